@@ -1,0 +1,60 @@
+#include "base/fault_point.h"
+
+#ifdef UNIONROOT_FAULT_POINTS
+
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdlib>
+#include <string>
+
+#include "base/error.h"
+
+namespace unionroot::base {
+
+namespace {
+
+struct FaultPlan {
+  long crash_at = 0;
+  long fail_at = 0;
+  int log = -1;
+  std::atomic<bool> armed{false};
+  std::atomic<long> passed{0};
+
+  FaultPlan() {
+    if (const char* value = std::getenv("UNIONROOT_CRASH_AT")) crash_at = std::strtol(value, nullptr, 10);
+    if (const char* value = std::getenv("UNIONROOT_FAIL_AT")) fail_at = std::strtol(value, nullptr, 10);
+    if (const char* value = std::getenv("UNIONROOT_FAULT_LOG"))
+      log = ::open(value, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    armed = std::getenv("UNIONROOT_FAULT_FROM_START") != nullptr;
+  }
+  [[nodiscard]] bool idle() const { return crash_at == 0 && fail_at == 0 && log < 0; }
+};
+
+FaultPlan& plan() {
+  static FaultPlan instance;
+  return instance;
+}
+
+}  // namespace
+
+void arm_fault_points() { plan().armed = true; }
+
+void fault_point(const char* name) {
+  FaultPlan& faults = plan();
+  if (faults.idle() || !faults.armed) return;
+  const long number = ++faults.passed;
+  if (faults.log >= 0) {
+    const std::string line = std::to_string(number) + " " + name + "\n";
+    if (::write(faults.log, line.data(), line.size()) < 0) ::abort();
+  }
+  if (number == faults.crash_at) ::kill(::getpid(), SIGKILL);
+  if (number == faults.fail_at) throw SystemError(EIO, std::string("injected fault at ") + name);
+}
+
+}  // namespace unionroot::base
+
+#endif

@@ -1,0 +1,46 @@
+#include "base/files.h"
+
+#include <fcntl.h>
+
+#include <cerrno>
+#include <string_view>
+
+#include "base/error.h"
+#include "base/unique_fd.h"
+
+namespace unionroot::base {
+
+std::string read_all(int fd, const std::string& name, std::size_t limit) {
+  std::string out;
+  char buffer[16384];
+  while (out.size() < limit) {
+    const auto count = ::read(fd, buffer, std::min(sizeof buffer, limit - out.size()));
+    if (count < 0 && errno == EINTR) continue;
+    if (check(count, "reading", name) == 0) break;
+    out.append(buffer, static_cast<std::size_t>(count));
+  }
+  return out;
+}
+
+std::string read_file(const std::string& path, std::size_t limit) {
+  const UniqueFd file(check(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY), "opening", path));
+  return read_all(file.get(), path, limit);
+}
+
+std::optional<std::string> try_read_file(const std::string& path, std::size_t limit) {
+  try {
+    return read_file(path, limit);
+  } catch (const SystemError&) {
+    return std::nullopt;  // an expected miss: the caller asked for it
+  }
+}
+
+void write_all(int fd, std::string_view data, const std::string& name) {
+  while (!data.empty()) {
+    const auto count = ::write(fd, data.data(), data.size());
+    if (count < 0 && errno == EINTR) continue;
+    data.remove_prefix(static_cast<std::size_t>(check(count, "writing", name)));
+  }
+}
+
+}  // namespace unionroot::base

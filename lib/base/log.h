@@ -1,0 +1,17 @@
+// The daemon's log. Lines go to stderr with the <N> priority prefix of sd-daemon(3) when stderr is the journal,
+// else with a time and a level. Nothing here is used by the command line.
+#pragma once
+
+#include <string_view>
+
+namespace unionroot::base::log {
+
+enum class Level { debug, info, warning, error };
+
+void set_level(Level level);
+void debug(std::string_view message);
+void info(std::string_view message);
+void warning(std::string_view message);
+void error(std::string_view message);
+
+}  // namespace unionroot::base::log

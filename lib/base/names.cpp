@@ -1,0 +1,51 @@
+#include "base/names.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/text.h"
+
+namespace unionroot::base {
+
+namespace {
+
+bool alphanumeric(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+constexpr std::size_t longest_name = 200;
+
+}  // namespace
+
+bool valid_name(std::string_view name) {
+  if (name.empty() || name.size() > longest_name || !alphanumeric(name.front())) return false;
+  return std::all_of(name.begin(), name.end(),
+                     [](char c) { return alphanumeric(c) || c == '_' || c == '.' || c == '-'; });
+}
+
+void require_valid_name(std::string_view what, std::string_view name) {
+  if (valid_name(name)) return;
+  throw Error(ErrorCode::invalid_argument,
+              concat("invalid ", what, " '", printable(name), "'"),
+              "a name begins with a letter or digit, then has letters, digits, '_', '.' and '-', 200 at most");
+}
+
+QualifiedName parse_qualified_name(std::string_view text) {
+  QualifiedName result;
+  const auto colon = text.find(':');
+  if (colon != std::string_view::npos) {
+    const auto space = text.substr(0, colon);
+    if (space == "chroot") result.space = Namespace::chroot;
+    else if (space == "source") result.space = Namespace::source;
+    else if (space == "session") result.space = Namespace::session;
+    else
+      throw Error(ErrorCode::invalid_argument, concat("no such namespace '", printable(space), "'"),
+                  "the namespaces are chroot:, source: and session:");
+    text.remove_prefix(colon + 1);
+  }
+  require_valid_name(result.space == Namespace::session ? "session name" : "name", text);
+  result.name = text;
+  return result;
+}
+
+}  // namespace unionroot::base

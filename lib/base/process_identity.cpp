@@ -1,0 +1,55 @@
+#include "base/process_identity.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/text.h"
+
+namespace unionroot::base {
+
+const std::string& boot_id() {
+  static const std::string id{trim(split(read_file("/proc/sys/kernel/random/boot_id"), '\n').at(0))};
+  return id;
+}
+
+std::optional<std::uint64_t> process_start_time(pid_t pid) {
+  const auto stat = try_read_file(concat("/proc/", pid, "/stat"));
+  if (!stat) return std::nullopt;
+  // The name, field 2, is in parentheses and may hold blanks and parentheses itself; the rest follows the last ')'.
+  const auto end = stat->rfind(')');
+  if (end == std::string::npos) return std::nullopt;
+  const auto fields = split(std::string_view(*stat).substr(end + 1), ' ');
+  constexpr std::size_t state = 0;         // field 3
+  constexpr std::size_t start_time = 19;   // field 22
+  if (fields.size() <= start_time || fields[state] == "Z" || fields[state] == "X") return std::nullopt;
+  return parse_unsigned(fields[start_time]);
+}
+
+ProcessIdentity this_process() {
+  auto identity = identify(::getpid());
+  if (!identity) throw Error(ErrorCode::failed, "reading this process's own /proc entry", "mount /proc");
+  return *identity;
+}
+
+std::optional<ProcessIdentity> identify(pid_t pid) {
+  const auto start = process_start_time(pid);
+  if (!start) return std::nullopt;
+  return ProcessIdentity{pid, *start, boot_id()};
+}
+
+bool is_alive(const ProcessIdentity& identity) {
+  return identity.boot_id == boot_id() && process_start_time(identity.pid) == identity.start_time;
+}
+
+std::string command_of(pid_t pid) {
+  auto text = try_read_file(concat("/proc/", pid, "/cmdline"));
+  if (!text) return {};
+  while (!text->empty() && text->back() == '\0') text->pop_back();
+  std::replace(text->begin(), text->end(), '\0', ' ');
+  return printable(*text);
+}
+
+}  // namespace unionroot::base

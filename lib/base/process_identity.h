@@ -1,0 +1,38 @@
+// Who a process is, so that a pid used again is not taken for the one that had it before.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace unionroot::base {
+
+struct ProcessIdentity {
+  pid_t pid = 0;
+  std::uint64_t start_time = 0;  // clock ticks since boot: field 22 of /proc/PID/stat, proc(5)
+  std::string boot_id;           // /proc/sys/kernel/random/boot_id
+
+  bool operator==(const ProcessIdentity&) const = default;
+};
+
+// This boot's id; read once.
+const std::string& boot_id();
+
+// Start time of a process; nullopt if there is none (a zombie counts as none).
+std::optional<std::uint64_t> process_start_time(pid_t pid);
+
+// Throws Error if /proc cannot be read.
+ProcessIdentity this_process();
+
+// nullopt if there is no such process.
+std::optional<ProcessIdentity> identify(pid_t pid);
+
+// True if the very same process runs now, in this boot.
+bool is_alive(const ProcessIdentity& identity);
+
+// Its command line for people, cut at 200 characters; empty if it is gone.
+std::string command_of(pid_t pid);
+
+}  // namespace unionroot::base

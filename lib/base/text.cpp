@@ -1,0 +1,78 @@
+#include "base/text.h"
+
+namespace unionroot::base {
+
+std::vector<std::string> split(std::string_view text, char separator, bool keep_empty) {
+  std::vector<std::string> parts;
+  while (true) {
+    const auto end = text.find(separator);
+    const auto part = text.substr(0, end);
+    if (!part.empty() || keep_empty) parts.emplace_back(part);
+    if (end == std::string_view::npos) return parts;
+    text.remove_prefix(end + 1);
+  }
+}
+
+std::string join(const std::vector<std::string>& parts, std::string_view separator) {
+  std::string out;
+  for (const auto& part : parts) {
+    if (&part != &parts.front()) out.append(separator);
+    out.append(part);
+  }
+  return out;
+}
+
+std::string_view trim(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t\r");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
+}
+
+std::optional<std::uint64_t> parse_unsigned(std::string_view text) {
+  std::uint64_t value = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (text.empty() || error != std::errc() || stop != end) return std::nullopt;
+  return value;
+}
+
+namespace {
+
+// Length of the valid UTF-8 sequence at the start of text, 0 if there is none.
+std::size_t utf8_length(std::string_view text) {
+  const auto lead = static_cast<unsigned char>(text[0]);
+  const std::size_t length = lead < 0x80 ? 1 : lead >= 0xC2 && lead < 0xE0 ? 2 : lead >= 0xE0 && lead < 0xF0 ? 3
+                             : lead >= 0xF0 && lead < 0xF5                ? 4
+                                                                          : 0;
+  if (length == 0 || length > text.size()) return 0;
+  for (std::size_t i = 1; i < length; ++i)
+    if ((static_cast<unsigned char>(text[i]) & 0xC0) != 0x80) return 0;
+  return length;
+}
+
+}  // namespace
+
+std::string printable(std::string_view text) {
+  constexpr std::size_t longest = 200;
+  static constexpr char digits[] = "0123456789abcdef";
+  std::string out;
+  while (!text.empty()) {
+    if (out.size() >= longest) return out + "...";
+    const std::size_t length = utf8_length(text);
+    const auto c = static_cast<unsigned char>(text[0]);
+    // U+0080 to U+009F (C2 80 to C2 9F) are control characters too: terminals obey them.
+    const bool control = c < 0x20 || c == 0x7f ||
+                         (length == 2 && c == 0xC2 && static_cast<unsigned char>(text[1]) < 0xA0);
+    if (length == 0 || control) {
+      out.append("\\x").push_back(digits[c >> 4]);
+      out.push_back(digits[c & 15]);
+      text.remove_prefix(1);
+    } else {
+      out.append(text.substr(0, length));
+      text.remove_prefix(length);
+    }
+  }
+  return out;
+}
+
+}  // namespace unionroot::base

@@ -1,0 +1,44 @@
+// Small string helpers.
+#pragma once
+
+#include <charconv>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+namespace unionroot::base {
+
+namespace detail {
+inline void append(std::string& out, std::string_view text) { out.append(text); }
+inline void append(std::string& out, char c) { out.push_back(c); }
+template <typename Integer>
+  requires(std::is_integral_v<Integer> && !std::is_same_v<Integer, char>)
+void append(std::string& out, Integer number) {
+  out.append(std::to_string(number));
+}
+}  // namespace detail
+
+// The parts one after another: concat("pid ", 12, ": ", name).
+template <typename... Parts>
+std::string concat(const Parts&... parts) {
+  std::string out;
+  (detail::append(out, parts), ...);
+  return out;
+}
+
+// Splits on `separator`; empty parts are dropped unless keep_empty.
+std::vector<std::string> split(std::string_view text, char separator, bool keep_empty = false);
+std::string join(const std::vector<std::string>& parts, std::string_view separator);
+std::string_view trim(std::string_view text);  // blanks and tabs, both ends
+
+// Whole-string decimal number, no sign.
+std::optional<std::uint64_t> parse_unsigned(std::string_view text);
+
+// For messages: control characters and invalid UTF-8 as \xNN, cut at 200 characters. What strangers send is never
+// printed raw on a terminal or into the journal.
+std::string printable(std::string_view text);
+
+}  // namespace unionroot::base

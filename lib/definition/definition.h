@@ -1,0 +1,118 @@
+// A chroot definition as a plain value: what tree, how it is laid out, who may use it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "definition/profile.h"
+
+namespace unionroot::definition {
+
+enum class UnionType { none, overlay };
+enum class UnionBacking { automatic, directory, tmpfs, image, device };
+enum class Choice { automatic, yes, no };
+enum class NssMode { merge, copy, none };
+enum class DeviceMode { host, private_dev };
+enum class OnBoot { recover, end, leave };
+enum class OnShutdown { leave, end };
+
+// The sources, one struct per type. All paths are absolute.
+struct DirectorySource { std::string directory; bool plain = false; };                 // plain, directory
+struct FileSource { std::string file; std::string location; };                         // file: a tarball
+struct ImageSource { std::string file; unsigned partition = 0; std::string location; };  // image; partition 0: none
+struct LoopbackSource { std::string file; std::string mount_options; std::string location; };
+struct BlockDeviceSource { std::string device; std::string mount_options; std::string location; };
+struct BtrfsSnapshotSource { std::string source_subvolume; std::string snapshot_directory; std::string location; };
+struct LvmSnapshotSource { std::string device; std::string snapshot_options; std::string mount_options; std::string location; };
+struct ZfsSnapshotSource { std::string dataset; std::string snapshot_options; std::string location; };
+struct LayersSource { std::vector<std::string> lower_directories; };                   // layers: top first
+struct OciSource { std::string directory; std::string reference; };
+struct CustomSource { bool session_cloneable = true; bool session_purgeable = false; bool source_cloneable = false; };
+
+using Source = std::variant<DirectorySource, FileSource, ImageSource, LoopbackSource, BlockDeviceSource,
+                            BtrfsSnapshotSource, LvmSnapshotSource, ZfsSnapshotSource, LayersSource, OciSource,
+                            CustomSource>;
+
+struct AccessLists {
+  std::vector<std::string> users, groups, root_users, root_groups;
+  bool operator==(const AccessLists&) const = default;
+};
+
+// A size: bytes, or a percentage of memory (tmpfs only).
+struct Size {
+  std::uint64_t bytes = 0;
+  unsigned percent = 0;  // 1 to 100; 0: `bytes` counts
+};
+
+struct Union {
+  UnionType type = UnionType::none;
+  UnionBacking backing = UnionBacking::automatic;   // automatic: directory, or tmpfs where the state cannot be an upper
+  std::optional<Size> size;
+  std::string filesystem;                           // image and device: ext4 (default), xfs, btrfs
+  std::string mount_options;                        // for the overlay itself
+  std::string device;                               // backing device
+  std::string device_options;
+  bool reset = false;
+  Choice volatile_upper = Choice::automatic;        // automatic: yes for automatic sessions, no for preserved ones
+  std::string overlay_directory;                    // empty: <state>/sessions
+  std::string underlay_directory;                   // accepted for schroot's sake
+};
+
+struct Definition {
+  std::string name;
+  std::string type;                       // the word of the file: "directory", "btrfs-snapshot" ...
+  std::string description;
+  std::vector<std::string> aliases;
+  Source source;
+  Union union_;
+  AccessLists access;
+  AccessLists source_access;
+  bool source_clone = true;
+  std::string environment_filter;         // POSIX extended regular expression
+  std::vector<std::string> command_prefix;
+  std::string message_verbosity = "normal";
+  bool preserve_environment = false;
+  std::string shell;                      // empty: the user's own
+  std::string personality;                // empty: undefined
+  std::vector<std::string> user_modifiable_keys, root_modifiable_keys;
+  std::map<std::string, std::string> user_data;  // dotted keys
+
+  bool host_view = true;
+  bool hide_state = false;                // hide the state and runtime folders (the built-in `host`)
+  DeviceMode dev = DeviceMode::private_dev;
+  NssMode nss = NssMode::merge;
+  std::string resolv_conf = "follow";     // follow | none
+  std::string hostname;                   // written to etc/hostname; empty: the host's
+  std::string network = "host";           // host | none
+  std::uint64_t unpack_limit = 0;         // bytes; 0: the default
+  OnBoot on_boot = OnBoot::recover;
+  OnShutdown on_shutdown = OnShutdown::leave;
+  std::vector<std::string> hook_directories;
+
+  std::string profile_name = "default";
+  Profile profile;                        // as it was when the definition was loaded
+
+  std::string file;                       // where it was read: FILE and line of the section header; "built-in" and 0
+  unsigned line = 0;
+
+  // Overlay, or a snapshot, or a tarball: a session does not touch the source tree.
+  [[nodiscard]] bool clonable() const;
+  [[nodiscard]] bool has_union() const { return union_.type == UnionType::overlay; }
+};
+
+// schroot's default environment filter.
+extern const char* const default_environment_filter;
+
+// The whole definition with its profile, as text, to keep with a session that begins on it, and back.
+// deserialize throws Error(definition_invalid).
+std::string serialize(const Definition& definition);
+Definition deserialize(const std::string& text);
+
+// The same definition seen as its source: `source:NAME`. Its access lists are the source ones, its union is none.
+Definition source_variant(const Definition& definition);
+
+}  // namespace unionroot::definition

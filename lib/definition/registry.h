@@ -1,0 +1,58 @@
+// All definitions, and what is wrong with those that are not there. Follows edits.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/unique_fd.h"
+#include "definition/definition.h"
+#include "definition/problem.h"
+#include "definition/settings.h"
+
+namespace unionroot::definition {
+
+using DefinitionPtr = std::shared_ptr<const Definition>;
+
+// One reading of the configuration: immutable, shared by whoever looks at it.
+struct Snapshot {
+  std::vector<DefinitionPtr> chroots;  // by name; the built-in `host` among them unless a file defines it
+  Problems problems;
+
+  // By name or alias; nullptr if there is none.
+  [[nodiscard]] DefinitionPtr find(const std::string& name) const;
+  // The problem that took out the definition of that name, if one did.
+  [[nodiscard]] const Problem* broken(const std::string& name) const;
+};
+
+// Reads every file that the settings name. Never throws for what is in the files: that is in problems.
+Snapshot load(const Settings& settings);
+
+// Reads the given files alone (for `unionroot check FILE`).
+Snapshot load_files(const std::vector<std::string>& files, const Settings& settings);
+
+// Thread-safe. Watches the configuration with inotify.
+class Registry {
+ public:
+  explicit Registry(Settings settings);
+  ~Registry();
+
+  [[nodiscard]] std::shared_ptr<const Snapshot> snapshot() const;
+
+  // Readable (poll) when files changed; then call on_readable(), which drains it and reloads when needed and says
+  // whether the snapshot changed. -1 where inotify is not to be had (logged); then only reload() helps.
+  [[nodiscard]] int watch_fd() const;
+  bool on_readable();
+  bool reload();
+
+  // The definition, or throws Error(no_such_chroot) naming near misses and what to do, or Error(definition_invalid)
+  // with FILE:LINE if it is defined but broken.
+  [[nodiscard]] DefinitionPtr require(const std::string& name) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace unionroot::definition

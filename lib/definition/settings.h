@@ -1,0 +1,34 @@
+// Where a daemon keeps its things: the file named by --config, a keyfile with one section, [unionroot].
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace unionroot::definition {
+
+struct Settings {
+  std::string config_directory = "/etc/unionroot";   // chroot.d/*.conf, profiles/ ; and the settings file itself
+  std::string config_file = "/etc/unionroot/unionroot.conf";  // settings, and definitions too
+  std::string state_directory = "/var/lib/unionroot";
+  std::string runtime_directory = "/run/unionroot";
+  std::string bus = "system";                        // system | session | a D-Bus address
+  std::string helper;                                // the launch helper; empty: the installed one
+  bool read_schroot = false;                         // also /etc/schroot/schroot.conf and chroot.d
+  std::string schroot_directory = "/etc/schroot";
+  std::string log_level = "info";
+  unsigned sessions_per_user = 1000;                 // live sessions of one user who is not root; 0: no limit
+  bool built_in_host = true;
+};
+
+// The settings from `file`; a file that is not there gives the defaults if `optional`. Throws
+// Error(definition_invalid) with FILE:LINE. Unless the file sets config-directory, that is the folder it lies in.
+Settings read_settings(const std::string& file, bool optional);
+
+// The file to read: `given` if not empty, else $UNIONROOT_CONFIG (ignored for a set-id caller), else the default one.
+std::string settings_file(const std::string& given);
+
+// Throws Error(access_denied) unless the open file is a regular file owned by root and not writable by group or
+// others. fstat on the descriptor, so that what was checked is what is read.
+void require_trusted(int fd, const std::string& path);
+
+}  // namespace unionroot::definition

@@ -1,0 +1,39 @@
+// Files and folders changed by descriptor: in the state directory, and inside trees that a user controls.
+// Free functions with fault points; each throws SystemError.
+#pragma once
+
+#include <sys/types.h>
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/unique_fd.h"
+
+namespace unionroot::kernel {
+
+base::UniqueFd open_directory(const std::string& path);                       // O_PATH-less: readable, O_DIRECTORY|O_NOFOLLOW
+base::UniqueFd open_directory_at(int dir, const std::string& name);
+void make_directory(int dir, const std::string& name, mode_t mode);           // fails if it exists
+bool ensure_directory(int dir, const std::string& name, mode_t mode);         // true if it was made
+void ensure_directories(const std::string& path, mode_t mode);                // mkdir -p, for our own folders
+void rename_to(int from_dir, const std::string& from, int to_dir, const std::string& to);  // RENAME_NOREPLACE
+bool remove_file(int dir, const std::string& name);                           // false if it was not there
+bool remove_directory(int dir, const std::string& name);                      // an empty one
+void sync_directory(int dir);                                                 // fsync
+void write_file_atomically(int dir, const std::string& name, std::string_view content, mode_t mode, bool durable);
+std::vector<std::string> list_directory(int dir);                             // names, without . and ..
+bool exists_at(int dir, const std::string& name);
+
+// Inside a tree that a user controls: `path` relative to `root`, resolved with openat2(RESOLVE_IN_ROOT), symlinks in
+// it never leave the root; the last component is replaced, never followed.
+std::optional<std::string> read_in_tree(int root, const std::string& path, std::size_t limit);
+void write_in_tree(int root, const std::string& path, std::string_view content, mode_t mode, uid_t uid, gid_t gid);
+
+// Deletes what is beneath dir/name, and it, never crossing into another mount, never following a symlink, by
+// directory descriptors alone, at any depth. `stop` is asked now and then: true ends it early (false returned).
+bool remove_tree(int dir, const std::string& name, const std::function<bool()>& stop = {});
+
+}  // namespace unionroot::kernel

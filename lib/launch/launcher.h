@@ -1,0 +1,51 @@
+// Starts the helper, which becomes the command's supervisor.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+
+#include "base/process_identity.h"
+#include "base/unique_fd.h"
+#include "launch/spec.h"
+
+namespace unionroot::launch {
+
+// Descriptors a run needs. The launcher duplicates what it hands on; the caller keeps its own.
+struct LaunchDescriptors {
+  int standard[3] = {-1, -1, -1};   // the caller's own; unused for a terminal
+  int mount_namespace = -1;
+  int root = -1;                    // O_PATH of the session's root: where devpts is found for a terminal
+  int cgroup = -1;                  // directory of the run's leaf; -1: none
+  int cgroup_session = -1;          // unused if -1
+  int session_lock = -1;            // held open by the supervisor for as long as the run lasts; -1: none
+};
+
+struct LaunchedRun {
+  base::ProcessIdentity supervisor;
+  base::UniqueFd pidfd;             // readable when the supervisor has ended
+  base::UniqueFd control;           // the client's end of the control socket: goes to the client
+  base::UniqueFd hold;              // the supervisor's end again: while it is open the client sees no end of file,
+                                    // so that the daemon can end an automatic session first
+};
+
+// Thread-safe. The helper is opened once and executed with execveat through vfork semantics (posix_spawn-like clone
+// with VM|VFORK): the daemon's size does not matter.
+//
+// The supervisor is a process of its own session (setsid), outside the run's control group and outside the session's
+// namespace. It starts the command in them, holds the control socket (control.h), ends the command when the client
+// goes away (SIGHUP, SIGTERM, 2 s later cgroup.kill or SIGKILL), reports the exit status itself, and so survives the
+// daemon.
+class Launcher {
+ public:
+  explicit Launcher(const std::string& helper_path);  // throws Error naming the path and what to do
+
+  // Returns once the supervisor has started; the command's own start (or failure: not found, not executable,
+  // directory missing) is reported over the control socket.
+  LaunchedRun launch(const LaunchSpec& spec, const LaunchDescriptors& descriptors);
+
+ private:
+  base::UniqueFd helper_;
+};
+
+}  // namespace unionroot::launch

@@ -1,0 +1,68 @@
+// What is to be run in a session, as a plain value.
+#pragma once
+
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace unionroot::launch {
+
+struct LaunchSpec {
+  std::string session;
+  std::string run;                           // id of the run
+  std::vector<std::string> arguments;        // argv; never empty
+  bool login_shell = false;                  // argv[0] gets a leading '-'
+  std::vector<std::string> environment;      // NAME=VALUE, final
+  std::vector<std::string> directories;      // tried in order inside; the first that works; none: error
+  bool directory_fallback = false;           // warn when it is not the first (login shells)
+  uid_t uid = 0;
+  gid_t gid = 0;
+  std::vector<gid_t> groups;
+  mode_t umask = 022;
+  std::vector<std::pair<int, rlimit>> limits;  // RLIMIT_* of the calling process
+  bool terminal = false;                     // a pseudo-terminal from the session's devpts
+  unsigned short rows = 24, columns = 80;
+  bool no_network = false;
+  unsigned long personality = 0xffffffffUL;  // personality(2); 0xffffffff: leave it
+};
+
+// A user as a session sees it.
+struct User {
+  std::string name;
+  uid_t uid = 0;
+  gid_t gid = 0;
+  std::vector<gid_t> groups;
+  std::string home;
+  std::string shell;
+};
+
+// The user as the *host* knows it (getpwnam, getgrouplist), by name or decimal uid: the only source for
+// authorization. Throws Error(no_such_user).
+User host_user(const std::string& name_or_uid);
+User host_user(uid_t uid);
+
+// The user as the tree's own etc/passwd and etc/group have it, read with openat2 beneath `root`; throws
+// Error(no_such_user).
+User tree_user(int root, const std::string& name_or_uid);
+
+struct EnvironmentRequest {
+  bool preserve = false;
+  std::vector<std::string> callers;              // NAME=VALUE of the caller
+  std::string filter;                            // extended regular expression of names to drop
+  std::map<std::string, std::string> extra;      // SCHROOT_* and UNIONROOT_* names
+  std::string terminal_type;                     // TERM
+};
+
+// The final environment: HOME LOGNAME PATH SHELL TERM USER, the extra names, and the caller's if preserved, less the
+// filter; PATH is reset for root. Throws Error(invalid_argument) for a malformed name or a control character, naming
+// the variable.
+std::vector<std::string> compose_environment(const User& user, const EnvironmentRequest& request);
+
+// Throws Error(invalid_argument): empty argv, more than 128 KiB in one argument, 2 MiB in all, a NUL inside.
+void check_arguments(const std::vector<std::string>& arguments, const std::vector<std::string>& environment);
+
+}  // namespace unionroot::launch

@@ -1,0 +1,88 @@
+// A session's own mount namespace: made, entered by the calling thread for one operation at a time, kept by a
+// descriptor. No process lives in it but the session's own commands.
+//
+// How it works (measured on 6.18: 250-370 us for a whole session, flat in the number of live sessions):
+//  - A template namespace, made once, holds a small tmpfs with the folders /proc, /root, /lower/N, /store and nothing
+//    else. A session's namespace is a copy of the template (unshare from within it), so the cost of a copy does not
+//    grow with the host's mount table.
+//  - Threads of the daemon visit with setns(2): a thread whose file system attributes are its own
+//    (unshare(CLONE_FS), once per thread) may change its mount namespace alone. Every visit ends with setns back to
+//    the host's namespace and fchdir+chroot back to the thread's former root and working directory.
+//  - Whatever comes from the host comes as a detached tree (open_tree with OPEN_TREE_CLONE in the host's namespace),
+//    which is then attached inside: overlayfs accepts only layers of its own namespace (clone_private_mount).
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/unique_fd.h"
+#include "kernel/mounts.h"
+#include "mount/plan.h"
+
+namespace unionroot::mount {
+
+class Namespace;
+
+// One per daemon; made early. Thread-safe.
+class NamespaceFactory {
+ public:
+  explicit NamespaceFactory(kernel::Mounts& mounts);
+  ~NamespaceFactory();
+
+  // A new namespace, with nothing in it but the template.
+  Namespace create();
+  // One that exists already: from an nsfs file, after a restart of the daemon.
+  Namespace adopt(base::UniqueFd descriptor);
+
+ private:
+  friend class Namespace;
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+// Not thread-safe; a session's own lock guards it. Dropping the last descriptor (and the last process, bind and host
+// view) unmounts everything in it, synchronously.
+class Namespace {
+ public:
+  Namespace(Namespace&&) noexcept;
+  Namespace& operator=(Namespace&&) noexcept;
+  ~Namespace();
+
+  // Step 1, one of the two. The trees are detached mounts; they are consumed.
+  void lay_overlay(const OverlayPlan& plan, std::vector<base::UniqueFd> lowers, base::UniqueFd store);
+  void lay_tree(base::UniqueFd tree);
+
+  // Step 2. Mounts in order beneath the root; sources of binds were opened on the host by open_sources. A target that
+  // is missing is made (in the upper layer); a target that leads out of the root through a symlink stays inside the
+  // root (openat2), and one that cannot be resolved is Error(stage_failed) with the entry's origin.
+  struct OpenedSource { base::UniqueFd tree; bool missing = false; };
+  void mount_inner(const MountPlan& plan, std::vector<OpenedSource> sources);
+
+  // Step 3. The laid root becomes `/` of the namespace and the template goes.
+  void make_root();
+
+  // An O_PATH descriptor of the session's root: before make_root the laid tree, later `/`. Usable outside.
+  [[nodiscard]] base::UniqueFd root() const;
+  // A detached recursive clone of the root, to attach at the host view.
+  [[nodiscard]] base::UniqueFd clone_view() const;
+  [[nodiscard]] int descriptor() const;
+  [[nodiscard]] ino_t inode() const;  // of the namespace: what /proc/PID/ns/mnt shows
+  // True if the root is mounted read-only although it should not be (left-overs in work/work do that).
+  [[nodiscard]] bool read_only() const;
+
+ private:
+  friend class NamespaceFactory;
+  struct Impl;
+  explicit Namespace(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// The host's side of inner binds, opened in the host's namespace before the visit: one entry per plan.mounts.
+std::vector<Namespace::OpenedSource> open_sources(kernel::Mounts& mounts, const MountPlan& plan);
+
+// A detached clone of a host directory. read_only: MOUNT_ATTR_RDONLY on the clone, so that it can never be written
+// through. Throws SystemError.
+base::UniqueFd open_tree_clone(kernel::Mounts& mounts, const std::string& path, bool recursive, bool read_only);
+
+}  // namespace unionroot::mount

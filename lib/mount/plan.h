@@ -1,0 +1,52 @@
+// What is mounted in a session, as plain values that can be printed, compared and tested without a kernel.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace unionroot::mount {
+
+// The overlay that is a session's root. Lower trees, and the tree that holds upper and work, come as detached trees
+// (see namespace.h), in the same order.
+struct OverlayPlan {
+  unsigned lowers = 1;                                        // how many, top first
+  std::string upper = "upper";                                // relative to the store tree
+  std::string work = "work";
+  std::vector<std::pair<std::string, std::string>> options;   // "redirect_dir" -> "on"; "" for a flag
+  bool volatile_upper = false;
+
+  [[nodiscard]] std::string text() const;  // one line, for logs and tests
+};
+
+enum class TargetKind { directory, file };
+
+// One mount inside a session. `target` is relative to the session's root, without "..".
+struct InnerMount {
+  enum class Kind { filesystem, bind, overlay };
+  Kind kind = Kind::filesystem;
+  std::string target;
+  std::string type;                    // filesystem: proc, sysfs, tmpfs, devpts, mqueue
+  std::string source;                  // bind: an absolute path on the host. filesystem: the name shown
+  std::vector<std::pair<std::string, std::string>> options;  // filesystem or overlay options; "" for a flag
+  std::uint64_t attributes = 0;        // MOUNT_ATTR_*: mount_setattr(2)
+  bool recursive = false;              // rbind; made rslave, so that later host mounts arrive and none leaves
+  TargetKind target_kind = TargetKind::directory;  // what to make if it is missing
+  bool optional = false;               // x-unionroot.optional: a missing source is no error
+  std::string origin;                  // "FILE:LINE" or "built-in", for messages
+
+  [[nodiscard]] std::string text() const;
+  bool operator==(const InnerMount&) const = default;
+};
+
+// A private /dev is more than a mount: a tmpfs with these nodes and links, made before the mounts beneath it.
+struct MountPlan {
+  bool private_dev = false;
+  std::vector<InnerMount> mounts;            // in order
+  std::vector<std::string> hidden;           // absolute host paths hidden under an empty read-only tmpfs, if present
+
+  [[nodiscard]] std::string text() const;
+};
+
+}  // namespace unionroot::mount

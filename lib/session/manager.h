@@ -1,0 +1,116 @@
+// Sessions: begin, run, end, list, recover. The one door to the core for the bus layer. No D-Bus in here.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/unique_fd.h"
+#include "definition/registry.h"
+#include "definition/settings.h"
+#include "launch/launcher.h"
+#include "store/store.h"
+
+namespace unionroot::session {
+
+struct Caller {
+  uid_t uid = 0;
+  std::string name;
+  pid_t pid = 0;
+  std::string command;   // for lock files and listings
+};
+
+struct BeginRequest {
+  definition::DefinitionPtr definition;
+  std::string selected_name;               // what was asked for, "source:sid"
+  std::string name;                        // wanted session id; empty: <chroot>-<uuid>
+  bool source = false;
+  store::SessionKind kind = store::SessionKind::preserved;
+  std::map<std::string, std::string> options;
+  Caller owner;
+  // How long to wait for a source change to end; nullopt: not at all; negative: without end.
+  std::optional<std::chrono::milliseconds> wait;
+  std::function<bool()> cancelled;         // asked while waiting and in long stages; may be empty
+};
+
+struct RunRequest {
+  std::string session;
+  std::vector<std::string> command;        // empty: login shell
+  std::string user;                        // wanted user; empty: the caller's own
+  uid_t target_uid = 0;                    // what was authorized; the user found must have it
+  std::string directory;                   // empty: the caller's working directory does not count
+  bool directory_required = true;          // -d, or a command: only that one
+  bool preserve_environment = false;
+  std::vector<std::string> environment;    // the caller's
+  std::string shell;
+  bool terminal = false;
+  unsigned short rows = 24, columns = 80;
+  Caller caller;
+  int standard[3] = {-1, -1, -1};          // borrowed
+};
+
+struct SessionView {                        // a copy, for listings
+  store::SessionRecord record;
+  std::string location;                     // host view; empty if it has none
+  std::string type;                         // of the definition
+  std::vector<store::StageRecord> stages;
+  std::vector<store::RunRecord> runs;
+  std::string upper;                        // where the upper layer is on the host; empty if none
+  definition::DefinitionPtr definition;
+};
+
+struct EndResult {
+  std::vector<std::string> could_not_undo;  // with --force: what is left, and what to do
+};
+
+// Called on worker threads, after the change; must not block.
+struct Events {
+  std::function<void(const std::string& session)> session_added;
+  std::function<void(const std::string& session)> session_changed;
+  std::function<void(const std::string& session)> session_removed;
+  // A run was started: the bus layer watches pidfd and calls run_ended once it is readable.
+  std::function<void(const std::string& run, int pidfd)> run_started;
+};
+
+// Thread-safe; every method blocks its calling thread and may be called from any. Operations on one session exclude
+// each other: the second fails with Error(session_busy), except `run`, which only needs the session to stay active.
+class Manager {
+ public:
+  Manager(definition::Settings settings, Events events);
+  ~Manager();
+
+  // Compares the store, lock files, namespaces, host views, control groups, upper layers and the trash with each
+  // other, and puts them right; recovers preserved sessions in parallel. Call once, before anything else.
+  void reconcile();
+
+  SessionView begin(const BeginRequest& request);
+
+  struct Started { std::string session; std::string run; base::UniqueFd control; };
+  Started run(const RunRequest& request);
+  // For automatic sessions: begin and run; when the run ends the session ends. If the run cannot be started the
+  // session is ended before this throws.
+  Started run_automatic(const BeginRequest& begin, RunRequest run);
+  void run_ended(const std::string& run);
+
+  EndResult end(const std::string& session, bool force);
+  SessionView recover(const std::string& session);
+
+  [[nodiscard]] std::vector<SessionView> sessions() const;
+  [[nodiscard]] std::optional<SessionView> find(const std::string& session) const;
+  [[nodiscard]] SessionView require(const std::string& session) const;   // throws Error(no_such_session)
+
+  // Stops the background workers; sessions stay as they are. `final`: the machine shuts down (on-shutdown applies).
+  void stop(bool final);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace unionroot::session

@@ -1,0 +1,100 @@
+// What the daemon must remember: sessions, the stages that each went through, and runs. SQLite in WAL mode.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/process_identity.h"
+
+namespace unionroot::store {
+
+enum class SessionKind { automatic, preserved };
+enum class SessionState { beginning, active, ending, failed, recovering };
+std::string_view to_string(SessionKind kind);
+std::string_view to_string(SessionState state);
+
+struct SessionRecord {
+  std::string id;
+  std::string chroot;              // name of the definition
+  std::string selected_name;       // the name or alias that was asked for, with its namespace if one was given
+  std::string definition;          // definition::serialize
+  SessionKind kind = SessionKind::preserved;
+  bool source = false;             // a source session
+  SessionState state = SessionState::beginning;
+  uid_t owner = 0;
+  std::string owner_name;
+  std::int64_t created = 0;        // microseconds since the epoch
+  std::string boot_id;             // the boot in which it was last set up
+  std::string options;             // JSON object: the options it was begun with
+  std::string error;               // why it failed, and what could not be undone
+};
+
+enum class StageState { starting, done, undoing, undone };
+std::string_view to_string(StageState state);
+
+struct StageRecord {
+  unsigned position = 0;
+  std::string name;
+  StageState state = StageState::starting;
+  std::string data;                // JSON object: what tear_down and recover need
+};
+
+struct RunRecord {
+  std::string id;
+  std::string session;
+  base::ProcessIdentity supervisor;
+  uid_t uid = 0;                   // inside
+  std::string user;                // inside
+  std::string command;             // for people
+  std::string cgroup;              // relative to the daemon's; may be empty
+  std::int64_t since = 0;          // microseconds since the epoch
+};
+
+// Thread-safe: one connection, reached only through its lock. Every method throws Error(failed | no_space) with
+// what SQLite said. A write that returns is in the write-ahead log: it survives the end of the daemon, and, if
+// `durable`, power loss too (synchronous=FULL for that commit alone).
+class Store {
+ public:
+  // Opens or creates <file>, migrates it to the current schema, checks it (quick_check). A corrupt file is set aside
+  // as <file>.corrupt-<time> (with its -wal and -shm), never overwritten; then set_aside() names it. A database of a
+  // newer schema than this program knows is an error, and is left as it is.
+  explicit Store(const std::string& file);
+  ~Store();
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  [[nodiscard]] const std::optional<std::string>& set_aside() const;
+
+  // Throws Error(session_exists) if the id is taken.
+  void add_session(const SessionRecord& session);
+  // The state, error and boot_id of an existing session.
+  void update_session(const SessionRecord& session, bool durable = false);
+  void remove_session(const std::string& id, bool durable = false);  // with its stages and runs
+  [[nodiscard]] std::optional<SessionRecord> session(const std::string& id) const;
+  [[nodiscard]] std::vector<SessionRecord> sessions() const;
+
+  // Inserts or replaces, by session and position. One transaction for all of them, so that 'done' of one stage and
+  // 'starting' of the next cost one commit.
+  void put_stages(const std::string& session, const std::vector<StageRecord>& stages);
+  [[nodiscard]] std::vector<StageRecord> stages(const std::string& session) const;  // by position
+
+  // begin's last step: the last stage done, and the session active, in one commit.
+  void activate(const SessionRecord& session, const std::vector<StageRecord>& stages, bool durable);
+
+  void add_run(const RunRecord& run);
+  void remove_run(const std::string& id);
+  [[nodiscard]] std::vector<RunRecord> runs() const;
+
+  void checkpoint();  // when idle: truncates the write-ahead log
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace unionroot::store

@@ -1,0 +1,110 @@
+// Who may change a source tree, and who stands on it. docs/locks.md has the protocol; it needs no daemon.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/process_identity.h"
+#include "base/unique_fd.h"
+
+namespace unionroot::locks {
+
+// What is shared: the tree, not the definition's name. Two definitions over the same tree (a bind mount, a symlink,
+// an alias) have the same key. From the file system's id and the inode, so that it is the same after a reboot.
+// For a tree that is a file which a source session replaces (a tarball): from its folder and its name.
+std::string tree_key(int tree_descriptor);
+std::string file_key(int folder_descriptor, const std::string& name);
+
+enum class LockKind { source, session };
+enum class LockState { held, waiting, stale, preserved };  // preserved: the owner is gone, the session is not
+
+struct LockOwner {
+  base::ProcessIdentity process;
+  uid_t uid = 0;
+  std::string user;
+  std::string session;       // empty for `unionroot lock`
+  std::string chroot;        // the definition's name, for people
+  std::string tree;          // path, for people
+  std::string purpose;       // "session", "automatic session", "source session", "unionroot lock: apt-get upgrade"
+  bool preserved = false;    // outlives its owner: only the daemon re-owns or removes it
+  std::int64_t since = 0;    // microseconds since the epoch
+};
+
+struct LockInfo {
+  LockKind kind = LockKind::session;
+  LockState state = LockState::held;
+  std::string key;
+  std::string file;
+  LockOwner owner;
+};
+
+struct Wait {
+  std::optional<std::chrono::milliseconds> limit = std::chrono::milliseconds(0);  // nullopt: without end; 0: not at all
+  std::function<bool()> cancelled;  // asked some ten times a second; may be empty
+};
+
+// A refused request. what() names every holder: session, user, pid, command, since when.
+class LockedError : public base::Error {
+ public:
+  LockedError(std::string message, std::string hint, std::vector<LockInfo> holders);
+  [[nodiscard]] const std::vector<LockInfo>& holders() const { return holders_; }
+
+ private:
+  std::vector<LockInfo> holders_;
+};
+
+// A held lock. The lock file goes when this is destroyed, unless abandon() or a preserved owner says otherwise.
+class HeldLock {
+ public:
+  HeldLock(HeldLock&&) noexcept;
+  HeldLock& operator=(HeldLock&&) noexcept;
+  ~HeldLock();
+
+  void release();   // removes the file under the manage lock; throws; idempotent
+  void abandon();   // closes the descriptor and leaves the file (a preserved session, when the daemon stops)
+  // A descriptor of the lock's open file description: whoever holds a duplicate holds the lock.
+  [[nodiscard]] int descriptor() const;
+  [[nodiscard]] const std::string& file() const;
+
+ private:
+  friend class LockDirectory;
+  struct Impl;
+  explicit HeldLock(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// <state>/locks. Thread-safe, and safe between processes.
+class LockDirectory {
+ public:
+  explicit LockDirectory(std::string directory);  // made if missing (0755, root)
+
+  // A session stands on the tree. Refused (LockedError) while somebody changes the tree or waits to.
+  HeldLock lock_session(const std::string& key, const LockOwner& owner, const Wait& wait);
+  // Somebody changes the tree. Registers first, and so holds back later sessions; then waits for the sessions there
+  // are and for earlier changes. Refused unless everyone is gone within the limit.
+  HeldLock lock_source(const std::string& key, const LockOwner& owner, const Wait& wait);
+
+  // The daemon alone, which knows the store: takes over the lock file of a preserved session (made again if it is
+  // missing; `created` tells), or of a session whose runs outlived the daemon and hold the lock themselves.
+  HeldLock reown_session(const std::string& key, const LockOwner& owner, bool& created);
+  // Removes a preserved session's lock although nobody owns it. Idempotent.
+  void remove_session(const std::string& key, const std::string& session);
+
+  // Everything there is, stale ones too; removes nothing.
+  [[nodiscard]] std::vector<LockInfo> list() const;
+  // Removes stale locks (never preserved ones); says which.
+  std::vector<LockInfo> clean();
+
+ private:
+  std::string directory_;
+};
+
+}  // namespace unionroot::locks

@@ -1,0 +1,116 @@
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/ids.h"
+#include "base/names.h"
+#include "base/process_identity.h"
+#include "base/rollback.h"
+#include "base/text.h"
+#include "base/unique_fd.h"
+
+using namespace unionroot::base;
+
+TEST_CASE("names follow schroot's pattern") {
+  CHECK(valid_name("sid"));
+  CHECK(valid_name("9-x_y.z"));
+  for (const char* bad : {"", ".", "..", "-a", "_a", "a/b", "a b", "a\n", "a:b", "\xc3\xa4"}) {
+    INFO(bad);
+    CHECK_FALSE(valid_name(bad));
+  }
+  CHECK(valid_name(std::string(200, 'a')));
+  CHECK_FALSE(valid_name(std::string(201, 'a')));
+}
+
+TEST_CASE("a qualified name has one of three namespaces") {
+  CHECK(parse_qualified_name("sid").space == Namespace::none);
+  CHECK(parse_qualified_name("source:sid").space == Namespace::source);
+  CHECK(parse_qualified_name("session:x-1").name == "x-1");
+  CHECK_THROWS_AS(parse_qualified_name("foo:sid"), Error);
+  CHECK_THROWS_AS(parse_qualified_name("session:../x"), Error);
+  CHECK_THROWS_AS(parse_qualified_name("session:"), Error);
+}
+
+TEST_CASE("text for people has no control characters") {
+  CHECK(printable("a\x1b[31mb\n") == "a\\x1b[31mb\\x0a");
+  CHECK(printable("\xc3\xa4") == "\xc3\xa4");
+  CHECK(printable("\xff") == "\\xff");
+  CHECK(printable("\xc2\x9b") == "\\xc2\\x9b");
+  CHECK(printable(std::string(1000, 'a')).size() < 220);
+}
+
+TEST_CASE("split, join, trim and numbers") {
+  CHECK(split("a,,b", ',') == std::vector<std::string>{"a", "b"});
+  CHECK(split("a,,b", ',', true) == std::vector<std::string>{"a", "", "b"});
+  CHECK(join({"a", "b"}, ", ") == "a, b");
+  CHECK(trim("  a b\t") == "a b");
+  CHECK(parse_unsigned("17") == 17u);
+  CHECK_FALSE(parse_unsigned("-1"));
+  CHECK_FALSE(parse_unsigned("1x"));
+  CHECK_FALSE(parse_unsigned(""));
+}
+
+TEST_CASE("rollback undoes in reverse unless committed") {
+  std::string order;
+  {
+    Rollback rollback;
+    rollback.add([&] { order += 'a'; });
+    rollback.add([&] { order += 'b'; });
+  }
+  CHECK(order == "ba");
+  {
+    Rollback rollback;
+    rollback.add([&] { order += 'c'; });
+    rollback.commit();
+  }
+  CHECK(order == "ba");
+}
+
+TEST_CASE("a process is told from a later one with its pid") {
+  const auto self = this_process();
+  CHECK(is_alive(self));
+  auto other = self;
+  other.start_time += 1;
+  CHECK_FALSE(is_alive(other));
+  other = self;
+  other.boot_id = "another";
+  CHECK_FALSE(is_alive(other));
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(0);
+  siginfo_t info{};
+  REQUIRE(::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT) == 0);
+  CHECK_FALSE(identify(child));  // a zombie has ended
+  REQUIRE(::waitpid(child, nullptr, 0) == child);
+  CHECK_FALSE(command_of(::getpid()).empty());
+}
+
+TEST_CASE("descriptors close themselves and errors say what was being done") {
+  int number = -1;
+  {
+    const UniqueFd file(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    number = file.get();
+    const auto copy = file.duplicate();
+    CHECK((::fcntl(copy.get(), F_GETFD) & FD_CLOEXEC) != 0);
+  }
+  CHECK(::fcntl(number, F_GETFD) == -1);
+  try {
+    read_file("/nonexistent/x");
+    FAIL("no error");
+  } catch (const SystemError& error) {
+    CHECK(error.error_number() == ENOENT);
+    CHECK(std::string(error.what()).find("opening /nonexistent/x: No such file") == 0);
+  }
+  CHECK_FALSE(try_read_file("/nonexistent/x"));
+}
+
+TEST_CASE("ids are of their form and differ") {
+  const auto id = random_uuid();
+  CHECK(id.size() == 36);
+  CHECK(id[14] == '4');
+  CHECK(id != random_uuid());
+  CHECK(random_token().size() == 8);
+}
