@@ -1,0 +1,150 @@
+#include "store/open.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <ctime>
+#include <filesystem>
+#include <string_view>
+
+#include "base/fault_point.h"
+#include "base/text.h"
+#include "base/unique_fd.h"
+#include "store/schema.h"
+
+namespace unionroot::store {
+
+namespace {
+
+// The content is damaged: what the caller answers by setting the file aside.
+class Damaged : public base::Error {
+ public:
+  Damaged(const std::string& file, std::string_view what)
+      : Error(base::ErrorCode::failed, base::concat("checking ", file, ": ", what)) {}
+};
+
+std::string folder_of(const std::string& file) {
+  const auto folder = std::filesystem::path(file).parent_path().string();
+  return folder.empty() ? "." : folder;
+}
+
+void sync_folder(const std::string& file) {
+  const std::string folder = folder_of(file);
+  const base::UniqueFd handle(base::check(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "opening", folder));
+  base::fault_point("sync_directory");
+  base::check(::fsync(handle.get()), "syncing", folder);
+}
+
+std::optional<struct stat> status_of(const std::string& file) {
+  struct stat status {};
+  if (::lstat(file.c_str(), &status) == 0) return status;
+  if (errno != ENOENT) base::throw_errno("looking at", file);
+  return std::nullopt;
+}
+
+// Makes the file if it is missing, so that it never has any mode but 0600 (SQLite gives its -wal and -shm the same).
+// An existing file is not opened here: closing a descriptor of it would drop the locks that another connection of this
+// process holds (POSIX record locks, fcntl(2)).
+void prepare_file(const std::string& file) {
+  const auto status = status_of(file);
+  const auto log = status_of(file + "-wal");
+  // SQLite takes an empty file for a new database, and deletes the log that lies beside it.
+  if (log && log->st_size > 0 && (!status || status->st_size == 0))
+    throw Damaged(file, "the database is missing or empty, but its write-ahead log is not");
+  if (status) {
+    if (!S_ISREG(status->st_mode))
+      throw base::Error(base::ErrorCode::failed,
+                        base::concat("opening ", file, ": it is not a regular file"),
+                        "move it away: the daemon's database is kept there");
+    if ((status->st_mode & 07777) != 0600) base::check(::chmod(file.c_str(), 0600), "changing the mode of", file);
+    return;
+  }
+  base::fault_point("store_create");
+  const base::UniqueFd made(
+      base::check(::open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600), "creating", file));
+  base::fault_point("store_created");
+}
+
+void check_content(Database& database) {
+  auto statement = database.prepare("PRAGMA quick_check(1)");
+  Query query(statement);
+  if (query.next() && query.text(0) != "ok") throw Damaged(database.file(), base::printable(query.text(0)));
+}
+
+Database open_and_check(const std::string& file, std::chrono::milliseconds busy_timeout) {
+  prepare_file(file);
+  Database database(file, busy_timeout);
+  // Until it is known to be sound, closing it must not write its log into it: it is evidence.
+  sqlite3_db_config(database.handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+  try {
+    check_content(database);
+    database.execute("PRAGMA foreign_keys=ON", "opening");
+    migrate(database, migrations());
+    const std::string mode = database.pragma("PRAGMA journal_mode=WAL");
+    if (mode != "wal")
+      throw base::Error(base::ErrorCode::not_supported,
+                        base::concat("opening ", file, ": write-ahead logging is not to be had there, only '", mode, "'"),
+                        "keep the state directory on a local file system");
+    database.execute("PRAGMA synchronous=NORMAL", "opening");
+  } catch (const DatabaseError& error) {
+    if (error.is_corruption()) throw Damaged(file, error.what());
+    throw;
+  }
+  sqlite3_db_config(database.handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, nullptr);
+  return database;
+}
+
+std::string time_stamp() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  std::array<char, 32> text{};
+  return {text.data(), std::strftime(text.data(), text.size(), "%Y%m%dT%H%M%SZ", &parts)};
+}
+
+void move_without_replacing(const std::string& from, const std::string& to) {
+  base::fault_point("store_set_aside");
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) != 0 && errno != ENOENT)
+    base::throw_errno("setting aside", from);
+  base::fault_point("store_was_set_aside");
+}
+
+// The log first and the database last: a crash in between leaves a database that is still damaged, never a log beside a
+// new database, which would swallow it.
+std::string set_aside(const std::string& file) {
+  static constexpr std::array suffixes = {"-wal", "-shm", "-journal", ""};
+  const std::string wanted = base::concat(file, ".corrupt-", time_stamp());
+  std::string name = wanted;
+  const auto taken = [&name] {
+    for (const char* suffix : suffixes)
+      if (status_of(name + suffix)) return true;
+    return false;
+  };
+  for (unsigned number = 2; taken(); ++number) name = base::concat(wanted, ".", number);
+  for (const char* suffix : suffixes) move_without_replacing(file + suffix, name + suffix);
+  sync_folder(file);
+  return name;
+}
+
+}  // namespace
+
+Opened open_database(const std::string& file, std::chrono::milliseconds busy_timeout) {
+  std::optional<std::string> damaged;
+  while (true) {
+    try {
+      Opened opened{open_and_check(file, busy_timeout), damaged};
+      // The log's own folder entry: a durable commit syncs the log's content only.
+      sync_folder(file);
+      return opened;
+    } catch (const Damaged&) {
+      if (damaged) throw;  // a new file that is damaged at once: the disk, not the file
+      damaged = set_aside(file);
+    }
+  }
+}
+
+}  // namespace unionroot::store

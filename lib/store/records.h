@@ -1,0 +1,20 @@
+// Records to and from rows.
+#pragma once
+
+#include "store/sqlite.h"
+#include "store/store.h"
+
+namespace unionroot::store {
+
+// The columns of each, in the order that the functions below read them.
+inline constexpr const char* session_columns =
+    "id, chroot, selected_name, definition, kind, source, state, owner, owner_name, created, boot_id, options, error";
+inline constexpr const char* stage_columns = "position, name, state, data";
+inline constexpr const char* run_columns =
+    "id, session, pid, start_time, boot_id, uid, user, command, cgroup, since";
+
+SessionRecord read_session(const Query& row);
+StageRecord read_stage(const Query& row);
+RunRecord read_run(const Query& row);
+
+}  // namespace unionroot::store

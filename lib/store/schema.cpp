@@ -1,0 +1,94 @@
+#include "store/schema.h"
+
+#include "base/text.h"
+
+namespace unionroot::store {
+
+const std::vector<std::string>& migrations() {
+  // Words instead of numbers for states, checked by the database: it stays readable with the sqlite3 shell, and a value
+  // that the program does not know cannot get in.
+  static const std::vector<std::string> steps = {
+      R"sql(
+CREATE TABLE sessions (
+  id            TEXT PRIMARY KEY NOT NULL,
+  chroot        TEXT NOT NULL,
+  selected_name TEXT NOT NULL,
+  definition    TEXT NOT NULL,
+  kind          TEXT NOT NULL CHECK (kind IN ('automatic', 'preserved')),
+  source        INTEGER NOT NULL CHECK (source IN (0, 1)),
+  state         TEXT NOT NULL CHECK (state IN ('beginning', 'active', 'ending', 'failed', 'recovering')),
+  owner         INTEGER NOT NULL,
+  owner_name    TEXT NOT NULL,
+  created       INTEGER NOT NULL,
+  boot_id       TEXT NOT NULL,
+  options       TEXT NOT NULL,
+  error         TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE stages (
+  session  TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+  position INTEGER NOT NULL CHECK (position >= 0),
+  name     TEXT NOT NULL,
+  state    TEXT NOT NULL CHECK (state IN ('starting', 'done', 'undoing', 'undone')),
+  data     TEXT NOT NULL,
+  PRIMARY KEY (session, position)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE runs (
+  id         TEXT PRIMARY KEY NOT NULL,
+  session    TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+  pid        INTEGER NOT NULL,
+  start_time INTEGER NOT NULL,
+  boot_id    TEXT NOT NULL,
+  uid        INTEGER NOT NULL,
+  user       TEXT NOT NULL,
+  command    TEXT NOT NULL,
+  cgroup     TEXT NOT NULL,
+  since      INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX runs_by_session ON runs (session);
+)sql",
+  };
+  return steps;
+}
+
+namespace {
+
+std::size_t version_of(Database& database) {
+  return base::parse_unsigned(database.pragma("PRAGMA user_version")).value_or(0);
+}
+
+void refuse_strangers(Database& database, std::size_t newest) {
+  const std::size_t version = version_of(database);
+  const std::string owner = database.pragma("PRAGMA application_id");
+  const bool empty = version == 0 && owner == "0" && database.pragma("SELECT count(*) FROM sqlite_schema") == "0";
+  if (!empty && owner != std::to_string(application_id))
+    throw base::Error(base::ErrorCode::failed,
+                      base::concat("opening ", database.file(), ": it is a database of another program"),
+                      "move it away, or set another state directory");
+  if (version > newest)
+    throw base::Error(base::ErrorCode::not_supported,
+                      base::concat("opening ", database.file(), ": it has schema version ", version,
+                                   ", and this program knows versions up to ", newest),
+                      "start the newer unionrootd that wrote it, or move the file away");
+}
+
+}  // namespace
+
+void migrate(Database& database, const std::vector<std::string>& steps) {
+  refuse_strangers(database, steps.size());
+  while (version_of(database) < steps.size()) {
+    Transaction transaction(database, true);
+    // Again, under the lock: somebody else may have done it meanwhile.
+    const std::size_t version = version_of(database);
+    if (version >= steps.size()) return;
+    database.execute(steps[version].c_str(), "migrating");
+    const std::string marks =
+        base::concat("PRAGMA user_version=", version + 1, "; PRAGMA application_id=", application_id);
+    database.execute(marks.c_str(), "migrating");
+    transaction.commit();
+  }
+}
+
+}  // namespace unionroot::store

@@ -1,0 +1,193 @@
+#include "store/store.h"
+
+#include "base/fault_point.h"
+#include "base/text.h"
+#include "store/guarded.h"
+#include "store/open.h"
+#include "store/records.h"
+
+namespace unionroot::store {
+
+namespace {
+
+// The connection and its statements, which are prepared once.
+struct Connection {
+  Database database;
+  Statement add_session, update_session, remove_session, one_session, all_sessions;
+  Statement put_stage, session_stages;
+  Statement add_run, remove_run, all_runs;
+
+  explicit Connection(Database opened) : database(std::move(opened)) {
+    using base::concat;
+    add_session = database.prepare(
+        concat("INSERT INTO sessions (", session_columns, ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"));
+    update_session = database.prepare("UPDATE sessions SET state = ?2, error = ?3, boot_id = ?4 WHERE id = ?1");
+    remove_session = database.prepare("DELETE FROM sessions WHERE id = ?");
+    one_session = database.prepare(concat("SELECT ", session_columns, " FROM sessions WHERE id = ?"));
+    all_sessions = database.prepare(concat("SELECT ", session_columns, " FROM sessions ORDER BY created, id"));
+    put_stage = database.prepare(
+        concat("INSERT INTO stages (session, ", stage_columns, ") VALUES (?,?,?,?,?) ",
+               "ON CONFLICT (session, position) DO UPDATE SET name = excluded.name, state = excluded.state, "
+               "data = excluded.data"));
+    session_stages =
+        database.prepare(concat("SELECT ", stage_columns, " FROM stages WHERE session = ? ORDER BY position"));
+    add_run = database.prepare(concat("INSERT INTO runs (", run_columns, ") VALUES (?,?,?,?,?,?,?,?,?,?)"));
+    remove_run = database.prepare("DELETE FROM runs WHERE id = ?");
+    all_runs = database.prepare(concat("SELECT ", run_columns, " FROM runs ORDER BY since, id"));
+  }
+
+  void put_stages(const std::string& session, const std::vector<StageRecord>& stages);
+  void set_state(const SessionRecord& session);
+};
+
+[[noreturn]] void no_such_session(const std::string& id) {
+  throw base::Error(base::ErrorCode::no_such_session,
+                    base::concat("there is no record of a session '", base::printable(id), "'"));
+}
+
+void Connection::put_stages(const std::string& session, const std::vector<StageRecord>& stages) {
+  try {
+    for (const auto& stage : stages)
+      put_stage.run(session, std::int64_t{stage.position}, stage.name, to_string(stage.state), stage.data);
+  } catch (const DatabaseError& error) {
+    if (error.result() == SQLITE_CONSTRAINT_FOREIGNKEY) no_such_session(session);
+    throw;
+  }
+}
+
+void Connection::set_state(const SessionRecord& session) {
+  update_session.run(session.id, to_string(session.state), session.error, session.boot_id);
+  if (database.changes() == 0) no_such_session(session.id);
+}
+
+}  // namespace
+
+struct Store::Impl {
+  std::optional<std::string> set_aside;
+  Guarded<Connection> connection;
+
+  std::chrono::milliseconds busy_timeout;
+
+  Impl(Opened opened, std::chrono::milliseconds timeout)
+      : set_aside(std::move(opened.set_aside)), connection(Connection(std::move(opened.database))), busy_timeout(timeout) {}
+};
+
+Store::Store(const std::string& file, std::chrono::milliseconds busy_timeout)
+    : impl_(std::make_unique<Impl>(open_database(file, busy_timeout), busy_timeout)) {}
+
+Store::~Store() = default;
+
+const std::optional<std::string>& Store::set_aside() const { return impl_->set_aside; }
+
+void Store::add_session(const SessionRecord& session) {
+  const auto connection = impl_->connection.lock();
+  Transaction transaction(connection->database, false);
+  try {
+    connection->add_session.run(session.id, session.chroot, session.selected_name, session.definition,
+                                to_string(session.kind), std::int64_t{session.source}, to_string(session.state),
+                                std::int64_t{session.owner}, session.owner_name, session.created, session.boot_id,
+                                session.options, session.error);
+  } catch (const DatabaseError& error) {
+    if (error.result() != SQLITE_CONSTRAINT_PRIMARYKEY) throw;
+    throw base::Error(base::ErrorCode::session_exists,
+                      base::concat("a session '", base::printable(session.id), "' exists already"),
+                      "choose another name, or end that session first");
+  }
+  transaction.commit();
+}
+
+void Store::update_session(const SessionRecord& session, bool durable) {
+  const auto connection = impl_->connection.lock();
+  Transaction transaction(connection->database, durable);
+  connection->set_state(session);
+  transaction.commit();
+}
+
+void Store::remove_session(const std::string& id, bool durable) {
+  const auto connection = impl_->connection.lock();
+  Transaction transaction(connection->database, durable);
+  connection->remove_session.run(id);
+  transaction.commit();
+}
+
+std::optional<SessionRecord> Store::session(const std::string& id) const {
+  const auto connection = impl_->connection.lock();
+  Query row(connection->one_session, id);
+  if (!row.next()) return std::nullopt;
+  return read_session(row);
+}
+
+std::vector<SessionRecord> Store::sessions() const {
+  const auto connection = impl_->connection.lock();
+  std::vector<SessionRecord> found;
+  for (Query row(connection->all_sessions); row.next();) found.push_back(read_session(row));
+  return found;
+}
+
+void Store::put_stages(const std::string& session, const std::vector<StageRecord>& stages) {
+  const auto connection = impl_->connection.lock();
+  Transaction transaction(connection->database, false);
+  connection->put_stages(session, stages);
+  transaction.commit();
+}
+
+std::vector<StageRecord> Store::stages(const std::string& session) const {
+  const auto connection = impl_->connection.lock();
+  std::vector<StageRecord> found;
+  for (Query row(connection->session_stages, session); row.next();) found.push_back(read_stage(row));
+  return found;
+}
+
+void Store::activate(const SessionRecord& session, const std::vector<StageRecord>& stages, bool durable) {
+  const auto connection = impl_->connection.lock();
+  Transaction transaction(connection->database, durable);
+  connection->put_stages(session.id, stages);
+  SessionRecord active = session;
+  active.state = SessionState::active;
+  connection->set_state(active);
+  transaction.commit();
+}
+
+void Store::add_run(const RunRecord& run) {
+  const auto connection = impl_->connection.lock();
+  Transaction transaction(connection->database, false);
+  try {
+    connection->add_run.run(run.id, run.session, std::int64_t{run.supervisor.pid},
+                            static_cast<std::int64_t>(run.supervisor.start_time), run.supervisor.boot_id,
+                            std::int64_t{run.uid}, run.user, run.command, run.cgroup, run.since);
+  } catch (const DatabaseError& error) {
+    if (error.result() == SQLITE_CONSTRAINT_FOREIGNKEY) no_such_session(run.session);
+    throw;
+  }
+  transaction.commit();
+}
+
+void Store::remove_run(const std::string& id) {
+  const auto connection = impl_->connection.lock();
+  Transaction transaction(connection->database, false);
+  connection->remove_run.run(id);
+  transaction.commit();
+}
+
+std::vector<RunRecord> Store::runs() const {
+  const auto connection = impl_->connection.lock();
+  std::vector<RunRecord> found;
+  for (Query row(connection->all_runs); row.next();) found.push_back(read_run(row));
+  return found;
+}
+
+void Store::checkpoint() {
+  const auto connection = impl_->connection.lock();
+  Database& database = connection->database;
+  base::fault_point("store_checkpoint");
+  // A reader elsewhere (somebody's sqlite3 shell) holds it back: that is no error, and nobody waits for it.
+  const auto timeout = impl_->busy_timeout;
+  database.set_busy_timeout(std::chrono::milliseconds(0));
+  const int result =
+      sqlite3_wal_checkpoint_v2(database.handle(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+  database.set_busy_timeout(timeout);
+  if (result != SQLITE_OK && (result & 0xff) != SQLITE_BUSY) database.fail(result, "emptying the log of");
+  base::fault_point("store_checkpointed");
+}
+
+}  // namespace unionroot::store
