@@ -1,0 +1,350 @@
+"""Bad input: each gets one clear error that says what to do, the documented exit status, and leaves nothing behind."""
+
+import os
+import shutil
+import subprocess
+import time
+import unittest
+
+import unionroot_testing as testing
+from unionroot_testing import EndToEndTest
+
+FAILED = 125
+
+
+class BadInputTest(EndToEndTest):
+    @classmethod
+    def prepare(cls):
+        cls.tree = testing.small_tree()
+        cls.machine.define_tree("small", cls.tree)
+
+    def tearDown(self):
+        self.assert_nothing_left()
+
+    def refused(self, *arguments, fragments=(), status=FAILED, **options):
+        self.assert_refused(self.machine.run(*arguments, **options), status, *fragments)
+
+    def defined(self, name, text, file=None):
+        """Writes a definition and waits until the daemon has read it; gone again after the test."""
+        path = self.machine.define(name, text, file)
+        self.addCleanup(self.forget, path)
+        time.sleep(0.3)
+        return path
+
+    def forget(self, path):
+        os.unlink(path)
+        time.sleep(0.2)
+
+    # The command line
+
+    def test_unknown_chroot(self):
+        for verb in (["begin", "nope"], ["run", "nope", "--", "true"], ["info", "nope"]):
+            self.refused(*verb, fragments=["nope", "list"])
+
+    def test_a_near_miss_is_named(self):
+        self.refused("begin", "smal", fragments=["smal", "small"])
+
+    def test_unknown_session(self):
+        for verb in (["run", "session:nope", "--", "true"], ["end", "nope"], ["location", "nope"], ["recover", "nope"],
+                     ["info", "session:nope"]):
+            self.refused(*verb, fragments=["nope"])
+
+    def test_unknown_namespace(self):
+        self.refused("begin", "foo:small", fragments=["foo"])
+
+    def test_unknown_user(self):
+        self.refused("run", "--user", "no-such-user", "--directory", "/", "small", "--", "true",
+                     fragments=["no-such-user"])
+
+    def test_unknown_verb(self):
+        result = self.machine.run("frobnicate")
+        self.assertEqual(result.status, FAILED, repr(result))
+        self.assertIn("frobnicate", result.err)
+        self.assertIn("help", result.err)
+
+    def test_unknown_option(self):
+        for arguments in (["begin", "--frobnicate", "small"], ["--frobnicate", "list"], ["run", "--frobnicate", "small"]):
+            result = self.machine.run(*arguments)
+            self.assertEqual(result.status, FAILED, repr(result))
+            self.assertIn("--frobnicate", result.err)
+
+    def test_missing_arguments(self):
+        for arguments in (["begin"], ["run"], ["end"], ["info"], ["location"]):
+            result = self.machine.run(*arguments)
+            self.assertEqual(result.status, FAILED, repr(result))
+            self.assertTrue(result.err.strip(), repr(result))
+
+    def test_names_that_are_paths(self):
+        for name in ("../etc", "a/b", "..", ".hidden", "-x", "a b", "a\nb", "", "x" * 201, "ä"):
+            result = self.machine.run("begin", f"--name={name}", "small")
+            self.assertEqual(result.status, FAILED, repr(result))
+            self.assertEqual(result.out, "")
+            result = self.machine.run("begin", "--", name)
+            self.assertEqual(result.status, FAILED, repr(result))
+
+    def test_a_name_that_is_taken(self):
+        session = self.machine.begin("small", name="taken")
+        self.refused("begin", "--name", "taken", "small", fragments=["taken"])
+        self.machine.ok("end", session)
+
+    def test_relative_directory(self):
+        self.refused("run", "--directory", "etc", "small", "--", "true", fragments=["etc", "absolute"])
+
+    def test_missing_directory(self):
+        self.refused("run", "--directory", "/no/such", "small", "--", "true", fragments=["/no/such"])
+
+    def test_a_working_directory_that_the_tree_lacks(self):
+        self.refused("run", "small", "--", "true", fragments=[self.machine.place, "--directory"],
+                     cwd=self.machine.place)
+
+    def test_command_not_found(self):
+        self.refused("run", "--directory", "/", "small", "--", "/no/such", status=127, fragments=["/no/such"])
+        self.refused("run", "--directory", "/", "small", "--", "no-such", status=127, fragments=["no-such"])
+
+    def test_command_not_executable(self):
+        self.refused("run", "--directory", "/", "small", "--", "/etc/passwd", status=126, fragments=["/etc/passwd"])
+
+    def test_a_thousand_arguments(self):
+        words = [f"argument {number} with 'quotes' and $(nothing)" for number in range(1000)]
+        out = self.machine.inside("small", "printf", "%s\\n", *words)
+        self.assertEqual(out.split("\n"), words)
+
+    def test_arguments_that_are_odd(self):
+        words = ["", "-x", "--", "a\tb", "new\nline", "\x1b[31m", "ü"]
+        out = self.machine.inside("small", "printf", "<%s>", *words)
+        self.assertEqual(out, "".join(f"<{word}>" for word in words))
+
+    def test_an_argument_that_is_too_long(self):
+        # The kernel allows a single argument of 128 KiB less one byte; the client could not be started with more.
+        word = "x" * (128 * 1024 - 1)
+        result = self.machine.run("run", "--directory", "/", "small", "--", "printf", "%s", word)
+        self.assertEqual((result.status, len(result.out)), (0, len(word)), result.err)
+
+    def test_environment_with_control_characters(self):
+        result = self.machine.run("run", "--preserve-environment", "--directory", "/", "small", "--", "true",
+                                  environment={"ODD": "a\x1b[31mb\x07"})
+        self.assert_refused(result, FAILED, "ODD")
+        # Not asked to preserve it: it does not matter.
+        result = self.machine.run("run", "--directory", "/", "small", "--", "true", environment={"ODD": "a\x07b"})
+        self.assertEqual(result.status, 0, repr(result))
+
+    def test_unknown_option_of_a_definition(self):
+        self.refused("begin", "--option", "no.such-key=1", "small", fragments=["no.such-key"])
+        self.refused("begin", "--option", "malformed", "small", fragments=["malformed"])
+
+    # Definitions
+
+    def assert_broken(self, name, text, *fragments, line=None):
+        path = self.defined(name, text)
+        where = f"{path}:{line}" if line else path
+        self.refused("begin", name, fragments=[where, *fragments])
+        checked = self.machine.run("check")
+        self.assertEqual(checked.status, 1, repr(checked))
+        self.assertIn(where, checked.out + checked.err)
+        checked = self.machine.run("check", path)
+        self.assertEqual(checked.status, 1, repr(checked))
+        self.assertIn(where, checked.out + checked.err)
+        # And every other definition is as good as before.
+        self.assertEqual(self.machine.inside("small", "echo", "fine"), "fine")
+
+    def test_a_broken_line(self):
+        self.assert_broken("broken", f"[broken]\ntype=directory\nthis is no key\ndirectory={self.tree}\n", line=3)
+
+    def test_an_unknown_type(self):
+        self.assert_broken("broken", f"[broken]\ntype=floppy\ndirectory={self.tree}\n", "floppy", line=2)
+
+    def test_a_duplicate_key(self):
+        self.assert_broken("broken", f"[broken]\ntype=directory\ndirectory={self.tree}\ndirectory=/tmp\n", "directory",
+                           line=4)
+
+    def test_a_missing_key(self):
+        self.assert_broken("broken", "[broken]\ntype=directory\n", "directory")
+
+    def test_a_relative_directory(self):
+        self.assert_broken("broken", "[broken]\ntype=directory\ndirectory=srv/tree\n", "srv/tree", "absolute", line=3)
+
+    def test_an_unsupported_union_type(self):
+        self.assert_broken("broken", f"[broken]\ntype=directory\ndirectory={self.tree}\nunion-type=aufs\n", "aufs",
+                           line=4)
+
+    def test_a_name_that_is_a_path(self):
+        path = self.defined("badname", f"[../x]\ntype=directory\ndirectory={self.tree}\n")
+        checked = self.machine.run("check", path)
+        self.assertEqual(checked.status, 1, repr(checked))
+        self.assertIn(f"{path}:1", checked.out + checked.err)
+
+    def test_a_duplicate_definition(self):
+        text = f"[twice]\ntype=directory\ndirectory={self.tree}\nunion-type=overlay\nprofile=minimal\n"
+        first = self.defined("twice-1", text)
+        second = self.defined("twice-2", text)
+        checked = self.machine.run("check")
+        self.assertEqual(checked.status, 1, repr(checked))
+        self.assertIn(second + ":1", checked.out + checked.err)
+        self.assertIn(first, checked.out + checked.err)
+
+    def test_a_directory_that_is_not_there(self):
+        self.defined("gone", "[gone]\ntype=directory\ndirectory=/no/such/tree\nunion-type=overlay\n")
+        self.refused("begin", "gone", fragments=["/no/such/tree"])
+        self.refused("run", "gone", "--", "true", fragments=["/no/such/tree"])
+
+    def test_a_file_not_owned_by_root(self):
+        path = self.defined("foreign", f"[foreign]\ntype=directory\ndirectory={self.tree}\nunion-type=overlay\n")
+        os.chown(path, 65534, 65534)
+        time.sleep(0.3)
+        self.refused("begin", "foreign", fragments=[path, "root"])
+        self.assertEqual(self.machine.run("check", path).status, 1)
+
+    def test_a_file_that_others_may_write(self):
+        path = self.defined("writable", f"[writable]\ntype=directory\ndirectory={self.tree}\nunion-type=overlay\n")
+        os.chmod(path, 0o666)
+        time.sleep(0.3)
+        self.refused("begin", "writable", fragments=[path])
+
+    def test_an_fstab_that_leads_out(self):
+        profile = os.path.join(self.machine.configuration, "profiles", "outward")
+        os.makedirs(profile)
+        self.addCleanup(shutil.rmtree, profile)
+        with open(os.path.join(profile, "fstab"), "w") as file:
+            file.write("/proc /proc none rw,bind 0 0\n/tmp /../../etc none rw,bind 0 0\n")
+        self.defined("outward", f"[outward]\ntype=directory\ndirectory={self.tree}\nunion-type=overlay\n"
+                     "profile=outward\n")
+        self.refused("begin", "outward", fragments=[profile + "/fstab:2"])
+
+    def test_check_is_content_with_a_good_file(self):
+        path = os.path.join(self.machine.configuration, "chroot.d", "small.conf")
+        checked = self.machine.run("check", path)
+        self.assertEqual(checked.status, 0, repr(checked))
+
+    def test_check_of_a_file_that_is_not_there(self):
+        checked = self.machine.run("check", "/no/such/file.conf")
+        self.assertEqual(checked.status, 1, repr(checked))
+        self.assertIn("/no/such/file.conf", checked.out + checked.err)
+
+    # Who may do what
+
+    def test_a_user_who_is_on_no_list(self):
+        self.machine.define_tree("private", self.tree, users="")
+        self.addCleanup(self.forget, os.path.join(self.machine.configuration, "chroot.d", "private.conf"))
+        time.sleep(0.3)
+        for verb in (["begin", "private"], ["run", "--directory", "/", "private", "--", "true"]):
+            self.refused(*verb, user="nobody", fragments=["private"])
+
+
+class SurroundingsTest(unittest.TestCase):
+    """What is not the user's fault: no bus, no daemon, no space."""
+
+    def setUp(self):
+        testing.require_end_to_end()
+        self.machine = testing.Machine()
+        self.machine.define_tree("small", testing.small_tree())
+
+    def tearDown(self):
+        problems = self.machine.close()
+        self.assertEqual(problems, [])
+
+    assert_refused = EndToEndTest.assert_refused
+
+    def test_no_bus(self):
+        for verb in (["list"], ["begin", "small"], ["run", "--directory", "/", "small", "--", "true"]):
+            self.assert_refused(self.machine.run(*verb), 125, self.machine.bus_socket)
+
+    def test_no_daemon(self):
+        self.machine.start_bus()
+        for verb in (["list"], ["begin", "small"], ["run", "--directory", "/", "small", "--", "true"]):
+            self.assert_refused(self.machine.run(*verb), 125, "unionrootd")
+
+    def test_check_needs_no_daemon(self):
+        result = self.machine.run("check")
+        self.assertEqual(result.status, 0, repr(result))
+
+    def test_a_daemon_without_a_bus(self):
+        self.machine.start_daemon(wait=False)
+        self.assertNotEqual(self.machine.daemon.wait(30), 0)
+        self.assertIn(self.machine.bus_socket, self.machine.log())
+
+    def test_a_daemon_that_is_not_root(self):
+        self.machine.start_bus()
+        done = subprocess.run([testing.daemon_path(), "--config", self.machine.settings_file], user=65534, group=65534,
+                              extra_groups=[], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, timeout=30)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("root", done.stdout)
+
+    def test_a_second_daemon(self):
+        self.machine.start()
+        done = subprocess.run([testing.daemon_path(), "--config", self.machine.settings_file], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
+        self.assertNotEqual(done.returncode, 0, done.stdout)
+        self.assertTrue(done.stdout.strip())
+        # The first is none the worse.
+        self.assertEqual(self.machine.inside("small", "echo", "fine"), "fine")
+
+    def test_settings_that_are_wrong(self):
+        self.machine.start_bus()
+        self.machine.settings["no-such-setting"] = "1"
+        self.machine.settings["state-directory"] = "relative/path"
+        self.machine._write_settings()
+        result = self.machine.run("list")
+        self.assertEqual(result.status, 125, repr(result))
+        self.assertIn(self.machine.settings_file + ":", result.err)
+
+
+class FullDiskTest(unittest.TestCase):
+    def setUp(self):
+        testing.require_end_to_end()
+        self.machine = testing.Machine()
+        self.image = os.path.join(self.machine.place, "disk.img")
+        with open(self.image, "wb") as file:
+            file.truncate(24 << 20)
+        subprocess.run(["mke2fs", "-q", "-t", "ext4", "-F", "-m", "0", self.image], check=True, stdin=subprocess.DEVNULL,
+                       stdout=subprocess.DEVNULL)
+        subprocess.run(["mount", "-o", "loop", self.image, self.machine.state], check=True)
+        os.chmod(self.machine.state, 0o755)
+        self.machine.define_tree("small", testing.small_tree())
+        self.addCleanup(self.take_away)
+
+    def take_away(self):
+        self.machine.stop_daemon()
+        subprocess.run(["umount", self.machine.state], check=False)
+        self.assertEqual(self.machine.close(), [])
+
+    def fill(self):
+        path = os.path.join(self.machine.state, "filler")
+        # From large to small pieces, until not a block is free.
+        with open(path, "wb", buffering=0) as file:
+            for piece in (1 << 20, 1 << 16, 4096, 512):
+                try:
+                    while True:
+                        file.write(b"\xff" * piece)
+                except OSError:
+                    continue
+        inodes = os.path.join(self.machine.state, "inodes")
+        os.makedirs(inodes, exist_ok=True)
+        return path
+
+    def test_begin_on_a_full_disk(self):
+        machine = self.machine
+        machine.start()
+        living = machine.begin("small", name="living")
+        filler = self.fill()
+        result = machine.run("begin", "--name", "late", "small")
+        if result.status == 0:
+            # A session may fit into what the file system still had for names; then writing in it must fail.
+            written = machine.run("run", "--directory", "/", "late", "--", "sh", "-c", "head -c 100000 /dev/zero > /srv/x")
+            self.assertNotEqual(written.status, 0, repr(written))
+            machine.ok("end", "late")
+        else:
+            self.assertEqual(result.status, 125, repr(result))
+            self.assertIn("no space", result.err.lower(), repr(result))
+            self.assertNotIn("late", machine.ok("list", "--sessions"))
+        # Those that run go on.
+        self.assertEqual(machine.inside(living, "echo", "alive"), "alive")
+        os.unlink(filler)
+        self.assertEqual(machine.inside("small", "echo", "again"), "again")
+        machine.ok("end", living)
+        left = [line for line in machine.leftovers() if "mount: " + machine.state != line and "loop device" not in line]
+        self.assertEqual(left, [])
+
+
+if __name__ == "__main__":
+    testing.main()
