@@ -1,0 +1,162 @@
+"""On a terminal, through tmux: a login shell, job control, /dev/tty, resizing, Ctrl-C, sudo."""
+
+import os
+import shlex
+import shutil
+import subprocess
+import unittest
+
+import unionroot_testing as testing
+from unionroot_testing import EndToEndTest
+
+
+class TerminalTest(EndToEndTest):
+    @classmethod
+    def setUpClass(cls):
+        if shutil.which("tmux") is None:
+            raise unittest.SkipTest("needs tmux")
+        super().setUpClass()
+        cls.tmux_socket = os.path.join(cls.machine.place, "tmux")
+
+    @classmethod
+    def prepare(cls):
+        cls.machine.define_tree("small", testing.small_tree())
+
+    def tmux(self, *arguments):
+        environment = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C.UTF-8", "TERM": "xterm-256color",
+                       "HOME": "/root", "SHELL": "/bin/sh"}
+        return subprocess.run(["tmux", "-S", self.tmux_socket, "-f", "/dev/null", *arguments], env=environment,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    def setUp(self):
+        started = self.tmux("new-session", "-d", "-x", "100", "-y", "30", "-s", "t", "env -i PATH=$PATH TERM=$TERM "
+                            "HOME=/root LC_ALL=C.UTF-8 PS1='outer# ' sh")
+        self.assertEqual(started.returncode, 0, started.stdout)
+        self.server = int(self.tmux("display-message", "-p", "#{pid}").stdout)
+        for pid in testing.descendants(os.getpid()):
+            self.machine.children.setdefault(pid, "of tmux, or there before")
+        self.wait_for("outer#")
+
+    def tearDown(self):
+        self.tmux("kill-server")
+        testing.wait_until(lambda: not os.path.exists(f"/proc/{self.server}/exe"))
+        self.assert_nothing_left()
+
+    def screen(self):
+        return self.tmux("capture-pane", "-p", "-J", "-S", "-200", "-t", "t").stdout.rstrip()
+
+    def wait_for(self, text, seconds=20):
+        if not testing.wait_until(lambda: text in self.screen(), seconds, 0.1):
+            self.fail(f"{text!r} never appeared on the terminal:\n{self.screen()}\n{self.machine.log()}")
+
+    def type(self, line):
+        self.tmux("send-keys", "-t", "t", "-l", line)
+        self.tmux("send-keys", "-t", "t", "Enter")
+
+    def key(self, name):
+        self.tmux("send-keys", "-t", "t", name)
+
+    def unionroot(self, *arguments):
+        self.type(shlex.join(self.machine.arguments(*arguments)))
+
+    def shell(self, chroot="small"):
+        """A shell in a session, with a prompt that can be waited for."""
+        self.unionroot("run", "--directory", "/", chroot, "--", "bash", "--norc", "-i")
+        # Typed into the session's own shell once it reads; the two halves keep the echo from matching.
+        self.type("PS1='in''ner$ '; echo re''ady")
+        self.wait_for("ready")
+
+    def test_a_login_shell(self):
+        self.unionroot("run", "small")
+        self.type("echo shell=$0; shopt -q login_shell && echo log''in; tty; pwd")
+        self.wait_for("shell=-bash")
+        self.wait_for("login")
+        self.wait_for("/dev/pts/")
+        self.type("exit 3")
+        self.wait_for("outer#")
+        self.type("echo status=$?")
+        self.wait_for("status=3")
+
+    def test_job_control(self):
+        self.shell()
+        self.type("sleep 1000")
+        self.key("C-z")
+        self.wait_for("Stopped")
+        self.type("bg; jobs")
+        self.wait_for("Running")
+        self.type("fg")
+        self.key("C-c")
+        self.type("echo after=$?")
+        self.wait_for("after=130")
+        self.assertNotIn("no job control", self.screen())
+        self.assertNotIn("cannot set terminal process group", self.screen())
+        self.type("exit")
+
+    def test_ctrl_c_reaches_the_command_and_not_the_client(self):
+        self.unionroot("run", "--directory", "/", "small", "--", "sh", "-c", "trap 'echo caught; exit 5' INT; echo up; "
+                       "while :; do sleep 0.1; done")
+        self.wait_for("up\n")
+        self.key("C-c")
+        self.wait_for("caught")
+        self.type("echo status=$?")
+        self.wait_for("status=5")
+
+    def test_the_controlling_terminal(self):
+        self.shell()
+        self.type("echo to-the-tty > /dev/tty && test -t 0 && test -t 1 && test -t 2 && echo three-tt''ys")
+        self.wait_for("to-the-tty")
+        self.wait_for("three-ttys")
+        self.type("exit")
+
+    def test_resizing(self):
+        self.shell()
+        self.type("stty size")
+        self.wait_for("30 100")
+        self.type("trap 'echo resized: $(stty size)' WINCH")
+        resized = self.tmux("resize-window", "-t", "t", "-x", "120", "-y", "40")
+        self.assertEqual(resized.returncode, 0, resized.stdout)
+        self.type("")
+        self.wait_for("resized: 40 120")
+        self.type("exit")
+
+    def test_the_terminal_is_as_it_was_afterwards(self):
+        self.type("stty -a > /dev/shm/$$.before; echo marked")
+        self.wait_for("marked\n")
+        self.shell()
+        self.type("stty -echo; exit")
+        self.wait_for("outer#")
+        self.type("stty -a | cmp - /dev/shm/$$.before && echo sa''me; rm /dev/shm/$$.before")
+        self.wait_for("same")
+
+    def test_the_client_dies_with_its_terminal(self):
+        self.shell()
+        self.type("sleep 4324")
+        self.assertTrue(testing.wait_until(lambda: any("sleep 4324" in c for c in
+                                                       testing.descendants(os.getpid()).values())))
+        self.tmux("kill-server")
+        self.assertTrue(testing.wait_until(lambda: not any("sleep 4324" in c for c in
+                                                           testing.descendants(os.getpid()).values())))
+
+    def test_a_pipe_is_no_terminal(self):
+        self.unionroot("run", "--directory", "/", "small", "--", "sh", "-c", "test -t 1 || echo not-a-t''ty")
+        self.type(shlex.join(self.machine.arguments("run", "--directory", "/", "small", "--", "tty")) + " </dev/null | cat")
+        self.wait_for("not a tty")
+
+    def test_sudo(self):
+        if shutil.which("sudo") is None:
+            self.skipTest("needs sudo")
+        machine = self.machine
+        session = machine.begin("host")
+        try:
+            machine.inside(session, "sh", "-c", "echo 'nobody ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/for-the-test; "
+                           "chmod 440 /etc/sudoers.d/for-the-test")
+            self.unionroot("run", "--user", "nobody", "--directory", "/", session, "--", "sh", "-c",
+                           "id -u; sudo id -u; sudo tty")
+            self.wait_for("65534\n0\n/dev/pts/")
+        finally:
+            machine.ok("end", session)
+        self.assertFalse(os.path.exists("/etc/sudoers.d/for-the-test"))
+
+
+if __name__ == "__main__":
+    testing.main()
