@@ -48,7 +48,8 @@ struct RunRequest {
   bool directory_required = true;          // -d, or a command: only that one
   bool preserve_environment = false;
   std::vector<std::string> environment;    // the caller's
-  std::string shell;
+  std::string shell;                       // instead of the user's own; empty: that one
+  std::string terminal_type;               // TERM; empty: none
   bool terminal = false;
   unsigned short rows = 24, columns = 80;
   Caller caller;

@@ -1,0 +1,138 @@
+// How a session begins: record, locks, stages, active.
+#include <chrono>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "base/ids.h"
+#include "base/log.h"
+#include "base/names.h"
+#include "base/text.h"
+#include "session/definition_text.h"
+#include "session/manager_state.h"
+#include "session/session_file.h"
+#include "session/source_tree.h"
+#include "session/storage.h"
+
+namespace unionroot::session {
+
+using base::concat;
+using base::Error;
+using base::ErrorCode;
+using store::SessionKind;
+using store::SessionState;
+
+namespace {
+
+std::int64_t now_microseconds() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+store::SessionRecord record_of(const BeginRequest& request) {
+  store::SessionRecord record;
+  record.chroot = request.definition->name;
+  record.id = request.name.empty() ? concat(record.chroot, "-", base::random_uuid()) : request.name;
+  base::require_valid_name("session name", record.id);
+  record.selected_name = request.selected_name;
+  record.kind = request.kind;
+  record.source = request.source;
+  record.owner = request.owner.uid;
+  record.owner_name = request.owner.name;
+  record.created = now_microseconds();
+  record.boot_id = base::boot_id();
+  record.options = nlohmann::json(request.options).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  record.definition = definition_text(request.definition);
+  return record;
+}
+
+definition::DefinitionPtr shape_of(const BeginRequest& request) {
+  if (!request.source) return request.definition;
+  if (!request.definition->clonable())
+    throw Error(ErrorCode::invalid_argument,
+                concat("chroot ", request.definition->name, " has no source: its sessions work on the tree itself"),
+                concat("begin a session on ", request.definition->name, " instead"));
+  return std::make_shared<const definition::Definition>(definition::source_variant(*request.definition));
+}
+
+std::string purpose_of(const store::SessionRecord& record) {
+  if (record.source) return "source session";
+  return record.kind == SessionKind::automatic ? "automatic session" : "session";
+}
+
+}  // namespace
+
+void Manager::Impl::take_locks(LiveSession& session, const locks::Wait& wait, const Caller& caller) {
+  locks::LockOwner owner;
+  owner.process = base::this_process();
+  owner.uid = session.record.owner;
+  owner.user = session.record.owner_name;
+  owner.session = session.record.id;
+  owner.chroot = session.record.chroot;
+  owner.purpose = caller.command.empty() ? purpose_of(session.record)
+                                         : concat(purpose_of(session.record), ", begun by: ", caller.command);
+  owner.preserved = session.record.kind == SessionKind::preserved && !session.record.source;
+  owner.since = session.record.created;
+  for (const auto& tree : source_trees(*session.definition)) {
+    owner.tree = tree.path;
+    session.locks.push_back(session.record.source ? lock_directory.lock_source(tree.key, owner, wait)
+                                                  : lock_directory.lock_session(tree.key, owner, wait));
+  }
+}
+
+void Manager::Impl::activate(LiveSession& session) {
+  const bool preserved = session.record.kind == SessionKind::preserved;
+  auto record = session.record;
+  record.state = SessionState::active;
+  record.error.clear();
+  record.boot_id = base::boot_id();
+  if (preserved && !session.context.upper.empty())
+    write_session_file(sessions_folder(settings, *session.definition), {record, session.pipeline.journal()}, true);
+  store.activate(record, session.pipeline.pending(), preserved);
+  table.change(session, [&](auto& shown) { shown = record; });
+  table.publish(session);
+}
+
+// Undoes what begin did before the stages, or after they were torn down.
+void Manager::Impl::discard_unbegun(const LiveSessionPtr& session) noexcept {
+  try {
+    session->locks.clear();
+    store.remove_session(session->record.id);
+  } catch (const std::exception& error) {
+    base::log::error(concat("removing session ", session->record.id, ", which could not be begun: ", error.what(),
+                            "; it is done when the daemon starts next"));
+  }
+  table.remove(session->record.id);
+}
+
+LiveSessionPtr Manager::Impl::begin(const BeginRequest& request) {
+  auto shape = shape_of(request);
+  const auto session = std::make_shared<LiveSession>(services, stages, record_of(request), std::move(shape),
+                                                     std::vector<store::StageRecord>{});
+  const std::unique_lock operation(session->operation);
+  session->context.cancelled = request.cancelled;
+  table.add(session, settings.sessions_per_user);
+  try {
+    store.add_session(session->record);
+    locks::Wait wait;
+    wait.cancelled = request.cancelled;
+    if (request.wait && request.wait->count() < 0) wait.limit = std::nullopt;
+    else if (request.wait) wait.limit = *request.wait;
+    take_locks(*session, wait, request.owner);
+    session->pipeline.set_up(session->context, TearDown::everything);
+    try {
+      activate(*session);
+    } catch (const std::exception&) {
+      for (const auto& left : session->pipeline.tear_down(session->context, TearDown::everything))
+        base::log::error(concat("session ", session->record.id, ": undoing its set-up: ", left));
+      throw;
+    }
+  } catch (...) {
+    discard_unbegun(session);
+    throw;
+  }
+  session->context.cancelled = {};
+  for (const auto& note : session->context.notes) base::log::info(concat("session ", session->record.id, ": ", note));
+  if (events.session_added) events.session_added(session->record.id);
+  return session;
+}
+
+}  // namespace unionroot::session

@@ -1,0 +1,137 @@
+#include "session/launch_request.h"
+
+#include <fcntl.h>
+#include <sys/personality.h>
+#include <sys/stat.h>
+
+#include <map>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "kernel/mounts.h"
+#include "launch/caller.h"
+
+namespace unionroot::session {
+
+using base::concat;
+using base::Error;
+using base::ErrorCode;
+using launch::User;
+
+namespace {
+
+// Who the command runs as. The uid is what was authorized, and the host's word alone; home and shell are the tree's, where
+// it knows that uid: root's shell on the host may not be there inside.
+User target_user(const RunRequest& request, int root) {
+  const bool own = request.user.empty();
+  User user;
+  try {
+    user = own ? launch::host_user(request.target_uid) : launch::host_user(request.user);
+  } catch (const Error&) {
+    // A user that packages made inside is known there alone. Only root was authorized for it.
+    if (own || request.caller.uid != 0) throw;
+    return launch::tree_user(root, request.user);
+  }
+  if (user.uid != request.target_uid && request.caller.uid != 0)
+    throw Error(ErrorCode::access_denied, concat("user ", base::printable(request.user), " is not who was authorized"));
+  try {
+    const auto inside = launch::tree_user(root, std::to_string(user.uid));
+    user.home = inside.home;
+    user.shell = inside.shell;
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::no_such_user) throw;  // the host's entry serves as well
+  }
+  return user;
+}
+
+bool is_executable_inside(int root, const std::string& path) {
+  if (path.empty() || path.front() != '/') return false;
+  try {
+    const auto file = kernel::real_mounts().open_in_root(root, path, O_PATH | O_CLOEXEC, 0);
+    struct stat facts {};
+    return ::fstat(file.get(), &facts) == 0 && S_ISREG(facts.st_mode) && (facts.st_mode & 0111) != 0;
+  } catch (const base::SystemError&) {
+    return false;  // an expected miss: the next shell is tried
+  }
+}
+
+std::string shell_for(const RunRequest& request, const definition::Definition& definition, const User& user, int root) {
+  // What was asked for by name is not replaced by something else: if it is missing, the user is told.
+  if (!request.shell.empty()) return request.shell;
+  if (!definition.shell.empty()) return definition.shell;
+  for (const auto& shell : {user.shell, std::string("/bin/bash"), std::string("/bin/sh")})
+    if (is_executable_inside(root, shell)) return shell;
+  return "/bin/sh";
+}
+
+unsigned long personality_of(const definition::Definition& definition) {
+  static const std::map<std::string, unsigned long> names{{"linux", PER_LINUX}, {"linux32", PER_LINUX32}};
+  constexpr unsigned long leave = 0xffffffffUL;
+  if (definition.personality.empty() || definition.personality == "undefined") return leave;
+  const auto found = names.find(definition.personality);
+  if (found == names.end())
+    throw Error(ErrorCode::not_supported,
+                concat("chroot ", definition.name, ": personality=", definition.personality, " is not supported"),
+                "use linux, linux32 or undefined");
+  return found->second;
+}
+
+// A command works in the directory that was asked for, or fails; a login shell finds a place.
+void choose_directories(launch::LaunchSpec& spec, const RunRequest& request, const User& user) {
+  if (!request.directory.empty()) spec.directories.push_back(request.directory);
+  if (!request.directory.empty() && request.directory_required) return;
+  spec.directory_fallback = !request.directory.empty();
+  for (const auto& fallback : {user.home, std::string("/")})
+    if (!fallback.empty()) spec.directories.push_back(fallback);
+}
+
+std::map<std::string, std::string> names_for_the_command(const RunRequest& request, const User& user,
+                                                         const store::SessionRecord& session) {
+  return {{"SCHROOT_COMMAND", base::join(request.command, " ")},
+          {"SCHROOT_USER", user.name},
+          {"SCHROOT_UID", std::to_string(user.uid)},
+          {"SCHROOT_GID", std::to_string(user.gid)},
+          {"SCHROOT_CHROOT_NAME", session.chroot},
+          {"SCHROOT_ALIAS_NAME", session.selected_name},
+          {"SCHROOT_SESSION_ID", session.id},
+          {"UNIONROOT_SESSION", session.id}};
+}
+
+}  // namespace
+
+launch::LaunchSpec launch_spec(const RunRequest& request, const definition::Definition& definition,
+                               const store::SessionRecord& session, int root, const std::string& run) {
+  const auto user = target_user(request, root);
+  launch::LaunchSpec spec;
+  spec.session = session.id;
+  spec.run = run;
+  if (request.command.empty()) {
+    spec.arguments = {shell_for(request, definition, user, root)};
+    spec.login_shell = true;
+  } else {
+    spec.arguments = definition.command_prefix;
+    spec.arguments.insert(spec.arguments.end(), request.command.begin(), request.command.end());
+  }
+  launch::EnvironmentRequest environment;
+  environment.preserve = request.preserve_environment || definition.preserve_environment;
+  environment.callers = request.environment;
+  environment.filter = definition.environment_filter;
+  environment.extra = names_for_the_command(request, user, session);
+  environment.terminal_type = request.terminal_type;
+  spec.environment = launch::compose_environment(user, environment);
+  launch::check_arguments(spec.arguments, spec.environment);
+  choose_directories(spec, request, user);
+  spec.uid = user.uid;
+  spec.gid = user.gid;
+  spec.groups = user.groups;
+  spec.umask = launch::umask_of(request.caller.pid);
+  spec.limits = launch::rlimits_of(request.caller.pid);
+  spec.terminal = request.terminal;
+  spec.rows = request.rows;
+  spec.columns = request.columns;
+  spec.no_network = definition.network == "none";
+  spec.personality = personality_of(definition);
+  return spec;
+}
+
+}  // namespace unionroot::session

@@ -1,0 +1,52 @@
+// A session while the daemon runs, and a run in it.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <shared_mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/unique_fd.h"
+#include "locks/source_lock.h"
+#include "session/pipeline.h"
+#include "session/stage.h"
+#include "store/store.h"
+
+namespace unionroot::session {
+
+struct LiveSession {
+  LiveSession(Services& services, const Stages& stages, store::SessionRecord initial,
+              std::shared_ptr<const definition::Definition> shape, std::vector<store::StageRecord> stages_so_far)
+      : record(std::move(initial)),
+        definition(shape),
+        context{services, record.id, std::move(shape), record.kind, record.owner, record.owner_name, record.source,
+                false, {}, {}, {}, {}, {}},
+        pipeline(stages, services.store, std::move(stages_so_far)) {}
+
+  // Guarded by the table's mutex (SessionTable): what listings show.
+  store::SessionRecord record;
+  std::vector<store::StageRecord> journal;
+  std::string upper;
+
+  const std::shared_ptr<const definition::Definition> definition;
+
+  // Exclusive: set-up, tear-down, recovery. Shared: starting a run, which needs the session to stay as it is.
+  std::shared_mutex operation;
+
+  // Guarded by `operation`.
+  SessionContext context;
+  Pipeline pipeline;
+  std::vector<locks::HeldLock> locks;
+};
+
+using LiveSessionPtr = std::shared_ptr<LiveSession>;
+
+struct LiveRun {
+  store::RunRecord record;
+  base::UniqueFd pidfd;
+  base::UniqueFd hold;  // keeps the client waiting until an automatic session has gone: launch/launcher.h
+};
+
+}  // namespace unionroot::session

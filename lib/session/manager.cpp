@@ -1,0 +1,144 @@
+#include "session/manager.h"
+
+#include <fcntl.h>
+#include <sys/vfs.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "kernel/files.h"
+#include "session/manager_state.h"
+
+namespace unionroot::session {
+
+using base::concat;
+
+namespace {
+
+// Runs before the members that need the folders.
+definition::Settings with_folders(definition::Settings settings) {
+  kernel::ensure_directories(settings.state_directory, 0755);
+  kernel::ensure_directories(settings.runtime_directory, 0755);
+  return settings;
+}
+
+bool can_be_upper(const std::string& directory) {
+  constexpr long overlayfs_magic = 0x794c7630;  // linux/magic.h: OVERLAYFS_SUPER_MAGIC
+  struct statfs facts {};
+  base::check(::statfs(directory.c_str(), &facts), "looking at the file system of", directory);
+  return facts.f_type != overlayfs_magic;
+}
+
+// Several daemons may run side by side; each has a folder of its own among the control groups.
+std::string cgroup_name(const definition::Settings& settings) {
+  const definition::Settings defaults;
+  if (settings.state_directory == defaults.state_directory) return "unionroot";
+  return concat("unionroot-", std::hash<std::string>{}(settings.state_directory));
+}
+
+std::string helper_path(const definition::Settings& settings) {
+  return settings.helper.empty() ? UNIONROOT_HELPER : settings.helper;
+}
+
+}  // namespace
+
+Manager::Impl::Impl(definition::Settings given, Events given_events)
+    : settings(with_folders(std::move(given))),
+      events(std::move(given_events)),
+      mounts(kernel::real_mounts()),
+      cgroups(kernel::real_cgroups(cgroup_name(settings))),
+      namespaces(mounts),
+      views(mounts, settings.runtime_directory),
+      lock_directory(settings.state_directory + "/locks"),
+      store(settings.state_directory + "/state.db"),
+      launcher(helper_path(settings)),
+      stages(session_stages()),
+      services{settings, mounts, *cgroups, namespaces, views, lock_directory, store, trash,
+               can_be_upper(settings.state_directory)} {
+  if (!cgroups->available())
+    base::log::warning(concat("processes are killed by a scan of /proc, since ", cgroups->description()));
+}
+
+void Manager::Impl::forget(const LiveSessionPtr& session, bool durable) {
+  store.remove_session(session->record.id, durable);
+  table.remove(session->record.id);
+  if (events.session_removed) events.session_removed(session->record.id);
+}
+
+Manager::Manager(definition::Settings settings, Events events)
+    : impl_(std::make_unique<Impl>(std::move(settings), std::move(events))) {}
+
+Manager::~Manager() {
+  impl_->stopping = true;
+  for (auto& recoverer : impl_->recoverers) recoverer.join();
+}
+
+void Manager::reconcile() { impl_->reconcile(); }
+
+SessionView Manager::begin(const BeginRequest& request) { return impl_->view(*impl_->begin(request)); }
+
+Manager::Started Manager::run(const RunRequest& request) {
+  return impl_->run(impl_->table.require(request.session), request);
+}
+
+Manager::Started Manager::run_automatic(const BeginRequest& begin, RunRequest run) {
+  const auto session = impl_->begin(begin);
+  run.session = session->record.id;
+  try {
+    return impl_->run(session, run);
+  } catch (...) {
+    try {
+      impl_->end(session, true);
+    } catch (const std::exception& error) {
+      base::log::error(concat("ending automatic session ", run.session, " whose command could not be run: ", error.what()));
+    }
+    throw;
+  }
+}
+
+void Manager::run_ended(const std::string& run) { impl_->run_ended(run); }
+
+EndResult Manager::end(const std::string& session, bool force) { return impl_->end(impl_->table.require(session), force); }
+
+SessionView Manager::recover(const std::string& id) {
+  const auto session = impl_->table.require(id);
+  const std::unique_lock operation(session->operation, std::try_to_lock);
+  if (!operation)
+    throw base::Error(base::ErrorCode::session_busy, concat("another operation on session ", id, " is under way"), "try again");
+  impl_->recover_locked(session);
+  return impl_->view(*session);
+}
+
+std::vector<SessionView> Manager::sessions() const {
+  std::vector<SessionView> list;
+  for (const auto& session : impl_->table.all()) list.push_back(impl_->view(*session));
+  return list;
+}
+
+std::optional<SessionView> Manager::find(const std::string& id) const {
+  const auto session = impl_->table.find(id);
+  if (!session) return std::nullopt;
+  return impl_->view(*session);
+}
+
+SessionView Manager::require(const std::string& id) const { return impl_->view(*impl_->table.require(id)); }
+
+void Manager::stop(bool final) {
+  impl_->stopping = true;
+  for (auto& recoverer : impl_->recoverers) recoverer.join();
+  impl_->recoverers.clear();
+  for (const auto& session : impl_->table.all()) {
+    const bool ends = final && session->definition->on_shutdown == definition::OnShutdown::end;
+    try {
+      if (ends) impl_->end(session, false);
+    } catch (const std::exception& error) {
+      base::log::error(concat("ending session ", session->record.id, " at shutdown: ", error.what()));
+    }
+    const std::unique_lock operation(session->operation);
+    for (auto& lock : session->locks) lock.abandon();
+  }
+  impl_->views.release_if_empty();
+  impl_->store.checkpoint();
+}
+
+}  // namespace unionroot::session

@@ -1,0 +1,119 @@
+#include "session/pipeline.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
+
+namespace unionroot::session {
+
+using base::concat;
+using base::Error;
+using base::ErrorCode;
+using store::StageRecord;
+using store::StageState;
+
+namespace {
+
+std::string to_text(const StageData& data) { return data.empty() ? "{}" : nlohmann::json(data).dump(); }
+
+// What the client is told when a stage fails: which, and why. Kinds that tell the caller what to do are kept.
+[[noreturn]] void fail(const Stage& stage, const std::string& session, const Error& cause) {
+  const auto code = cause.code() == ErrorCode::failed ? ErrorCode::stage_failed : cause.code();
+  throw Error(code, concat("setting up session ", session, ": stage ", stage.name(), ": ", cause.what()), cause.hint());
+}
+
+}  // namespace
+
+Pipeline::Pipeline(const Stages& stages, store::Store& store, std::vector<StageRecord> journal)
+    : stages_(stages), store_(store) {
+  for (auto& record : journal) journal_.emplace(record.position, std::move(record));
+}
+
+StageRecord& Pipeline::record(unsigned position, std::string_view name) {
+  auto& entry = journal_[position];
+  entry.position = position;
+  entry.name = name;
+  return entry;
+}
+
+StageData Pipeline::data_of(const StageRecord& record) {
+  if (record.data.empty()) return {};
+  const auto json = nlohmann::json::parse(record.data, nullptr, false);
+  // The journal is ours alone; if it does not parse, a tear-down still undoes all that follows from the definition.
+  if (json.is_discarded() || !json.is_object()) return {};
+  StageData data;
+  for (const auto& [key, value] : json.items())
+    if (value.is_string()) data.emplace(key, value.get<std::string>());
+  return data;
+}
+
+void Pipeline::set_up(SessionContext& context, TearDown undo) {
+  unsigned position = 0;
+  try {
+    for (const auto& stage : stages_) {
+      auto& entry = record(position, stage->name());
+      entry.state = StageState::starting;
+      entry.data = "{}";
+      pending_.push_back(entry);
+      store_.put_stages(context.id, pending_);
+      pending_.clear();
+
+      StageData data;
+      stage->set_up(context, data);
+      entry.state = StageState::done;
+      entry.data = to_text(data);
+      pending_.push_back(entry);
+      ++position;
+    }
+  } catch (const std::exception& cause) {
+    pending_.clear();
+    for (const auto& left : tear_down(context, undo))
+      base::log::error(concat("session ", context.id, ": undoing a failed set-up: ", left));
+    const auto* error = dynamic_cast<const Error*>(&cause);
+    fail(*stages_.at(std::min<std::size_t>(position, stages_.size() - 1)), context.id,
+         error != nullptr ? *error : Error(ErrorCode::failed, cause.what()));
+  }
+}
+
+std::vector<std::string> Pipeline::tear_down(SessionContext& context, TearDown mode) {
+  std::vector<std::string> left;
+  for (auto position = static_cast<unsigned>(stages_.size()); position-- > 0;) {
+    const auto& stage = stages_[position];
+    const auto entry = journal_.find(position);
+    // A stage that never started has nothing to undo.
+    if (entry == journal_.end() || entry->second.state == StageState::undone) continue;
+    try {
+      stage->tear_down(context, data_of(entry->second), mode);
+      entry->second.state = StageState::undone;
+    } catch (const Error& error) {
+      left.push_back(concat("stage ", stage->name(), ": ", error.what(), error.hint().empty() ? "" : "; ", error.hint()));
+    } catch (const std::exception& error) {
+      left.push_back(concat("stage ", stage->name(), ": ", error.what()));
+    }
+  }
+  return left;
+}
+
+Recovery Pipeline::recover(SessionContext& context) {
+  auto worst = Recovery::intact;
+  unsigned position = 0;
+  for (const auto& stage : stages_) {
+    const auto entry = journal_.find(position++);
+    const bool started = entry != journal_.end();
+    auto found = started ? stage->recover(context, data_of(entry->second)) : Recovery::gone;
+    if (started && entry->second.state != StageState::done && found == Recovery::intact) found = Recovery::partial;
+    worst = std::max(worst, found);
+  }
+  return worst;
+}
+
+std::vector<StageRecord> Pipeline::journal() const {
+  std::vector<StageRecord> records;
+  for (const auto& [position, entry] : journal_) records.push_back(entry);
+  return records;
+}
+
+}  // namespace unionroot::session

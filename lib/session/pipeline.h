@@ -1,0 +1,43 @@
+// Runs a session's stages: forwards when it begins, in reverse when it ends, journalled in the store.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "session/stage.h"
+
+namespace unionroot::session {
+
+class Pipeline {
+ public:
+  // Both are borrowed and outlive the pipeline. `journal` holds what the store knows of this session's stages.
+  Pipeline(const Stages& stages, store::Store& store, std::vector<store::StageRecord> journal = {});
+
+  // Each stage's set_up in order, 'starting' journalled before and 'done' after (the last 'done' is left to `commit`, so
+  // that it shares the commit that makes the session active). If one fails, it and those before it are torn down in
+  // reverse with `undo`, and Error(stage_failed, or the stage's own code if it says more) names the stage and the first cause.
+  void set_up(SessionContext& context, TearDown undo);
+
+  // The records that set_up has not written yet.
+  [[nodiscard]] std::vector<store::StageRecord> pending() const { return pending_; }
+
+  // Every stage in reverse. Nothing stops it; what could not be undone is returned, one line each.
+  std::vector<std::string> tear_down(SessionContext& context, TearDown mode);
+
+  // Asks each stage what is there of it; the worst answer.
+  Recovery recover(SessionContext& context);
+
+  [[nodiscard]] std::vector<store::StageRecord> journal() const;
+
+ private:
+  store::StageRecord& record(unsigned position, std::string_view name);
+  static StageData data_of(const store::StageRecord& record);
+
+  const Stages& stages_;
+  store::Store& store_;
+  std::map<unsigned, store::StageRecord> journal_;
+  std::vector<store::StageRecord> pending_;
+};
+
+}  // namespace unionroot::session

@@ -1,0 +1,52 @@
+// Setting up a session again from its upper layer: after a reboot, or when a set-up failed.
+#include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "session/manager_state.h"
+#include "session/source_tree.h"
+
+namespace unionroot::session {
+
+using base::concat;
+using base::Error;
+using base::ErrorCode;
+using store::SessionState;
+
+void Manager::Impl::mark_failed(LiveSession& session, const std::string& why) {
+  const auto record = table.change(session, [&](auto& shown) {
+    shown.state = SessionState::failed;
+    shown.error = why;
+  });
+  try {
+    store.update_session(record);
+  } catch (const std::exception& error) {
+    base::log::error(concat("session ", record.id, ": noting that it failed: ", error.what()));
+  }
+  table.publish(session);
+  if (events.session_changed) events.session_changed(record.id);
+}
+
+void Manager::Impl::recover_locked(const LiveSessionPtr& session) {
+  const auto id = session->record.id;
+  const auto state = table.state(*session);
+  if (state == SessionState::active) return;  // whole already
+  if (state != SessionState::failed && state != SessionState::recovering)
+    throw Error(ErrorCode::session_not_active, concat("session ", id, " is ", store::to_string(state), ", not failed"));
+  store.update_session(table.change(*session, [](auto& record) { record.state = SessionState::recovering; }));
+  try {
+    if (session->locks.empty()) take_locks(*session, {}, {});
+    kill_processes(*session);
+    for (const auto& left : session->pipeline.tear_down(session->context, TearDown::keep_data))
+      base::log::warning(concat("session ", id, ": before its recovery: ", left));
+    session->context.recovering = true;
+    session->pipeline.set_up(session->context, TearDown::keep_data);
+    activate(*session);
+  } catch (const std::exception& error) {
+    mark_failed(*session, error.what());
+    throw;
+  }
+  base::log::info(concat("session ", id, " is recovered"));
+  if (events.session_changed) events.session_changed(id);
+}
+
+}  // namespace unionroot::session

@@ -1,0 +1,29 @@
+// What every session stands on: made once by the manager, borrowed by the stages.
+#pragma once
+
+#include <string>
+
+#include "definition/settings.h"
+#include "kernel/cgroups.h"
+#include "kernel/mounts.h"
+#include "locks/source_lock.h"
+#include "mount/host_view.h"
+#include "mount/namespace.h"
+#include "session/trash.h"
+#include "store/store.h"
+
+namespace unionroot::session {
+
+struct Services {
+  const definition::Settings& settings;
+  kernel::Mounts& mounts;
+  kernel::Cgroups& cgroups;
+  mount::NamespaceFactory& namespaces;
+  mount::HostViews& views;
+  locks::LockDirectory& locks;
+  store::Store& store;
+  Trash& trash;
+  bool state_can_be_upper = true;  // false where the state directory is on an overlay itself (in a container)
+};
+
+}  // namespace unionroot::session

@@ -1,0 +1,84 @@
+#include "session/session_file.h"
+
+#include <nlohmann/json.hpp>
+
+#include "base/files.h"
+#include "kernel/files.h"
+
+namespace unionroot::session {
+
+namespace {
+
+constexpr const char* file_name = "session.json";
+
+nlohmann::json stage_json(const store::StageRecord& stage) {
+  return {{"position", stage.position}, {"name", stage.name}, {"data", stage.data}};
+}
+
+}  // namespace
+
+std::string to_json(const SessionFile& file) {
+  const auto& record = file.record;
+  nlohmann::json json{{"version", 1},
+                      {"id", record.id},
+                      {"chroot", record.chroot},
+                      {"selected-name", record.selected_name},
+                      {"definition", record.definition},
+                      {"source", record.source},
+                      {"owner", record.owner},
+                      {"owner-name", record.owner_name},
+                      {"created", record.created},
+                      {"boot-id", record.boot_id},
+                      {"options", record.options},
+                      {"stages", nlohmann::json::array()}};
+  for (const auto& stage : file.stages) json["stages"].push_back(stage_json(stage));
+  return json.dump(1) + "\n";
+}
+
+std::optional<SessionFile> from_json(const std::string& text, const std::string& id) {
+  try {
+    const auto json = nlohmann::json::parse(text);
+    if (json.at("version") != 1 || json.at("id") != id) return std::nullopt;
+    SessionFile file;
+    auto& record = file.record;
+    record.id = id;
+    record.kind = store::SessionKind::preserved;
+    record.state = store::SessionState::active;
+    json.at("chroot").get_to(record.chroot);
+    json.at("selected-name").get_to(record.selected_name);
+    json.at("definition").get_to(record.definition);
+    json.at("source").get_to(record.source);
+    json.at("owner").get_to(record.owner);
+    json.at("owner-name").get_to(record.owner_name);
+    json.at("created").get_to(record.created);
+    json.at("boot-id").get_to(record.boot_id);
+    json.at("options").get_to(record.options);
+    for (const auto& entry : json.at("stages")) {
+      store::StageRecord stage;
+      entry.at("position").get_to(stage.position);
+      entry.at("name").get_to(stage.name);
+      entry.at("data").get_to(stage.data);
+      stage.state = store::StageState::done;
+      file.stages.push_back(std::move(stage));
+    }
+    return file;
+  } catch (const nlohmann::json::exception&) {
+    return std::nullopt;  // an expected miss: a torn or foreign file; the caller sets the folder aside
+  }
+}
+
+void write_session_file(const std::string& sessions_folder, const SessionFile& file, bool durable) {
+  kernel::ensure_directories(sessions_folder, 0711);
+  const auto sessions = kernel::open_directory(sessions_folder);
+  kernel::ensure_directory(sessions.get(), file.record.id, 0711);
+  const auto folder = kernel::open_directory_at(sessions.get(), file.record.id);
+  kernel::write_file_atomically(folder.get(), file_name, to_json(file), 0600, durable);
+}
+
+std::optional<SessionFile> read_session_file(const std::string& sessions_folder, const std::string& id) {
+  const auto text = base::try_read_file(sessions_folder + "/" + id + "/" + file_name);
+  if (!text) return std::nullopt;
+  return from_json(*text, id);
+}
+
+}  // namespace unionroot::session

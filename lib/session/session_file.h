@@ -1,0 +1,25 @@
+// <sessions>/<id>/session.json: enough to rebuild a preserved session's record when the database is lost.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "store/store.h"
+
+namespace unionroot::session {
+
+struct SessionFile {
+  store::SessionRecord record;
+  std::vector<store::StageRecord> stages;
+};
+
+std::string to_json(const SessionFile& file);
+// nullopt if the text is not such a file, or the record in it is not of the session `id`.
+std::optional<SessionFile> from_json(const std::string& text, const std::string& id);
+
+// Written beside the upper layer, for root alone to read. Throws SystemError. durable: on the disk when it returns.
+void write_session_file(const std::string& sessions_folder, const SessionFile& file, bool durable);
+std::optional<SessionFile> read_session_file(const std::string& sessions_folder, const std::string& id);
+
+}  // namespace unionroot::session

@@ -1,0 +1,107 @@
+#include "session/session_table.h"
+
+#include "base/error.h"
+#include "base/text.h"
+
+namespace unionroot::session {
+
+using base::concat;
+using base::Error;
+using base::ErrorCode;
+
+void SessionTable::add(const LiveSessionPtr& session, unsigned owner_limit) {
+  const std::lock_guard guard(mutex_);
+  const auto& record = session->record;
+  if (sessions_.contains(record.id))
+    throw Error(ErrorCode::session_exists, concat("there is a session ", record.id, " already"),
+                "choose another name with --name, or leave it out");
+  unsigned& count = per_owner_[record.owner];
+  if (record.owner != 0 && owner_limit != 0 && count >= owner_limit)
+    throw Error(ErrorCode::limit_exceeded, concat("user ", record.owner_name, " has ", count, " sessions already, the limit"),
+                "end some of them (`unionroot list`, `unionroot end`), or have sessions-per-user raised");
+  sessions_.emplace(record.id, session);
+  ++count;
+}
+
+void SessionTable::remove(const std::string& id) {
+  const std::lock_guard guard(mutex_);
+  const auto found = sessions_.find(id);
+  if (found == sessions_.end()) return;
+  const auto owner = per_owner_.find(found->second->record.owner);
+  if (owner != per_owner_.end() && --owner->second == 0) per_owner_.erase(owner);
+  sessions_.erase(found);
+}
+
+LiveSessionPtr SessionTable::find(const std::string& id) const {
+  const std::lock_guard guard(mutex_);
+  const auto found = sessions_.find(id);
+  return found == sessions_.end() ? nullptr : found->second;
+}
+
+LiveSessionPtr SessionTable::require(const std::string& id) const {
+  if (auto session = find(id)) return session;
+  throw Error(ErrorCode::no_such_session, concat("no session ", base::printable(id)),
+              "`unionroot list --sessions` shows those there are");
+}
+
+std::vector<LiveSessionPtr> SessionTable::all() const {
+  const std::lock_guard guard(mutex_);
+  std::vector<LiveSessionPtr> list;
+  list.reserve(sessions_.size());
+  for (const auto& [id, session] : sessions_) list.push_back(session);
+  return list;
+}
+
+store::SessionRecord SessionTable::change(LiveSession& session, const std::function<void(store::SessionRecord&)>& edit) {
+  const std::lock_guard guard(mutex_);
+  edit(session.record);
+  return session.record;
+}
+
+store::SessionState SessionTable::state(const LiveSession& session) const {
+  const std::lock_guard guard(mutex_);
+  return session.record.state;
+}
+
+void SessionTable::publish(LiveSession& session) {
+  const std::lock_guard guard(mutex_);
+  session.journal = session.pipeline.journal();
+  session.upper = session.context.upper;
+}
+
+void SessionTable::add_run(LiveRun run) {
+  const std::lock_guard guard(mutex_);
+  auto id = run.record.id;
+  runs_.emplace(std::move(id), std::move(run));
+}
+
+std::optional<LiveRun> SessionTable::take_run(const std::string& id) {
+  const std::lock_guard guard(mutex_);
+  auto node = runs_.extract(id);
+  if (node.empty()) return std::nullopt;
+  return std::move(node.mapped());
+}
+
+std::size_t SessionTable::runs_of(const std::string& session) const {
+  const std::lock_guard guard(mutex_);
+  std::size_t count = 0;
+  for (const auto& [id, run] : runs_) count += run.record.session == session ? 1 : 0;
+  return count;
+}
+
+SessionView SessionTable::view(const LiveSession& session, const mount::HostViews& views) const {
+  const std::lock_guard guard(mutex_);
+  SessionView view;
+  view.record = session.record;
+  view.type = session.definition->type;
+  view.stages = session.journal;
+  view.upper = session.upper;
+  view.definition = session.definition;
+  if (session.definition->host_view && session.record.state == store::SessionState::active)
+    view.location = views.view_path(session.record.id);
+  for (const auto& [id, run] : runs_)
+    if (run.record.session == session.record.id) view.runs.push_back(run.record);
+  return view;
+}
+
+}  // namespace unionroot::session

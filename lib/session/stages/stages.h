@@ -1,0 +1,54 @@
+// The stages that there are. Their order is in session_stages(), in ../stage_order.cpp.
+#pragma once
+
+#include "session/stage.h"
+
+namespace unionroot::session {
+
+// The tree that sessions stand on, as detached mounts: read-only below an overlay, writable where a session works on
+// the tree itself.
+class SourceStage : public Stage {
+ public:
+  [[nodiscard]] std::string_view name() const override { return "source"; }
+  void set_up(SessionContext& context, StageData& data) override;
+  void tear_down(SessionContext& context, const StageData& data, TearDown mode) override;
+  Recovery recover(SessionContext& context, const StageData& data) override;
+};
+
+// The session's mount namespace with its root: upper and work directories and the overlay, or the tree itself.
+class UnionStage : public Stage {
+ public:
+  [[nodiscard]] std::string_view name() const override { return "union"; }
+  void set_up(SessionContext& context, StageData& data) override;
+  void tear_down(SessionContext& context, const StageData& data, TearDown mode) override;
+  Recovery recover(SessionContext& context, const StageData& data) override;
+};
+
+// The profile's fstab, and the root made `/` of the namespace. Nothing of it is outside the namespace, so it goes with it.
+class InnerMountsStage : public Stage {
+ public:
+  [[nodiscard]] std::string_view name() const override { return "inner-mounts"; }
+  void set_up(SessionContext& context, StageData& data) override;
+  void tear_down(SessionContext& context, const StageData& data, TearDown mode) override;
+  Recovery recover(SessionContext& context, const StageData& data) override;
+};
+
+// Name service databases, copied files, hostname, debian_chroot. They lie in the upper layer and go with it.
+class FilesStage : public Stage {
+ public:
+  [[nodiscard]] std::string_view name() const override { return "files"; }
+  void set_up(SessionContext& context, StageData& data) override;
+  void tear_down(SessionContext& context, const StageData& data, TearDown mode) override;
+  Recovery recover(SessionContext& context, const StageData& data) override;
+};
+
+// What of the session stands on the host: the namespace kept by a bind, and the host view.
+class HostViewStage : public Stage {
+ public:
+  [[nodiscard]] std::string_view name() const override { return "host-view"; }
+  void set_up(SessionContext& context, StageData& data) override;
+  void tear_down(SessionContext& context, const StageData& data, TearDown mode) override;
+  Recovery recover(SessionContext& context, const StageData& data) override;
+};
+
+}  // namespace unionroot::session

@@ -1,0 +1,42 @@
+// What ended sessions leave is renamed into a trash folder and deleted in the background.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <string>
+#include <thread>
+
+namespace unionroot::session {
+
+class Trash {
+ public:
+  Trash();   // starts the worker
+  ~Trash();  // stops it; what is left is found again by `adopt` at the next start
+
+  // Renames folder/name to trash_folder/name-<token> (same file system; the trash folder is made if it is missing) and
+  // deletes it in the background. A name that is not there is no error. Throws SystemError.
+  void discard(const std::string& folder, const std::string& name, const std::string& trash_folder);
+
+  // Deletes what lies in a trash folder since an earlier start. A folder that is not there is no error.
+  void adopt(const std::string& trash_folder);
+
+  // Waits until all is deleted, for as long as it takes.
+  void drain();
+
+ private:
+  struct Item {
+    std::string folder;
+    std::string name;
+  };
+  void work();
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Item> items_;
+  bool stopping_ = false;
+  bool busy_ = false;
+  std::thread worker_;
+};
+
+}  // namespace unionroot::session

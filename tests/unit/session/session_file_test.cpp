@@ -1,0 +1,50 @@
+#include "session/session_file.h"
+
+#include <sys/stat.h>
+
+#include <catch2/catch.hpp>
+
+#include "session_fixture.h"
+
+using namespace unionroot;
+
+TEST_CASE("a session file gives back the record and its stages") {
+  test::TemporaryFolder folder;
+  session::SessionFile file;
+  file.record.id = "sid-1";
+  file.record.chroot = "sid";
+  file.record.selected_name = "chroot:unstable";
+  file.record.definition = "{\"x\": 1}";
+  file.record.owner = 1000;
+  file.record.owner_name = "jo";
+  file.record.created = 1234567890123456;
+  file.record.boot_id = "b";
+  file.record.options = "{}";
+  file.stages = {{0, "source", store::StageState::done, "{}"}, {1, "union", store::StageState::done, "{\"backing\":\"directory\"}"}};
+  session::write_session_file(folder.path, file, false);
+
+  struct stat facts {};
+  REQUIRE(::stat((folder.path + "/sid-1/session.json").c_str(), &facts) == 0);
+  CHECK((facts.st_mode & 07777) == 0600);
+
+  const auto read = session::read_session_file(folder.path, "sid-1");
+  REQUIRE(read);
+  CHECK(read->record.selected_name == "chroot:unstable");
+  CHECK(read->record.definition == file.record.definition);
+  CHECK(read->record.owner == 1000);
+  CHECK(read->record.created == file.record.created);
+  CHECK(read->record.kind == store::SessionKind::preserved);
+  REQUIRE(read->stages.size() == 2);
+  CHECK(read->stages[1].data == file.stages[1].data);
+}
+
+TEST_CASE("a torn, foreign or missing session file is none") {
+  session::SessionFile file;
+  file.record.id = "a";
+  const auto text = session::to_json(file);
+  CHECK(session::from_json(text, "a"));
+  CHECK_FALSE(session::from_json(text, "b"));
+  for (std::size_t length = 0; length + 2 < text.size(); length += 7) CHECK_FALSE(session::from_json(text.substr(0, length), "a"));
+  CHECK_FALSE(session::from_json("[]", "a"));
+  CHECK_FALSE(session::read_session_file("/nonexistent", "a"));
+}
