@@ -17,6 +17,10 @@
 
 namespace unionroot::locks {
 
+namespace detail {
+class Directory;
+}
+
 // What is shared: the tree, not the definition's name. Two definitions over the same tree (a bind mount, a symlink,
 // an alias) have the same key. From the file system's id and the inode, so that it is the same after a reboot.
 // For a tree that is a file which a source session replaces (a tarball): from its folder and its name.
@@ -30,12 +34,12 @@ struct LockOwner {
   base::ProcessIdentity process;
   uid_t uid = 0;
   std::string user;
-  std::string session;       // empty for `unionroot lock`
-  std::string chroot;        // the definition's name, for people
-  std::string tree;          // path, for people
-  std::string purpose;       // "session", "automatic session", "source session", "unionroot lock: apt-get upgrade"
-  bool preserved = false;    // outlives its owner: only the daemon re-owns or removes it
-  std::int64_t since = 0;    // microseconds since the epoch
+  std::string session;     // empty for `unionroot lock`
+  std::string chroot;      // the definition's name, for people
+  std::string tree;        // path, for people
+  std::string purpose;     // "session", "automatic session", "source session", "unionroot lock: apt-get upgrade"
+  bool preserved = false;  // outlives its owner: only the daemon re-owns or removes it
+  std::int64_t since = 0;  // microseconds since the epoch
 };
 
 struct LockInfo {
@@ -68,8 +72,8 @@ class HeldLock {
   HeldLock& operator=(HeldLock&&) noexcept;
   ~HeldLock();
 
-  void release();   // removes the file under the manage lock; throws; idempotent
-  void abandon();   // closes the descriptor and leaves the file (a preserved session, when the daemon stops)
+  void release();  // removes the file under the manage lock; throws; idempotent
+  void abandon();  // closes the descriptor and leaves the file (a preserved session, when the daemon stops)
   // A descriptor of the lock's open file description: whoever holds a duplicate holds the lock.
   [[nodiscard]] int descriptor() const;
   [[nodiscard]] const std::string& file() const;
@@ -104,7 +108,7 @@ class LockDirectory {
   std::vector<LockInfo> clean();
 
  private:
-  std::string directory_;
+  std::shared_ptr<const detail::Directory> directory_;  // shared with the locks that were taken in it
 };
 
 }  // namespace unionroot::locks

@@ -1,0 +1,208 @@
+#include "locks/lock_file.h"
+
+#include <algorithm>
+#include <ctime>
+#include <limits>
+
+#include "base/ids.h"
+#include "base/names.h"
+#include "base/text.h"
+
+namespace unionroot::locks::detail {
+
+namespace {
+
+constexpr std::string_view source_part = "source";
+constexpr std::string_view session_part = "session";
+constexpr std::string_view manage_suffix = ".manage";
+constexpr std::string_view temporary_prefix = ".new-";
+constexpr std::string_view last_line = "complete=yes";
+constexpr std::size_t longest_value = 4096;  // a command line in `purpose` may be long
+
+bool valid_key(std::string_view key) {
+  return !key.empty() && key.size() <= 34 && key.front() != '-' && std::all_of(key.begin(), key.end(), [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || c == '-';
+  });
+}
+
+void append_escaped(std::string& out, std::string_view value) {
+  static constexpr char digits[] = "0123456789abcdef";
+  for (const char c : value.substr(0, longest_value)) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 && byte != 0x7f && c != '\\') {
+      out.push_back(c);
+      continue;
+    }
+    out.append("\\x").push_back(digits[byte >> 4]);
+    out.push_back(digits[byte & 15]);
+  }
+}
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  return -1;
+}
+
+std::optional<std::string> unescape(std::string_view value) {
+  std::string out;
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    if (value[i] != '\\') {
+      out.push_back(value[i]);
+      continue;
+    }
+    if (value.size() - i < 4 || value[i + 1] != 'x') return std::nullopt;
+    const int high = hex_digit(value[i + 2]), low = hex_digit(value[i + 3]);
+    if (high < 0 || low < 0) return std::nullopt;
+    out.push_back(static_cast<char>(high * 16 + low));
+    i += 3;
+  }
+  return out;
+}
+
+template <typename Number>
+bool read_number(std::string_view value, Number& number) {
+  const auto parsed = base::parse_unsigned(value);
+  if (!parsed || *parsed > static_cast<std::uint64_t>(std::numeric_limits<Number>::max())) return false;
+  number = static_cast<Number>(*parsed);
+  return true;
+}
+
+bool read_field(std::string_view key, std::string_view value, LockOwner& owner, unsigned& seen) {
+  const auto text = [&](std::string& field, unsigned bit) {
+    auto plain = unescape(value);
+    if (!plain) return false;
+    field = std::move(*plain);
+    seen |= bit;
+    return true;
+  };
+  const auto number = [&](auto& field, unsigned bit) {
+    seen |= bit;
+    return read_number(value, field);
+  };
+  if (key == "pid") return number(owner.process.pid, 1);
+  if (key == "start-time") return number(owner.process.start_time, 2);
+  if (key == "boot-id") return text(owner.process.boot_id, 4);
+  if (key == "uid") return number(owner.uid, 8);
+  if (key == "since") return number(owner.since, 16);
+  if (key == "preserved") {
+    seen |= 32;
+    owner.preserved = value == "yes";
+    return value == "yes" || value == "no";
+  }
+  if (key == "user") return text(owner.user, 0);
+  if (key == "session") return text(owner.session, 0);
+  if (key == "chroot") return text(owner.chroot, 0);
+  if (key == "tree") return text(owner.tree, 0);
+  if (key == "purpose") return text(owner.purpose, 0);
+  return true;  // a later version's field, or one that is for people alone
+}
+
+std::string time_for_people(std::int64_t microseconds) {
+  const auto seconds = static_cast<std::time_t>(microseconds / 1'000'000);
+  std::tm parts{};
+  char text[32];
+  if (::gmtime_r(&seconds, &parts) == nullptr) return {};
+  return std::string(text, std::strftime(text, sizeof text, "%F %T UTC", &parts));
+}
+
+}  // namespace
+
+std::optional<FileName> parse_file_name(std::string_view name) {
+  const auto first = name.find('.');
+  if (first == std::string_view::npos) return std::nullopt;
+  const auto second = name.find('.', first + 1);
+  if (second == std::string_view::npos || !valid_key(name.substr(0, first))) return std::nullopt;
+  const auto kind = name.substr(first + 1, second - first - 1);
+  if (kind != source_part && kind != session_part) return std::nullopt;
+  FileName parsed;
+  parsed.key = name.substr(0, first);
+  parsed.kind = kind == source_part ? LockKind::source : LockKind::session;
+  auto holder = name.substr(second + 1);
+  const auto plus = holder.find('+');  // not in any valid name
+  if (plus != std::string_view::npos) {
+    parsed.token = holder.substr(plus + 1);
+    holder = holder.substr(0, plus);
+    if (parsed.kind != LockKind::session || !base::valid_name(parsed.token)) return std::nullopt;
+  }
+  if (!base::valid_name(holder)) return std::nullopt;
+  parsed.holder = holder;
+  return parsed;
+}
+
+std::string file_name(const FileName& name) {
+  auto text = base::concat(name.key, '.', name.kind == LockKind::source ? source_part : session_part, '.', name.holder);
+  if (!name.token.empty()) text.append("+").append(name.token);
+  return text;
+}
+
+std::string manage_name(std::string_view key) { return base::concat(key, manage_suffix); }
+
+std::optional<std::string> key_of_manage(std::string_view name) {
+  if (!name.ends_with(manage_suffix)) return std::nullopt;
+  name.remove_suffix(manage_suffix.size());
+  if (!valid_key(name)) return std::nullopt;
+  return std::string(name);
+}
+
+std::string temporary_name(std::string_view key) {
+  return base::concat(temporary_prefix, key, '-', base::random_token());
+}
+
+std::optional<std::string> key_of_temporary(std::string_view name) {
+  if (!name.starts_with(temporary_prefix)) return std::nullopt;
+  name.remove_prefix(temporary_prefix.size());
+  const auto dash = name.rfind('-');
+  if (dash == std::string_view::npos || !valid_key(name.substr(0, dash))) return std::nullopt;
+  return std::string(name.substr(0, dash));
+}
+
+void require_valid_key(std::string_view key) {
+  if (valid_key(key)) return;
+  throw base::Error(base::ErrorCode::invalid_argument, base::concat("invalid lock key '", base::printable(key), "'"),
+                    "keys come from tree_key or file_key");
+}
+
+std::string format_owner(const LockOwner& owner) {
+  std::string out;
+  out.reserve(512);
+  const auto line = [&](std::string_view key, std::string_view value) {
+    out.append(key).push_back('=');
+    append_escaped(out, value);
+    out.push_back('\n');
+  };
+  line("pid", std::to_string(owner.process.pid));
+  line("start-time", std::to_string(owner.process.start_time));
+  line("boot-id", owner.process.boot_id);
+  line("uid", std::to_string(owner.uid));
+  line("user", owner.user);
+  line("session", owner.session);
+  line("chroot", owner.chroot);
+  line("tree", owner.tree);
+  line("purpose", owner.purpose);
+  line("preserved", owner.preserved ? "yes" : "no");
+  line("since", std::to_string(owner.since));
+  line("since-text", time_for_people(owner.since));
+  return out.append(last_line).append("\n");
+}
+
+std::optional<LockOwner> parse_owner(std::string_view text) {
+  constexpr unsigned required = 63;
+  LockOwner owner;
+  unsigned seen = 0;
+  bool complete = false;
+  while (!text.empty()) {
+    const auto end = text.find('\n');
+    if (end == std::string_view::npos || complete) return std::nullopt;
+    const auto line = text.substr(0, end);
+    text.remove_prefix(end + 1);
+    complete = line == last_line;
+    const auto equals = line.find('=');
+    if (equals == std::string_view::npos) return std::nullopt;
+    if (!read_field(line.substr(0, equals), line.substr(equals + 1), owner, seen)) return std::nullopt;
+  }
+  if (!complete || seen != required || owner.process.pid <= 0) return std::nullopt;
+  return owner;
+}
+
+}  // namespace unionroot::locks::detail

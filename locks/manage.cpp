@@ -1,0 +1,108 @@
+#include "locks/manage.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <thread>
+
+#include "base/fault_point.h"
+#include "base/files.h"
+#include "base/text.h"
+
+namespace unionroot::locks::detail {
+
+using base::check;
+using base::fault_point;
+
+namespace {
+
+constexpr std::string_view clear_text = "clear\n";
+
+// Who holds it, for the message of a time-out. The kernel tells no pid for such locks (fcntl(2): l_pid is -1), but
+// /proc/PID/fdinfo shows them on the descriptor.
+std::string find_holder(Inode inode) {
+  std::error_code ignored;  // processes come and go while we look; what cannot be read is not named
+  for (const auto& process : std::filesystem::directory_iterator("/proc", ignored)) {
+    const auto pid = base::parse_unsigned(process.path().filename().string());
+    if (!pid) continue;
+    for (const auto& entry : std::filesystem::directory_iterator(process.path() / "fd", ignored)) {
+      struct stat status {};
+      if (::stat(entry.path().c_str(), &status) != 0 || Inode{status.st_dev, status.st_ino} != inode) continue;
+      const auto details = base::try_read_file((process.path() / "fdinfo" / entry.path().filename()).string());
+      if (details && details->find("lock:") != std::string::npos)
+        return base::concat("pid ", *pid, " (", base::command_of(static_cast<pid_t>(*pid)), ")");
+    }
+  }
+  return "a process that /proc does not show";
+}
+
+}  // namespace
+
+ManageLock::ManageLock(const Directory& directory, const std::string& key, const std::function<bool()>& cancelled,
+                       std::chrono::milliseconds limit)
+    : directory_(directory), name_(manage_name(key)) {
+  // The name may have gone to another file between opening and locking: then the lock is on a file that nobody else
+  // will ever open, and means nothing.
+  while (!open_and_lock(cancelled, limit)) continue;
+  fault_point("manage_locked");
+}
+
+bool ManageLock::open_and_lock(const std::function<bool()>& cancelled, std::chrono::milliseconds limit) {
+  constexpr int flags = O_RDWR | O_NOFOLLOW | O_CLOEXEC;
+  descriptor_.reset(::openat(directory_.descriptor(), name_.c_str(), flags));
+  if (!descriptor_ && errno == ENOENT) {
+    fault_point("manage_create");
+    descriptor_.reset(::openat(directory_.descriptor(), name_.c_str(), flags | O_CREAT, 0600));
+    fault_point("manage_created");
+  }
+  if (!descriptor_) base::throw_errno("opening the lock file", directory_.full(name_));
+
+  struct flock lock {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  const auto begin = std::chrono::steady_clock::now();
+  auto pause = std::chrono::microseconds(30);
+  while (::fcntl(descriptor_.get(), F_OFD_SETLK, &lock) < 0) {
+    if (errno != EAGAIN && errno != EACCES && errno != EINTR) base::throw_errno("locking", directory_.full(name_));
+    if (cancelled && cancelled())
+      throw base::Error(base::ErrorCode::cancelled,
+                        base::concat("waiting for ", directory_.full(name_), ": cancelled"));
+    if (std::chrono::steady_clock::now() - begin >= limit)
+      throw base::Error(
+          base::ErrorCode::timed_out,
+          base::concat("waiting for ", directory_.full(name_), ": ", find_holder(inode_of(descriptor_.get())),
+                       " has held it for over ", limit.count(), " ms; it should for microseconds"),
+          "if that process is stopped, continue it (kill -CONT PID) or end it");
+    // Held for some 50 us as a rule, so waiting in the kernel would gain little, and could not be bounded.
+    std::this_thread::sleep_for(pause);
+    pause = std::min(pause * 3 / 2, std::chrono::microseconds(2000));
+  }
+  struct stat status {};
+  check(::fstat(descriptor_.get(), &status), "examining", name_);
+  clear_ = status.st_size == static_cast<off_t>(clear_text.size());
+  return inode_of(directory_, name_) == Inode{status.st_dev, status.st_ino};
+}
+
+void ManageLock::set_clear() {
+  if (clear_) return;
+  fault_point("manage_clear");
+  check(::pwrite(descriptor_.get(), clear_text.data(), clear_text.size(), 0), "writing", name_);
+  fault_point("manage_cleared");
+  clear_ = true;
+}
+
+void ManageLock::expect_source() {
+  if (!clear_) return;
+  fault_point("manage_expect");
+  check(::ftruncate(descriptor_.get(), 0), "truncating", name_);
+  fault_point("manage_expected");
+  clear_ = false;
+}
+
+void ManageLock::remove() { remove_file(directory_, name_); }
+
+}  // namespace unionroot::locks::detail

@@ -1,0 +1,97 @@
+#include "locks/messages.h"
+
+#include <algorithm>
+#include <ctime>
+
+#include "base/text.h"
+
+namespace unionroot::locks {
+
+LockedError::LockedError(std::string message, std::string hint, std::vector<LockInfo> holders)
+    : Error(base::ErrorCode::source_locked, std::move(message), std::move(hint)), holders_(std::move(holders)) {}
+
+}  // namespace unionroot::locks
+
+namespace unionroot::locks::detail {
+
+using base::concat;
+using base::printable;
+
+namespace {
+
+std::string local_time(std::int64_t microseconds) {
+  const auto seconds = static_cast<std::time_t>(microseconds / 1'000'000);
+  std::tm parts{};
+  char text[32];
+  if (::localtime_r(&seconds, &parts) == nullptr) return "an unknown time";
+  return std::string(text, std::strftime(text, sizeof text, "%F %T", &parts));
+}
+
+std::string since_text(std::int64_t since) {
+  if (since <= 0) return {};
+  const auto now =
+      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
+          .count();
+  return concat(" since ", local_time(since), " (", age_text(now - since), " ago)");
+}
+
+std::string process_text(const LockInfo& info) {
+  const auto& process = info.owner.process;
+  if (process.pid <= 0) return ", held by an unknown process (the content of its lock file cannot be read)";
+  if (base::is_alive(process)) {
+    const auto command = base::command_of(process.pid);
+    return concat(", pid ", process.pid, command.empty() ? "" : concat(" (", command, ")"));
+  }
+  if (info.state == LockState::preserved) return ", which nobody runs now";
+  return concat(", begun by pid ", process.pid, ", which is gone while its commands still run");
+}
+
+std::string quoted(std::string_view text) { return concat("'", printable(text), "'"); }
+
+}  // namespace
+
+std::string age_text(std::int64_t microseconds) {
+  const auto seconds = std::max<std::int64_t>(microseconds, 0) / 1'000'000;
+  if (seconds < 120) return concat(seconds, " s");
+  if (seconds < 7200) return concat(seconds / 60, " min");
+  if (seconds < 172'800) return concat(seconds / 3600, " h ", seconds % 3600 / 60, " min");
+  return concat(seconds / 86'400, " days");
+}
+
+std::string describe(const LockInfo& info) {
+  const auto& owner = info.owner;
+  const bool known = owner.process.pid > 0;
+  std::string who;
+  if (info.kind == LockKind::session)
+    who = concat(info.state == LockState::preserved ? "preserved session " : "session ", quoted(owner.session));
+  else if (!owner.session.empty())
+    who = concat("source session ", quoted(owner.session));
+  else
+    who = known ? concat("source change ", quoted(owner.purpose)) : concat("source change ", quoted(info.file));
+  if (known) who += owner.user.empty() ? concat(" of uid ", owner.uid) : concat(" of user ", printable(owner.user));
+  who += process_text(info);
+  if (known) who += concat(info.state == LockState::waiting ? ", waiting" : ",", since_text(owner.since));
+  return who;
+}
+
+LockedError refusal(std::string_view what, const LockOwner& owner, const std::vector<Entry>& holders,
+                    std::chrono::milliseconds waited) {
+  std::vector<LockInfo> infos;
+  std::vector<std::string> texts;
+  std::string session;
+  for (const auto& holder : holders) {
+    infos.push_back(holder.info);
+    texts.push_back(describe(holder.info));
+    if (session.empty()) session = holder.info.owner.session;
+  }
+  const auto subject = !owner.chroot.empty() ? concat("chroot ", quoted(owner.chroot)) : quoted(owner.tree);
+  auto message = concat(what, " the source tree of ", subject, ": ");
+  if (waited.count() > 0)
+    message += concat("after waiting for ", waited.count() / 1000, ".", waited.count() % 1000 / 100, " s, ");
+  message += concat("it is locked by ", base::join(texts, "; "));
+  const auto end = session.empty() ? std::string() : concat("end it with `unionroot end ", printable(session), "`, ");
+  return {std::move(message), concat(end, "wait for it with --wait, or see who holds what with `unionroot locks`"),
+          std::move(infos)};
+}
+
+}  // namespace unionroot::locks::detail

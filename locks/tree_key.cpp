@@ -1,0 +1,53 @@
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include <cstring>
+
+#include "base/text.h"
+#include "locks/source_lock.h"
+
+namespace unionroot::locks {
+
+namespace {
+
+std::string hexadecimal(std::uint64_t number) {
+  static constexpr char digits[] = "0123456789abcdef";
+  std::string out;
+  do {
+    out.insert(out.begin(), digits[number & 15]);
+    number >>= 4;
+  } while (number != 0);
+  return out;
+}
+
+// FNV-1a. Two files whose names collide share a lock, which is safe: they exclude each other for nothing.
+std::uint64_t hash(std::string_view text) {
+  std::uint64_t value = 0xcbf29ce484222325U;
+  for (const char c : text) value = (value ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
+  return value;
+}
+
+}  // namespace
+
+std::string tree_key(int tree_descriptor) {
+  struct statfs file_system {};
+  struct stat tree {};
+  base::check(::fstatfs(tree_descriptor, &file_system), "reading the file system's id of the source tree");
+  base::check(::fstat(tree_descriptor, &tree), "reading the inode of the source tree");
+  // statfs(2): what f_fsid holds is up to the file system; most derive it from their UUID, so it outlives a reboot.
+  std::uint64_t id = 0;
+  static_assert(sizeof file_system.f_fsid == sizeof id);
+  std::memcpy(&id, &file_system.f_fsid, sizeof id);
+  const auto where = id != 0 ? hexadecimal(id) : base::concat('d', hexadecimal(tree.st_dev));
+  return base::concat(where, '-', hexadecimal(tree.st_ino));
+}
+
+std::string file_key(int folder_descriptor, const std::string& name) {
+  if (name.empty() || name == "." || name == ".." || name.find('/') != std::string::npos ||
+      name.find('\0') != std::string::npos)
+    throw base::Error(base::ErrorCode::invalid_argument,
+                      base::concat("'", base::printable(name), "' is not the name of a file in a folder"));
+  return base::concat('f', hexadecimal(hash(base::concat(tree_key(folder_descriptor), '/', name))));
+}
+
+}  // namespace unionroot::locks
