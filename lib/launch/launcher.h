@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <optional>
 #include <string>
 
 #include "base/process_identity.h"
@@ -46,6 +47,12 @@ class Launcher {
 
  private:
   base::UniqueFd helper_;
+  base::UniqueFd null_;
 };
+
+// Reaps a supervisor that has ended (LaunchedRun::pidfd became readable): the exit status of its run as the client
+// reports it (the command's own, 128+N, 125 to 127). nullopt if it still runs, or was started by a former daemon, so
+// that there is nothing to reap. Throws SystemError.
+std::optional<int> reap(int pidfd);
 
 }  // namespace unionroot::launch

@@ -1,0 +1,119 @@
+#include <regex.h>
+
+#include <algorithm>
+#include <string_view>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "launch/spec.h"
+
+namespace unionroot::launch {
+
+namespace {
+
+constexpr const char* root_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+constexpr const char* user_path = "/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games";
+
+bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
+
+bool is_name(std::string_view name) {
+  return !name.empty() && is_letter(name.front()) &&
+         std::all_of(name.begin(), name.end(), [](char c) { return is_letter(c) || (c >= '0' && c <= '9'); });
+}
+
+bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
+
+// A value may have tabs and newlines (shell functions, lists); anything else would travel to a terminal or a log.
+void require_printable(std::string_view name, std::string_view value) {
+  for (const char c : value) {
+    if (!is_control(c) || c == '\t' || c == '\n') continue;
+    constexpr const char* digits = "0123456789abcdef";
+    const auto byte = static_cast<unsigned char>(c);
+    throw base::Error(
+        base::ErrorCode::invalid_argument,
+        base::concat("preparing the environment: the variable ", base::printable(name),
+                     " has the control character \\x", digits[byte >> 4], digits[byte & 15], " in its value"),
+        base::concat("unset it ('env -u ", base::printable(name),
+                     " ...'), add it to the chroot's environment-filter, or run without --preserve-environment"));
+  }
+}
+
+class Filter {
+ public:
+  explicit Filter(const std::string& expression) : used_(!expression.empty()) {
+    if (!used_) return;
+    const int error = ::regcomp(&compiled_, expression.c_str(), REG_EXTENDED | REG_NOSUB);
+    if (error == 0) return;
+    char text[128];
+    ::regerror(error, &compiled_, text, sizeof text);
+    throw base::Error(base::ErrorCode::definition_invalid,
+                      base::concat("preparing the environment: environment-filter '", base::printable(expression),
+                                   "': ", text),
+                      "correct environment-filter in the chroot's definition: it is an extended regular expression");
+  }
+  Filter(const Filter&) = delete;
+  Filter& operator=(const Filter&) = delete;
+  ~Filter() {
+    if (used_) ::regfree(&compiled_);
+  }
+  [[nodiscard]] bool drops(const std::string& name) const {
+    return used_ && ::regexec(&compiled_, name.c_str(), 0, nullptr, 0) == 0;
+  }
+
+ private:
+  bool used_;
+  regex_t compiled_{};
+};
+
+[[noreturn]] void malformed(std::string_view entry) {
+  throw base::Error(base::ErrorCode::invalid_argument,
+                    base::concat("preparing the environment: '", base::printable(entry), "' is not NAME=VALUE"),
+                    "a name is letters, digits and underscores, and does not begin with a digit");
+}
+
+// Names that no shell can set by assignment (BASH_FUNC_x%%, names with dots) are dropped: programs put them there
+// behind the user's back. No name, or one with control characters, is an error.
+void add_callers(std::map<std::string, std::string>& variables, const EnvironmentRequest& request) {
+  const Filter filter(request.filter);
+  for (const std::string& entry : request.callers) {
+    const auto equals = entry.find('=');
+    if (equals == std::string::npos || equals == 0) malformed(entry);
+    const std::string name = entry.substr(0, equals);
+    if (std::any_of(name.begin(), name.end(), is_control)) malformed(entry);
+    if (!is_name(name) || filter.drops(name)) continue;
+    const std::string value = entry.substr(equals + 1);
+    require_printable(name, value);
+    variables.insert_or_assign(name, value);
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> compose_environment(const User& user, const EnvironmentRequest& request) {
+  std::map<std::string, std::string> variables;
+  if (request.preserve) add_callers(variables, request);
+  const auto add_missing = [&](const char* name, const std::string& value) {
+    if (variables.contains(name)) return;
+    require_printable(name, value);
+    variables.emplace(name, value);
+  };
+  // As with schroot, what is preserved wins; but root never runs with somebody else's PATH.
+  if (user.uid == 0) variables.insert_or_assign("PATH", root_path);
+  add_missing("PATH", user_path);
+  add_missing("HOME", user.home.empty() ? "/" : user.home);
+  add_missing("LOGNAME", user.name);
+  add_missing("USER", user.name);
+  add_missing("SHELL", user.shell.empty() ? "/bin/sh" : user.shell);
+  if (!request.terminal_type.empty()) add_missing("TERM", request.terminal_type);
+  for (const auto& [name, value] : request.extra) {
+    if (!is_name(name)) malformed(base::concat(name, "=", value));
+    require_printable(name, value);
+    variables.insert_or_assign(name, value);
+  }
+  std::vector<std::string> environment;
+  environment.reserve(variables.size());
+  for (const auto& [name, value] : variables) environment.push_back(base::concat(name, "=", value));
+  return environment;
+}
+
+}  // namespace unionroot::launch

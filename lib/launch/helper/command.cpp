@@ -1,0 +1,232 @@
+#include "launch/helper/command.h"
+
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/personality.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "launch/helper/execute.h"
+
+namespace unionroot::helper {
+
+namespace {
+
+namespace wire = launch::wire;
+
+struct Plan {
+  const Spec* spec;
+  const Terminal* terminal;
+  bool in_cgroup;
+  Failure failure;
+};
+
+bool join_cgroup() {
+  const int file = openat(wire::cgroup_descriptor, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+  return file >= 0 && write(file, "0", 1) == 1;
+}
+
+bool private_network() {
+  if (unshare(CLONE_NEWNET) != 0) return false;
+  const int any = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (any < 0) return false;
+  ifreq request{};
+  memcpy(request.ifr_name, "lo", 3);
+  if (ioctl(any, SIOCGIFFLAGS, &request) != 0) return false;
+  request.ifr_flags = static_cast<short>(request.ifr_flags | IFF_UP | IFF_RUNNING);
+  return ioctl(any, SIOCSIFFLAGS, &request) == 0;
+}
+
+bool set_limit(const wire::Limit& wanted) {
+  rlimit limit{wanted.soft, wanted.hard};
+  const auto resource = static_cast<__rlimit_resource>(wanted.resource);
+  if (setrlimit(resource, &limit) == 0) return true;
+  if (errno != EPERM) return false;
+  // A daemon without CAP_SYS_RESOURCE (in a container) cannot raise a hard limit: then its own holds.
+  rlimit own{};
+  if (getrlimit(resource, &own) != 0) return false;
+  if (limit.rlim_max > own.rlim_max) limit.rlim_max = own.rlim_max;
+  if (limit.rlim_cur > limit.rlim_max) limit.rlim_cur = limit.rlim_max;
+  return setrlimit(resource, &limit) == 0;
+}
+
+bool set_limits(const Spec& spec) {
+  for (std::uint32_t i = 0; i < spec.header->limits; ++i)
+    if (!set_limit(spec.limits[i])) return false;
+  return true;
+}
+
+// By system calls of its own: glibc's functions concern all threads of a process, and this one shares its memory.
+bool become_user(const Spec& spec, Failure& failure) {
+  const wire::Header& header = *spec.header;
+  failure.step = Step::groups;
+  if (syscall(SYS_setgroups, header.groups, spec.groups) != 0) return false;
+  failure.step = Step::gid;
+  if (syscall(SYS_setresgid, header.gid, header.gid, header.gid) != 0) return false;
+  failure.step = Step::uid;
+  if (syscall(SYS_setresuid, header.uid, header.uid, header.uid) != 0) return false;
+  if (header.uid == 0) return true;
+  // Leaving uid 0 clears all but the inheritable set.
+  failure.step = Step::capabilities;
+  __user_cap_header_struct version{_LINUX_CAPABILITY_VERSION_3, 0};
+  const __user_cap_data_struct none[2] = {};
+  return syscall(SYS_capset, &version, none) == 0;
+}
+
+// As the user, so that it is the user's permissions that count.
+bool enter_directory(const Spec& spec, Failure& failure) {
+  failure.step = Step::directory;
+  int first_error = ENOENT;
+  for (std::uint32_t i = 0; i < spec.header->directories; ++i) {
+    if (chdir(spec.directories[i]) == 0) {
+      failure.directory = spec.directories[i];
+      failure.fell_back = i > 0;
+      return true;
+    }
+    if (i == 0) first_error = errno;
+  }
+  failure.directory = spec.header->directories > 0 ? spec.directories[0] : "";
+  errno = first_error;
+  return false;
+}
+
+bool take_terminal(int slave) {
+  return ioctl(slave, TIOCSCTTY, 0) == 0 && dup2(slave, 0) == 0 && dup2(slave, 1) == 1 && dup2(slave, 2) == 2;
+}
+
+void default_signals() {
+  struct sigaction standard {};
+  standard.sa_handler = SIG_DFL;
+  // The daemon may ignore some, and that outlives an exec. SIGKILL, SIGSTOP and glibc's own two cannot be set.
+  for (int number = 1; number <= SIGRTMAX; ++number) sigaction(number, &standard, nullptr);
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+bool prepare(const Plan& plan, Failure& failure) {
+  const Spec& spec = *plan.spec;
+  failure.step = Step::cgroup;
+  if (spec.has(wire::has_cgroup) && !plan.in_cgroup && !join_cgroup()) return false;
+  failure.step = Step::mount_namespace;
+  if (setns(wire::namespace_descriptor, CLONE_NEWNS) != 0) return false;
+  failure.step = Step::network;
+  if (spec.has(wire::no_network) && !private_network()) return false;
+  failure.step = Step::session;
+  if (setsid() < 0) return false;
+  failure.step = Step::terminal;
+  if (spec.has(wire::terminal) && !take_terminal(plan.terminal->slave)) return false;
+  umask(spec.header->umask);
+  failure.step = Step::personality;
+  if (spec.header->personality != wire::keep_personality && personality(spec.header->personality) < 0) return false;
+  failure.step = Step::limits;
+  if (!set_limits(spec)) return false;
+  if (!become_user(spec, failure) || !enter_directory(spec, failure)) return false;
+  failure.step = Step::descriptors;
+  return close_range(3, ~0U, 0) == 0;
+}
+
+// The child. It shares memory with the supervisor, which stands still meanwhile, and has everything else for itself:
+// descriptors, directory, namespaces, signals. What it writes in plan->failure the supervisor reads afterwards.
+int child_main(void* argument) {
+  auto* const plan = static_cast<Plan*>(argument);
+  Failure& failure = plan->failure;
+  if (prepare(*plan, failure)) {
+    default_signals();
+    failure.step = Step::none;
+    const int error = execute(*plan->spec, failure.file_exists);
+    failure.step = Step::execute;
+    errno = error;
+  }
+  failure.error_number = errno;
+  return 127;
+}
+
+const char* what_failed(Step step) {
+  switch (step) {
+    case Step::cgroup: return "joining the run's control group";
+    case Step::mount_namespace: return "entering the session's mount namespace";
+    case Step::network: return "making a network of its own";
+    case Step::session: return "making a process session";
+    case Step::terminal: return "taking the terminal";
+    case Step::personality: return "setting the personality";
+    case Step::limits: return "setting the resource limits";
+    case Step::groups: return "setting the user's groups";
+    case Step::gid: return "becoming the user's group";
+    case Step::uid: return "becoming the user";
+    case Step::capabilities: return "giving up capabilities";
+    case Step::descriptors: return "closing descriptors";
+    case Step::none:
+    case Step::directory:
+    case Step::execute: break;
+  }
+  return "starting it";
+}
+
+unsigned describe_execute(const Spec& spec, const Failure& failure, Text& problem) {
+  const int error = failure.error_number;
+  problem.add("cannot execute ").add_quoted(spec.file).add(": ");
+  if (error == ENOENT && failure.file_exists) {
+    problem.add("it is there, but its interpreter or dynamic loader is not\n"
+                "a script: look at its first line; a program: is it for this architecture and this tree?");
+    return 126;
+  }
+  if (error == ENOENT && strchr(spec.file, '/') == nullptr) {
+    problem.add("command not found\nit is looked up in the PATH of the session; give its full path, or install it there");
+    return 127;
+  }
+  problem.add_error(error);
+  if (error == ENOEXEC) problem.add("\nis it a program for another architecture?");
+  if (error == E2BIG) problem.add("\npass long lists in a file or on standard input");
+  return error == ENOENT || error == ENOTDIR ? 127 : 126;
+}
+
+unsigned describe(const Spec& spec, const Failure& failure, Text& problem) {
+  if (failure.step == Step::execute) return describe_execute(spec, failure, problem);
+  if (failure.step == Step::directory) {
+    problem.add("cannot change to the directory ").add_quoted(failure.directory).add(" in the session: ");
+    problem.add_error(failure.error_number);
+    problem.add("\nuse --directory to run the command in another one, for example --directory=/");
+    return 125;
+  }
+  problem.add("starting ").add_quoted(spec.file).add(": ").add(what_failed(failure.step)).add(": ");
+  problem.add_error(failure.error_number);
+  return 125;
+}
+
+}  // namespace
+
+bool start_command(const Spec& spec, const Terminal& terminal, Child& child, Text& problem, Text& warning,
+                   unsigned& status) {
+  Plan plan{&spec, &terminal, false, {}};
+  const int cgroup = spec.has(wire::has_cgroup) ? wire::cgroup_descriptor : -1;
+  if (!vfork_child(cgroup, plan.in_cgroup, child_main, &plan, child)) {
+    problem.add("starting ").add_quoted(spec.file).add(": making a process: ").add_error(errno);
+    status = 125;
+    return false;
+  }
+  const Failure& failure = plan.failure;
+  if (failure.step != Step::none) {
+    status = describe(spec, failure, problem);
+    siginfo_t info;
+    waitid(P_PID, static_cast<id_t>(child.pid), &info, WEXITED);
+    return false;
+  }
+  if (failure.fell_back && spec.has(wire::directory_fallback))
+    warning.add("falling back to the directory ").add_quoted(failure.directory);
+  return true;
+}
+
+}  // namespace unionroot::helper

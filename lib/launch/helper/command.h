@@ -1,0 +1,30 @@
+// The command's process: what it becomes between its birth and its exec.
+#pragma once
+
+#include "launch/helper/spec_reader.h"
+#include "launch/helper/terminal.h"
+#include "launch/helper/text.h"
+#include "launch/helper/vfork.h"
+
+namespace unionroot::helper {
+
+enum class Step {
+  none,  // it has been executed
+  cgroup, mount_namespace, network, session, terminal, personality, limits, groups, gid, uid, capabilities, directory,
+  descriptors, execute,
+};
+
+struct Failure {
+  Step step = Step::none;
+  int error_number = 0;
+  bool file_exists = false;         // execute: ENOENT although the file is there: its interpreter is missing
+  const char* directory = nullptr;  // the one that was taken; directory: the first that was tried
+  bool fell_back = false;           // it was not the first
+};
+
+// Starts the command. False if it could not be executed: then `problem` says why, and `status` is the exit status for
+// the client (125, 126 or 127). `warning` is filled in if it runs in another directory than the wanted one.
+bool start_command(const Spec& spec, const Terminal& terminal, Child& child, Text& problem, Text& warning,
+                   unsigned& status);
+
+}  // namespace unionroot::helper

@@ -1,0 +1,81 @@
+#include "launch/helper/execute.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <climits>
+#include <cstddef>
+#include <cstring>
+
+namespace unionroot::helper {
+
+namespace {
+
+const char* path_of(char* const* environment) {
+  for (; *environment != nullptr; ++environment)
+    if (strncmp(*environment, "PATH=", 5) == 0) return *environment + 5;
+  return "/bin:/usr/bin";
+}
+
+// Only a text is for the shell: a program for another machine would be read as a script full of nonsense.
+bool looks_like_text(const char* file) {
+  const int descriptor = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  if (descriptor < 0) return false;
+  char start[256];
+  const ssize_t size = read(descriptor, start, sizeof start);
+  close(descriptor);
+  if (size < 0) return false;
+  const char* const line_end = static_cast<const char*>(memchr(start, '\n', static_cast<std::size_t>(size)));
+  const std::size_t first_line = line_end != nullptr ? static_cast<std::size_t>(line_end - start) : static_cast<std::size_t>(size);
+  return memchr(start, '\0', first_line) == nullptr;
+}
+
+int execute_file(const Spec& spec, const char* file, bool& file_exists) {
+  execve(file, spec.arguments, spec.environment);
+  int error = errno;
+  if (error == ENOENT && faccessat(AT_FDCWD, file, F_OK, AT_SYMLINK_NOFOLLOW) == 0) file_exists = true;
+  if (error == ENOEXEC && looks_like_text(file)) {
+    // sh FILE ARGUMENTS: the slot before the first argument is there for this.
+    char* const former = spec.arguments[0];
+    char shell[] = "/bin/sh";
+    spec.arguments[-1] = shell;
+    spec.arguments[0] = const_cast<char*>(file);
+    execve(shell, spec.arguments - 1, spec.environment);
+    spec.arguments[0] = former;
+  }
+  return error;
+}
+
+bool go_on_after(int error) {
+  return error == ENOENT || error == ENOTDIR || error == EACCES || error == ESTALE || error == ENODEV ||
+         error == ETIMEDOUT;
+}
+
+}  // namespace
+
+int execute(const Spec& spec, bool& file_exists) {
+  file_exists = false;
+  if (strchr(spec.file, '/') != nullptr) return execute_file(spec, spec.file, file_exists);
+  const std::size_t name_length = strlen(spec.file);
+  if (name_length == 0) return ENOENT;
+  bool denied = false;
+  char candidate[PATH_MAX];
+  for (const char* part = path_of(spec.environment);;) {
+    const std::size_t length = strcspn(part, ":");
+    if (length + 1 + name_length + 1 <= sizeof candidate) {
+      memcpy(candidate, part, length);
+      candidate[length] = '/';
+      // An empty part means the working directory.
+      char* const name = candidate + (length == 0 ? 0 : length + 1);
+      memcpy(name, spec.file, name_length + 1);
+      const int error = execute_file(spec, candidate, file_exists);
+      if (!go_on_after(error)) return error;
+      if (error == EACCES) denied = true;
+    }
+    if (part[length] == '\0') return denied ? EACCES : ENOENT;
+    part += length + 1;
+  }
+}
+
+}  // namespace unionroot::helper

@@ -1,0 +1,82 @@
+// unionroot-helper: supervises one command of one session. unionrootd executes it with descriptors at fixed numbers
+// (launch/wire.h). It stays in the host's namespaces, as root; the command itself enters the session.
+#include <fcntl.h>
+#include <linux/keyctl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "launch/helper/command.h"
+#include "launch/helper/messages.h"
+#include "launch/helper/spec_reader.h"
+#include "launch/helper/supervise.h"
+#include "launch/helper/terminal.h"
+#include "launch/helper/text.h"
+
+namespace {
+
+using namespace unionroot::helper;
+using unionroot::launch::control::Type;
+namespace wire = unionroot::launch::wire;
+
+constexpr int own_failure = 125;
+
+int refuse_by_hand() {
+  constexpr char text[] = "unionroot-helper is part of unionrootd and is not for use by hand; try 'unionroot run --help'\n";
+  return write(2, text, sizeof text - 1) < 0 ? own_failure : own_failure;
+}
+
+// No signal reaches it but SIGKILL and SIGSTOP: it ends when its command does. A session of its own, so that nothing
+// sent to the daemon's group concerns it. A new keyring session, so that the command does not possess the daemon's
+// keys; where the kernel has no keyrings, or a container forbids them, there is nothing to protect.
+void stand_alone() {
+  sigset_t all;
+  sigfillset(&all);
+  sigprocmask(SIG_BLOCK, &all, nullptr);
+  setsid();
+  umask(022);
+  if (chdir("/") != 0) _exit(own_failure);
+  close_range(wire::first_free_descriptor, ~0U, 0);
+  syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr);
+}
+
+int fail(unsigned status, const Text& problem) {
+  send_message(wire::control_descriptor, Type::failed, status, problem.c_str());
+  return static_cast<int>(status);
+}
+
+int run(const Spec& spec) {
+  Text problem;
+  Text warning;
+  Terminal terminal;
+  if (spec.has(wire::terminal) && !open_terminal(wire::root_descriptor, spec, terminal, problem))
+    return fail(own_failure, problem);
+  if (!spec.has(wire::has_cgroup)) adopt_orphans();
+  Child child;
+  unsigned status = own_failure;
+  if (!start_command(spec, terminal, child, problem, warning, status)) return fail(status, problem);
+  // The caller's streams, the session's namespace and its tree are the command's now. Held here, a pipe would never
+  // end and the session's mounts could not go.
+  close_range(0, wire::spec_descriptor, 0);
+  close(wire::namespace_descriptor);
+  close(wire::root_descriptor);
+  if (terminal.slave >= 0) close(terminal.slave);
+  if (warning.c_str()[0] != '\0') send_message(wire::control_descriptor, Type::warning, 0, warning.c_str());
+  send_message(wire::control_descriptor, Type::started, static_cast<std::uint32_t>(child.pid), "", terminal.master);
+  return supervise(spec, child, terminal.master);
+}
+
+}  // namespace
+
+int main() {
+  if (fcntl(wire::spec_descriptor, F_GETFD) < 0 || fcntl(wire::control_descriptor, F_GETFD) < 0) return refuse_by_hand();
+  stand_alone();
+  Spec spec;
+  if (!read_spec(wire::spec_descriptor, spec)) {
+    Text problem;
+    problem.add("starting a command: the helper is of another version than the daemon\nrestart unionrootd");
+    return fail(own_failure, problem);
+  }
+  return run(spec);
+}

@@ -1,0 +1,45 @@
+#include "launch/helper/messages.h"
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+
+namespace unionroot::helper {
+
+using launch::control::Message;
+
+void send_message(int control, launch::control::Type type, std::uint32_t value, const char* text, int descriptor) {
+  Message message{};
+  message.type = type;
+  message.value = value;
+  const std::size_t length = strnlen(text, sizeof message.text - 1);
+  memcpy(message.text, text, length);
+  iovec part{&message, offsetof(Message, text) + length + 1};
+  msghdr header{};
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  alignas(cmsghdr) char buffer[CMSG_SPACE(sizeof(int))] = {};
+  if (descriptor >= 0) {
+    header.msg_control = buffer;
+    header.msg_controllen = sizeof buffer;
+    cmsghdr* attached = CMSG_FIRSTHDR(&header);
+    attached->cmsg_level = SOL_SOCKET;
+    attached->cmsg_type = SCM_RIGHTS;
+    attached->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(attached), &descriptor, sizeof descriptor);
+  }
+  // A failure means that the client is gone or does not read; the poll loop notices the former by itself.
+  (void)sendmsg(control, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+Received receive_message(int control, Message& message) {
+  const ssize_t size = recv(control, &message, sizeof message, MSG_DONTWAIT);
+  // An empty packet looks like the end of file; the poll loop tells them apart by POLLRDHUP.
+  if (size < 0) return errno == EAGAIN || errno == EINTR ? Received::nothing : Received::hang_up;
+  return static_cast<std::size_t>(size) >= offsetof(Message, text) ? Received::message : Received::nothing;
+}
+
+}  // namespace unionroot::helper

@@ -1,0 +1,21 @@
+// The supervisor's side of the control socket.
+#pragma once
+
+#include <cstdint>
+
+#include "launch/control.h"
+
+namespace unionroot::helper {
+
+// Sends one message, with a descriptor if it is not -1. Never blocks and never raises SIGPIPE: a client that does not
+// read, or is gone, misses the message. A supervisor sends a handful, which fit in any socket's buffer.
+void send_message(int control, launch::control::Type type, std::uint32_t value, const char* text = "",
+                  int descriptor = -1);
+
+enum class Received { message, nothing, hang_up };
+
+// Takes one message without blocking. Descriptors that come with it are closed by the kernel; packets too short for a
+// message are `nothing`.
+Received receive_message(int control, launch::control::Message& message);
+
+}  // namespace unionroot::helper

@@ -1,0 +1,26 @@
+// The run's spec, as the launcher wrote it (launch/wire.h).
+#pragma once
+
+#include "launch/wire.h"
+
+namespace unionroot::helper {
+
+struct Spec {
+  const launch::wire::Header* header = nullptr;
+  const launch::wire::Limit* limits = nullptr;
+  const std::uint32_t* groups = nullptr;
+  const char* session = nullptr;
+  const char* run = nullptr;
+  const char* file = nullptr;          // what to execute
+  char** arguments = nullptr;          // NULL-terminated; arguments[-1] is writable too: room for an interpreter
+  char** environment = nullptr;        // NULL-terminated
+  const char** directories = nullptr;  // header->directories of them
+
+  [[nodiscard]] bool has(launch::wire::Flag flag) const { return (header->flags & flag) != 0; }
+};
+
+// Maps the file and points `spec` into it; the mapping lives as long as the process. False if it is not a spec of
+// this build.
+bool read_spec(int descriptor, Spec& spec);
+
+}  // namespace unionroot::helper

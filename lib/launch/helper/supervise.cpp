@@ -1,0 +1,208 @@
+#include "launch/helper/supervise.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "launch/helper/messages.h"
+#include "launch/helper/terminal.h"
+
+namespace unionroot::helper {
+
+namespace {
+
+using launch::control::Message;
+using launch::control::Type;
+namespace wire = launch::wire;
+
+constexpr long terminate_after = 200;  // milliseconds after the client went away: SIGTERM
+constexpr long kill_after = 2000;      // SIGKILL to everything
+
+long now() {
+  timespec time{};
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return time.tv_sec * 1000 + time.tv_nsec / 1000000;
+}
+
+// Ending a run whose client went away, step by step.
+class Ending {
+ public:
+  Ending(pid_t command, bool has_cgroup) : command_(command), has_cgroup_(has_cgroup) {}
+
+  [[nodiscard]] bool begun() const { return begun_ >= 0; }
+
+  void begin() {
+    if (begun()) return;
+    begun_ = now();
+    signal_group(SIGHUP);
+    signal_group(SIGCONT);  // a stopped process would not notice
+  }
+
+  void go_on() {
+    const long elapsed = now() - begun_;
+    if (elapsed >= terminate_after && !terminated_) {
+      terminated_ = true;
+      signal_group(SIGTERM);
+      signal_group(SIGCONT);
+    }
+    if (elapsed >= kill_after && !killed_) {
+      killed_ = true;
+      kill_all();
+    }
+  }
+
+  // For poll(2): until the next step; -1 if there is none.
+  [[nodiscard]] int wait_milliseconds() const {
+    if (!begun() || killed_) return -1;
+    const long next = begun_ + (terminated_ ? kill_after : terminate_after) - now();
+    return next > 0 ? static_cast<int>(next) : 0;
+  }
+
+  // Everything that is left of the run, in other process groups and sessions too.
+  void kill_all() {
+    kill(-command_, SIGKILL);
+    if (has_cgroup_) {
+      const int file = openat(wire::cgroup_descriptor, "cgroup.kill", O_WRONLY | O_CLOEXEC);
+      const bool done = file >= 0 && write(file, "1", 1) == 1;
+      if (file >= 0) close(file);
+      if (done) return;
+    }
+    kill_children();
+  }
+
+ private:
+  // The command is not reaped before this object is done with, so its number cannot mean another group.
+  void signal_group(int number) { kill(-command_, number); }
+
+  // Again and again, since what a child leaves behind becomes our child in turn. Sleeps a little in between; a fork
+  // bomb can win against this, and cannot against a control group.
+  static void kill_children() {
+    for (int round = 0; round < 500; ++round) {
+      if (!kill_listed_children()) return;
+      const timespec moment{0, 2000000};
+      nanosleep(&moment, nullptr);
+    }
+  }
+
+  static bool kill_listed_children() {
+    const int file = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
+    if (file < 0) return false;
+    bool alive = false;
+    char buffer[4096];
+    pid_t pid = 0;
+    for (ssize_t size; (size = read(file, buffer, sizeof buffer)) > 0;) {
+      for (ssize_t i = 0; i < size; ++i) {
+        if (buffer[i] >= '0' && buffer[i] <= '9') {
+          pid = pid * 10 + (buffer[i] - '0');
+        } else if (pid > 0) {
+          siginfo_t info{};
+          // Only the living count; the dead are reaped elsewhere. A child's number is ours until then.
+          if (waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0) {
+            kill(pid, SIGKILL);
+            alive = true;
+          }
+          pid = 0;
+        }
+      }
+    }
+    close(file);
+    return alive;
+  }
+
+  pid_t command_;
+  bool has_cgroup_;
+  long begun_ = -1;
+  bool terminated_ = false;
+  bool killed_ = false;
+};
+
+// 32 and 33 belong to glibc's threads.
+bool may_be_sent(std::uint32_t number) { return (number >= 1 && number <= 31) || (number >= 34 && number <= 64); }
+
+void obey(const Message& message, pid_t command, int master) {
+  if (message.type == Type::signal && may_be_sent(message.value)) {
+    kill(-command, static_cast<int>(message.value));
+  } else if (message.type == Type::window_size && master >= 0) {
+    set_window_size(master, message.value >> 16, message.value & 0xffff);
+  }
+}
+
+// True if the client is gone.
+bool handle_control(int control, short events, pid_t command, int master) {
+  if ((events & POLLIN) != 0) {
+    Message message{};
+    const Received received = receive_message(control, message);
+    if (received == Received::message) obey(message, command, master);
+    if (received == Received::hang_up) return true;
+    if (received == Received::nothing && (events & POLLRDHUP) != 0) return true;
+    // What the client sent before it went is obeyed first.
+    if (received == Received::message) return false;
+  }
+  return (events & (POLLHUP | POLLERR | POLLNVAL | POLLRDHUP)) != 0;
+}
+
+int orphan_signals() {
+  sigset_t child;
+  sigemptyset(&child);
+  sigaddset(&child, SIGCHLD);
+  return signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+void reap_orphans(int signals, pid_t command) {
+  signalfd_siginfo ignored{};
+  while (read(signals, &ignored, sizeof ignored) > 0) {
+  }
+  for (;;) {
+    siginfo_t info{};
+    if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0 || info.si_pid == command) return;
+    waitid(P_PID, static_cast<id_t>(info.si_pid), &info, WEXITED);
+  }
+}
+
+int report(int control, pid_t command) {
+  siginfo_t info{};
+  while (waitid(P_PID, static_cast<id_t>(command), &info, WEXITED) != 0 && errno == EINTR) {
+  }
+  const auto value = static_cast<std::uint32_t>(info.si_status);
+  const bool exited = info.si_code == CLD_EXITED;
+  send_message(control, exited ? Type::exited : Type::killed, value);
+  return exited ? info.si_status : 128 + info.si_status;
+}
+
+}  // namespace
+
+void adopt_orphans() { prctl(PR_SET_CHILD_SUBREAPER, 1); }
+
+int supervise(const Spec& spec, const Child& child, int master) {
+  const bool has_cgroup = spec.has(wire::has_cgroup);
+  Ending ending(child.pid, has_cgroup);
+  // poll(2) skips negative descriptors.
+  pollfd watched[3] = {{wire::control_descriptor, POLLIN | POLLRDHUP, 0},
+                       {child.pidfd, POLLIN, 0},
+                       {has_cgroup ? -1 : orphan_signals(), POLLIN, 0}};
+  for (;;) {
+    if (poll(watched, 3, ending.wait_milliseconds()) < 0 && errno != EINTR) break;
+    if (watched[0].revents != 0 && handle_control(watched[0].fd, watched[0].revents, child.pid, master)) {
+      watched[0].fd = -1;
+      ending.begin();
+      if (master >= 0) close(master);  // the kernel hangs the terminal up
+      master = -1;
+    }
+    if (watched[2].revents != 0) reap_orphans(watched[2].fd, child.pid);
+    if (ending.begun()) ending.go_on();
+    if (watched[1].revents != 0) break;
+    for (pollfd& one : watched) one.revents = 0;
+  }
+  // Background processes of a command that ended by itself go on; those of a client that went away do not.
+  if (ending.begun()) ending.kill_all();
+  return report(wire::control_descriptor, child.pid);
+}
+
+}  // namespace unionroot::helper

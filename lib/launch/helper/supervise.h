@@ -1,0 +1,16 @@
+// Watches one command until it ends.
+#pragma once
+
+#include "launch/helper/spec_reader.h"
+#include "launch/helper/vfork.h"
+
+namespace unionroot::helper {
+
+// Obeys the client, ends the command when the client goes away, and reports how it ended. Returns the exit status of
+// the run: the command's own, or 128+N. master: the terminal's, or -1.
+int supervise(const Spec& spec, const Child& child, int master);
+
+// Without a control group, orphans of the run become children of this process, so that they can be found and killed.
+void adopt_orphans();
+
+}  // namespace unionroot::helper

@@ -1,0 +1,24 @@
+// A child that shares the parent's memory until it executes or exits, and may be born in a control group.
+#pragma once
+
+#include <sys/types.h>
+
+namespace unionroot::helper {
+
+struct Child {
+  pid_t pid = -1;
+  int pidfd = -1;
+};
+
+// Runs function(argument) in the child, on a stack of its own; what it returns is its exit status. The parent stands
+// still until the child has executed something or ended. cgroup: a directory's descriptor, or -1; in_cgroup tells the
+// child whether it was born there, or has to join by itself. False with errno.
+//
+// CLONE_INTO_CGROUP, because moving a process by cgroup.procs takes a lock that may wait for an RCU grace period,
+// milliseconds on a busy machine. Where clone3 cannot do it, the child has to join.
+bool vfork_child(int cgroup, bool& in_cgroup, int (*function)(void*), void* argument, Child& child);
+
+// The way without clone3, for machines where the other is not written; apart, so that it can be tested.
+bool vfork_child_portable(int (*function)(void*), void* argument, Child& child);
+
+}  // namespace unionroot::helper

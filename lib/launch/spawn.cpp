@@ -1,0 +1,118 @@
+#include "launch/spawn.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/error.h"
+
+namespace unionroot::launch {
+
+namespace {
+
+constexpr std::size_t child_stack_size = std::size_t{64} << 10;
+
+// What the child needs, prepared beforehand: it shares the parent's memory and must neither allocate nor lock.
+struct ChildPlan {
+  int executable;
+  char* const* arguments;
+  const int* descriptors;
+  int count;
+  int error;  // written by the child if it fails
+};
+
+// The child, between clone and exec. The calling thread of the parent stands still, its other threads run on in the
+// same memory. So the child does this and nothing else, by system calls alone:
+//   - duplicates the descriptors out of the way (so that source and target numbers cannot collide), close-on-exec;
+//   - duplicates them to their final numbers, or closes these;
+//   - executes the helper. All signals stay blocked, so no handler of the parent can run here; exec resets handlers,
+//     and the helper deals with ignored signals.
+// The descriptor table is the child's own (no CLONE_FILES). It never returns.
+int child_main(void* argument) {
+  auto* plan = static_cast<ChildPlan*>(argument);
+  static char* const no_environment[] = {nullptr};
+  int moved[wire::first_free_descriptor];
+  const int executable = ::fcntl(plan->executable, F_DUPFD_CLOEXEC, 64);
+  if (executable < 0) goto failed;
+  for (int i = 0; i < plan->count; ++i) {
+    moved[i] = -1;
+    if (plan->descriptors[i] < 0) continue;
+    moved[i] = ::fcntl(plan->descriptors[i], F_DUPFD_CLOEXEC, 64);
+    if (moved[i] < 0) goto failed;
+  }
+  for (int i = 0; i < plan->count; ++i) {
+    if (moved[i] < 0)
+      ::close(i);
+    else if (::dup2(moved[i], i) < 0)
+      goto failed;
+  }
+  ::syscall(SYS_execveat, executable, "", plan->arguments, no_environment, AT_EMPTY_PATH);
+failed:
+  plan->error = errno;
+  ::_exit(127);
+}
+
+class Stack {
+ public:
+  Stack() : base_(::mmap(nullptr, child_stack_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK,
+                         -1, 0)) {
+    if (base_ == MAP_FAILED) base::throw_errno("making a stack for the helper");
+  }
+  Stack(const Stack&) = delete;
+  Stack& operator=(const Stack&) = delete;
+  ~Stack() { ::munmap(base_, child_stack_size); }
+  [[nodiscard]] void* top() const { return static_cast<char*>(base_) + child_stack_size; }
+
+ private:
+  void* base_;
+};
+
+class AllSignalsBlocked {
+ public:
+  AllSignalsBlocked() {
+    sigset_t all;
+    ::sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &former_);
+  }
+  AllSignalsBlocked(const AllSignalsBlocked&) = delete;
+  AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
+  ~AllSignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &former_, nullptr); }
+
+ private:
+  sigset_t former_{};
+};
+
+}  // namespace
+
+Spawned spawn(const SpawnRequest& request) {
+  std::vector<char*> arguments;
+  arguments.reserve(request.arguments.size() + 1);
+  for (const auto& text : request.arguments) arguments.push_back(const_cast<char*>(text.c_str()));
+  arguments.push_back(nullptr);
+  ChildPlan plan{request.executable, arguments.data(), request.descriptors.data(),
+                 static_cast<int>(request.descriptors.size()), 0};
+  Stack stack;
+  int pidfd = -1;
+  pid_t pid = -1;
+  int clone_error = 0;
+  {
+    const AllSignalsBlocked blocked;
+    pid = ::clone(child_main, stack.top(), CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &plan, &pidfd);
+    clone_error = errno;
+  }
+  if (pid < 0) throw base::SystemError(clone_error, "starting the helper", "the machine is short of processes or memory");
+  Spawned spawned{pid, base::UniqueFd(pidfd)};
+  if (plan.error != 0) {
+    ::waitpid(pid, nullptr, 0);
+    throw base::SystemError(plan.error, "executing the helper");
+  }
+  return spawned;
+}
+
+}  // namespace unionroot::launch

@@ -1,0 +1,17 @@
+// The launch spec as the bytes that the helper reads (wire.h).
+#pragma once
+
+#include <string>
+
+#include "base/unique_fd.h"
+#include "launch/spec.h"
+
+namespace unionroot::launch {
+
+// Throws Error(invalid_argument) for a NUL in a string, or more than 16 MiB in all.
+std::string serialize(const LaunchSpec& spec, bool has_cgroup);
+
+// A memory file with those bytes, sealed against every change. Throws SystemError.
+base::UniqueFd sealed_file(const std::string& bytes);
+
+}  // namespace unionroot::launch

@@ -1,0 +1,105 @@
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <optional>
+#include <string_view>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/text.h"
+#include "base/unique_fd.h"
+#include "launch/spec.h"
+
+namespace unionroot::launch {
+
+namespace {
+
+constexpr std::size_t largest_file = std::size_t{8} << 20;
+
+// The tree belongs to whoever may write in it: no symlink leads out of it, and only a regular file is ever opened
+// (a FIFO would block, a device would do something). Looking and opening go through one descriptor, so nothing can be
+// put in between. nullopt: not there, or not a regular file.
+std::optional<std::string> read_regular(int root, const char* path) {
+  open_how how{};
+  how.flags = O_PATH | O_CLOEXEC;
+  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+  const base::UniqueFd place(static_cast<int>(::syscall(SYS_openat2, root, path, &how, sizeof how)));
+  if (!place) {
+    if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP) return std::nullopt;
+    base::throw_errno("opening in the session's tree: ", path);
+  }
+  struct stat status {};
+  base::check(::fstat(place.get(), &status), "examining in the session's tree: ", path);
+  if (!S_ISREG(status.st_mode)) return std::nullopt;
+  if (static_cast<std::size_t>(status.st_size) > largest_file)
+    throw base::Error(base::ErrorCode::failed,
+                      base::concat("reading ", path, " in the session's tree: it has ", status.st_size, " bytes"),
+                      "at most 8 MiB are read");
+  const std::string handle = base::concat("/proc/self/fd/", place.get());
+  const base::UniqueFd file(::open(handle.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  if (!file) base::throw_errno("opening in the session's tree: ", path);
+  return base::read_all(file.get(), path, largest_file);
+}
+
+std::optional<std::uint32_t> parse_id(std::string_view text) {
+  const auto number = base::parse_unsigned(text);
+  if (!number || *number >= 0xffffffffU) return std::nullopt;
+  return static_cast<std::uint32_t>(*number);
+}
+
+// One line of passwd(5); nullopt for one that is malformed or a NIS entry.
+std::optional<User> parse_passwd_line(const std::string& line) {
+  const auto fields = base::split(line, ':', true);
+  if (fields.size() != 7 || fields[0].empty() || fields[0][0] == '+' || fields[0][0] == '-') return std::nullopt;
+  const auto uid = parse_id(fields[2]);
+  const auto gid = parse_id(fields[3]);
+  if (!uid || !gid) return std::nullopt;
+  return User{fields[0], *uid, *gid, {}, fields[5], fields[6]};
+}
+
+std::optional<User> find_user(const std::string& content, const std::string& name_or_uid) {
+  const auto number = parse_id(name_or_uid);
+  std::optional<User> by_uid;
+  for (const auto& line : base::split(content, '\n')) {
+    auto user = parse_passwd_line(line);
+    if (!user) continue;
+    if (user->name == name_or_uid) return user;
+    if (number && user->uid == *number && !by_uid) by_uid = std::move(user);
+  }
+  return by_uid;
+}
+
+void add_groups(User& user, const std::string& content) {
+  user.groups = {user.gid};
+  for (const auto& line : base::split(content, '\n')) {
+    const auto fields = base::split(line, ':', true);
+    if (fields.size() != 4) continue;
+    const auto gid = parse_id(fields[2]);
+    if (!gid) continue;
+    const auto members = base::split(fields[3], ',');
+    if (std::find(members.begin(), members.end(), user.name) == members.end()) continue;
+    if (std::find(user.groups.begin(), user.groups.end(), *gid) == user.groups.end()) user.groups.push_back(*gid);
+  }
+}
+
+}  // namespace
+
+User tree_user(int root, const std::string& name_or_uid) {
+  const auto passwd = read_regular(root, "etc/passwd");
+  std::optional<User> user = passwd ? find_user(*passwd, name_or_uid) : std::nullopt;
+  if (!user)
+    throw base::Error(base::ErrorCode::no_such_user,
+                      base::concat("looking up the user '", base::printable(name_or_uid), "' in the session: ",
+                                   passwd ? "its /etc/passwd has no such user" : "it has no readable /etc/passwd"),
+                      passwd ? "add the user there, or let the profile copy the host's users (nss=merge)"
+                             : "is the source tree a complete system?");
+  add_groups(*user, read_regular(root, "etc/group").value_or(std::string()));
+  return *std::move(user);
+}
+
+}  // namespace unionroot::launch

@@ -1,0 +1,56 @@
+// How the launcher hands a run to the helper: descriptor numbers, and the layout of the spec's memory file.
+// Both are of one build (the launcher opened the helper when the daemon started), so there is no compatibility to keep;
+// the magic number catches a helper of another version.
+#pragma once
+
+#include <cstdint>
+
+namespace unionroot::launch::wire {
+
+inline constexpr std::uint32_t magic = 0x75724c31;
+
+// Numbers that the descriptors have in the helper; 0 to 2 are the command's own. A missing one is closed.
+inline constexpr int spec_descriptor = 3;
+inline constexpr int control_descriptor = 4;
+inline constexpr int namespace_descriptor = 5;
+inline constexpr int root_descriptor = 6;
+inline constexpr int cgroup_descriptor = 7;
+inline constexpr int lock_descriptor = 8;
+inline constexpr int first_free_descriptor = 9;
+
+enum Flag : std::uint32_t {
+  terminal = 1,
+  directory_fallback = 2,
+  no_network = 4,
+  has_cgroup = 8,
+};
+
+inline constexpr std::uint64_t keep_personality = 0xffffffffUL;
+
+// At the start of the file. After it: `limits` times Limit, `groups` times uint32, then NUL-terminated strings:
+// session, run, the file to execute, arguments, environment, directories.
+struct Header {
+  std::uint32_t magic;
+  std::uint32_t size;  // of the whole file
+  std::uint64_t personality;
+  std::uint32_t flags;
+  std::uint32_t uid;
+  std::uint32_t gid;
+  std::uint32_t umask;
+  std::uint16_t rows;
+  std::uint16_t columns;
+  std::uint32_t limits;
+  std::uint32_t groups;
+  std::uint32_t arguments;
+  std::uint32_t environment;
+  std::uint32_t directories;
+};
+
+struct Limit {
+  std::uint64_t soft;
+  std::uint64_t hard;
+  std::uint32_t resource;
+  std::uint32_t unused;
+};
+
+}  // namespace unionroot::launch::wire
