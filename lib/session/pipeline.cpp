@@ -62,7 +62,12 @@ void Pipeline::set_up(SessionContext& context, TearDown undo) {
       pending_.clear();
 
       StageData data;
-      stage->set_up(context, data);
+      try {
+        stage->set_up(context, data);
+      } catch (...) {
+        entry.data = to_text(data);  // for its own tear-down, just below
+        throw;
+      }
       entry.state = StageState::done;
       entry.data = to_text(data);
       pending_.push_back(entry);

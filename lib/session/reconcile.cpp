@@ -10,7 +10,7 @@
 #include "kernel/files.h"
 #include "session/manager_state.h"
 #include "session/session_file.h"
-#include "session/source_tree.h"
+#include "session/sources/source.h"
 #include "session/storage.h"
 
 namespace unionroot::session {

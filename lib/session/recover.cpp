@@ -3,7 +3,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "session/manager_state.h"
-#include "session/source_tree.h"
+#include "session/sources/source.h"
 
 namespace unionroot::session {
 

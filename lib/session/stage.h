@@ -29,6 +29,7 @@ struct SessionContext {
   bool recovering = false;                 // set-up of a session that has an upper layer already
   std::function<bool()> cancelled;         // asked in long stages; may be empty
 
+  std::vector<std::string> directories;    // of the source on the host, top layer first
   std::vector<base::UniqueFd> layers;      // detached trees, top first: what the union stage lays; consumed by it
   std::optional<mount::Namespace> space;   // the session's mount namespace
   std::string upper;                       // where the upper layer is on the host; empty if none
@@ -37,7 +38,8 @@ struct SessionContext {
   [[nodiscard]] bool automatic() const { return kind == store::SessionKind::automatic; }
 };
 
-// Small facts that tear_down and recover need and that cannot be derived from the definition; kept in the journal.
+// Small facts that tear_down and recover need; kept in the journal once set_up has returned. The daemon may die before that,
+// so tear_down must be able to undo a part-done set_up from the definition and the session's id alone.
 using StageData = std::map<std::string, std::string>;
 
 enum class Recovery { intact, partial, gone };

@@ -1,16 +1,12 @@
-#include "session/source_tree.h"
 #include "session/stages/stages.h"
 
 namespace unionroot::session {
 
 void SourceStage::set_up(SessionContext& context, StageData&) {
-  const auto& definition = *context.definition;
-  const bool read_only = definition.has_union();
-  for (const auto& path : lower_directories(definition)) {
-    // Checked for what it is; the clone is then taken by the same path, which root alone controls.
-    open_source_directory(context.services.settings, definition.name, path);
+  // Below an overlay nothing may ever be written through; a session without one works on the tree itself.
+  const bool read_only = context.definition->has_union();
+  for (const auto& path : context.directories)
     context.layers.push_back(mount::open_tree_clone(context.services.mounts, path, false, read_only));
-  }
 }
 
 void SourceStage::tear_down(SessionContext& context, const StageData&, TearDown) {

@@ -5,6 +5,16 @@
 
 namespace unionroot::session {
 
+// Whatever yields a tree: unpacks a tarball, attaches a device, takes a snapshot, mounts an image. What each kind of source
+// does is in ../sources.
+class BlockDeviceStage : public Stage {
+ public:
+  [[nodiscard]] std::string_view name() const override { return "block-device"; }
+  void set_up(SessionContext& context, StageData& data) override;
+  void tear_down(SessionContext& context, const StageData& data, TearDown mode) override;
+  Recovery recover(SessionContext& context, const StageData& data) override;
+};
+
 // The tree that sessions stand on, as detached mounts: read-only below an overlay, writable where a session works on
 // the tree itself.
 class SourceStage : public Stage {
@@ -15,7 +25,7 @@ class SourceStage : public Stage {
   Recovery recover(SessionContext& context, const StageData& data) override;
 };
 
-// The session's mount namespace with its root: upper and work directories and the overlay, or the tree itself.
+// The session's mount namespace with its root: upper and work directories (../backings) and the overlay, or the tree itself.
 class UnionStage : public Stage {
  public:
   [[nodiscard]] std::string_view name() const override { return "union"; }

@@ -147,5 +147,5 @@ TEST_CASE_METHOD(Fixture, "stages that never started are not undone, and count a
 TEST_CASE("the real stages are in the order of the design") {
   std::string order;
   for (const auto& stage : session::session_stages()) order += std::string(stage->name()) + " ";
-  CHECK(order == "source union inner-mounts files host-view ");
+  CHECK(order == "block-device source union inner-mounts files host-view ");
 }

@@ -1,0 +1,64 @@
+#include "session/backings/backing.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <array>
+
+#include "base/error.h"
+#include "base/fault_point.h"
+#include "base/text.h"
+#include "kernel/files.h"
+
+namespace unionroot::session {
+
+using base::concat;
+using base::Error;
+using base::ErrorCode;
+using definition::UnionBacking;
+
+const Backing& backing_for(const SessionContext& context) {
+  const auto& union_ = context.definition->union_;
+  const bool possible = context.services.state_can_be_upper || !union_.overlay_directory.empty();
+  switch (union_.backing) {
+    case UnionBacking::automatic: return possible ? directory_backing() : tmpfs_backing();
+    case UnionBacking::tmpfs: return tmpfs_backing();
+    case UnionBacking::directory:
+      if (possible) return directory_backing();
+      throw Error(ErrorCode::not_supported,
+                  concat("the state directory ", context.services.settings.state_directory,
+                         " is on an overlay itself, which cannot hold upper layers"),
+                  "set union-backing=tmpfs, or union-overlay-directory on another file system");
+    case UnionBacking::image:
+    case UnionBacking::device: break;
+  }
+  throw Error(ErrorCode::not_supported,
+              concat("chroot ", context.definition->name, ": this union-backing is not supported by this version"),
+              "use union-backing=directory or tmpfs");
+}
+
+const Backing* backing_named(const std::string& name) {
+  const std::array<const Backing*, 2> all{&directory_backing(), &tmpfs_backing()};
+  for (const auto* backing : all)
+    if (name == backing->name()) return backing;
+  return nullptr;
+}
+
+void make_upper_and_work(int store, int lower) {
+  struct stat root {};
+  base::check(::fstatat(lower, "", &root, AT_EMPTY_PATH), "reading the owner and mode of the source tree's root");
+  kernel::make_directory(store, "work", 0700);
+  kernel::make_directory(store, "upper", 0700);
+  base::fault_point("upper's owner");
+  base::check(::fchownat(store, "upper", root.st_uid, root.st_gid, AT_SYMLINK_NOFOLLOW), "setting the upper layer's owner");
+  base::check(::fchmodat(store, "upper", root.st_mode & 07777, 0), "setting the upper layer's mode");
+  const timespec times[2] = {root.st_atim, root.st_mtim};
+  base::check(::utimensat(store, "upper", times, AT_SYMLINK_NOFOLLOW), "setting the upper layer's times");
+}
+
+void clear_work(int store) {
+  const auto work = kernel::open_directory_at(store, "work");
+  kernel::remove_tree(work.get(), "work");
+}
+
+}  // namespace unionroot::session

@@ -1,0 +1,47 @@
+// Where a session's upper and work directories lie.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/unique_fd.h"
+#include "session/stage.h"
+
+namespace unionroot::session {
+
+// One per union-backing; without state of its own, so shared by all threads.
+class Backing {
+ public:
+  virtual ~Backing() = default;
+  [[nodiscard]] virtual const char* name() const = 0;
+
+  // A detached tree that holds `upper` and `work`; made anew, or, when the context is recovering, found again with its
+  // work directory cleared. Fills in context.upper where the host can see it.
+  virtual base::UniqueFd set_up(SessionContext& context, StageData& data) const = 0;
+
+  // The namespace that used it has gone by now. Idempotent; see Stage::tear_down.
+  virtual void tear_down(SessionContext& context, const StageData& data, TearDown mode) const = 0;
+
+  // After a restart of the daemon, the namespace being intact: fills in context.upper.
+  virtual void recover(SessionContext& context, const StageData& data) const = 0;
+};
+
+// The backing that a definition asks for, `auto` resolved. Throws Error(not_supported).
+const Backing& backing_for(const SessionContext& context);
+// By its name in the journal; nullptr if there is none of that name.
+const Backing* backing_named(const std::string& name);
+
+// The backings. Each is in the file of its name.
+const Backing& directory_backing();
+const Backing& tmpfs_backing();
+
+// Shared by the backings. `store`: a descriptor of the folder that is to hold both; `lower`: the top layer's root, whose
+// owner, mode and times the upper directory gets, since an overlay's root shows those of its upper directory.
+void make_upper_and_work(int store, int lower);
+
+// What overlayfs left in work/work: `incompat/volatile` refuses the next mount, and left-overs three or more levels deep
+// make it succeed read-only. It makes the folder anew.
+void clear_work(int store);
+
+}  // namespace unionroot::session

@@ -1,0 +1,39 @@
+// A tmpfs per session: nothing of it reaches a disk, and nothing is left when its namespace goes.
+#include "base/error.h"
+#include "base/text.h"
+#include "session/backings/backing.h"
+
+namespace unionroot::session {
+
+namespace {
+
+class TmpfsBacking : public Backing {
+ public:
+  [[nodiscard]] const char* name() const override { return "tmpfs"; }
+
+  base::UniqueFd set_up(SessionContext& context, StageData&) const override {
+    if (context.recovering)
+      throw base::Error(base::ErrorCode::stage_failed, "its upper layer was in memory (union-backing=tmpfs) and went with it",
+                        base::concat("`unionroot end ", context.id, "`; use another union-backing for sessions that are to "
+                                     "survive a restart of the machine"));
+    kernel::MountOptions options{{"mode", "0711"}};
+    if (const auto& size = context.definition->union_.size)
+      options.emplace_back("size", size->percent != 0 ? base::concat(size->percent, "%") : std::to_string(size->bytes));
+    auto store = context.services.mounts.new_filesystem("tmpfs", "unionroot-upper", options, 0);
+    make_upper_and_work(store.get(), context.layers.front().get());
+    return store;
+  }
+
+  void tear_down(SessionContext&, const StageData&, TearDown) const override {}  // went with the namespace
+
+  void recover(SessionContext&, const StageData&) const override {}
+};
+
+}  // namespace
+
+const Backing& tmpfs_backing() {
+  static const TmpfsBacking backing;
+  return backing;
+}
+
+}  // namespace unionroot::session

@@ -1,0 +1,90 @@
+// plain, directory and layers: directories on the host, used as they are.
+#include <fcntl.h>
+#include <stdlib.h>
+
+#include <cerrno>
+#include <memory>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "locks/source_lock.h"
+#include "session/sources/source.h"
+
+namespace unionroot::session {
+
+using base::concat;
+using base::Error;
+using base::ErrorCode;
+using base::UniqueFd;
+
+namespace {
+
+std::vector<std::string> directories_of(const definition::Definition& definition) {
+  if (const auto* layers = std::get_if<definition::LayersSource>(&definition.source)) return layers->lower_directories;
+  return {std::get<definition::DirectorySource>(definition.source).directory};
+}
+
+// Without symlinks, for comparing; the path itself if it cannot be resolved.
+std::string canonical(const std::string& path) {
+  const std::unique_ptr<char, decltype(&::free)> resolved(::realpath(path.c_str(), nullptr), &::free);
+  return resolved ? resolved.get() : path;
+}
+
+bool is_beneath(const std::string& path, const std::string& folder) {
+  return path == folder || path.rfind(folder + "/", 0) == 0;
+}
+
+// overlayfs takes a live upper layer as somebody's lower layer with no more than a line in the kernel's log, and what
+// is then seen is undefined.
+void refuse_upper_layers(const SessionContext& context, const std::string& path) {
+  const auto sessions = context.services.settings.state_directory + "/sessions";
+  if (!is_beneath(canonical(path), canonical(sessions))) return;
+  throw Error(ErrorCode::stage_failed,
+              concat("chroot ", context.definition->name, ": its directory ", path, " is inside a session's own upper layer"),
+              "copy the tree to a place outside the state directory first");
+}
+
+class DirectorySourceKind : public SourceKind {
+ public:
+  [[nodiscard]] std::vector<SourceTree> trees(const definition::Definition& definition) const override {
+    std::vector<SourceTree> trees;
+    for (const auto& path : directories_of(definition))
+      trees.push_back({path, locks::tree_key(open_source_directory(definition.name, path).get())});
+    return trees;
+  }
+
+  std::vector<std::string> set_up(SessionContext& context, StageData&) const override {
+    auto directories = directories_of(*context.definition);
+    for (const auto& path : directories) {
+      open_source_directory(context.definition->name, path);
+      refuse_upper_layers(context, path);
+    }
+    return directories;
+  }
+
+  void tear_down(SessionContext&, const StageData&, TearDown) const override {}  // it made nothing
+
+  Recovery recover(SessionContext&, const StageData&) const override { return Recovery::intact; }
+};
+
+}  // namespace
+
+UniqueFd open_source_directory(const std::string& chroot, const std::string& path) {
+  UniqueFd directory(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (directory) return directory;
+  const int problem = errno;
+  if (problem == ENOENT || problem == ENOTDIR)
+    throw Error(ErrorCode::stage_failed,
+                concat("chroot ", chroot, ": its directory ", path,
+                       problem == ENOENT ? " does not exist" : " is not a directory"),
+                "make the tree (for example: mmdebstrap --variant=buildd bookworm DIR) or mend the path in its "
+                "definition; `unionroot check` shows where that is");
+  throw base::SystemError(problem, concat("chroot ", chroot, ": opening its directory ", path));
+}
+
+const SourceKind& directory_source() {
+  static const DirectorySourceKind kind;
+  return kind;
+}
+
+}  // namespace unionroot::session
