@@ -34,7 +34,8 @@ std::string folder_of(const std::string& file) {
 
 void sync_folder(const std::string& file) {
   const std::string folder = folder_of(file);
-  const base::UniqueFd handle(base::check(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "opening", folder));
+  const base::UniqueFd handle(
+      base::check(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "opening", folder));
   base::fault_point("sync_directory");
   base::check(::fsync(handle.get()), "syncing", folder);
 }
@@ -57,8 +58,7 @@ void prepare_file(const std::string& file) {
     throw Damaged(file, "the database is missing or empty, but its write-ahead log is not");
   if (status) {
     if (!S_ISREG(status->st_mode))
-      throw base::Error(base::ErrorCode::failed,
-                        base::concat("opening ", file, ": it is not a regular file"),
+      throw base::Error(base::ErrorCode::failed, base::concat("opening ", file, ": it is not a regular file"),
                         "move it away: the daemon's database is kept there");
     if ((status->st_mode & 07777) != 0600) base::check(::chmod(file.c_str(), 0600), "changing the mode of", file);
     return;
@@ -86,9 +86,10 @@ Database open_and_check(const std::string& file, std::chrono::milliseconds busy_
     migrate(database, migrations());
     const std::string mode = database.pragma("PRAGMA journal_mode=WAL");
     if (mode != "wal")
-      throw base::Error(base::ErrorCode::not_supported,
-                        base::concat("opening ", file, ": write-ahead logging is not to be had there, only '", mode, "'"),
-                        "keep the state directory on a local file system");
+      throw base::Error(
+          base::ErrorCode::not_supported,
+          base::concat("opening ", file, ": write-ahead logging is not to be had there, only '", mode, "'"),
+          "keep the state directory on a local file system");
     database.execute("PRAGMA synchronous=NORMAL", "opening");
   } catch (const DatabaseError& error) {
     if (error.is_corruption()) throw Damaged(file, error.what());

@@ -36,7 +36,8 @@ std::string hint_for(sqlite3* connection, int result, const std::string& file) {
   switch (primary(result)) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-      return base::concat("see who has it open with `fuser -v ", file, "`; only one unionrootd may use a state directory");
+      return base::concat("see who has it open with `fuser -v ", file,
+                          "`; only one unionrootd may use a state directory");
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB: return "restart unionrootd: it sets the damaged file aside and rebuilds from what is on disk";
     case SQLITE_READONLY: return base::concat("make the file system and folder of ", file, " writable");
@@ -68,7 +69,8 @@ void Query::fail(int result, std::string_view doing) const {
 void Query::bind(int index, std::string_view value) {
   // A null pointer would bind NULL instead of the empty text.
   const char* const data = value.data() != nullptr ? value.data() : "";
-  const int result = sqlite3_bind_text64(statement_.handle_.get(), index, data, value.size(), SQLITE_STATIC, SQLITE_UTF8);
+  const int result =
+      sqlite3_bind_text64(statement_.handle_.get(), index, data, value.size(), SQLITE_STATIC, SQLITE_UTF8);
   if (result != SQLITE_OK) fail(result, "binding a value for");
 }
 

@@ -19,8 +19,8 @@ struct Connection {
 
   explicit Connection(Database opened) : database(std::move(opened)) {
     using base::concat;
-    add_session = database.prepare(
-        concat("INSERT INTO sessions (", session_columns, ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"));
+    add_session =
+        database.prepare(concat("INSERT INTO sessions (", session_columns, ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"));
     update_session = database.prepare("UPDATE sessions SET state = ?2, error = ?3, boot_id = ?4 WHERE id = ?1");
     remove_session = database.prepare("DELETE FROM sessions WHERE id = ?");
     one_session = database.prepare(concat("SELECT ", session_columns, " FROM sessions WHERE id = ?"));
@@ -69,7 +69,9 @@ struct Store::Impl {
   std::chrono::milliseconds busy_timeout;
 
   Impl(Opened opened, std::chrono::milliseconds timeout)
-      : set_aside(std::move(opened.set_aside)), connection(Connection(std::move(opened.database))), busy_timeout(timeout) {}
+      : set_aside(std::move(opened.set_aside)),
+        connection(Connection(std::move(opened.database))),
+        busy_timeout(timeout) {}
 };
 
 Store::Store(const std::string& file, std::chrono::milliseconds busy_timeout)

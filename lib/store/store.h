@@ -22,18 +22,18 @@ std::string_view to_string(SessionState state);
 
 struct SessionRecord {
   std::string id;
-  std::string chroot;              // name of the definition
-  std::string selected_name;       // the name or alias that was asked for, with its namespace if one was given
-  std::string definition;          // definition::serialize
+  std::string chroot;         // name of the definition
+  std::string selected_name;  // the name or alias that was asked for, with its namespace if one was given
+  std::string definition;     // definition::serialize
   SessionKind kind = SessionKind::preserved;
-  bool source = false;             // a source session
+  bool source = false;  // a source session
   SessionState state = SessionState::beginning;
   uid_t owner = 0;
   std::string owner_name;
-  std::int64_t created = 0;        // microseconds since the epoch
-  std::string boot_id;             // the boot in which it was last set up
-  std::string options;             // JSON object: the options it was begun with
-  std::string error;               // why it failed, and what could not be undone
+  std::int64_t created = 0;  // microseconds since the epoch
+  std::string boot_id;       // the boot in which it was last set up
+  std::string options;       // JSON object: the options it was begun with
+  std::string error;         // why it failed, and what could not be undone
 };
 
 enum class StageState { starting, done, undoing, undone };
@@ -43,18 +43,18 @@ struct StageRecord {
   unsigned position = 0;
   std::string name;
   StageState state = StageState::starting;
-  std::string data;                // JSON object: what tear_down and recover need
+  std::string data;  // JSON object: what tear_down and recover need
 };
 
 struct RunRecord {
   std::string id;
   std::string session;
   base::ProcessIdentity supervisor;
-  uid_t uid = 0;                   // inside
-  std::string user;                // inside
-  std::string command;             // for people
-  std::string cgroup;              // relative to the daemon's; may be empty
-  std::int64_t since = 0;          // microseconds since the epoch
+  uid_t uid = 0;           // inside
+  std::string user;        // inside
+  std::string command;     // for people
+  std::string cgroup;      // relative to the daemon's; may be empty
+  std::int64_t since = 0;  // microseconds since the epoch
 };
 
 // Thread-safe: one connection, reached only through its lock. Every method throws Error(failed | no_space) with

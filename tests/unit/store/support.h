@@ -1,0 +1,87 @@
+// What the tests of the store share.
+#pragma once
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <string>
+#include <thread>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "store/store.h"
+
+namespace store_test {
+
+using namespace unionroot;
+using namespace unionroot::store;
+
+// A folder of its own, gone at the end.
+class Folder {
+ public:
+  Folder() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "unionroot-store-XXXXXX").string();
+    path_ = base::check(::mkdtemp(pattern.data()) == nullptr ? -1 : 0, "making a folder") == 0 ? pattern : "";
+  }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  ~Folder() { std::filesystem::remove_all(path_); }
+  [[nodiscard]] std::string path() const { return path_; }
+  [[nodiscard]] std::string file() const { return path_ + "/state.db"; }
+
+ private:
+  std::string path_;
+};
+
+inline void write_file(const std::string& path, const std::string& content) {
+  std::ofstream(path, std::ios::binary | std::ios::trunc) << content;
+}
+
+inline SessionRecord session(const std::string& id) {
+  SessionRecord record;
+  record.id = id;
+  record.chroot = "sid";
+  record.selected_name = "chroot:sid";
+  record.definition = "[sid]\ntype=directory\n";
+  record.owner = 1000;
+  record.owner_name = "alice";
+  record.created = 1'700'000'000'000'000;
+  record.boot_id = "boot-1";
+  record.options = R"({"a":"b"})";
+  return record;
+}
+
+// Runs `body` in a thread with a mount namespace of its own, where a file system is mounted over `folder`. Nothing of
+// it is left. False: not root.
+inline bool with_tmpfs(const std::string& folder, const char* options, const std::function<void()>& body) {
+  if (::geteuid() != 0) return false;
+  std::thread([&] {
+    base::check(::unshare(CLONE_NEWNS), "unsharing");
+    base::check(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), "making mounts private");
+    base::check(::mount("tmpfs", folder.c_str(), "tmpfs", 0, options), "mounting on", folder);
+    body();
+  }).join();
+  return true;
+}
+
+// What `action` throws; fails the test if it does not.
+template <typename Action>
+base::Error error_of(const Action& action) {
+  try {
+    action();
+  } catch (const base::Error& error) {
+    return error;
+  }
+  throw std::runtime_error("no error was thrown");
+}
+
+inline bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+}  // namespace store_test
