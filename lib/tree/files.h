@@ -1,0 +1,36 @@
+// The files that a session gets from the host: name service databases, copied files, resolv.conf, hostname,
+// debian_chroot. Everything is written into the session's own upper layer.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "definition/definition.h"
+#include "tree/user.h"
+
+namespace unionroot::tree {
+
+struct FilesRequest {
+  definition::NssMode nss = definition::NssMode::merge;
+  std::vector<std::string> databases;  // profile's nssdatabases: passwd, group, services ...
+  std::vector<std::string> copyfiles;  // absolute host paths
+  bool follow_resolv_conf = true;
+  std::string hostname;      // empty: the host's
+  std::string chroot_name;   // written to etc/debian_chroot; empty: not written
+  std::optional<User> user;  // always present inside when nss is merge or copy
+  std::string host_root;     // where the host's files are: empty is the real root; tests set another
+};
+
+// What a definition asks for, for a session on it that `owner` begins.
+FilesRequest files_request(const definition::Definition& definition, std::optional<User> owner);
+
+// Called in the host's mount namespace. Writes them into the tree at `root` (a descriptor of its root folder). A file
+// that would not change is not written. Returns notes for the log and `info`: conflicts, and what was skipped and why.
+// Idempotent: done again after a crash, it finishes what is missing. Never leaves the mount that `root` is in: what
+// lies behind an inner mount (a bind of the host's folder) is skipped with a note, wherever symlinks in the tree point.
+// Thread-safe. Throws SystemError when a file in the tree cannot be written (a full disk, a folder in its place); what
+// is wrong with one file of the host or the tree is a note, and leaves that file alone.
+std::vector<std::string> write_files(int root, const FilesRequest& request);
+
+}  // namespace unionroot::tree

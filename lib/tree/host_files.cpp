@@ -1,0 +1,99 @@
+#include "tree/host_files.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <chrono>
+#include <ctime>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/text.h"
+#include "base/unique_fd.h"
+
+namespace unionroot::tree {
+
+namespace {
+
+// Larger ones are read each time, so that what is kept stays small.
+constexpr std::size_t largest_kept = std::size_t{1} << 20;
+// A file changed this short ago may change again without a new time stamp: the kernel's clock ticks every 1 to 10 ms.
+constexpr std::int64_t settled = 100'000'000;
+
+std::int64_t nanoseconds(const timespec& time) { return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec; }
+
+FileVersion version_of(const struct stat& status) {
+  return {status.st_dev, status.st_ino, static_cast<std::uint64_t>(status.st_size), nanoseconds(status.st_mtim),
+          nanoseconds(status.st_ctim)};
+}
+
+bool is_settled(const FileVersion& version) {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return nanoseconds(now) - version.changed > settled;
+}
+
+}  // namespace
+
+std::shared_ptr<const HostFile> HostFiles::read(const std::string& path, std::string& why) try {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) {
+    if (errno != ENOENT && errno != ENOTDIR) base::throw_errno("looking at", path);
+    why = "the host has no such file";
+    return nullptr;
+  }
+  {
+    const std::scoped_lock hold(mutex_);
+    const auto found = files_.find(path);
+    if (found != files_.end() && found->second->version == version_of(status)) return found->second;
+  }
+  // Looked at before it is opened, since opening a device or a FIFO may do things, or block.
+  const base::UniqueFd handle(base::check(::open(path.c_str(), O_PATH | O_CLOEXEC), "opening", path));
+  base::check(::fstat(handle.get(), &status), "looking at", path);
+  if (!S_ISREG(status.st_mode)) {
+    why = "on the host it is not a regular file";
+    return nullptr;
+  }
+  if (static_cast<std::uint64_t>(status.st_size) > largest_file) {
+    why = base::concat("on the host it is larger than ", largest_file >> 20, " MiB");
+    return nullptr;
+  }
+  const base::UniqueFd file(
+      base::check(::open(base::concat("/proc/self/fd/", handle.get()).c_str(), O_RDONLY | O_CLOEXEC), "opening", path));
+  base::check(::fstat(file.get(), &status), "looking at", path);
+  auto read = std::make_shared<const HostFile>(HostFile{version_of(status), status.st_mode & 07777u, status.st_uid,
+                                                        status.st_gid, base::read_all(file.get(), path, largest_file)});
+  const std::scoped_lock hold(mutex_);
+  ++reads_;
+  if (read->content.size() <= largest_kept && is_settled(read->version)) files_[path] = read;
+  return read;
+} catch (const base::SystemError& error) {
+  why = error.what();
+  return nullptr;
+}
+
+std::shared_ptr<const Table> HostFiles::table(Database database, const std::string& path,
+                                              const std::shared_ptr<const HostFile>& file) {
+  {
+    const std::scoped_lock hold(mutex_);
+    const auto found = tables_.find(path);
+    if (found != tables_.end() && found->second.version == file->version) return found->second.table;
+  }
+  auto table = std::make_shared<const Table>(database, file->content);
+  const std::scoped_lock hold(mutex_);
+  if (is_settled(file->version)) tables_[path] = {file->version, table};
+  return table;
+}
+
+std::size_t HostFiles::reads() const {
+  const std::scoped_lock hold(mutex_);
+  return reads_;
+}
+
+HostFiles& host_files() {
+  static HostFiles files;
+  return files;
+}
+
+}  // namespace unionroot::tree

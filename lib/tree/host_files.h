@@ -1,0 +1,61 @@
+// The host's files that sessions get, read once as long as they do not change.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+
+#include "tree/name_service.h"
+
+namespace unionroot::tree {
+
+inline constexpr std::size_t largest_file = std::size_t{16} << 20;
+
+// Which file, and which content of it.
+struct FileVersion {
+  std::uint64_t device = 0, inode = 0, size = 0;
+  std::int64_t modified = 0, changed = 0;  // nanoseconds since the epoch
+  bool operator==(const FileVersion&) const = default;
+};
+
+struct HostFile {
+  FileVersion version;
+  mode_t mode = 0;  // permissions alone
+  uid_t uid = 0;
+  gid_t gid = 0;
+  std::string content;
+};
+
+// Thread-safe.
+class HostFiles {
+ public:
+  // A file of the host, or null, and then `why` says why not: not there, not a regular file, too large, an error.
+  // Symlinks are followed: the path is the administrator's.
+  std::shared_ptr<const HostFile> read(const std::string& path, std::string& why);
+
+  // The same, parsed.
+  std::shared_ptr<const Table> table(Database database, const std::string& path,
+                                     const std::shared_ptr<const HostFile>& file);
+
+  // How often a file was really read; for tests.
+  [[nodiscard]] std::size_t reads() const;
+
+ private:
+  struct Parsed {
+    FileVersion version;
+    std::shared_ptr<const Table> table;
+  };
+  mutable std::mutex mutex_;
+  std::unordered_map<std::string, std::shared_ptr<const HostFile>> files_;
+  std::unordered_map<std::string, Parsed> tables_;
+  std::size_t reads_ = 0;
+};
+
+HostFiles& host_files();
+
+}  // namespace unionroot::tree

@@ -1,0 +1,273 @@
+#include "tree/merge.h"
+
+#include <algorithm>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "base/text.h"
+
+namespace unionroot::tree {
+
+namespace {
+
+constexpr std::size_t password_field = 1;
+constexpr std::size_t gshadow_admins_field = 2;
+constexpr std::size_t members_field = 3;  // of group and of gshadow
+
+using Names = std::unordered_set<std::string_view>;
+
+bool contains(const std::vector<std::string_view>& list, std::string_view name) {
+  return std::find(list.begin(), list.end(), name) != list.end();
+}
+
+// Members that are the same users on both sides.
+std::string only(std::string_view list, const Names& users) {
+  std::string out;
+  for (const auto member : members(list)) {
+    if (!users.contains(member)) continue;
+    if (!out.empty()) out.push_back(',');
+    out.append(member);
+  }
+  return out;
+}
+
+// `wanted` added to the members in a line.
+std::string with_members(std::string_view line, const std::vector<std::string_view>& wanted) {
+  std::string list(field(line, members_field));
+  for (const auto member : wanted) {
+    if (contains(members(list), member)) continue;
+    if (!list.empty() && list.back() != ',') list.push_back(',');
+    list.append(member);
+  }
+  return with_field(line, members_field, list);
+}
+
+// What a database holds that is keyed by name and id: the tree's entries, and those added to them.
+class Accounts {
+ public:
+  Accounts(const Table* table, std::string_view kind, std::vector<std::string>& notes)
+      : table_(table), kind_(kind), notes_(notes) {}
+
+  enum class Result { same, added, conflict };
+
+  // Is there room for it? Notes a conflict. The name's memory must outlive this.
+  Result claim(std::string_view name, std::uint32_t id) {
+    if (const auto found = id_of(name)) {
+      if (*found == id) return Result::same;
+      note(name, id, base::concat("inside, that name has the id ", *found));
+      return Result::conflict;
+    }
+    if (const auto other = name_of_id(id)) {
+      note(name, id, base::concat("inside, that id belongs to '", base::printable(*other), "'"));
+      return Result::conflict;
+    }
+    names_.emplace(name, id);
+    ids_.emplace(id, name);
+    return Result::added;
+  }
+
+  [[nodiscard]] std::optional<std::uint32_t> id_of(std::string_view name) const {
+    if (const Line* line = table_ != nullptr ? table_->by_name(name) : nullptr) return line->id;
+    const auto added = names_.find(name);
+    if (added == names_.end()) return std::nullopt;
+    return added->second;
+  }
+
+  [[nodiscard]] std::optional<std::string_view> name_of_id(std::uint32_t id) const {
+    if (const Line* line = table_ != nullptr ? table_->by_id(id) : nullptr) return line->name;
+    const auto added = ids_.find(id);
+    if (added == ids_.end()) return std::nullopt;
+    return added->second;
+  }
+
+ private:
+  void note(std::string_view name, std::uint32_t id, const std::string& why) {
+    notes_.push_back(base::concat("the host's ", kind_, " '", base::printable(name), "' (", id,
+                                  ") was not added: ", why, "; the tree's entry was kept"));
+  }
+
+  const Table* table_;
+  std::string_view kind_;
+  std::vector<std::string>& notes_;
+  std::unordered_map<std::string_view, std::uint32_t> names_;
+  std::unordered_map<std::uint32_t, std::string_view> ids_;
+};
+
+// What goes between two colons of one line.
+bool fits_in_field(std::string_view value) { return value.find_first_of(std::string_view(":\n\0", 3)) == value.npos; }
+
+class Merge {
+ public:
+  explicit Merge(const MergeInput& input)
+      : input_(input),
+        users_(tree(Database::passwd), "user", output_.notes),
+        groups_(tree(Database::group), "group", output_.notes) {
+    for (const Database database : all_databases)
+      if (tree(database) != nullptr) edits_[index_of(database)].emplace(*tree(database));
+  }
+
+  MergeOutput run() {
+    if (input_.user) user_ = usable_user();
+    find_same(Database::passwd, users_, same_users_, added_users_);
+    add_user();
+    find_same(Database::group, groups_, same_groups_, added_groups_);
+    merge_members();
+    add_users_group();
+    merge_shadow();
+    merge_gshadow();
+    for (const Database database : all_databases)
+      if (auto& edit = edits_[index_of(database)]) output_.text[index_of(database)] = edit->text();
+    return std::move(output_);
+  }
+
+ private:
+  [[nodiscard]] const Table* host(Database database) const { return input_.host[index_of(database)].get(); }
+  [[nodiscard]] const Table* tree(Database database) const { return input_.tree[index_of(database)].get(); }
+  [[nodiscard]] bool listed(Database database) const { return input_.listed[index_of(database)]; }
+  [[nodiscard]] Edit& edit(Database database) { return *edits_[index_of(database)]; }
+
+  [[nodiscard]] const User* usable_user() {
+    const User& user = *input_.user;
+    for (const auto* part : {&user.name, &user.full_name, &user.home, &user.shell, &user.group})
+      if (!fits_in_field(*part) || user.name.empty()) {
+        output_.notes.push_back(base::concat("the user '", base::printable(user.name), "' (", user.uid,
+                                             ") was not added: the entry cannot be written as a line of passwd"));
+        return nullptr;
+      }
+    return &user;
+  }
+
+  // Goes through the host's users or groups. Those of a database that is not listed, or that may not be touched, are
+  // not added, but which are the same on both sides is needed for the members of groups.
+  void find_same(Database database, Accounts& accounts, Names& same, Names& added) {
+    if (host(database) == nullptr) return;
+    const bool adding = listed(database) && tree(database) != nullptr;
+    for (const auto& line : host(database)->lines()) {
+      // A second entry of a name is never found by a look-up.
+      if (!line.is_entry() || host(database)->by_name(line.name) != &line) continue;
+      if (!adding) {
+        if (accounts.id_of(line.name) == line.id) same.insert(line.name);
+        continue;
+      }
+      const auto result = accounts.claim(line.name, line.id);
+      if (result == Accounts::Result::conflict) continue;
+      same.insert(line.name);
+      if (result == Accounts::Result::same) continue;
+      added.insert(line.name);
+      if (database == Database::passwd) edit(database).append(std::string(line.text));
+    }
+  }
+
+  void add_user() {
+    if (user_ == nullptr || tree(Database::passwd) == nullptr) return;
+    // Its conflict was noted with the host's users already.
+    if (listed(Database::passwd) && host(Database::passwd) != nullptr) {
+      const Line* const line = host(Database::passwd)->by_name(user_->name);
+      if (line != nullptr && line->id == user_->uid && !same_users_.contains(user_->name)) return;
+    }
+    const auto result = users_.claim(user_->name, user_->uid);
+    if (result == Accounts::Result::conflict) return;
+    same_users_.insert(user_->name);
+    if (result == Accounts::Result::same) return;
+    added_users_.insert(user_->name);
+    edit(Database::passwd)
+        .append(base::concat(user_->name, ":x:", user_->uid, ":", user_->gid, ":", user_->full_name, ":", user_->home,
+                             ":", user_->shell));
+  }
+
+  void merge_members() {
+    if (host(Database::group) == nullptr || tree(Database::group) == nullptr || !listed(Database::group)) return;
+    for (const auto& line : host(Database::group)->lines()) {
+      if (!same_groups_.contains(line.name) || host(Database::group)->by_name(line.name) != &line) continue;
+      const std::string_view list = field(line.text, members_field);
+      if (added_groups_.contains(line.name)) {
+        edit(Database::group).append(with_field(line.text, members_field, only(list, same_users_)));
+        continue;
+      }
+      const Line& inside = *tree(Database::group)->by_name(line.name);
+      const auto there = members(field(inside.text, members_field));
+      std::vector<std::string_view> wanted;
+      for (const auto member : members(list))
+        if (same_users_.contains(member) && !contains(there, member)) wanted.push_back(member);
+      if (wanted.empty()) continue;
+      edit(Database::group).replace(inside, with_members(inside.text, wanted));
+      new_members_.emplace(line.name, std::move(wanted));
+    }
+  }
+
+  void add_users_group() {
+    if (user_ == nullptr || tree(Database::group) == nullptr || user_->group.empty()) return;
+    // A gid that has a name inside already is good enough for the user; a conflict was noted if the host lists it.
+    if (groups_.name_of_id(user_->gid)) return;
+    if (groups_.claim(user_->group, user_->gid) != Accounts::Result::added) return;
+    edit(Database::group).append(base::concat(user_->group, ":x:", user_->gid, ":"));
+  }
+
+  void merge_shadow() {
+    if (tree(Database::shadow) == nullptr) return;
+    if (host(Database::shadow) != nullptr && listed(Database::shadow)) {
+      for (const auto& line : host(Database::shadow)->lines())
+        if (line.is_entry() && same_users_.contains(line.name) && host(Database::shadow)->by_name(line.name) == &line)
+          put_shadow(line.name, std::string(line.text));
+    }
+    if (user_ == nullptr || !same_users_.contains(user_->name)) return;
+    const bool done = listed(Database::shadow) && host(Database::shadow) != nullptr &&
+                      host(Database::shadow)->by_name(user_->name) != nullptr;
+    // Whose password is checked elsewhere (LDAP) has no entry on the host. Without one inside, su(1) refuses the
+    // account.
+    const Line* const inside =
+        tree(Database::passwd) != nullptr ? tree(Database::passwd)->by_name(user_->name) : nullptr;
+    const bool shadowed = inside == nullptr || field(inside->text, password_field) == "x";
+    if (!done && shadowed) put_shadow(user_->name, shadow_entry_of_user());
+  }
+
+  [[nodiscard]] std::string shadow_entry_of_user() const {
+    if (const Table* const table = host(Database::shadow))
+      if (const Line* const line = table->by_name(user_->name)) return std::string(line->text);
+    return user_->name + ":*:::::::";
+  }
+
+  void put_shadow(std::string_view name, std::string text) {
+    const Line* const inside = tree(Database::shadow)->by_name(name);
+    if (inside == nullptr)
+      edit(Database::shadow).append(std::move(text));
+    else if (added_users_.contains(name))  // left by a user who is gone: not the password of the one who comes
+      edit(Database::shadow).replace(*inside, std::move(text));
+  }
+
+  void merge_gshadow() {
+    if (host(Database::gshadow) == nullptr || tree(Database::gshadow) == nullptr || !listed(Database::gshadow)) return;
+    for (const auto& line : host(Database::gshadow)->lines()) {
+      if (!line.is_entry() || !same_groups_.contains(line.name)) continue;
+      if (host(Database::gshadow)->by_name(line.name) != &line) continue;
+      const Line* const inside = tree(Database::gshadow)->by_name(line.name);
+      if (inside != nullptr && !added_groups_.contains(line.name)) {
+        const auto wanted = new_members_.find(line.name);
+        if (wanted != new_members_.end())
+          edit(Database::gshadow).replace(*inside, with_members(inside->text, wanted->second));
+        continue;
+      }
+      std::string text = with_field(line.text, members_field, only(field(line.text, members_field), same_users_));
+      text = with_field(text, gshadow_admins_field, only(field(line.text, gshadow_admins_field), same_users_));
+      if (inside == nullptr)
+        edit(Database::gshadow).append(std::move(text));
+      else
+        edit(Database::gshadow).replace(*inside, std::move(text));
+    }
+  }
+
+  const MergeInput& input_;
+  MergeOutput output_;
+  Accounts users_, groups_;
+  std::array<std::optional<Edit>, all_databases.size()> edits_;
+  const User* user_ = nullptr;
+  Names same_users_, added_users_, same_groups_, added_groups_;
+  std::unordered_map<std::string_view, std::vector<std::string_view>> new_members_;
+};
+
+}  // namespace
+
+MergeOutput merge(const MergeInput& input) { return Merge(input).run(); }
+
+}  // namespace unionroot::tree

@@ -1,0 +1,118 @@
+#include "tree/tree_access.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/text.h"
+#include "kernel/files.h"
+#include "kernel/mounts.h"
+#include "tree/host_files.h"
+
+namespace unionroot::tree {
+
+namespace {
+
+std::string folder_part(const std::string& path) {
+  const auto slash = path.rfind('/');
+  return slash == std::string::npos ? "." : path.substr(0, slash);
+}
+
+std::string name_part(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+struct statx status_of(int descriptor, const std::string& path) {
+  struct statx status {};
+  base::check(::statx(descriptor, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_MNT_ID, &status), "looking at", path);
+  return status;
+}
+
+// A path that leads nowhere inside the tree, however it does so.
+bool leads_nowhere(int error) { return error == ENOENT || error == ENOTDIR || error == ELOOP || error == ENAMETOOLONG; }
+
+base::UniqueFd open_inside(int root, const std::string& path, int flags) {
+  try {
+    return kernel::real_mounts().open_in_root(root, path, flags | O_CLOEXEC, 0);
+  } catch (const base::SystemError& error) {
+    if (!leads_nowhere(error.error_number())) throw;
+    return {};
+  }
+}
+
+}  // namespace
+
+std::string_view describe(Found found) {
+  switch (found) {
+    case Found::file: return "the tree has it";
+    case Found::absent: return "the tree does not have it";
+    case Found::no_folder: return "the tree has no such folder";
+    case Found::other_mount: return "in the session it lies in another mount";
+    case Found::not_a_file: return "in the tree it is not a regular file";
+    case Found::too_large: return "in the tree it is larger than 16 MiB";
+  }
+  return "unknown";
+}
+
+TreeAccess::TreeAccess(int root) : root_(root), mount_(status_of(root, "the tree's root").stx_mnt_id) {}
+
+const TreeAccess::Folder& TreeAccess::folder_of(const std::string& path) {
+  const std::string name = folder_part(path);
+  const auto known = folders_.find(name);
+  if (known != folders_.end()) return known->second;
+  Folder folder;
+  folder.handle = open_inside(root_, name, O_RDONLY | O_DIRECTORY);
+  if (folder.handle)
+    folder.found = status_of(folder.handle.get(), name).stx_mnt_id == mount_ ? Found::file : Found::other_mount;
+  return folders_.emplace(name, std::move(folder)).first->second;
+}
+
+TreeFile TreeAccess::read(const std::string& path) {
+  TreeFile file;
+  const Folder& folder = folder_of(path);
+  if (folder.found != Found::file) {
+    file.found = folder.found;
+    return file;
+  }
+  base::UniqueFd handle(::openat(folder.handle.get(), name_part(path).c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  if (!handle) {
+    if (!leads_nowhere(errno)) base::throw_errno("opening", path);
+    return file;
+  }
+  struct statx status = status_of(handle.get(), path);
+  if (S_ISLNK(status.stx_mode) && status.stx_mnt_id == mount_) {
+    file.symlink = true;
+    handle = open_inside(root_, path, O_PATH);
+    if (!handle) return file;
+    status = status_of(handle.get(), path);
+    // Where the symlink leads does not matter: it is replaced, and its target is left alone.
+    if (!S_ISREG(status.stx_mode) || status.stx_mnt_id != mount_ || status.stx_size > largest_file) return file;
+  }
+  if (status.stx_mnt_id != mount_)
+    file.found = Found::other_mount;
+  else if (!S_ISREG(status.stx_mode))
+    file.found = Found::not_a_file;
+  else if (status.stx_size > largest_file)
+    file.found = Found::too_large;
+  else
+    file.found = Found::file;
+  if (file.found != Found::file) return file;
+  // Known to be a regular file by now: opening a FIFO would block, a device might do things.
+  const base::UniqueFd content(
+      base::check(::open(base::concat("/proc/self/fd/", handle.get()).c_str(), O_RDONLY | O_CLOEXEC), "opening", path));
+  file.content = base::read_all(content.get(), path, largest_file);
+  file.mode = status.stx_mode & 07777u;
+  file.uid = status.stx_uid;
+  file.gid = status.stx_gid;
+  return file;
+}
+
+void TreeAccess::write(const std::string& path, std::string_view content, mode_t mode, uid_t uid, gid_t gid) {
+  const Folder& folder = folder_of(path);
+  if (folder.found != Found::file)
+    throw base::Error(base::ErrorCode::failed, base::concat("writing ", path, ": ", describe(folder.found)));
+  kernel::write_in_tree(folder.handle.get(), name_part(path), content, mode, uid, gid);
+}
+
+}  // namespace unionroot::tree

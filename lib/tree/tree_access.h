@@ -1,0 +1,61 @@
+// Looking at, and replacing, single files of a tree that a user controls.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/unique_fd.h"
+
+namespace unionroot::tree {
+
+enum class Found {
+  file,
+  absent,       // nothing there, or a symlink that leads nowhere
+  no_folder,    // the folder that it would be in is not there
+  other_mount,  // it, or its folder, lies in another mount: perhaps the host's own file
+  not_a_file,   // a folder, a device, a FIFO
+  too_large,
+};
+
+// For notes: "skipped: ...".
+std::string_view describe(Found found);
+
+struct TreeFile {
+  Found found = Found::absent;
+  bool symlink = false;  // the name itself is one; the rest is of the file that it leads to inside the tree
+  std::string content;
+  mode_t mode = 0;  // permissions alone
+  uid_t uid = 0;
+  gid_t gid = 0;
+  [[nodiscard]] bool is_writable() const { return found == Found::file || found == Found::absent; }
+};
+
+// Symlinks are resolved inside the tree and never lead into another mount. A file is written into the very folder that
+// was looked at, by its descriptor, so nothing can be exchanged in between. Throws SystemError for what is not in
+// Found.
+class TreeAccess {
+ public:
+  explicit TreeAccess(int root);
+
+  // Paths are relative to the root, without "..".
+  [[nodiscard]] TreeFile read(const std::string& path);
+  void write(const std::string& path, std::string_view content, mode_t mode, uid_t uid, gid_t gid);
+
+ private:
+  struct Folder {
+    Found found = Found::no_folder;
+    base::UniqueFd handle;
+  };
+  const Folder& folder_of(const std::string& path);
+
+  int root_;
+  std::uint64_t mount_;
+  std::map<std::string, Folder> folders_;
+};
+
+}  // namespace unionroot::tree
