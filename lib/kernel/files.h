@@ -18,6 +18,7 @@ base::UniqueFd open_directory(const std::string& path);                       //
 base::UniqueFd open_directory_at(int dir, const std::string& name);
 void make_directory(int dir, const std::string& name, mode_t mode);           // fails if it exists
 bool ensure_directory(int dir, const std::string& name, mode_t mode);         // true if it was made
+bool ensure_file(int dir, const std::string& name, mode_t mode);              // an empty one; true if it was made
 void ensure_directories(const std::string& path, mode_t mode);                // mkdir -p, for our own folders
 void rename_to(int from_dir, const std::string& from, int to_dir, const std::string& to);  // RENAME_NOREPLACE
 bool remove_file(int dir, const std::string& name);                           // false if it was not there

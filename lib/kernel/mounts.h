@@ -36,14 +36,23 @@ class Mounts {
   virtual bool unmount(const std::string& path, int flags) = 0;
   virtual void pivot_root_here(int new_root) = 0;  // fchdir, pivot_root(".", "."), umount2(".", MNT_DETACH)
 
-  virtual void unshare_fs() = 0;                        // once per thread
+  virtual void unshare_fs() = 0;  // unshare(CLONE_FS) of the calling thread; does nothing the second time
   virtual base::UniqueFd new_mount_namespace() = 0;     // unshare(CLONE_NEWNS) of the calling thread; its descriptor
   virtual base::UniqueFd current_mount_namespace() = 0;
   virtual void enter_mount_namespace(int descriptor) = 0;
   virtual void change_root(int root, int working_directory) = 0;  // fchdir(root), chroot("."), fchdir(wd)
+  // The way back: setns, then the root and the working directory. 0, or errno. It has no fault points and throws
+  // nothing, since a thread that cannot go back must not go on.
+  virtual int go_home(int mount_namespace, int root, int working_directory) noexcept = 0;
 
   // openat2(2) with RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS beneath `root`.
   virtual base::UniqueFd open_in_root(int root, const std::string& path, int flags, unsigned mode) = 0;
+
+  // What a private /dev is filled with: in a directory that nobody else can reach yet. Modes are exact, whatever the
+  // umask is.
+  virtual void make_device(int dir, const std::string& name, unsigned major, unsigned minor, unsigned mode) = 0;
+  virtual void make_link(int dir, const std::string& name, const std::string& target) = 0;
+  virtual void make_folder(int dir, const std::string& name, unsigned mode) = 0;
 };
 
 // The real one. Thread-safe: no state but what was probed.

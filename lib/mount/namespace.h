@@ -2,8 +2,8 @@
 // descriptor. No process lives in it but the session's own commands.
 //
 // How it works (measured on 6.18: 250-370 us for a whole session, flat in the number of live sessions):
-//  - A template namespace, made once, holds a small tmpfs with the folders /proc, /root, /lower/N, /store and nothing
-//    else. A session's namespace is a copy of the template (unshare from within it), so the cost of a copy does not
+//  - A template namespace, made once, holds a small tmpfs with the folders /root, /lower/N, /store, /scratch and
+//    nothing else. A session's namespace is a copy of the template (unshare from within it), so the cost of a copy does not
 //    grow with the host's mount table.
 //  - Threads of the daemon visit with setns(2): a thread whose file system attributes are its own
 //    (unshare(CLONE_FS), once per thread) may change its mount namespace alone. Every visit ends with setns back to
@@ -35,9 +35,10 @@ class NamespaceFactory {
   // One that exists already: from an nsfs file, after a restart of the daemon.
   Namespace adopt(base::UniqueFd descriptor);
 
+  struct Impl;  // private to lib/mount
+
  private:
   friend class Namespace;
-  struct Impl;
   std::shared_ptr<Impl> impl_;
 };
 
@@ -56,7 +57,11 @@ class Namespace {
   // Step 2. Mounts in order beneath the root; sources of binds were opened on the host by open_sources. A target that
   // is missing is made (in the upper layer); a target that leads out of the root through a symlink stays inside the
   // root (openat2), and one that cannot be resolved is Error(stage_failed) with the entry's origin.
-  struct OpenedSource { base::UniqueFd tree; bool missing = false; };
+  struct OpenedSource {
+    base::UniqueFd tree;                  // a bind's source, or what holds an overlay's upper and work
+    bool missing = false;
+    std::vector<base::UniqueFd> layers;   // an overlay's lower trees
+  };
   void mount_inner(const MountPlan& plan, std::vector<OpenedSource> sources);
 
   // Step 3. The laid root becomes `/` of the namespace and the template goes.

@@ -1,0 +1,71 @@
+// Files inside a tree that somebody else controls: resolved with openat2, used through descriptors.
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/error.h"
+#include "base/fault_point.h"
+#include "base/files.h"
+#include "base/ids.h"
+#include "base/log.h"
+#include "base/rollback.h"
+#include "base/text.h"
+#include "kernel/files.h"
+#include "kernel/open_beneath.h"
+
+namespace unionroot::kernel {
+
+using base::fault_point;
+using base::SystemError;
+using base::UniqueFd;
+
+std::optional<std::string> read_in_tree(int root, const std::string& path, std::size_t limit) {
+  // O_PATH first: opening a device or a FIFO that somebody put there could do something, or hang.
+  const UniqueFd found(try_open_beneath(root, path, O_PATH, 0, resolve_in_root));
+  if (!found) {
+    if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
+    const int saved = errno;
+    throw SystemError(saved, base::concat("opening ", base::printable(path), " in the tree"));
+  }
+  struct stat status {};
+  base::check(::fstat(found.get(), &status), "looking at", path);
+  if (!S_ISREG(status.st_mode))
+    throw SystemError(S_ISDIR(status.st_mode) ? EISDIR : EINVAL,
+                      base::concat("reading ", base::printable(path), " in the tree: not a regular file"));
+  const std::string again = base::concat("/proc/self/fd/", found.get());
+  const UniqueFd file(base::check(::open(again.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY), "opening", path));
+  return base::read_all(file.get(), path, limit);
+}
+
+void write_in_tree(int root, const std::string& path, std::string_view content, mode_t mode, uid_t uid, gid_t gid) {
+  const std::size_t slash = path.rfind('/');
+  const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
+  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  const std::string doing = base::concat("writing ", base::printable(path), " in the tree");
+  if (name.empty() || name == "." || name == "..") throw SystemError(EISDIR, doing);
+  const UniqueFd parent(try_open_beneath(root, folder, O_RDONLY | O_DIRECTORY, 0, resolve_in_root));
+  if (!parent) base::throw_errno(doing);
+
+  const std::string temporary = base::concat(".unionroot-", base::random_token());
+  fault_point("create");
+  const UniqueFd file(
+      ::openat(parent.get(), temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!file) base::throw_errno(doing);
+  base::Rollback rollback;
+  rollback.add([&] {
+    if (::unlinkat(parent.get(), temporary.c_str(), 0) != 0)
+      base::log::warning(base::concat(doing, ": the temporary file ", temporary, " could not be removed"));
+  });
+  base::write_all(file.get(), content, base::printable(path));
+  // The owner before the mode: chown(2) clears the set-id bits.
+  if (::fchown(file.get(), uid, gid) != 0 || ::fchmod(file.get(), mode) != 0) base::throw_errno(doing);
+  fault_point("rename");
+  if (::renameat(parent.get(), temporary.c_str(), parent.get(), name.c_str()) != 0) base::throw_errno(doing);
+  rollback.commit();
+  fault_point("rename done");
+}
+
+}  // namespace unionroot::kernel

@@ -1,0 +1,21 @@
+// openat2(2), which glibc 2.36 does not wrap.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/unique_fd.h"
+
+namespace unionroot::kernel {
+
+// The descriptor, or -1 with errno. O_CLOEXEC is added. EAGAIN (a rename or mount raced with the walk, openat2(2)) is
+// tried again some times.
+int try_open_beneath(int root, const std::string& path, int flags, unsigned mode, std::uint64_t resolve);
+
+// The same; throws SystemError("opening <path>").
+base::UniqueFd open_beneath(int root, const std::string& path, int flags, unsigned mode, std::uint64_t resolve);
+
+// RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS: for paths in a tree that somebody else controls.
+extern const std::uint64_t resolve_in_root;
+
+}  // namespace unionroot::kernel

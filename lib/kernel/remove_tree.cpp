@@ -1,0 +1,199 @@
+// Deleting a tree by descriptors: at any depth, never into another mount, never through a symlink.
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <memory>
+#include <optional>
+
+#include "base/error.h"
+#include "base/fault_point.h"
+#include "base/ids.h"
+#include "base/text.h"
+#include "kernel/files.h"
+#include "kernel/open_beneath.h"
+
+namespace unionroot::kernel {
+
+namespace {
+
+using base::fault_point;
+using base::SystemError;
+using base::UniqueFd;
+
+// Descriptors are a limited thing: a directory deeper than this is first moved up to the top of the tree.
+constexpr std::size_t deepest = 48;
+
+struct CloseDirectory {
+  void operator()(DIR* stream) const { ::closedir(stream); }
+};
+
+struct Level {
+  std::string name;
+  std::unique_ptr<DIR, CloseDirectory> stream;
+  bool failed = false;      // something in it could not be removed, so it stays
+  unsigned rewinds = 0;
+  [[nodiscard]] int fd() const { return ::dirfd(stream.get()); }
+};
+
+class TreeRemover {
+ public:
+  TreeRemover(int dir, const std::function<bool()>& stop) : dir_(dir), stop_(stop) {}
+
+  bool remove(const std::string& name) {
+    if (!enter_or_unlink(dir_, name, std::nullopt)) {
+      finish();
+      return true;
+    }
+    while (!levels_.empty()) {
+      if (stop_ && ++steps_ % 64 == 0 && stop_()) return false;
+      step();
+    }
+    finish();
+    return true;
+  }
+
+ private:
+  // One entry of the innermost directory; at its end the directory itself.
+  void step() {
+    Level& level = levels_.back();
+    errno = 0;
+    const dirent* entry = ::readdir(level.stream.get());
+    if (entry == nullptr) {
+      if (errno != 0) note(errno, "reading the folder", "");
+      leave();
+      return;
+    }
+    const std::string name = entry->d_name;
+    if (name == "." || name == "..") return;
+    const auto type = entry->d_type == DT_UNKNOWN ? std::nullopt : std::optional(entry->d_type == DT_DIR);
+    enter_or_unlink(level.fd(), name, type);
+  }
+
+  // True if it was a directory that is now the innermost level. `directory`: what readdir said, if it did.
+  bool enter_or_unlink(int parent, const std::string& name, std::optional<bool> directory) {
+    if (!directory) {
+      struct stat found {};
+      if (::fstatat(parent, name.c_str(), &found, AT_SYMLINK_NOFOLLOW) != 0) {
+        if (errno != ENOENT) note(errno, "looking at", name);
+        return false;
+      }
+      directory = S_ISDIR(found.st_mode);
+    }
+    if (!*directory) {
+      fault_point("unlink");
+      if (::unlinkat(parent, name.c_str(), 0) != 0 && errno != ENOENT) note(errno, "removing", name);
+      fault_point("unlink done");
+      return false;
+    }
+    if (levels_.size() >= deepest && move_up(parent, name)) return false;
+    return enter(parent, name);
+  }
+
+  bool enter(int parent, const std::string& name) {
+    UniqueFd opened(try_open_beneath(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0,
+                                     RESOLVE_NO_XDEV | RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS));
+    if (!opened) {
+      if (errno == EXDEV)
+        note(EBUSY, "something is mounted on", name);
+      else if (errno != ENOENT)
+        note(errno, "opening the folder", name);
+      return false;
+    }
+    Level level;
+    level.name = name;
+    level.stream.reset(::fdopendir(opened.get()));
+    if (!level.stream) {
+      note(errno, "reading the folder", name);
+      return false;
+    }
+    static_cast<void>(opened.release());
+    levels_.push_back(std::move(level));
+    return true;
+  }
+
+  // A deep directory becomes a child of the topmost one, which is read again at its end. RENAME_NOREPLACE and a
+  // random name: nothing that is there is touched.
+  bool move_up(int parent, const std::string& name) {
+    fault_point("rename");
+    const std::string moved = base::concat(".unionroot-deep-", base::random_token());
+    if (::renameat2(parent, name.c_str(), levels_.front().fd(), moved.c_str(), RENAME_NOREPLACE) != 0)
+      return false;  // a quota project border, a mount point: then one level deeper it is
+    moved_up_ = true;
+    fault_point("rename done");
+    return true;
+  }
+
+  void leave() {
+    Level& level = levels_.back();
+    const int parent = levels_.size() > 1 ? levels_[levels_.size() - 2].fd() : dir_;
+    // What was moved up, or made while we read, was perhaps not seen: read again.
+    if (levels_.size() == 1 && moved_up_) {
+      moved_up_ = false;
+      ::rewinddir(level.stream.get());
+      return;
+    }
+    if (level.failed) {
+      levels_.pop_back();
+      if (!levels_.empty()) levels_.back().failed = true;
+      return;
+    }
+    fault_point("rmdir");
+    if (::unlinkat(parent, level.name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT) {
+      if (errno == ENOTEMPTY && level.rewinds < 3) {
+        ++level.rewinds;
+        ::rewinddir(level.stream.get());
+        return;
+      }
+      const int saved = errno;
+      const std::string name = level.name;
+      levels_.pop_back();
+      note(saved, "removing the folder", name);
+      return;
+    }
+    levels_.pop_back();
+    fault_point("rmdir done");
+  }
+
+  // The first failure is the one to report; the rest of the tree is removed all the same.
+  void note(int error_number, std::string_view doing, const std::string& name) {
+    if (!levels_.empty()) levels_.back().failed = true;
+    if (failures_++ > 0) return;
+    error_number_ = error_number;
+    std::string path;
+    for (const Level& level : levels_) path += level.name + "/";
+    what_ = base::concat(doing, " ", base::printable(path + name));
+  }
+
+  void finish() const {
+    if (failures_ == 0) return;
+    std::string what = what_;
+    if (failures_ > 1) what += base::concat(" (and ", failures_ - 1, " more failures)");
+    std::string hint;
+    if (error_number_ == EPERM) hint = "it may be immutable: lsattr shows it, chattr -i or -a takes it off";
+    if (error_number_ == EBUSY) hint = "unmount what is mounted there";
+    throw SystemError(error_number_, what, hint);
+  }
+
+  int dir_;
+  const std::function<bool()>& stop_;
+  std::vector<Level> levels_;
+  unsigned steps_ = 0;
+  bool moved_up_ = false;
+  std::size_t failures_ = 0;
+  int error_number_ = 0;
+  std::string what_;
+};
+
+}  // namespace
+
+bool remove_tree(int dir, const std::string& name, const std::function<bool()>& stop) {
+  if (name.empty() || name == "." || name == ".." || name.find('/') != std::string::npos)
+    throw SystemError(EINVAL, base::concat("removing the tree ", base::printable(name), ": not a name"));
+  return TreeRemover(dir, stop).remove(name);
+}
+
+}  // namespace unionroot::kernel

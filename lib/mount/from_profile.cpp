@@ -1,0 +1,307 @@
+#include "mount/from_profile.h"
+
+#include <sys/mount.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "mount/options.h"
+#include "mount/overlay_entry.h"
+
+namespace unionroot::mount {
+
+namespace {
+
+using definition::DeviceMode;
+using definition::FstabEntry;
+
+[[noreturn]] void refuse(const std::string& origin, const std::string& what, const std::string& hint = {}) {
+  throw base::Error(base::ErrorCode::definition_invalid, base::concat(origin, ": ", what), hint);
+}
+
+// "/dev//pts/" -> "dev/pts". nullopt if it is relative, or has "..".
+std::optional<std::string> relative_to_root(const std::string& path) {
+  if (path.empty() || path.front() != '/' || path.find('\0') != std::string::npos) return std::nullopt;
+  std::string out;
+  for (const std::string& part : base::split(path, '/')) {
+    if (part == "..") return std::nullopt;
+    if (part == ".") continue;
+    out += (out.empty() ? "" : "/") + part;
+  }
+  return out;
+}
+
+constexpr std::uint64_t quiet = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+
+bool is_or_is_beneath(const std::string& path, const std::string& folder) {
+  return path == folder || path.rfind(folder + "/", 0) == 0;
+}
+
+// A tmpfs may hold builds (/tmp, /build), so it is noexec only where nobody runs programs from.
+std::uint64_t default_attributes(const std::string& type, const std::string& target) {
+  if (type == "devpts") return MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;  // its nodes must work
+  if (type == "tmpfs" && !is_or_is_beneath(target, "dev")) return MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+  return quiet;
+}
+
+InnerMount devpts(const std::string& origin) {
+  InnerMount mount;
+  mount.target = "dev/pts";
+  mount.type = mount.source = "devpts";
+  // gid 5 is tty on every Debian: what grantpt(3) expects.
+  mount.options = {{"newinstance", ""}, {"ptmxmode", "0666"}, {"mode", "620"}, {"gid", "5"}};
+  mount.attributes = default_attributes("devpts", mount.target);
+  mount.origin = origin;
+  return mount;
+}
+
+InnerMount shared_memory() {
+  InnerMount mount;
+  mount.target = "dev/shm";
+  mount.type = "tmpfs";
+  mount.source = "shm";
+  mount.options = {{"mode", "1777"}};
+  mount.attributes = default_attributes("tmpfs", mount.target);
+  mount.origin = "built-in";
+  return mount;
+}
+
+// Reads a profile's entries one by one.
+class Planner {
+ public:
+  explicit Planner(const definition::Definition& definition) : definition_(definition) {}
+
+  MountPlan plan() {
+    for (const FstabEntry& entry : definition_.profile.fstab) add(entry);
+    if (plan_.private_dev) add_missing_devices();
+    return std::move(plan_);
+  }
+
+ private:
+  void add(const FstabEntry& entry) {
+    EntryOptions options = sort_options(entry);
+    if (options.noauto || entry.type == "swap" || entry.type == "ignore") return;
+    const auto target = relative_to_root(entry.target);
+    if (!target)
+      refuse(origin_of(entry), base::concat("target ", base::printable(entry.target), ": expected an absolute path without .."));
+    if (target->empty()) refuse(origin_of(entry), "target /: the root is what the definition itself says");
+
+    InnerMount mount;
+    mount.target = *target;
+    mount.optional = options.optional;
+    mount.origin = origin_of(entry);
+    mount.type = options.bind ? "" : entry.type;
+    if (options.bind) take_bind(entry, options, mount);
+    if (mount.type == "overlay") {
+      take_overlay(options, mount);
+    } else if (mount.target == "dev" && (mount.type == "dev" || mount.type == "devtmpfs" || mount.type == "tmpfs")) {
+      take_dev(options, mount);
+      return;
+    } else if (!mount.type.empty()) {
+      take_filesystem(entry, options, mount);
+    }
+    plan_.mounts.push_back(std::move(mount));
+    // A /dev/pts or a /dev/shm needs a /dev; with `dev=private` that is the private one.
+    if (is_or_is_beneath(*target, "dev") && *target != "dev" && definition_.dev == DeviceMode::private_dev &&
+        !literal_dev_)
+      plan_.private_dev = true;
+  }
+
+  // Leaves mount.type empty for a real bind; else it is the file system that takes the bind's place.
+  void take_bind(const FstabEntry& entry, const EntryOptions& options, InnerMount& mount) {
+    if (entry.type != "none" && entry.type != "bind" && entry.type != "auto" && !entry.type.empty())
+      refuse(mount.origin, base::concat("type ", base::printable(entry.type), " with a bind: expected none"));
+    check_filesystem_options(entry, "bind", options.others);
+    const auto source = relative_to_root(entry.source);
+    if (!source)
+      refuse(mount.origin,
+             base::concat("source ", base::printable(entry.source), " of a bind: expected an absolute path without .."));
+    // The host's own would show and change the host's processes, disks and terminals.
+    static const std::map<std::string, std::string> instead = {
+        {"proc", "proc"}, {"sys", "sysfs"}, {"dev/pts", "devpts"}, {"dev", "dev"}};
+    if (const auto found = instead.find(*source); found != instead.end() && *source == mount.target) {
+      mount.type = found->second;
+      return;
+    }
+    mount.kind = InnerMount::Kind::bind;
+    mount.source = "/" + *source;
+    mount.recursive = options.recursive;
+    mount.attributes = options.set;
+    if (mount.target == "dev") literal_dev_ = true;
+  }
+
+  void take_filesystem(const FstabEntry& entry, EntryOptions& options, InnerMount& mount) {
+    static const std::set<std::string> types = {"proc", "sysfs", "tmpfs", "devpts", "mqueue"};
+    if (!types.contains(mount.type)) {
+      if (mount.type == "none")
+        refuse(mount.origin, "type none without bind or rbind", "add the option bind, or name a type");
+      refuse(mount.origin, base::concat("unknown type ", base::printable(mount.type)),
+             "expected none (with bind or rbind), proc, sysfs, tmpfs, devpts, mqueue or overlay");
+    }
+    check_filesystem_options(entry, mount.type, options.others);
+    mount.source = options.bind || entry.source == "none" || entry.source.empty() ? mount.type : entry.source;
+    mount.options = std::move(options.others);
+    if (mount.type == "devpts") complete_devpts(mount);
+    mount.attributes = (default_attributes(mount.type, mount.target) & ~options.cleared) | options.set;
+  }
+
+  // Always an instance of its own, with a ptmx that works.
+  static void complete_devpts(InnerMount& mount) {
+    for (const auto& wanted : devpts("").options) {
+      const auto same = [&](const auto& option) { return option.first == wanted.first; };
+      if (std::none_of(mount.options.begin(), mount.options.end(), same)) mount.options.push_back(wanted);
+    }
+  }
+
+  static void take_overlay(EntryOptions& options, InnerMount& mount) {
+    mount.kind = InnerMount::Kind::overlay;
+    mount.source = "overlay";
+    mount.options = std::move(options.others);
+    mount.attributes = options.set;
+    static_cast<void>(overlay_entry(mount));  // checks it
+  }
+
+  void take_dev(const EntryOptions& options, InnerMount& mount) {
+    if (definition_.dev == DeviceMode::private_dev) {
+      plan_.private_dev = true;
+      return;
+    }
+    mount.kind = InnerMount::Kind::bind;
+    mount.type.clear();
+    mount.source = "/dev";
+    mount.recursive = true;
+    mount.attributes = options.set;
+    plan_.mounts.push_back(mount);
+    // The host's terminals stay the host's.
+    if (!listed("/dev/pts")) plan_.mounts.push_back(devpts(mount.origin));
+  }
+
+  // A private /dev comes first, so what it needs is mounted before what the profile lists.
+  void add_missing_devices() {
+    std::vector<InnerMount> first;
+    if (!planned("dev/pts")) first.push_back(devpts("built-in"));
+    if (!planned("dev/shm")) first.push_back(shared_memory());
+    plan_.mounts.insert(plan_.mounts.begin(), first.begin(), first.end());
+  }
+
+  [[nodiscard]] bool planned(const std::string& target) const {
+    return std::any_of(plan_.mounts.begin(), plan_.mounts.end(),
+                       [&](const InnerMount& mount) { return mount.target == target; });
+  }
+  [[nodiscard]] bool listed(const std::string& path) const {
+    return std::any_of(definition_.profile.fstab.begin(), definition_.profile.fstab.end(), [&](const FstabEntry& entry) {
+      return relative_to_root(entry.target) == relative_to_root(path);
+    });
+  }
+
+  const definition::Definition& definition_;
+  MountPlan plan_;
+  bool literal_dev_ = false;
+};
+
+}  // namespace
+
+MountPlan plan_inner_mounts(const definition::Definition& definition) { return Planner(definition).plan(); }
+
+namespace {
+
+// Values that overlayfs has for each option; empty: a flag. The kernel's overlayfs manual.
+const std::map<std::string, std::set<std::string>>& overlay_words() {
+  static const std::map<std::string, std::set<std::string>> words = {
+      {"redirect_dir", {"on", "off", "follow", "nofollow"}},
+      {"index", {"on", "off"}},
+      {"metacopy", {"on", "off"}},
+      {"nfs_export", {"on", "off"}},
+      {"xino", {"on", "off", "auto"}},
+      {"uuid", {"on", "off", "null", "auto"}},
+      {"verity", {"on", "off", "require"}},
+      {"default_permissions", {}},
+  };
+  return words;
+}
+
+[[noreturn]] void refuse_option(const std::string& what, const std::string& hint) {
+  throw base::Error(base::ErrorCode::definition_invalid, what, hint);
+}
+
+void check_overlay_option(const std::string& key, const std::string& value) {
+  const auto known = overlay_words().find(key);
+  if (known == overlay_words().end()) {
+    std::string expected;
+    for (const auto& [name, values] : overlay_words()) expected += (expected.empty() ? "" : ", ") + name;
+    refuse_option(base::concat("unknown overlay option ", base::printable(key)), base::concat("expected one of ", expected));
+  }
+  if (known->second.contains(value) || (known->second.empty() && value.empty())) return;
+  std::string expected;
+  for (const std::string& word : known->second) expected += (expected.empty() ? "" : ", ") + word;
+  refuse_option(base::concat("overlay option ", key, "=", base::printable(value)),
+                expected.empty() ? "it takes no value" : base::concat("expected one of ", expected));
+}
+
+}  // namespace
+
+std::vector<std::pair<std::string, std::string>> overlay_options(const std::string& text) {
+  static const std::set<std::string> ours = {"lowerdir", "lowerdir+", "datadir+",  "upperdir",
+                                             "workdir",  "userxattr", "volatile"};
+  std::vector<std::pair<std::string, std::string>> options;
+  for (const std::string& part : base::split(text, ',')) {
+    const std::string word(base::trim(part));
+    if (word.empty()) continue;
+    const std::size_t equals = word.find('=');
+    const std::string key = word.substr(0, equals);
+    const std::string value = equals == std::string::npos ? "" : word.substr(equals + 1);
+    if (ours.contains(key))
+      refuse_option(base::concat("overlay option ", key, ": the session sets it itself"), "leave it out");
+    check_overlay_option(key, value);
+    options.emplace_back(key, value);
+  }
+  return options;
+}
+
+OverlayEntry overlay_entry(const InnerMount& entry) {
+  OverlayEntry overlay;
+  std::string upper, work;
+  const auto host_path = [&](const std::string& key, const std::string& path) {
+    const auto relative = relative_to_root(path);
+    if (!relative)
+      refuse(entry.origin, base::concat(key, "=", base::printable(path), ": expected an absolute path without .."));
+    return *relative;
+  };
+  for (const auto& [key, value] : entry.options) {
+    if (key == "lowerdir") {
+      for (const std::string& path : base::split(value, ':')) overlay.lowers.push_back("/" + host_path(key, path));
+    } else if (key == "upperdir") {
+      upper = host_path(key, value);
+    } else if (key == "workdir") {
+      work = host_path(key, value);
+    } else {
+      try {
+        check_overlay_option(key, value);
+      } catch (const base::Error& error) {
+        refuse(entry.origin, error.what(), error.hint());
+      }
+      overlay.options.emplace_back(key, value);
+    }
+  }
+  if (overlay.lowers.empty()) refuse(entry.origin, "an overlay needs the option lowerdir=FOLDER");
+  if (upper.empty() != work.empty()) refuse(entry.origin, "upperdir and workdir go together");
+  if (upper.empty()) return overlay;
+  if (is_or_is_beneath(upper, work) || is_or_is_beneath(work, upper))
+    refuse(entry.origin, "upperdir and workdir must not lie one in the other");
+  // Both have to be on one mount, so they come as one tree: the folder above both.
+  std::size_t common = 0;
+  for (std::size_t i = 0; i < upper.size() && i < work.size() && upper[i] == work[i]; ++i)
+    if (upper[i] == '/') common = i + 1;
+  overlay.store = "/" + upper.substr(0, common == 0 ? 0 : common - 1);
+  overlay.upper = upper.substr(common);
+  overlay.work = work.substr(common);
+  if ((overlay.upper + overlay.work).find_first_of(",:\\") != std::string::npos)
+    refuse(entry.origin, "a comma, colon or backslash in upperdir or workdir");
+  return overlay;
+}
+
+}  // namespace unionroot::mount

@@ -1,0 +1,186 @@
+#include "mount/host_view.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/names.h"
+#include "base/rollback.h"
+#include "base/text.h"
+#include "kernel/files.h"
+
+namespace unionroot::mount {
+
+using base::UniqueFd;
+
+namespace {
+
+constexpr std::uint64_t quiet = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+
+// statx(2) tells, since Linux 5.8, without a look at the mount table.
+bool is_mount_point(int dir, const std::string& name) {
+  struct statx found {};
+  if (::statx(dir, name.c_str(), AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, 0, &found) != 0) {
+    if (errno == ENOENT || errno == ENOTDIR) return false;
+    base::throw_errno("looking at", name);
+  }
+  return (found.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+}
+
+UniqueFd open_place(int dir, const std::string& name, int flags) {
+  return UniqueFd(
+      base::check(::openat(dir, name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC | flags), "opening", name));
+}
+
+UniqueFd open_folder(const std::string& runtime, const char* name) {
+  return kernel::open_directory(base::concat(runtime, "/", name));
+}
+
+void make_place(kernel::Mounts& mounts, const UniqueFd& runtime, const std::string& path, const std::string& name,
+                std::uint64_t propagation) {
+  kernel::ensure_directory(runtime.get(), name, 0755);
+  if (!is_mount_point(runtime.get(), name)) {
+    const UniqueFd made =
+        mounts.new_filesystem("tmpfs", "unionroot", {{"mode", "0755"}, {"size", "16m"}}, quiet);
+    const UniqueFd place = open_place(runtime.get(), name, O_DIRECTORY);
+    mounts.attach(made.get(), place.get());
+    // Only now, since a mount that is attached to a shared parent becomes shared itself.
+    base::Rollback rollback;
+    rollback.add([&] {
+      try {
+        mounts.unmount(path + "/" + name, MNT_DETACH);
+      } catch (const base::Error& error) {
+        base::log::warning(error.what());
+      }
+    });
+    mounts.set_attributes(made.get(), 0, 0, propagation, false);
+    rollback.commit();
+  } else {
+    // A daemon that died right after the attach has left it unset.
+    const UniqueFd place = open_place(runtime.get(), name, O_DIRECTORY);
+    mounts.set_attributes(place.get(), 0, 0, propagation, false);
+  }
+}
+
+std::vector<std::string> names_in(const std::string& runtime, const char* folder) {
+  std::vector<std::string> names = kernel::list_directory(open_folder(runtime, folder).get());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+// Everything mounted at one place, if something was mounted on top of it meanwhile.
+void unmount_all(kernel::Mounts& mounts, int dir, const std::string& name, const std::string& path) {
+  for (int layer = 0; layer < 64 && is_mount_point(dir, name); ++layer) mounts.unmount(path, MNT_DETACH);
+}
+
+}  // namespace
+
+HostViews::HostViews(kernel::Mounts& mounts, std::string runtime_directory)
+    : mounts_(mounts), runtime_(std::move(runtime_directory)) {
+  kernel::ensure_directories(runtime_, 0755);
+  const UniqueFd runtime(base::check(::open(runtime_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "opening", runtime_));
+  make_place(mounts_, runtime, runtime_, "mount", MS_SHARED);
+  make_place(mounts_, runtime, runtime_, "ns", MS_PRIVATE);
+}
+
+void HostViews::attach_view(const std::string& session, const UniqueFd& tree) {
+  base::require_valid_name("session name", session);
+  const UniqueFd folder = open_folder(runtime_, "mount");
+  if (is_mount_point(folder.get(), session))
+    throw base::Error(base::ErrorCode::failed, base::concat("something is mounted at ", view_path(session), " already"),
+                      base::concat("unmount it: umount -l ", view_path(session)));
+  base::Rollback rollback;
+  if (kernel::ensure_directory(folder.get(), session, 0755)) {
+    rollback.add([&] {
+      try {
+        kernel::remove_directory(folder.get(), session);
+      } catch (const base::Error& error) {
+        base::log::warning(error.what());
+      }
+    });
+  }
+  const UniqueFd place = open_place(folder.get(), session, O_DIRECTORY);
+  mounts_.attach(tree.get(), place.get());
+  rollback.commit();
+}
+
+void HostViews::detach_view(const std::string& session) {
+  base::require_valid_name("session name", session);
+  const UniqueFd folder = open_folder(runtime_, "mount");
+  unmount_all(mounts_, folder.get(), session, view_path(session));
+  kernel::remove_directory(folder.get(), session);
+}
+
+void HostViews::keep_namespace(const std::string& session, int ns_descriptor) {
+  base::require_valid_name("session name", session);
+  const UniqueFd folder = open_folder(runtime_, "ns");
+  if (is_mount_point(folder.get(), session))
+    throw base::Error(base::ErrorCode::failed,
+                      base::concat("a namespace is kept at ", runtime_, "/ns/", session, " already"));
+  base::Rollback rollback;
+  if (kernel::ensure_file(folder.get(), session, 0400)) {
+    rollback.add([&] {
+      try {
+        kernel::remove_file(folder.get(), session);
+      } catch (const base::Error& error) {
+        base::log::warning(error.what());
+      }
+    });
+  }
+  const UniqueFd place = open_place(folder.get(), session, 0);
+  const UniqueFd tree = mounts_.clone_tree(ns_descriptor, "", false);
+  mounts_.attach(tree.get(), place.get());
+  rollback.commit();
+}
+
+void HostViews::drop_namespace(const std::string& session) {
+  base::require_valid_name("session name", session);
+  const UniqueFd folder = open_folder(runtime_, "ns");
+  unmount_all(mounts_, folder.get(), session, base::concat(runtime_, "/ns/", session));
+  kernel::remove_file(folder.get(), session);
+}
+
+UniqueFd HostViews::open_namespace(const std::string& session) const {
+  base::require_valid_name("session name", session);
+  const UniqueFd folder = open_folder(runtime_, "ns");
+  UniqueFd opened(::openat(folder.get(), session.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  if (!opened) {
+    if (errno == ENOENT) return {};
+    base::throw_errno("opening the namespace of", session);
+  }
+  // Only the file, without a namespace bound on it: the daemon died in between.
+  struct statfs found {};
+  base::check(::fstatfs(opened.get(), &found), "looking at the namespace of", session);
+  if (found.f_type != NSFS_MAGIC) return {};
+  return opened;
+}
+
+std::string HostViews::view_path(const std::string& session) const {
+  return base::concat(runtime_, "/mount/", session);
+}
+
+bool HostViews::has_view(const std::string& session) const {
+  base::require_valid_name("session name", session);
+  return is_mount_point(open_folder(runtime_, "mount").get(), session);
+}
+
+std::vector<std::string> HostViews::views() const { return names_in(runtime_, "mount"); }
+std::vector<std::string> HostViews::namespaces() const { return names_in(runtime_, "ns"); }
+
+void HostViews::release_if_empty() {
+  if (!views().empty() || !namespaces().empty()) return;
+  const UniqueFd runtime(base::check(::open(runtime_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "opening", runtime_));
+  for (const char* name : {"mount", "ns"}) {
+    unmount_all(mounts_, runtime.get(), name, base::concat(runtime_, "/", name));
+    kernel::remove_directory(runtime.get(), name);
+  }
+}
+
+}  // namespace unionroot::mount

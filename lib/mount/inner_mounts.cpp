@@ -1,0 +1,196 @@
+// Step 2 of a session's namespace: what is mounted beneath its root.
+//
+// The tree belongs to its users. Every target is resolved by openat2 beneath the laid root and used through the
+// descriptor it gave, so a symlink, or one that is swapped in while we look, stays inside the root.
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "kernel/files.h"
+#include "mount/overlay_entry.h"
+#include "mount/visit.h"
+
+namespace unionroot::mount {
+
+namespace {
+
+using base::SystemError;
+using base::UniqueFd;
+
+class Executor {
+ public:
+  Executor(kernel::Mounts& mounts, int template_root, int root)
+      : mounts_(mounts), template_root_(template_root), root_(root) {}
+
+  void make_private_dev();
+  void mount(const InnerMount& entry, Namespace::OpenedSource& source);
+  void hide(const std::string& path);
+
+ private:
+  UniqueFd make_mount(const InnerMount& entry, Namespace::OpenedSource& source);
+  UniqueFd target(const std::string& path, TargetKind kind);
+  UniqueFd make_target(const std::string& path, TargetKind kind);
+
+  kernel::Mounts& mounts_;
+  int template_root_;
+  int root_;
+};
+
+// An O_PATH descriptor of the place to mount on; made if it is missing.
+UniqueFd Executor::target(const std::string& path, TargetKind kind) {
+  const int flags = O_PATH | (kind == TargetKind::directory ? O_DIRECTORY : 0);
+  try {
+    UniqueFd found = mounts_.open_in_root(root_, path, flags, 0);
+    struct stat status {};
+    if (kind == TargetKind::file && ::fstat(found.get(), &status) == 0 && S_ISDIR(status.st_mode))
+      throw SystemError(EISDIR, base::concat("mounting a file on /", base::printable(path)));
+    return found;
+  } catch (const SystemError& error) {
+    if (error.error_number() != ENOENT) throw;
+  }
+  return make_target(path, kind);
+}
+
+// Component by component, through descriptors. What exists is followed inside the root; what is made is made in the
+// folder just found and opened without following, so that nobody can put a symlink there in between.
+UniqueFd Executor::make_target(const std::string& path, TargetKind kind) {
+  const std::vector<std::string> parts = base::split(path, '/');
+  UniqueFd folder = mounts_.open_in_root(root_, "/", O_RDONLY | O_DIRECTORY, 0);
+  std::string upto;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    upto += (i == 0 ? "" : "/") + parts[i];
+    const bool file = kind == TargetKind::file && i + 1 == parts.size();
+    if (file) {
+      kernel::ensure_file(folder.get(), parts[i], 0644);
+      break;
+    }
+    try {
+      folder = mounts_.open_in_root(root_, upto, O_RDONLY | O_DIRECTORY, 0);
+      continue;
+    } catch (const SystemError& error) {
+      if (error.error_number() != ENOENT) throw;
+    }
+    // A dangling symlink of that name fails here, with ENOTDIR: it names nothing that could be mounted on.
+    kernel::ensure_directory(folder.get(), parts[i], 0755);
+    folder = kernel::open_directory_at(folder.get(), parts[i]);
+  }
+  return mounts_.open_in_root(root_, path, O_PATH | (kind == TargetKind::directory ? O_DIRECTORY : 0), 0);
+}
+
+// As container runtimes make it (and as programs expect it): no disks, no memory, no consoles of the host. The nodes
+// must work, so it is not nodev.
+void Executor::make_private_dev() {
+  const UniqueFd dev = mounts_.new_filesystem("tmpfs", "dev", {{"mode", "0755"}, {"size", "64m"}},
+                                              MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_STRICTATIME);
+  struct Node {
+    const char* name;
+    unsigned major, minor;
+  };
+  // The kernel's list of devices, devices.txt.
+  for (const Node& node : {Node{"null", 1, 3}, {"zero", 1, 5}, {"full", 1, 7}, {"random", 1, 8}, {"urandom", 1, 9},
+                           {"tty", 5, 0}})
+    mounts_.make_device(dev.get(), node.name, node.major, node.minor, 0666);
+  struct Link {
+    const char* name;
+    const char* target;
+  };
+  for (const Link& link : {Link{"fd", "/proc/self/fd"}, {"stdin", "/proc/self/fd/0"}, {"stdout", "/proc/self/fd/1"},
+                           {"stderr", "/proc/self/fd/2"}, {"ptmx", "pts/ptmx"}})
+    mounts_.make_link(dev.get(), link.name, link.target);
+  mounts_.make_folder(dev.get(), "pts", 0755);
+  mounts_.make_folder(dev.get(), "mqueue", 0755);
+  mounts_.make_folder(dev.get(), "shm", 01777);
+  const UniqueFd place = target("dev", TargetKind::directory);
+  mounts_.attach(dev.get(), place.get());
+}
+
+UniqueFd Executor::make_mount(const InnerMount& entry, Namespace::OpenedSource& source) {
+  switch (entry.kind) {
+    case InnerMount::Kind::filesystem:
+      return mounts_.new_filesystem(entry.type, entry.source, entry.options, entry.attributes);
+    case InnerMount::Kind::bind: break;
+    case InnerMount::Kind::overlay: {
+      const OverlayEntry overlay = overlay_entry(entry);
+      const std::string data =
+          overlay_data(source.layers.size(), overlay.upper, overlay.work, overlay.options, false);
+      mount_overlay(mounts_, template_root_, source.layers, source.tree, "scratch", data);
+      source.tree = mounts_.open_in_root(template_root_, "scratch", O_PATH | O_DIRECTORY, 0);
+      break;
+    }
+  }
+  if (entry.attributes != 0) {
+    const std::uint64_t clear =
+        (entry.attributes & (MOUNT_ATTR__ATIME | MOUNT_ATTR_NODIRATIME)) != 0 ? MOUNT_ATTR__ATIME : 0;
+    mounts_.set_attributes(source.tree.get(), entry.attributes, clear, 0, entry.recursive);
+  }
+  return std::move(source.tree);
+}
+
+void Executor::mount(const InnerMount& entry, Namespace::OpenedSource& source) {
+  if (source.missing) {
+    base::log::debug(base::concat(entry.origin, ": left out, since its source is missing"));
+    return;
+  }
+  TargetKind kind = entry.target_kind;
+  const UniqueFd mounted = make_mount(entry, source);
+  struct stat status {};
+  if (entry.kind == InnerMount::Kind::bind && ::fstat(mounted.get(), &status) == 0)
+    kind = S_ISDIR(status.st_mode) ? TargetKind::directory : TargetKind::file;
+  const UniqueFd place = target(entry.target, kind);
+  mounts_.attach(mounted.get(), place.get());
+}
+
+void Executor::hide(const std::string& path) {
+  UniqueFd place;
+  try {
+    place = mounts_.open_in_root(root_, path, O_PATH | O_DIRECTORY, 0);
+  } catch (const SystemError& error) {
+    if (error.error_number() == ENOENT) return;  // nothing to hide
+    throw;
+  }
+  const UniqueFd empty =
+      mounts_.new_filesystem("tmpfs", "hidden", {{"mode", "0755"}, {"size", "4k"}, {"nr_inodes", "2"}},
+                             MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+  mounts_.attach(empty.get(), place.get());
+}
+
+// What to do about it, as far as the errno tells.
+std::string hint_for(const SystemError& error) {
+  switch (error.error_number()) {
+    case ELOOP: return "a symlink in the tree leads in a circle, or through /proc: change the tree or the entry's target";
+    case ENOTDIR: return "something on the way to the target is not a folder: change the tree or the entry's target";
+    case EROFS: return "the tree is read-only, so the target cannot be made: make it in the tree";
+    default: return error.hint();
+  }
+}
+
+template <typename Action>
+void named(const std::string& origin, const std::string& target, Action&& action) {
+  try {
+    action();
+  } catch (const SystemError& error) {
+    throw base::Error(error.code() == base::ErrorCode::no_space ? error.code() : base::ErrorCode::stage_failed,
+                      base::concat(origin, ": mounting on ", base::printable(target), ": ", error.what()),
+                      hint_for(error));
+  }
+}
+
+}  // namespace
+
+void execute_inner_mounts(kernel::Mounts& mounts, int template_root, int root, const MountPlan& plan,
+                          std::vector<Namespace::OpenedSource>& sources) {
+  Executor executor(mounts, template_root, root);
+  if (plan.private_dev) named("built-in", "/dev", [&] { executor.make_private_dev(); });
+  for (std::size_t i = 0; i < plan.mounts.size(); ++i) {
+    const InnerMount& entry = plan.mounts[i];
+    named(entry.origin, "/" + entry.target, [&] { executor.mount(entry, sources[i]); });
+  }
+  for (const std::string& path : plan.hidden) named("built-in", path, [&] { executor.hide(path); });
+}
+
+}  // namespace unionroot::mount

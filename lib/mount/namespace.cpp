@@ -1,0 +1,211 @@
+#include "mount/namespace.h"
+
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <thread>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "mount/visit.h"
+
+namespace unionroot::mount {
+
+using base::UniqueFd;
+
+namespace {
+
+UniqueFd open_path(const char* path) {
+  return UniqueFd(base::check(::open(path, O_PATH | O_DIRECTORY | O_CLOEXEC), "opening", path));
+}
+
+constexpr int folder_flags = O_PATH | O_DIRECTORY;
+
+// Runs in a thread of its own, which ends with it: nobody has to come back.
+UniqueFd make_template(kernel::Mounts& mounts) {
+  mounts.unshare_fs();
+  UniqueFd descriptor = mounts.new_mount_namespace();
+  const UniqueFd host_copy = open_root();
+  // Nothing that happens to this copy of the host's mounts may reach the host.
+  mounts.set_attributes(host_copy.get(), 0, 0, MS_PRIVATE, true);
+  const UniqueFd small = mounts.new_filesystem("tmpfs", "unionroot", {{"mode", "0755"}, {"size", "1m"}},
+                                               MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+  for (const char* name : {"root", "lower", "store", "scratch"}) mounts.make_folder(small.get(), name, 0755);
+  const UniqueFd lower = mounts.open_in_root(small.get(), "lower", folder_flags, 0);
+  for (std::size_t i = 0; i < most_lowers; ++i) mounts.make_folder(lower.get(), std::to_string(i), 0755);
+  // Any folder will do as its place, since it becomes the root at once.
+  const UniqueFd place = mounts.open_in_root(host_copy.get(), "proc", folder_flags, 0);
+  mounts.attach(small.get(), place.get());
+  mounts.pivot_root_here(small.get());
+  return descriptor;
+}
+
+}  // namespace
+
+UniqueFd open_root() { return open_path("/"); }
+
+Visit::Visit(const NamespaceFactory::Impl& factory, int descriptor) : factory_(factory) {
+  factory.mounts.unshare_fs();
+  factory.mounts.enter_mount_namespace(descriptor);
+  try {
+    root_ = open_root();
+  } catch (...) {
+    leave();
+    throw;
+  }
+}
+
+Visit::~Visit() { leave(); }
+
+void Visit::leave() noexcept {
+  const int error = factory_.mounts.go_home(factory_.host_namespace.get(), factory_.host_root.get(),
+                                            factory_.host_directory.get());
+  if (error == 0) return;
+  char buffer[128];
+  base::log::error(base::concat("a thread could not return to the host's mount namespace: ",
+                                strerror_r(error, buffer, sizeof buffer),
+                                "; ending the daemon, since it must not go on in a session's namespace"));
+  std::abort();
+}
+
+NamespaceFactory::NamespaceFactory(kernel::Mounts& mounts) : impl_(std::make_shared<Impl>(mounts)) {
+  impl_->host_namespace = mounts.current_mount_namespace();
+  impl_->host_root = open_root();
+  impl_->host_directory = open_path(".");
+  std::exception_ptr failure;
+  std::thread builder([&] {
+    try {
+      impl_->template_namespace = make_template(mounts);
+    } catch (...) {
+      failure = std::current_exception();
+    }
+  });
+  builder.join();
+  if (failure) std::rethrow_exception(failure);
+}
+
+NamespaceFactory::~NamespaceFactory() = default;
+
+Namespace NamespaceFactory::create() {
+  auto made = std::make_unique<Namespace::Impl>();
+  made->factory = impl_;
+  const Visit visit(*impl_, impl_->template_namespace.get());
+  made->descriptor = impl_->mounts.new_mount_namespace();
+  return Namespace(std::move(made));
+}
+
+Namespace NamespaceFactory::adopt(UniqueFd descriptor) {
+  auto made = std::make_unique<Namespace::Impl>();
+  made->factory = impl_;
+  made->descriptor = std::move(descriptor);
+  const Visit visit(*impl_, made->descriptor.get());
+  made->root = impl_->mounts.open_in_root(visit.root(), "/", folder_flags, 0);
+  return Namespace(std::move(made));
+}
+
+Namespace::Namespace(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Namespace::Namespace(Namespace&&) noexcept = default;
+Namespace& Namespace::operator=(Namespace&&) noexcept = default;
+Namespace::~Namespace() = default;
+
+void Namespace::lay_overlay(const OverlayPlan& plan, std::vector<UniqueFd> lowers, UniqueFd store) {
+  if (lowers.size() != plan.lowers)
+    throw base::Error(base::ErrorCode::invalid_argument,
+                      base::concat("the plan has ", plan.lowers, " lower trees, but ", lowers.size(), " were opened"));
+  const std::string data = overlay_data(lowers.size(), plan.upper, plan.work, plan.options, plan.volatile_upper);
+  kernel::Mounts& mounts = impl_->factory->mounts;
+  const Visit visit(*impl_->factory, impl_->descriptor.get());
+  mount_overlay(mounts, visit.root(), lowers, store, "root", data);
+  impl_->root = mounts.open_in_root(visit.root(), "root", folder_flags, 0);
+}
+
+void Namespace::lay_tree(UniqueFd tree) {
+  kernel::Mounts& mounts = impl_->factory->mounts;
+  const Visit visit(*impl_->factory, impl_->descriptor.get());
+  const UniqueFd place = mounts.open_in_root(visit.root(), "root", folder_flags, 0);
+  mounts.attach(tree.get(), place.get());
+  impl_->root = mounts.open_in_root(visit.root(), "root", folder_flags, 0);
+}
+
+void Namespace::mount_inner(const MountPlan& plan, std::vector<OpenedSource> sources) {
+  if (sources.size() != plan.mounts.size())
+    throw base::Error(base::ErrorCode::invalid_argument,
+                      base::concat("the plan has ", plan.mounts.size(), " inner mounts, but ", sources.size(),
+                                   " sources were opened"));
+  const Visit visit(*impl_->factory, impl_->descriptor.get());
+  execute_inner_mounts(impl_->factory->mounts, visit.root(), impl_->root.get(), plan, sources);
+}
+
+void Namespace::make_root() {
+  const Visit visit(*impl_->factory, impl_->descriptor.get());
+  impl_->factory->mounts.pivot_root_here(impl_->root.get());
+}
+
+UniqueFd Namespace::root() const { return impl_->root.duplicate(); }
+
+UniqueFd Namespace::clone_view() const {
+  const Visit visit(*impl_->factory, impl_->descriptor.get());
+  return impl_->factory->mounts.clone_tree(impl_->root.get(), "", true);
+}
+
+int Namespace::descriptor() const { return impl_->descriptor.get(); }
+
+ino_t Namespace::inode() const {
+  struct stat status {};
+  base::check(::fstat(impl_->descriptor.get(), &status), "looking at a mount namespace");
+  return status.st_ino;
+}
+
+bool Namespace::read_only() const {
+  struct statvfs status {};
+  base::check(::fstatvfs(impl_->root.get(), &status), "looking at the session's root");
+  return (status.f_flag & ST_RDONLY) != 0;
+}
+
+std::string overlay_data(std::size_t lowers, const std::string& upper, const std::string& work,
+                         const std::vector<std::pair<std::string, std::string>>& options, bool volatile_upper) {
+  const auto refuse = [](std::string message) {
+    return base::Error(base::ErrorCode::invalid_argument, std::move(message));
+  };
+  if (lowers == 0 || lowers > most_lowers)
+    throw refuse(base::concat("an overlay has 1 to ", most_lowers, " lower trees, not ", lowers));
+  std::string data = "lowerdir=";
+  for (std::size_t i = 0; i < lowers; ++i) data += (i == 0 ? "" : ":") + std::to_string(i);
+  // What these characters mean differs between kernels, so they are refused rather than escaped.
+  for (const std::string* path : {&upper, &work})
+    if (path->find_first_of(",:\\\n") != std::string::npos)
+      throw refuse(base::concat("a comma, colon or backslash in an overlay's folder: ", base::printable(*path)));
+  if (!upper.empty()) data += base::concat(",upperdir=/store/", upper, ",workdir=/store/", work);
+  for (const auto& [key, value] : options) {
+    if (key.empty() || (key + value).find_first_of(",\\\n") != std::string::npos)
+      throw refuse(base::concat("not an overlay option: ", base::printable(base::concat(key, "=", value))));
+    data += base::concat(",", key);
+    if (!value.empty()) data += base::concat("=", value);
+  }
+  if (volatile_upper) data += ",volatile";
+  if (data.size() >= 4096) throw refuse("the overlay's options are longer than the 4 KB that mount(2) takes");
+  return data;
+}
+
+void mount_overlay(kernel::Mounts& mounts, int template_root, const std::vector<UniqueFd>& lowers,
+                   const UniqueFd& store, const std::string& target, const std::string& data) {
+  const UniqueFd lower = mounts.open_in_root(template_root, "lower", folder_flags, 0);
+  for (std::size_t i = 0; i < lowers.size(); ++i) {
+    const UniqueFd place = mounts.open_in_root(lower.get(), std::to_string(i), folder_flags, 0);
+    mounts.attach(lowers[i].get(), place.get());
+  }
+  if (store) {
+    const UniqueFd place = mounts.open_in_root(template_root, "store", folder_flags, 0);
+    mounts.attach(store.get(), place.get());
+  }
+  mounts.change_root(template_root, lower.get());
+  mounts.mount_at("overlay", "/" + target, "overlay", 0, data);
+}
+
+}  // namespace unionroot::mount
