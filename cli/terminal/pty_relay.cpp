@@ -1,0 +1,167 @@
+#include "terminal/pty_relay.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <string_view>
+
+#include "base/error.h"
+#include "terminal/raw_terminal.h"
+#include "terminal/signals.h"
+
+namespace unionroot::terminal {
+
+using launch::control::Type;
+
+namespace {
+
+// What was read from one side and not yet written to the other.
+class Buffer {
+ public:
+  [[nodiscard]] bool empty() const { return start_ == end_; }
+  // False at the end of the source, or when it fails.
+  bool fill(int from) {
+    const ssize_t size = ::read(from, data_.data(), data_.size());
+    if (size < 0) return errno == EAGAIN || errno == EINTR;
+    start_ = 0;
+    end_ = static_cast<std::size_t>(size);
+    return size > 0;
+  }
+  // False if the target fails.
+  bool flush(int to) {
+    const ssize_t size = ::write(to, data_.data() + start_, end_ - start_);
+    if (size < 0) return errno == EAGAIN || errno == EINTR;
+    start_ += static_cast<std::size_t>(size);
+    return true;
+  }
+  void put(char c) {
+    data_[0] = c;
+    start_ = 0;
+    end_ = 1;
+  }
+
+ private:
+  std::array<char, 4096> data_{};
+  std::size_t start_ = 0;
+  std::size_t end_ = 0;
+};
+
+constexpr int look_again_after = 50;  // milliseconds: at a terminal that nobody had open
+
+class PtyRelay {
+ public:
+  explicit PtyRelay(ControlChannel& control) : control_(control) {}
+
+  void run() {
+    for (bool open = true; open && !control_.outcome();) open = step();
+    drain();
+  }
+
+ private:
+  enum Place { at_control, at_signals, at_input, at_output, at_master, places };
+
+  // One round of waiting and doing. False once the control socket has ended.
+  bool step() {
+    std::array<pollfd, places> watched{};
+    watched[at_control] = {control_.descriptor(), POLLIN, 0};
+    watched[at_signals] = {signals_.descriptor(), POLLIN, 0};
+    watched[at_input] = {master_ && input_open_ && to_master_.empty() ? STDIN_FILENO : -1, POLLIN, 0};
+    watched[at_output] = {to_output_.empty() ? -1 : STDOUT_FILENO, POLLOUT, 0};
+    short on_master = 0;
+    if (to_output_.empty() && master_open_) on_master |= POLLIN;
+    if (!to_master_.empty()) on_master |= POLLOUT;
+    watched[at_master] = {master_ && on_master != 0 ? master_.get() : -1, on_master, 0};
+    const int limit = master_ && !master_open_ ? look_again_after : -1;
+    const int ready = ::poll(watched.data(), watched.size(), limit);
+    if (ready < 0 && errno != EINTR) base::throw_errno("waiting for the terminal");
+    if (ready == 0) master_open_ = true;
+    if (ready <= 0) return true;
+    if (watched[at_signals].revents != 0) handle_signals();
+    if (watched[at_input].revents != 0) read_input();
+    if (watched[at_output].revents != 0) write_output();
+    if (watched[at_master].revents != 0) use_master(watched[at_master].revents);
+    if (watched[at_control].revents == 0) return true;
+    if (!control_.receive()) return false;
+    if (!master_) take_master();
+    return true;
+  }
+
+  void take_master() {
+    master_ = control_.take_master();
+    if (!master_) return;
+    ::fcntl(master_.get(), F_SETFL, ::fcntl(master_.get(), F_GETFL) | O_NONBLOCK);
+    master_open_ = true;
+  }
+
+  void read_input() {
+    if (to_master_.fill(STDIN_FILENO)) return;
+    input_open_ = false;
+    to_master_.put('\x04');  // the end of the input, as a terminal says it
+  }
+
+  void write_output() {
+    // Nobody reads any more: the command is to notice as it would with a pipe, by the hang-up of its terminal.
+    if (to_output_.flush(STDOUT_FILENO)) return;
+    raw_.restore();
+    signals_.act(SIGHUP);
+  }
+
+  void use_master(short events) {
+    if ((events & POLLOUT) != 0 && !to_master_.empty() && !to_master_.flush(master_.get())) to_master_ = Buffer();
+    // EIO: no process has the other end open, for good or at the moment (a command may open /dev/tty again).
+    if ((events & (POLLIN | POLLHUP | POLLERR)) != 0 && to_output_.empty() && !to_output_.fill(master_.get()))
+      master_open_ = false;
+    if ((events & (POLLHUP | POLLERR)) != 0) to_master_ = Buffer();
+  }
+
+  void handle_signals() {
+    while (const auto number = signals_.take()) {
+      if (*number == SIGWINCH || *number == SIGCONT) {
+        raw_.enter();
+        send_window_size();
+      } else {
+        raw_.restore();
+        signals_.act(*number);  // SIGTSTP comes back here; the others do not
+        raw_.enter();
+        send_window_size();
+      }
+    }
+  }
+
+  void send_window_size() {
+    const WindowSize size = window_size();
+    control_.send(Type::window_size, std::uint32_t{size.rows} << 16 | size.columns);
+  }
+
+  // What the command wrote before it ended. The master does not block, and "nothing there" is reliable: the kernel
+  // moves what was written over before it answers. A background process may go on writing, so there is a limit.
+  void drain() {
+    constexpr int most_rounds = 4096;
+    for (int round = 0; round < most_rounds; ++round) {
+      while (!to_output_.empty()) {
+        pollfd ready{STDOUT_FILENO, POLLOUT, 0};
+        if (::poll(&ready, 1, -1) < 0 && errno != EINTR) return;
+        if (!to_output_.flush(STDOUT_FILENO)) return;
+      }
+      if (!master_ || !to_output_.fill(master_.get()) || to_output_.empty()) return;
+    }
+  }
+
+  ControlChannel& control_;
+  Signals signals_{SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT, SIGWINCH};
+  RawTerminal raw_{STDIN_FILENO};
+  base::UniqueFd master_;
+  bool master_open_ = false;
+  bool input_open_ = true;
+  Buffer to_master_;
+  Buffer to_output_;
+};
+
+}  // namespace
+
+void relay_terminal(ControlChannel& control) { PtyRelay(control).run(); }
+
+}  // namespace unionroot::terminal

@@ -1,0 +1,92 @@
+#include "terminal/relay.h"
+
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/text.h"
+#include "terminal/control_channel.h"
+#include "terminal/pty_relay.h"
+#include "terminal/signals.h"
+
+namespace unionroot::terminal {
+
+using launch::control::Type;
+
+namespace {
+
+// A signal for us is one for the command: it is in a process session of its own, where no terminal reaches it.
+void pass_on(Signals& signals, ControlChannel& control) {
+  while (const auto number = signals.take()) {
+    control.send(Type::signal, static_cast<std::uint32_t>(*number));
+    if (*number == SIGTSTP) signals.act(SIGTSTP);  // stops here; SIGCONT follows by itself
+  }
+}
+
+// Until the socket ends. After the outcome only the session's own end is waited for; signals change nothing then, and
+// are taken so that the exit status stays the command's.
+void relay_messages(ControlChannel& control) {
+  Signals signals{SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGTSTP, SIGCONT};
+  std::array<pollfd, 2> watched{pollfd{control.descriptor(), POLLIN, 0}, pollfd{signals.descriptor(), POLLIN, 0}};
+  for (;;) {
+    if (::poll(watched.data(), watched.size(), -1) < 0) {
+      if (errno == EINTR) continue;
+      base::throw_errno("waiting for the command");
+    }
+    if (watched[1].revents != 0) pass_on(signals, control);
+    if (watched[0].revents != 0 && !control.receive()) return;
+  }
+}
+
+void say(std::string_view prefix, std::string_view text) {
+  std::string lines;
+  for (const auto& line : base::split(text, '\n')) lines += base::concat(prefix, base::printable(line), "\n");
+  try {
+    base::write_all(STDERR_FILENO, lines, "standard error");
+  } catch (const base::Error&) {
+    // Nobody can be told that nothing can be said; the exit status says it.
+  }
+}
+
+}  // namespace
+
+WindowSize window_size() {
+  winsize size{};
+  if (::ioctl(STDIN_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_row == 0 || size.ws_col == 0) return {};
+  return {size.ws_row, size.ws_col};
+}
+
+bool wants_terminal() { return ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1; }
+
+int Outcome::exit_status() const {
+  switch (kind) {
+    case Kind::exited:
+    case Kind::failed: return value;
+    case Kind::killed: return 128 + value;
+    case Kind::lost: break;
+  }
+  return 125;
+}
+
+Outcome relay_run(base::UniqueFd control, bool terminal, const Warn& warn) {
+  ControlChannel channel(std::move(control), warn);
+  if (terminal) relay_terminal(channel);
+  relay_messages(channel);
+  if (channel.outcome()) return *channel.outcome();
+  return Outcome{Outcome::Kind::lost, 0, "the session's supervisor ended unexpectedly",
+                 "look at the daemon's log ('journalctl -u unionrootd') and at 'unionroot list'"};
+}
+
+int relay(base::UniqueFd control, bool terminal) {
+  const Outcome outcome = relay_run(std::move(control), terminal, [](std::string_view text) { say("W: ", text); });
+  if (!outcome.text.empty()) say("E: ", outcome.text);
+  if (!outcome.hint.empty()) say("I: ", outcome.hint);
+  return outcome.exit_status();
+}
+
+}  // namespace unionroot::terminal

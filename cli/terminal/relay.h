@@ -1,0 +1,50 @@
+// The client's end of a run: passes on signals and, with a terminal, bytes, until the command has ended.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "base/unique_fd.h"
+
+namespace unionroot::terminal {
+
+struct WindowSize {
+  unsigned short rows = 24;
+  unsigned short columns = 80;
+};
+
+// Of the terminal on standard input; the usual 24 by 80 if it is none or does not know.
+WindowSize window_size();
+
+// True if standard input and output are both terminals: then a run gets one of its own.
+bool wants_terminal();
+
+struct Outcome {
+  enum class Kind {
+    exited,  // value: the command's exit status
+    killed,  // value: the signal that ended it
+    failed,  // value: 125, 126 or 127; text and hint say why
+    lost,    // the supervisor ended without a word
+  };
+  Kind kind = Kind::lost;
+  int value = 0;
+  std::string text;
+  std::string hint;
+
+  // The command's own; 128+N; 125, 126 or 127.
+  [[nodiscard]] int exit_status() const;
+};
+
+using Warn = std::function<void(std::string_view text)>;
+
+// Relays until the control socket has ended, which for an automatic session is after the session has. `terminal`: the
+// run has a pseudo-terminal; then this process's terminal is in raw mode meanwhile, and restored on every way out.
+// A signal that asks this process to end is passed on to the command, or, with a terminal, ends this process after
+// the terminal was restored. Throws Error if relaying itself is impossible.
+Outcome relay_run(base::UniqueFd control, bool terminal, const Warn& warn);
+
+// The same with messages on standard error ("E: ...", "I: ...", "W: ...") and the exit status.
+int relay(base::UniqueFd control, bool terminal);
+
+}  // namespace unionroot::terminal
