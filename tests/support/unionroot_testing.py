@@ -387,7 +387,7 @@ class Machine:
 
     def define_tree(self, name, tree, **keys):
         """The usual definition: a directory with an overlay, for root and for nobody."""
-        all_keys = {"type": "directory", "directory": tree, "union_type": "overlay", "profile": "minimal",
+        all_keys = {"type": "directory", "directory": tree, "union_type": "overlay", "profile": "buildd",
                     "users": "nobody", "root_users": "", "description": "a tree for tests"}
         all_keys.update(keys)
         return self.define(name, **all_keys)
@@ -514,7 +514,7 @@ class Machine:
         return self.ok("run", "--directory", directory, session, "--", *command, **options)
 
     def sessions(self):
-        return json.loads(self.ok("list", "--sessions", "--json"))
+        return json.loads(self.ok("list", "--sessions", "--json"))["sessions"]
 
     # What is left
 
