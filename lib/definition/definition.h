@@ -93,13 +93,17 @@ struct Definition {
   OnShutdown on_shutdown = OnShutdown::leave;
   std::vector<std::string> hook_directories;
 
+  // Seen as its source (source_variant): a session writes to the tree itself.
+  bool is_source = false;
+
+  std::string script_config;              // the deprecated key, as given; profile_name is then its folder
   std::string profile_name = "default";
   Profile profile;                        // as it was when the definition was loaded
 
   std::string file;                       // where it was read: FILE and line of the section header; "built-in" and 0
   unsigned line = 0;
 
-  // Overlay, or a snapshot, or a tarball: a session does not touch the source tree.
+  // Overlay, or a snapshot, or a tarball: a session does not touch the source tree. Never true of a source variant.
   [[nodiscard]] bool clonable() const;
   [[nodiscard]] bool has_union() const { return union_.type == UnionType::overlay; }
 };
@@ -112,7 +116,9 @@ extern const char* const default_environment_filter;
 std::string serialize(const Definition& definition);
 Definition deserialize(const std::string& text);
 
-// The same definition seen as its source: `source:NAME`. Its access lists are the source ones, its union is none.
+// The same definition seen as its source: `source:NAME`. Its access lists are the source ones, its union is none. As in
+// schroot a btrfs snapshot becomes the subvolume's directory, and an LVM snapshot the block device. The description is
+// left as it is.
 Definition source_variant(const Definition& definition);
 
 }  // namespace unionroot::definition

@@ -1,0 +1,61 @@
+#include "definition/built_in.h"
+
+#include <algorithm>
+
+#include "definition/built_in_profiles.h"
+
+namespace unionroot::definition {
+
+namespace {
+
+// /tmp and /home are those of the overlay, so that what a command does there vanishes too. /run is empty: the sockets
+// of the machine's services would let a command reach out of the copy.
+constexpr BuiltInProfile host_profile{
+    "host",
+    "proc   /proc     proc    defaults\n"
+    "sysfs  /sys      sysfs   defaults\n"
+    "/dev   /dev      none    rw,bind\n"
+    "devpts /dev/pts  devpts  gid=5,mode=620,ptmxmode=666\n"
+    "tmpfs  /dev/shm  tmpfs   mode=1777\n"
+    "tmpfs  /run      tmpfs   mode=755\n",
+    "", ""};
+
+const BuiltInProfile* find_profile(std::string_view name) {
+  if (name == host_profile.name) return &host_profile;
+  const auto& all = built_in_profiles();
+  const auto found = std::find_if(all.begin(), all.end(), [&](const auto& profile) { return profile.name == name; });
+  return found == all.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+bool is_built_in_profile(std::string_view name) { return find_profile(name) != nullptr; }
+
+std::optional<std::string_view> built_in_profile_file(std::string_view profile, ProfileFile kind) {
+  const auto* found = find_profile(profile);
+  if (found == nullptr) return std::nullopt;
+  switch (kind) {
+    case ProfileFile::fstab: return found->fstab;
+    case ProfileFile::copyfiles: return found->copyfiles;
+    case ProfileFile::nssdatabases: break;
+  }
+  return found->nssdatabases;
+}
+
+Definition built_in_host() {
+  Definition host;
+  host.name = "host";
+  host.type = "directory";
+  host.description = "This machine's own root, on a copy that vanishes";
+  host.source = DirectorySource{"/", false};
+  host.union_.type = UnionType::overlay;
+  host.source_clone = false;  // changing the machine itself needs no session
+  host.environment_filter = default_environment_filter;
+  host.hide_state = true;
+  host.nss = NssMode::none;  // they are the host's already
+  host.profile_name = "host";
+  host.file = "built-in";
+  return host;
+}
+
+}  // namespace unionroot::definition

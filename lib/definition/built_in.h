@@ -1,0 +1,20 @@
+// What is there without any configuration: the profiles, and the chroot `host`.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "definition/definition.h"
+#include "definition/profile_files.h"
+
+namespace unionroot::definition {
+
+bool is_built_in_profile(std::string_view name);
+
+// The text of a built-in profile's file; nullopt if there is no such profile.
+std::optional<std::string_view> built_in_profile_file(std::string_view profile, ProfileFile kind);
+
+// The machine's own root as the source tree, for root alone. Without its profile, which is to be looked up as "host".
+Definition built_in_host();
+
+}  // namespace unionroot::definition

@@ -1,0 +1,164 @@
+#include "definition/check.h"
+
+#include <grp.h>
+#include <pwd.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+
+#include "base/text.h"
+#include "definition/values.h"
+
+namespace unionroot::definition {
+
+namespace {
+
+using base::concat;
+using base::printable;
+
+template <typename... Kinds>
+struct Overloaded : Kinds... {
+  using Kinds::operator()...;
+};
+template <typename... Kinds>
+Overloaded(Kinds...) -> Overloaded<Kinds...>;
+
+class Checker {
+ public:
+  Checker(const Definition& definition, const Settings& settings, Problems& problems)
+      : definition_(definition), settings_(settings), problems_(problems) {}
+
+  void run() {
+    check_source();
+    check_union();
+    check_access("", definition_.access);
+    check_access("source-", definition_.source_access);
+    check_profile();
+    for (const auto& folder : definition_.hook_directories) check_folder("hook-directories", folder, true);
+  }
+
+ private:
+  void add(Problem::Severity severity, std::string message) {
+    problems_.push_back({severity, definition_.file, definition_.line, definition_.name, std::move(message)});
+  }
+  void error(std::string message) { add(Problem::Severity::error, std::move(message)); }
+  void warning(std::string message) { add(Problem::Severity::warning, std::move(message)); }
+
+  bool look(std::string_view key, const std::string& path, struct stat& status) {
+    if (::stat(path.c_str(), &status) == 0) return true;
+    error(concat(key, ": '", printable(path), "': ", std::generic_category().message(errno)));
+    return false;
+  }
+
+  void check_owner(std::string_view key, const std::string& path, const struct stat& status) {
+    if (status.st_uid != 0)
+      warning(concat(key, ": '", printable(path), "' is owned by uid ", status.st_uid, ", who can change what root runs in it"));
+    else if ((status.st_mode & S_IWOTH) != 0 && (status.st_mode & S_ISVTX) == 0)
+      warning(concat(key, ": '", printable(path), "' is writable by everybody; chmod o-w"));
+  }
+
+  void check_folder(std::string_view key, const std::string& path, bool owner) {
+    struct stat status {};
+    if (!look(key, path, status)) return;
+    if (!S_ISDIR(status.st_mode)) return error(concat(key, ": '", printable(path), "' is not a directory"));
+    if (owner) check_owner(key, path, status);
+  }
+
+  void check_tree(std::string_view key, const std::string& path) {
+    check_folder(key, path, true);
+    if (lies_under(path, settings_.state_directory) || lies_under(path, settings_.runtime_directory))
+      error(concat(key, ": '", printable(path), "' lies in unionroot's own ", settings_.state_directory, " or ",
+                   settings_.runtime_directory, "; keep trees elsewhere"));
+    else if (!definition_.hide_state && lies_under(settings_.state_directory, path))
+      warning(concat(key, ": '", printable(path), "' holds unionroot's own ", settings_.state_directory,
+                     ", with the files of all sessions"));
+  }
+
+  void check_file(std::string_view key, const std::string& path) {
+    struct stat status {};
+    if (!look(key, path, status)) return;
+    if (!S_ISREG(status.st_mode)) return error(concat(key, ": '", printable(path), "' is not a regular file"));
+    check_owner(key, path, status);
+  }
+
+  void check_device(std::string_view key, const std::string& path) {
+    struct stat status {};
+    if (!look(key, path, status)) return;
+    if (!S_ISBLK(status.st_mode)) error(concat(key, ": '", printable(path), "' is not a block device"));
+  }
+
+  void check_source() {
+    std::visit(Overloaded{[&](const DirectorySource& source) { check_tree("directory", source.directory); },
+                          [&](const FileSource& source) { check_file("file", source.file); },
+                          [&](const ImageSource& source) { check_file("file", source.file); },
+                          [&](const LoopbackSource& source) { check_file("file", source.file); },
+                          [&](const BlockDeviceSource& source) { check_device("device", source.device); },
+                          [&](const BtrfsSnapshotSource& source) {
+                            check_tree("btrfs-source-subvolume", source.source_subvolume);
+                            check_folder("btrfs-snapshot-directory", source.snapshot_directory, true);
+                          },
+                          [&](const LvmSnapshotSource& source) { check_device("device", source.device); },
+                          [](const ZfsSnapshotSource&) {},  // only zfs(8) could tell
+                          [&](const LayersSource& source) {
+                            for (const auto& layer : source.lower_directories) check_tree("lower-directories", layer);
+                          },
+                          [&](const OciSource& source) {
+                            check_folder("directory", source.directory, true);
+                            check_file("directory", source.directory + "/oci-layout");
+                          },
+                          [](const CustomSource&) {}},
+               definition_.source);
+  }
+
+  void check_union() {
+    const auto& layout = definition_.union_;
+    if (!layout.overlay_directory.empty()) check_folder("union-overlay-directory", layout.overlay_directory, true);
+    if (!layout.device.empty()) check_device("union-device", layout.device);
+  }
+
+  void check_profile() {
+    for (const auto& entry : definition_.profile.fstab) {
+      const auto has = [&](std::string_view option) {
+        return std::find(entry.options.begin(), entry.options.end(), option) != entry.options.end();
+      };
+      if ((!has("bind") && !has("rbind")) || has("x-unionroot.optional") || has("nofail")) continue;
+      struct stat status {};
+      if (::stat(entry.source.c_str(), &status) == 0) continue;
+      error(concat("its profile binds '", printable(entry.source), "' (", entry.file, ":", entry.line,
+                   "): ", std::generic_category().message(errno), "; add x-unionroot.optional if it may be missing"));
+    }
+  }
+
+  void check_access(const std::string& prefix, const AccessLists& access) {
+    check_users(prefix + "users", access.users);
+    check_users(prefix + "root-users", access.root_users);
+    check_groups(prefix + "groups", access.groups);
+    check_groups(prefix + "root-groups", access.root_groups);
+  }
+
+  void check_users(const std::string& key, const std::vector<std::string>& names) {
+    for (const auto& name : names)
+      if (::getpwnam(name.c_str()) == nullptr) warning(concat(key, ": there is no user '", printable(name), "'"));
+  }
+
+  void check_groups(const std::string& key, const std::vector<std::string>& names) {
+    for (const auto& name : names)
+      if (::getgrnam(name.c_str()) == nullptr) warning(concat(key, ": there is no group '", printable(name), "'"));
+  }
+
+  const Definition& definition_;
+  const Settings& settings_;
+  Problems& problems_;
+};
+
+}  // namespace
+
+Problems check_on_disk(const Snapshot& snapshot, const Settings& settings) {
+  Problems problems;
+  for (const auto& definition : snapshot.chroots) Checker(*definition, settings, problems).run();
+  return problems;
+}
+
+}  // namespace unionroot::definition

@@ -1,0 +1,189 @@
+#include "definition/keyfile.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "base/names.h"
+#include "base/text.h"
+
+namespace unionroot::definition {
+
+namespace {
+
+using base::concat;
+using base::printable;
+
+// Long enough for any list of users; short enough that a message or a list made of one line stays small.
+constexpr std::size_t longest_line = 16384;
+
+std::uint32_t lead_bits(unsigned char lead, std::size_t length) {
+  return length == 1 ? lead : length == 2 ? lead & 0x1Fu : length == 3 ? lead & 0x0Fu : lead & 0x07u;
+}
+
+// The blanks that may stand around '='. Not '\r': that is a control character and an error of its own.
+std::string_view trim_blanks(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
+class Parser {
+ public:
+  explicit Parser(const std::string& file) { result_.file = file; }
+
+  Keyfile parse(std::string_view text) {
+    constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+    if (text.substr(0, byte_order_mark.size()) == byte_order_mark) {
+      text.remove_prefix(byte_order_mark.size());
+      report(Problem::Severity::notice, 1, {}, "the file begins with a byte order mark, which is ignored; schroot would refuse it");
+    }
+    while (!text.empty()) {
+      const auto end = text.find('\n');
+      ++line_;
+      read_line(text.substr(0, end));
+      text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    }
+    finish_section();
+    return std::move(result_);
+  }
+
+ private:
+  void report(Problem::Severity severity, unsigned line, const std::string& section, std::string message) {
+    result_.problems.push_back({severity, result_.file, line, section, std::move(message)});
+  }
+
+  [[nodiscard]] KeyfileSection* current() { return result_.sections.empty() ? nullptr : &result_.sections.back(); }
+
+  // An error in the present line: takes out the present section, if there is one.
+  void fail(std::string message) {
+    auto* section = current();
+    if (section != nullptr) section->broken = true;
+    report(Problem::Severity::error, line_, section != nullptr ? section->name : std::string(), std::move(message));
+  }
+
+  void read_line(std::string_view text) {
+    if (text.empty() || text.front() == '#') return;
+    if (text.front() == '[') return read_header(text);
+    if (!clean(text)) return;
+    if (trim_blanks(text).empty()) return;
+    read_entry(text);
+  }
+
+  // What makes any line unreadable, whatever it says.
+  bool clean(std::string_view text) {
+    if (text.size() > longest_line) {
+      fail(concat("the line is ", text.size(), " bytes long; at most ", longest_line, " are read"));
+      return false;
+    }
+    if (text.back() == '\r') {
+      fail("the line ends in a carriage return; convert the file to Unix line ends");
+      return false;
+    }
+    for (const char c : text) {
+      const auto byte = static_cast<unsigned char>(c);
+      if ((byte >= 0x20 || c == '\t') && byte != 0x7F) continue;
+      fail(concat("there is a control character in '", printable(text), "'; only printable text is expected"));
+      return false;
+    }
+    if (!valid_utf8(text)) {
+      fail(concat("'", printable(text), "' is not valid UTF-8"));
+      return false;
+    }
+    return true;
+  }
+
+  void read_header(std::string_view text) {
+    finish_section();
+    // Pushed first, so that an error in the header takes out the new section, and never the one before it.
+    result_.sections.emplace_back();
+    result_.sections.back().line = line_;
+    const auto end = text.find(']');
+    if (!clean(text)) return;
+    if (end == std::string_view::npos)
+      return fail(concat("'", printable(text), "' has no ']'; expected [NAME]"));
+    if (text.find(']', end + 1) != std::string_view::npos)
+      return fail(concat("'", printable(text), "' has more than one ']'; expected [NAME]"));
+    const auto name = text.substr(1, end - 1);
+    if (!base::valid_name(name))
+      return fail(concat("'", printable(name), "' is not a valid name; expected a letter or digit, then letters, digits, "
+                         "'_', '.' and '-', 200 at most"));
+    result_.sections.back().name = name;
+    const auto [first, is_new] = names_.emplace(name, line_);
+    if (!is_new)
+      fail(concat("[", name, "] is already defined at ", result_.file, ":", first->second,
+                  ", which is the one that counts; remove or rename one of them"));
+  }
+
+  void read_entry(std::string_view text) {
+    auto* section = current();
+    const auto equals = text.find('=');
+    if (section == nullptr)
+      return fail(concat("'", printable(text), "' stands before the first section; expected [NAME] first"));
+    if (equals == std::string_view::npos) {
+      const bool comment = trim_blanks(text).front() == '#';
+      return fail(concat("'", printable(text), "' has no '='; expected ",
+                         comment ? "a comment to begin in the first column" : "KEY=VALUE"));
+    }
+    const auto key = trim_blanks(text.substr(0, equals));
+    const auto value = trim_blanks(text.substr(equals + 1));
+    if (key.empty()) return fail(concat("'", printable(text), "' has no key before '='; expected KEY=VALUE"));
+    if (key.size() != equals || value.size() != text.size() - equals - 1) note_blanks();
+    const auto [first, is_new] = keys_.emplace(key, line_);
+    if (!is_new)
+      return fail(concat("'", printable(key), "' is given again; it was given in line ", first->second,
+                         " and may be given once"));
+    section->entries.push_back({std::string(key), std::string(value), line_});
+  }
+
+  void note_blanks() {
+    if (blank_lines_++ == 0) first_blank_line_ = line_;
+  }
+
+  void finish_section() {
+    const auto* section = current();
+    if (section != nullptr && blank_lines_ > 0)
+      report(Problem::Severity::notice, first_blank_line_, section->name,
+             concat("white space around '=' and at the end of the line is ignored here",
+                    blank_lines_ > 1 ? concat(" and in ", blank_lines_ - 1, " more lines of the section") : std::string(),
+                    "; schroot would take it as part of the key or value"));
+    blank_lines_ = 0;
+    keys_.clear();
+  }
+
+  Keyfile result_;
+  unsigned line_ = 0;
+  unsigned blank_lines_ = 0;
+  unsigned first_blank_line_ = 0;
+  std::map<std::string, unsigned, std::less<>> names_;
+  std::map<std::string, unsigned, std::less<>> keys_;
+};
+
+}  // namespace
+
+const KeyfileEntry* KeyfileSection::find(std::string_view key) const {
+  const auto found = std::find_if(entries.begin(), entries.end(), [&](const auto& entry) { return entry.key == key; });
+  return found == entries.end() ? nullptr : &*found;
+}
+
+Keyfile parse_keyfile(std::string_view text, const std::string& file) { return Parser(file).parse(text); }
+
+bool valid_utf8(std::string_view text) {
+  static constexpr std::uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
+  while (!text.empty()) {
+    const auto lead = static_cast<unsigned char>(text.front());
+    const std::size_t length = lead < 0x80 ? 1 : lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : lead < 0xF5 ? 4 : 0;
+    if (length == 0 || length > text.size()) return false;
+    std::uint32_t point = lead_bits(lead, length);
+    for (std::size_t i = 1; i < length; ++i) {
+      const auto byte = static_cast<unsigned char>(text[i]);
+      if ((byte & 0xC0) != 0x80) return false;
+      point = point << 6 | (byte & 0x3Fu);
+    }
+    if (point < smallest[length] || point > 0x10FFFF || (point >= 0xD800 && point < 0xE000)) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
+}  // namespace unionroot::definition

@@ -1,0 +1,245 @@
+#include <algorithm>
+#include <map>
+
+#include "base/error.h"
+#include "base/names.h"
+#include "base/text.h"
+#include "definition/built_in.h"
+#include "definition/loader.h"
+#include "definition/parse_definition.h"
+#include "definition/settings_section.h"
+#include "definition/trusted_file.h"
+#include "definition/values.h"
+
+namespace unionroot::definition {
+
+namespace {
+
+using base::concat;
+
+bool ends_with(std::string_view text, std::string_view end) {
+  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
+}
+
+// What dpkg and editors leave beside a file. Nobody wants to hear of it.
+bool left_over(std::string_view name) {
+  static constexpr std::string_view ends[] = {"dpkg-old", "dpkg-dist", "dpkg-new", "dpkg-tmp", "~"};
+  return name.front() == '.' || name.front() == '#' ||
+         std::any_of(std::begin(ends), std::end(ends), [&](std::string_view end) { return ends_with(name, end); });
+}
+
+class Loader {
+ public:
+  // `checking`: files are only looked at, wherever they lie, and any of them may hold the settings.
+  Loader(const Settings& settings, bool checking) : settings_(settings), checking_(checking), profiles_(settings) {}
+
+  void read_folder(const std::string& folder, bool schroot) {
+    consulted_.insert(folder);
+    try {
+      const auto names = list_trusted(folder);
+      if (!names) return;
+      for (const auto& name : *names) {
+        if (left_over(name)) continue;
+        const std::string path = concat(folder, "/", name);
+        if (!base::valid_name(name))
+          add(Problem::Severity::notice, path, "is not read: the name does not begin with a letter or digit, or has other "
+                                               "characters than letters, digits, '_', '.' and '-'");
+        else if (!schroot && !ends_with(name, ".conf"))
+          add(Problem::Severity::notice, path, "is not read: the name does not end in .conf");
+        else
+          read_file(path, schroot, false);
+      }
+    } catch (const base::Error& error) {
+      add_error(folder, error);
+    }
+  }
+
+  // `required`: it is an error if the file is not there.
+  void read_file(const std::string& path, bool schroot, bool required) {
+    consulted_.insert(folder_of(path));
+    try {
+      const auto text = read_trusted(path);
+      if (text)
+        read_text(*text, path, schroot);
+      else if (required)
+        add(Problem::Severity::error, path, "there is no such file");
+    } catch (const base::Error& error) {
+      add_error(path, error);
+    }
+  }
+
+  // For a check: a file that a daemon would not read is said to be so, and what is in it is checked all the same.
+  void check_file(const std::string& path) {
+    try {
+      if (read_trusted(path)) return read_file(path, false, true);
+      add(Problem::Severity::error, path, "there is no such file");
+    } catch (const base::Error& error) {
+      add_error(path, error);
+      check_untrusted(path);
+    }
+  }
+
+  Loaded finish(bool with_host) {
+    if (with_host && settings_.built_in_host && taken_.count("host") == 0) add_host();
+    drop_alias_clashes();
+    Loaded result;
+    for (auto& definition : definitions_)
+      result.snapshot.chroots.push_back(std::make_shared<const Definition>(std::move(definition)));
+    std::sort(result.snapshot.chroots.begin(), result.snapshot.chroots.end(),
+              [](const auto& a, const auto& b) { return a->name < b->name; });
+    result.snapshot.problems = std::move(problems_);
+    const auto& of_profiles = profiles_.problems();
+    result.snapshot.problems.insert(result.snapshot.problems.end(), of_profiles.begin(), of_profiles.end());
+    result.consulted = std::move(consulted_);
+    result.consulted.insert(profiles_.consulted().begin(), profiles_.consulted().end());
+    return result;
+  }
+
+ private:
+  struct Taken {
+    std::string where;  // FILE:LINE
+    bool schroot = false;
+  };
+
+  void add(Problem::Severity severity, const std::string& file, std::string message) {
+    problems_.push_back({severity, file, 0, {}, std::move(message)});
+  }
+
+  void add_error(const std::string& file, const base::Error& error) {
+    add(Problem::Severity::error, file,
+        error.hint().empty() ? error.what() : concat(error.what(), "; ", error.hint()));
+  }
+
+  void read_text(const std::string& text, const std::string& path, bool schroot) {
+    Keyfile keyfile = parse_keyfile(text, path);
+    problems_.insert(problems_.end(), keyfile.problems.begin(), keyfile.problems.end());
+    std::map<std::string, unsigned> in_this_file;
+    for (const auto& section : keyfile.sections) {
+      if (section.name.empty()) continue;                                     // its header was reported
+      if (!in_this_file.emplace(section.name, section.line).second) continue;  // so was its repetition
+      if (section.name == settings_section)
+        read_settings_section(section, path);
+      else
+        read_definition(section, path, schroot);
+    }
+  }
+
+  void read_settings_section(const KeyfileSection& section, const std::string& path) {
+    if (path != settings_.config_file && !checking_) {
+      problems_.push_back({Problem::Severity::error, path, section.line, section.name,
+                           concat("[", settings_section, "] holds the settings, and is read from ", settings_.config_file,
+                                  " alone; expected the name of a chroot")});
+      return;
+    }
+    Settings ignored = settings_;
+    if (!section.broken) parse_settings(section, path, ignored, problems_);
+  }
+
+  void read_definition(const KeyfileSection& section, const std::string& path, bool schroot) {
+    const auto [first, is_new] = taken_.try_emplace(section.name, Taken{concat(path, ":", section.line), schroot});
+    if (!is_new) {
+      // Whoever moves from schroot copies definitions: that ours comes first is worth a word, and no more.
+      const bool moved = schroot && !first->second.schroot;
+      problems_.push_back({moved ? Problem::Severity::notice : Problem::Severity::error, path, section.line, section.name,
+                           concat("[", section.name, "] is already defined at ", first->second.where,
+                                  ", which is the one that counts", moved ? "" : "; remove or rename one of them")});
+      return;
+    }
+    if (section.broken) return;
+    if (auto definition = parse_definition(section, path, schroot, profiles_, problems_))
+      definitions_.push_back(std::move(*definition));
+  }
+
+  void add_host() {
+    Definition host = built_in_host();
+    std::vector<std::string> faults;
+    host.profile = profiles_.load({host.profile_name, false, {}}, faults);
+    for (const auto& fault : faults)
+      problems_.push_back({Problem::Severity::error, host.file, 0, host.name, concat("its profile cannot be used: ", fault)});
+    taken_.emplace(host.name, Taken{"built-in", false});
+    if (faults.empty()) definitions_.push_back(std::move(host));
+  }
+
+  // A name is stronger than an alias, even the name of a broken definition: else somebody who asks for one tree would
+  // be given another. Of two aliases the first counts.
+  void drop_alias_clashes() {
+    std::map<std::string, std::string> aliases;
+    std::vector<Definition> kept;
+    for (auto& definition : definitions_) {
+      const auto clash = find_clash(definition, aliases);
+      if (clash.empty()) {
+        for (const auto& alias : definition.aliases) aliases.emplace(alias, concat(definition.file, ":", definition.line));
+        kept.push_back(std::move(definition));
+      } else {
+        problems_.push_back({Problem::Severity::error, definition.file, definition.line, definition.name, clash});
+      }
+    }
+    definitions_ = std::move(kept);
+  }
+
+  [[nodiscard]] std::string find_clash(const Definition& definition, const std::map<std::string, std::string>& aliases) const {
+    for (const auto& alias : definition.aliases) {
+      if (const auto name = taken_.find(alias); name != taken_.end())
+        return concat("the alias '", alias, "' is the name of the chroot at ", name->second.where);
+      if (const auto other = aliases.find(alias); other != aliases.end())
+        return concat("the alias '", alias, "' is already one of the chroot at ", other->second, ", which is the one that counts");
+    }
+    return {};
+  }
+
+  void check_untrusted(const std::string& path) {
+    try {
+      if (const auto text = read_untrusted(path)) read_text(*text, path, false);
+      definitions_.erase(std::remove_if(definitions_.begin(), definitions_.end(),
+                                        [&](const auto& definition) { return definition.file == path; }),
+                         definitions_.end());
+    } catch (const base::Error&) {
+      return;  // the first look has reported why it cannot be read
+    }
+  }
+
+  const Settings& settings_;
+  const bool checking_;
+  ProfileStore profiles_;
+  std::vector<Definition> definitions_;
+  std::map<std::string, Taken> taken_;  // every name that a section claims, broken or not
+  Problems problems_;
+  std::set<std::string> consulted_;
+};
+
+}  // namespace
+
+Loaded load_all(const Settings& settings) {
+  Loader loader(settings, false);
+  loader.read_file(settings.config_file, false, false);
+  loader.read_folder(settings.config_directory + "/chroot.d", false);
+  if (settings.read_schroot) {
+    loader.read_file(settings.schroot_directory + "/schroot.conf", true, false);
+    loader.read_folder(settings.schroot_directory + "/chroot.d", true);
+  }
+  return loader.finish(true);
+}
+
+Snapshot load(const Settings& settings) { return load_all(settings).snapshot; }
+
+Snapshot load_files(const std::vector<std::string>& files, const Settings& settings) {
+  Loader loader(settings, true);
+  for (const auto& file : files) loader.check_file(file);
+  return loader.finish(false).snapshot;
+}
+
+DefinitionPtr Snapshot::find(const std::string& name) const {
+  for (const auto& chroot : chroots)
+    if (chroot->name == name) return chroot;
+  for (const auto& chroot : chroots)
+    if (std::find(chroot->aliases.begin(), chroot->aliases.end(), name) != chroot->aliases.end()) return chroot;
+  return nullptr;
+}
+
+const Problem* Snapshot::broken(const std::string& name) const {
+  for (const auto& problem : problems)
+    if (problem.severity == Problem::Severity::error && problem.section == name) return &problem;
+  return nullptr;
+}
+
+}  // namespace unionroot::definition

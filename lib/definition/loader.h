@@ -1,0 +1,18 @@
+// One reading of the configuration, and which folders it looked into.
+#pragma once
+
+#include <set>
+#include <string>
+
+#include "definition/registry.h"
+
+namespace unionroot::definition {
+
+struct Loaded {
+  Snapshot snapshot;
+  std::set<std::string> consulted;  // folders whose change may change the result, whether they exist or not
+};
+
+Loaded load_all(const Settings& settings);
+
+}  // namespace unionroot::definition

@@ -1,0 +1,23 @@
+// One section of a file as a definition.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "definition/definition.h"
+#include "definition/keyfile.h"
+#include "definition/profile_store.h"
+
+namespace unionroot::definition {
+
+class SectionReader;
+
+// nullopt if something is wrong with it; what, is added to problems. The section itself must not be broken.
+std::optional<Definition> parse_definition(const KeyfileSection& section, const std::string& file, bool from_schroot,
+                                           ProfileStore& profiles, Problems& problems);
+
+// Its parts. `type` is the TypeBit of the definition.
+void parse_source(SectionReader& reader, unsigned type, Definition& definition);
+void parse_union(SectionReader& reader, unsigned type, Definition& definition);
+
+}  // namespace unionroot::definition

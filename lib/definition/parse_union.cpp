@@ -1,0 +1,139 @@
+// How the writable layer is laid over the tree: the union-* keys.
+#include <algorithm>
+#include <iterator>
+
+#include "base/text.h"
+#include "definition/keys.h"
+#include "definition/parse_definition.h"
+#include "definition/section_reader.h"
+
+namespace unionroot::definition {
+
+namespace {
+
+using base::concat;
+using base::printable;
+
+constexpr Word<UnionBacking> backings[] = {{"auto", UnionBacking::automatic},
+                                           {"directory", UnionBacking::directory},
+                                           {"tmpfs", UnionBacking::tmpfs},
+                                           {"image", UnionBacking::image},
+                                           {"device", UnionBacking::device}};
+
+std::string_view backing_word(UnionBacking backing) {
+  for (const auto& word : backings)
+    if (word.value == backing) return word.text;
+  return {};
+}
+
+UnionType parse_union_type(SectionReader& reader, unsigned type, const std::string& type_word) {
+  std::string word;
+  reader.text("union-type", word);
+  const unsigned line = reader.line_of("union-type");
+  if ((type & always_union_types) != 0) {
+    if (word == "none")
+      reader.warning(line, concat("union-type=none has no effect: a chroot of type ", type_word, " always has an overlay"));
+  } else if (word.empty()) {
+    // An image is read-only, so without an overlay nothing could be written; schroot does not know the type.
+    return type == type_image ? UnionType::overlay : UnionType::none;
+  }
+  if (word == "aufs" || word == "unionfs")
+    reader.error(line, concat("union-type: '", word, "' is not in today's kernels; use overlay"));
+  else if (!word.empty() && word != "none" && word != "overlay" && word != "overlayfs")
+    reader.error(line, concat("union-type: '", printable(word), "' is not known; expected one of: none, overlay"));
+  return word == "none" && (type & always_union_types) == 0 ? UnionType::none : UnionType::overlay;
+}
+
+// What the session manager sets itself, or what makes an overlay unsafe for several users.
+void check_mount_options(SectionReader& reader, const std::string& options) {
+  static constexpr std::string_view own[] = {"lowerdir", "lowerdir+", "datadir+", "upperdir",
+                                             "workdir",  "userxattr", "volatile"};
+  for (const auto& option : base::split(options, ',')) {
+    const std::string name(base::trim(std::string_view(option).substr(0, option.find('='))));
+    if (std::find(std::begin(own), std::end(own), name) == std::end(own)) continue;
+    reader.error(reader.line_of("union-mount-options"),
+                 concat("union-mount-options: '", name, "' is set by unionroot itself",
+                        name == "volatile" ? "; expected union-volatile=yes" : "; leave it out"));
+  }
+}
+
+void warn_backing(SectionReader& reader, std::string_view key, const Union& layout, std::string_view needs) {
+  if (reader.has(key))
+    reader.warning(reader.line_of(key), concat("'", key, "' has no effect with union-backing=", backing_word(layout.backing),
+                                               "; it needs ", needs));
+}
+
+// The smallest file system of that type that can be made at all, so that it fails here and not at each begin.
+std::uint64_t smallest_image(const std::string& filesystem) {
+  constexpr std::uint64_t mebibyte = std::uint64_t{1} << 20;
+  return (filesystem == "xfs" ? 300 : filesystem == "btrfs" ? 110 : 1) * mebibyte;
+}
+
+void check_image(SectionReader& reader, const Union& layout) {
+  const unsigned line = reader.line_of("union-size");
+  const auto smallest = smallest_image(layout.filesystem);
+  if (!layout.size)
+    reader.error(line, "union-backing=image needs union-size, such as union-size=10G");
+  else if (layout.size->percent != 0)
+    reader.error(line, "union-size: a percentage is of memory, and only for union-backing=tmpfs; expected bytes, such as 10G");
+  else if (layout.size->bytes < smallest)
+    reader.error(line, concat("union-size: ", layout.size->bytes, " bytes are too few for ", layout.filesystem,
+                              "; expected at least ", smallest >> 20, "M"));
+}
+
+void check_backing(SectionReader& reader, Union& layout) {
+  const bool formatted = layout.backing == UnionBacking::image || layout.backing == UnionBacking::device;
+  if (formatted && layout.filesystem.empty()) layout.filesystem = "ext4";
+  if (!formatted) warn_backing(reader, "union-filesystem", layout, "image or device");
+  switch (layout.backing) {
+    case UnionBacking::image: check_image(reader, layout); break;
+    case UnionBacking::device:
+      if (layout.device.empty() && !reader.has("union-device"))
+        reader.error(reader.section().line, "union-backing=device needs union-device=/dev/...");
+      warn_backing(reader, "union-size", layout, "tmpfs or image");
+      break;
+    case UnionBacking::directory: warn_backing(reader, "union-size", layout, "tmpfs or image"); break;
+    case UnionBacking::automatic:
+    case UnionBacking::tmpfs: break;  // auto may become tmpfs, where the size counts
+  }
+  if (layout.backing != UnionBacking::device) {
+    warn_backing(reader, "union-device", layout, "device");
+    warn_backing(reader, "union-device-options", layout, "device");
+  }
+}
+
+void warn_without_union(SectionReader& reader) {
+  for (const auto& entry : reader.section().entries)
+    if (entry.key.rfind("union-", 0) == 0 && entry.key != "union-type" && !entry.value.empty())
+      reader.warning(entry.line, concat("'", entry.key, "' has no effect without union-type=overlay"));
+}
+
+}  // namespace
+
+void parse_union(SectionReader& reader, unsigned type, Definition& definition) {
+  if ((type & union_types) == 0) return;
+  Union& layout = definition.union_;
+  layout.type = parse_union_type(reader, type, definition.type);
+  if (layout.type == UnionType::none) return warn_without_union(reader);
+
+  static constexpr Word<Choice> choices[] = {{"auto", Choice::automatic}, {"yes", Choice::yes},   {"no", Choice::no},
+                                             {"true", Choice::yes},       {"false", Choice::no},  {"1", Choice::yes},
+                                             {"0", Choice::no}};
+  static constexpr Word<const char*> filesystems[] = {{"ext4", "ext4"}, {"xfs", "xfs"}, {"btrfs", "btrfs"}};
+  reader.word("union-backing", backings, layout.backing);
+  reader.size("union-size", layout.size);
+  const char* filesystem = "";
+  reader.word("union-filesystem", filesystems, filesystem);
+  layout.filesystem = filesystem;
+  reader.text("union-mount-options", layout.mount_options);
+  check_mount_options(reader, layout.mount_options);
+  reader.path("union-device", layout.device);
+  reader.text("union-device-options", layout.device_options);
+  reader.boolean("union-reset", layout.reset);
+  reader.word("union-volatile", choices, layout.volatile_upper);
+  reader.path("union-overlay-directory", layout.overlay_directory);
+  reader.path("union-underlay-directory", layout.underlay_directory);
+  check_backing(reader, layout);
+}
+
+}  // namespace unionroot::definition

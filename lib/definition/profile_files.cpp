@@ -1,0 +1,172 @@
+#include "definition/profile_files.h"
+
+#include <libmount/libmount.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <iterator>
+#include <memory>
+
+#include "base/text.h"
+#include "definition/keyfile.h"
+#include "definition/values.h"
+
+namespace unionroot::definition {
+
+namespace {
+
+using base::concat;
+using base::printable;
+
+constexpr std::size_t longest_line = 16384;
+
+struct Line {
+  std::string_view text;
+  const std::string& file;
+  unsigned number;
+  Problems& problems;
+
+  void error(std::string message) const {
+    problems.push_back({Problem::Severity::error, file, number, {}, std::move(message)});
+  }
+};
+
+// Calls `read` for each line that is neither empty nor a comment, and can be read as text at all.
+template <typename Read>
+void for_each_line(std::string_view text, const std::string& file, Problems& problems, const Read& read) {
+  for (unsigned number = 1; !text.empty(); ++number) {
+    const auto end = text.find('\n');
+    const auto whole = text.substr(0, end);
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    const Line line{base::trim(whole), file, number, problems};
+    if (line.text.empty() || line.text.front() == '#') continue;
+    const bool control = std::any_of(line.text.begin(), line.text.end(), [](char c) {
+      return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7F;
+    });
+    if (line.text.size() > longest_line)
+      line.error(concat("the line is longer than ", longest_line, " bytes"));
+    else if (control || !valid_utf8(line.text))
+      line.error(concat("there is a control character or invalid UTF-8 in '", printable(line.text), "'"));
+    else
+      read(line);
+  }
+}
+
+// Text that came out of libmount, which undoes \040 and the like: such an escape may hide anything.
+bool plain_text(std::string_view text) {
+  return valid_utf8(text) && std::none_of(text.begin(), text.end(), [](char c) {
+    return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
+  });
+}
+
+std::string text_or_empty(const char* text) { return text == nullptr ? std::string() : std::string(text); }
+
+std::vector<std::string> split_options(const char* options) {
+  std::vector<std::string> result;
+  // libmount wants to change the pointer, never the text.
+  char* rest = const_cast<char*>(options);
+  char* name = nullptr;
+  char* value = nullptr;
+  std::size_t name_size = 0;
+  std::size_t value_size = 0;
+  while (rest != nullptr && mnt_optstr_next_option(&rest, &name, &name_size, &value, &value_size) == 0) {
+    std::string option(name, name_size);
+    if (value != nullptr) option.append("=").append(value, value_size);
+    result.push_back(std::move(option));
+  }
+  return result;
+}
+
+int refuse_line(libmnt_table*, const char*, int) { return -1; }
+
+// One line through libmount's parser, which reports no line numbers for good lines: hence line by line.
+bool read_with_libmount(const Line& line, FstabEntry& entry) {
+  const std::unique_ptr<libmnt_table, void (*)(libmnt_table*)> table(mnt_new_table(), mnt_unref_table);
+  std::string text(line.text);
+  text.push_back('\n');
+  const std::unique_ptr<FILE, int (*)(FILE*)> stream(::fmemopen(text.data(), text.size(), "r"), std::fclose);
+  if (!table || !stream) return false;
+  mnt_table_set_parser_errcb(table.get(), refuse_line);
+  if (mnt_table_parse_stream(table.get(), stream.get(), line.file.c_str()) != 0) return false;
+  if (mnt_table_get_nents(table.get()) != 1) return false;
+  libmnt_fs* fs = nullptr;
+  if (mnt_table_first_fs(table.get(), &fs) != 0) return false;
+  entry.source = text_or_empty(mnt_fs_get_source(fs));
+  entry.target = text_or_empty(mnt_fs_get_target(fs));
+  entry.type = text_or_empty(mnt_fs_get_fstype(fs));
+  entry.options = split_options(mnt_fs_get_options(fs));
+  return true;
+}
+
+bool has_option(const FstabEntry& entry, std::string_view option) {
+  return std::find(entry.options.begin(), entry.options.end(), option) != entry.options.end();
+}
+
+std::string fstab_fault(const FstabEntry& entry) {
+  const bool clean = plain_text(entry.source) && plain_text(entry.target) && plain_text(entry.type) &&
+                     std::all_of(entry.options.begin(), entry.options.end(), plain_text);
+  if (!clean) return "there is a control character or invalid UTF-8 behind an escape";
+  if (const auto fault = path_fault(entry.target); !fault.empty())
+    return concat("the mount point '", printable(entry.target), "' ", fault);
+  if (base::split(entry.target, '/').empty()) return "the mount point is '/'; it would hide the session's tree";
+  const bool bind = has_option(entry, "bind") || has_option(entry, "rbind");
+  if (!bind) return {};
+  if (const auto fault = path_fault(entry.source); !fault.empty())
+    return concat("what is to be bound, '", printable(entry.source), "', ", fault);
+  return {};
+}
+
+void read_fstab_line(const Line& line, std::vector<FstabEntry>& fstab) {
+  FstabEntry entry;
+  entry.file = line.file;
+  entry.line = line.number;
+  if (!read_with_libmount(line, entry) || entry.source.empty() || entry.target.empty())
+    return line.error(concat("'", printable(line.text), "' is not a line of fstab; expected: SOURCE TARGET TYPE OPTIONS"));
+  if (entry.type.empty()) entry.type = "none";
+  const auto fault = fstab_fault(entry);
+  if (!fault.empty()) return line.error(fault);
+  fstab.push_back(std::move(entry));
+}
+
+void read_copyfiles_line(const Line& line, std::vector<std::string>& copyfiles) {
+  const auto fault = path_fault(line.text);
+  if (!fault.empty()) return line.error(concat("'", printable(line.text), "' ", fault));
+  const std::string path(line.text);
+  if (std::find(copyfiles.begin(), copyfiles.end(), path) == copyfiles.end()) copyfiles.push_back(path);
+}
+
+void read_database_line(const Line& line, std::vector<std::string>& databases) {
+  // What can be listed with getent(1), and what becomes a file of that name in /etc.
+  static constexpr std::string_view known[] = {"passwd",    "shadow",   "group", "gshadow", "services", "protocols",
+                                               "networks",  "hosts",    "rpc",   "ethers",  "aliases"};
+  if (std::find(std::begin(known), std::end(known), line.text) == std::end(known))
+    return line.error(concat("'", printable(line.text), "' is not a known name service database; expected one of: "
+                             "passwd, shadow, group, gshadow, services, protocols, networks, hosts, rpc, ethers, aliases"));
+  const std::string name(line.text);
+  if (std::find(databases.begin(), databases.end(), name) == databases.end()) databases.push_back(name);
+}
+
+}  // namespace
+
+std::string_view file_name(ProfileFile kind) {
+  switch (kind) {
+    case ProfileFile::fstab: return "fstab";
+    case ProfileFile::copyfiles: return "copyfiles";
+    case ProfileFile::nssdatabases: break;
+  }
+  return "nssdatabases";
+}
+
+void parse_profile_file(ProfileFile kind, std::string_view text, const std::string& file, Profile& profile,
+                        Problems& problems) {
+  for_each_line(text, file, problems, [&](const Line& line) {
+    switch (kind) {
+      case ProfileFile::fstab: return read_fstab_line(line, profile.fstab);
+      case ProfileFile::copyfiles: return read_copyfiles_line(line, profile.copyfiles);
+      case ProfileFile::nssdatabases: return read_database_line(line, profile.nssdatabases);
+    }
+  });
+}
+
+}  // namespace unionroot::definition

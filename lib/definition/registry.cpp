@@ -1,0 +1,176 @@
+#include "definition/registry.h"
+
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <mutex>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "definition/loader.h"
+#include "definition/suggest.h"
+#include "definition/watch.h"
+
+namespace unionroot::definition {
+
+namespace {
+
+using base::concat;
+using base::printable;
+using Clock = std::chrono::steady_clock;
+
+// An editor or a package makes several changes in a row: wait for a quiet moment, but not for ever.
+constexpr auto quiet = std::chrono::milliseconds(40);
+constexpr auto longest_wait = std::chrono::milliseconds(400);
+
+std::string fingerprint(const Snapshot& snapshot) {
+  std::string text;
+  for (const auto& chroot : snapshot.chroots) text.append(serialize(*chroot)).push_back('\n');
+  for (const auto& problem : snapshot.problems)
+    text.append(std::to_string(static_cast<int>(problem.severity))).append(problem.text()).push_back('\n');
+  return text;
+}
+
+bool readable(int descriptor) {
+  pollfd waiting{descriptor, POLLIN, 0};
+  return descriptor >= 0 && ::poll(&waiting, 1, 0) > 0;
+}
+
+}  // namespace
+
+struct Registry::Impl {
+  explicit Impl(Settings given) : settings(std::move(given)) {
+    if (watch.descriptor() >= 0) open_descriptors();
+    const std::lock_guard guard(reading);
+    reload();
+    changed = false;  // nobody has seen another one
+  }
+
+  // inotify and the timer behind one descriptor, so that whoever polls need not know of either.
+  void open_descriptors() {
+    timer.reset(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
+    poller.reset(::epoll_create1(EPOLL_CLOEXEC));
+    bool whole = timer && poller;
+    for (const int descriptor : {watch.descriptor(), timer.get()}) {
+      epoll_event event{};
+      event.events = EPOLLIN;
+      whole = whole && ::epoll_ctl(poller.get(), EPOLL_CTL_ADD, descriptor, &event) == 0;
+    }
+    if (whole) return;
+    base::log::warning("edits of the configuration will only be noticed when a chroot is asked for: no descriptors left");
+    poller.reset();
+  }
+
+  void set_timer(std::chrono::nanoseconds delay) {
+    if (!timer) return;
+    itimerspec when{};
+    when.it_value.tv_sec = static_cast<time_t>(delay.count() / 1000000000);
+    when.it_value.tv_nsec = static_cast<long>(std::max<std::int64_t>(delay.count() % 1000000000, 1));
+    // Fails only for arguments that are not valid: timerfd_settime(2).
+    base::check(::timerfd_settime(timer.get(), 0, &when, nullptr), "setting a timer");
+  }
+
+  bool timer_expired() {
+    std::uint64_t times = 0;
+    return timer && ::read(timer.get(), &times, sizeof times) == static_cast<ssize_t>(sizeof times);
+  }
+
+  // Each below: `reading` is held.
+
+  bool reload() {
+    Loaded loaded = load_all(settings);
+    // A folder that is watched from now on may have changed between the reading and this.
+    for (int round = 0; watch.watch(loaded.consulted) && round < 5; ++round) loaded = load_all(settings);
+    pending = false;
+    std::string text = fingerprint(loaded.snapshot);
+    if (current && text == seen) return false;
+    seen = std::move(text);
+    auto next = std::make_shared<const Snapshot>(std::move(loaded.snapshot));
+    const std::lock_guard guard(pointer);
+    current = std::move(next);
+    changed = true;
+    return true;
+  }
+
+  void note_change() {
+    const auto now = Clock::now();
+    if (!pending) first_change = now;
+    pending = true;
+    set_timer(std::clamp<std::chrono::nanoseconds>(first_change + longest_wait - now, std::chrono::nanoseconds(1), quiet));
+  }
+
+  // Whoever asks for a chroot right after an edit gets the edited one, without waiting for the quiet moment.
+  void refresh() {
+    if (!pending && !readable(watch.descriptor())) return;
+    const std::lock_guard guard(reading);
+    if ((watch.drain() || pending) && reload()) set_timer(std::chrono::nanoseconds(1));  // on_readable tells the others
+  }
+
+  [[nodiscard]] std::shared_ptr<const Snapshot> snapshot() {
+    refresh();
+    const std::lock_guard guard(pointer);
+    return current;
+  }
+
+  const Settings settings;
+  std::mutex reading;   // one reading at a time; guards all but `current`
+  FolderWatch watch;
+  base::UniqueFd timer;
+  base::UniqueFd poller;
+  std::string seen;     // fingerprint of `current`
+  bool changed = false; // since on_readable last said so
+  std::atomic<bool> pending{false};
+  Clock::time_point first_change;
+  std::mutex pointer;   // guards `current`, never held for long
+  std::shared_ptr<const Snapshot> current;
+};
+
+Registry::Registry(Settings settings) : impl_(std::make_unique<Impl>(std::move(settings))) {}
+Registry::~Registry() = default;
+
+std::shared_ptr<const Snapshot> Registry::snapshot() const { return impl_->snapshot(); }
+
+int Registry::watch_fd() const { return impl_->poller.get(); }
+
+bool Registry::on_readable() {
+  const std::lock_guard guard(impl_->reading);
+  const bool expired = impl_->timer_expired();
+  if (impl_->watch.drain()) impl_->note_change();
+  const bool waited = impl_->pending && Clock::now() - impl_->first_change >= longest_wait;
+  if (impl_->pending && (expired || waited)) impl_->reload();
+  return std::exchange(impl_->changed, false);
+}
+
+bool Registry::reload() {
+  const std::lock_guard guard(impl_->reading);
+  impl_->watch.drain();
+  impl_->reload();
+  return std::exchange(impl_->changed, false);
+}
+
+DefinitionPtr Registry::require(const std::string& name) const {
+  const auto snapshot = impl_->snapshot();
+  if (auto found = snapshot->find(name)) return found;
+  if (const auto* problem = snapshot->broken(name))
+    throw base::Error(base::ErrorCode::definition_invalid,
+                      concat("the chroot '", printable(name), "' is defined, but its definition is broken: ", problem->text()),
+                      "correct the file, which is read again by itself; `unionroot check` shows everything wrong at once");
+  std::vector<std::string> names;
+  for (const auto& chroot : snapshot->chroots) {
+    names.push_back(chroot->name);
+    names.insert(names.end(), chroot->aliases.begin(), chroot->aliases.end());
+  }
+  const auto near = near_misses(name, names);
+  throw base::Error(base::ErrorCode::no_such_chroot, concat("there is no chroot named '", printable(name), "'"),
+                    concat(near.empty() ? std::string() : concat("did you mean ", base::join(near, " or "), "? "),
+                           "`unionroot list --chroots` shows all there are; a new one is defined in ",
+                           impl_->settings.config_directory, "/chroot.d/NAME.conf"));
+}
+
+}  // namespace unionroot::definition

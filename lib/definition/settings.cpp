@@ -1,0 +1,147 @@
+#include "definition/settings.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <iterator>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "definition/section_reader.h"
+#include "definition/settings_section.h"
+#include "definition/suggest.h"
+#include "definition/trusted_file.h"
+
+namespace unionroot::definition {
+
+namespace {
+
+using base::concat;
+using base::Error;
+using base::ErrorCode;
+using base::printable;
+
+const std::vector<std::string>& known_keys() {
+  static const std::vector<std::string> keys{"config-directory", "state-directory", "runtime-directory", "bus",
+                                             "helper",           "read-schroot",    "schroot-directory", "log-level",
+                                             "sessions-per-user", "built-in-host"};
+  return keys;
+}
+
+// In definitions a bad boolean is a warning, as in schroot. Here nobody would see it, and a daemon that guesses is worse.
+void strict_boolean(SectionReader& reader, std::string_view key, bool& value) {
+  std::string text;
+  reader.text(key, text);
+  if (text.empty()) return;
+  if (const auto parsed = parse_boolean(text))
+    value = *parsed;
+  else
+    reader.error(reader.line_of(key), concat(key, ": '", printable(text), "' is neither yes nor no"));
+}
+
+void own_folder(SectionReader& reader, std::string_view key, std::string& value) {
+  reader.path(key, value);
+  if (base::split(value, '/').empty())
+    reader.error(reader.line_of(key), concat(key, ": '/' cannot be used; expected a folder of its own"));
+}
+
+void parse_bus(SectionReader& reader, std::string& bus) {
+  std::string text = bus;
+  reader.text("bus", text);
+  static constexpr std::string_view transports[] = {"unix:", "tcp:", "nonce-tcp:", "unixexec:", "autolaunch:"};
+  const bool address = std::any_of(std::begin(transports), std::end(transports), [&](std::string_view transport) {
+    return text.rfind(transport, 0) == 0 && text.size() > transport.size();
+  });
+  if (text == "system" || text == "session" || address)
+    bus = text;
+  else
+    reader.error(reader.line_of("bus"), concat("bus: '", printable(text), "' is not a bus; expected system, session, or a "
+                                               "D-Bus address such as unix:path=/run/dbus/system_bus_socket"));
+}
+
+void parse_session_limit(SectionReader& reader, unsigned& limit) {
+  constexpr std::uint64_t most = 1000000;
+  std::string text;
+  reader.text("sessions-per-user", text);
+  if (text.empty()) return;
+  const auto number = base::parse_unsigned(text);
+  if (number && *number <= most)
+    limit = static_cast<unsigned>(*number);
+  else
+    reader.error(reader.line_of("sessions-per-user"),
+                 concat("sessions-per-user: '", printable(text), "' is not a number from 0 (no limit) to ", most));
+}
+
+[[noreturn]] void refuse(const Problem& problem) {
+  throw Error(ErrorCode::definition_invalid, problem.text(), "correct it; `unionroot check` shows everything wrong at once");
+}
+
+const KeyfileSection* find_settings(const Keyfile& keyfile) {
+  const auto found = std::find_if(keyfile.sections.begin(), keyfile.sections.end(),
+                                  [](const auto& section) { return section.name == settings_section; });
+  return found == keyfile.sections.end() ? nullptr : &*found;
+}
+
+// Only what concerns [unionroot]: the rest is for load() to report.
+void refuse_broken(const Problems& problems) {
+  for (const auto& problem : problems)
+    if (problem.severity == Problem::Severity::error && problem.section == settings_section) refuse(problem);
+}
+
+}  // namespace
+
+void parse_settings(const KeyfileSection& section, const std::string& file, Settings& settings, Problems& problems) {
+  SectionReader reader(section, file, problems);
+  reader.path("config-directory", settings.config_directory);
+  own_folder(reader, "state-directory", settings.state_directory);
+  own_folder(reader, "runtime-directory", settings.runtime_directory);
+  reader.path("schroot-directory", settings.schroot_directory);
+  reader.path("helper", settings.helper);
+  parse_bus(reader, settings.bus);
+  strict_boolean(reader, "read-schroot", settings.read_schroot);
+  strict_boolean(reader, "built-in-host", settings.built_in_host);
+  static constexpr Word<const char*> levels[] = {
+      {"debug", "debug"}, {"info", "info"}, {"warning", "warning"}, {"error", "error"}};
+  const char* level = nullptr;
+  reader.word("log-level", levels, level);
+  if (level != nullptr) settings.log_level = level;
+  parse_session_limit(reader, settings.sessions_per_user);
+  if (lies_under(settings.state_directory, settings.runtime_directory) ||
+      lies_under(settings.runtime_directory, settings.state_directory))
+    reader.error(section.line, concat("state-directory ", printable(settings.state_directory), " and runtime-directory ",
+                                      printable(settings.runtime_directory), " lie in each other; expected two folders"));
+  for (const auto& entry : section.entries) {
+    if (std::find(known_keys().begin(), known_keys().end(), entry.key) != known_keys().end()) continue;
+    const auto near = near_misses(entry.key, known_keys(), 1);
+    reader.warning(entry.line, concat("'", printable(entry.key), "' is not a known setting and has no effect",
+                                      near.empty() ? std::string() : concat("; did you mean '", near.front(), "'?")));
+  }
+}
+
+Settings read_settings(const std::string& file, bool optional) {
+  Settings settings;
+  settings.config_file = std::filesystem::absolute(file).lexically_normal();
+  settings.config_directory = folder_of(settings.config_file);
+  const auto text = read_trusted(settings.config_file);
+  if (!text) {
+    if (optional) return settings;
+    throw Error(ErrorCode::definition_invalid, concat("there is no configuration file '", printable(settings.config_file), "'"),
+                "give the path of one with --config, or make it: unionroot.conf(5) says what may be in it");
+  }
+  Keyfile keyfile = parse_keyfile(*text, settings.config_file);
+  refuse_broken(keyfile.problems);
+  if (const auto* section = find_settings(keyfile)) {
+    Problems problems;
+    parse_settings(*section, settings.config_file, settings, problems);
+    refuse_broken(problems);
+  }
+  return settings;
+}
+
+std::string settings_file(const std::string& given) {
+  if (!given.empty()) return given;
+  const char* const named = ::secure_getenv("UNIONROOT_CONFIG");
+  return named != nullptr && *named != '\0' ? named : Settings().config_file;
+}
+
+}  // namespace unionroot::definition

@@ -1,0 +1,16 @@
+// The section [unionroot] of a keyfile.
+#pragma once
+
+#include <string>
+
+#include "definition/keyfile.h"
+#include "definition/settings.h"
+
+namespace unionroot::definition {
+
+inline constexpr const char* settings_section = "unionroot";
+
+// Changes what the section says; what is wrong goes to problems.
+void parse_settings(const KeyfileSection& section, const std::string& file, Settings& settings, Problems& problems);
+
+}  // namespace unionroot::definition
