@@ -59,10 +59,12 @@ class Bench:
         self.machine.define("bench", type="directory", directory=self.tree, union_type="overlay", profile="bench",
                             dev="host", root_users="root")
         if self.peer:
+            # schroot puts its own folder before these.
+            same = os.path.relpath(profile, "/etc/schroot")
             with open(PEER_FILE, "w") as file:
                 file.write(f"[{PEER}]\ntype=directory\ndirectory={self.tree}\nunion-type=overlay\nroot-users=root\n"
-                           f"users=root\nprofile=default\nsetup.fstab={profile}/fstab\n"
-                           f"setup.copyfiles={profile}/copyfiles\nsetup.nssdatabases={profile}/nssdatabases\n")
+                           f"users=root\nprofile=default\nsetup.fstab={same}/fstab\n"
+                           f"setup.copyfiles={same}/copyfiles\nsetup.nssdatabases={same}/nssdatabases\n")
         else:
             print("bench: schroot is not installed; only our own times are shown", file=sys.stderr)
 
