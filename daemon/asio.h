@@ -1,0 +1,16 @@
+// Boost.Asio, always through here: version 1.74 uses std::exchange without including <utility>.
+#pragma once
+
+#include <utility>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
+
+namespace unionroot::daemon {
+namespace asio = boost::asio;
+using AsioError = boost::system::error_code;
+}  // namespace unionroot::daemon

@@ -1,0 +1,95 @@
+#include "daemon/bus_loop.h"
+
+#include <fcntl.h>
+#include <poll.h>
+
+#include <chrono>
+#include <cstdint>
+#include <exception>
+#include <limits>
+#include <utility>
+
+#include <sdbus-c++/Error.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
+
+namespace unionroot::daemon {
+
+namespace {
+
+// One busy client must not hold back the replies to the others: so many messages, then whatever else is ready.
+constexpr int messages_in_a_row = 32;
+
+// A copy: closing the bus's own descriptor would make libsystemd abort.
+int copy_of(int fd) { return base::check(::fcntl(fd, F_DUPFD_CLOEXEC, 3), "duplicating the bus's descriptor"); }
+
+}  // namespace
+
+BusLoop::BusLoop(asio::io_context& io, sdbus::IConnection& connection, std::function<void(const std::string&)> lost)
+    : io_(io),
+      connection_(connection),
+      lost_(std::move(lost)),
+      descriptor_(io, copy_of(connection.getEventLoopPollData().fd)),
+      timer_(io) {}
+
+void BusLoop::guarded(const std::function<void()>& work) {
+  try {
+    work();
+  } catch (const std::exception& error) {
+    base::log::error(base::concat("on the bus thread: ", error.what()));
+  }
+}
+
+void BusLoop::kick() {
+  if (std::exchange(kicked_, true)) return;
+  asio::post(io_, [this] {
+    kicked_ = false;
+    pump();
+  });
+}
+
+void BusLoop::pump() {
+  if (dead_) return;
+  try {
+    int done = 0;
+    while (connection_.processPendingRequest()) {
+      if (++done == messages_in_a_row) {
+        kick();
+        return;
+      }
+    }
+    watch();
+  } catch (const sdbus::Error& error) {
+    dead_ = true;
+    lost_(error.getMessage());
+  }
+}
+
+void BusLoop::watch() {
+  const auto data = connection_.getEventLoopPollData();
+  if ((data.events & POLLIN) != 0 && !std::exchange(reading_, true)) {
+    descriptor_.async_wait(asio::posix::stream_descriptor::wait_read, [this](const AsioError& error) {
+      reading_ = false;
+      if (!error) pump();
+    });
+  }
+  if ((data.events & POLLOUT) != 0 && !std::exchange(writing_, true)) {
+    descriptor_.async_wait(asio::posix::stream_descriptor::wait_write, [this](const AsioError& error) {
+      writing_ = false;
+      if (!error) pump();
+    });
+  }
+  if (data.timeout_usec == std::numeric_limits<std::uint64_t>::max()) {
+    timer_.cancel();
+    return;
+  }
+  // Absolute, on CLOCK_MONOTONIC, which is what steady_clock reads.
+  timer_.expires_at(std::chrono::steady_clock::time_point(std::chrono::microseconds(data.timeout_usec)));
+  timer_.async_wait([this](const AsioError& error) {
+    if (!error) pump();
+  });
+}
+
+}  // namespace unionroot::daemon

@@ -1,0 +1,49 @@
+// The one thread on which all bus traffic happens: sd-bus driven by an Asio io_context.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include <sdbus-c++/IConnection.h>
+
+#include "base/unique_fd.h"
+#include "daemon/asio.h"
+
+namespace unionroot::daemon {
+
+class BusLoop {
+ public:
+  // lost: the bus is gone, with sd-bus's words for it. Called once, on the bus thread.
+  BusLoop(asio::io_context& io, sdbus::IConnection& connection, std::function<void(const std::string&)> lost);
+
+  // Runs the work on the bus thread, then looks at the bus again: whatever the work sent may have left messages
+  // unread or unwritten in sd-bus's own queues, which no descriptor tells of. From any thread.
+  template <typename Work>
+  void post(Work work) {
+    asio::post(io_, [this, work = std::move(work)]() mutable {
+      guarded([&work] { work(); });
+      kick();
+    });
+  }
+  // After bus calls made on the bus thread outside of post() and outside of sd-bus's dispatch.
+  void kick();
+
+  [[nodiscard]] asio::io_context& io() { return io_; }
+  [[nodiscard]] sdbus::IConnection& connection() { return connection_; }
+
+ private:
+  static void guarded(const std::function<void()>& work);
+  void pump();
+  void watch();
+
+  asio::io_context& io_;
+  sdbus::IConnection& connection_;
+  std::function<void(const std::string&)> lost_;
+  asio::posix::stream_descriptor descriptor_;
+  asio::steady_timer timer_;
+  bool kicked_ = false;
+  bool reading_ = false, writing_ = false;
+  bool dead_ = false;
+};
+
+}  // namespace unionroot::daemon

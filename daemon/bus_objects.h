@@ -1,0 +1,92 @@
+// The objects on the bus, one class for each interface. They parse, and hand on to Requests.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <sdbus-c++/sdbus-c++.h>
+
+#include "daemon/adaptors.h"  // generated from interfaces/org.unionroot1.xml
+#include "daemon/requests.h"
+
+namespace unionroot::daemon {
+
+class ManagerObject final : public sdbus::AdaptorInterfaces<org::unionroot1::Manager_adaptor, sdbus::Properties_adaptor,
+                                                            sdbus::ObjectManager_adaptor> {
+ public:
+  ManagerObject(BusLoop& loop, Requests& requests, const definition::Registry& registry,
+                std::vector<std::string> capabilities);
+  ~ManagerObject() { unregisterAdaptor(); }
+  void problems_changed();
+
+ private:
+  void Begin(sdbus::Result<std::string, sdbus::ObjectPath>&& result, std::string chroot, Dictionary options) override;
+  void Run(sdbus::Result<sdbus::UnixFd, std::string, std::string>&& result, std::string name,
+           std::vector<std::string> arguments, Dictionary options, sdbus::UnixFd standard_input,
+           sdbus::UnixFd standard_output, sdbus::UnixFd standard_error) override;
+  void End(sdbus::Result<std::vector<std::string>>&& result, std::string session, Dictionary options) override;
+  void Recover(sdbus::Result<>&& result, std::string session, Dictionary options) override;
+  void ListSessions(sdbus::Result<std::vector<Dictionary>>&& result) override;
+  std::vector<Dictionary> ListChroots() override;
+  void Info(sdbus::Result<Dictionary>&& result, std::string name) override;
+  void Location(sdbus::Result<std::string>&& result, std::string session) override;
+  void Reload(sdbus::Result<>&& result) override;
+  std::string Version() override;
+  std::vector<std::string> Problems() override;
+  std::vector<std::string> Capabilities() override { return capabilities_; }
+
+  [[nodiscard]] std::string sender() const { return getObject().getCurrentlyProcessedMessage()->getSender(); }
+
+  BusLoop& loop_;
+  Requests& requests_;
+  const definition::Registry& registry_;
+  const std::vector<std::string> capabilities_;
+};
+
+// What a session's object shows: a copy, since properties are read on the bus thread, which must not block.
+class SessionObject final : public sdbus::AdaptorInterfaces<org::unionroot1::Session_adaptor, sdbus::Properties_adaptor,
+                                                            sdbus::ManagedObject_adaptor> {
+ public:
+  SessionObject(BusLoop& loop, Requests& requests, const session::SessionView& view);
+  ~SessionObject() { unregisterAdaptor(); }
+  void update(const session::SessionView& view);
+
+ private:
+  void End(sdbus::Result<std::vector<std::string>>&& result, Dictionary options) override;
+  void Recover(sdbus::Result<>&& result, Dictionary options) override;
+  std::string Id() override { return record_.id; }
+  std::string Chroot() override { return record_.chroot; }
+  uint32_t Owner() override { return record_.owner; }
+  int64_t Created() override { return record_.created; }
+  bool Automatic() override { return record_.kind == store::SessionKind::automatic; }
+  std::string State() override { return std::string(store::to_string(record_.state)); }
+  std::string Location() override { return location_; }
+
+  [[nodiscard]] std::string sender() const { return getObject().getCurrentlyProcessedMessage()->getSender(); }
+
+  BusLoop& loop_;
+  Requests& requests_;
+  store::SessionRecord record_;   // without its definition text
+  std::string location_;
+};
+
+class ChrootObject final : public sdbus::AdaptorInterfaces<org::unionroot1::Chroot_adaptor, sdbus::Properties_adaptor,
+                                                           sdbus::ManagedObject_adaptor> {
+ public:
+  ChrootObject(BusLoop& loop, definition::DefinitionPtr definition);
+  ~ChrootObject() { unregisterAdaptor(); }
+  void update(definition::DefinitionPtr definition);
+
+ private:
+  std::string Name() override { return definition_->name; }
+  std::string Description() override;
+  std::string Type() override;
+  std::vector<std::string> Aliases() override;
+  std::string File() override;
+
+  definition::DefinitionPtr definition_;
+};
+
+}  // namespace unionroot::daemon

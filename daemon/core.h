@@ -1,0 +1,27 @@
+// What the bus layer needs of the core: session::Manager, or a fake of it in tests/bus.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "session/manager.h"
+
+namespace unionroot::daemon {
+
+// Thread-safe; every method may block. The meaning of each is that of session::Manager's method of the same name.
+class Core {
+ public:
+  virtual ~Core() = default;
+  virtual session::SessionView begin(const session::BeginRequest& request) = 0;
+  virtual session::Manager::Started run(const session::RunRequest& request) = 0;
+  virtual session::Manager::Started run_automatic(const session::BeginRequest& begin, session::RunRequest run) = 0;
+  virtual void run_ended(const std::string& run) = 0;
+  virtual session::EndResult end(const std::string& session, bool force) = 0;
+  virtual session::SessionView recover(const std::string& session) = 0;
+  [[nodiscard]] virtual std::vector<session::SessionView> sessions() const = 0;
+  [[nodiscard]] virtual std::optional<session::SessionView> find(const std::string& session) const = 0;
+  [[nodiscard]] virtual session::SessionView require(const std::string& session) const = 0;
+};
+
+}  // namespace unionroot::daemon

@@ -1,0 +1,14 @@
+// Definitions and sessions as the dictionaries of Info and the listings.
+#pragma once
+
+#include "daemon/operations.h"
+#include "daemon/options.h"
+
+namespace unionroot::daemon {
+
+Dictionary describe_chroot(const definition::Definition& definition, bool source);  // all of Info
+Dictionary describe_session(const session::SessionView& view);
+Dictionary list_chroot(const definition::Definition& definition);                   // what a listing needs
+Dictionary list_session(const session::SessionView& view);
+
+}  // namespace unionroot::daemon

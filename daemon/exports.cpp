@@ -1,0 +1,59 @@
+#include "daemon/exports.h"
+
+#include <unordered_set>
+#include <utility>
+
+#include "daemon/object_paths.h"
+
+namespace unionroot::daemon {
+
+void Exports::session(const session::SessionView& view) {
+  auto& object = sessions_[view.record.id];
+  if (object) {
+    object->update(view);
+    return;
+  }
+  try {
+    object = std::make_unique<SessionObject>(loop_, requests_, view);
+  } catch (...) {
+    sessions_.erase(view.record.id);
+    throw;
+  }
+  manager_.emitSessionNew(view.record.id, object->getObjectPath());
+}
+
+void Exports::session_gone(const std::string& id) {
+  const auto found = sessions_.find(id);
+  if (found == sessions_.end()) return;
+  const auto object = std::move(found->second);
+  sessions_.erase(found);
+  object->emitInterfacesRemovedSignal();
+  manager_.emitSessionRemoved(id, object->getObjectPath());
+}
+
+void Exports::chroots(const definition::Snapshot& snapshot) {
+  std::unordered_set<std::string> present;
+  for (const auto& definition : snapshot.chroots) {
+    present.insert(definition->name);
+    auto& object = chroots_[definition->name];
+    if (object) {
+      object->update(definition);
+      continue;
+    }
+    object = std::make_unique<ChrootObject>(loop_, definition);
+    manager_.emitChrootNew(definition->name, object->getObjectPath());
+  }
+  for (auto each = chroots_.begin(); each != chroots_.end();) {
+    if (present.count(each->first) != 0) {
+      ++each;
+      continue;
+    }
+    const auto object = std::move(each->second);
+    const std::string name = each->first;
+    each = chroots_.erase(each);
+    object->emitInterfacesRemovedSignal();
+    manager_.emitChrootRemoved(name, object->getObjectPath());
+  }
+}
+
+}  // namespace unionroot::daemon

@@ -1,0 +1,33 @@
+// Which session and chroot objects are on the bus, and the signals that say so. Bus thread only.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include "daemon/bus_objects.h"
+
+namespace unionroot::daemon {
+
+class Exports {
+ public:
+  Exports(BusLoop& loop, Requests& requests, ManagerObject& manager)
+      : loop_(loop), requests_(requests), manager_(manager) {}
+
+  // Exports the session, or brings its object up to date.
+  void session(const session::SessionView& view);
+  void session_gone(const std::string& id);  // no-op for one that is not exported
+  [[nodiscard]] bool has_session(const std::string& id) const { return sessions_.count(id) != 0; }
+
+  // The objects become those of the snapshot.
+  void chroots(const definition::Snapshot& snapshot);
+
+ private:
+  BusLoop& loop_;
+  Requests& requests_;
+  ManagerObject& manager_;
+  std::unordered_map<std::string, std::unique_ptr<SessionObject>> sessions_;
+  std::unordered_map<std::string, std::unique_ptr<ChrootObject>> chroots_;
+};
+
+}  // namespace unionroot::daemon

@@ -1,0 +1,101 @@
+// unionrootd: wires the parts together, and nothing else.
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <memory>
+
+#include "base/error.h"
+#include "base/fault_point.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "daemon/manager_core.h"
+#include "daemon/service.h"
+#include "daemon/startup.h"
+
+namespace unionroot::daemon {
+namespace {
+
+using base::concat;
+
+definition::Settings settings_for(const CommandLine& line) {
+  auto settings = definition::read_settings(definition::settings_file(line.config), line.config.empty());
+  set_log_level(line.log_level.value_or(settings.log_level));
+  return settings;
+}
+
+std::vector<std::string> capabilities() { return {"host-view"}; }
+
+int serve(const definition::Settings& settings) {
+  const base::UniqueFd state_lock = lock_state(settings.state_directory);
+  asio::io_context io(1);
+  const auto connection = connect_bus(settings);
+  EventRelay relay(io);
+  definition::Registry registry(settings);
+  session::Manager manager(settings, relay.events());
+  ManagerCore core(manager);
+  const auto users = host_users();
+  NoAuthority authority;
+  manager.reconcile();
+
+  int status = 0;
+  const auto lost = [&](const std::string& why) {
+    base::log::error(concat("the bus is gone: ", why, "; sessions and their commands live on"));
+    status = 1;
+    io.stop();
+  };
+  Service service(io, *connection, core, registry, *users, authority, capabilities(), RequestLimits{}, lost);
+  relay.attach(&service);
+  asio::signal_set ends(io, SIGTERM, SIGINT);
+  ends.async_wait([&](const AsioError& error, int) {
+    if (!error) io.stop();
+  });
+  asio::signal_set reloads(io, SIGHUP);
+  std::function<void()> await_reload = [&] {
+    reloads.async_wait([&](const AsioError& error, int) {
+      if (error) return;
+      service.reload();
+      await_reload();
+    });
+  };
+  await_reload();
+  service.start();
+  ::sd_notify(0, "READY=1");
+  base::log::info(concat("unionrootd ", UNIONROOT_VERSION, " is ready"));
+  base::arm_fault_points();
+  io.run();
+
+  ::sd_notify(0, "STOPPING=1");
+  relay.attach(nullptr);
+  service.stop();
+  manager.stop(false);
+  return status;
+}
+
+int run(int argc, char** argv) {
+  const CommandLine line = parse_command_line(argc, argv);
+  if (line.help) return std::fputs(help_text, stdout) < 0 ? 1 : 0;
+  if (line.version) return std::puts("unionrootd " UNIONROOT_VERSION) < 0 ? 1 : 0;
+  if (::geteuid() != 0) throw base::Error(base::ErrorCode::access_denied, "unionrootd must be run by root");
+  ::umask(022);
+  return serve(settings_for(line));
+}
+
+}  // namespace
+}  // namespace unionroot::daemon
+
+int main(int argc, char** argv) {
+  namespace base = unionroot::base;
+  try {
+    return unionroot::daemon::run(argc, argv);
+  } catch (const base::Error& error) {
+    base::log::error(base::concat("unionrootd: ", error.what()));
+    if (!error.hint().empty()) base::log::error(error.hint());
+  } catch (const std::exception& error) {
+    base::log::error(base::concat("unionrootd: ", error.what()));
+  }
+  return 1;
+}

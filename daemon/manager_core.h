@@ -1,0 +1,31 @@
+// The real core: session::Manager behind the Core interface.
+#pragma once
+
+#include "daemon/core.h"
+
+namespace unionroot::daemon {
+
+class ManagerCore final : public Core {
+ public:
+  explicit ManagerCore(session::Manager& manager) : manager_(manager) {}
+  session::SessionView begin(const session::BeginRequest& request) override { return manager_.begin(request); }
+  session::Manager::Started run(const session::RunRequest& request) override { return manager_.run(request); }
+  session::Manager::Started run_automatic(const session::BeginRequest& begin, session::RunRequest run) override {
+    return manager_.run_automatic(begin, std::move(run));
+  }
+  void run_ended(const std::string& run) override { manager_.run_ended(run); }
+  session::EndResult end(const std::string& session, bool force) override { return manager_.end(session, force); }
+  session::SessionView recover(const std::string& session) override { return manager_.recover(session); }
+  [[nodiscard]] std::vector<session::SessionView> sessions() const override { return manager_.sessions(); }
+  [[nodiscard]] std::optional<session::SessionView> find(const std::string& session) const override {
+    return manager_.find(session);
+  }
+  [[nodiscard]] session::SessionView require(const std::string& session) const override {
+    return manager_.require(session);
+  }
+
+ private:
+  session::Manager& manager_;
+};
+
+}  // namespace unionroot::daemon

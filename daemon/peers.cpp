@@ -1,0 +1,98 @@
+#include "daemon/peers.h"
+
+#include <cstdint>
+#include <map>
+#include <utility>
+
+#include "base/error.h"
+#include "base/process_identity.h"
+#include "base/text.h"
+
+namespace unionroot::daemon {
+
+namespace {
+
+constexpr const char* broker_name = "org.freedesktop.DBus";
+// arg2 is the new owner: empty when a name goes. So the daemon is woken by disconnections alone.
+constexpr const char* disconnections =
+    "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',member='NameOwnerChanged',arg2=''";
+
+std::uint32_t number(const std::map<std::string, sdbus::Variant>& credentials, const char* key) {
+  const auto found = credentials.find(key);
+  if (found == credentials.end() || !found->second.containsValueOfType<std::uint32_t>()) {
+    throw base::Error(base::ErrorCode::access_denied, base::concat("the bus does not tell the caller's ", key),
+                      "connect over a unix socket on this machine");
+  }
+  return found->second.get<std::uint32_t>();
+}
+
+}  // namespace
+
+Peers::Peers(sdbus::IConnection& connection)
+    : broker_(sdbus::createProxy(connection, broker_name, "/org/freedesktop/DBus")) {
+  connection.addMatch(
+      disconnections,
+      [this](sdbus::Message& message) {
+        std::string name;
+        message >> name;
+        disconnected(name);
+      },
+      sdbus::floating_slot);
+}
+
+void Peers::identify(const std::string& sender, std::function<void(const PeerPtr&)> known,
+                     std::function<void(std::exception_ptr)> failed) {
+  const auto cached = peers_.find(sender);
+  if (cached != peers_.end()) {
+    known(cached->second);
+    return;
+  }
+  auto& queue = waiting_[sender];
+  queue.push_back({std::move(known), std::move(failed)});
+  if (queue.size() == 1) ask(sender);
+}
+
+void Peers::ask(const std::string& sender) {
+  broker_->callMethodAsync("GetConnectionCredentials")
+      .onInterface(broker_name)
+      .withArguments(sender)
+      .uponReplyInvoke([this, sender](const sdbus::Error* error,
+                                      const std::map<std::string, sdbus::Variant>& credentials) {
+        answered(sender, error, credentials);
+      });
+}
+
+void Peers::answered(const std::string& sender, const sdbus::Error* error,
+                     const std::map<std::string, sdbus::Variant>& credentials) {
+  const auto found = waiting_.find(sender);
+  if (found == waiting_.end()) return;
+  const auto queue = std::move(found->second);
+  waiting_.erase(found);
+  std::exception_ptr failure;
+  PeerPtr peer;
+  try {
+    if (error != nullptr) {
+      throw base::Error(base::ErrorCode::access_denied,
+                        base::concat("asking the bus who the caller is: ", error->getMessage()));
+    }
+    peer = std::make_shared<Peer>();
+    peer->name = sender;
+    peer->uid = number(credentials, "UnixUserID");
+    // A client in another pid namespace has none that means anything here.
+    if (credentials.count("ProcessID") != 0) peer->pid = static_cast<pid_t>(number(credentials, "ProcessID"));
+    if (peer->pid > 0) peer->start_time = base::process_start_time(peer->pid);
+    peers_.emplace(sender, peer);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  for (const auto& waiting : queue) failure ? waiting.failed(failure) : waiting.known(peer);
+}
+
+void Peers::disconnected(const std::string& name) {
+  const auto found = peers_.find(name);
+  if (found == peers_.end()) return;
+  found->second->gone = true;
+  peers_.erase(found);
+}
+
+}  // namespace unionroot::daemon

@@ -1,0 +1,57 @@
+// Who calls: uid and pid of each client of the bus, as the broker tells them, until it disconnects.
+#pragma once
+
+#include <sys/types.h>
+
+#include <atomic>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include <sdbus-c++/sdbus-c++.h>
+
+namespace unionroot::daemon {
+
+struct Peer {
+  std::string name;               // unique name on the bus
+  uid_t uid = static_cast<uid_t>(-1);
+  pid_t pid = 0;                  // 0: the bus does not tell
+  std::optional<std::uint64_t> start_time;
+  std::atomic<bool> gone{false};  // it has disconnected; read from any thread
+};
+using PeerPtr = std::shared_ptr<Peer>;
+
+// Bus thread only. One question to the broker per client, not per call.
+class Peers {
+ public:
+  explicit Peers(sdbus::IConnection& connection);
+
+  // Calls `known` with the client's identity: at once if it is cached, else when the broker has answered; in the
+  // order in which they came. `failed`: the broker does not tell (the client has gone). Neither may throw.
+  void identify(const std::string& sender, std::function<void(const PeerPtr&)> known,
+                std::function<void(std::exception_ptr)> failed);
+
+  [[nodiscard]] std::size_t count() const { return peers_.size(); }
+
+ private:
+  struct Waiting {
+    std::function<void(const PeerPtr&)> known;
+    std::function<void(std::exception_ptr)> failed;
+  };
+  void ask(const std::string& sender);
+  void answered(const std::string& sender, const sdbus::Error* error,
+                const std::map<std::string, sdbus::Variant>& credentials);
+  void disconnected(const std::string& name);
+
+  std::unordered_map<std::string, PeerPtr> peers_;
+  std::unordered_map<std::string, std::vector<Waiting>> waiting_;
+  std::unique_ptr<sdbus::IProxy> broker_;
+};
+
+}  // namespace unionroot::daemon

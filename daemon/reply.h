@@ -1,0 +1,85 @@
+// A reply that is owed: it answers once, and with an error if everybody forgot.
+#pragma once
+
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <utility>
+
+#include <sdbus-c++/sdbus-c++.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "daemon/bus_loop.h"
+#include "daemon/error_reply.h"
+
+namespace unionroot::daemon {
+
+// From any thread, but by one thread at a time. The answer is sent from the bus thread, and the calling message is
+// released there too, whatever happens.
+template <typename... Values>
+class Reply {
+ public:
+  Reply(BusLoop& loop, std::string method, sdbus::Result<Values...>&& result)
+      : loop_(loop), method_(std::move(method)), result_(std::move(result)) {}
+  Reply(const Reply&) = delete;
+  Reply& operator=(const Reply&) = delete;
+  ~Reply() {
+    if (result_) fail(std::make_exception_ptr(base::Error(base::ErrorCode::cancelled, method_ + ": it was dropped",
+                                                          "unionrootd may be stopping: try again")));
+  }
+
+  // `before` runs on the bus thread right before the answer is sent; false: nobody is there to get it.
+  void send(std::function<bool()> before, Values... values) {
+    if (!result_) return;
+    loop_.post([before = std::move(before), method = method_, result = take(),
+                values = std::tuple<Values...>(std::move(values)...)]() mutable {
+      if (before && !before()) return;
+      try {
+        std::apply([&](const Values&... value) { result.returnResults(value...); }, values);
+      } catch (const sdbus::Error& error) {
+        // Too large for the bus, or a string that it does not take: say so rather than let the caller time out.
+        answer_error(result, method, error);
+      }
+    });
+  }
+
+  void fail(const std::exception_ptr& error) {
+    if (!result_) return;
+    loop_.post([method = method_, result = take(), error = error_to_reply(error)]() mutable {
+      base::log::debug(base::concat(method, ": ", base::printable(error.getMessage())));
+      answer_error(result, method, error);
+    });
+  }
+
+  [[nodiscard]] const std::string& method() const { return method_; }
+
+ private:
+  using Result = sdbus::Result<Values...>;
+
+  static void answer_error(const Result& result, const std::string& method, const sdbus::Error& error) {
+    try {
+      result.returnError(error);
+    } catch (const sdbus::Error& failed) {
+      base::log::warning(base::concat("replying to ", method, ": ", failed.getMessage()));
+    }
+  }
+  Result take() {
+    Result taken = std::move(*result_);
+    result_.reset();
+    return taken;
+  }
+
+  BusLoop& loop_;
+  std::string method_;
+  std::optional<Result> result_;
+};
+
+template <typename... Values>
+using ReplyPtr = std::shared_ptr<Reply<Values...>>;
+
+}  // namespace unionroot::daemon

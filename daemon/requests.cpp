@@ -1,0 +1,160 @@
+#include "daemon/requests.h"
+
+#include <utility>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "daemon/describe.h"
+#include "daemon/object_paths.h"
+
+namespace unionroot::daemon {
+
+namespace {
+
+CallerId identity(const Peer& peer) { return {peer.uid, peer.pid, peer.start_time}; }
+
+// What `work` throws becomes the reply.
+template <typename Reply, typename Work>
+void answering(const Reply& reply, Work&& work) {
+  try {
+    work();
+  } catch (...) {
+    reply->fail(std::current_exception());
+  }
+}
+
+}  // namespace
+
+Requests::Requests(BusLoop& loop, Operations& operations, definition::Registry& registry, const RequestLimits& limits,
+                   std::function<void(const session::SessionView&)> begun, std::function<void()> reloaded)
+    : loop_(loop),
+      operations_(operations),
+      registry_(registry),
+      begun_(std::move(begun)),
+      reloaded_(std::move(reloaded)),
+      peers_(loop.connection()),
+      operations_lane_(limits.operations),
+      queries_(limits.queries),
+      endings_(limits.endings),
+      waiting_(limits.waiting) {}
+
+std::function<bool()> Requests::cancelled(const PeerPtr& peer) const {
+  return [peer, stopping = stopping_] { return peer->gone.load() || stopping->load(); };
+}
+
+template <typename Reply, typename Work>
+void Requests::dispatch(Lane& lane, const std::string& sender, const Reply& reply, Work work) {
+  auto known = [&lane, reply, work = std::make_shared<Work>(std::move(work))](const PeerPtr& peer) {
+    answering(reply, [&] {
+      lane.submit(peer->uid, [reply, work, peer] { answering(reply, [&] { (*work)(peer); }); });
+    });
+  };
+  peers_.identify(sender, std::move(known), [reply](const std::exception_ptr& error) { reply->fail(error); });
+}
+
+template <typename Reply, typename Work>
+void Requests::dispatch_waiting(bool waits, const std::string& sender, const Reply& reply, Work work) {
+  if (!waits) {
+    dispatch(operations_lane_, sender, reply, std::move(work));
+    return;
+  }
+  auto known = [this, reply, work = std::make_shared<Work>(std::move(work))](const PeerPtr& peer) {
+    answering(reply, [&] {
+      waiting_.submit(peer->uid, [reply, work, peer] { answering(reply, [&] { (*work)(peer); }); });
+    });
+  };
+  peers_.identify(sender, std::move(known), [reply](const std::exception_ptr& error) { reply->fail(error); });
+}
+
+void Requests::begin(const std::string& sender, BeginReply reply, BeginCall call) {
+  const bool waits = call.wait.has_value();
+  dispatch_waiting(waits, sender, reply, [this, reply, call = std::move(call)](const PeerPtr& peer) {
+    const session::SessionView view = operations_.begin(identity(*peer), call, cancelled(peer));
+    const std::string id = view.record.id;
+    // A client that is not there any more, or a daemon that is about to go, cannot hand over the session: as if it
+    // had never been begun.
+    auto before = [this, view, peer] {
+      if (peer->gone) {
+        in_background(peer->uid, [this, session = view.record.id] { operations_.take_back(session); });
+        return false;
+      }
+      begun_(view);
+      return true;
+    };
+    reply->send(std::move(before), id, sdbus::ObjectPath(session_path(id)));
+  });
+}
+
+void Requests::run(const std::string& sender, RunReply reply, RunCall call) {
+  const bool waits = call.wait.has_value();
+  dispatch_waiting(waits, sender, reply, [this, reply, call = std::make_shared<RunCall>(std::move(call))](const PeerPtr& peer) {
+    auto started = operations_.run(identity(*peer), *call, cancelled(peer));
+    // The caller's descriptors are the command's now: a pipe must not stay open because the daemon has it too.
+    for (auto& descriptor : call->standard) descriptor.reset();
+    // Should the client have gone, the control socket closes with the reply that nobody gets: the supervisor ends
+    // the command, and with it an automatic session.
+    reply->send([peer] { return !peer->gone; }, sdbus::UnixFd(started.control.release(), sdbus::adopt_fd),
+                std::move(started.session), std::move(started.run));
+  });
+}
+
+void Requests::end(const std::string& sender, EndReply reply, std::string session, bool force) {
+  dispatch(operations_lane_, sender, reply, [this, reply, session = std::move(session), force](const PeerPtr& peer) {
+    auto left = operations_.end(identity(*peer), session, force);
+    for (auto& line : left) line = valid_text(line);
+    reply->send({}, std::move(left));
+  });
+}
+
+void Requests::recover(const std::string& sender, EmptyReply reply, std::string session) {
+  dispatch(operations_lane_, sender, reply, [this, reply, session = std::move(session)](const PeerPtr& peer) {
+    operations_.recover(identity(*peer), session);
+    reply->send({});
+  });
+}
+
+void Requests::reload(const std::string& sender, EmptyReply reply) {
+  dispatch(queries_, sender, reply, [this, reply](const PeerPtr& peer) {
+    if (peer->uid != 0) {
+      throw base::Error(base::ErrorCode::access_denied, base::concat("uid ", peer->uid, " may not reload the configuration"),
+                        "only root may; the daemon follows edits by itself");
+    }
+    registry_.reload();
+    reply->send([reloaded = reloaded_] {
+      reloaded();
+      return true;
+    });
+  });
+}
+
+void Requests::info(const std::string& sender, ReplyPtr<Dictionary> reply, std::string name) {
+  dispatch(queries_, sender, reply, [this, reply, name = std::move(name)](const PeerPtr&) {
+    const auto found = operations_.info(name);
+    reply->send({}, found.session ? describe_session(*found.session)
+                                  : describe_chroot(*found.chroot.definition, found.chroot.source));
+  });
+}
+
+void Requests::list_sessions(const std::string& sender, ReplyPtr<std::vector<Dictionary>> reply) {
+  dispatch(queries_, sender, reply, [this, reply](const PeerPtr&) {
+    std::vector<Dictionary> sessions;
+    for (const auto& view : operations_.sessions()) sessions.push_back(list_session(view));
+    reply->send({}, std::move(sessions));
+  });
+}
+
+void Requests::location(const std::string& sender, ReplyPtr<std::string> reply, std::string session) {
+  dispatch(queries_, sender, reply, [this, reply, session = std::move(session)](const PeerPtr&) {
+    reply->send({}, valid_text(operations_.location(session)));
+  });
+}
+
+void Requests::stop() {
+  *stopping_ = true;
+  waiting_.stop();
+  operations_lane_.stop();
+  queries_.stop();
+  endings_.stop();
+}
+
+}  // namespace unionroot::daemon

@@ -1,0 +1,187 @@
+#include "daemon/service.h"
+
+#include <fcntl.h>
+
+#include <chrono>
+#include <utility>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "daemon/object_paths.h"
+
+namespace unionroot::daemon {
+
+namespace {
+
+// Sessions that the bus layer did not begin for a caller are looked at this much later: an automatic session that
+// has come and gone by then was never on the bus, and cost it nothing.
+constexpr auto announcement_delay = std::chrono::milliseconds(50);
+
+}  // namespace
+
+template <typename Tell>
+void EventRelay::post(Tell tell) {
+  asio::post(io_, [this, tell = std::move(tell)]() mutable {
+    if (service_ != nullptr) tell(*service_);
+  });
+}
+
+session::Events EventRelay::events() {
+  session::Events events;
+  events.session_added = [this](const std::string& id) {
+    post([id](Service& service) { service.session_changed(id); });
+  };
+  events.session_changed = events.session_added;
+  events.session_removed = [this](const std::string& id) {
+    post([id](Service& service) { service.session_removed(id); });
+  };
+  events.run_started = [this](const std::string& run, int pidfd) {
+    base::UniqueFd own(base::check(::fcntl(pidfd, F_DUPFD_CLOEXEC, 3), "duplicating the pidfd of run", run));
+    post([run, own = std::move(own), uid = Lane::current_uid()](Service& service) mutable {
+      service.run_started(run, std::move(own), uid);
+    });
+  };
+  return events;
+}
+
+Service::Service(asio::io_context& io, sdbus::IConnection& connection, Core& core, definition::Registry& registry,
+                 const UserDatabase& users, Authority& authority, std::vector<std::string> capabilities,
+                 const RequestLimits& limits, std::function<void(const std::string&)> lost)
+    : io_(io),
+      core_(core),
+      registry_(registry),
+      loop_(io, connection, std::move(lost)),
+      operations_(core, registry, users, authority),
+      requests_(
+          loop_, operations_, registry, limits,
+          [this](const session::SessionView& view) {
+            exports_.session(view);
+            // Somebody may have ended it between its begin and here.
+            session_changed(view.record.id);
+          },
+          [this] { show_configuration(); }),
+      manager_(loop_, requests_, registry, std::move(capabilities)),
+      exports_(loop_, requests_, manager_),
+      runs_(io,
+            [this](const std::string& run, uid_t uid) {
+              requests_.in_background(uid, [this, run] { core_.run_ended(run); });
+            }),
+      configuration_(io),
+      refresh_timer_(io) {}
+
+Service::~Service() { stop(); }
+
+void Service::start() {
+  show_configuration();
+  for (const auto& view : core_.sessions()) exports_.session(view);
+  watch_configuration();
+  try {
+    loop_.connection().requestName(bus_name);
+  } catch (const sdbus::Error& error) {
+    const bool taken = error.getName() == "org.freedesktop.DBus.Error.FileExists" ||
+                       error.getName() == "System.Error.EEXIST";
+    throw base::Error(base::ErrorCode::failed,
+                      base::concat("taking the bus name ", bus_name, ": ",
+                                   taken ? "another process has it" : error.getMessage()),
+                      taken ? "stop the other daemon, or give this one a bus of its own (bus= in its settings)"
+                            : "the D-Bus policy must let this user own the name (org.unionroot1.conf)");
+  }
+  loop_.kick();
+}
+
+void Service::stop() {
+  if (std::exchange(stopped_, true)) return;
+  try {
+    loop_.connection().releaseName(bus_name);
+  } catch (const sdbus::Error& error) {
+    base::log::debug(base::concat("giving the bus name back: ", error.getMessage()));  // the bus may be gone
+  }
+  requests_.stop();
+  // What the workers posted last: replies that are owed. They hold the bus's messages, so none may outlive this.
+  io_.restart();
+  while (io_.poll() != 0) {
+  }
+}
+
+void Service::session_changed(const std::string& id) {
+  if (stopped_) return;
+  const bool scheduled = !dirty_.empty();
+  dirty_.insert(id);
+  if (scheduled || refreshing_) return;
+  refresh_timer_.expires_after(announcement_delay);
+  refresh_timer_.async_wait([this](const AsioError& error) {
+    if (!error) refresh();
+  });
+}
+
+// Looks at the dirty sessions on a worker, since the core may block, and shows what it found.
+void Service::refresh() {
+  if (stopped_ || dirty_.empty()) return;
+  refreshing_ = true;
+  auto ids = std::exchange(dirty_, {});
+  requests_.in_background(0, [this, ids = std::move(ids)] {
+    std::vector<std::pair<std::string, std::optional<session::SessionView>>> found;
+    for (const auto& id : ids) found.emplace_back(id, core_.find(id));
+    loop_.post([this, found = std::move(found)] {
+      refreshing_ = false;
+      for (const auto& [id, view] : found) view ? exports_.session(*view) : exports_.session_gone(id);
+      if (dirty_.empty()) return;
+      const auto again = std::exchange(dirty_, {});
+      for (const auto& id : again) session_changed(id);
+    });
+  });
+}
+
+void Service::session_removed(const std::string& id) {
+  dirty_.erase(id);
+  if (!exports_.has_session(id)) return;
+  exports_.session_gone(id);
+  loop_.kick();
+}
+
+void Service::run_started(const std::string& run, base::UniqueFd pidfd, uid_t uid) {
+  runs_.add(run, std::move(pidfd), uid);
+}
+
+void Service::watch_configuration() {
+  if (registry_.watch_fd() < 0) return;
+  configuration_.assign(base::check(::fcntl(registry_.watch_fd(), F_DUPFD_CLOEXEC, 3),
+                                    "duplicating the descriptor that watches the configuration"));
+  struct Wait {
+    Service* self;
+    void operator()(const AsioError& error) const {
+      if (error || self->stopped_) return;
+      Service* service = self;
+      // Reading the files may block: on a worker. The wait begins anew only when that has drained the descriptor.
+      service->requests_.in_background(0, [service] {
+        service->registry_.on_readable();
+        service->loop_.post([service] {
+          service->show_configuration();
+          service->configuration_.async_wait(asio::posix::stream_descriptor::wait_read, Wait{service});
+        });
+      });
+    }
+  };
+  configuration_.async_wait(asio::posix::stream_descriptor::wait_read, Wait{this});
+}
+
+void Service::show_configuration() {
+  auto snapshot = registry_.snapshot();
+  if (snapshot == shown_) return;
+  const bool first = shown_ == nullptr;
+  shown_ = std::move(snapshot);
+  exports_.chroots(*shown_);
+  for (const auto& problem : shown_->problems) base::log::warning(problem.text());
+  if (!first) manager_.problems_changed();
+}
+
+void Service::reload() {
+  if (stopped_) return;
+  requests_.in_background(0, [this] {
+    registry_.reload();
+    loop_.post([this] { show_configuration(); });
+  });
+}
+
+}  // namespace unionroot::daemon

@@ -1,0 +1,76 @@
+// The daemon on the bus: everything of this folder, put together over a core and a registry.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "daemon/bus_loop.h"
+#include "daemon/bus_objects.h"
+#include "daemon/exports.h"
+#include "daemon/operations.h"
+#include "daemon/requests.h"
+#include "daemon/run_watch.h"
+
+namespace unionroot::daemon {
+
+class Service;
+
+// What the core tells, from its threads, also before there is a Service: kept for it until it is attached.
+class EventRelay {
+ public:
+  explicit EventRelay(asio::io_context& io) : io_(io) {}
+  session::Events events();
+  // Both before the io_context runs, or on its thread.
+  void attach(Service* service) { service_ = service; }
+
+ private:
+  template <typename Tell>
+  void post(Tell tell);
+  asio::io_context& io_;
+  Service* service_ = nullptr;
+};
+
+class Service {
+ public:
+  Service(asio::io_context& io, sdbus::IConnection& connection, Core& core, definition::Registry& registry,
+          const UserDatabase& users, Authority& authority, std::vector<std::string> capabilities,
+          const RequestLimits& limits, std::function<void(const std::string&)> lost);
+  ~Service();
+
+  // Exports what there is and takes the bus name. Throws Error when the name cannot be had.
+  void start();
+  // Gives the name back, ends what is under way, sends the replies that are owed. The io_context must not be running.
+  void stop();
+  void reload();
+
+  // Bus thread.
+  void session_changed(const std::string& id);
+  void session_removed(const std::string& id);
+  void run_started(const std::string& run, base::UniqueFd pidfd, uid_t uid);
+
+ private:
+  void refresh();
+  void watch_configuration();
+  void show_configuration();
+
+  asio::io_context& io_;
+  Core& core_;
+  definition::Registry& registry_;
+  BusLoop loop_;
+  Operations operations_;
+  Requests requests_;
+  ManagerObject manager_;
+  Exports exports_;
+  RunWatch runs_;
+  std::shared_ptr<const definition::Snapshot> shown_;
+  asio::posix::stream_descriptor configuration_;
+  asio::steady_timer refresh_timer_;
+  std::unordered_set<std::string> dirty_;  // sessions to look at again
+  bool refreshing_ = false;
+  bool stopped_ = false;
+};
+
+}  // namespace unionroot::daemon

@@ -1,0 +1,36 @@
+// What main needs before there is anything to wire: its options, the lock on the state, the bus.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <sdbus-c++/IConnection.h>
+
+#include "base/unique_fd.h"
+#include "definition/settings.h"
+
+namespace unionroot::daemon {
+
+struct CommandLine {
+  std::string config;                    // empty: the default file
+  std::optional<std::string> log_level;  // else the settings'
+  bool help = false, version = false;
+};
+
+extern const char* const help_text;
+
+// Throws Error(invalid_argument).
+CommandLine parse_command_line(int argc, char** argv);
+
+// Throws Error(invalid_argument) for an unknown word.
+void set_log_level(const std::string& level);
+
+// Holds <state>/daemon.lock until it is closed, however the process ends. Throws Error(failed) naming the other
+// daemon if one has it.
+base::UniqueFd lock_state(const std::string& state_directory);
+
+// As settings.bus says. Throws Error saying which bus could not be reached.
+std::unique_ptr<sdbus::IConnection> connect_bus(const definition::Settings& settings);
+
+}  // namespace unionroot::daemon
