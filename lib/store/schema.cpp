@@ -48,6 +48,12 @@ CREATE TABLE runs (
 ) STRICT;
 
 CREATE INDEX runs_by_session ON runs (session);
+
+CREATE TABLE durable_commits (
+  id     INTEGER PRIMARY KEY CHECK (id = 1),
+  number INTEGER NOT NULL
+) STRICT;
+INSERT INTO durable_commits VALUES (1, 0);
 )sql",
   };
   return steps;

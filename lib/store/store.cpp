@@ -16,6 +16,7 @@ struct Connection {
   Statement add_session, update_session, remove_session, one_session, all_sessions;
   Statement put_stage, session_stages;
   Statement add_run, remove_run, all_runs;
+  Statement count_durable;
 
   explicit Connection(Database opened) : database(std::move(opened)) {
     using base::concat;
@@ -34,8 +35,14 @@ struct Connection {
     add_run = database.prepare(concat("INSERT INTO runs (", run_columns, ") VALUES (?,?,?,?,?,?,?,?,?,?)"));
     remove_run = database.prepare("DELETE FROM runs WHERE id = ?");
     all_runs = database.prepare(concat("SELECT ", run_columns, " FROM runs ORDER BY since, id"));
+    count_durable = database.prepare("UPDATE durable_commits SET number = number + 1");
   }
 
+  // SQLite writes nothing, and so syncs nothing, where new values are the same as the old ones. But those may still be in
+  // memory alone, from a commit that was not durable: a durable commit must change something.
+  void mark(bool durable) {
+    if (durable) count_durable.run();
+  }
   void put_stages(const std::string& session, const std::vector<StageRecord>& stages);
   void set_state(const SessionRecord& session);
 };
@@ -101,6 +108,7 @@ void Store::add_session(const SessionRecord& session) {
 void Store::update_session(const SessionRecord& session, bool durable) {
   const auto connection = impl_->connection.lock();
   Transaction transaction(connection->database, durable);
+  connection->mark(durable);
   connection->set_state(session);
   transaction.commit();
 }
@@ -108,6 +116,7 @@ void Store::update_session(const SessionRecord& session, bool durable) {
 void Store::remove_session(const std::string& id, bool durable) {
   const auto connection = impl_->connection.lock();
   Transaction transaction(connection->database, durable);
+  connection->mark(durable);
   connection->remove_session.run(id);
   transaction.commit();
 }
@@ -143,6 +152,7 @@ std::vector<StageRecord> Store::stages(const std::string& session) const {
 void Store::activate(const SessionRecord& session, const std::vector<StageRecord>& stages, bool durable) {
   const auto connection = impl_->connection.lock();
   Transaction transaction(connection->database, durable);
+  connection->mark(durable);
   connection->put_stages(session.id, stages);
   SessionRecord active = session;
   active.state = SessionState::active;

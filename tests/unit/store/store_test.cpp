@@ -140,6 +140,25 @@ TEST_CASE("activate writes the last stage and the state together") {
   CHECK(store.stages("a").at(0).state == StageState::done);
 }
 
+TEST_CASE("a durable commit is written even where it changes nothing") {
+  const Folder folder;
+  Store store(folder.file());
+  store.add_session(session("a"));
+  store.activate(session("a"), {}, false);
+  const auto log_size = [&] { return std::filesystem::file_size(folder.file() + "-wal"); };
+  auto before = log_size();
+  store.activate(session("a"), {}, true);
+  CHECK(log_size() > before);
+  auto active = session("a");
+  active.state = SessionState::active;
+  before = log_size();
+  store.update_session(active, true);
+  CHECK(log_size() > before);
+  before = log_size();
+  store.remove_session("not there", true);
+  CHECK(log_size() > before);
+}
+
 TEST_CASE("removing a session takes its stages and runs along, and is idempotent") {
   const Folder folder;
   Store store(folder.file());
@@ -276,6 +295,7 @@ TEST_CASE("what it costs", "[.cost]") {
   measure("activate (durable)", [&](const std::string& id) {
     store.activate(session(id), {{2, "view", StageState::done, "{}"}}, true);
   });
+  measure("update_session (durable)", [&](const std::string& id) { store.update_session(session(id), true); });
   measure("session", [&](const std::string& id) { (void)store.session(id); });
   measure("remove_session", [&](const std::string& id) { store.remove_session(id); });
 }
