@@ -183,6 +183,11 @@ class Writer {
   }
 
   void write_names() {
+    if (request_.write_hostname) write_hostname();
+    if (!request_.chroot_name.empty()) put_name("etc/debian_chroot", request_.chroot_name);
+  }
+
+  void write_hostname() {
     std::string host_name = request_.hostname;
     if (host_name.empty()) {
       utsname names{};
@@ -190,7 +195,6 @@ class Writer {
       host_name = names.nodename;
     }
     put_name("etc/hostname", host_name);
-    if (!request_.chroot_name.empty()) put_name("etc/debian_chroot", request_.chroot_name);
   }
 
   void put_name(const std::string& path, const std::string& name) {

@@ -16,6 +16,7 @@ struct FilesRequest {
   std::vector<std::string> databases;  // profile's nssdatabases: passwd, group, services ...
   std::vector<std::string> copyfiles;  // absolute host paths
   bool follow_resolv_conf = true;
+  bool write_hostname = true;
   std::string hostname;      // empty: the host's
   std::string chroot_name;   // written to etc/debian_chroot; empty: not written
   std::optional<User> user;  // always present inside when nss is merge or copy

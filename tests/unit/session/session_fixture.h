@@ -1,0 +1,86 @@
+// A temporary state directory with the services that stages need; the kernel's mounts are a fake.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "base/ids.h"
+#include "fake_kernel.h"
+#include "session/services.h"
+#include "session/stage.h"
+
+namespace unionroot::test {
+
+struct TemporaryFolder {
+  std::string path = "/var/tmp/unionroot-test-" + base::random_token();
+  TemporaryFolder() { std::filesystem::create_directory(path); }
+  ~TemporaryFolder() { std::filesystem::remove_all(path); }  // the fake kernel mounts nothing in it
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+};
+
+// Control groups that are not there.
+class NoCgroups : public kernel::Cgroups {
+ public:
+  [[nodiscard]] bool available() const override { return false; }
+  [[nodiscard]] std::string description() const override { return "a test has none"; }
+  base::UniqueFd create(const std::string&, const std::string&) override { return {}; }
+  void kill(const std::string&, const std::string&, std::chrono::milliseconds) override {}
+  void remove(const std::string&, const std::string&) override {}
+  [[nodiscard]] std::vector<std::string> sessions() const override { return {}; }
+  [[nodiscard]] std::vector<pid_t> processes(const std::string&) const override { return {}; }
+};
+
+class SessionFixture {
+ public:
+  SessionFixture() {
+    std::filesystem::create_directories(folder.path + "/tree/etc");
+    settings_.state_directory = folder.path + "/state";
+    settings_.runtime_directory = folder.path + "/run";
+    std::filesystem::create_directory(settings_.state_directory);
+    store_ = std::make_unique<store::Store>(settings_.state_directory + "/state.db");
+    namespaces_ = std::make_unique<mount::NamespaceFactory>(mounts);
+    views_ = std::make_unique<mount::HostViews>(mounts, settings_.runtime_directory);
+    locks_ = std::make_unique<locks::LockDirectory>(settings_.state_directory + "/locks");
+    services_ = std::unique_ptr<session::Services>(
+        new session::Services{settings_, mounts, cgroups_, *namespaces_, *views_, *locks_, *store_, trash, true});
+    auto shape = std::make_shared<definition::Definition>();
+    shape->name = "sid";
+    shape->type = "directory";
+    shape->source = definition::DirectorySource{folder.path + "/tree", false};
+    shape->union_.type = definition::UnionType::overlay;
+    definition_ = shape;
+  }
+
+  TemporaryFolder folder;
+  tests::FakeMounts mounts;
+  session::Trash trash;
+
+  store::Store& store() { return *store_; }
+  session::Services& services() { return *services_; }
+  const definition::Settings& settings() { return settings_; }
+  std::shared_ptr<const definition::Definition> definition() { return definition_; }
+
+  void add_record(const std::string& id) {
+    store::SessionRecord record;
+    record.id = id;
+    record.chroot = "sid";
+    store_->add_session(record);
+  }
+  session::SessionContext make_context(const std::string& id) {
+    return {*services_, id, definition_, store::SessionKind::preserved, 0, "root", false, false, {}, {}, {}, {}, {}, {}};
+  }
+
+ private:
+  definition::Settings settings_;
+  NoCgroups cgroups_;
+  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<mount::NamespaceFactory> namespaces_;
+  std::unique_ptr<mount::HostViews> views_;
+  std::unique_ptr<locks::LockDirectory> locks_;
+  std::unique_ptr<session::Services> services_;
+  std::shared_ptr<const definition::Definition> definition_;
+};
+
+}  // namespace unionroot::test

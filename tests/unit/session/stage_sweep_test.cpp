@@ -1,0 +1,109 @@
+// Every stage, over a kernel that fails at its N-th call, for every N: nothing may be left, and the first cause is told.
+#include <catch2/catch.hpp>
+
+#include "base/error.h"
+#include "session/pipeline.h"
+#include "session_fixture.h"
+
+using namespace unionroot;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Fixture : test::SessionFixture {
+  session::Stages stages = session::session_stages();
+
+  // What a session has outside its namespace: folders of the host view and the kept namespace, its upper layer.
+  [[nodiscard]] std::string left_on_the_host() {
+    trash.drain();
+    std::string left;
+    for (const char* place : {"/state/sessions", "/state/trash", "/run/mount", "/run/ns"}) {
+      const auto path = folder.path + place;
+      if (!fs::exists(path)) continue;
+      for (const auto& entry : fs::directory_iterator(path)) left += entry.path().string() + " ";
+    }
+    return left;
+  }
+};
+
+}  // namespace
+
+TEST_CASE_METHOD(Fixture, "a session is laid and taken away again over a kernel that works") {
+  add_record("s");
+  auto context = make_context("s");
+  session::Pipeline pipeline(stages, store());
+  pipeline.set_up(context, session::TearDown::everything);
+  CHECK(fs::exists(folder.path + "/state/sessions/s/upper"));
+  CHECK(fs::exists(folder.path + "/run/mount/s"));
+  CHECK(pipeline.tear_down(context, session::TearDown::everything).empty());
+  CHECK(left_on_the_host().empty());
+}
+
+TEST_CASE_METHOD(Fixture, "whichever call fails, the set-up is undone") {
+  unsigned calls = 0;
+  {
+    add_record("count");
+    auto context = make_context("count");
+    session::Pipeline pipeline(stages, store());
+    mounts.clear();
+    pipeline.set_up(context, session::TearDown::everything);
+    calls = mounts.count();
+    pipeline.tear_down(context, session::TearDown::everything);
+  }
+  REQUIRE(calls > 20);
+  const auto descriptors = tests::open_descriptors();
+  unsigned failures = 0;
+  for (unsigned call = 1; call <= calls; ++call) {
+    INFO("call " << call << " of " << calls);
+    const auto id = "s" + std::to_string(call);
+    add_record(id);
+    {
+      auto context = make_context(id);
+      session::Pipeline pipeline(stages, store());
+      mounts.clear();
+      mounts.fail_at(call);
+      try {
+        pipeline.set_up(context, session::TearDown::everything);
+        pipeline.tear_down(context, session::TearDown::everything);  // a call whose failure has a fall-back
+      } catch (const base::Error& error) {
+        ++failures;
+        CHECK(std::string(error.what()).find("setting up session " + id + ": stage ") == 0);
+      }
+      mounts.fail_at(0);
+    }
+    CHECK(left_on_the_host().empty());
+    CHECK(tests::open_descriptors() == descriptors);
+  }
+  CHECK(failures + 5 > calls);  // few calls have a fall-back
+}
+
+TEST_CASE_METHOD(Fixture, "with keep_data the upper layer stays, and is used when the session is set up again") {
+  add_record("s");
+  auto context = make_context("s");
+  session::Pipeline pipeline(stages, store());
+  pipeline.set_up(context, session::TearDown::keep_data);
+  fs::create_directories(folder.path + "/state/sessions/s/upper/etc");
+  fs::create_directories(folder.path + "/state/sessions/s/work/work/incompat/volatile");
+  CHECK(pipeline.tear_down(context, session::TearDown::keep_data).empty());
+  CHECK(fs::exists(folder.path + "/state/sessions/s/upper/etc"));
+  context.recovering = true;
+  pipeline.set_up(context, session::TearDown::keep_data);
+  CHECK(fs::exists(folder.path + "/state/sessions/s/upper/etc"));
+  CHECK_FALSE(fs::exists(folder.path + "/state/sessions/s/work/work"));
+  CHECK(pipeline.tear_down(context, session::TearDown::everything).empty());
+  CHECK(left_on_the_host().empty());
+}
+
+TEST_CASE_METHOD(Fixture, "an upper layer that is there already is never taken over by a new session") {
+  fs::create_directories(folder.path + "/state/sessions/s/upper");
+  add_record("s");
+  auto context = make_context("s");
+  session::Pipeline pipeline(stages, store());
+  try {
+    pipeline.set_up(context, session::TearDown::keep_data);
+    FAIL("no error");
+  } catch (const base::Error& error) {
+    CHECK(error.code() == base::ErrorCode::session_exists);
+  }
+  CHECK(fs::exists(folder.path + "/state/sessions/s/upper"));
+}
