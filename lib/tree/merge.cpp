@@ -130,7 +130,7 @@ class Merge {
   [[nodiscard]] const User* usable_user() {
     const User& user = *input_.user;
     for (const auto* part : {&user.name, &user.full_name, &user.home, &user.shell, &user.group})
-      if (!fits_in_field(*part) || user.name.empty()) {
+      if (!fits_in_field(*part) || user.name.empty() || user.name.find_first_of("#+-") == 0) {
         output_.notes.push_back(base::concat("the user '", base::printable(user.name), "' (", user.uid,
                                              ") was not added: the entry cannot be written as a line of passwd"));
         return nullptr;

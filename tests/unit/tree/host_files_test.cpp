@@ -1,0 +1,132 @@
+#include "tree/host_files.h"
+
+#include <sys/stat.h>
+
+#include <atomic>
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "tree/user.h"
+
+using namespace unionroot::tree;
+
+namespace {
+
+class Folder {
+ public:
+  Folder() {
+    if (::mkdtemp(path_.data()) == nullptr) throw std::runtime_error("no folder");
+  }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  ~Folder() { std::filesystem::remove_all(path_); }
+  [[nodiscard]] std::string operator/(const std::string& name) const { return path_ + "/" + name; }
+
+ private:
+  std::string path_ = "/tmp/unionroot-host-XXXXXX";
+};
+
+void write(const std::string& path, const std::string& content) { std::ofstream(path) << content; }
+
+void settle() { std::this_thread::sleep_for(std::chrono::milliseconds(150)); }
+
+}  // namespace
+
+TEST_CASE("a file of the host is read once as long as it stays the same") {
+  const Folder folder;
+  HostFiles files;
+  std::string why;
+  write(folder / "passwd", "a:x:1:1:::\n");
+  REQUIRE(::chmod((folder / "passwd").c_str(), 0640) == 0);
+  settle();
+  const auto first = files.read(folder / "passwd", why);
+  REQUIRE(first);
+  CHECK(first->content == "a:x:1:1:::\n");
+  CHECK(first->mode == 0640u);
+  CHECK(files.read(folder / "passwd", why) == first);
+  CHECK(files.reads() == 1);
+  const auto table = files.table(Database::passwd, folder / "passwd", first);
+  CHECK(files.table(Database::passwd, folder / "passwd", first) == table);
+
+  write(folder / "passwd", "b:x:1:1:::\n");  // the same size, the same inode
+  const auto second = files.read(folder / "passwd", why);
+  REQUIRE(second);
+  CHECK(second->content == "b:x:1:1:::\n");
+  CHECK(files.table(Database::passwd, folder / "passwd", second)->by_name("b") != nullptr);
+
+  write(folder / "new", "c:x:1:1:::\n");
+  std::filesystem::rename(folder / "new", folder / "passwd");
+  CHECK(files.read(folder / "passwd", why)->content == "c:x:1:1:::\n");
+}
+
+TEST_CASE("a file that changed just now is not kept") {
+  const Folder folder;
+  HostFiles files;
+  std::string why;
+  for (char c = 'a'; c <= 'z'; ++c) {
+    write(folder / "file", std::string(1, c));
+    CHECK(files.read(folder / "file", why)->content == std::string(1, c));
+  }
+}
+
+TEST_CASE("what is no readable regular file says why") {
+  const Folder folder;
+  HostFiles files;
+  std::string why;
+  CHECK_FALSE(files.read(folder / "none", why));
+  CHECK(why == "the host has no such file");
+  CHECK_FALSE(files.read(folder / "none/below", why));
+  CHECK(why == "the host has no such file");
+  REQUIRE(::mkfifo((folder / "fifo").c_str(), 0600) == 0);
+  CHECK_FALSE(files.read(folder / "fifo", why));
+  CHECK(why == "on the host it is not a regular file");
+  CHECK_FALSE(files.read(folder / "", why));
+  CHECK_FALSE(files.read("/dev/null", why));
+  CHECK(why == "on the host it is not a regular file");
+  write(folder / "huge", "");
+  std::filesystem::resize_file(folder / "huge", largest_file + 1);
+  CHECK_FALSE(files.read(folder / "huge", why));
+  CHECK(why == "on the host it is larger than 16 MiB");
+  std::filesystem::resize_file(folder / "huge", largest_file);
+  REQUIRE(files.read(folder / "huge", why));
+  std::filesystem::create_symlink("loop", folder / "loop");
+  CHECK_FALSE(files.read(folder / "loop", why));
+  CHECK(why.find("Too many levels") != std::string::npos);
+}
+
+TEST_CASE("many threads read while the file changes") {
+  const Folder folder;
+  HostFiles files;
+  write(folder / "passwd", "a:x:1:1:::\n");
+  std::atomic<bool> stop = false;
+  std::atomic<int> failures = 0;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 3; ++t)
+    threads.emplace_back([&] {
+      std::string why;
+      while (!stop) {
+        const auto file = files.read(folder / "passwd", why);
+        if (!file || files.table(Database::passwd, folder / "passwd", file)->lines().size() != 1) ++failures;
+      }
+    });
+  for (int i = 0; i < 200; ++i) {
+    write(folder / "new", "user" + std::to_string(i) + ":x:1:1:::\n");
+    std::filesystem::rename(folder / "new", folder / "passwd");
+  }
+  stop = true;
+  for (auto& thread : threads) thread.join();
+  CHECK(failures == 0);
+}
+
+TEST_CASE("root is found, and nobody where there is none") {
+  const auto root = find_user(0);
+  REQUIRE(root);
+  CHECK(root->name == "root");
+  CHECK(root->uid == 0);
+  CHECK(root->group == "root");
+  CHECK_FALSE(root->home.empty());
+  CHECK_FALSE(find_user(4000000001));
+}
