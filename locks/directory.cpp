@@ -21,40 +21,42 @@ using base::UniqueFd;
 
 namespace {
 
-// The bytes of a lock file that are locked; fcntl(2) lets locks lie on any byte, whatever the file's size.
+// What is locked of a lock file: its first byte by every owner, its second by one who waits as well. fcntl(2) lets
+// locks lie on any byte, whatever the file's size.
 constexpr off_t owner_byte = 0;
 constexpr off_t waiting_byte = 1;
 
-struct flock range(short type, off_t byte) {
+struct flock range(short type, off_t first, off_t count) {
   struct flock lock {};
   lock.l_type = type;
   lock.l_whence = SEEK_SET;
-  lock.l_start = byte;
-  lock.l_len = 1;
+  lock.l_start = first;
+  lock.l_len = count;
   return lock;
 }
 
-void take(int descriptor, off_t byte) {
-  auto lock = range(F_WRLCK, byte);
-  check(::fcntl(descriptor, F_OFD_SETLK, &lock), "locking a new lock file");
-}
+enum class Kernel { unlocked, held, waiting };
 
+// In one call, for an owner may die at any instant and both locks with it: the kernel reports neighbouring locks of
+// one owner as one.
+//
 // Asks whether a READ lock would be refused: only a write lock refuses one, and only those who may write to the file,
 // root alone, can hold a write lock. A stranger's read lock, which anyone who may read the file can take, changes
 // nothing.
-bool is_locked(int descriptor, off_t byte) {
-  auto lock = range(F_RDLCK, byte);
+Kernel kernel_state(int descriptor) {
+  auto lock = range(F_RDLCK, owner_byte, waiting_byte + 1);
   check(::fcntl(descriptor, F_OFD_GETLK, &lock), "asking for the holder of a lock file");
-  return lock.l_type != F_UNLCK;
+  if (lock.l_type == F_UNLCK) return Kernel::unlocked;
+  return lock.l_start == owner_byte && lock.l_len == waiting_byte + 1 ? Kernel::waiting : Kernel::held;
 }
 
 constexpr std::size_t longest_content = 65536;
 constexpr mode_t lock_file_mode = 0644;
 
-void decide_state(Entry& entry, int descriptor) {
+void decide_state(Entry& entry, Kernel kernel) {
   auto& info = entry.info;
   if (entry.locked) {
-    const bool waits = info.kind == LockKind::source && descriptor >= 0 && is_locked(descriptor, waiting_byte);
+    const bool waits = info.kind == LockKind::source && kernel == Kernel::waiting;
     info.state = waits ? LockState::waiting : LockState::held;
   } else if (entry.broken) {
     info.state = LockState::stale;
@@ -153,8 +155,10 @@ std::optional<Entry> probe(const Directory& directory, const FileName& name) {
   if (!file && error == ENOENT) return std::nullopt;
   if (!file && error != ELOOP && error != ENXIO && error != EACCES)
     throw base::SystemError(error, base::concat("opening ", entry.info.file));
+  auto kernel = Kernel::unlocked;
   if (file && S_ISREG(status.st_mode)) {
-    entry.locked = is_locked(file.get(), owner_byte);
+    kernel = kernel_state(file.get());
+    entry.locked = kernel != Kernel::unlocked;
     // errors of read(2) are thrown: a disk that fails says nothing about the owner.
     if (auto owner = parse_owner(base::read_all(file.get(), entry.info.file, longest_content)))
       entry.info.owner = std::move(*owner);
@@ -166,7 +170,7 @@ std::optional<Entry> probe(const Directory& directory, const FileName& name) {
   }
   if (entry.broken) entry.info.owner.purpose = "unreadable lock file";
   if (name.kind == LockKind::session) entry.info.owner.session = name.holder;
-  decide_state(entry, file.get());
+  decide_state(entry, kernel);
   return entry;
 }
 
@@ -222,8 +226,8 @@ std::optional<UniqueFd> create_locked(const Directory& directory, const FileName
   fault_point("lock_create");
   UniqueFd descriptor = open_new(directory, name.key, how, temporary);
   fault_point("lock_created");
-  take(descriptor.get(), owner_byte);
-  if (waiting) take(descriptor.get(), waiting_byte);
+  auto lock = range(F_WRLCK, owner_byte, waiting ? waiting_byte + 1 : 1);
+  check(::fcntl(descriptor.get(), F_OFD_SETLK, &lock), "locking a new lock file");
   fault_point("lock_taken");
   base::write_all(descriptor.get(), format_owner(owner), directory.full(file));
   struct stat status {};
@@ -243,7 +247,7 @@ std::optional<UniqueFd> create_locked(const Directory& directory, const FileName
 }
 
 void end_waiting(int descriptor) {
-  auto lock = range(F_UNLCK, waiting_byte);
+  auto lock = range(F_UNLCK, waiting_byte, 1);
   fault_point("lock_granted");
   check(::fcntl(descriptor, F_OFD_SETLK, &lock), "taking a source lock after waiting");
   fault_point("lock_was_granted");

@@ -31,6 +31,9 @@ std::string temporary_name(std::string_view key);
 // Lower-case hexadecimal digits, '-' and 'f'; throws Error(invalid_argument). A key becomes part of a file name.
 void require_valid_key(std::string_view key);
 
+// file_system: f_fsid, 0 if the file system has none; then the device number stands in.
+std::string format_tree_key(std::uint64_t file_system, std::uint64_t device, std::uint64_t inode);
+
 // One key=value a line, values escaped so that each stays on its line and a terminal can show it.
 std::string format_owner(const LockOwner& owner);
 // nullopt if anything is missing or malformed, the last line included: a cut file is not half believed.

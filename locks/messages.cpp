@@ -84,7 +84,8 @@ LockedError refusal(std::string_view what, const LockOwner& owner, const std::ve
     texts.push_back(describe(holder.info));
     if (session.empty()) session = holder.info.owner.session;
   }
-  const auto subject = !owner.chroot.empty() ? concat("chroot ", quoted(owner.chroot)) : quoted(owner.tree);
+  const auto& named = owner.chroot.empty() && owner.tree.empty() && !infos.empty() ? infos.front().owner : owner;
+  const auto subject = !named.chroot.empty() ? concat("chroot ", quoted(named.chroot)) : quoted(named.tree);
   auto message = concat(what, " the source tree of ", subject, ": ");
   if (waited.count() > 0)
     message += concat("after waiting for ", waited.count() / 1000, ".", waited.count() % 1000 / 100, " s, ");

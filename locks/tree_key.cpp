@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "base/text.h"
-#include "locks/source_lock.h"
+#include "locks/lock_file.h"
 
 namespace unionroot::locks {
 
@@ -29,6 +29,11 @@ std::uint64_t hash(std::string_view text) {
 
 }  // namespace
 
+std::string detail::format_tree_key(std::uint64_t file_system, std::uint64_t device, std::uint64_t inode) {
+  const auto where = file_system != 0 ? hexadecimal(file_system) : base::concat('d', hexadecimal(device));
+  return base::concat(where, '-', hexadecimal(inode));
+}
+
 std::string tree_key(int tree_descriptor) {
   struct statfs file_system {};
   struct stat tree {};
@@ -38,8 +43,7 @@ std::string tree_key(int tree_descriptor) {
   std::uint64_t id = 0;
   static_assert(sizeof file_system.f_fsid == sizeof id);
   std::memcpy(&id, &file_system.f_fsid, sizeof id);
-  const auto where = id != 0 ? hexadecimal(id) : base::concat('d', hexadecimal(tree.st_dev));
-  return base::concat(where, '-', hexadecimal(tree.st_ino));
+  return detail::format_tree_key(id, tree.st_dev, tree.st_ino);
 }
 
 std::string file_key(int folder_descriptor, const std::string& name) {

@@ -1,0 +1,158 @@
+// Taking over and removing what was left behind.
+#include <unistd.h>
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+#include "base/fault_point.h"
+#include "base/ids.h"
+#include "base/rollback.h"
+#include "base/text.h"
+#include "locks/held_lock.h"
+#include "locks/messages.h"
+#include "locks/steps.h"
+
+namespace unionroot::locks {
+
+using detail::Directory;
+using detail::Entries;
+using detail::Entry;
+using detail::FileName;
+using detail::ManageLock;
+
+HeldLock LockDirectory::reown_session(const std::string& key, const LockOwner& asked, bool& created) {
+  const auto name = detail::session_name(key, asked.session);
+  const auto owner = detail::completed(asked);
+  auto replacement = name;
+  replacement.token = base::random_token();
+  base::UniqueFd made;
+  {
+    ManageLock manage(*directory_, key);
+    const auto there = detail::probe(*directory_, name);
+    created = !there || there->broken;
+    if (there && there->locked && (there->broken || base::is_alive(there->info.owner.process)))
+      throw detail::refusal(base::concat("taking over session '", name.holder, "' on"), owner, {*there}, {});
+    if (created) {
+      if (there) detail::set_aside(*directory_, there->file);
+      // The tree was not protected. Whoever changes it now was let in rightly; who only waits is held back.
+      auto sources = detail::standing_sources(*directory_, key, manage);
+      std::erase_if(sources, [](const Entry& entry) { return entry.info.state == LockState::waiting; });
+      if (!sources.empty()) throw detail::refusal("beginning a session on", owner, sources, {});
+    }
+    if (there && there->locked) {
+      // Commands of the session hold the old file's lock, and go on doing so under a second name.
+      auto second = name;
+      second.token = base::random_token();
+      base::fault_point("lock_link_second");
+      base::check(::linkat(directory_->descriptor(), there->file.c_str(), directory_->descriptor(),
+                           detail::file_name(second).c_str(), 0),
+                  "keeping the lock of running commands of", name.holder);
+      base::fault_point("lock_linked_second");
+    }
+    auto replaced = detail::create_locked(*directory_, replacement, owner, false);
+    if (!replaced)
+      throw base::Error(base::ErrorCode::failed,
+                        base::concat("the lock file name ", detail::file_name(replacement), " is taken"), "try again");
+    made = std::move(*replaced);
+    base::Rollback rollback;
+    // Quietly: what failed is being reported, and this may find that the name is gone already.
+    rollback.add([&] { ::unlinkat(directory_->descriptor(), detail::file_name(replacement).c_str(), 0); });
+    base::fault_point("lock_rename");
+    // Over the old one, if there is one: at no instant is there no lock file.
+    base::check(::renameat(directory_->descriptor(), detail::file_name(replacement).c_str(), directory_->descriptor(),
+                           detail::file_name(name).c_str()),
+                "taking over the lock of session", name.holder);
+    rollback.commit();
+  }
+  HeldLock held(std::make_unique<HeldLock::Impl>(directory_, name, std::move(made), owner.preserved));
+  base::fault_point("lock_renamed");
+  if (owner.preserved) detail::make_durable(*directory_, held.descriptor());
+  return held;
+}
+
+void LockDirectory::remove_session(const std::string& key, const std::string& session) {
+  const auto name = detail::session_name(key, session);
+  const ManageLock manage(*directory_, key);
+  auto entries = detail::of_kind(detail::probe_all(*directory_, key), LockKind::session);
+  std::erase_if(entries, [&](const Entry& entry) { return entry.name.holder != session; });
+  Entries living;
+  std::copy_if(entries.begin(), entries.end(), std::back_inserter(living),
+               [](const Entry& entry) { return entry.locked; });
+  // All or nothing: while commands run, the session's own file stays as well.
+  if (!living.empty())
+    throw detail::refusal(base::concat("removing the lock of session '", session, "' on"), {}, living, {});
+  for (const auto& entry : entries) {
+    if (entry.broken)
+      detail::set_aside(*directory_, entry.file);
+    else
+      detail::remove_file(*directory_, entry.file);
+  }
+}
+
+std::vector<LockInfo> LockDirectory::list() const {
+  std::vector<LockInfo> infos;
+  for (const auto& text : directory_->names())
+    if (const auto name = detail::parse_file_name(text))
+      if (auto entry = detail::probe(*directory_, *name)) infos.push_back(std::move(entry->info));
+  std::sort(infos.begin(), infos.end(), [](const LockInfo& a, const LockInfo& b) {
+    return std::tie(a.key, a.kind, a.owner.since, a.file) < std::tie(b.key, b.kind, b.owner.since, b.file);
+  });
+  return infos;
+}
+
+namespace {
+
+struct TreeFiles {
+  std::vector<FileName> locks;
+  std::vector<std::string> temporaries;
+};
+
+// Under no lock; what it finds is looked at again under the manage lock.
+std::map<std::string, TreeFiles> by_key(const Directory& directory) {
+  std::map<std::string, TreeFiles> trees;
+  for (const auto& text : directory.names()) {
+    if (auto name = detail::parse_file_name(text))
+      trees[name->key].locks.push_back(*name);
+    else if (auto temporary = detail::key_of_temporary(text))
+      trees[*temporary].temporaries.push_back(text);
+    else if (auto manage = detail::key_of_manage(text))
+      trees[*manage];
+  }
+  return trees;
+}
+
+void clean_tree(const Directory& directory, const std::string& key, const TreeFiles& files,
+                std::vector<LockInfo>& removed) {
+  ManageLock manage(directory, key);
+  // Made under the manage lock and given their name or removed before it is let go: what is there now was left behind.
+  for (const auto& temporary : files.temporaries) detail::remove_file(directory, temporary);
+  bool in_use = false;
+  for (const auto& name : files.locks) {
+    const auto entry = detail::probe(directory, name);
+    if (!entry) continue;
+    if (detail::remove_if_stale(directory, *entry))
+      removed.push_back(entry->info);
+    else
+      in_use = true;
+  }
+  if (!in_use && detail::probe_all(directory, key).empty()) manage.remove();
+}
+
+}  // namespace
+
+std::vector<LockInfo> LockDirectory::clean() {
+  std::vector<LockInfo> removed;
+  std::exception_ptr first;
+  for (const auto& [key, files] : by_key(*directory_)) {
+    try {
+      clean_tree(*directory_, key, files, removed);
+    } catch (const base::Error&) {
+      if (!first) first = std::current_exception();  // one tree's trouble does not keep the others from being cleaned
+    }
+  }
+  if (first) std::rethrow_exception(first);
+  return removed;
+}
+
+}  // namespace unionroot::locks

@@ -1,0 +1,57 @@
+#include "locks/steps.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <mutex>
+
+#include "base/names.h"
+
+namespace unionroot::locks::detail {
+
+namespace {
+
+// This process, read from /proc once, and again in a child that was forked.
+base::ProcessIdentity own_identity() {
+  static std::mutex mutex;
+  static base::ProcessIdentity cached;
+  const std::lock_guard guard(mutex);
+  if (cached.pid != ::getpid()) cached = base::this_process();
+  return cached;
+}
+
+}  // namespace
+
+std::int64_t now_microseconds() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+LockOwner completed(LockOwner owner) {
+  if (owner.process.pid == 0) owner.process = own_identity();
+  if (owner.since == 0) owner.since = now_microseconds();
+  return owner;
+}
+
+Entries of_kind(const Entries& entries, LockKind kind) {
+  Entries chosen;
+  std::copy_if(entries.begin(), entries.end(), std::back_inserter(chosen),
+               [kind](const Entry& entry) { return entry.name.kind == kind; });
+  return chosen;
+}
+
+FileName session_name(const std::string& key, const std::string& session) {
+  require_valid_key(key);
+  base::require_valid_name("session name", session);
+  return {key, LockKind::session, session, {}};
+}
+
+Entries standing_sources(const Directory& directory, const std::string& key, ManageLock& manage) {
+  if (manage.clear_of_sources()) return {};
+  auto sources = of_kind(sweep(directory, key), LockKind::source);
+  if (sources.empty()) manage.set_clear();
+  return sources;
+}
+
+}  // namespace unionroot::locks::detail

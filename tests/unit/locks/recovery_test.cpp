@@ -1,0 +1,235 @@
+// What was left behind: stale, preserved, unreadable lock files, and taking them over.
+#include "locks/directory.h"
+#include "place.h"
+
+using namespace locks_test;
+using locks::LockDirectory;
+using locks::LockedError;
+using locks::LockState;
+using locks::Wait;
+
+namespace {
+
+bool change_refused(LockDirectory& directory) {
+  try {
+    directory.lock_source(key, owner(), Wait{});
+    return false;
+  } catch (const LockedError&) {
+    return true;
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a dead owner's lock is removed by whoever meets it") {
+  const Place place;
+  LockDirectory directory(place.path);
+  directory.lock_session(key, dead_owner("one"), Wait{}).abandon();
+  REQUIRE(directory.list().size() == 1);
+  CHECK(directory.list()[0].state == LockState::stale);
+  SECTION("by a change") { directory.lock_source(key, owner(), Wait{}).release(); }
+  SECTION("by a session of the same name") { directory.lock_session(key, owner("one"), Wait{}).release(); }
+  SECTION("by cleaning, which says so") {
+    const auto removed = directory.clean();
+    REQUIRE(removed.size() == 1);
+    CHECK(removed[0].owner.session == "one");
+    CHECK(std::filesystem::is_empty(place.path));
+  }
+  CHECK(place.files().empty());
+}
+
+TEST_CASE("an owner of another boot is dead, even if its pid runs") {
+  const Place place;
+  LockDirectory directory(place.path);
+  auto old = owner("src");
+  old.process = base::this_process();
+  old.process.boot_id = "00000000-0000-4000-8000-000000000000";
+  directory.lock_source(key, old, Wait{}).abandon();
+  directory.lock_session(key, owner("one"), Wait{}).release();
+  old.process = base::this_process();
+  old.process.start_time += 1;  // the pid was used again
+  directory.lock_source(key, old, Wait{}).abandon();
+  directory.lock_session(key, owner("one"), Wait{}).release();
+  CHECK(place.files().empty());
+}
+
+TEST_CASE("an unlocked file whose owner runs still counts") {
+  const Place place;
+  LockDirectory directory(place.path);
+  directory.lock_session(key, owner("one"), Wait{}).abandon();
+  CHECK(directory.list().at(0).state == LockState::held);
+  CHECK(change_refused(directory));
+  CHECK(directory.clean().empty());
+  directory.remove_session(key, "one");
+  CHECK_FALSE(change_refused(directory));
+}
+
+TEST_CASE("a preserved session's lock stands without an owner") {
+  const Place place;
+  LockDirectory directory(place.path);
+  { auto held = directory.lock_session(key, dead_owner("one", true), Wait{}); }  // the destructor leaves it
+  REQUIRE(directory.list().size() == 1);
+  CHECK(directory.list()[0].state == LockState::preserved);
+  try {
+    directory.lock_source(key, owner(), Wait{});
+    FAIL("the change should have been refused");
+  } catch (const LockedError& error) {
+    CHECK_THAT(error.what(), Catch::Contains("preserved session 'one' of user alice, which nobody runs now, since"));
+    CHECK(error.holders().at(0).owner.session == "one");
+  }
+  CHECK_THROWS_AS(directory.lock_session(key, owner("one"), Wait{}), LockedError);
+  CHECK(directory.clean().empty());
+  directory.remove_session(key, "one");
+  directory.remove_session(key, "one");
+  CHECK(place.files().empty());
+}
+
+TEST_CASE("the daemon takes a preserved lock over") {
+  const Place place;
+  LockDirectory directory(place.path);
+  bool created = true;
+  directory.lock_session(key, dead_owner("one", true), Wait{}).abandon();
+  auto held = directory.reown_session(key, owner("one", true), created);
+  CHECK_FALSE(created);
+  CHECK(place.files() == std::vector<std::string>{"abc-1.session.one"});
+  CHECK(directory.list().at(0).state == LockState::held);
+  CHECK(directory.list()[0].owner.process == base::this_process());
+  // It has an owner now: neither another daemon nor remove_session may touch it.
+  CHECK_THROWS_AS(directory.reown_session(key, owner("one", true), created), LockedError);
+  CHECK_THROWS_AS(directory.remove_session(key, "one"), LockedError);
+  held.release();
+  CHECK(place.files().empty());
+}
+
+TEST_CASE("a lock that is missing is made again") {
+  const Place place;
+  LockDirectory directory(place.path);
+  bool created = false;
+  SECTION("nobody changes the tree") {
+    auto held = directory.reown_session(key, owner("one", true), created);
+    CHECK(created);
+    CHECK(change_refused(directory));
+    held.release();
+  }
+  SECTION("somebody changes the tree") {
+    auto change = directory.lock_source(key, owner(), Wait{});
+    CHECK_THROWS_AS(directory.reown_session(key, owner("one", true), created), LockedError);
+  }
+  SECTION("its content was lost") {
+    place.write("abc-1.session.one", "");
+    auto held = directory.reown_session(key, owner("one", true), created);
+    CHECK(created);
+    CHECK(directory.list().at(0).state == LockState::held);
+    held.release();
+    CHECK(place.files().size() == 1);
+    CHECK_THAT(place.files()[0], Catch::StartsWith(".broken-") && Catch::EndsWith("-abc-1.session.one"));
+  }
+  if (place.files().size() != 1) CHECK(place.files().empty());
+}
+
+TEST_CASE("commands that outlive the daemon keep the lock that they hold") {
+  const Place place;
+  LockDirectory directory(place.path);
+  bool created = false;
+  auto commands = directory.lock_session(key, dead_owner("one"), Wait{});  // as the supervisors hold it
+  {
+    auto daemon = directory.reown_session(key, owner("one"), created);
+    CHECK_FALSE(created);
+    CHECK(directory.list().size() == 2);
+  }
+  CHECK(change_refused(directory));  // the second daemon is gone as well; the commands run
+  {
+    auto third = directory.reown_session(key, owner("one"), created);
+    CHECK(created);
+  }
+  CHECK_THROWS_AS(directory.remove_session(key, "one"), LockedError);
+  commands.abandon();
+  CHECK_FALSE(change_refused(directory));
+  CHECK(place.files().empty());
+}
+
+TEST_CASE("an unreadable lock file is set aside, not deleted") {
+  const Place place;
+  LockDirectory directory(place.path);
+  place.write("abc-1.session.one", "garbage\n");
+  std::filesystem::create_symlink("/etc/passwd", place.file("abc-1.source.link"));
+  std::filesystem::create_directory(place.file("abc-1.session.folder"));
+  REQUIRE(directory.list().size() == 3);
+  for (const auto& lock : directory.list()) {
+    CHECK(lock.state == LockState::stale);
+    CHECK(lock.owner.purpose == "unreadable lock file");
+  }
+  SECTION("by whoever meets it") { directory.lock_source(key, owner(), Wait{}).release(); }
+  SECTION("by cleaning") { CHECK(directory.clean().size() == 3); }
+  REQUIRE(place.files().size() == 3);
+  for (const auto& name : place.files()) CHECK_THAT(name, Catch::StartsWith(".broken-"));
+  CHECK(directory.list().empty());
+}
+
+TEST_CASE("an unreadable lock file that somebody holds counts as held by an unknown process") {
+  const Place place;
+  LockDirectory directory(place.path);
+  place.write("abc-1.source.x", "garbage\n");
+  base::UniqueFd holder(::open(place.file("abc-1.source.x").c_str(), O_RDWR | O_CLOEXEC));
+  struct flock lock {};
+  lock.l_type = F_WRLCK;
+  REQUIRE(::fcntl(holder.get(), F_OFD_SETLK, &lock) == 0);
+  try {
+    directory.lock_session(key, owner("one"), Wait{});
+    FAIL("the session should have been refused");
+  } catch (const LockedError& error) {
+    CHECK_THAT(error.what(), Catch::Contains("abc-1.source.x', held by an unknown process"));
+  }
+  CHECK(directory.clean().empty());
+  holder.reset();
+  directory.lock_session(key, owner("one"), Wait{}).release();
+}
+
+TEST_CASE("a source lock that appears behind the mark's back is met after the manage file is made anew") {
+  const Place place;
+  LockDirectory directory(place.path);
+  directory.lock_session(key, owner("one"), Wait{}).release();  // the manage file says that there is no source lock
+  CHECK(base::read_file(place.file("abc-1.manage")) == "clear\n");
+  auto change = directory.lock_source(key, owner(), Wait{});
+  CHECK(base::read_file(place.file("abc-1.manage")).empty());
+  std::filesystem::remove(place.file("abc-1.manage"));  // an administrator tidies up
+  CHECK_THROWS_AS(directory.lock_session(key, owner("one"), Wait{}), LockedError);
+}
+
+TEST_CASE("a file system without O_TMPFILE serves as well") {
+  const Place place;
+  const locks::detail::Directory directory(place.path);
+  const locks::detail::FileName name{key, locks::LockKind::source, "x", ""};
+  auto whose = owner();
+  whose.process = base::this_process();
+  {
+    const auto made = locks::detail::create_locked(directory, name, whose, true, locks::detail::Creation::named);
+    REQUIRE(made);
+    CHECK(place.files() == std::vector<std::string>{"abc-1.source.x"});
+    struct stat status {};
+    REQUIRE(::fstat(made->get(), &status) == 0);
+    CHECK((status.st_mode & 07777) == 0644);
+    CHECK(status.st_nlink == 1);
+    CHECK(locks::detail::probe(directory, name)->info.state == LockState::waiting);
+    CHECK_FALSE(locks::detail::create_locked(directory, name, whose, true, locks::detail::Creation::named));
+    CHECK(place.files().size() == 1);
+  }
+  place.write(".new-abc-1-0a1b2c3d", "left behind");
+  LockDirectory(place.path).clean();
+  CHECK(place.files() == std::vector<std::string>{"abc-1.source.x"});
+}
+
+TEST_CASE("a lock directory that others could write to is refused") {
+  const Place place;
+  ::chmod(place.path.c_str(), 0777);
+  CHECK_THROWS_WITH(LockDirectory(place.path), Catch::Contains("can be written by others"));
+  ::chmod(place.path.c_str(), 0755);
+  CHECK_THROWS_AS(LockDirectory(place.file("no/parent")), base::SystemError);
+  std::filesystem::create_directory_symlink("/tmp", place.file("link"));
+  CHECK_THROWS_AS(LockDirectory(place.file("link")), base::SystemError);
+  LockDirectory made(place.file("locks"));
+  CHECK(made.list().empty());
+  struct stat status {};
+  REQUIRE(::stat(place.file("locks").c_str(), &status) == 0);
+  CHECK((status.st_mode & 07777) == 0755);
+}
