@@ -66,6 +66,9 @@ LaunchedRun Launcher::launch(const LaunchSpec& spec, const LaunchDescriptors& de
   request.descriptors[wire::root_descriptor] = descriptors.root;
   request.descriptors[wire::cgroup_descriptor] = descriptors.cgroup;
   request.descriptors[wire::lock_descriptor] = descriptors.session_lock;
+  // Every number is taken, so that nothing that the helper opens can get one of them.
+  for (int& descriptor : request.descriptors)
+    if (descriptor < 0) descriptor = null_.get();
 
   base::fault_point("before spawning a supervisor");
   Spawned spawned = spawn(request);

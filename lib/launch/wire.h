@@ -9,7 +9,8 @@ namespace unionroot::launch::wire {
 
 inline constexpr std::uint32_t magic = 0x75724c31;
 
-// Numbers that the descriptors have in the helper; 0 to 2 are the command's own. A missing one is closed.
+// Numbers that the descriptors have in the helper; 0 to 2 are the command's own. One that is missing is
+// /dev/null: no number is ever free for something else.
 inline constexpr int spec_descriptor = 3;
 inline constexpr int control_descriptor = 4;
 inline constexpr int namespace_descriptor = 5;

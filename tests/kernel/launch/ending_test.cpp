@@ -1,0 +1,224 @@
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+
+#include "base/files.h"
+#include "base/process_identity.h"
+#include "base/text.h"
+#include "launch/control.h"
+#include "session_tree.h"
+
+using namespace unionroot;
+using namespace test;
+using launch::control::Message;
+using launch::control::Type;
+using Kind = terminal::Outcome::Kind;
+
+namespace {
+
+launch::LaunchedRun start(const SessionTree& tree, const std::vector<std::string>& arguments, const Cgroup* cgroup,
+                          int lock = -1) {
+  launch::LaunchDescriptors descriptors;
+  descriptors.mount_namespace = tree.descriptor();
+  if (cgroup != nullptr) descriptors.cgroup = cgroup->descriptor();
+  descriptors.session_lock = lock;
+  launch::LaunchedRun launched = launcher().launch(command(arguments), descriptors);
+  launched.hold.reset();
+  return launched;
+}
+
+// The status of the supervisor, once it has ended; -1 if it does not.
+int ended(const launch::LaunchedRun& launched, int milliseconds = 10000) {
+  pollfd watched{launched.pidfd.get(), POLLIN, 0};
+  if (::poll(&watched, 1, milliseconds) != 1) return -1;
+  return launch::reap(launched.pidfd.get()).value_or(-1);
+}
+
+void send(const launch::LaunchedRun& launched, Type type, std::uint32_t value) {
+  Message message{};
+  message.type = type;
+  message.value = value;
+  REQUIRE(::send(launched.control.get(), &message, offsetof(Message, text) + 1, MSG_NOSIGNAL) > 0);
+}
+
+bool alive(const std::string& pid_text) {
+  return !pid_text.empty() && base::process_start_time(static_cast<pid_t>(std::stol(pid_text))).has_value();
+}
+
+// A process that ignores everything, in a session of its own, and notes its pid.
+constexpr const char* stubborn =
+    "setsid sh -c 'trap \"\" HUP TERM INT; echo $$ >/tmp/stubborn; while :; do sleep 1; done' & "
+    "while ! test -s /tmp/stubborn; do sleep 0.01; done; ";
+
+void client_death_kills_all(const Cgroup* cgroup) {
+  const SessionTree tree;
+  std::string script = stubborn;
+  script += "echo $$ >/tmp/main; exec sleep 600";
+  auto launched = start(tree, {"sh", "-c", script}, cgroup);
+  REQUIRE(eventually([&] { return !tree.read("tmp/main").empty(); }));
+  const std::string pid = tree.read("tmp/stubborn");
+  REQUIRE(alive(pid));
+  launched.control.reset();
+  CHECK(ended(launched) == 128 + SIGHUP);
+  CHECK(eventually([&] { return !alive(pid); }));
+  CHECK(eventually([&] { return !alive(tree.read("tmp/main")); }));
+}
+
+}  // namespace
+
+TEST_CASE("when the client dies, all of the run dies: with a control group") {
+  const Cgroup cgroup;
+  if (!cgroup.available()) return;
+  client_death_kills_all(&cgroup);
+  CHECK(eventually([&] { return cgroup.processes().empty(); }));
+}
+
+TEST_CASE("when the client dies, all of the run dies: without a control group") { client_death_kills_all(nullptr); }
+
+TEST_CASE("a command that ignores the hang-up is killed after two seconds") {
+  const Cgroup cgroup;
+  for (const Cgroup* group : {cgroup.available() ? &cgroup : nullptr, static_cast<const Cgroup*>(nullptr)}) {
+    const SessionTree tree;
+    auto launched = start(tree, {"sh", "-c", "trap 'echo term >/tmp/term' TERM; trap '' HUP; echo x >/tmp/up; while :; do sleep 0.05; done"}, group);
+    REQUIRE(eventually([&] { return !tree.read("tmp/up").empty(); }));
+    const auto begun = std::chrono::steady_clock::now();
+    launched.control.reset();
+    CHECK(ended(launched) == 128 + SIGKILL);
+    const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun);
+    CHECK(took.count() >= 1900);
+    CHECK(tree.read("tmp/term") == "term\n");
+  }
+}
+
+TEST_CASE("a stopped command dies with its client too") {
+  const SessionTree tree;
+  auto launched = start(tree, {"sh", "-c", "kill -STOP $$; sleep 600"}, nullptr);
+  ::usleep(100000);
+  launched.control.reset();
+  CHECK(ended(launched) == 128 + SIGHUP);
+}
+
+TEST_CASE("background processes go on after a command that ended by itself") {
+  const Cgroup cgroup;
+  for (const Cgroup* group : {cgroup.available() ? &cgroup : nullptr, static_cast<const Cgroup*>(nullptr)}) {
+    const SessionTree tree;
+    auto launched = start(tree, {"sh", "-c", "sleep 600 & echo $! >/tmp/pid; exit 5"}, group);
+    CHECK(ended(launched) == 5);
+    const std::string pid = tree.read("tmp/pid");
+    ::usleep(50000);
+    CHECK(alive(pid));
+    ::kill(static_cast<pid_t>(std::stol(pid)), SIGKILL);
+  }
+}
+
+TEST_CASE("the command is born in its control group, the supervisor is not") {
+  const Cgroup cgroup;
+  if (!cgroup.available()) return;
+  const SessionTree tree;
+  auto launched = start(tree, {"sh", "-c", "echo $$ >/tmp/pid; sleep 600"}, &cgroup);
+  REQUIRE(eventually([&] { return !tree.read("tmp/pid").empty(); }));
+  const std::string members = cgroup.processes();
+  CHECK(base::concat("\n", members).find("\n" + tree.read("tmp/pid")) != std::string::npos);
+  CHECK(base::concat("\n", members).find(base::concat("\n", launched.supervisor.pid, "\n")) == std::string::npos);
+  launched.control.reset();
+  CHECK(ended(launched) == 128 + SIGHUP);
+}
+
+TEST_CASE("signals from the client reach the process group; nonsense is ignored") {
+  const SessionTree tree;
+  auto launched = start(tree, {"sh", "-c", "trap 'exit 42' USR1; echo x >/tmp/up; while :; do sleep 0.05; done"}, nullptr);
+  REQUIRE(eventually([&] { return !tree.read("tmp/up").empty(); }));
+  for (const std::uint32_t bad : {0U, 32U, 33U, 65U, 1000U, 0xffffffffU}) send(launched, Type::signal, bad);
+  send(launched, static_cast<Type>(99), 9);
+  send(launched, Type::window_size, 0xffffffffU);
+  send(launched, Type::exited, 0);
+  REQUIRE(::send(launched.control.get(), "abc", 3, MSG_NOSIGNAL) == 3);
+  REQUIRE(::send(launched.control.get(), "", 0, MSG_NOSIGNAL) == 0);
+  CHECK(ended(launched, 200) == -1);
+  send(launched, Type::signal, SIGUSR1);
+  CHECK(ended(launched) == 42);
+}
+
+TEST_CASE("a signal sent right before the client goes away is still obeyed") {
+  const SessionTree tree;
+  auto launched = start(tree, {"sleep", "600"}, nullptr);
+  send(launched, Type::signal, SIGKILL);
+  launched.control.reset();
+  CHECK(ended(launched) == 128 + SIGKILL);
+}
+
+TEST_CASE("a client that never reads holds up nobody") {
+  const SessionTree tree;
+  auto launched = start(tree, {"true"}, nullptr);
+  CHECK(ended(launched) == 0);
+}
+
+TEST_CASE("the supervisor heeds no signal but SIGKILL, and its end is told") {
+  const SessionTree tree;
+  auto launched = start(tree, {"sh", "-c", "echo $$ >/tmp/pid; exec sleep 600"}, nullptr);
+  REQUIRE(eventually([&] { return !tree.read("tmp/pid").empty(); }));
+  for (const int number : {SIGTERM, SIGHUP, SIGINT, SIGPIPE, SIGUSR1}) ::kill(launched.supervisor.pid, number);
+  CHECK(::getsid(launched.supervisor.pid) == launched.supervisor.pid);
+  CHECK(ended(launched, 100) == -1);
+  ::kill(launched.supervisor.pid, SIGKILL);
+  const auto outcome = terminal::relay_run(std::move(launched.control), false, {});
+  CHECK(outcome.kind == Kind::lost);
+  CHECK(outcome.exit_status() == 125);
+  CHECK(outcome.text == "the session's supervisor ended unexpectedly");
+  CHECK(ended(launched) == 128 + SIGKILL);
+  ::kill(static_cast<pid_t>(std::stol(tree.read("tmp/pid"))), SIGKILL);
+}
+
+TEST_CASE("the session's lock is held for as long as the supervisor lives") {
+  const SessionTree tree;
+  char path[] = "/tmp/unionroot-lock-XXXXXX";
+  base::UniqueFd lock(::mkostemp(path, O_CLOEXEC));
+  REQUIRE(lock);
+  REQUIRE(::flock(lock.get(), LOCK_EX) == 0);
+  const base::UniqueFd other(::open(path, O_RDWR | O_CLOEXEC));
+  auto launched = start(tree, {"sleep", "600"}, nullptr, lock.get());
+  lock.reset();
+  CHECK(::flock(other.get(), LOCK_EX | LOCK_NB) != 0);
+  launched.control.reset();
+  CHECK(ended(launched) == 128 + SIGHUP);
+  CHECK(::flock(other.get(), LOCK_EX | LOCK_NB) == 0);
+  CHECK(::unlink(path) == 0);
+}
+
+TEST_CASE("while the hold is kept the client waits, and has the status already") {
+  const SessionTree tree;
+  launch::LaunchDescriptors descriptors;
+  descriptors.mount_namespace = tree.descriptor();
+  auto launched = launcher().launch(command({"true"}), descriptors);
+  CHECK(ended(launched) == 0);
+  Message message{};
+  REQUIRE(::recv(launched.control.get(), &message, sizeof message, 0) > 0);
+  CHECK(message.type == Type::started);
+  REQUIRE(::recv(launched.control.get(), &message, sizeof message, 0) > 0);
+  CHECK(message.type == Type::exited);
+  CHECK(::recv(launched.control.get(), &message, sizeof message, MSG_DONTWAIT) == -1);
+  launched.hold.reset();
+  CHECK(::recv(launched.control.get(), &message, sizeof message, MSG_DONTWAIT) == 0);
+}
+
+TEST_CASE("a client passes on the signals it gets") {
+  const SessionTree tree;
+  auto launched = start(tree, {"sh", "-c", "trap 'exit 9' TERM; echo x >/tmp/up; while :; do sleep 0.05; done"}, nullptr);
+  REQUIRE(eventually([&] { return !tree.read("tmp/up").empty(); }));
+  const pid_t client = ::fork();
+  if (client == 0) ::_exit(terminal::relay(std::move(launched.control), false));
+  launched.control.reset();
+  ::usleep(100000);
+  ::kill(client, SIGTERM);
+  int status = 0;
+  REQUIRE(::waitpid(client, &status, 0) == client);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 9);
+  CHECK(ended(launched) == 9);
+}

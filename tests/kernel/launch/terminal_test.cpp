@@ -1,0 +1,207 @@
+#include <fcntl.h>
+#include <poll.h>
+#include <pty.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "session_tree.h"
+
+using namespace unionroot;
+using namespace test;
+using Catch::Matchers::Contains;
+
+namespace {
+
+launch::LaunchSpec on_terminal(std::vector<std::string> arguments) {
+  launch::LaunchSpec spec = command(std::move(arguments));
+  spec.terminal = true;
+  spec.rows = 31;
+  spec.columns = 97;
+  spec.environment.push_back("TERM=dumb");
+  spec.environment.push_back("PS1=$ ");
+  return spec;
+}
+
+// A person at a terminal: a client process whose standard streams are a pseudo-terminal that the test types on.
+class Person {
+ public:
+  Person(const SessionTree& tree, const launch::LaunchSpec& spec, const Cgroup* cgroup = nullptr) {
+    launch::LaunchDescriptors descriptors;
+    descriptors.mount_namespace = tree.descriptor();
+    descriptors.root = tree.root();
+    if (cgroup != nullptr) descriptors.cgroup = cgroup->descriptor();
+    launched_ = launcher().launch(spec, descriptors);
+    launched_.hold.reset();
+    winsize size{31, 97, 0, 0};
+    int master = -1;
+    client_ = ::forkpty(&master, nullptr, nullptr, &size);
+    REQUIRE(client_ >= 0);
+    if (client_ == 0) ::_exit(terminal::relay(std::move(launched_.control), true));
+    launched_.control.reset();
+    keyboard_.reset(master);
+  }
+  Person(const Person&) = delete;
+  Person& operator=(const Person&) = delete;
+  ~Person() {
+    if (client_ <= 0) return;
+    ::kill(client_, SIGKILL);
+    ::waitpid(client_, nullptr, 0);
+  }
+
+  void type(const std::string& text) {
+    REQUIRE(::write(keyboard_.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()));
+  }
+  // Reads until the text has come; false after ten seconds without it.
+  bool sees(const std::string& text) {
+    while (screen_.find(text) == std::string::npos)
+      if (!read_more(10000)) return false;
+    return true;
+  }
+  int finish() {
+    while (read_more(10000)) {
+    }
+    int status = 0;
+    ::waitpid(client_, &status, 0);
+    client_ = 0;
+    pollfd supervisor{launched_.pidfd.get(), POLLIN, 0};
+    CHECK(::poll(&supervisor, 1, 10000) == 1);
+    launch::reap(launched_.pidfd.get());
+    return status;
+  }
+  [[nodiscard]] const std::string& screen() const { return screen_; }
+  void forget() { screen_.clear(); }
+  [[nodiscard]] bool is_raw() const {
+    termios mode{};
+    ::tcgetattr(keyboard_.get(), &mode);
+    return (mode.c_lflag & (ICANON | ECHO)) == 0;
+  }
+  void resize(unsigned short rows, unsigned short columns) {
+    winsize size{rows, columns, 0, 0};
+    REQUIRE(::ioctl(keyboard_.get(), TIOCSWINSZ, &size) == 0);
+  }
+  [[nodiscard]] pid_t client() const { return client_; }
+  [[nodiscard]] const launch::LaunchedRun& launched() const { return launched_; }
+
+ private:
+  bool read_more(int milliseconds) {
+    pollfd ready{keyboard_.get(), POLLIN, 0};
+    if (::poll(&ready, 1, milliseconds) != 1) return false;
+    char buffer[4096];
+    const ssize_t size = ::read(keyboard_.get(), buffer, sizeof buffer);
+    if (size <= 0) return false;  // EIO: the client has ended
+    screen_.append(buffer, static_cast<std::size_t>(size));
+    return true;
+  }
+
+  launch::LaunchedRun launched_;
+  pid_t client_ = -1;
+  base::UniqueFd keyboard_;
+  std::string screen_;
+};
+
+}  // namespace
+
+TEST_CASE("a run on a terminal has it as its controlling terminal, from the session's own devpts") {
+  const SessionTree tree;
+  launch::LaunchSpec spec = on_terminal({"sh", "-c", "tty; stty size; echo over >/dev/tty; stat -c '%u %G %a' $(tty); exit 6"});
+  spec.uid = 12345;
+  spec.gid = 2345;
+  Person person(tree, spec);
+  const int status = person.finish();
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 6);
+  CHECK(person.screen() == "/dev/pts/0\r\n31 97\r\nover\r\n12345 tty 620\r\n");
+}
+
+TEST_CASE("an interactive shell has job control, ^C and resizing") {
+  const SessionTree tree;
+  Person person(tree, on_terminal({"bash", "--norc", "--noprofile", "-i"}));
+  REQUIRE(person.sees("$ "));
+  CHECK(person.is_raw());
+  person.forget();
+  person.type("sleep 500\r");
+  REQUIRE(person.sees("sleep 500\r\n"));
+  ::usleep(200000);
+  person.type("\x03");
+  person.type("echo status=$?\r");
+  CHECK(person.sees("status=130"));
+  person.forget();
+  person.type("sleep 501\r");
+  REQUIRE(person.sees("sleep 501\r\n"));
+  ::usleep(200000);
+  person.type("\x1a");
+  CHECK(person.sees("Stopped"));
+  person.type("kill %1; wait; echo job-done\r");
+  CHECK(person.sees("job-done\r\n"));
+  person.forget();
+  person.resize(50, 120);
+  ::usleep(200000);
+  person.type("stty size\r");
+  CHECK(person.sees("50 120"));
+  person.type("exit 7\r");
+  const int status = person.finish();
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 7);
+  CHECK_THAT(person.screen(), !Contains("no job control"));
+}
+
+TEST_CASE("all that a command wrote before it ended is seen") {
+  const SessionTree tree;
+  Person person(tree, on_terminal({"sh", "-c", "seq 1 50000; echo last-line"}));
+  const int status = person.finish();
+  CHECK(WEXITSTATUS(status) == 0);
+  CHECK_THAT(person.screen(), Contains("\r\n25000\r\n") && Catch::Matchers::EndsWith("50000\r\nlast-line\r\n"));
+  CHECK(person.screen().size() == 338905);
+}
+
+TEST_CASE("the terminal is restored when the client is asked to end, and the run ends") {
+  const SessionTree tree;
+  for (const int number : {SIGTERM, SIGHUP}) {
+    const Cgroup cgroup;  // a new one each time: what is born in a group that was killed dies at birth
+    Person person(tree, on_terminal({"sh", "-c", "echo up; exec sleep 600"}), cgroup.available() ? &cgroup : nullptr);
+    REQUIRE(person.sees("up"));
+    REQUIRE(person.is_raw());
+    ::kill(person.client(), number);
+    CHECK(eventually([&] { return !person.is_raw(); }));
+    const int end = person.finish();
+    CHECK(WIFSIGNALED(end));
+    CHECK(WTERMSIG(end) == number);
+  }
+}
+
+TEST_CASE("a client that is killed takes its interactive shell along") {
+  const SessionTree tree;
+  Person person(tree, on_terminal({"bash", "--norc", "-i"}));
+  REQUIRE(person.sees("$ "));
+  person.type("sleep 600 & echo pid=$!=\r");
+  REQUIRE(person.sees("pid="));
+  REQUIRE(eventually([&] { return person.sees("=\r\n"); }));
+  ::kill(person.client(), SIGKILL);
+  pollfd supervisor{person.launched().pidfd.get(), POLLIN, 0};
+  CHECK(::poll(&supervisor, 1, 10000) == 1);
+  CHECK(launch::reap(person.launched().pidfd.get()).value_or(-1) > 0);
+}
+
+TEST_CASE("a program that cannot start on a terminal leaves it as it was") {
+  const SessionTree tree;
+  Person person(tree, on_terminal({"no-such-command"}));
+  const int status = person.finish();
+  CHECK(WEXITSTATUS(status) == 127);
+  CHECK_THAT(person.screen(), Contains("E: cannot execute 'no-such-command': command not found") && Contains("I: "));
+}
+
+TEST_CASE("a session without a devpts says what to add; what stands in its place is not opened") {
+  const SessionTree tree;
+  // The tree's owner puts something else there.
+  launch::LaunchSpec cover = command({"sh", "-c", "umount /dev/pts && mkfifo /dev/pts/ptmx"});
+  REQUIRE(run(tree, cover).outcome.exit_status() == 0);
+  Person person(tree, on_terminal({"true"}));
+  const int status = person.finish();
+  CHECK(WEXITSTATUS(status) == 125);
+  CHECK_THAT(person.screen(), Contains("not a devpts") && Contains("fstab"));
+}
