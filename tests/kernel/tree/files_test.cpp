@@ -1,0 +1,192 @@
+// Copied files, resolv.conf, names; and what it costs.
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <chrono>
+#include <iostream>
+
+#include "support.h"
+
+using namespace tree_test;
+
+TEST_CASE("files are copied with mode and owner") {
+  const Place place;
+  fs::create_directories(place.host("opt/x"));
+  fs::create_directories(place.tree("opt/x"));
+  Place::write(place.host("opt/x/key"), std::string("a\0b", 3), 0440);
+  base::check(::chown(place.host("opt/x/key").c_str(), 12, 34), "giving away the file");
+  auto request = place.request();
+  request.copyfiles = {"/opt//x/key"};
+  CHECK(place.run(request).empty());
+  CHECK(content(place.tree("opt/x/key")) == std::string("a\0b", 3));
+  const auto status = status_of(place.tree("opt/x/key"));
+  CHECK((status.st_mode & 07777u) == 0440u);
+  CHECK(status.st_uid == 12);
+  CHECK(status.st_gid == 34);
+  // The same content with another mode is written again.
+  base::check(::chmod(place.tree("opt/x/key").c_str(), 0666), "changing the mode");
+  (void)place.run(request);
+  CHECK((status_of(place.tree("opt/x/key")).st_mode & 07777u) == 0440u);
+}
+
+TEST_CASE("what cannot be copied is skipped with a note, and the rest is copied") {
+  const Place place;
+  Place::write(place.host("etc/good"), "good\n");
+  Place::write(place.host("etc/elsewhere"), "x\n");
+  fs::create_directories(place.host("only/host"));
+  Place::write(place.host("only/host/file"), "x\n");
+  fs::create_directory(place.tree("etc/elsewhere"));
+  auto request = place.request();
+  request.copyfiles = {"/etc/none", "/only/host/file", "/etc/elsewhere", "/only", "relative", "/etc/../etc/good", "/",
+                       "",          "/etc/x\n/./y",    "/etc/good"};
+  const auto notes = place.run(request);
+  CHECK(content(place.tree("etc/good")) == "good\n");
+  CHECK(notes.size() == 9);
+  CHECK(mentions(notes, "/etc/none: skipped: the host has no such file"));
+  CHECK(mentions(notes, "only/host/file: skipped: the tree has no such folder"));
+  CHECK(mentions(notes, "etc/elsewhere: skipped: in the tree it is not a regular file"));
+  CHECK(mentions(notes, "/only: skipped: on the host it is not a regular file"));
+  CHECK(mentions(notes, "relative: skipped: this is no absolute path"));
+  CHECK(mentions(notes, "/etc/../etc/good: skipped"));
+  CHECK_FALSE(mentions(notes, "\n"));
+  CHECK_FALSE(fs::exists(place.tree("only")));
+}
+
+TEST_CASE("resolv.conf follows the host's, through symlinks there") {
+  const Place place;
+  fs::create_directories(place.host("run/stub"));
+  Place::write(place.host("run/stub/resolv.conf"), "nameserver 127.0.0.53\n", 0600);
+  fs::remove(place.host("etc/resolv.conf"));
+  fs::create_symlink("../run/stub/resolv.conf", place.host("etc/resolv.conf"));
+  SECTION("the tree has a file") { Place::write(place.tree("etc/resolv.conf"), "old\n"); }
+  SECTION("the tree has none") {}
+  SECTION("the tree has a symlink that leads nowhere") {
+    fs::create_symlink("../run/systemd/resolve/stub-resolv.conf", place.tree("etc/resolv.conf"));
+  }
+  SECTION("the tree has a symlink to the same content") {
+    fs::create_directories(place.tree("run"));
+    Place::write(place.tree("run/there"), "nameserver 127.0.0.53\n");
+    fs::create_symlink("/run/there", place.tree("etc/resolv.conf"));
+  }
+  CHECK(place.run(place.request()).empty());
+  const auto status = status_of(place.tree("etc/resolv.conf"));
+  CHECK(S_ISREG(status.st_mode));
+  CHECK((status.st_mode & 07777u) == 0644u);  // everybody in the session must read it
+  CHECK(content(place.tree("etc/resolv.conf")) == "nameserver 127.0.0.53\n");
+}
+
+TEST_CASE("resolv.conf is left alone if the definition says so, even if the profile lists it") {
+  const Place place;
+  Place::write(place.tree("etc/resolv.conf"), "own\n");
+  Place::write(place.host("etc/resolv.conf"), "host\n");
+  auto request = place.request();
+  request.copyfiles = {"/etc/resolv.conf"};
+  request.follow_resolv_conf = false;
+  CHECK(place.run(request).empty());
+  CHECK(content(place.tree("etc/resolv.conf")) == "own\n");
+  request.follow_resolv_conf = true;
+  fs::remove(place.host("etc/resolv.conf"));
+  CHECK(mentions(place.run(request), "/etc/resolv.conf: skipped: the host has no such file"));
+  CHECK(content(place.tree("etc/resolv.conf")) == "own\n");
+}
+
+TEST_CASE("names") {
+  const Place place;
+  auto request = place.request();
+  CHECK(place.run(request).empty());
+  CHECK(content(place.tree("etc/hostname")) == "box\n");
+  CHECK(content(place.tree("etc/debian_chroot")) == "sid\n");
+  request.hostname.clear();
+  request.chroot_name.clear();
+  (void)place.run(request);
+  char name[256];
+  REQUIRE(::gethostname(name, sizeof name) == 0);
+  CHECK(content(place.tree("etc/hostname")) == std::string(name) + "\n");
+}
+
+TEST_CASE("a tree without etc stays without") {
+  const Place place;
+  fs::remove_all(place.tree("etc"));
+  auto request = place.request();
+  request.user = User{"lena", 5000, 5000, "", "/", "/bin/sh", "lena"};
+  const auto notes = place.run(request);
+  CHECK(mentions(notes, "etc/passwd: skipped: the tree has no such folder"));
+  CHECK_FALSE(fs::exists(place.tree("etc")));
+}
+
+TEST_CASE("a full disk is no_space, and the old file is whole") {
+  const Place place;
+  Place::write(place.host("etc/big"), std::string(200000, 'x'));
+  in_own_namespace([&] {
+    mount("tmpfs", place.tree(), "tmpfs", 0, "size=64k");
+    fs::create_directory(place.tree("etc"));
+    Place::write(place.tree("etc/big"), "old\n");
+    auto request = place.request();
+    request.copyfiles = {"/etc/big"};
+    try {
+      (void)place.run(request);
+      FAIL("no error");
+    } catch (const base::Error& error) {
+      CHECK(error.code() == base::ErrorCode::no_space);
+      CHECK(std::string(error.what()).find("big") != std::string::npos);
+    }
+    CHECK(content(place.tree("etc/big")) == "old\n");
+    // No temporary file is left.
+    for (const auto& entry : fs::directory_iterator(place.tree("etc")))
+      CHECK(entry.path().filename().string().substr(0, 1) != ".");
+  });
+}
+
+TEST_CASE("a definition's keys become a request") {
+  definition::Definition made;
+  made.name = "sid";
+  made.nss = definition::NssMode::copy;
+  made.resolv_conf = "none";
+  made.hostname = "h";
+  made.profile.copyfiles = {"/a"};
+  made.profile.nssdatabases = {"passwd"};
+  const auto request = files_request(made, User{"u", 1, 1, "", "", "", ""});
+  CHECK(request.nss == definition::NssMode::copy);
+  CHECK_FALSE(request.follow_resolv_conf);
+  CHECK(request.hostname == "h");
+  CHECK(request.chroot_name == "sid");
+  CHECK(request.copyfiles == made.profile.copyfiles);
+  CHECK(request.databases == made.profile.nssdatabases);
+  CHECK(request.user->name == "u");
+  made.resolv_conf = "follow";
+  CHECK(files_request(made, {}).follow_resolv_conf);
+}
+
+TEST_CASE("what it costs", "[.cost]") {
+  const Place place;
+  for (const char* name : {"passwd", "shadow", "group", "gshadow", "resolv.conf"})
+    fs::copy_file(std::string("/etc/") + name, place.host("etc/") + name, fs::copy_options::overwrite_existing);
+  auto request = place.request();
+  request.user = find_user(0);
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  const auto measure = [&](const char* name, const std::function<void()>& prepare,
+                           const std::function<void()>& action) {
+    std::vector<double> times;
+    for (int i = 0; i < 300; ++i) {
+      prepare();
+      const auto start = std::chrono::steady_clock::now();
+      action();
+      times.push_back(std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count());
+    }
+    std::sort(times.begin(), times.end());
+    std::cout << name << ": median " << times[150] << " us, fastest " << times[0] << " us\n";
+  };
+  in_own_namespace([&] {
+    const base::UniqueFd root(base::check(::open(place.tree().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "opening"));
+    measure(
+        "all seven files written",
+        [&] {
+          fs::remove_all(place.tree("etc"));
+          fs::create_directory(place.tree("etc"));
+        },
+        [&] { (void)write_files(root.get(), request); });
+    measure(
+        "nothing to write", [] {}, [&] { (void)write_files(root.get(), request); });
+    measure(
+        "find_user", [] {}, [] { (void)find_user(0); });
+  });
+}

@@ -1,0 +1,114 @@
+// A tree and a host, both folders of their own, for the tests of what is written into trees.
+#pragma once
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <exception>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <string>
+#include <thread>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/unique_fd.h"
+#include "tree/files.h"
+
+namespace tree_test {
+
+using namespace unionroot;
+using namespace unionroot::tree;
+namespace fs = std::filesystem;
+
+inline void require_root() {
+  if (::geteuid() == 0) return;
+  fprintf(stderr, "skipped: needs root to give files away and to mount\n");
+  std::exit(77);
+}
+
+class Place {
+ public:
+  Place() {
+    require_root();
+    if (::mkdtemp(path_.data()) == nullptr) base::throw_errno("making a folder");
+    fs::create_directories(tree("etc"));
+    fs::create_directories(host("etc"));
+    for (const char* name : {"passwd", "shadow", "group", "gshadow", "resolv.conf"}) write(host("etc/") + name, "");
+  }
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+  ~Place() { fs::remove_all(path_); }
+
+  [[nodiscard]] std::string tree(const std::string& path = {}) const { return path_ + "/tree/" + path; }
+  [[nodiscard]] std::string host(const std::string& path = {}) const { return path_ + "/host/" + path; }
+  [[nodiscard]] std::string path(const std::string& name) const { return path_ + "/" + name; }
+
+  static void write(const std::string& path, const std::string& content, mode_t mode = 0644) {
+    {
+      std::ofstream file(path, std::ios::binary | std::ios::trunc);
+      file << content;
+    }
+    base::check(::chmod(path.c_str(), mode), "changing the mode of", path);
+  }
+
+  [[nodiscard]] FilesRequest request() const {
+    FilesRequest made;
+    made.databases = {"passwd", "shadow", "group", "gshadow"};
+    made.chroot_name = "sid";
+    made.hostname = "box";
+    made.host_root = path_ + "/host";
+    return made;
+  }
+
+  std::vector<std::string> run(const FilesRequest& request) const { return run(request, tree()); }
+  static std::vector<std::string> run(const FilesRequest& request, const std::string& root) {
+    const base::UniqueFd handle(base::check(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "opening", root));
+    return write_files(handle.get(), request);
+  }
+
+ private:
+  std::string path_ = "/tmp/unionroot-tree-XXXXXX";
+};
+
+inline struct stat status_of(const std::string& path) {
+  struct stat status {};
+  base::check(::lstat(path.c_str(), &status), "looking at", path);
+  return status;
+}
+
+inline std::string content(const std::string& path) { return base::read_file(path); }
+
+inline bool mentions(const std::vector<std::string>& notes, const std::string& part) {
+  for (const auto& note : notes)
+    if (note.find(part) != std::string::npos) return true;
+  return false;
+}
+
+// Runs `body` in a thread with a mount namespace of its own, which goes with the thread. What it throws comes out.
+inline void in_own_namespace(const std::function<void()>& body) {
+  require_root();
+  std::exception_ptr thrown;
+  std::thread([&] {
+    try {
+      base::check(::unshare(CLONE_NEWNS), "unsharing");
+      base::check(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), "making mounts private");
+      body();
+    } catch (...) {
+      thrown = std::current_exception();
+    }
+  }).join();
+  if (thrown) std::rethrow_exception(thrown);
+}
+
+inline void mount(const std::string& source, const std::string& target, const char* type, unsigned long flags,
+                  const std::string& options = {}) {
+  base::check(::mount(source.c_str(), target.c_str(), type, flags, options.c_str()), "mounting on", target);
+}
+
+}  // namespace tree_test
