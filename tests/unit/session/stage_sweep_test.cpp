@@ -51,6 +51,7 @@ TEST_CASE_METHOD(Fixture, "whichever call fails, the set-up is undone") {
     pipeline.tear_down(context, session::TearDown::everything);
   }
   REQUIRE(calls > 20);
+  CHECK(left_on_the_host().empty());  // and the trash worker has closed its descriptors
   const auto descriptors = tests::open_descriptors();
   unsigned failures = 0;
   for (unsigned call = 1; call <= calls; ++call) {
