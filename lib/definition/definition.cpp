@@ -22,6 +22,7 @@ bool Definition::clonable() const {
 }
 
 Definition source_variant(const Definition& definition) {
+  if (definition.is_source) return definition;
   Definition result = definition;
   result.is_source = true;
   result.access = definition.source_access;

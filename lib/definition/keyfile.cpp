@@ -76,6 +76,11 @@ class Parser {
       fail(concat("the line is ", text.size(), " bytes long; at most ", longest_line, " are read"));
       return false;
     }
+    // Not shown: messages go over the bus, which takes nothing but UTF-8.
+    if (!valid_utf8(text)) {
+      fail("the line is not valid UTF-8; convert the file to UTF-8");
+      return false;
+    }
     if (text.back() == '\r') {
       fail("the line ends in a carriage return; convert the file to Unix line ends");
       return false;
@@ -84,10 +89,6 @@ class Parser {
       const auto byte = static_cast<unsigned char>(c);
       if ((byte >= 0x20 || c == '\t') && byte != 0x7F) continue;
       fail(concat("there is a control character in '", printable(text), "'; only printable text is expected"));
-      return false;
-    }
-    if (!valid_utf8(text)) {
-      fail(concat("'", printable(text), "' is not valid UTF-8"));
       return false;
     }
     return true;

@@ -5,6 +5,7 @@
 #include "base/names.h"
 #include "base/text.h"
 #include "definition/built_in.h"
+#include "definition/keyfile.h"
 #include "definition/loader.h"
 #include "definition/parse_definition.h"
 #include "definition/settings_section.h"
@@ -40,8 +41,10 @@ class Loader {
       if (!names) return;
       for (const auto& name : *names) {
         if (left_over(name)) continue;
-        const std::string path = concat(folder, "/", name);
-        if (!base::valid_name(name))
+        const std::string path = concat(folder, "/", base::printable(name));  // the name itself if it is a valid one
+        if (!valid_utf8(name))
+          add(Problem::Severity::notice, folder, "a file whose name is not valid UTF-8 is not read");
+        else if (!base::valid_name(name))
           add(Problem::Severity::notice, path, "is not read: the name does not begin with a letter or digit, or has other "
                                                "characters than letters, digits, '_', '.' and '-'");
         else if (!schroot && !ends_with(name, ".conf"))

@@ -46,8 +46,10 @@ void for_each_line(std::string_view text, const std::string& file, Problems& pro
     });
     if (line.text.size() > longest_line)
       line.error(concat("the line is longer than ", longest_line, " bytes"));
-    else if (control || !valid_utf8(line.text))
-      line.error(concat("there is a control character or invalid UTF-8 in '", printable(line.text), "'"));
+    else if (!valid_utf8(line.text))
+      line.error("the line is not valid UTF-8");
+    else if (control)
+      line.error(concat("there is a control character in '", printable(line.text), "'"));
     else
       read(line);
   }
@@ -109,7 +111,9 @@ std::string fstab_fault(const FstabEntry& entry) {
   if (!clean) return "there is a control character or invalid UTF-8 behind an escape";
   if (const auto fault = path_fault(entry.target); !fault.empty())
     return concat("the mount point '", printable(entry.target), "' ", fault);
-  if (base::split(entry.target, '/').empty()) return "the mount point is '/'; it would hide the session's tree";
+  const auto parts = base::split(entry.target, '/');
+  if (std::all_of(parts.begin(), parts.end(), [](const auto& part) { return part == "."; }))
+    return "the mount point is '/'; it would hide the session's tree";
   const bool bind = has_option(entry, "bind") || has_option(entry, "rbind");
   if (!bind) return {};
   if (const auto fault = path_fault(entry.source); !fault.empty())

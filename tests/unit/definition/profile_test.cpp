@@ -1,0 +1,146 @@
+#include <catch2/catch.hpp>
+#include <iterator>
+
+#include "definition/built_in.h"
+#include "definition/profile_store.h"
+#include "temporary.h"
+
+using namespace unionroot::definition;
+using Catch::Contains;
+
+namespace {
+
+Profile parse(ProfileFile kind, const std::string& text, std::string& problems) {
+  Profile profile;
+  Problems found;
+  parse_profile_file(kind, text, "f", profile, found);
+  problems = texts(found);
+  return profile;
+}
+
+}  // namespace
+
+TEST_CASE("fstab is read by libmount, with line numbers") {
+  std::string problems;
+  const auto fstab = parse(ProfileFile::fstab,
+                           "# comment\n\nproc /proc proc defaults 0 0\n/a\\040b\t/c\\040d none rw,bind,x-unionroot.optional\n"
+                           "tmpfs /t tmpfs size=10%,context=\"a,b\"\n/home /home none bind",
+                           problems).fstab;
+  INFO(problems);
+  REQUIRE(fstab.size() == 4);
+  CHECK(problems.empty());
+  CHECK(fstab[0] == FstabEntry{"proc", "/proc", "proc", {"defaults"}, "f", 3});
+  CHECK(fstab[1] == FstabEntry{"/a b", "/c d", "none", {"rw", "bind", "x-unionroot.optional"}, "f", 4});
+  CHECK(fstab[2].options == std::vector<std::string>{"size=10%", "context=\"a,b\""});
+  CHECK(fstab[3].line == 6);
+}
+
+TEST_CASE("a bad line of fstab") {
+  const struct {
+    std::string line, says;
+  } cases[] = {
+      {"proc", "f:2: 'proc' is not a line of fstab"},
+      {"proc proc proc defaults", "mount point 'proc' is not an absolute path"},
+      {"/a /b/../../c none bind", "has '..' in it"},
+      {"/a /\\056\\056/c none bind", "has '..' in it"},
+      {"tmpfs / tmpfs defaults", "it would hide the session's tree"},
+      {"tmpfs /. tmpfs defaults", "it would hide the session's tree"},
+      {"a /b none bind", "what is to be bound, 'a', is not an absolute path"},
+      {"/../a /b none rbind", "has '..' in it"},
+      {"/a\\012b /c none bind", "behind an escape"},
+      {"/a\\377 /c none bind", "behind an escape"},
+      {"/a\x01 /c none bind", "control character"},
+      {"/a\xff /c none bind", "not valid UTF-8"},
+  };
+  for (const auto& bad : cases) {
+    std::string problems;
+    const auto profile = parse(ProfileFile::fstab, "proc /proc proc defaults\n" + bad.line + "\nsysfs /sys sysfs defaults\n", problems);
+    INFO(bad.line << "\n" << problems);
+    CHECK(profile.fstab.size() == 2);
+    CHECK_THAT(problems, Contains("error: f:2: ") && Contains(bad.says));
+  }
+}
+
+TEST_CASE("copyfiles and nssdatabases") {
+  std::string problems;
+  CHECK(parse(ProfileFile::copyfiles, "#x\n/etc/hosts \n\n/etc/hosts\n/etc/a b\n", problems).copyfiles ==
+        std::vector<std::string>{"/etc/hosts", "/etc/a b"});
+  CHECK(problems.empty());
+  CHECK(parse(ProfileFile::copyfiles, "etc/hosts\n/etc/../x\n", problems).copyfiles.empty());
+  CHECK_THAT(problems, Contains("f:1: 'etc/hosts' is not an absolute path") && Contains("f:2: '/etc/../x' has '..'"));
+  CHECK(parse(ProfileFile::nssdatabases, "passwd\n shadow\npasswd\n", problems).nssdatabases ==
+        std::vector<std::string>{"passwd", "shadow"});
+  CHECK(parse(ProfileFile::nssdatabases, "../x\nsudoers\n", problems).nssdatabases.empty());
+  CHECK_THAT(problems, Contains("f:1: '../x' is not a known") && Contains("f:2: 'sudoers'"));
+}
+
+TEST_CASE("the built-in profiles are there and right") {
+  const TemporaryFolder folder;
+  ProfileStore store(folder.settings());
+  for (const std::string name : {"default", "minimal", "sbuild", "buildd", "desktop", "host"}) {
+    std::vector<std::string> faults;
+    const auto profile = store.load({name, false, {}}, faults);
+    INFO(name);
+    CHECK(faults.empty());
+    CHECK(profile.fstab.size() >= 2);
+    CHECK(profile.nssdatabases.empty() == (name == "host"));
+  }
+  CHECK(store.problems().empty());
+  CHECK_FALSE(built_in_profile_file("nope", ProfileFile::fstab));
+}
+
+TEST_CASE("a profile of the configuration comes before the built-in one, whole") {
+  const TemporaryFolder folder;
+  folder.write("profiles/minimal/fstab", "tmpfs /x tmpfs defaults\n");
+  ProfileStore store(folder.settings());
+  std::vector<std::string> faults;
+  const auto profile = store.load({"minimal", false, {}}, faults);
+  CHECK(faults.empty());
+  REQUIRE(profile.fstab.size() == 1);
+  CHECK(profile.fstab[0].file == folder / "profiles/minimal/fstab");
+  CHECK(profile.nssdatabases.empty());
+}
+
+TEST_CASE("setup keys name other files") {
+  const TemporaryFolder folder;
+  folder.write("profiles/mine/fstab", "tmpfs /x tmpfs defaults\n");
+  const auto absolute = folder.write("elsewhere", "/etc/hosts\n");
+  ProfileStore store(folder.settings());
+  std::vector<std::string> faults;
+  const auto profile = store.load({"default", false, {{ProfileFile::fstab, "mine/fstab"}, {ProfileFile::copyfiles, absolute},
+                                                      {ProfileFile::nssdatabases, ""}}}, faults);
+  CHECK(faults.empty());
+  CHECK(profile.fstab.size() == 1);
+  CHECK(profile.copyfiles == std::vector<std::string>{"/etc/hosts"});
+  CHECK(profile.nssdatabases.empty());
+  CHECK(store.load({"mine", false, {{ProfileFile::fstab, "minimal/fstab"}}}, faults).fstab.size() == 2);
+  CHECK(faults.empty());
+}
+
+TEST_CASE("a profile that is not root's alone is refused, and no other one takes its place") {
+  const TemporaryFolder folder;
+  folder.write("profiles/default/fstab", "tmpfs /x tmpfs defaults\n", 0666);
+  std::vector<std::string> faults;
+  ProfileStore files(folder.settings());
+  CHECK(files.load({"default", false, {}}, faults).fstab.empty());
+  REQUIRE(faults.size() == 1);
+  CHECK_THAT(faults[0], Contains("writable by others") && Contains("chmod go-w"));
+
+  REQUIRE(::chmod((folder / "profiles/default").c_str(), 0777) == 0);
+  faults.clear();
+  ProfileStore folders(folder.settings());
+  CHECK(folders.load({"default", false, {}}, faults).fstab.empty());
+  CHECK(faults.size() == 1);
+  CHECK(folders.problems().size() == 1);
+}
+
+TEST_CASE("definitions of schroot use schroot's profiles") {
+  const TemporaryFolder folder;
+  folder.write("schroot/default/fstab", "tmpfs /x tmpfs defaults\n");
+  ProfileStore store(folder.settings());
+  std::vector<std::string> faults;
+  CHECK(store.load({"default", true, {}}, faults).fstab.size() == 1);
+  CHECK(store.load({"default", false, {}}, faults).fstab.size() > 1);
+  CHECK(store.load({"sbuild", true, {}}, faults).fstab.size() > 1);
+  CHECK(faults.empty());
+}

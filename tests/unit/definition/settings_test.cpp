@@ -1,0 +1,124 @@
+#include "definition/settings.h"
+
+#include <fcntl.h>
+
+#include <catch2/catch.hpp>
+#include <cstdlib>
+
+#include "base/error.h"
+#include "base/unique_fd.h"
+#include "definition/values.h"
+#include "temporary.h"
+
+using namespace unionroot::definition;
+using Catch::Contains;
+using unionroot::base::Error;
+using unionroot::base::ErrorCode;
+
+TEST_CASE("all settings") {
+  const TemporaryFolder folder;
+  const auto file = folder.write("u.conf",
+                                 "[unionroot]\nconfig-directory=/c\nstate-directory=/s\nruntime-directory=/r\n"
+                                 "bus=unix:path=/x\nhelper=/h\nread-schroot=yes\nschroot-directory=/sc\nlog-level=debug\n"
+                                 "sessions-per-user=7\nbuilt-in-host=no\n[chroot]\nnonsense\n");
+  const auto settings = read_settings(file, false);
+  CHECK(settings.config_file == file);
+  CHECK(settings.config_directory == "/c");
+  CHECK(settings.state_directory == "/s");
+  CHECK(settings.runtime_directory == "/r");
+  CHECK(settings.bus == "unix:path=/x");
+  CHECK(settings.helper == "/h");
+  CHECK(settings.read_schroot);
+  CHECK(settings.schroot_directory == "/sc");
+  CHECK(settings.log_level == "debug");
+  CHECK(settings.sessions_per_user == 7);
+  CHECK_FALSE(settings.built_in_host);
+}
+
+TEST_CASE("the settings' defaults, and a file that is not there") {
+  const TemporaryFolder folder;
+  const auto settings = read_settings(folder.write("u.conf", ""), false);
+  CHECK(settings.config_directory == folder.path());
+  CHECK(settings.state_directory == "/var/lib/unionroot");
+  CHECK(settings.bus == "system");
+  CHECK(read_settings(folder / "none.conf", true).config_directory == folder.path());
+  CHECK_THROWS_WITH(read_settings(folder / "none.conf", false), Contains("there is no configuration file"));
+}
+
+TEST_CASE("a bad setting is refused with its line") {
+  const TemporaryFolder folder;
+  const struct {
+    std::string line, says;
+  } cases[] = {
+      {"state-directory=state", "u.conf:2: state-directory: 'state' is not an absolute path"},
+      {"runtime-directory=/run/../x", "has '..'"},
+      {"state-directory=/", "'/' cannot be used"},
+      {"state-directory=/run/unionroot/state", "lie in each other"},
+      {"helper=bin/helper", "helper: 'bin/helper'"},
+      {"bus=systm", "bus: 'systm' is not a bus"},
+      {"bus=unix:", "is not a bus"},
+      {"log-level=loud", "expected one of: debug, info, warning, error"},
+      {"read-schroot=maybe", "is neither yes nor no"},
+      {"sessions-per-user=-1", "is not a number"},
+      {"sessions-per-user=1e3", "is not a number"},
+      {"nonsense", "u.conf:2: 'nonsense' has no '='"},
+      {"bus=system\nbus=session", "u.conf:3: 'bus' is given again"},
+      {"bus=system\n[unionroot]", "u.conf:3: [unionroot] is already defined"},
+  };
+  for (const auto& bad : cases) {
+    const auto file = folder.write("u.conf", "[unionroot]\n" + bad.line + "\n");
+    INFO(bad.line);
+    try {
+      (void)read_settings(file, true);
+      FAIL("no error");
+    } catch (const Error& error) {
+      CHECK(error.code() == ErrorCode::definition_invalid);
+      CHECK_THAT(error.what(), Contains(bad.says));
+    }
+  }
+}
+
+TEST_CASE("settings that root alone did not write are refused") {
+  const TemporaryFolder folder;
+  const auto file = folder.write("u.conf", "[unionroot]\n", 0664);
+  try {
+    (void)read_settings(file, true);
+    FAIL("no error");
+  } catch (const Error& error) {
+    CHECK(error.code() == ErrorCode::access_denied);
+    CHECK_THAT(error.hint(), Contains("chmod go-w"));
+  }
+  REQUIRE(::chmod(file.c_str(), 0644) == 0);
+  REQUIRE(::chown(file.c_str(), 1234, 0) == 0);
+  CHECK_THROWS_WITH(read_settings(file, true), Contains("owned by uid 1234"));
+  const unionroot::base::UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  CHECK_THROWS_WITH(require_trusted(null.get(), "/dev/null"), Contains("not a regular file"));
+}
+
+TEST_CASE("which settings file") {
+  ::unsetenv("UNIONROOT_CONFIG");
+  CHECK(settings_file("") == "/etc/unionroot/unionroot.conf");
+  ::setenv("UNIONROOT_CONFIG", "/x.conf", 1);
+  CHECK(settings_file("") == "/x.conf");
+  CHECK(settings_file("/y.conf") == "/y.conf");
+  ::unsetenv("UNIONROOT_CONFIG");
+}
+
+TEST_CASE("values") {
+  CHECK(parse_bytes("512k") == 512u << 10);
+  CHECK(parse_bytes("8388607T") == 8388607ull << 40);
+  for (const std::string bad : {"", "K", "0", "1.5G", "8388608T", "18446744073709551616", "1GB", " 1", "+1"}) CHECK_FALSE(parse_bytes(bad));
+  CHECK(parse_size("100%")->percent == 100);
+  for (const std::string bad : {"%", "0%", "101%", "-1%"}) CHECK_FALSE(parse_size(bad));
+  CHECK(path_fault("/a//b/").empty());
+  CHECK(path_fault("/a/..b").empty());
+  CHECK_FALSE(path_fault("/a/..").empty());
+  CHECK_FALSE(path_fault("/" + std::string(256, 'a')).empty());
+  CHECK_FALSE(path_fault("").empty());
+  CHECK(lies_under("/a//b", "/a"));
+  CHECK_FALSE(lies_under("/ab", "/a"));
+  CHECK(valid_host_name("a-b.c"));
+  for (const std::string bad : {"", "-a", "a.", "a..b", "a/b"}) CHECK_FALSE(valid_host_name(bad));
+  CHECK(valid_user_data_key("a.b-c"));
+  for (const std::string bad : {"a", "a.", ".a", "a-b.c", "a.B", "1.a"}) CHECK_FALSE(valid_user_data_key(bad));
+}
