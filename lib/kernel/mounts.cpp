@@ -121,10 +121,9 @@ class RealMounts final : public Mounts {
   }
 
   void unshare_fs() override {
-    thread_local bool done = false;
-    if (done) return;
+    // Every time, since a thread that this one starts shares them with it again. The kernel does nothing if they are
+    // not shared.
     if (::unshare(CLONE_FS) != 0) fail("giving a thread file system attributes of its own");
-    done = true;
   }
 
   UniqueFd new_mount_namespace() override {

@@ -36,7 +36,7 @@ class Mounts {
   virtual bool unmount(const std::string& path, int flags) = 0;
   virtual void pivot_root_here(int new_root) = 0;  // fchdir, pivot_root(".", "."), umount2(".", MNT_DETACH)
 
-  virtual void unshare_fs() = 0;  // unshare(CLONE_FS) of the calling thread; does nothing the second time
+  virtual void unshare_fs() = 0;  // unshare(CLONE_FS) of the calling thread; before every visit
   virtual base::UniqueFd new_mount_namespace() = 0;     // unshare(CLONE_NEWNS) of the calling thread; its descriptor
   virtual base::UniqueFd current_mount_namespace() = 0;
   virtual void enter_mount_namespace(int descriptor) = 0;

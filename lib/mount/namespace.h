@@ -5,9 +5,10 @@
 //  - A template namespace, made once, holds a small tmpfs with the folders /root, /lower/N, /store, /scratch and
 //    nothing else. A session's namespace is a copy of the template (unshare from within it), so the cost of a copy does not
 //    grow with the host's mount table.
-//  - Threads of the daemon visit with setns(2): a thread whose file system attributes are its own
-//    (unshare(CLONE_FS), once per thread) may change its mount namespace alone. Every visit ends with setns back to
-//    the host's namespace and fchdir+chroot back to the thread's former root and working directory.
+//  - Threads of the daemon visit with setns(2): a thread whose file system attributes are its own (unshare(CLONE_FS),
+//    before each visit, since a thread shares them with those it starts) may change its mount namespace alone. Every
+//    visit ends with setns back to the host's namespace and fchdir+chroot back to the factory's root and working
+//    directory.
 //  - Whatever comes from the host comes as a detached tree (open_tree with OPEN_TREE_CLONE in the host's namespace),
 //    which is then attached inside: overlayfs accepts only layers of its own namespace (clone_private_mount).
 #pragma once

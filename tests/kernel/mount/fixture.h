@@ -1,0 +1,140 @@
+// A folder on a real file system, and a session's namespace over a small tree in it.
+#pragma once
+
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <functional>
+#include <string>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/ids.h"
+#include "base/text.h"
+#include "base/unique_fd.h"
+#include "kernel/files.h"
+#include "kernel/mounts.h"
+#include "mount/namespace.h"
+
+namespace unionroot::tests {
+
+using base::concat;
+using base::UniqueFd;
+
+// True if real mounts are possible; else says why not, once.
+inline bool can_mount() {
+  static const bool possible = ::geteuid() == 0;
+  if (!possible) WARN("skipped: real mounts need root");
+  return possible;
+}
+
+inline std::string mount_table() { return base::read_file("/proc/self/mountinfo"); }
+
+inline void write_file(const std::string& path, const std::string& content) {
+  const UniqueFd file(base::check(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644), "making", path));
+  base::write_all(file.get(), content, path);
+}
+
+// <folder>/lower (the tree), <folder>/store/{upper,work}. Its end removes all, and checks that no mount is left.
+class Place {
+ public:
+  Place() : table_(mount_table()), parent_(kernel::open_directory("/var/tmp")) {
+    name_ = concat("unionroot-test-", base::random_token());
+    for (const char* sub : {"", "/lower", "/lower/etc", "/lower/proc", "/lower/sys", "/lower/dev", "/lower/tmp", "/store",
+                            "/store/upper", "/store/work"})
+      base::check(::mkdir((path() + sub).c_str(), 0755), "making", sub);
+    write_file(path() + "/lower/etc/issue", "lower\n");
+  }
+  ~Place() {
+    CHECK(mount_table() == table_);
+    CHECK(kernel::remove_tree(parent_.get(), name_));
+  }
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+  [[nodiscard]] std::string path(const std::string& sub = "") const { return concat("/var/tmp/", name_, sub); }
+  void link(const std::string& target, const std::string& at) const {
+    base::check(::symlink(target.c_str(), path(at).c_str()), "making the link", at);
+  }
+
+ private:
+  std::string table_;
+  UniqueFd parent_;
+  std::string name_;
+};
+
+inline mount::NamespaceFactory& factory() {
+  static mount::NamespaceFactory instance(kernel::real_mounts());
+  return instance;
+}
+
+inline mount::Namespace lay(const Place& place, const std::string& lower = "") {
+  mount::Namespace made = factory().create();
+  std::vector<UniqueFd> lowers;
+  lowers.push_back(
+      mount::open_tree_clone(kernel::real_mounts(), lower.empty() ? place.path("/lower") : lower, false, true));
+  made.lay_overlay(mount::OverlayPlan{}, std::move(lowers),
+                   mount::open_tree_clone(kernel::real_mounts(), place.path("/store"), false, false));
+  return made;
+}
+
+// proc, sys and a private /dev.
+inline mount::MountPlan usual_plan() {
+  mount::MountPlan plan;
+  plan.private_dev = true;
+  const auto add = [&](const char* type, const char* target, kernel::MountOptions options) {
+    mount::InnerMount entry;
+    entry.type = entry.source = type;
+    entry.target = target;
+    entry.options = std::move(options);
+    entry.origin = "test:1";
+    plan.mounts.push_back(entry);
+  };
+  add("proc", "proc", {});
+  add("sysfs", "sys", {});
+  add("devpts", "dev/pts", {{"newinstance", ""}, {"ptmxmode", "0666"}, {"mode", "620"}, {"gid", "5"}});
+  add("tmpfs", "dev/shm", {{"mode", "1777"}});
+  return plan;
+}
+
+inline mount::InnerMount bind_entry(const std::string& source, const std::string& target) {
+  mount::InnerMount entry;
+  entry.kind = mount::InnerMount::Kind::bind;
+  entry.source = source;
+  entry.target = target;
+  entry.origin = "fstab:7";
+  return entry;
+}
+
+inline void mount_all(mount::Namespace& space, const mount::MountPlan& plan) {
+  space.mount_inner(plan, mount::open_sources(kernel::real_mounts(), plan));
+}
+
+// A child in the namespace runs `body`; its exit status.
+inline int in_namespace(const mount::Namespace& space, const std::function<int()>& body) {
+  const pid_t child = base::check(::fork(), "forking");
+  if (child == 0) {
+    if (::setns(space.descriptor(), CLONE_NEWNS) != 0) ::_exit(99);
+    ::_exit(body());
+  }
+  int status = 0;
+  base::check(::waitpid(child, &status, 0), "waiting");
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+inline int run_in(const mount::Namespace& space, std::vector<std::string> arguments, uid_t uid = 0) {
+  return in_namespace(space, [&] {
+    std::vector<char*> argv;
+    for (std::string& argument : arguments) argv.push_back(argument.data());
+    argv.push_back(nullptr);
+    if (uid != 0 && ::setresuid(uid, uid, uid) != 0) return 98;
+    ::execv(argv[0], argv.data());
+    return 97;
+  });
+}
+
+}  // namespace unionroot::tests
