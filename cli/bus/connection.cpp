@@ -1,0 +1,185 @@
+#include "cli/bus/connection.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+
+#include "base/text.h"
+#include "cli/bus/address.h"
+
+namespace unionroot::cli::bus {
+
+namespace {
+
+constexpr std::uint32_t hello_serial = 1;
+constexpr std::size_t most_descriptors = 64;
+
+[[noreturn]] void broken(std::string_view what) {
+  throw base::Error(base::ErrorCode::failed, std::string(what),
+                    "try again; if it happens again, see the log of the bus: journalctl -u dbus");
+}
+
+base::UniqueFd connect_to(const SocketAddress& place) {
+  base::UniqueFd socket(base::check(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), "making a socket"));
+  sockaddr_un name{};
+  name.sun_family = AF_UNIX;
+  const std::size_t start = place.abstract ? 1 : 0;
+  std::memcpy(name.sun_path + start, place.path.data(), place.path.size());
+  const auto length = offsetof(sockaddr_un, sun_path) + place.path.size() + 1;
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&name), static_cast<socklen_t>(length)) < 0)
+    return base::UniqueFd();
+  return socket;
+}
+
+base::UniqueFd connect_to_any(const std::string& address) {
+  int error = 0;
+  for (const auto& place : parse_address(address)) {
+    auto socket = connect_to(place);
+    if (socket) return socket;
+    error = errno;
+  }
+  throw base::SystemError(error, base::concat("connecting to the bus at ", base::printable(address)),
+                          error == EACCES || error == EPERM
+                              ? "you may not use that bus: ask the administrator, or set `bus` in unionroot.conf(5)"
+                              : "the bus is not running: start it (systemctl start dbus, or apt-get install dbus), or "
+                                "set `bus` in unionroot.conf(5), or name another file with --config");
+}
+
+std::string in_hex(const std::string& text) {
+  static constexpr char digits[] = "0123456789abcdef";
+  std::string out;
+  for (const char c : text) {
+    out.push_back(digits[static_cast<unsigned char>(c) >> 4]);
+    out.push_back(digits[c & 15]);
+  }
+  return out;
+}
+
+}  // namespace
+
+Connection::Connection(const std::string& address) : socket_(connect_to_any(address)) { authenticate(); }
+
+void Connection::authenticate() {
+  const Call hello{"org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "Hello", {}};
+  std::string opening(1, '\0');  // the byte that carries the credentials
+  opening += base::concat("AUTH EXTERNAL ", in_hex(std::to_string(::geteuid())),
+                          "\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n");
+  send(opening + encode(hello, hello_serial), {});
+
+  // Two lines come back: OK <guid>, AGREE_UNIX_FD. Only then may descriptors be sent: before BEGIN was read the broker
+  // takes bytes alone. It has read BEGIN then, for it came in the same packet.
+  for (const char* const expected : {"OK", "AGREE_UNIX_FD"}) {
+    std::size_t end;
+    while ((end = buffer_.find("\r\n")) == std::string::npos) {
+      if (buffer_.size() > 4096) broken("the bus does not speak D-Bus");
+      receive({});
+    }
+    const std::string line = buffer_.substr(0, end);
+    buffer_.erase(0, end + 2);
+    if (line.starts_with(expected)) continue;
+    if (line.starts_with("REJECTED"))
+      throw base::Error(base::ErrorCode::access_denied, "the bus does not let you in",
+                        "its policy may keep your user out: see dbus-daemon(1), and the log of the bus");
+    if (line.starts_with("ERROR"))
+      throw base::Error(base::ErrorCode::not_supported, "the bus cannot pass file descriptors",
+                        "unionroot needs a bus on a unix socket on the same machine");
+    broken(base::concat("the bus does not speak D-Bus: it said '", base::printable(line), "'"));
+  }
+}
+
+void Connection::send(std::string_view bytes, const std::vector<int>& descriptors) {
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * 8)] = {};
+  bool first = true;
+  while (!bytes.empty()) {
+    iovec part{const_cast<char*>(bytes.data()), bytes.size()};
+    msghdr header{};
+    header.msg_iov = &part;
+    header.msg_iovlen = 1;
+    if (first && !descriptors.empty()) {
+      const auto size = sizeof(int) * descriptors.size();
+      header.msg_control = control;
+      header.msg_controllen = CMSG_SPACE(size);
+      cmsghdr* const entry = CMSG_FIRSTHDR(&header);
+      entry->cmsg_level = SOL_SOCKET;
+      entry->cmsg_type = SCM_RIGHTS;
+      entry->cmsg_len = CMSG_LEN(size);
+      std::memcpy(CMSG_DATA(entry), descriptors.data(), size);
+    }
+    const auto count = ::sendmsg(socket_.get(), &header, MSG_NOSIGNAL);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0 && (errno == EPIPE || errno == ECONNRESET)) broken("the bus closed the connection");
+    bytes.remove_prefix(static_cast<std::size_t>(base::check(count, "sending to the bus")));
+    first = false;
+  }
+}
+
+void Connection::receive(const Waiting& waiting) {
+  if (waiting) {
+    pollfd ready{socket_.get(), POLLIN, 0};
+    while (true) {
+      const int count = ::poll(&ready, 1, waiting_interval);
+      if (count > 0) break;
+      if (count < 0 && errno != EINTR) base::throw_errno("waiting for the bus");
+      waiting();
+    }
+  }
+  char bytes[16384];
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * most_descriptors)];
+  iovec part{bytes, sizeof bytes};
+  msghdr header{};
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  header.msg_control = control;
+  header.msg_controllen = sizeof control;
+  const auto count = ::recvmsg(socket_.get(), &header, MSG_CMSG_CLOEXEC);
+  if (count < 0 && errno == EINTR) return;
+  if (count == 0 || (count < 0 && errno == ECONNRESET)) broken("the bus closed the connection");
+  base::check(count, "receiving from the bus");
+  for (cmsghdr* entry = CMSG_FIRSTHDR(&header); entry != nullptr; entry = CMSG_NXTHDR(&header, entry)) {
+    if (entry->cmsg_level != SOL_SOCKET || entry->cmsg_type != SCM_RIGHTS) continue;
+    for (std::size_t at = CMSG_LEN(0); at + sizeof(int) <= entry->cmsg_len; at += sizeof(int)) {
+      int descriptor;
+      std::memcpy(&descriptor, reinterpret_cast<const char*>(entry) + at, sizeof descriptor);
+      received_.emplace_back(descriptor);
+    }
+  }
+  if ((header.msg_flags & MSG_CTRUNC) != 0) broken("descriptors got lost on their way over the bus (too many open?)");
+  buffer_.append(bytes, static_cast<std::size_t>(count));
+}
+
+std::vector<base::UniqueFd> Connection::take_descriptors(std::size_t count) {
+  if (count > received_.size()) broken("descriptors got lost on their way over the bus");
+  const auto end = received_.begin() + static_cast<std::ptrdiff_t>(count);
+  std::vector<base::UniqueFd> taken(std::make_move_iterator(received_.begin()), std::make_move_iterator(end));
+  received_.erase(received_.begin(), end);
+  return taken;
+}
+
+Answer Connection::call(Call call, const std::vector<int>& descriptors, const Waiting& waiting) {
+  const auto serial = ++serial_;
+  call.descriptors = static_cast<std::uint32_t>(descriptors.size());
+  send(encode(call, serial), descriptors);
+  while (true) {
+    const auto length = message_length(buffer_);
+    if (length == 0 || buffer_.size() < length) {
+      receive(waiting);
+      continue;
+    }
+    Message message = decode(std::string_view(buffer_).substr(0, length));
+    buffer_.erase(0, length);
+    auto attached = take_descriptors(message.descriptors);
+    const bool ours = message.reply_serial == serial;
+    if (message.type == MessageType::error && (ours || message.reply_serial == hello_serial)) {
+      const bool has_text = !message.body.empty() && message.body[0].is_string();
+      throw RemoteError(message.error_name, has_text ? message.body[0].get<std::string>() : message.error_name);
+    }
+    if (message.type == MessageType::reply && ours) return Answer{std::move(message.body), std::move(attached)};
+  }
+}
+
+}  // namespace unionroot::cli::bus

@@ -1,0 +1,66 @@
+// D-Bus messages as bytes: what the command line sends, and what it gets back. Pure; no socket in here.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace unionroot::cli::bus {
+
+// What options (a{sv}) may hold.
+using Variant = std::variant<bool, std::uint16_t, std::int64_t, std::string, std::vector<std::string>,
+                             std::map<std::string, std::string>>;
+using Options = std::vector<std::pair<std::string, Variant>>;
+
+// D-Bus strings are valid UTF-8 without NUL; a broker cuts off whoever sends another.
+bool valid_text(std::string_view text);
+
+// A message's body with its signature, argument by argument. Throws Error(invalid_argument) for a string that is not
+// valid UTF-8, naming it.
+class Body {
+ public:
+  Body& text(std::string_view value);                            // s
+  Body& texts(const std::vector<std::string>& values);           // as
+  Body& options(const Options& values);                          // a{sv}
+  Body& descriptor(std::uint32_t index);                         // h
+
+  [[nodiscard]] const std::string& signature() const { return signature_; }
+  [[nodiscard]] const std::string& bytes() const { return bytes_; }
+
+ private:
+  std::string signature_;
+  std::string bytes_;
+};
+
+struct Call {
+  std::string_view destination, path, interface, member;
+  Body body;
+  std::uint32_t descriptors = 0;  // how many go along
+};
+
+// The whole message. serial: not 0.
+std::string encode(const Call& call, std::uint32_t serial);
+
+// Where a message ends: its length in bytes once the first 16 are there; 0: not yet. Throws Error if it is not a
+// message, or longer than a message may be.
+std::size_t message_length(std::string_view start);
+
+enum class MessageType : std::uint8_t { call = 1, reply = 2, error = 3, signal = 4 };
+
+struct Message {
+  MessageType type = MessageType::signal;
+  std::uint32_t reply_serial = 0;
+  std::string error_name;
+  std::uint32_t descriptors = 0;
+  nlohmann::json body;  // an array: the arguments in order. Dictionaries become objects, h an index
+};
+
+// Throws Error(failed) if the bytes are not a sound message.
+Message decode(std::string_view bytes);
+
+}  // namespace unionroot::cli::bus

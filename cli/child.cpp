@@ -1,0 +1,96 @@
+#include "cli/child.h"
+
+#include <spawn.h>
+#include <sys/wait.h>
+
+#include <cerrno>
+#include <ctime>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "cli/exit_status.h"
+
+extern "C" char** environ;
+
+namespace unionroot::cli {
+
+namespace {
+
+constexpr int to_pass_on[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
+
+// A key pressed on the terminal reached the command as well: it is in the same process group.
+bool from_terminal(const siginfo_t& info) { return info.si_code == SI_KERNEL; }
+
+[[noreturn]] void cannot_start(const std::string& command, int error) {
+  const bool missing = error == ENOENT;
+  throw base::Error(missing ? base::ErrorCode::command_not_found : base::ErrorCode::command_not_executable,
+                    base::SystemError(error, base::concat("running ", base::printable(command))).what(),
+                    missing ? "check its name, and PATH" : "check that it is a program that you may execute");
+}
+
+// Attributes and actions of posix_spawn(3), given back at the end.
+struct SpawnOptions {
+  posix_spawnattr_t attributes;
+  posix_spawn_file_actions_t actions;
+  SpawnOptions() {
+    ::posix_spawnattr_init(&attributes);
+    ::posix_spawn_file_actions_init(&actions);
+  }
+  SpawnOptions(const SpawnOptions&) = delete;
+  SpawnOptions& operator=(const SpawnOptions&) = delete;
+  ~SpawnOptions() {
+    ::posix_spawn_file_actions_destroy(&actions);
+    ::posix_spawnattr_destroy(&attributes);
+  }
+};
+
+}  // namespace
+
+HeldSignals::HeldSignals() {
+  ::sigemptyset(&held_);
+  for (const int number : to_pass_on) ::sigaddset(&held_, number);
+  ::sigaddset(&held_, SIGCHLD);
+  base::check(::sigprocmask(SIG_BLOCK, &held_, &before_), "holding signals back");
+}
+
+HeldSignals::~HeldSignals() { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
+
+int HeldSignals::interrupted() const {
+  sigset_t pending;
+  if (::sigpending(&pending) != 0) return 0;
+  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT})
+    if (::sigismember(&pending, number) == 1) return number;
+  return 0;
+}
+
+int HeldSignals::run(const std::vector<std::string>& command, const std::vector<int>& kept) const {
+  SpawnOptions options;
+  ::posix_spawnattr_setsigmask(&options.attributes, &before_);
+  ::posix_spawnattr_setflags(&options.attributes, POSIX_SPAWN_SETSIGMASK);
+  // Onto itself: that clears close-on-exec, in the child alone.
+  for (const int descriptor : kept) ::posix_spawn_file_actions_adddup2(&options.actions, descriptor, descriptor);
+  std::vector<char*> arguments;
+  for (const auto& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
+  arguments.push_back(nullptr);
+  pid_t child = 0;
+  const int error = ::posix_spawnp(&child, arguments[0], &options.actions, &options.attributes, arguments.data(),
+                                   environ);
+  if (error != 0) cannot_start(command.front(), error);
+  return wait_for(child);
+}
+
+int HeldSignals::wait_for(pid_t child) const {
+  while (true) {
+    int status = 0;
+    const pid_t ended = base::check(::waitpid(child, &status, WNOHANG), "waiting for the command");
+    if (ended == child && WIFEXITED(status)) return WEXITSTATUS(status);
+    if (ended == child) return killed_base + WTERMSIG(status);
+    siginfo_t info{};
+    const int number = ::sigwaitinfo(&held_, &info);
+    if (number < 0 && errno != EINTR) base::throw_errno("waiting for the command");
+    // It may have ended meanwhile; it is not waited for yet, and so the pid is still its own.
+    if (number > 0 && number != SIGCHLD && !from_terminal(info)) ::kill(child, number);
+  }
+}
+
+}  // namespace unionroot::cli

@@ -1,0 +1,132 @@
+#include "cli/dispatch.h"
+
+#include "base/text.h"
+#include "cli/exit_status.h"
+#include "cli/output.h"
+
+namespace unionroot::cli {
+
+namespace {
+
+struct Summary {
+  std::string_view name, summary;
+};
+
+// In the order of --help. The verbs' own entries are not asked: half of them live in another executable.
+constexpr Summary summaries[] = {
+    {"begin", "begin a session, and print its id"},
+    {"run", "run a command in a session, or in one of its own"},
+    {"end", "end sessions"},
+    {"list", "list sessions and chroots"},
+    {"info", "show a chroot or a session"},
+    {"location", "print where a session's tree can be seen"},
+    {"recover", "set up failed sessions again"},
+    {"locks", "show who holds which source tree"},
+    {"lock", "hold a source tree while a command changes it"},
+    {"check", "check the configuration"},
+    {"help", "show a verb's options and examples"},
+};
+
+bool is_local(std::string_view verb) { return verb == "locks" || verb == "lock" || verb == "check"; }
+
+std::vector<std::string> verb_names() {
+  std::vector<std::string> names;
+  for (const auto& summary : summaries) names.emplace_back(summary.name);
+  return names;
+}
+
+int wrong_usage(const std::string& message, const std::string& hint) {
+  print_error(message, base::concat(hint, hint.empty() ? "" : "\n", "see 'unionroot --help'"));
+  return failure;
+}
+
+// True if the word is --config or --config=FILE; takes it, and the value after it.
+bool take_config(const std::vector<std::string>& words, std::size_t& at, std::string& config) {
+  constexpr std::string_view with_value = "--config=";
+  const std::string& word = words[at];
+  if (word.starts_with(with_value)) config = word.substr(with_value.size());
+  else if (word != "--config") return false;
+  else if (++at < words.size()) config = words[at];
+  if (config.empty()) throw UsageError("--config needs the name of a file");
+  return true;
+}
+
+int run_known_verb(const CommandLine& line, const std::vector<VerbEntry>& verbs,
+                   const std::function<int(const CommandLine&)>& other) {
+  for (const auto& verb : verbs)
+    if (verb.name == line.verb)
+      return run_verb(verb, line.config, line.help ? std::vector<std::string>{"--help"} : line.arguments);
+  if (is_local(line.verb)) return other(line);
+  const auto near = did_you_mean(line.verb, verb_names());
+  return wrong_usage(base::concat("there is no verb '", base::printable(line.verb), "'"), near);
+}
+
+}  // namespace
+
+CommandLine parse_command_line(const std::vector<std::string>& words) {
+  CommandLine line;
+  std::size_t at = 0;
+  for (; at < words.size(); ++at) {
+    const std::string& word = words[at];
+    if (take_config(words, at, line.config)) continue;
+    if (word == "-h" || word == "--help") line.help = true;
+    else if (word == "-V" || word == "--version") line.version = true;
+    else if (word.size() > 1 && word[0] == '-')
+      throw UsageError(base::concat("unknown option '", base::printable(word), "'"),
+                       did_you_mean(word, {"--config", "--help", "--version"}));
+    else if (word == "help" && !line.help) line.help = true;
+    else break;
+  }
+  if (at == words.size()) return line;
+  line.verb = words[at];
+  line.arguments.assign(words.begin() + static_cast<std::ptrdiff_t>(at) + 1, words.end());
+  return line;
+}
+
+std::string general_help() {
+  std::string text =
+      "Usage: unionroot [--config FILE] VERB [OPTION]... [ARGUMENT]...\n\n"
+      "Writable sessions on shared read-only system trees.\n\nVerbs:\n";
+  for (const auto& [name, summary] : summaries)
+    text += base::concat("  ", name, std::string(11 - name.size(), ' '), summary, "\n");
+  return text +
+         "\nOptions:\n"
+         "      --config FILE     the settings file; otherwise $UNIONROOT_CONFIG, or\n"
+         "                        /etc/unionroot/unionroot.conf\n"
+         "  -V, --version         print the version\n"
+         "  -h, --help            show this; after a verb, or with 'help VERB', that verb's\n"
+         "\nExamples:\n"
+         "  unionroot run host                 a shell on a copy of this machine that vanishes\n"
+         "  id=$(unionroot begin sid)          a session that stays\n"
+         "  unionroot run \"$id\" -- make\n"
+         "  unionroot end \"$id\"\n"
+         "\nSee unionroot(1).\n";
+}
+
+int dispatch(const std::vector<std::string>& words, const std::vector<VerbEntry>& verbs,
+             const std::function<int(const CommandLine&)>& other) {
+  CommandLine line;
+  try {
+    line = parse_command_line(words);
+    if (line.version) {
+      print("unionroot " UNIONROOT_VERSION "\n");
+      return success;
+    }
+    if (line.verb.empty() && line.help) {
+      print(general_help());
+      return success;
+    }
+    if (line.verb.empty()) return wrong_usage("which verb?", {});
+    return run_known_verb(line, verbs, other);
+  } catch (const UsageError& error) {
+    return wrong_usage(error.what(), error.hint());
+  } catch (const base::Error& error) {
+    print_error(error.what(), error.hint());
+    return failure;
+  } catch (const std::exception& error) {
+    print_error(std::string_view(error.what()), "");
+    return failure;
+  }
+}
+
+}  // namespace unionroot::cli

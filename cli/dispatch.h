@@ -1,0 +1,32 @@
+// From the words of the command line to a verb.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "cli/verb.h"
+
+namespace unionroot::cli {
+
+// What stands before the verb, the verb, and what follows it.
+struct CommandLine {
+  std::string config;
+  bool help = false;       // --help, or the verb "help"
+  bool version = false;
+  std::string verb;        // empty: none was given
+  std::vector<std::string> arguments;
+};
+
+// Throws UsageError for an option that is not known.
+CommandLine parse_command_line(const std::vector<std::string>& words);
+
+// The whole of --help.
+std::string general_help();
+
+// Runs the verb if it is among `verbs`; else, if it is one of those that need no daemon, calls `other`. Prints every
+// error, and returns the exit status.
+int dispatch(const std::vector<std::string>& words, const std::vector<VerbEntry>& verbs,
+             const std::function<int(const CommandLine&)>& other);
+
+}  // namespace unionroot::cli

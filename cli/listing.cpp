@@ -1,0 +1,151 @@
+#include "cli/listing.h"
+
+#include <algorithm>
+#include <set>
+#include <vector>
+
+#include "base/text.h"
+#include "cli/output.h"
+#include "cli/sessions.h"
+
+namespace unionroot::cli {
+
+namespace {
+
+using nlohmann::json;
+
+struct Label {
+  const char* key;
+  const char* label;
+};
+
+constexpr Label labels[] = {
+    {"kind", "Kind"}, {"name", "Name"}, {"id", "Id"}, {"description", "Description"}, {"type", "Type"},
+    {"aliases", "Aliases"}, {"state", "State"}, {"error", "Error"}, {"chroot", "Chroot"},
+    {"selected-name", "Selected name"}, {"owner", "Owner"}, {"owner-uid", "Owner's uid"}, {"created", "Created"},
+    {"automatic", "Automatic"}, {"source", "Source session"}, {"location", "Location"}, {"upper", "Upper layer"},
+    {"directory", "Directory"}, {"union-type", "Union"}, {"union-backing", "Union backing"}, {"profile", "Profile"},
+    {"host-view", "Host view"}, {"users", "Users"}, {"groups", "Groups"}, {"root-users", "Root users"},
+    {"root-groups", "Root groups"}, {"source-users", "Source users"}, {"source-groups", "Source groups"},
+    {"source-root-users", "Source root users"}, {"source-root-groups", "Source root groups"}, {"shell", "Shell"},
+    {"command-prefix", "Command prefix"}, {"preserve-environment", "Preserve environment"},
+    {"environment-filter", "Environment filter"}, {"personality", "Personality"},
+    {"message-verbosity", "Message verbosity"}, {"user-data", "User data"}, {"file", "Defined in"},
+    {"stages", "Stages"}, {"runs", "Runs"},
+};
+
+std::string plain(const json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_boolean()) return value.get<bool>() ? "yes" : "no";
+  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+std::string time_of(const json& dictionary, const char* key) {
+  const auto found = dictionary.find(key);
+  return found != dictionary.end() && found->is_number_integer() ? format_time(found->get<std::int64_t>())
+                                                                 : std::string();
+}
+
+bool flag(const json& dictionary, const char* key) {
+  const auto found = dictionary.find(key);
+  return found != dictionary.end() && found->is_boolean() && found->get<bool>();
+}
+
+std::string joined(const json& dictionary, const char* key) {
+  std::vector<std::string> parts;
+  const auto found = dictionary.find(key);
+  if (found != dictionary.end() && found->is_array())
+    for (const auto& part : *found) parts.push_back(plain(part));
+  return base::join(parts, ",");
+}
+
+// One run: "pid 12 as joe since ...: make".
+std::string run_line(const json& run) {
+  const auto pid = run.find("pid");
+  return base::concat(text_of(run, "id"), "  pid ", pid == run.end() ? std::string("-") : plain(*pid), "  ",
+                      text_of(run, "user"), "  ", time_of(run, "since"), "  ", text_of(run, "command"));
+}
+
+// A value as lines; the first stands beside the label.
+std::vector<std::string> lines_of(const std::string& key, const json& info) {
+  const json& value = info[key];
+  if (key == "created") return {time_of(info, "created")};
+  std::vector<std::string> lines;
+  if (value.is_object()) {
+    for (const auto& [name, item] : value.items()) lines.push_back(name + "=" + plain(item));
+  } else if (value.is_array() && (key == "stages" || key == "runs")) {
+    for (const auto& item : value) {
+      if (item.is_object() && key == "runs") lines.push_back(run_line(item));
+      else if (item.is_object()) lines.push_back(base::concat(text_of(item, "name"), ": ", text_of(item, "state")));
+      else lines.push_back(plain(item));
+    }
+  } else if (value.is_array()) {
+    lines.push_back(joined(info, key.c_str()));
+  } else {
+    lines = base::split(plain(value), '\n');
+  }
+  return lines;
+}
+
+void add_lines(std::string& out, const std::string& label, const std::vector<std::string>& lines, std::size_t width) {
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    if (lines[i].empty()) continue;
+    const std::string start = i == 0 ? safe(label) + ":" : std::string();
+    out += start;
+    out.append(width > start.size() ? width - start.size() : 1, ' ').append(safe(lines[i])).push_back('\n');
+  }
+}
+
+std::vector<json> sorted(const json& items, const char* key) {
+  std::vector<json> copies;
+  for (const auto& item : items)
+    if (item.is_object()) copies.push_back(item);
+  std::stable_sort(copies.begin(), copies.end(),
+                   [key](const json& a, const json& b) { return text_of(a, key) < text_of(b, key); });
+  return copies;
+}
+
+}  // namespace
+
+std::string session_table(const json& sessions) {
+  std::vector<std::vector<std::string>> rows = {{"SESSION", "CHROOT", "OWNER", "STATE", "SINCE", "KIND"}};
+  for (const auto& session : sorted(sessions, "id")) {
+    std::string kind = flag(session, "automatic") ? "automatic" : "preserved";
+    if (flag(session, "source")) kind += ",source";
+    rows.push_back({text_of(session, "id"), text_of(session, "chroot"), text_of(session, "owner"),
+                    text_of(session, "state"), time_of(session, "created"), kind});
+  }
+  return table(rows);
+}
+
+std::string chroot_table(const json& chroots) {
+  std::vector<std::vector<std::string>> rows = {{"CHROOT", "TYPE", "UNION", "ALIASES", "DESCRIPTION"}};
+  for (const auto& chroot : sorted(chroots, "name"))
+    rows.push_back({text_of(chroot, "name"), text_of(chroot, "type"), text_of(chroot, "union-type"),
+                    joined(chroot, "aliases"), text_of(chroot, "description")});
+  return table(rows);
+}
+
+json readable_pairs(json info) {
+  const auto stages = info.find("stages");
+  if (stages == info.end() || !stages->is_array()) return info;
+  for (auto& stage : *stages)
+    if (stage.is_array() && stage.size() == 2) stage = json{{"name", stage[0]}, {"state", stage[1]}};
+  return info;
+}
+
+std::string info_text(const json& given) {
+  const json info = readable_pairs(given);
+  constexpr std::size_t width = 22;
+  std::string out;
+  std::set<std::string> shown;
+  for (const auto& [key, label] : labels) {
+    shown.insert(key);
+    if (info.contains(key)) add_lines(out, label, lines_of(key, info), width);
+  }
+  for (const auto& [key, value] : info.items())
+    if (!shown.contains(key)) add_lines(out, key, lines_of(key, info), width);
+  return out;
+}
+
+}  // namespace unionroot::cli

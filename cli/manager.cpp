@@ -1,0 +1,76 @@
+#include "cli/manager.h"
+
+#include "base/text.h"
+#include "cli/bus/address.h"
+#include "cli/progress.h"
+#include "cli/settings.h"
+
+namespace unionroot::cli {
+
+namespace {
+
+using base::Error;
+using base::ErrorCode;
+
+constexpr std::string_view own_prefix = "org.unionroot1.Error.";
+constexpr std::string_view bus_prefix = "org.freedesktop.DBus.Error.";
+constexpr std::string_view see_log = "see its log: systemctl status unionrootd; journalctl -u unionrootd";
+
+ErrorCode code_of(std::string_view name) {
+  for (int code = 0; code <= static_cast<int>(ErrorCode::limit_exceeded); ++code)
+    if (base::error_name(static_cast<ErrorCode>(code)) == name) return static_cast<ErrorCode>(code);
+  return ErrorCode::failed;  // a daemon newer than this client
+}
+
+// The bus's own errors.
+Error explain_bus(std::string_view name, const std::string& message) {
+  const std::string said = base::printable(message);
+  if (name == "ServiceUnknown" || name == "NameHasNoOwner")
+    return {ErrorCode::failed, "unionrootd is not running, and the bus cannot start it",
+            "install the daemon, or start it: systemctl start unionrootd (or unionrootd --config FILE); "
+            "if it runs on another bus, set `bus` in unionroot.conf(5) or name its file with --config"};
+  if (name.starts_with("Spawn.") || name == "TimedOut")
+    return {ErrorCode::failed, base::concat("the bus could not start unionrootd: ", said), std::string(see_log)};
+  if (name == "NoReply" || name == "Disconnected")
+    return {ErrorCode::failed, "unionrootd ended before it answered",
+            base::concat(see_log, "\nwhat was begun is finished or undone when it starts again: try again then")};
+  if (name == "AccessDenied")
+    return {ErrorCode::access_denied, base::concat("the bus does not let you talk to unionrootd: ", said),
+            "its policy is in org.unionroot1.conf, in /usr/share/dbus-1/system.d: install it, "
+            "then systemctl reload dbus"};
+  if (name == "LimitsExceeded")
+    return {ErrorCode::limit_exceeded, base::concat("the bus has reached a limit: ", said),
+            "end some of your own programs that use it, or raise its limits: see dbus-daemon(1)"};
+  if (name.starts_with("Unknown") || name == "InvalidArgs" || name == "InvalidSignature")
+    return {ErrorCode::not_supported, base::concat("unionrootd does not know this request: ", said),
+            "the two are of different versions: restart the daemon (systemctl restart unionrootd)"};
+  return {ErrorCode::failed, base::concat("talking to unionrootd: ", said), std::string(see_log)};
+}
+
+}  // namespace
+
+Error explain(const bus::RemoteError& error) {
+  const std::string_view name = error.name();
+  const std::string message = error.what();
+  if (name.starts_with(bus_prefix)) return explain_bus(name.substr(bus_prefix.size()), message);
+  if (!name.starts_with(own_prefix))
+    return {ErrorCode::failed, base::concat("unionrootd: ", message), std::string(see_log)};
+  const auto first_line = message.find('\n');
+  return {code_of(name.substr(own_prefix.size())), message.substr(0, first_line),
+          first_line == std::string::npos ? std::string() : message.substr(first_line + 1)};
+}
+
+Manager::Manager(const std::string& config) : connection_(bus::address_of(settings_for(config).bus)) {}
+
+bus::Answer Manager::call(std::string_view method, bus::Body body, std::string doing,
+                          const std::vector<int>& descriptors) {
+  Progress progress(std::move(doing));
+  try {
+    return connection_.call({"org.unionroot1", "/org/unionroot1", "org.unionroot1.Manager", method, std::move(body)},
+                            descriptors, [&progress] { progress.tick(); });
+  } catch (const bus::RemoteError& error) {
+    throw explain(error);
+  }
+}
+
+}  // namespace unionroot::cli

@@ -1,0 +1,43 @@
+// The daemon, as the verbs see it.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/unique_fd.h"
+#include "cli/bus/connection.h"
+
+namespace unionroot::cli {
+
+// Calls org.unionroot1.Manager. Every failure is a base::Error with what to do: the daemon's own errors with the code
+// that their name says, the bus's in words for people.
+class Manager {
+ public:
+  // config: the settings file that --config named, or empty.
+  explicit Manager(const std::string& config);
+
+  // doing: for the progress line, "beginning a session on sid".
+  bus::Answer call(std::string_view method, bus::Body body, std::string doing,
+                   const std::vector<int>& descriptors = {});
+
+ private:
+  bus::Connection connection_;
+};
+
+// What a RemoteError means.
+base::Error explain(const bus::RemoteError& error);
+
+// The argument `index` of an answer, as T; throws Error if the daemon answered something else.
+template <typename T>
+T value_of(const bus::Answer& answer, std::size_t index) {
+  try {
+    return answer.values.at(index).get<T>();
+  } catch (const nlohmann::json::exception&) {
+    throw base::Error(base::ErrorCode::failed, "unionrootd gave an answer that unionroot does not understand",
+                      "the two are of different versions: restart the daemon (systemctl restart unionrootd)");
+  }
+}
+
+}  // namespace unionroot::cli

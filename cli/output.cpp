@@ -1,0 +1,117 @@
+#include "cli/output.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <ctime>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/text.h"
+
+namespace unionroot::cli {
+
+namespace {
+
+// Errors that cannot be written have nowhere to go; the exit status still tells.
+void to_stderr(std::string_view text) {
+  while (!text.empty()) {
+    const auto count = ::write(STDERR_FILENO, text.data(), text.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return;
+    text.remove_prefix(static_cast<std::size_t>(count));
+  }
+}
+
+std::string lines(std::string_view first_prefix, std::string_view prefix, std::string_view text) {
+  std::string out;
+  for (const auto& line : base::split(text, '\n'))
+    out.append(out.empty() ? first_prefix : prefix).append(safe(line)).push_back('\n');
+  return out;
+}
+
+}  // namespace
+
+void open_standard_descriptors() {
+  for (const int number : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(number, F_GETFD) >= 0 || errno != EBADF) continue;
+    // The lowest number that is free is the one just found closed.
+    base::check(::open("/dev/null", number == STDIN_FILENO ? O_WRONLY : O_RDONLY), "opening", "/dev/null");
+  }
+}
+
+void print(std::string_view data) { base::write_all(STDOUT_FILENO, data, "to the standard output"); }
+
+void print_json(const nlohmann::json& value) {
+  print(value.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+}
+
+void print_error(std::string_view message, std::string_view hint) {
+  to_stderr(lines("unionroot: ", "  ", message) + lines("  ", "  ", hint));
+}
+
+void print_warning(std::string_view message) { to_stderr(lines("unionroot: warning: ", "  ", message)); }
+
+std::string safe(std::string_view text) {
+  static constexpr char digits[] = "0123456789abcdef";
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    // U+0080 to U+009F are control characters, which terminals obey.
+    const bool second_half = c == 0xC2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0;
+    const bool bare = c >= 0x80 && c < 0xA0 && (i == 0 || static_cast<unsigned char>(text[i - 1]) < 0x80);
+    if (c >= 0x20 && c != 0x7f && !second_half && !bare) {
+      out.push_back(text[i]);
+      continue;
+    }
+    out.append("\\x").push_back(digits[c >> 4]);
+    out.push_back(digits[c & 15]);
+    if (second_half) {
+      const auto next = static_cast<unsigned char>(text[++i]);
+      out.append("\\x").push_back(digits[next >> 4]);
+      out.push_back(digits[next & 15]);
+    }
+  }
+  return out;
+}
+
+std::size_t display_width(std::string_view text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+}
+
+std::string table(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<std::vector<std::string>> cells;
+  std::vector<std::size_t> widths;
+  for (const auto& row : rows) {
+    auto& line = cells.emplace_back();
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      line.push_back(row[i].empty() ? "-" : safe(row[i]));
+      if (widths.size() <= i) widths.push_back(0);
+      widths[i] = std::max(widths[i], display_width(line.back()));
+    }
+  }
+  std::string out;
+  for (const auto& row : cells) {
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      out += row[i];
+      if (i + 1 < row.size()) out.append(widths[i] - display_width(row[i]) + 2, ' ');
+    }
+    out += '\n';
+  }
+  return out;
+}
+
+std::string format_time(std::int64_t microseconds_since_epoch) {
+  if (microseconds_since_epoch <= 0) return "";
+  const auto seconds = static_cast<std::time_t>(microseconds_since_epoch / 1000000);
+  std::tm parts{};
+  char text[32];
+  if (::localtime_r(&seconds, &parts) == nullptr) return "";
+  return std::string(text, std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts));
+}
+
+}  // namespace unionroot::cli

@@ -1,0 +1,35 @@
+// What goes to stdout and to stderr.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace unionroot::cli {
+
+// Opens the standard descriptors that are closed, so that nothing else gets their numbers. Each is opened the wrong
+// way round: reading the closed input, or writing the closed output, still fails. To be called first of all.
+void open_standard_descriptors();
+
+// Writes data to stdout; throws SystemError if it cannot (a full disk, a closed pipe).
+void print(std::string_view data);
+void print_json(const nlohmann::json& value);
+
+// "unionroot: <message>" and the hint beneath it, on stderr. Control characters are escaped, lines kept.
+void print_error(std::string_view message, std::string_view hint);
+void print_warning(std::string_view message);
+
+// The text with control characters escaped, as base::printable has it, but never cut.
+std::string safe(std::string_view text);
+
+// Columns padded to their widest cell, two blanks between; no blanks at the end of a line. Cells are made safe.
+std::string table(const std::vector<std::vector<std::string>>& rows);
+
+// How many columns a UTF-8 text takes: one a character.
+std::size_t display_width(std::string_view text);
+
+// "2026-01-31 12:00:05" in local time.
+std::string format_time(std::int64_t microseconds_since_epoch);
+
+}  // namespace unionroot::cli

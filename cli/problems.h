@@ -1,0 +1,20 @@
+// Problems of the configuration as text. Pure.
+#pragma once
+
+#include <cstddef>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "definition/problem.h"
+
+namespace unionroot::cli {
+
+// Errors and warnings are; notices are not.
+bool anything_wrong(const definition::Problems& problems);
+
+// A line each, and a last one that counts: "2 definitions, 1 problem".
+std::string problems_text(std::size_t definitions, const definition::Problems& problems);
+
+nlohmann::json problems_json(std::size_t definitions, const definition::Problems& problems);
+
+}  // namespace unionroot::cli

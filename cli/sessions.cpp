@@ -1,0 +1,62 @@
+#include "cli/sessions.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "cli/arguments.h"
+#include "cli/exit_status.h"
+#include "cli/output.h"
+#include "cli/verb.h"
+
+namespace unionroot::cli {
+
+namespace {
+
+bool may_see_as_own(const nlohmann::json& session) {
+  const auto owner = session.find("owner-uid");
+  return ::geteuid() == 0 || (owner != session.end() && owner->is_number() && *owner == ::geteuid());
+}
+
+}  // namespace
+
+std::string text_of(const nlohmann::json& dictionary, const char* key) {
+  const auto found = dictionary.find(key);
+  return found != dictionary.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+std::vector<std::string> all_sessions(Manager& manager, const std::function<bool(const nlohmann::json&)>& wanted) {
+  const auto answer = manager.call("ListSessions", {}, "listing the sessions");
+  std::vector<std::string> names;
+  for (const auto& session : value_of<nlohmann::json>(answer, 0))
+    if (session.is_object() && may_see_as_own(session) && wanted(session)) names.push_back(text_of(session, "id"));
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+std::vector<std::string> chosen_sessions(const std::vector<std::string>& given, bool all) {
+  if (all && !given.empty()) throw UsageError("both --all and the name of a session were given");
+  if (!all && given.empty())
+    throw UsageError("which session? SESSION is missing", "'unionroot list --sessions' shows them; --all is all yours");
+  std::vector<std::string> names;
+  for (const auto& name : given) {
+    auto plain = session_name(name);
+    if (std::find(names.begin(), names.end(), plain) == names.end()) names.push_back(std::move(plain));
+  }
+  return names;
+}
+
+int for_each_session(const std::vector<std::string>& sessions, const std::function<void(const std::string&)>& action) {
+  int status = success;
+  for (const auto& session : sessions) {
+    try {
+      action(session);
+    } catch (const base::Error& error) {
+      print_error(error.what(), error.hint());
+      status = failure;
+    }
+  }
+  return status;
+}
+
+}  // namespace unionroot::cli

@@ -1,0 +1,26 @@
+// Choosing sessions, for the verbs that take several or --all.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "cli/manager.h"
+
+namespace unionroot::cli {
+
+// The caller's own sessions; for root: everybody's. In the order of their names. wanted: asked of each one's
+// dictionary.
+std::vector<std::string> all_sessions(Manager& manager, const std::function<bool(const nlohmann::json&)>& wanted);
+
+// The names given on the command line without their namespace, each once; or throws UsageError if there are none and
+// not `all`, or both.
+std::vector<std::string> chosen_sessions(const std::vector<std::string>& given, bool all);
+
+// Does `action` for each, reports each failure and goes on. Returns the exit status: failure if one failed.
+int for_each_session(const std::vector<std::string>& sessions, const std::function<void(const std::string&)>& action);
+
+// A string of a dictionary, or empty.
+std::string text_of(const nlohmann::json& dictionary, const char* key);
+
+}  // namespace unionroot::cli

@@ -1,0 +1,13 @@
+// The settings: which bus, which folders.
+#pragma once
+
+#include <string>
+
+#include "definition/settings.h"
+
+namespace unionroot::cli {
+
+// config: what --config named, or empty. The default file need not be there; one that was named must.
+definition::Settings settings_for(const std::string& config);
+
+}  // namespace unionroot::cli

@@ -1,0 +1,145 @@
+#include "cli/verb.h"
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <algorithm>
+
+#include "base/text.h"
+#include "cli/exit_status.h"
+#include "cli/output.h"
+#include "definition/suggest.h"
+
+namespace unionroot::cli {
+
+namespace {
+
+std::vector<std::string> option_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const auto* option : app.get_options())
+    for (const auto& name : option->get_lnames()) names.push_back("--" + name);
+  return names;
+}
+
+// What is left over after parsing is what nobody expected.
+void refuse_extras(const CLI::App& app) {
+  const auto extras = app.remaining();
+  if (extras.empty()) return;
+  const std::string& extra = extras.front();
+  if (extra.size() < 2 || extra[0] != '-')
+    throw UsageError(base::concat("unexpected argument '", base::printable(extra), "'"));
+  throw UsageError(base::concat("unknown option '", base::printable(extra), "'"),
+                   did_you_mean(extra.substr(0, extra.find('=')), option_names(app)));
+}
+
+std::size_t dashes_in(const std::vector<std::string>& arguments) {
+  return static_cast<std::size_t>(std::find(arguments.begin(), arguments.end(), "--") - arguments.begin());
+}
+
+// Moves the command's words out of `arguments`, into the verb.
+void split_command(const VerbEntry& entry, Verb& verb, const CLI::App& app, std::vector<std::string>& arguments) {
+  if (entry.split == Split::none) return;
+  const bool at_dashes = entry.split == Split::at_dashes;
+  const auto count = at_dashes ? dashes_in(arguments) : words_before_command(app, arguments);
+  const auto start = arguments.begin() + static_cast<std::ptrdiff_t>(count);
+  std::vector<std::string> command(std::make_move_iterator(start), std::make_move_iterator(arguments.end()));
+  arguments.erase(start, arguments.end());
+  if (!command.empty() && command.front() == "--") command.erase(command.begin());
+  verb.take_command(std::move(command));
+}
+
+// CLI11 would take the next word for the value of "--name=".
+void refuse_empty_values(const std::vector<std::string>& arguments) {
+  for (const auto& word : arguments) {
+    if (word == "--") return;
+    if (word.starts_with("--") && word.find('=') == word.size() - 1)
+      throw UsageError(base::concat("the option '", base::printable(word.substr(0, word.size() - 1)),
+                                    "' has an empty value"));
+  }
+}
+
+// CLI11's own messages, in our form.
+std::string message_of(const CLI::ParseError& error) {
+  std::string text = error.what();
+  while (!text.empty() && (text.back() == '\n' || text.back() == '.')) text.pop_back();
+  return base::printable(text);
+}
+
+int wrong_usage(const VerbEntry& entry, const std::string& message, const std::string& hint) {
+  print_error(base::concat(entry.name, ": ", message),
+              base::concat(hint, hint.empty() ? "" : "\n", "see 'unionroot ", entry.name, " --help'"));
+  return failure;
+}
+
+int status_of(const base::Error& error) {
+  if (error.code() == base::ErrorCode::command_not_found) return not_found;
+  if (error.code() == base::ErrorCode::command_not_executable) return not_executable;
+  return failure;
+}
+
+}  // namespace
+
+std::size_t words_before_command(const CLI::App& app, const std::vector<std::string>& arguments) {
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const std::string& word = arguments[i];
+    if (word == "--" || word.size() < 2 || word[0] != '-') return i;
+    if (word[1] == '-') {
+      const auto* const option = app.get_option_no_throw(word);
+      if (option != nullptr && option->get_items_expected_min() > 0) ++i;
+      continue;
+    }
+    // A cluster such as -pu: the first option that takes a value ends it, and takes what follows it or the next word.
+    for (std::size_t k = 1; k < word.size(); ++k) {
+      const auto* const option = app.get_option_no_throw(std::string{'-', word[k]});
+      if (option == nullptr || option->get_items_expected_min() == 0) continue;
+      if (k + 1 == word.size()) ++i;
+      break;
+    }
+  }
+  return arguments.size();
+}
+
+int run_verb(const VerbEntry& entry, const std::string& config, std::vector<std::string> arguments) {
+  try {
+    const auto verb = entry.make();
+    CLI::App app;
+    app.set_help_flag();  // the help is our own text
+    app.allow_extras();
+    bool help = false;
+    std::string own_config = config;
+    app.add_flag("-h,--help", help);
+    app.add_option("--config", own_config)->type_name("FILE");
+    verb->declare(app);
+    // Asked for anywhere among our own words, however wrong the rest is.
+    std::vector<std::string> own(arguments.begin(), arguments.begin() + static_cast<std::ptrdiff_t>(
+        entry.split == Split::at_first_word ? words_before_command(app, arguments) : dashes_in(arguments)));
+    if (std::find_if(own.begin(), own.end(), [](const auto& word) { return word == "--help" || word == "-h"; }) !=
+        own.end()) {
+      print(entry.help);
+      return success;
+    }
+    split_command(entry, *verb, app, arguments);
+    refuse_empty_values(arguments);
+    std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
+    app.parse(std::move(arguments));
+    refuse_extras(app);
+    return verb->execute(own_config);
+  } catch (const CLI::ParseError& error) {
+    return wrong_usage(entry, message_of(error), {});
+  } catch (const UsageError& error) {
+    return wrong_usage(entry, error.what(), error.hint());
+  } catch (const base::Error& error) {
+    print_error(error.what(), error.hint());
+    return status_of(error);
+  } catch (const std::exception& error) {
+    print_error(base::concat(entry.name, ": ", std::string_view(error.what())), "");
+    return failure;
+  }
+}
+
+std::string did_you_mean(std::string_view given, const std::vector<std::string>& known) {
+  const auto near = definition::near_misses(given, known, 1);
+  return near.empty() ? std::string() : base::concat("did you mean '", near.front(), "'?");
+}
+
+}  // namespace unionroot::cli

@@ -1,0 +1,68 @@
+// A verb of the command line: what it is called, what it takes, what it does.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+
+namespace CLI {
+class App;
+}
+
+namespace unionroot::cli {
+
+// Wrong usage: the message, and what to do as its hint.
+class UsageError : public base::Error {
+ public:
+  explicit UsageError(std::string message, std::string hint = {})
+      : base::Error(base::ErrorCode::invalid_argument, std::move(message), std::move(hint)) {}
+};
+
+class Verb {
+ public:
+  Verb() = default;
+  Verb(const Verb&) = delete;
+  Verb& operator=(const Verb&) = delete;
+  virtual ~Verb() = default;
+
+  // Adds the verb's own options and arguments. --config and --help are there already.
+  virtual void declare(CLI::App& app) = 0;
+  // The words of a command, for verbs that take one (see Split).
+  virtual void take_command(std::vector<std::string> words) { static_cast<void>(words); }
+  // Does it, and returns the exit status. config: what --config named, or empty. Throws base::Error.
+  virtual int execute(const std::string& config) = 0;
+};
+
+// How the words of a command are told from unionroot's own.
+enum class Split {
+  none,           // there is no command
+  at_first_word,  // run: the first word that is no option, and all after it
+  at_dashes,      // lock: all after "--"
+};
+
+struct VerbEntry {
+  std::string_view name;
+  const char* help;              // the whole text of --help
+  Split split = Split::none;
+  std::unique_ptr<Verb> (*make)() = nullptr;
+};
+
+// The verbs that talk to the daemon, and those that need none. The latter live in an executable of their own
+// (unionroot-local), since they read fstab files with libmount, and loading that would cost every `run` 0.4 ms.
+const std::vector<VerbEntry>& bus_verbs();
+const std::vector<VerbEntry>& local_verbs();
+
+// Parses `arguments` (what follows the verb) and executes. Prints help and errors; returns the exit status.
+int run_verb(const VerbEntry& verb, const std::string& config, std::vector<std::string> arguments);
+
+// How many of the arguments come before the first that is neither an option nor an option's value. `app` knows which
+// options take a value.
+std::size_t words_before_command(const CLI::App& app, const std::vector<std::string>& arguments);
+
+// "did you mean 'X'?", or empty if no known word is near.
+std::string did_you_mean(std::string_view given, const std::vector<std::string>& known);
+
+}  // namespace unionroot::cli

@@ -1,0 +1,78 @@
+// unionroot begin: begins a session that lives until it is ended.
+#include <CLI/App.hpp>
+
+#include "base/text.h"
+#include "cli/arguments.h"
+#include "cli/exit_status.h"
+#include "cli/manager.h"
+#include "cli/output.h"
+#include "cli/verbs/verbs.h"
+
+namespace unionroot::cli {
+
+namespace {
+
+constexpr const char* help =
+    R"(Usage: unionroot begin [OPTION]... CHROOT
+
+Begins a session on CHROOT, and prints its id, alone, on the standard output. The session
+lives until it is ended, over a restart of the machine too.
+CHROOT is a name or an alias; source:NAME begins a session that changes the tree itself.
+
+Options:
+  -n, --name ID         the session's id; otherwise CHROOT and a random part
+  -o, --option KEY=VALUE
+                        set user data that the definition lets you set; repeatable
+      --wait[=SECONDS]  wait while the tree is being changed; without SECONDS, without end
+      --json            print an object with the session's id and its object path
+      --config FILE     the settings file
+  -h, --help            show this
+
+Examples:
+  unionroot begin sid
+  id=$(unionroot begin --wait=60 sid) && unionroot run "$id" -- apt-get update
+  unionroot begin --name mybuild sid
+)";
+
+class Begin : public Verb {
+ public:
+  void declare(CLI::App& app) override {
+    app.add_option("CHROOT", chroot_)->required();
+    app.add_option("-n,--name", name_);
+    app.add_option("-o,--option", options_)->allow_extra_args(false);
+    wait_.declare(app);
+    app.add_flag("--json", json_);
+  }
+
+  int execute(const std::string& config) override {
+    require_chroot_name(chroot_);
+    bus::Options options;
+    if (name_) {
+      require_new_name(*name_);
+      options.emplace_back("name", *name_);
+    }
+    if (wait_.given()) options.emplace_back("wait", wait_.milliseconds());
+    if (!options_.empty()) options.emplace_back("user-data", parse_user_data(options_));
+
+    Manager manager(config);
+    const auto answer = manager.call("Begin", bus::Body().text(chroot_).options(options),
+                                     base::concat("beginning a session on ", chroot_));
+    const auto session = value_of<std::string>(answer, 0);
+    if (json_) print_json({{"session", session}, {"path", value_of<std::string>(answer, 1)}});
+    else print(session + "\n");
+    return success;
+  }
+
+ private:
+  std::string chroot_;
+  std::optional<std::string> name_;
+  std::vector<std::string> options_;
+  WaitOption wait_;
+  bool json_ = false;
+};
+
+}  // namespace
+
+const VerbEntry begin_verb = {"begin", help, Split::none, make_verb<Begin>};
+
+}  // namespace unionroot::cli

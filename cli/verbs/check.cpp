@@ -1,0 +1,65 @@
+// unionroot check: what is wrong in the configuration. Needs no daemon.
+#include <CLI/App.hpp>
+#include <algorithm>
+
+#include "base/text.h"
+#include "cli/exit_status.h"
+#include "cli/output.h"
+#include "cli/problems.h"
+#include "cli/settings.h"
+#include "cli/verbs/verbs.h"
+#include "definition/check.h"
+#include "definition/registry.h"
+
+namespace unionroot::cli {
+
+namespace {
+
+constexpr const char* help =
+    R"(Usage: unionroot check [OPTION]... [FILE...]
+
+Checks the whole configuration, or the FILEs alone, and prints FILE:LINE: and what is wrong.
+It needs no daemon, and checks what a daemon would read now: also whether the trees and files
+that the definitions name are there.
+
+Options:
+      --json            print an object with "definitions" and "problems"
+      --config FILE     the settings file
+  -h, --help            show this
+
+Exit status: 0 if all is well (notices do not count), 1 if something is wrong, 125 if it could
+not be checked.
+
+Examples:
+  unionroot check
+  unionroot check /etc/unionroot/chroot.d/sid.conf
+)";
+
+class Check : public Verb {
+ public:
+  void declare(CLI::App& app) override {
+    app.add_option("FILE", files_);
+    app.add_flag("--json", json_);
+  }
+
+  int execute(const std::string& config) override {
+    const auto settings = settings_for(config);
+    const auto snapshot = files_.empty() ? definition::load(settings) : definition::load_files(files_, settings);
+    auto problems = snapshot.problems;
+    auto on_disk = definition::check_on_disk(snapshot, settings);
+    problems.insert(problems.end(), std::make_move_iterator(on_disk.begin()), std::make_move_iterator(on_disk.end()));
+    if (json_) print_json(problems_json(snapshot.chroots.size(), problems));
+    else print(problems_text(snapshot.chroots.size(), problems));
+    return anything_wrong(problems) ? wrong_configuration : success;
+  }
+
+ private:
+  std::vector<std::string> files_;
+  bool json_ = false;
+};
+
+}  // namespace
+
+const VerbEntry check_verb = {"check", help, Split::none, make_verb<Check>};
+
+}  // namespace unionroot::cli

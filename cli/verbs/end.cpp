@@ -1,0 +1,70 @@
+// unionroot end: ends sessions.
+#include <CLI/App.hpp>
+
+#include "base/text.h"
+#include "cli/exit_status.h"
+#include "cli/output.h"
+#include "cli/sessions.h"
+#include "cli/verbs/verbs.h"
+
+namespace unionroot::cli {
+
+namespace {
+
+constexpr const char* help =
+    R"(Usage: unionroot end [OPTION]... SESSION...
+       unionroot end [OPTION]... --all
+
+Ends sessions: kills every process in them and takes them away, with all that was written
+in them. Each one is tried, even if another could not be ended.
+
+Options:
+  -a, --all             every session of yours; for root: every session
+  -f, --force           whatever state it is in; says what could not be undone
+      --config FILE     the settings file
+  -h, --help            show this
+
+Exit status: 0 if all were ended, 125 if one was not.
+
+Examples:
+  unionroot end "$id"
+  unionroot end --force mybuild
+  unionroot end --all
+)";
+
+class End : public Verb {
+ public:
+  void declare(CLI::App& app) override {
+    app.add_option("SESSION", sessions_);
+    app.add_flag("-a,--all", all_);
+    app.add_flag("-f,--force", force_);
+  }
+
+  int execute(const std::string& config) override {
+    auto names = chosen_sessions(sessions_, all_);
+    Manager manager(config);
+    if (all_) names = all_sessions(manager, [](const nlohmann::json&) { return true; });
+    bool left_over = false;
+    const int status = for_each_session(names, [&](const std::string& session) {
+      bus::Options options;
+      if (force_) options.emplace_back("force", true);
+      const auto answer =
+          manager.call("End", bus::Body().text(session).options(options), base::concat("ending ", session));
+      for (const auto& what : value_of<std::vector<std::string>>(answer, 0)) {
+        print_error(base::concat("ending ", session, ": left behind: ", what), "");
+        left_over = true;
+      }
+    });
+    return left_over ? failure : status;
+  }
+
+ private:
+  std::vector<std::string> sessions_;
+  bool all_ = false, force_ = false;
+};
+
+}  // namespace
+
+const VerbEntry end_verb = {"end", help, Split::none, make_verb<End>};
+
+}  // namespace unionroot::cli

@@ -1,0 +1,58 @@
+// unionroot info: everything known of a chroot or a session.
+#include <CLI/App.hpp>
+
+#include "base/text.h"
+#include "cli/arguments.h"
+#include "cli/exit_status.h"
+#include "cli/listing.h"
+#include "cli/manager.h"
+#include "cli/output.h"
+#include "cli/verbs/verbs.h"
+
+namespace unionroot::cli {
+
+namespace {
+
+constexpr const char* help =
+    R"(Usage: unionroot info [OPTION]... NAME
+
+Shows everything known of a chroot or a session. NAME may be session:ID, chroot:NAME or
+source:NAME; a bare name is a session's if there is one of that id, else a chroot's.
+
+Options:
+      --json            print it as an object; unionroot(1) lists the keys
+      --config FILE     the settings file
+  -h, --help            show this
+
+Examples:
+  unionroot info sid
+  unionroot info --json mybuild | jq -r .state
+)";
+
+class Info : public Verb {
+ public:
+  void declare(CLI::App& app) override {
+    app.add_option("NAME", name_)->required();
+    app.add_flag("--json", json_);
+  }
+
+  int execute(const std::string& config) override {
+    require_name(name_);
+    Manager manager(config);
+    const auto info = value_of<nlohmann::json>(
+        manager.call("Info", bus::Body().text(name_), base::concat("looking up ", name_)), 0);
+    if (json_) print_json(readable_pairs(info));
+    else print(info_text(info));
+    return success;
+  }
+
+ private:
+  std::string name_;
+  bool json_ = false;
+};
+
+}  // namespace
+
+const VerbEntry info_verb = {"info", help, Split::none, make_verb<Info>};
+
+}  // namespace unionroot::cli

@@ -1,0 +1,53 @@
+// unionroot location: where a session's tree can be seen.
+#include <CLI/App.hpp>
+
+#include "base/text.h"
+#include "cli/arguments.h"
+#include "cli/exit_status.h"
+#include "cli/manager.h"
+#include "cli/output.h"
+#include "cli/verbs/verbs.h"
+
+namespace unionroot::cli {
+
+namespace {
+
+constexpr const char* help =
+    R"(Usage: unionroot location [OPTION]... SESSION
+
+Prints the directory on the host where the session's tree can be seen and changed.
+
+Options:
+      --config FILE     the settings file
+  -h, --help            show this
+
+Examples:
+  unionroot location mybuild
+  cp hello.dsc "$(unionroot location mybuild)/build/"
+)";
+
+class Location : public Verb {
+ public:
+  void declare(CLI::App& app) override { app.add_option("SESSION", session_)->required(); }
+
+  int execute(const std::string& config) override {
+    const auto session = session_name(session_);
+    Manager manager(config);
+    const auto answer = manager.call("Location", bus::Body().text(session), base::concat("looking up ", session));
+    const auto location = value_of<std::string>(answer, 0);
+    if (location.empty())
+      throw base::Error(base::ErrorCode::not_supported, base::concat("the session ", session, " has no host view"),
+                        "its definition says host-view=no; look at its files with 'unionroot run'");
+    print(location + "\n");
+    return success;
+  }
+
+ private:
+  std::string session_;
+};
+
+}  // namespace
+
+const VerbEntry location_verb = {"location", help, Split::none, make_verb<Location>};
+
+}  // namespace unionroot::cli

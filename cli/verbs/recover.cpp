@@ -1,0 +1,57 @@
+// unionroot recover: sets failed sessions up again.
+#include <CLI/App.hpp>
+
+#include "base/text.h"
+#include "cli/sessions.h"
+#include "cli/verbs/verbs.h"
+
+namespace unionroot::cli {
+
+namespace {
+
+constexpr const char* help =
+    R"(Usage: unionroot recover [OPTION]... SESSION...
+       unionroot recover [OPTION]... --all
+
+Sets up sessions again that could not be recovered after a restart, with every file that was
+written in them. 'unionroot info SESSION' says why one failed.
+
+Options:
+  -a, --all             every failed session of yours; for root: every failed session
+      --config FILE     the settings file
+  -h, --help            show this
+
+Exit status: 0 if all were recovered, 125 if one was not.
+
+Examples:
+  unionroot recover mybuild
+  unionroot recover --all
+)";
+
+class Recover : public Verb {
+ public:
+  void declare(CLI::App& app) override {
+    app.add_option("SESSION", sessions_);
+    app.add_flag("-a,--all", all_);
+  }
+
+  int execute(const std::string& config) override {
+    auto names = chosen_sessions(sessions_, all_);
+    Manager manager(config);
+    if (all_)
+      names = all_sessions(manager, [](const nlohmann::json& session) { return text_of(session, "state") == "failed"; });
+    return for_each_session(names, [&manager](const std::string& session) {
+      manager.call("Recover", bus::Body().text(session).options({}), base::concat("recovering ", session));
+    });
+  }
+
+ private:
+  std::vector<std::string> sessions_;
+  bool all_ = false;
+};
+
+}  // namespace
+
+const VerbEntry recover_verb = {"recover", help, Split::none, make_verb<Recover>};
+
+}  // namespace unionroot::cli

@@ -1,0 +1,169 @@
+// unionroot run: runs a command in a session, or in one of its own that ends with the command. One bus call.
+#include <unistd.h>
+
+#include <CLI/App.hpp>
+#include <cstdlib>
+
+#include "base/files.h"
+#include "base/text.h"
+#include "cli/arguments.h"
+#include "cli/manager.h"
+#include "cli/output.h"
+#include "cli/verbs/verbs.h"
+#include "terminal/relay.h"
+
+extern "C" char** environ;
+
+namespace unionroot::cli {
+
+namespace {
+
+constexpr const char* help =
+    R"(Usage: unionroot run [OPTION]... NAME [--] [COMMAND...]
+
+Runs COMMAND in the session NAME; or, if NAME is a chroot, in a session of its own that ends
+with the command. Without COMMAND it starts a login shell. All that follows NAME belongs to
+the command. NAME may be session:ID, chroot:NAME or source:NAME; a bare name is a session's
+if there is one of that id, else a chroot's.
+
+Options:
+  -u, --user USER       run as USER; otherwise as you
+  -d, --directory DIR   the working directory inside; otherwise the current one
+  -p, --preserve-environment
+                        keep your environment, less what the definition filters out
+  -s, --shell SHELL     use SHELL as the login shell
+  -o, --option KEY=VALUE
+                        set user data that the definition lets you set; repeatable
+  -t, --tty             give the command a terminal of its own, whatever the standard streams are
+  -T, --no-tty          never do so; otherwise one is given if input and output are terminals
+      --wait[=SECONDS]  wait while the tree is being changed; without SECONDS, without end
+      --config FILE     the settings file
+  -h, --help            show this
+
+Exit status: the command's own; 128+N if signal N ended it; 125 if unionroot failed,
+126 if the command cannot be executed, 127 if it is not found.
+
+Examples:
+  unionroot run sid                              a login shell that leaves nothing behind
+  unionroot run sid -- gcc --version
+  unionroot run --user root host apt-get install -y hello
+  unionroot run --directory /build "$id" -- make -j4 < input > output
+)";
+
+// Everything that may be sent; a variable that is not UTF-8 cannot be, and is told of if it was asked for.
+std::vector<std::string> own_environment(bool asked_for) {
+  std::vector<std::string> variables;
+  for (char** variable = environ; variable != nullptr && *variable != nullptr; ++variable) {
+    const std::string_view text = *variable;
+    if (bus::valid_text(text)) variables.emplace_back(text);
+    else if (asked_for)
+      print_warning(base::concat("the variable ", text.substr(0, text.find('=')),
+                                 " is not valid UTF-8 and is left out"));
+  }
+  return variables;
+}
+
+// Empty if it cannot be known (it was removed, or is out of reach).
+std::string working_directory() {
+  char* const name = ::get_current_dir_name();
+  if (name == nullptr) return {};
+  std::string directory(name);
+  std::free(name);
+  return directory.starts_with('/') && bus::valid_text(directory) ? directory : std::string();
+}
+
+// Until the command has ended; its exit status.
+int relayed(base::UniqueFd control, bool on_terminal) {
+  const auto outcome = terminal::relay_run(std::move(control), on_terminal, print_warning);
+  if (!outcome.text.empty()) print_error(outcome.text, outcome.hint);
+  return outcome.exit_status();
+}
+
+class Run : public Verb {
+ public:
+  void declare(CLI::App& app) override {
+    app.add_option("-u,--user", user_);
+    app.add_option("-d,--directory", directory_);
+    app.add_flag("-p,--preserve-environment", preserve_environment_);
+    app.add_option("-s,--shell", shell_);
+    app.add_option("-o,--option", options_)->allow_extra_args(false);
+    auto* const tty = app.add_flag("-t,--tty", terminal_wanted_);
+    app.add_flag("-T,--no-tty", terminal_refused_)->excludes(tty);
+    wait_.declare(app);
+  }
+
+  void take_command(std::vector<std::string> words) override {
+    if (words.empty()) return;
+    name_ = std::move(words.front());
+    command_.assign(std::make_move_iterator(words.begin() + 1), std::make_move_iterator(words.end()));
+    if (!command_.empty() && command_.front() == "--") command_.erase(command_.begin());
+  }
+
+  int execute(const std::string& config) override {
+    validate();
+    const bool on_terminal = terminal_wanted_ || (!terminal_refused_ && terminal::wants_terminal());
+    bus::Body body;
+    body.text(name_).texts(command_).options(options(on_terminal)).descriptor(0).descriptor(1).descriptor(2);
+
+    base::UniqueFd control;
+    {
+      Manager manager(config);
+      auto answer = manager.call("Run", std::move(body), base::concat("starting in ", name_),
+                                 {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO});
+      const auto index = value_of<std::size_t>(answer, 0);
+      if (index >= answer.descriptors.size())
+        throw base::Error(base::ErrorCode::failed, "unionrootd gave no control socket",
+                          "the two are of different versions: restart the daemon (systemctl restart unionrootd)");
+      control = std::move(answer.descriptors[index]);
+    }  // the bus is not needed while the command runs: users have a limited number of connections
+    return relayed(std::move(control), on_terminal);
+  }
+
+ private:
+  void validate() const {
+    if (name_.empty()) throw UsageError("which chroot or session? NAME is missing");
+    require_name(name_);
+    if (user_ && user_->empty()) throw UsageError("the user is empty");
+    if (directory_ && !directory_->starts_with('/'))
+      throw UsageError(base::concat("the directory '", base::printable(*directory_), "' is not absolute"),
+                       "give it as the command will see it inside, from the root: --directory /build");
+    if (!command_.empty() && command_.front().empty()) throw UsageError("the command is empty");
+  }
+
+  [[nodiscard]] bus::Options options(bool on_terminal) const {
+    bus::Options values;
+    if (user_) values.emplace_back("user", *user_);
+    if (directory_) values.emplace_back("directory", *directory_);
+    else if (auto directory = working_directory(); !directory.empty())
+      values.emplace_back("caller-directory", std::move(directory));
+    if (preserve_environment_) values.emplace_back("preserve-environment", true);
+    values.emplace_back("environment", own_environment(preserve_environment_));
+    if (shell_) values.emplace_back("shell", *shell_);
+    if (!options_.empty()) values.emplace_back("user-data", parse_user_data(options_));
+    if (wait_.given()) values.emplace_back("wait", wait_.milliseconds());
+    const char* const type = std::getenv("TERM");
+    if (type != nullptr && *type != '\0' && bus::valid_text(type)) values.emplace_back("term", std::string(type));
+    if (on_terminal) add_terminal(values);
+    return values;
+  }
+
+  static void add_terminal(bus::Options& values) {
+    values.emplace_back("terminal", true);
+    const auto size = terminal::window_size();
+    values.emplace_back("rows", size.rows);
+    values.emplace_back("columns", size.columns);
+  }
+
+  std::string name_;
+  std::vector<std::string> command_;
+  std::optional<std::string> user_, directory_, shell_;
+  std::vector<std::string> options_;
+  WaitOption wait_;
+  bool preserve_environment_ = false, terminal_wanted_ = false, terminal_refused_ = false;
+};
+
+}  // namespace
+
+const VerbEntry run_verb_entry = {"run", help, Split::at_first_word, make_verb<Run>};
+
+}  // namespace unionroot::cli

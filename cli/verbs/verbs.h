@@ -1,0 +1,19 @@
+// Every verb's entry, and how an entry makes its verb.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "cli/verb.h"
+
+namespace unionroot::cli {
+
+template <typename Made>
+std::unique_ptr<Verb> make_verb() {
+  return std::make_unique<Made>();
+}
+
+extern const VerbEntry begin_verb, run_verb_entry, end_verb, list_verb, info_verb, location_verb, recover_verb;
+extern const VerbEntry lock_verb, locks_verb, check_verb;
+
+}  // namespace unionroot::cli
