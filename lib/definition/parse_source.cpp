@@ -131,7 +131,13 @@ CustomSource parse_custom(SectionReader& reader) {
 void parse_source(SectionReader& reader, unsigned type, Definition& definition) {
   switch (type) {
     case type_plain: definition.source = parse_directory(reader, true); break;
-    case type_directory: definition.source = parse_directory(reader, false); break;
+    case type_directory: {
+      DirectorySource source = parse_directory(reader, false);
+      // The machine's own root holds the files of all sessions, as with the built-in `host`.
+      definition.hide_state = !source.directory.empty() && base::split(source.directory, '/').empty();
+      definition.source = std::move(source);
+      break;
+    }
     case type_file: {
       FileSource source;
       reader.required_path("file", "type file", source.file);

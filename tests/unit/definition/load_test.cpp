@@ -44,7 +44,10 @@ TEST_CASE("without any configuration there is host") {
 
 TEST_CASE("a file may define host itself, even badly") {
   const TemporaryFolder folder;
+  folder.write("unionroot.conf", "[host]\ntype=directory\ndirectory=//\nunion-type=overlay\n");
+  CHECK(load(folder.settings()).find("host")->hide_state);
   folder.write("unionroot.conf", "[host]\n" + tree);
+  CHECK_FALSE(load(folder.settings()).find("host")->hide_state);
   CHECK(std::get<DirectorySource>(load(folder.settings()).find("host")->source).directory == "/srv");
   folder.write("unionroot.conf", "[host]\ntype=nonsense\n");
   const auto snapshot = load(folder.settings());
