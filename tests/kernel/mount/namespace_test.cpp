@@ -13,6 +13,16 @@
 using namespace unionroot;
 using namespace unionroot::tests;
 
+namespace {
+
+long own_time() {
+  timespec now{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+}  // namespace
+
 TEST_CASE("an overlay session: the tree shows, changes go to the upper layer alone") {
   if (!can_mount()) return;
   const Place place;
@@ -217,10 +227,12 @@ TEST_CASE("fifty threads build at once; timing is printed") {
   const mount::MountPlan plan = usual_plan();
   std::mutex lock;
   std::vector<std::string> errors;
-  std::vector<long> times;
+  std::vector<long> times;       // as the clock on the wall has it
+  std::vector<long> own_times;   // of the thread's own work: what a busy machine does not change
   std::vector<std::thread> threads;
   const auto build = [&](int number) {
     const auto begin = std::chrono::steady_clock::now();
+    const long own_begin = own_time();
     mount::Namespace space = factory().create();
     std::vector<UniqueFd> lowers;
     lowers.push_back(mount::open_tree_clone(kernel::real_mounts(), place.path("/lower"), false, true));
@@ -232,6 +244,7 @@ TEST_CASE("fifty threads build at once; timing is printed") {
     views.keep_namespace(name, space.descriptor());
     views.attach_view(name, space.clone_view());
     const auto took = std::chrono::steady_clock::now() - begin;
+    const long own_took = own_time() - own_begin;
     write_file(views.view_path(name) + "/etc/mine", name);
     const bool own = kernel::read_in_tree(space.root().get(), "etc/mine", 10) == name;
     views.detach_view(name);
@@ -239,6 +252,7 @@ TEST_CASE("fifty threads build at once; timing is printed") {
     const std::lock_guard guard(lock);
     if (!own) errors.push_back(name + " sees another's file");
     times.push_back(std::chrono::duration_cast<std::chrono::microseconds>(took).count());
+    own_times.push_back(own_took);
   };
   for (int i = 0; i < 50; ++i)
     threads.emplace_back([&, i] {
@@ -252,9 +266,12 @@ TEST_CASE("fifty threads build at once; timing is printed") {
   for (std::thread& thread : threads) thread.join();
   CHECK(errors == std::vector<std::string>{});
   times.clear();
+  own_times.clear();
   for (int i = 0; i < 50; ++i) build(i);
   std::sort(times.begin(), times.end());
-  std::cout << "a session's namespace, alone: median " << times[25] << " us, worst " << times.back() << " us\n";
+  std::sort(own_times.begin(), own_times.end());
+  std::cout << "a session's namespace, alone: median " << times[25] << " us, worst " << times.back()
+            << " us; processor time: median " << own_times[25] << " us\n";
   views.release_if_empty();
 }
 
