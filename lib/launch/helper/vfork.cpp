@@ -16,11 +16,12 @@ namespace {
 alignas(64) char child_stack[std::size_t{256} << 10];
 
 #if defined(__x86_64__)
-// glibc 2.36 does not export its clone3, and syscall(2) cannot be used: it would return on the child's new stack.
-long clone3(clone_args* arguments, int (*function)(void*), void* argument) {
+// clone or clone3 with a stack of its own for the child. glibc 2.36 does not export its clone3, and syscall(2) cannot
+// be used: it would return on the new stack. Returns a pid, or a negative errno value.
+long clone_onto_stack(long number, long first, long second, int* third, int (*function)(void*), void* argument) {
   register int (*kept_function)(void*) asm("r12") = function;
   register void* kept_argument asm("r13") = argument;
-  long result = SYS_clone3;
+  long result = number;
   asm volatile(
       "syscall\n\t"
       "testq %%rax, %%rax\n\t"
@@ -34,34 +35,46 @@ long clone3(clone_args* arguments, int (*function)(void*), void* argument) {
       "hlt\n"
       "1:"
       : "+a"(result)
-      : "D"(arguments), "S"(sizeof *arguments), "r"(kept_function), "r"(kept_argument), [exit] "i"(SYS_exit_group)
+      : "D"(first), "S"(second), "d"(third), "r"(kept_function), "r"(kept_argument), [exit] "i"(SYS_exit_group)
       : "rcx", "r11", "memory");
   return result;
 }
+
+long clone_into_cgroup(clone_args& arguments, int (*function)(void*), void* argument) {
+  return clone_onto_stack(SYS_clone3, reinterpret_cast<long>(&arguments), sizeof arguments, nullptr, function, argument);
+}
+
+bool clone_plainly(int (*function)(void*), void* argument, Child& child) {
+  const long pid = clone_onto_stack(SYS_clone, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD,
+                                    reinterpret_cast<long>(child_stack + sizeof child_stack), &child.pidfd, function,
+                                    argument);
+  if (pid < 0) errno = static_cast<int>(-pid);
+  child.pid = pid > 0 ? static_cast<pid_t>(pid) : -1;
+  return pid > 0;
+}
 #else
-long clone3(clone_args*, int (*)(void*), void*) { return -ENOSYS; }
+long clone_into_cgroup(clone_args&, int (*)(void*), void*) { return -ENOSYS; }
+
+bool clone_plainly(int (*function)(void*), void* argument, Child& child) {
+  child.pid = clone(function, child_stack + sizeof child_stack, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, argument,
+                    &child.pidfd);
+  return child.pid > 0;
+}
 #endif
 
 }  // namespace
 
-bool vfork_child_portable(int (*function)(void*), void* argument, Child& child) {
-  child.pid = clone(function, child_stack + sizeof child_stack, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, argument,
-                    &child.pidfd);
-  return child.pid >= 0;
-}
-
 bool vfork_child(int cgroup, bool& in_cgroup, int (*function)(void*), void* argument, Child& child) {
-  clone_args arguments{};
-  arguments.flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | CLONE_CLEAR_SIGHAND;
-  arguments.pidfd = reinterpret_cast<std::uintptr_t>(&child.pidfd);
-  arguments.exit_signal = SIGCHLD;
-  arguments.stack = reinterpret_cast<std::uintptr_t>(child_stack);
-  arguments.stack_size = sizeof child_stack;
   if (cgroup >= 0) {
-    arguments.flags |= CLONE_INTO_CGROUP;
+    clone_args arguments{};
+    arguments.flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | CLONE_INTO_CGROUP;
+    arguments.pidfd = reinterpret_cast<std::uintptr_t>(&child.pidfd);
+    arguments.exit_signal = SIGCHLD;
+    arguments.stack = reinterpret_cast<std::uintptr_t>(child_stack);
+    arguments.stack_size = sizeof child_stack;
     arguments.cgroup = static_cast<std::uint64_t>(cgroup);
     in_cgroup = true;
-    const long pid = clone3(&arguments, function, argument);
+    const long pid = clone_into_cgroup(arguments, function, argument);
     if (pid > 0) {
       child.pid = static_cast<pid_t>(pid);
       return true;
@@ -69,7 +82,7 @@ bool vfork_child(int cgroup, bool& in_cgroup, int (*function)(void*), void* argu
   }
   in_cgroup = false;
   // Joining through cgroup.procs may work where being born there does not, and else says why not.
-  return vfork_child_portable(function, argument, child);
+  return clone_plainly(function, argument, child);
 }
 
 }  // namespace unionroot::helper

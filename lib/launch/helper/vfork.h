@@ -15,10 +15,7 @@ struct Child {
 // child whether it was born there, or has to join by itself. False with errno.
 //
 // CLONE_INTO_CGROUP, because moving a process by cgroup.procs takes a lock that may wait for an RCU grace period,
-// milliseconds on a busy machine. Where clone3 cannot do it, the child has to join.
+// milliseconds on a busy machine. Where that is refused, or clone3 is not there, the child has to join.
 bool vfork_child(int cgroup, bool& in_cgroup, int (*function)(void*), void* argument, Child& child);
-
-// The way without clone3, for machines where the other is not written; apart, so that it can be tested.
-bool vfork_child_portable(int (*function)(void*), void* argument, Child& child);
 
 }  // namespace unionroot::helper
