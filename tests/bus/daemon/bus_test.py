@@ -1,0 +1,552 @@
+"""The bus layer over a fake core, against a private dbus-daemon: bus_test.py FAKE_UNIONROOTD INTERFACE.XML
+
+Callers of other uids are processes of their own: this script again, as `bus_test.py call`.
+"""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+import xml.etree.ElementTree as ElementTree
+
+SKIPPED = 77
+try:
+    import dbus
+    import dbus.bus
+    import dbus.mainloop.glib
+    from gi.repository import GLib
+except ImportError as missing:
+    print(f"skipped: {missing}")
+    sys.exit(SKIPPED)
+
+NAME = "org.unionroot1"
+ROOT = "/org/unionroot1"
+MANAGER = "org.unionroot1.Manager"
+GAMES, MAIL, NOBODY = 5, 8, 65534  # users that every Debian has
+
+DEFINITIONS = """
+[open]
+type=directory
+directory=/
+union-type=overlay
+description=For games
+users=games
+root-users=mail
+aliases=alias-of-open
+
+[rooted]
+type=directory
+directory=/
+union-type=overlay
+users=nobody
+source-users=games
+
+[broken]
+type=nonsense
+directory=/
+"""
+
+
+def call(address, method, arguments, interface=MANAGER, path=ROOT, timeout=20):
+    """One call over a connection of its own."""
+    connection = dbus.bus.BusConnection(address)
+    try:
+        return connection.call_blocking(NAME, path, interface, method, None, arguments, timeout=timeout)
+    finally:
+        connection.close()
+
+
+def options(given):
+    return dbus.Dictionary(given, signature="sv")
+
+
+def child_main(address, text):
+    """A caller of another uid: prints the answer, or the error, as JSON."""
+    request = json.loads(text)
+    pipe = os.pipe()
+    arguments = []
+    for argument in request["arguments"]:
+        if isinstance(argument, dict):
+            argument = options(argument)
+        elif isinstance(argument, list):
+            argument = dbus.Array(argument, signature="s")
+        elif argument == "<fd>":
+            argument = dbus.types.UnixFd(pipe[1])
+        arguments.append(argument)
+    try:
+        answer = call(address, request["method"], arguments, request["interface"], request["path"])
+        os.close(pipe[1])
+        shown = json.loads(json.dumps(answer, default=str))
+        print(json.dumps({"answer": shown}))
+    except dbus.DBusException as error:
+        print(json.dumps({"error": error.get_dbus_name(), "message": error.get_dbus_message()}))
+
+
+class BusTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.mkdtemp(prefix="unionroot-bus-")
+        os.chmod(cls.folder, 0o755)
+        os.mkdir(f"{cls.folder}/config")
+        os.mkdir(f"{cls.folder}/config/chroot.d")
+        cls.write("config/chroot.d/test.conf", DEFINITIONS)
+        cls.write("config/unionroot.conf",
+                  f"[unionroot]\nbus=unix:path={cls.folder}/bus\nstate-directory={cls.folder}/state\n"
+                  f"runtime-directory={cls.folder}/run\nbuilt-in-host=no\n")
+        cls.write("bus.conf", f"""<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
+            "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+            <busconfig><type>system</type><listen>unix:path={cls.folder}/bus</listen><auth>EXTERNAL</auth>
+            <policy context="default"><allow user="*"/><allow own="*"/><allow send_type="method_call"/>
+            <allow send_type="signal"/><allow send_requested_reply="true" send_type="method_return"/>
+            <allow send_requested_reply="true" send_type="error"/><allow receive_type="method_call"/>
+            <allow receive_type="method_return"/><allow receive_type="error"/><allow receive_type="signal"/></policy>
+            <limit name="max_replies_per_connection">1000</limit></busconfig>""")
+        cls.address = f"unix:path={cls.folder}/bus"
+        cls.start_bus()
+        cls.start_daemon()
+
+    @classmethod
+    def write(cls, name, text):
+        with open(f"{cls.folder}/{name}", "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(f"{cls.folder}/{name}", 0o644)
+
+    @classmethod
+    def start_bus(cls):
+        cls.bus = subprocess.Popen(["dbus-daemon", f"--config-file={cls.folder}/bus.conf", "--nofork", "--print-address=1"],
+                                   stdout=subprocess.PIPE)
+        assert cls.bus.stdout.readline(), "dbus-daemon did not start"
+
+    @classmethod
+    def start_daemon(cls):
+        if not hasattr(cls, "log"):
+            cls.log = open(f"{cls.folder}/log", "ab")
+        cls.daemon = subprocess.Popen([FAKE, f"{cls.folder}/config/unionroot.conf"], stdout=subprocess.PIPE, stderr=cls.log)
+        assert cls.daemon.stdout.readline() == b"ready\n", open(f"{cls.folder}/log", encoding="utf-8").read()
+
+    @classmethod
+    def stop(cls, process):
+        if process.poll() is None:
+            process.terminate()
+        process.wait(10)
+        process.stdout.close()
+
+    @classmethod
+    def tearDownClass(cls):
+        try:
+            cls.stop(cls.daemon)
+            assert cls.daemon.returncode == 0, f"the daemon ended with {cls.daemon.returncode}"
+        finally:
+            cls.stop(cls.bus)
+            cls.log.close()
+            shutil.rmtree(cls.folder)
+
+    # --- helpers
+
+    def call(self, method, *arguments, **more):
+        return call(self.address, method, list(arguments), **more)
+
+    def refused(self, name, method, *arguments, **more):
+        with self.assertRaises(dbus.DBusException) as caught:
+            self.call(method, *arguments, **more)
+        self.assertEqual(caught.exception.get_dbus_name(), f"org.unionroot1.Error.{name}",
+                         caught.exception.get_dbus_message())
+        return caught.exception.get_dbus_message()
+
+    def start_as(self, uid, method, *arguments, interface=MANAGER, path=ROOT):
+        request = json.dumps({"method": method, "arguments": arguments, "interface": interface, "path": path})
+        return subprocess.Popen(["/usr/bin/python3", "-B", os.path.abspath(__file__), "call", self.address, request],
+                                stdout=subprocess.PIPE, user=uid, group=uid, extra_groups=[], cwd="/")
+
+    def finish(self, process):
+        out, _ = process.communicate(timeout=20)
+        return json.loads(out)
+
+    def call_as(self, uid, method, *arguments, **more):
+        return self.finish(self.start_as(uid, method, *arguments, **more))
+
+    def sessions(self):
+        return {str(each["id"]) for each in self.call("ListSessions")}
+
+    def eventually(self, condition, what, seconds=5):
+        end = time.monotonic() + seconds
+        while not condition():
+            self.assertLess(time.monotonic(), end, what)
+            time.sleep(0.01)
+
+    def begin(self, name, chroot="open", **more):
+        return self.call("Begin", chroot, options({"name": name, **more}))
+
+    def run_command(self, name, command, given=None, connection=None):
+        read, write = os.pipe()
+        with open("/dev/null", "rb") as null:
+            arguments = [name, dbus.Array(command, signature="s"), options(given or {}), dbus.types.UnixFd(null.fileno()),
+                         dbus.types.UnixFd(write), dbus.types.UnixFd(write)]
+            try:
+                answer = (connection.call_blocking(NAME, ROOT, MANAGER, "Run", None, arguments) if connection
+                          else call(self.address, "Run", arguments))
+            finally:
+                os.close(write)
+                arguments.clear()  # they hold duplicates: the output would never end
+        with os.fdopen(read, "rb") as output:
+            text = output.read().decode()
+        return socket.socket(fileno=answer[0].take()), str(answer[1]), str(answer[2]), text
+
+    # --- the interface
+
+    def introspect(self, path):
+        return ElementTree.fromstring(self.call("Introspect", interface="org.freedesktop.DBus.Introspectable", path=path))
+
+    def test_introspection_is_what_the_interface_file_says(self):
+        self.begin("introspected")
+        shown = {interface.get("name"): interface for path in
+                 (ROOT, f"{ROOT}/session/introspected", f"{ROOT}/chroot/open") for interface in self.introspect(path)}
+        for interface in ElementTree.parse(INTERFACE).getroot():
+            for kind in ("method", "signal"):
+                for member in interface.findall(kind):
+                    found = shown[interface.get("name")].find(f"{kind}[@name='{member.get('name')}']")
+                    self.assertIsNotNone(found, member.get("name"))
+                    self.assertEqual([(arg.get("name"), arg.get("type")) for arg in member.findall("arg")],
+                                     [(arg.get("name"), arg.get("type")) for arg in found.findall("arg")])
+            for member in interface.findall("property"):
+                found = shown[interface.get("name")].find(f"property[@name='{member.get('name')}']")
+                self.assertEqual((found.get("type"), found.get("access")), (member.get("type"), "read"))
+        for standard in ("Peer", "Introspectable", "Properties", "ObjectManager"):
+            self.assertIn(f"org.freedesktop.DBus.{standard}", {each.get("name") for each in self.introspect(ROOT)})
+        self.call("Ping", interface="org.freedesktop.DBus.Peer")
+        self.call("End", "introspected", options({}))
+
+    def test_every_method_is_documented(self):
+        with open(INTERFACE, encoding="utf-8") as file:
+            text = file.read()
+        for method in ElementTree.fromstring(text.encode()).iter("method"):
+            name = method.get("name")
+            before = text[:text.index(f'<method name="{name}"')]
+            self.assertIn(name, before[before.rindex("<!--"):] if "<!--" in before else "", name)
+
+    def test_properties(self):
+        everything = self.call("GetAll", MANAGER, interface="org.freedesktop.DBus.Properties")
+        self.assertEqual(set(everything), {"Version", "Problems", "Capabilities"})
+        self.assertEqual(list(everything["Capabilities"]), ["fake"])
+        self.assertTrue(any("test.conf:" in problem for problem in everything["Problems"]), everything["Problems"])
+
+    def test_objects_are_managed(self):
+        self.begin("managed")
+        objects = self.call("GetManagedObjects", interface="org.freedesktop.DBus.ObjectManager")
+        session = objects[f"{ROOT}/session/managed"]["org.unionroot1.Session"]
+        self.assertEqual(session["Id"], "managed")
+        self.assertEqual(session["State"], "active")
+        self.assertEqual(session["Owner"], 0)
+        self.assertEqual(objects[f"{ROOT}/chroot/open"]["org.unionroot1.Chroot"]["Aliases"], ["alias-of-open"])
+        self.assertNotIn(f"{ROOT}/chroot/broken", objects)
+        self.call("End", options({}), interface="org.unionroot1.Session", path=f"{ROOT}/session/managed")
+        objects = self.call("GetManagedObjects", interface="org.freedesktop.DBus.ObjectManager")
+        self.assertNotIn(f"{ROOT}/session/managed", objects)
+
+    # --- sessions
+
+    def test_begin_info_location_end(self):
+        session, path = self.begin("whole")
+        self.assertEqual((session, path), ("whole", f"{ROOT}/session/whole"))
+        info = self.call("Info", "session:whole")
+        self.assertEqual((info["kind"], info["chroot"], info["state"], info["owner"], info["owner-uid"]),
+                         ("session", "open", "active", "root", 0))
+        self.assertEqual([tuple(stage) for stage in info["stages"]], [("source", "done"), ("union", "done")])
+        self.assertEqual(self.call("Location", "whole"), "/run/fake/�/whole")
+        self.assertIn("whole", self.sessions())
+        self.refused("SessionExists", "Begin", "open", options({"name": "whole"}))
+        left = self.call("End", "whole", options({"force": True}))
+        self.assertEqual(list(left), ["left: /tmp/�"])
+        self.refused("NoSuchSession", "End", "whole", options({}))
+        self.refused("NoSuchSession", "Location", "whole")
+
+    def test_info_of_a_chroot_and_its_source(self):
+        info = self.call("Info", "alias-of-open")
+        self.assertEqual((info["kind"], info["name"], info["directory"], list(info["users"])),
+                         ("chroot", "open", "/", ["games"]))
+        self.assertRegex(info["file"], r"test\.conf:2$")
+        self.assertEqual(self.call("Info", "source:open")["kind"], "source")
+        self.assertEqual(self.call("Info", "alias-of-open-source")["kind"], "source")
+        self.refused("NoSuchChroot", "Info", "nonsense")
+        self.assertRegex(self.refused("DefinitionInvalid", "Info", "broken"), r"test\.conf:\d+")
+        self.assertEqual({str(each["name"]) for each in self.call("ListChroots")}, {"open", "rooted"})
+
+    def test_run_in_a_session_and_in_a_chroot(self):
+        self.begin("runs")
+        with self.run_command("runs", ["echo", "a b"])[0] as control:
+            control.settimeout(5)
+            self.assertEqual(control.recv(1), b"")  # the run ended: the daemon noticed, and let go
+        control, session, run, text = self.run_command("open", ["id"])
+        self.assertEqual(text, "id uid=0\n")
+        self.assertTrue(session.startswith("open-") and run)
+        control.settimeout(5)
+        self.assertEqual(control.recv(1), b"")
+        control.close()
+        self.assertNotIn(session, self.sessions())
+        self.call("End", "runs", options({}))
+
+    def test_bytes_that_are_not_utf8(self):
+        as_bytes = dbus.Array([dbus.ByteArray(b"echo"), dbus.ByteArray(b"\xc3\xa9t\xc3\xa9")], signature="ay")
+        control, _, _, text = self.run_command("open", [], {"arguments": as_bytes})
+        control.close()
+        self.assertEqual(text, "echo été uid=0\n")
+
+    # --- bad input
+
+    def test_malformed_requests(self):
+        text = self.refused("InvalidArgument", "Begin", "open", options({"nmae": "x"}))
+        self.assertEqual(text, "Begin does not know the option 'nmae'\nit knows: name, wait, user-data")
+        text = self.refused("InvalidArgument", "Begin", "open", options({"wait": "5"}))
+        self.assertIn("is of type 's'\nit must be an integer", text)
+        for name in ("", "../x", "a/b", "x" * 300, "-x", "nosuch:x", "session:x", "a\nb"):
+            self.refused("InvalidArgument", "Begin", name, options({}))
+        for name in ("../x", "a/b", ".x", "x" * 250):
+            self.refused("InvalidArgument", "Begin", "open", options({"name": name}))
+        self.refused("NoSuchChroot", "Begin", "nonsense", options({}))
+        self.refused("DefinitionInvalid", "Begin", "broken", options({}))
+        self.refused("InvalidArgument", "End", "chroot:open", options({}))
+        self.refused("InvalidArgument", "Recover", "x", options({"force": True}))
+        self.refused("AccessDenied", "Begin", "open", options({"user-data": dbus.Dictionary({"a.b": "c"}, signature="ss")}))
+        with self.assertRaises(dbus.DBusException) as caught:
+            self.call("Begin", 7, options({}))
+        self.assertEqual(caught.exception.get_dbus_name(), "org.freedesktop.DBus.Error.InvalidArgs")
+
+    def test_errors_of_every_kind_are_answers(self):
+        self.assertEqual(self.refused("StageFailed", "Begin", "open", options({"name": "broken-1"})),
+                         "stage 'source': /tmp/�� is missing\nmake it")
+        self.assertEqual(self.refused("Failed", "Begin", "open", options({"name": "odd-1"})), "not one of ours")
+
+    # --- who may do what
+
+    def test_authorization_by_uid(self):
+        games = self.call_as(GAMES, "Begin", "open", {"name": "of-games"})
+        self.assertIn("answer", games)
+        nobody = self.call_as(NOBODY, "Begin", "open", {})
+        self.assertEqual(nobody["error"], "org.unionroot1.Error.AccessDenied")
+        self.assertRegex(nobody["message"], r"^nobody \(uid 65534\) may not begin a session on chroot 'open': .*\n"
+                                            r"root may permit it: add nobody to users= of \[open\] \(.*test\.conf:2\)$")
+        # Another's session is out of reach, also by its object.
+        for answer in (self.call_as(NOBODY, "End", "of-games", {"force": True}), self.call_as(MAIL, "Recover", "of-games", {}),
+                       self.call_as(NOBODY, "End", {}, interface="org.unionroot1.Session", path=f"{ROOT}/session/of_2dgames"),
+                       self.call_as(MAIL, "Run", "of-games", ["true"], {}, "<fd>", "<fd>", "<fd>")):
+            self.assertEqual(answer.get("error"), "org.unionroot1.Error.AccessDenied", answer)
+        self.assertIn("belongs to games (uid 5)", answer["message"])
+        self.assertIn("answer", self.call_as(GAMES, "Run", "of-games", ["true"], {}, "<fd>", "<fd>", "<fd>"))
+        as_root = self.call_as(GAMES, "Run", "of-games", ["true"], {"user": "root"}, "<fd>", "<fd>", "<fd>")
+        self.assertEqual(as_root["error"], "org.unionroot1.Error.AccessDenied")
+        self.assertIn("root-users= of [open]", as_root["message"])
+        self.assertIn("answer", self.call_as(GAMES, "End", "of-games", {}))
+
+    def test_root_users_and_other_users(self):
+        self.assertIn("answer", self.call_as(MAIL, "Run", "open", ["true"], {"user": "root"}, "<fd>", "<fd>", "<fd>"))
+        self.assertIn("answer", self.call_as(MAIL, "Run", "open", ["true"], {"user": "0"}, "<fd>", "<fd>", "<fd>"))
+        self.assertIn("answer", self.call_as(MAIL, "Run", "open", ["true"], {"user": "mail"}, "<fd>", "<fd>", "<fd>"))
+        for uid, user, wanted in ((MAIL, "games", "AccessDenied"), (GAMES, "mail", "AccessDenied"),
+                                  (GAMES, "no-such-user-here", "NoSuchUser")):
+            answer = self.call_as(uid, "Run", "open", ["true"], {"user": user}, "<fd>", "<fd>", "<fd>")
+            self.assertEqual(answer.get("error"), f"org.unionroot1.Error.{wanted}", answer)
+
+    def test_source_lists(self):
+        self.assertIn("answer", self.call_as(GAMES, "Begin", "source:rooted", {"name": "of-source"}))
+        self.assertTrue(self.call("Info", "of-source")["source"])
+        self.call("End", "of-source", options({}))
+        answer = self.call_as(NOBODY, "Begin", "source:rooted", {})
+        self.assertIn("source-users= of [rooted]", answer["message"])
+        self.assertEqual(self.call_as(GAMES, "Begin", "rooted", {})["error"], "org.unionroot1.Error.AccessDenied")
+
+    def test_reload_is_for_root(self):
+        self.assertEqual(self.call_as(GAMES, "Reload")["error"], "org.unionroot1.Error.AccessDenied")
+        self.call("Reload")
+
+    # --- load
+
+    def test_one_user_cannot_keep_another_from_working(self):
+        # games: two blocked operations fill its share, four more wait, the next is one too many.
+        blocked = [self.start_as(GAMES, "Begin", "open", {"name": f"block-{i}"}) for i in range(6)]
+        try:
+            time.sleep(1.5)
+            answer = self.call_as(GAMES, "Begin", "open", {"name": "one-too-many"})
+            self.assertEqual(answer.get("error"), "org.unionroot1.Error.LimitExceeded", answer)
+            self.assertIn("answer", self.call_as(GAMES, "ListSessions"))
+            self.assertIn("answer", self.call_as(MAIL, "Begin", "open", {"name": "of-mail"}))
+            self.call("End", "of-mail", options({}))
+        finally:
+            for process in blocked:
+                process.kill()
+                process.communicate()
+
+        def works_again():
+            answer = self.call_as(GAMES, "Begin", "open", {"name": "again"})
+            return "answer" in answer
+        self.eventually(works_again, "the operations of clients that have gone were not cancelled")
+        self.call("End", "again", options({}))
+
+    def test_waiting_costs_no_worker_and_is_bounded(self):
+        waiting = [self.start_as(GAMES, "Begin", "open", {"name": f"block-w{i}", "wait": -1}) for i in range(2)]
+        try:
+            time.sleep(1)
+            answer = self.call_as(GAMES, "Begin", "open", {"name": "block-w9", "wait": -1})
+            self.assertEqual(answer.get("error"), "org.unionroot1.Error.LimitExceeded", answer)
+            self.assertIn("answer", self.call_as(GAMES, "Begin", "open", {"name": "meanwhile"}))
+            self.call("End", "meanwhile", options({}))
+        finally:
+            for process in waiting:
+                process.kill()
+                process.communicate()
+
+    def test_a_session_for_a_client_that_has_gone_is_ended(self):
+        client = self.start_as(GAMES, "Begin", "open", {"name": "late-1"})
+        time.sleep(0.7)
+        client.kill()
+        client.communicate()
+        # It succeeds only when it learns of the cancellation, and is taken back then.
+        time.sleep(0.3)
+        self.eventually(lambda: "late-1" not in self.sessions(), "the session stayed")
+        with open(f"{self.folder}/log", encoding="utf-8", errors="replace") as log:
+            self.assertIn("ending session 'late-1': its client has gone", log.read())
+
+    # --- descriptors
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.daemon.pid}/fd"))
+
+    def test_no_descriptor_leaks(self):
+        connection = dbus.bus.BusConnection(self.address)
+        self.run_command("open", ["warm", "up"], connection=connection)[0].close()
+        time.sleep(0.3)
+        before = self.descriptors()
+        for i in range(200):
+            self.run_command("open", ["x", str(i)], connection=connection)[0].close()
+        for _ in range(50):  # refused calls carry descriptors too
+            with self.assertRaises(dbus.DBusException):
+                self.run_command("nonsense", ["x"], connection=connection)
+            with self.assertRaises(dbus.DBusException):
+                self.run_command("open", ["x"], {"nonsense": True}, connection=connection)
+        self.eventually(lambda: self.descriptors() <= before, f"{self.descriptors()} descriptors, {before} before")
+        for entry in os.listdir(f"/proc/{self.daemon.pid}/fdinfo"):
+            with open(f"/proc/{self.daemon.pid}/fdinfo/{entry}", encoding="utf-8") as file:
+                flags = int(next(line for line in file if line.startswith("flags:")).split()[1], 8)
+            if int(entry) > 2:
+                self.assertTrue(flags & os.O_CLOEXEC, f"descriptor {entry} is not close-on-exec")
+        connection.close()
+        self.assertEqual([], [line for line in self.children() if " Z" in line])
+
+    def children(self):
+        lines = []
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+                    rest = file.read().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(rest[1]) == self.daemon.pid:
+                lines.append(f"{pid} {rest[0]}")
+        return lines
+
+    # --- signals
+
+    def test_signals(self):
+        dbus.mainloop.glib.DBusGMainLoop(set_as_default=True)
+        connection = dbus.bus.BusConnection(self.address)
+        seen = []
+        connection.add_signal_receiver(lambda *args, member=None, path=None: seen.append((str(member), args, str(path))),
+                                       sender_keyword=None, member_keyword="member", path_keyword="path", bus_name=NAME)
+        context = GLib.MainContext.default()
+
+        def await_member(member, text):
+            def there():
+                while context.iteration(False):
+                    pass
+                return any(name == member and text in repr(args) + path for name, args, path in seen)
+            self.eventually(there, f"no {member} of {text} in {[each[0] for each in seen]}")
+        # add_match is not waited for: make sure that it was heard.
+        connection.call_blocking(NAME, ROOT, "org.freedesktop.DBus.Peer", "Ping", None, [])
+        self.begin("signalled")
+        await_member("SessionNew", "signalled")
+        await_member("InterfacesAdded", "signalled")
+        self.call("Recover", "signalled", options({}))
+        await_member("PropertiesChanged", "failed")
+        self.call("End", "signalled", options({}))
+        await_member("InterfacesRemoved", "signalled")
+        await_member("SessionRemoved", "signalled")
+
+        self.run_command("open", ["last"])[0].close()  # an automatic session that lasts half a second
+        await_member("SessionNew", "open-")
+        await_member("SessionRemoved", "open-")
+
+        seen.clear()
+        self.write("config/chroot.d/more.conf", "[more]\ntype=directory\ndirectory=/\nunion-type=overlay\n")
+        await_member("ChrootNew", "more")
+        self.write("config/chroot.d/more.conf", "[more]\ntype=directory\ndirectory=/\nunion-type=overlay\ndescription=edited\n")
+        await_member("PropertiesChanged", "edited")
+        os.remove(f"{self.folder}/config/chroot.d/more.conf")
+        await_member("ChrootRemoved", "more")
+        connection.close()
+
+    def test_sessions_of_a_moment_cost_the_bus_nothing(self):
+        connection = dbus.bus.BusConnection(self.address)
+        start = time.monotonic()
+        for _ in range(100):
+            self.run_command("open", ["x"], connection=connection)[0].close()
+        print(f"automatic runs over one connection: {(time.monotonic() - start) * 10:.2f} ms each", file=sys.stderr)
+        connection.close()
+
+    # --- the daemon itself
+
+    def test_second_daemon_and_taken_name(self):
+        second = subprocess.run([FAKE, f"{self.folder}/config/unionroot.conf"], capture_output=True, timeout=20)
+        self.assertEqual(second.returncode, 1)
+        self.assertIn(f"another unionrootd (pid {self.daemon.pid}) runs on the state directory", second.stderr.decode())
+        with open(f"{self.folder}/config/unionroot.conf", encoding="utf-8") as file:
+            text = file.read()
+        self.write("config/other.conf", text.replace("/state", "/state2"))
+        third = subprocess.run([FAKE, f"{self.folder}/config/other.conf"], capture_output=True, timeout=20)
+        self.assertEqual(third.returncode, 1)
+        self.assertIn("taking the bus name org.unionroot1: another process has it", third.stderr.decode())
+
+
+class LostBusTest(BusTest):
+    """Its own bus, since it is taken away."""
+
+    def test_stopping_answers_and_a_lost_bus_ends_the_daemon(self):
+        client = self.start_as(GAMES, "Begin", "open", {"name": "block-at-stop"})
+        time.sleep(0.7)
+        self.stop(self.daemon)
+        self.assertEqual(self.daemon.returncode, 0)
+        self.assertEqual(self.finish(client).get("error"), "org.unionroot1.Error.Cancelled")
+        self.start_daemon()
+        self.stop(self.bus)
+        self.assertEqual(self.daemon.wait(10), 1)
+        with open(f"{self.folder}/log", encoding="utf-8", errors="replace") as log:
+            self.assertIn("the bus is gone", log.read())
+        self.start_bus()
+        self.start_daemon()
+
+
+for inherited in [name for name in dir(BusTest) if name.startswith("test_")]:
+    setattr(LostBusTest, inherited, None)  # not run a second time
+
+
+def main():
+    if os.geteuid() != 0:
+        print("skipped: needs root, to call as several users")
+        sys.exit(SKIPPED)
+    if shutil.which("dbus-daemon") is None:
+        print("skipped: needs dbus-daemon")
+        sys.exit(SKIPPED)
+    unittest.main(argv=[sys.argv[0], *sys.argv[3:]], verbosity=2)
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "call":
+        child_main(sys.argv[2], sys.argv[3])
+    else:
+        FAKE, INTERFACE = sys.argv[1], sys.argv[2]
+        main()

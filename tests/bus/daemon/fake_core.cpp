@@ -1,0 +1,154 @@
+#include "fake_core.h"
+
+#include <spawn.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <stdexcept>
+#include <thread>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/ids.h"
+#include "base/text.h"
+
+namespace unionroot::testing {
+
+using base::Error;
+using base::ErrorCode;
+using namespace std::chrono_literals;
+
+namespace {
+
+bool named(const std::string& name, const char* prefix) { return name.rfind(prefix, 0) == 0; }
+
+void until_cancelled(const std::function<bool()>& cancelled) {
+  while (!cancelled()) std::this_thread::sleep_for(5ms);
+}
+
+}  // namespace
+
+session::SessionView FakeCore::begin(const session::BeginRequest& request) {
+  const std::string name = request.name.empty() ? request.definition->name + "-" + base::random_token() : request.name;
+  if (named(name, "block-")) {
+    until_cancelled(request.cancelled);
+    throw Error(ErrorCode::cancelled, "the caller has gone");
+  }
+  if (named(name, "late-")) until_cancelled(request.cancelled);
+  if (named(name, "slow-")) std::this_thread::sleep_for(300ms);
+  if (named(name, "broken-")) throw Error(ErrorCode::stage_failed, "stage 'source': /tmp/\xff\xfe is missing", "make it");
+  if (named(name, "odd-")) throw std::runtime_error("not one of ours");
+  session::SessionView view;
+  view.record.id = name;
+  view.record.chroot = request.definition->name;
+  view.record.selected_name = request.selected_name;
+  view.record.kind = request.kind;
+  view.record.source = request.source;
+  view.record.state = store::SessionState::active;
+  view.record.owner = request.owner.uid;
+  view.record.owner_name = request.owner.name;
+  view.record.created = 1'700'000'000'000'000;
+  view.location = "/run/fake/\xff/" + name;  // a path need not be UTF-8
+  view.type = request.definition->type;
+  view.definition = request.definition;
+  view.stages = {{0, "source", store::StageState::done, "{}"}, {1, "union", store::StageState::done, "{}"}};
+  {
+    const std::lock_guard lock(mutex_);
+    if (!sessions_.emplace(name, view).second) {
+      throw Error(ErrorCode::session_exists, base::concat("there is a session '", name, "' already"), "choose another name");
+    }
+  }
+  events_.session_added(name);
+  return view;
+}
+
+session::Manager::Started FakeCore::start(const session::RunRequest& request, bool automatic) {
+  const std::string id = base::random_token();
+  int pair[2];
+  base::check(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), "socketpair");
+  base::UniqueFd client(pair[0]), hold(pair[1]);
+  if (request.standard[1] >= 0) {
+    base::write_all(request.standard[1],
+                    base::concat(base::join(request.command, " "), " uid=", static_cast<long>(request.target_uid), "\n"), "stdout");
+  }
+  pid_t pid = 0;
+  const bool lasts = !request.command.empty() && request.command.front() == "last";
+  const std::string seconds = lasts ? "0.5" : "0";
+  char* argv[] = {const_cast<char*>("sleep"), const_cast<char*>(seconds.c_str()), nullptr};
+  if (const int result = ::posix_spawn(&pid, "/bin/sleep", nullptr, nullptr, argv, environ); result != 0) {
+    throw base::SystemError(result, "starting sleep");
+  }
+  base::UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  const int watched = pidfd.get();
+  {
+    const std::lock_guard lock(mutex_);
+    runs_[id] = {request.session, automatic, std::move(hold), std::move(pidfd)};
+  }
+  events_.run_started(id, watched);
+  return {request.session, id, std::move(client)};
+}
+
+session::Manager::Started FakeCore::run(const session::RunRequest& request) { return start(request, false); }
+
+session::Manager::Started FakeCore::run_automatic(const session::BeginRequest& begin_request, session::RunRequest run) {
+  run.session = begin(begin_request).record.id;
+  return start(run, true);
+}
+
+void FakeCore::run_ended(const std::string& id) {
+  Run run;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = runs_.find(id);
+    if (found == runs_.end()) return;
+    run = std::move(found->second);
+    runs_.erase(found);
+  }
+  if (run.automatic) end(run.session, false);
+}
+
+session::EndResult FakeCore::end(const std::string& id, bool force) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (sessions_.erase(id) == 0) throw Error(ErrorCode::no_such_session, base::concat("there is no session '", id, "'"));
+  }
+  events_.session_removed(id);
+  return {force ? std::vector<std::string>{"left: /tmp/\xff"} : std::vector<std::string>{}};
+}
+
+// Makes an active session fail, so that State can be seen to change.
+session::SessionView FakeCore::recover(const std::string& id) {
+  session::SessionView view;
+  {
+    const std::lock_guard lock(mutex_);
+    auto& shown = sessions_.at(id);
+    shown.record.state = store::SessionState::failed;
+    view = shown;
+  }
+  events_.session_changed(id);
+  return view;
+}
+
+std::vector<session::SessionView> FakeCore::sessions() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<session::SessionView> list;
+  for (const auto& [id, view] : sessions_) list.push_back(view);
+  return list;
+}
+
+std::optional<session::SessionView> FakeCore::find(const std::string& id) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = sessions_.find(id);
+  if (found == sessions_.end()) return std::nullopt;
+  return found->second;
+}
+
+session::SessionView FakeCore::require(const std::string& id) const {
+  auto view = find(id);
+  if (!view) throw Error(ErrorCode::no_such_session, base::concat("there is no session '", base::printable(id), "'"));
+  return *view;
+}
+
+}  // namespace unionroot::testing

@@ -1,0 +1,46 @@
+// A core without sessions. A session's name says what happens to it:
+//   block-*   begin blocks until it is cancelled, then fails
+//   late-*    begin blocks until it is cancelled, then succeeds nevertheless
+//   slow-*    begin takes 300 ms
+//   broken-*  begin fails with a message that is not UTF-8
+//   odd-*     begin throws what is no base::Error
+// Every run is a real process, so that its end can be watched.
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <set>
+
+#include "daemon/core.h"
+
+namespace unionroot::testing {
+
+class FakeCore final : public daemon::Core {
+ public:
+  explicit FakeCore(session::Events events) : events_(std::move(events)) {}
+  session::SessionView begin(const session::BeginRequest& request) override;
+  session::Manager::Started run(const session::RunRequest& request) override;
+  session::Manager::Started run_automatic(const session::BeginRequest& begin, session::RunRequest run) override;
+  void run_ended(const std::string& run) override;
+  session::EndResult end(const std::string& session, bool force) override;
+  session::SessionView recover(const std::string& session) override;
+  [[nodiscard]] std::vector<session::SessionView> sessions() const override;
+  [[nodiscard]] std::optional<session::SessionView> find(const std::string& session) const override;
+  [[nodiscard]] session::SessionView require(const std::string& session) const override;
+
+ private:
+  struct Run {
+    std::string session;
+    bool automatic = false;
+    base::UniqueFd hold;
+    base::UniqueFd pidfd;
+  };
+  session::Manager::Started start(const session::RunRequest& request, bool automatic);
+
+  session::Events events_;
+  mutable std::mutex mutex_;
+  std::map<std::string, session::SessionView> sessions_;
+  std::map<std::string, Run> runs_;
+};
+
+}  // namespace unionroot::testing
