@@ -18,7 +18,7 @@ struct LaunchDescriptors {
   int mount_namespace = -1;
   int root = -1;                    // O_PATH of the session's root: where devpts is found for a terminal
   int cgroup = -1;                  // directory of the run's leaf; -1: none
-  int cgroup_session = -1;          // unused if -1
+  int cgroup_session = -1;          // not handed on: the supervisor kills its own run only
   int session_lock = -1;            // held open by the supervisor for as long as the run lasts; -1: none
 };
 
