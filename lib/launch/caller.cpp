@@ -28,14 +28,14 @@ mode_t umask_of(pid_t pid) {
   const auto start = status.find(key);
   if (start != std::string::npos) {
     const auto end = status.find('\n', start + 1);
-    const std::string_view digits = base::trim(std::string_view(status).substr(
-        start + key.size(), end == std::string::npos ? end : end - start - key.size()));
+    const std::string_view digits = base::trim(
+        std::string_view(status).substr(start + key.size(), end == std::string::npos ? end : end - start - key.size()));
     unsigned mask = 0;
     const auto [rest, error] = std::from_chars(digits.data(), digits.data() + digits.size(), mask, 8);
     if (error == std::errc() && rest == digits.data() + digits.size() && mask <= 0777) return mask;
   }
-  throw base::Error(base::ErrorCode::failed, base::concat("reading the umask of process ", pid, ": ", path,
-                                                          " has no line for it"),
+  throw base::Error(base::ErrorCode::failed,
+                    base::concat("reading the umask of process ", pid, ": ", path, " has no line for it"),
                     "the process has probably ended: try again");
 }
 

@@ -46,10 +46,10 @@ class Filter {
     if (error == 0) return;
     char text[128];
     ::regerror(error, &compiled_, text, sizeof text);
-    throw base::Error(base::ErrorCode::definition_invalid,
-                      base::concat("preparing the environment: environment-filter '", base::printable(expression),
-                                   "': ", text),
-                      "correct environment-filter in the chroot's definition: it is an extended regular expression");
+    throw base::Error(
+        base::ErrorCode::definition_invalid,
+        base::concat("preparing the environment: environment-filter '", base::printable(expression), "': ", text),
+        "correct environment-filter in the chroot's definition: it is an extended regular expression");
   }
   Filter(const Filter&) = delete;
   Filter& operator=(const Filter&) = delete;

@@ -13,9 +13,10 @@ namespace unionroot::launch {
 namespace {
 
 [[noreturn]] void no_such_user(const std::string& name_or_uid) {
-  throw base::Error(base::ErrorCode::no_such_user,
-                    base::concat("looking up the user '", base::printable(name_or_uid), "': there is none on this machine"),
-                    "'getent passwd' lists the users of this machine");
+  throw base::Error(
+      base::ErrorCode::no_such_user,
+      base::concat("looking up the user '", base::printable(name_or_uid), "': there is none on this machine"),
+      "'getent passwd' lists the users of this machine");
 }
 
 std::vector<gid_t> groups_of(const char* name, gid_t gid) {
@@ -28,7 +29,8 @@ std::vector<gid_t> groups_of(const char* name, gid_t gid) {
       return groups;
     }
     if (count > 65536)  // NGROUPS_MAX
-      throw base::Error(base::ErrorCode::failed, base::concat("reading the groups of ", base::printable(name), ": too many"));
+      throw base::Error(base::ErrorCode::failed,
+                        base::concat("reading the groups of ", base::printable(name), ": too many"));
     groups.resize(std::max(static_cast<std::size_t>(count), groups.size() * 2));
   }
 }
@@ -40,15 +42,16 @@ bool look_up(const Lookup& lookup, const std::string& what, User& user) {
   passwd entry{};
   passwd* found = nullptr;
   int error = 0;
-  while ((error = lookup(&entry, buffer.data(), buffer.size(), &found)) == ERANGE && buffer.size() < (std::size_t{1} << 20))
+  while ((error = lookup(&entry, buffer.data(), buffer.size(), &found)) == ERANGE &&
+         buffer.size() < (std::size_t{1} << 20))
     buffer.resize(buffer.size() * 4);
   if (found == nullptr) {
     // getpwnam(3): several numbers mean "not found", depending on the name service; others are failures.
     if (error == 0 || error == ENOENT || error == ESRCH || error == EBADF || error == EPERM) return false;
     throw base::SystemError(error, base::concat("looking up the user ", base::printable(what)));
   }
-  user = User{found->pw_name, found->pw_uid, found->pw_gid, groups_of(found->pw_name, found->pw_gid), found->pw_dir,
-              found->pw_shell};
+  user = User{found->pw_name, found->pw_uid,  found->pw_gid, groups_of(found->pw_name, found->pw_gid),
+              found->pw_dir,  found->pw_shell};
   return true;
 }
 

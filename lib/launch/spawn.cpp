@@ -60,8 +60,9 @@ failed:
 
 class Stack {
  public:
-  Stack() : base_(::mmap(nullptr, child_stack_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK,
-                         -1, 0)) {
+  Stack()
+      : base_(
+            ::mmap(nullptr, child_stack_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0)) {
     if (base_ == MAP_FAILED) base::throw_errno("making a stack for the helper");
   }
   Stack(const Stack&) = delete;
@@ -106,7 +107,8 @@ Spawned spawn(const SpawnRequest& request) {
     pid = ::clone(child_main, stack.top(), CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &plan, &pidfd);
     clone_error = errno;
   }
-  if (pid < 0) throw base::SystemError(clone_error, "starting the helper", "the machine is short of processes or memory");
+  if (pid < 0)
+    throw base::SystemError(clone_error, "starting the helper", "the machine is short of processes or memory");
   Spawned spawned{pid, base::UniqueFd(pidfd)};
   if (plan.error != 0) {
     ::waitpid(pid, nullptr, 0);

@@ -179,12 +179,14 @@ unsigned describe_execute(const Spec& spec, const Failure& failure, Text& proble
   const int error = failure.error_number;
   problem.add("cannot execute ").add_quoted(spec.file).add(": ");
   if (error == ENOENT && failure.file_exists) {
-    problem.add("it is there, but its interpreter or dynamic loader is not\n"
-                "a script: look at its first line; a program: is it for this architecture and this tree?");
+    problem.add(
+        "it is there, but its interpreter or dynamic loader is not\n"
+        "a script: look at its first line; a program: is it for this architecture and this tree?");
     return 126;
   }
   if (error == ENOENT && strchr(spec.file, '/') == nullptr) {
-    problem.add("command not found\nit is looked up in the PATH of the session; give its full path, or install it there");
+    problem.add(
+        "command not found\nit is looked up in the PATH of the session; give its full path, or install it there");
     return 127;
   }
   problem.add_error(error);

@@ -10,8 +10,20 @@ namespace unionroot::helper {
 
 enum class Step {
   none,  // it has been executed
-  cgroup, mount_namespace, network, session, terminal, personality, limits, groups, gid, uid, capabilities, directory,
-  descriptors, execute,
+  cgroup,
+  mount_namespace,
+  network,
+  session,
+  terminal,
+  personality,
+  limits,
+  groups,
+  gid,
+  uid,
+  capabilities,
+  directory,
+  descriptors,
+  execute,
 };
 
 struct Failure {

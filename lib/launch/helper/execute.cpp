@@ -27,7 +27,8 @@ bool looks_like_text(const char* file) {
   close(descriptor);
   if (size < 0) return false;
   const char* const line_end = static_cast<const char*>(memchr(start, '\n', static_cast<std::size_t>(size)));
-  const std::size_t first_line = line_end != nullptr ? static_cast<std::size_t>(line_end - start) : static_cast<std::size_t>(size);
+  const std::size_t first_line =
+      line_end != nullptr ? static_cast<std::size_t>(line_end - start) : static_cast<std::size_t>(size);
   return memchr(start, '\0', first_line) == nullptr;
 }
 

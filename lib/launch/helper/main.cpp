@@ -23,7 +23,8 @@ namespace wire = unionroot::launch::wire;
 constexpr int own_failure = 125;
 
 int refuse_by_hand() {
-  constexpr char text[] = "unionroot-helper is part of unionrootd and is not for use by hand; try 'unionroot run --help'\n";
+  constexpr char text[] =
+      "unionroot-helper is part of unionrootd and is not for use by hand; try 'unionroot run --help'\n";
   return write(2, text, sizeof text - 1) < 0 ? own_failure : own_failure;
 }
 
@@ -70,7 +71,8 @@ int run(const Spec& spec) {
 }  // namespace
 
 int main() {
-  if (fcntl(wire::spec_descriptor, F_GETFD) < 0 || fcntl(wire::control_descriptor, F_GETFD) < 0) return refuse_by_hand();
+  if (fcntl(wire::spec_descriptor, F_GETFD) < 0 || fcntl(wire::control_descriptor, F_GETFD) < 0)
+    return refuse_by_hand();
   stand_alone();
   Spec spec;
   if (!read_spec(wire::spec_descriptor, spec)) {

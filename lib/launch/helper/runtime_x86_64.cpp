@@ -23,7 +23,9 @@ long raw(long number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 0
   register long fifth asm("r8") = e;
   register long sixth asm("r9") = 0;
   long result = number;
-  asm volatile("syscall" : "+a"(result) : "D"(a), "S"(b), "d"(c), "r"(fourth), "r"(fifth), "r"(sixth)
+  asm volatile("syscall"
+               : "+a"(result)
+               : "D"(a), "S"(b), "d"(c), "r"(fourth), "r"(fifth), "r"(sixth)
                : "rcx", "r11", "memory");
   return result;
 }
@@ -59,7 +61,9 @@ int* __errno_location() { return &error_number; }
 
 // Files and descriptors.
 int open(const char* path, int flags, int mode) { return call(__NR_open, address(path), flags, mode); }
-int openat(int dir, const char* path, int flags, int mode) { return call(__NR_openat, dir, address(path), flags, mode); }
+int openat(int dir, const char* path, int flags, int mode) {
+  return call(__NR_openat, dir, address(path), flags, mode);
+}
 int close(int fd) { return call(__NR_close, fd); }
 int close_range(unsigned first, unsigned last, int flags) { return call(__NR_close_range, first, last, flags); }
 int dup2(int from, int to) { return call(__NR_dup2, from, to); }
@@ -90,8 +94,10 @@ void* mmap(void* at, size_t size, int protection, int flags, int fd, long offset
   register long fifth asm("r8") = fd;
   register long sixth asm("r9") = offset;
   long result = __NR_mmap;
-  asm volatile("syscall" : "+a"(result) : "D"(at), "S"(size), "d"(static_cast<long>(protection)), "r"(fourth),
-               "r"(fifth), "r"(sixth) : "rcx", "r11", "memory");
+  asm volatile("syscall"
+               : "+a"(result)
+               : "D"(at), "S"(size), "d"(static_cast<long>(protection)), "r"(fourth), "r"(fifth), "r"(sixth)
+               : "rcx", "r11", "memory");
   return reinterpret_cast<void*>(checked(result));
 }
 
@@ -112,7 +118,8 @@ int setns(int fd, int type) { return call(__NR_setns, fd, type); }
 int unshare(int flags) { return call(__NR_unshare, flags); }
 int personality(unsigned long value) { return call(__NR_personality, static_cast<long>(value)); }
 int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d) {
-  return call(__NR_prctl, option, static_cast<long>(a), static_cast<long>(b), static_cast<long>(c), static_cast<long>(d));
+  return call(__NR_prctl, option, static_cast<long>(a), static_cast<long>(b), static_cast<long>(c),
+              static_cast<long>(d));
 }
 int getrlimit(unsigned resource, void* limit) { return call(__NR_prlimit64, 0, resource, 0, address(limit)); }
 int setrlimit(unsigned resource, const void* limit) { return call(__NR_prlimit64, 0, resource, address(limit), 0); }

@@ -34,8 +34,9 @@ int open_devpts(int root, Text& problem) {
   struct statfs type {};
   if (fstatfs(directory, &type) == 0 && type.f_type == DEVPTS_SUPER_MAGIC) return directory;
   close(directory);
-  problem.add("making a terminal: the session's /dev/pts is not a devpts\n"
-              "add 'devpts /dev/pts devpts defaults 0 0' to the profile's fstab, or redirect standard input and output");
+  problem.add(
+      "making a terminal: the session's /dev/pts is not a devpts\n"
+      "add 'devpts /dev/pts devpts defaults 0 0' to the profile's fstab, or redirect standard input and output");
   return -1;
 }
 

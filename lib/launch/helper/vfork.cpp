@@ -41,13 +41,14 @@ long clone_onto_stack(long number, long first, long second, int* third, int (*fu
 }
 
 long clone_into_cgroup(clone_args& arguments, int (*function)(void*), void* argument) {
-  return clone_onto_stack(SYS_clone3, reinterpret_cast<long>(&arguments), sizeof arguments, nullptr, function, argument);
+  return clone_onto_stack(SYS_clone3, reinterpret_cast<long>(&arguments), sizeof arguments, nullptr, function,
+                          argument);
 }
 
 bool clone_plainly(int (*function)(void*), void* argument, Child& child) {
-  const long pid = clone_onto_stack(SYS_clone, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD,
-                                    reinterpret_cast<long>(child_stack + sizeof child_stack), &child.pidfd, function,
-                                    argument);
+  const long pid =
+      clone_onto_stack(SYS_clone, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD,
+                       reinterpret_cast<long>(child_stack + sizeof child_stack), &child.pidfd, function, argument);
   if (pid < 0) errno = static_cast<int>(-pid);
   child.pid = pid > 0 ? static_cast<pid_t>(pid) : -1;
   return pid > 0;
@@ -56,8 +57,8 @@ bool clone_plainly(int (*function)(void*), void* argument, Child& child) {
 long clone_into_cgroup(clone_args&, int (*)(void*), void*) { return -ENOSYS; }
 
 bool clone_plainly(int (*function)(void*), void* argument, Child& child) {
-  child.pid = clone(function, child_stack + sizeof child_stack, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, argument,
-                    &child.pidfd);
+  child.pid = clone(function, child_stack + sizeof child_stack, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD,
+                    argument, &child.pidfd);
   return child.pid > 0;
 }
 #endif

@@ -85,7 +85,10 @@ TEST_CASE("a command that ignores the hang-up is killed after two seconds") {
   const Cgroup cgroup;
   for (const Cgroup* group : {cgroup.available() ? &cgroup : nullptr, static_cast<const Cgroup*>(nullptr)}) {
     const SessionTree tree;
-    auto launched = start(tree, {"sh", "-c", "trap 'echo term >/tmp/term' TERM; trap '' HUP; echo x >/tmp/up; while :; do sleep 0.05; done"}, group);
+    auto launched = start(
+        tree,
+        {"sh", "-c", "trap 'echo term >/tmp/term' TERM; trap '' HUP; echo x >/tmp/up; while :; do sleep 0.05; done"},
+        group);
     REQUIRE(eventually([&] { return !tree.read("tmp/up").empty(); }));
     const auto begun = std::chrono::steady_clock::now();
     launched.control.reset();
@@ -132,7 +135,8 @@ TEST_CASE("the command is born in its control group, the supervisor is not") {
 
 TEST_CASE("signals from the client reach the process group; nonsense is ignored") {
   const SessionTree tree;
-  auto launched = start(tree, {"sh", "-c", "trap 'exit 42' USR1; echo x >/tmp/up; while :; do sleep 0.05; done"}, nullptr);
+  auto launched =
+      start(tree, {"sh", "-c", "trap 'exit 42' USR1; echo x >/tmp/up; while :; do sleep 0.05; done"}, nullptr);
   REQUIRE(eventually([&] { return !tree.read("tmp/up").empty(); }));
   for (const std::uint32_t bad : {0U, 32U, 33U, 65U, 1000U, 0xffffffffU}) send(launched, Type::signal, bad);
   send(launched, static_cast<Type>(99), 9);
@@ -209,7 +213,8 @@ TEST_CASE("while the hold is kept the client waits, and has the status already")
 
 TEST_CASE("a client passes on the signals it gets") {
   const SessionTree tree;
-  auto launched = start(tree, {"sh", "-c", "trap 'exit 9' TERM; echo x >/tmp/up; while :; do sleep 0.05; done"}, nullptr);
+  auto launched =
+      start(tree, {"sh", "-c", "trap 'exit 9' TERM; echo x >/tmp/up; while :; do sleep 0.05; done"}, nullptr);
   REQUIRE(eventually([&] { return !tree.read("tmp/up").empty(); }));
   const pid_t client = ::fork();
   if (client == 0) ::_exit(terminal::relay(std::move(launched.control), false));

@@ -44,7 +44,11 @@ TEST_CASE("a command that cannot be executed says why") {
   tree.write("tmp/plain", "#!/bin/sh\n", 0644);
   tree.write("tmp/nointerpreter", "#!/no/such/shell\n", 0755);
   tree.write("tmp/script", "echo \"script $0 $1\"; exit 4\n", 0755);
-  tree.write("tmp/binary", std::string("\x7f" "ELF\0\0\0", 7), 0755);
+  tree.write("tmp/binary",
+             std::string("\x7f"
+                         "ELF\0\0\0",
+                         7),
+             0755);
 
   const Result missing = run(tree, command({"no-such-command"}));
   CHECK(missing.outcome.kind == Kind::failed);
@@ -52,7 +56,8 @@ TEST_CASE("a command that cannot be executed says why") {
   CHECK(missing.supervisor == 127);
   CHECK(missing.outcome.text == "cannot execute 'no-such-command': command not found");
   CHECK_THAT(missing.outcome.hint, Contains("PATH"));
-  CHECK(run(tree, command({"/no/such/file"})).outcome.text == "cannot execute '/no/such/file': No such file or directory");
+  CHECK(run(tree, command({"/no/such/file"})).outcome.text ==
+        "cannot execute '/no/such/file': No such file or directory");
   CHECK(run(tree, command({"/no/such/file"})).outcome.exit_status() == 127);
   CHECK(run(tree, command({"/etc/passwd/x"})).outcome.exit_status() == 127);
 
@@ -117,7 +122,9 @@ TEST_CASE("the command has three descriptors, a session of its own and clean sig
 
 TEST_CASE("a user has only what belongs to a user") {
   const SessionTree tree;
-  launch::LaunchSpec spec = command({"sh", "-c", "id -u; id -g; id -G; umask; grep -E '^Cap(Inh|Prm|Eff|Amb)' /proc/self/status; ulimit -n; ulimit -Hn"});
+  launch::LaunchSpec spec =
+      command({"sh", "-c",
+               "id -u; id -g; id -G; umask; grep -E '^Cap(Inh|Prm|Eff|Amb)' /proc/self/status; ulimit -n; ulimit -Hn"});
   spec.uid = 12345;
   spec.gid = 2345;
   spec.groups = {2345, 5};
@@ -144,7 +151,8 @@ TEST_CASE("the directory is entered as the user, the first that works") {
   const Result missing = run(tree, spec);
   CHECK(missing.outcome.kind == Kind::failed);
   CHECK(missing.outcome.exit_status() == 125);
-  CHECK(missing.outcome.text == "cannot change to the directory '/no/such/place' in the session: No such file or directory");
+  CHECK(missing.outcome.text ==
+        "cannot change to the directory '/no/such/place' in the session: No such file or directory");
   CHECK_THAT(missing.outcome.hint, Contains("--directory"));
   spec.directories = {"/tmp/private"};
   CHECK(run(tree, spec).outcome.exit_status() == 0);
@@ -164,7 +172,9 @@ TEST_CASE("the directory is entered as the user, the first that works") {
 
 TEST_CASE("a run without network has its own loopback, up, and nothing else") {
   const SessionTree tree;
-  launch::LaunchSpec spec = command({"sh", "-c", "cat /proc/net/dev | tail -n +3 | cut -d: -f1 | tr -d ' '; cat /proc/net/route | wc -l; exec bash -c 'echo > /dev/tcp/127.0.0.1/9'"});
+  launch::LaunchSpec spec = command({"sh", "-c",
+                                     "cat /proc/net/dev | tail -n +3 | cut -d: -f1 | tr -d ' '; cat /proc/net/route | "
+                                     "wc -l; exec bash -c 'echo > /dev/tcp/127.0.0.1/9'"});
   spec.no_network = true;
   const Result result = run(tree, spec);
   CHECK_THAT(result.output, Contains("lo\n") && !Contains("eth"));

@@ -49,7 +49,8 @@ void build() {
   make_node("/mnt/root/dev/zero", 5, 1);
   make_node("/mnt/root/dev/tty", 0, 5);
   require(::mkdir("/mnt/root/dev/pts", 0755) == 0, "pts");
-  require(::mount("devpts", "/mnt/root/dev/pts", "devpts", 0, "newinstance,ptmxmode=0666,mode=620,gid=5") == 0, "devpts");
+  require(::mount("devpts", "/mnt/root/dev/pts", "devpts", 0, "newinstance,ptmxmode=0666,mode=620,gid=5") == 0,
+          "devpts");
   require(::symlink("pts/ptmx", "/mnt/root/dev/ptmx") == 0, "ptmx");
   require(::chdir("/mnt/root") == 0 && ::syscall(SYS_pivot_root, ".", ".") == 0 && ::umount2(".", MNT_DETACH) == 0,
           "pivot_root");
@@ -171,8 +172,8 @@ Result run(const SessionTree& tree, const launch::LaunchSpec& spec, const RunOpt
   feed.reset();
   Result result;
   std::thread reader([&] { result.output = base::read_all(from.get(), "output"); });
-  result.outcome = terminal::relay_run(std::move(launched.control), false,
-                                       [&](std::string_view text) { result.warnings += text; });
+  result.outcome =
+      terminal::relay_run(std::move(launched.control), false, [&](std::string_view text) { result.warnings += text; });
   reader.join();
   pollfd ended{launched.pidfd.get(), POLLIN, 0};
   REQUIRE(::poll(&ended, 1, 10000) == 1);

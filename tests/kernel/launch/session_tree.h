@@ -46,9 +46,9 @@ unionroot::launch::LaunchSpec command(std::vector<std::string> arguments);
 
 struct Result {
   unionroot::terminal::Outcome outcome;
-  std::string output;    // standard output and error
+  std::string output;  // standard output and error
   std::string warnings;
-  int supervisor = -1;   // its exit status
+  int supervisor = -1;  // its exit status
 };
 
 struct RunOptions {

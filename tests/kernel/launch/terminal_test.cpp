@@ -108,7 +108,8 @@ class Person {
 
 TEST_CASE("a run on a terminal has it as its controlling terminal, from the session's own devpts") {
   const SessionTree tree;
-  launch::LaunchSpec spec = on_terminal({"sh", "-c", "tty; stty size; echo over >/dev/tty; stat -c '%u %G %a' $(tty); exit 6"});
+  launch::LaunchSpec spec =
+      on_terminal({"sh", "-c", "tty; stty size; echo over >/dev/tty; stat -c '%u %G %a' $(tty); exit 6"});
   spec.uid = 12345;
   spec.gid = 2345;
   Person person(tree, spec);
@@ -204,4 +205,11 @@ TEST_CASE("a session without a devpts says what to add; what stands in its place
   const int status = person.finish();
   CHECK(WEXITSTATUS(status) == 125);
   CHECK_THAT(person.screen(), Contains("not a devpts") && Contains("fstab"));
+  // A symlink is not followed, wherever it leads.
+  launch::LaunchSpec link =
+      command({"sh", "-c", "rm /dev/pts/ptmx && rmdir /dev/pts && ln -s /proc/1/root/dev/pts /dev/pts"});
+  REQUIRE(run(tree, link).outcome.exit_status() == 0);
+  Person other(tree, on_terminal({"true"}));
+  CHECK(WEXITSTATUS(other.finish()) == 125);
+  CHECK_THAT(other.screen(), Contains("opening the session's /dev/pts: Too many levels of symbolic links"));
 }

@@ -57,7 +57,8 @@ TEST_CASE("a user without home or shell gets usable ones") {
 TEST_CASE("a preserved environment wins, less the filter and PATH for root") {
   EnvironmentRequest request;
   request.preserve = true;
-  request.callers = {"HOME=/build", "LD_PRELOAD=/x.so", "PATH=/evil", "LANG=C", "EMPTY=", "EQUALS=a=b", "SCHROOT_USER=mallory"};
+  request.callers = {"HOME=/build", "LD_PRELOAD=/x.so", "PATH=/evil",          "LANG=C",
+                     "EMPTY=",      "EQUALS=a=b",       "SCHROOT_USER=mallory"};
   request.filter = "^(BASH_ENV|LD_.*)$";
   request.extra = {{"SCHROOT_USER", "ann"}};
   const auto mine = compose_environment(ann, request);
@@ -117,7 +118,8 @@ TEST_CASE("arguments have limits") {
   CHECK_NOTHROW(check_arguments({"x", std::string(131071, 'a'), ""}, {}));
   CHECK_THROWS_WITH(check_arguments({"x", std::string(131072, 'a')}, {}), Contains("argument 1 is 131072 bytes"));
   CHECK_THROWS_WITH(check_arguments({"x"}, {std::string(131072, 'a')}), Contains("environment variable 0"));
-  CHECK_THROWS_WITH(check_arguments(std::vector<std::string>(20, std::string(120000, 'a')), {}), Contains("in all") || Contains("take "));
+  CHECK_THROWS_WITH(check_arguments(std::vector<std::string>(20, std::string(120000, 'a')), {}),
+                    Contains("in all") || Contains("take "));
   CHECK_THROWS_WITH(check_arguments({}, {}), Contains("no command"));
   CHECK_THROWS_WITH(check_arguments({""}, {}), Contains("empty"));
   CHECK_THROWS_WITH(check_arguments({"x", std::string("a\0b", 3)}, {}), Contains("NUL"));
