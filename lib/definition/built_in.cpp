@@ -10,15 +10,14 @@ namespace {
 
 // /tmp and /home are those of the overlay, so that what a command does there vanishes too. /run is empty: the sockets
 // of the machine's services would let a command reach out of the copy.
-constexpr BuiltInProfile host_profile{
-    "host",
-    "proc   /proc     proc    defaults\n"
-    "sysfs  /sys      sysfs   defaults\n"
-    "/dev   /dev      none    rw,bind\n"
-    "devpts /dev/pts  devpts  gid=5,mode=620,ptmxmode=666\n"
-    "tmpfs  /dev/shm  tmpfs   mode=1777\n"
-    "tmpfs  /run      tmpfs   mode=755\n",
-    "", ""};
+constexpr BuiltInProfile host_profile{"host",
+                                      "proc   /proc     proc    defaults\n"
+                                      "sysfs  /sys      sysfs   defaults\n"
+                                      "/dev   /dev      none    rw,bind\n"
+                                      "devpts /dev/pts  devpts  gid=5,mode=620,ptmxmode=666\n"
+                                      "tmpfs  /dev/shm  tmpfs   mode=1777\n"
+                                      "tmpfs  /run      tmpfs   mode=755\n",
+                                      "", ""};
 
 const BuiltInProfile* find_profile(std::string_view name) {
   if (name == host_profile.name) return &host_profile;

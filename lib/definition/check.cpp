@@ -54,7 +54,8 @@ class Checker {
 
   void check_owner(std::string_view key, const std::string& path, const struct stat& status) {
     if (status.st_uid != 0)
-      warning(concat(key, ": '", printable(path), "' is owned by uid ", status.st_uid, ", who can change what root runs in it"));
+      warning(concat(key, ": '", printable(path), "' is owned by uid ", status.st_uid,
+                     ", who can change what root runs in it"));
     else if ((status.st_mode & S_IWOTH) != 0 && (status.st_mode & S_ISVTX) == 0)
       warning(concat(key, ": '", printable(path), "' is writable by everybody; chmod o-w"));
   }
@@ -134,8 +135,8 @@ class Checker {
   }
 
   void check_type(const FstabEntry& entry) {
-    static constexpr std::string_view types[] = {"proc",   "sysfs",   "tmpfs",    "devpts",
-                                                 "mqueue", "overlay", "devtmpfs", "swap", "ignore"};
+    static constexpr std::string_view types[] = {"proc",    "sysfs",    "tmpfs", "devpts", "mqueue",
+                                                 "overlay", "devtmpfs", "swap",  "ignore"};
     if (std::find(std::begin(types), std::end(types), entry.type) == std::end(types))
       error(concat("its profile mounts type '", printable(entry.type), "' (", entry.file, ":", entry.line,
                    "); expected a bind, proc, sysfs, tmpfs, devpts, mqueue or overlay"));

@@ -36,7 +36,8 @@ class Parser {
     constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
     if (text.substr(0, byte_order_mark.size()) == byte_order_mark) {
       text.remove_prefix(byte_order_mark.size());
-      report(Problem::Severity::notice, 1, {}, "the file begins with a byte order mark, which is ignored; schroot would refuse it");
+      report(Problem::Severity::notice, 1, {},
+             "the file begins with a byte order mark, which is ignored; schroot would refuse it");
     }
     while (!text.empty()) {
       const auto end = text.find('\n');
@@ -101,13 +102,13 @@ class Parser {
     result_.sections.back().line = line_;
     const auto end = text.find(']');
     if (!clean(text)) return;
-    if (end == std::string_view::npos)
-      return fail(concat("'", printable(text), "' has no ']'; expected [NAME]"));
+    if (end == std::string_view::npos) return fail(concat("'", printable(text), "' has no ']'; expected [NAME]"));
     if (text.find(']', end + 1) != std::string_view::npos)
       return fail(concat("'", printable(text), "' has more than one ']'; expected [NAME]"));
     const auto name = text.substr(1, end - 1);
     if (!base::valid_name(name))
-      return fail(concat("'", printable(name), "' is not a valid name; expected a letter or digit, then letters, digits, "
+      return fail(concat("'", printable(name),
+                         "' is not a valid name; expected a letter or digit, then letters, digits, "
                          "'_', '.' and '-', 200 at most"));
     result_.sections.back().name = name;
     const auto [first, is_new] = names_.emplace(name, line_);
@@ -144,10 +145,11 @@ class Parser {
   void finish_section() {
     const auto* section = current();
     if (section != nullptr && blank_lines_ > 0)
-      report(Problem::Severity::notice, first_blank_line_, section->name,
-             concat("white space around '=' and at the end of the line is ignored here",
-                    blank_lines_ > 1 ? concat(" and in ", blank_lines_ - 1, " more lines of the section") : std::string(),
-                    "; schroot would take it as part of the key or value"));
+      report(
+          Problem::Severity::notice, first_blank_line_, section->name,
+          concat("white space around '=' and at the end of the line is ignored here",
+                 blank_lines_ > 1 ? concat(" and in ", blank_lines_ - 1, " more lines of the section") : std::string(),
+                 "; schroot would take it as part of the key or value"));
     blank_lines_ = 0;
     keys_.clear();
   }
@@ -173,7 +175,12 @@ bool valid_utf8(std::string_view text) {
   static constexpr std::uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
   while (!text.empty()) {
     const auto lead = static_cast<unsigned char>(text.front());
-    const std::size_t length = lead < 0x80 ? 1 : lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : lead < 0xF5 ? 4 : 0;
+    const std::size_t length = lead < 0x80   ? 1
+                               : lead < 0xC2 ? 0
+                               : lead < 0xE0 ? 2
+                               : lead < 0xF0 ? 3
+                               : lead < 0xF5 ? 4
+                                             : 0;
     if (length == 0 || length > text.size()) return false;
     std::uint32_t point = lead_bits(lead, length);
     for (std::size_t i = 1; i < length; ++i) {

@@ -45,8 +45,9 @@ class Loader {
         if (!valid_utf8(name))
           add(Problem::Severity::notice, folder, "a file whose name is not valid UTF-8 is not read");
         else if (!base::valid_name(name))
-          add(Problem::Severity::notice, path, "is not read: the name does not begin with a letter or digit, or has other "
-                                               "characters than letters, digits, '_', '.' and '-'");
+          add(Problem::Severity::notice, path,
+              "is not read: the name does not begin with a letter or digit, or has other "
+              "characters than letters, digits, '_', '.' and '-'");
         else if (!schroot && !ends_with(name, ".conf"))
           add(Problem::Severity::notice, path, "is not read: the name does not end in .conf");
         else
@@ -109,8 +110,7 @@ class Loader {
   }
 
   void add_error(const std::string& file, const base::Error& error) {
-    add(Problem::Severity::error, file,
-        error.hint().empty() ? error.what() : concat(error.what(), "; ", error.hint()));
+    add(Problem::Severity::error, file, error.hint().empty() ? error.what() : concat(error.what(), "; ", error.hint()));
   }
 
   void read_text(const std::string& text, const std::string& path, bool schroot) {
@@ -118,7 +118,7 @@ class Loader {
     problems_.insert(problems_.end(), keyfile.problems.begin(), keyfile.problems.end());
     std::map<std::string, unsigned> in_this_file;
     for (const auto& section : keyfile.sections) {
-      if (section.name.empty()) continue;                                     // its header was reported
+      if (section.name.empty()) continue;                                      // its header was reported
       if (!in_this_file.emplace(section.name, section.line).second) continue;  // so was its repetition
       if (section.name == settings_section)
         read_settings_section(section, path);
@@ -130,8 +130,8 @@ class Loader {
   void read_settings_section(const KeyfileSection& section, const std::string& path) {
     if (path != settings_.config_file && !checking_) {
       problems_.push_back({Problem::Severity::error, path, section.line, section.name,
-                           concat("[", settings_section, "] holds the settings, and is read from ", settings_.config_file,
-                                  " alone; expected the name of a chroot")});
+                           concat("[", settings_section, "] holds the settings, and is read from ",
+                                  settings_.config_file, " alone; expected the name of a chroot")});
       return;
     }
     Settings ignored = settings_;
@@ -143,7 +143,8 @@ class Loader {
     if (!is_new) {
       // Whoever moves from schroot copies definitions: that ours comes first is worth a word, and no more.
       const bool moved = schroot && !first->second.schroot;
-      problems_.push_back({moved ? Problem::Severity::notice : Problem::Severity::error, path, section.line, section.name,
+      problems_.push_back({moved ? Problem::Severity::notice : Problem::Severity::error, path, section.line,
+                           section.name,
                            concat("[", section.name, "] is already defined at ", first->second.where,
                                   ", which is the one that counts", moved ? "" : "; remove or rename one of them")});
       return;
@@ -158,7 +159,8 @@ class Loader {
     std::vector<std::string> faults;
     host.profile = profiles_.load({host.profile_name, false, {}}, faults);
     for (const auto& fault : faults)
-      problems_.push_back({Problem::Severity::error, host.file, 0, host.name, concat("its profile cannot be used: ", fault)});
+      problems_.push_back(
+          {Problem::Severity::error, host.file, 0, host.name, concat("its profile cannot be used: ", fault)});
     taken_.emplace(host.name, Taken{"built-in", false});
     if (faults.empty()) definitions_.push_back(std::move(host));
   }
@@ -171,7 +173,8 @@ class Loader {
     for (auto& definition : definitions_) {
       const auto clash = find_clash(definition, aliases);
       if (clash.empty()) {
-        for (const auto& alias : definition.aliases) aliases.emplace(alias, concat(definition.file, ":", definition.line));
+        for (const auto& alias : definition.aliases)
+          aliases.emplace(alias, concat(definition.file, ":", definition.line));
         kept.push_back(std::move(definition));
       } else {
         problems_.push_back({Problem::Severity::error, definition.file, definition.line, definition.name, clash});
@@ -180,12 +183,14 @@ class Loader {
     definitions_ = std::move(kept);
   }
 
-  [[nodiscard]] std::string find_clash(const Definition& definition, const std::map<std::string, std::string>& aliases) const {
+  [[nodiscard]] std::string find_clash(const Definition& definition,
+                                       const std::map<std::string, std::string>& aliases) const {
     for (const auto& alias : definition.aliases) {
       if (const auto name = taken_.find(alias); name != taken_.end())
         return concat("the alias '", alias, "' is the name of the chroot at ", name->second.where);
       if (const auto other = aliases.find(alias); other != aliases.end())
-        return concat("the alias '", alias, "' is already one of the chroot at ", other->second, ", which is the one that counts");
+        return concat("the alias '", alias, "' is already one of the chroot at ", other->second,
+                      ", which is the one that counts");
     }
     return {};
   }

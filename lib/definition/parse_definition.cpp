@@ -29,8 +29,8 @@ unsigned parse_type(SectionReader& reader, Definition& definition) {
   reader.text("type", definition.type);
   const unsigned bit = type_bit(definition.type);
   if (bit == 0)
-    reader.error(reader.line_of("type"), concat("type: '", printable(definition.type), "' is not known; expected one of: ",
-                                                base::join(type_words(), ", ")));
+    reader.error(reader.line_of("type"), concat("type: '", printable(definition.type),
+                                                "' is not known; expected one of: ", base::join(type_words(), ", ")));
   return bit;
 }
 
@@ -45,7 +45,8 @@ void check_key(SectionReader& reader, const KeyfileEntry& entry, unsigned type, 
   if (known->kind == KeyKind::obsolete)
     return reader.warning(entry.line, concat("'", entry.key, "' is obsolete and has no effect; remove it"));
   if (known->kind == KeyKind::session_only)
-    return reader.warning(entry.line, concat("'", entry.key, "' belongs to a session and has no effect in a definition"));
+    return reader.warning(entry.line,
+                          concat("'", entry.key, "' belongs to a session and has no effect in a definition"));
   if ((known->types & type) == 0)
     return reader.warning(entry.line, concat("'", entry.key, "' has no effect for a chroot of type ", definition.type));
   const bool of_source = entry.key.rfind("source-", 0) == 0;
@@ -61,7 +62,8 @@ void parse_user_data(SectionReader& reader, Definition& definition) {
   for (const auto& entry : reader.section().entries) {
     if (entry.key.find('.') == std::string::npos) continue;
     if (!valid_user_data_key(entry.key))
-      reader.error(entry.line, concat("'", printable(entry.key), "' is not a valid key of user data; expected words of "
+      reader.error(entry.line, concat("'", printable(entry.key),
+                                      "' is not a valid key of user data; expected words of "
                                       "lower-case letters and digits, with dots between them"));
     else if (reserved_user_data_key(entry.key))
       reader.error(entry.line, concat("'", entry.key, "' is reserved for unionroot itself; use another prefix"));
@@ -69,9 +71,11 @@ void parse_user_data(SectionReader& reader, Definition& definition) {
       definition.user_data[entry.key] = entry.value;
     if (entry.key == "setup.services" && !entry.value.empty())
       reader.warning(entry.line, "setup.services has no effect: unionroot starts no services in a session");
-    if (entry.key == "setup.config" && !entry.value.empty() && entry.value != concat(definition.profile_name, "/config"))
-      reader.warning(entry.line, "setup.config has no effect: it is a shell script, and unionroot runs none; use the other "
-                                 "setup keys or hook-directories");
+    if (entry.key == "setup.config" && !entry.value.empty() &&
+        entry.value != concat(definition.profile_name, "/config"))
+      reader.warning(entry.line,
+                     "setup.config has no effect: it is a shell script, and unionroot runs none; use the other "
+                     "setup keys or hook-directories");
   }
 }
 
@@ -79,7 +83,8 @@ void parse_modifiable_keys(SectionReader& reader, std::string_view key, std::vec
   reader.list(key, keys);
   for (const auto& name : keys)
     if (!valid_user_data_key(name) || reserved_user_data_key(name))
-      reader.error(reader.line_of(key), concat(key, ": '", printable(name), "' is not a key of user data that can be set"));
+      reader.error(reader.line_of(key),
+                   concat(key, ": '", printable(name), "' is not a key of user data that can be set"));
 }
 
 void parse_access(SectionReader& reader, const std::string& prefix, AccessLists& access) {
@@ -115,11 +120,11 @@ void parse_environment_filter(SectionReader& reader, Definition& definition) {
 
 void parse_personality(SectionReader& reader, Definition& definition) {
   static constexpr Word<const char*> words[] = {
-      {"undefined", ""},     {"linux", "linux"},       {"linux32", "linux32"}, {"linux_32bit", "linux_32bit"},
-      {"bsd", "bsd"},        {"hpux", "hpux"},         {"irix32", "irix32"},   {"irixn32", "irixn32"},
-      {"irix64", "irix64"},  {"iscr4", "iscr4"},       {"osf4", "osf4"},       {"osr5", "osr5"},
-      {"riscos", "riscos"},  {"scorvr3", "scorvr3"},   {"solaris", "solaris"}, {"sunos", "sunos"},
-      {"svr4", "svr4"},      {"uw7", "uw7"},           {"wysev386", "wysev386"}, {"xenix", "xenix"}};
+      {"undefined", ""},    {"linux", "linux"},     {"linux32", "linux32"},   {"linux_32bit", "linux_32bit"},
+      {"bsd", "bsd"},       {"hpux", "hpux"},       {"irix32", "irix32"},     {"irixn32", "irixn32"},
+      {"irix64", "irix64"}, {"iscr4", "iscr4"},     {"osf4", "osf4"},         {"osr5", "osr5"},
+      {"riscos", "riscos"}, {"scorvr3", "scorvr3"}, {"solaris", "solaris"},   {"sunos", "sunos"},
+      {"svr4", "svr4"},     {"uw7", "uw7"},         {"wysev386", "wysev386"}, {"xenix", "xenix"}};
   const char* personality = "";
   reader.word("personality", words, personality);
   definition.personality = personality;
@@ -145,10 +150,12 @@ void parse_general(SectionReader& reader, Definition& definition) {
 
 void parse_session(SectionReader& reader, Definition& definition) {
   static constexpr Word<DeviceMode> devices[] = {{"private", DeviceMode::private_dev}, {"host", DeviceMode::host}};
-  static constexpr Word<NssMode> databases[] = {{"merge", NssMode::merge}, {"copy", NssMode::copy}, {"none", NssMode::none}};
+  static constexpr Word<NssMode> databases[] = {
+      {"merge", NssMode::merge}, {"copy", NssMode::copy}, {"none", NssMode::none}};
   static constexpr Word<const char*> resolvers[] = {{"follow", "follow"}, {"none", "none"}};
   static constexpr Word<const char*> networks[] = {{"host", "host"}, {"none", "none"}};
-  static constexpr Word<OnBoot> boots[] = {{"recover", OnBoot::recover}, {"end", OnBoot::end}, {"leave", OnBoot::leave}};
+  static constexpr Word<OnBoot> boots[] = {
+      {"recover", OnBoot::recover}, {"end", OnBoot::end}, {"leave", OnBoot::leave}};
   static constexpr Word<OnShutdown> shutdowns[] = {{"leave", OnShutdown::leave}, {"end", OnShutdown::end}};
   reader.boolean("host-view", definition.host_view);
   reader.word("dev", devices, definition.dev);
@@ -164,8 +171,9 @@ void parse_session(SectionReader& reader, Definition& definition) {
   reader.bytes("unpack-limit", definition.unpack_limit);
   reader.text("hostname", definition.hostname);
   if (!definition.hostname.empty() && !valid_host_name(definition.hostname))
-    reader.error(reader.line_of("hostname"), concat("hostname: '", printable(definition.hostname),
-                                                    "' is not a host name; expected letters, digits, '-' and '.', 64 at most"));
+    reader.error(reader.line_of("hostname"),
+                 concat("hostname: '", printable(definition.hostname),
+                        "' is not a host name; expected letters, digits, '-' and '.', 64 at most"));
   reader.list("hook-directories", definition.hook_directories);
   for (const auto& folder : definition.hook_directories) {
     const auto fault = path_fault(folder);
@@ -183,8 +191,9 @@ void parse_profile_name(SectionReader& reader, Definition& definition) {
     // schroot-script-config(5): script-config=NAME/config is the old way to say profile=NAME.
     const auto slash = definition.script_config.rfind('/');
     definition.profile_name = definition.script_config.substr(0, slash == std::string::npos ? 0 : slash);
-    reader.warning(reader.line_of(key), concat("script-config is deprecated, and the script itself is not run; use profile=",
-                                               printable(definition.profile_name)));
+    reader.warning(reader.line_of(key),
+                   concat("script-config is deprecated, and the script itself is not run; use profile=",
+                          printable(definition.profile_name)));
   }
   if (!base::valid_name(definition.profile_name))
     reader.error(reader.line_of(key), concat(key, ": '", printable(definition.profile_name),
@@ -199,7 +208,8 @@ void load_profile(SectionReader& reader, bool from_schroot, ProfileStore& profil
     request.overrides[kind] = entry->value;
     const bool relative = !entry->value.empty() && entry->value.front() != '/';
     const auto fault = entry->value.empty() ? std::string() : path_fault(relative ? "/" + entry->value : entry->value);
-    if (!fault.empty()) return reader.error(entry->line, concat(entry->key, ": '", printable(entry->value), "' ", fault));
+    if (!fault.empty())
+      return reader.error(entry->line, concat(entry->key, ": '", printable(entry->value), "' ", fault));
   }
   std::vector<std::string> faults;
   definition.profile = profiles.load(request, faults);

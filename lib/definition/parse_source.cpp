@@ -16,7 +16,8 @@ DirectorySource parse_directory(SectionReader& reader, bool plain) {
   source.plain = plain;
   const bool old_name = reader.has("location");
   if (old_name && reader.has("directory")) {
-    reader.error(reader.line_of("location"), "both 'directory' and its old name 'location' are given; expected one of them");
+    reader.error(reader.line_of("location"),
+                 "both 'directory' and its old name 'location' are given; expected one of them");
   } else if (old_name) {
     reader.warning(reader.line_of("location"), "'location' is the old name of 'directory'; rename the key");
     reader.path("location", source.directory);
@@ -75,7 +76,8 @@ LvmSnapshotSource parse_lvm(SectionReader& reader) {
   return source;
 }
 
-// zfs(8): a data set's name is components of letters, digits and "-_.:" and blanks; it becomes an argument of a command.
+// zfs(8): a data set's name is components of letters, digits and "-_.:" and blanks; it becomes an argument of a
+// command.
 bool valid_dataset(std::string_view name) {
   if (name.empty() || name.front() == '-' || name.front() == '/' || name.back() == '/') return false;
   return name.find_first_of("@#%") == std::string_view::npos && name.find("//") == std::string_view::npos;

@@ -32,7 +32,8 @@ UnionType parse_union_type(SectionReader& reader, unsigned type, const std::stri
   const unsigned line = reader.line_of("union-type");
   if ((type & always_union_types) != 0) {
     if (word == "none")
-      reader.warning(line, concat("union-type=none has no effect: a chroot of type ", type_word, " always has an overlay"));
+      reader.warning(line,
+                     concat("union-type=none has no effect: a chroot of type ", type_word, " always has an overlay"));
   } else if (word.empty()) {
     // An image is read-only, so without an overlay nothing could be written; schroot does not know the type.
     return type == type_image ? UnionType::overlay : UnionType::none;
@@ -59,8 +60,9 @@ void check_mount_options(SectionReader& reader, const std::string& options) {
 
 void warn_backing(SectionReader& reader, std::string_view key, const Union& layout, std::string_view needs) {
   if (reader.has(key))
-    reader.warning(reader.line_of(key), concat("'", key, "' has no effect with union-backing=", backing_word(layout.backing),
-                                               "; it needs ", needs));
+    reader.warning(
+        reader.line_of(key),
+        concat("'", key, "' has no effect with union-backing=", backing_word(layout.backing), "; it needs ", needs));
 }
 
 // The smallest file system of that type that can be made at all, so that it fails here and not at each begin.
@@ -75,7 +77,8 @@ void check_image(SectionReader& reader, const Union& layout) {
   if (!layout.size)
     reader.error(line, "union-backing=image needs union-size, such as union-size=10G");
   else if (layout.size->percent != 0)
-    reader.error(line, "union-size: a percentage is of memory, and only for union-backing=tmpfs; expected bytes, such as 10G");
+    reader.error(
+        line, "union-size: a percentage is of memory, and only for union-backing=tmpfs; expected bytes, such as 10G");
   else if (layout.size->bytes < smallest)
     reader.error(line, concat("union-size: ", layout.size->bytes, " bytes are too few for ", layout.filesystem,
                               "; expected at least ", smallest >> 20, "M"));
@@ -116,9 +119,9 @@ void parse_union(SectionReader& reader, unsigned type, Definition& definition) {
   layout.type = parse_union_type(reader, type, definition.type);
   if (layout.type == UnionType::none) return warn_without_union(reader);
 
-  static constexpr Word<Choice> choices[] = {{"auto", Choice::automatic}, {"yes", Choice::yes},   {"no", Choice::no},
-                                             {"true", Choice::yes},       {"false", Choice::no},  {"1", Choice::yes},
-                                             {"0", Choice::no}};
+  static constexpr Word<Choice> choices[] = {
+      {"auto", Choice::automatic}, {"yes", Choice::yes}, {"no", Choice::no}, {"true", Choice::yes},
+      {"false", Choice::no},       {"1", Choice::yes},   {"0", Choice::no}};
   static constexpr Word<const char*> filesystems[] = {{"ext4", "ext4"}, {"xfs", "xfs"}, {"btrfs", "btrfs"}};
   reader.word("union-backing", backings, layout.backing);
   reader.size("union-size", layout.size);

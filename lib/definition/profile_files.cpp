@@ -57,9 +57,8 @@ void for_each_line(std::string_view text, const std::string& file, Problems& pro
 
 // Text that came out of libmount, which undoes \040 and the like: such an escape may hide anything.
 bool plain_text(std::string_view text) {
-  return valid_utf8(text) && std::none_of(text.begin(), text.end(), [](char c) {
-    return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
-  });
+  return valid_utf8(text) && std::none_of(text.begin(), text.end(),
+                                          [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
 }
 
 std::string text_or_empty(const char* text) { return text == nullptr ? std::string() : std::string(text); }
@@ -126,7 +125,8 @@ void read_fstab_line(const Line& line, std::vector<FstabEntry>& fstab) {
   entry.file = line.file;
   entry.line = line.number;
   if (!read_with_libmount(line, entry) || entry.source.empty() || entry.target.empty())
-    return line.error(concat("'", printable(line.text), "' is not a line of fstab; expected: SOURCE TARGET TYPE OPTIONS"));
+    return line.error(
+        concat("'", printable(line.text), "' is not a line of fstab; expected: SOURCE TARGET TYPE OPTIONS"));
   if (entry.type.empty()) entry.type = "none";
   const auto fault = fstab_fault(entry);
   if (!fault.empty()) return line.error(fault);
@@ -142,11 +142,13 @@ void read_copyfiles_line(const Line& line, std::vector<std::string>& copyfiles) 
 
 void read_database_line(const Line& line, std::vector<std::string>& databases) {
   // What can be listed with getent(1), and what becomes a file of that name in /etc.
-  static constexpr std::string_view known[] = {"passwd",    "shadow",   "group", "gshadow", "services", "protocols",
-                                               "networks",  "hosts",    "rpc",   "ethers",  "aliases"};
+  static constexpr std::string_view known[] = {"passwd",   "shadow", "group", "gshadow", "services", "protocols",
+                                               "networks", "hosts",  "rpc",   "ethers",  "aliases"};
   if (std::find(std::begin(known), std::end(known), line.text) == std::end(known))
-    return line.error(concat("'", printable(line.text), "' is not a known name service database; expected one of: "
-                             "passwd, shadow, group, gshadow, services, protocols, networks, hosts, rpc, ethers, aliases"));
+    return line.error(
+        concat("'", printable(line.text),
+               "' is not a known name service database; expected one of: "
+               "passwd, shadow, group, gshadow, services, protocols, networks, hosts, rpc, ethers, aliases"));
   const std::string name(line.text);
   if (std::find(databases.begin(), databases.end(), name) == databases.end()) databases.push_back(name);
 }

@@ -123,8 +123,10 @@ const ProfileStore::Piece& ProfileStore::override_piece(ProfileFile kind, const 
   // A fault of the definition that names the file, not of any file: so not among the problems of profiles.
   Piece& missing = pieces_[{kind, concat("missing ", value)}];
   if (missing.faults.empty())
-    missing.faults.push_back(concat("there is no file '", printable(value), "', which setup.", file_name(kind), " names",
-                                    value.front() == '/' ? std::string() : concat("; it was looked for in ", base::join(bases(from_schroot), ", "))));
+    missing.faults.push_back(
+        concat("there is no file '", printable(value), "', which setup.", file_name(kind), " names",
+               value.front() == '/' ? std::string()
+                                    : concat("; it was looked for in ", base::join(bases(from_schroot), ", "))));
   return missing;
 }
 

@@ -63,7 +63,8 @@ struct Registry::Impl {
       whole = whole && ::epoll_ctl(poller.get(), EPOLL_CTL_ADD, descriptor, &event) == 0;
     }
     if (whole) return;
-    base::log::warning("edits of the configuration will only be noticed when a chroot is asked for: no descriptors left");
+    base::log::warning(
+        "edits of the configuration will only be noticed when a chroot is asked for: no descriptors left");
     poller.reset();
   }
 
@@ -102,7 +103,8 @@ struct Registry::Impl {
     const auto now = Clock::now();
     if (!pending) first_change = now;
     pending = true;
-    set_timer(std::clamp<std::chrono::nanoseconds>(first_change + longest_wait - now, std::chrono::nanoseconds(1), quiet));
+    set_timer(
+        std::clamp<std::chrono::nanoseconds>(first_change + longest_wait - now, std::chrono::nanoseconds(1), quiet));
   }
 
   // Whoever asks for a chroot right after an edit gets the edited one, without waiting for the quiet moment.
@@ -119,15 +121,15 @@ struct Registry::Impl {
   }
 
   const Settings settings;
-  std::mutex reading;   // one reading at a time; guards all but `current`
+  std::mutex reading;  // one reading at a time; guards all but `current`
   FolderWatch watch;
   base::UniqueFd timer;
   base::UniqueFd poller;
-  std::string seen;     // fingerprint of `current`
-  bool changed = false; // since on_readable last said so
+  std::string seen;      // fingerprint of `current`
+  bool changed = false;  // since on_readable last said so
   std::atomic<bool> pending{false};
   Clock::time_point first_change;
-  std::mutex pointer;   // guards `current`, never held for long
+  std::mutex pointer;  // guards `current`, never held for long
   std::shared_ptr<const Snapshot> current;
 };
 
@@ -158,9 +160,10 @@ DefinitionPtr Registry::require(const std::string& name) const {
   const auto snapshot = impl_->snapshot();
   if (auto found = snapshot->find(name)) return found;
   if (const auto* problem = snapshot->broken(name))
-    throw base::Error(base::ErrorCode::definition_invalid,
-                      concat("the chroot '", printable(name), "' is defined, but its definition is broken: ", problem->text()),
-                      "correct the file, which is read again by itself; `unionroot check` shows everything wrong at once");
+    throw base::Error(
+        base::ErrorCode::definition_invalid,
+        concat("the chroot '", printable(name), "' is defined, but its definition is broken: ", problem->text()),
+        "correct the file, which is read again by itself; `unionroot check` shows everything wrong at once");
   std::vector<std::string> names;
   for (const auto& chroot : snapshot->chroots) {
     names.push_back(chroot->name);

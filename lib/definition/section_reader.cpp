@@ -44,7 +44,8 @@ void SectionReader::list(std::string_view key, std::vector<std::string>& value) 
   value = base::split(entry->value, ',');
   for (const auto& item : value) {
     if (base::trim(item).size() == item.size()) continue;
-    warning(entry->line, concat(key, ": '", printable(item), "' begins or ends with a blank, which counts; the list is "
+    warning(entry->line, concat(key, ": '", printable(item),
+                                "' begins or ends with a blank, which counts; the list is "
                                 "split at commas alone"));
   }
 }
@@ -91,8 +92,9 @@ void SectionReader::bytes(std::string_view key, std::uint64_t& value) {
   if (const auto parsed = parse_bytes(entry->value))
     value = *parsed;
   else
-    error(entry->line, concat(key, ": '", printable(entry->value),
-                              "' is not a size; expected a number of bytes over 0, with K, M, G or T after it if wanted"));
+    error(entry->line,
+          concat(key, ": '", printable(entry->value),
+                 "' is not a size; expected a number of bytes over 0, with K, M, G or T after it if wanted"));
 }
 
 void SectionReader::size(std::string_view key, std::optional<Size>& value) {
@@ -101,13 +103,14 @@ void SectionReader::size(std::string_view key, std::optional<Size>& value) {
   if (const auto parsed = parse_size(entry->value))
     value = parsed;
   else
-    error(entry->line, concat(key, ": '", printable(entry->value), "' is not a size; expected a number of bytes over 0, "
+    error(entry->line, concat(key, ": '", printable(entry->value),
+                              "' is not a size; expected a number of bytes over 0, "
                               "with K, M, G or T after it if wanted, or 1% to 100%"));
 }
 
 void SectionReader::bad_word(const KeyfileEntry& entry, const std::vector<std::string>& expected) {
-  error(entry.line, concat(entry.key, ": '", printable(entry.value), "' is not known; expected one of: ",
-                           base::join(expected, ", ")));
+  error(entry.line, concat(entry.key, ": '", printable(entry.value),
+                           "' is not known; expected one of: ", base::join(expected, ", ")));
 }
 
 }  // namespace unionroot::definition

@@ -22,13 +22,14 @@ using base::ErrorCode;
 using base::printable;
 
 const std::vector<std::string>& known_keys() {
-  static const std::vector<std::string> keys{"config-directory", "state-directory", "runtime-directory", "bus",
-                                             "helper",           "read-schroot",    "schroot-directory", "log-level",
-                                             "sessions-per-user", "built-in-host"};
+  static const std::vector<std::string> keys{
+      "config-directory",  "state-directory", "runtime-directory", "bus",          "helper", "read-schroot",
+      "schroot-directory", "log-level",       "sessions-per-user", "built-in-host"};
   return keys;
 }
 
-// In definitions a bad boolean is a warning, as in schroot. Here nobody would see it, and a daemon that guesses is worse.
+// In definitions a bad boolean is a warning, as in schroot. Here nobody would see it, and a daemon that guesses is
+// worse.
 void strict_boolean(SectionReader& reader, std::string_view key, bool& value) {
   std::string text;
   reader.text(key, text);
@@ -55,7 +56,8 @@ void parse_bus(SectionReader& reader, std::string& bus) {
   if (text == "system" || text == "session" || address)
     bus = text;
   else
-    reader.error(reader.line_of("bus"), concat("bus: '", printable(text), "' is not a bus; expected system, session, or a "
+    reader.error(reader.line_of("bus"), concat("bus: '", printable(text),
+                                               "' is not a bus; expected system, session, or a "
                                                "D-Bus address such as unix:path=/run/dbus/system_bus_socket"));
 }
 
@@ -73,7 +75,8 @@ void parse_session_limit(SectionReader& reader, unsigned& limit) {
 }
 
 [[noreturn]] void refuse(const Problem& problem) {
-  throw Error(ErrorCode::definition_invalid, problem.text(), "correct it; `unionroot check` shows everything wrong at once");
+  throw Error(ErrorCode::definition_invalid, problem.text(),
+              "correct it; `unionroot check` shows everything wrong at once");
 }
 
 const KeyfileSection* find_settings(const Keyfile& keyfile) {
@@ -108,8 +111,9 @@ void parse_settings(const KeyfileSection& section, const std::string& file, Sett
   parse_session_limit(reader, settings.sessions_per_user);
   if (lies_under(settings.state_directory, settings.runtime_directory) ||
       lies_under(settings.runtime_directory, settings.state_directory))
-    reader.error(section.line, concat("state-directory ", printable(settings.state_directory), " and runtime-directory ",
-                                      printable(settings.runtime_directory), " lie in each other; expected two folders"));
+    reader.error(section.line,
+                 concat("state-directory ", printable(settings.state_directory), " and runtime-directory ",
+                        printable(settings.runtime_directory), " lie in each other; expected two folders"));
   for (const auto& entry : section.entries) {
     if (std::find(known_keys().begin(), known_keys().end(), entry.key) != known_keys().end()) continue;
     const auto near = near_misses(entry.key, known_keys(), 1);
@@ -125,7 +129,8 @@ Settings read_settings(const std::string& file, bool optional) {
   const auto text = read_trusted(settings.config_file);
   if (!text) {
     if (optional) return settings;
-    throw Error(ErrorCode::definition_invalid, concat("there is no configuration file '", printable(settings.config_file), "'"),
+    throw Error(ErrorCode::definition_invalid,
+                concat("there is no configuration file '", printable(settings.config_file), "'"),
                 "give the path of one with --config, or make it: unionroot.conf(5) says what may be in it");
   }
   Keyfile keyfile = parse_keyfile(*text, settings.config_file);

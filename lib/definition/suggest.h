@@ -8,6 +8,7 @@
 namespace unionroot::definition {
 
 // At most `most` of the known words, nearest first; empty if nothing is near.
-std::vector<std::string> near_misses(std::string_view word, const std::vector<std::string>& known, std::size_t most = 3);
+std::vector<std::string> near_misses(std::string_view word, const std::vector<std::string>& known,
+                                     std::size_t most = 3);
 
 }  // namespace unionroot::definition

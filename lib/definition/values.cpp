@@ -64,7 +64,8 @@ bool valid_host_name(std::string_view name) {
   if (name.empty() || name.size() > 64) return false;  // HOST_NAME_MAX
   for (const auto& label : base::split(name, '.', true)) {
     if (label.empty() || label.size() > 63 || label.front() == '-' || label.back() == '-') return false;
-    if (!std::all_of(label.begin(), label.end(), [](char c) { return letter(c) || digit(c) || c == '-'; })) return false;
+    if (!std::all_of(label.begin(), label.end(), [](char c) { return letter(c) || digit(c) || c == '-'; }))
+      return false;
   }
   return true;
 }
@@ -84,8 +85,8 @@ bool valid_user_data_key(std::string_view key) {
 }
 
 bool reserved_user_data_key(std::string_view key) {
-  static constexpr std::string_view prefixes[] = {"auth.",    "chroot.",  "host.",   "libexec.",
-                                                  "mount.",   "session.", "status.", "sysconf."};
+  static constexpr std::string_view prefixes[] = {"auth.",  "chroot.",  "host.",   "libexec.",
+                                                  "mount.", "session.", "status.", "sysconf."};
   if (key == "setup.data.dir") return true;
   return std::any_of(std::begin(prefixes), std::end(prefixes),
                      [&](std::string_view prefix) { return key.substr(0, prefix.size()) == prefix; });

@@ -90,8 +90,8 @@ bool FolderWatch::drain() {
         relevant = true;
       } else if (entry != watched_.end() && (event.mask & IN_IGNORED) == 0) {
         const bool itself = (event.mask & (IN_DELETE_SELF | IN_MOVE_SELF)) != 0;
-        relevant = relevant || entry->second.everything || itself ||
-                   (event.len > 0 && entry->second.names.count(name) != 0);
+        relevant =
+            relevant || entry->second.everything || itself || (event.len > 0 && entry->second.names.count(name) != 0);
       } else if (entry != watched_.end()) {
         watched_.erase(entry);  // the folder is gone; its number may be used again
         relevant = true;

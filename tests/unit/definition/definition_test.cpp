@@ -32,8 +32,17 @@ Definition unusual() {
   d.description = "caf\xc3\xa9 \"quoted\" \\ ";
   d.aliases = {"a", "b"};
   d.source = LvmSnapshotSource{"/dev/vg/lv", "-L 2G", "ro", "/tree"};
-  d.union_ = {UnionType::overlay, UnionBacking::image, Size{1ull << 40, 0}, "xfs", "index=on", "/dev/x", "noatime",
-              true, Choice::no, "/over", "/under"};
+  d.union_ = {UnionType::overlay,
+              UnionBacking::image,
+              Size{1ull << 40, 0},
+              "xfs",
+              "index=on",
+              "/dev/x",
+              "noatime",
+              true,
+              Choice::no,
+              "/over",
+              "/under"};
   d.access = {{"u"}, {"g"}, {"ru"}, {"rg"}};
   d.source_access = {{"su"}, {"sg"}, {"sru"}, {"srg"}};
   d.source_clone = false;
@@ -90,10 +99,12 @@ TEST_CASE("a definition of type directory, with schroot's defaults") {
 
 TEST_CASE("all keys of a union") {
   const auto parsed = parse(
-      "type=directory\ndirectory=/srv\nunion-type=overlayfs\nunion-backing=image\nunion-size=10G\nunion-filesystem=btrfs\n"
+      "type=directory\ndirectory=/"
+      "srv\nunion-type=overlayfs\nunion-backing=image\nunion-size=10G\nunion-filesystem=btrfs\n"
       "union-mount-options=redirect_dir=on\nunion-reset=yes\nunion-volatile=no\nunion-overlay-directory=/over\n"
       "users=a,,b\ngroups=g\nroot-users=r\nroot-groups=rg\nsource-users=su\nsource-groups=sg\nsource-root-users=sr\n"
-      "source-root-groups=srg\naliases=y,z,x,y\nhost-view=no\ndev=host\nnss=copy\nresolv-conf=none\nhostname=box-1.example\n"
+      "source-root-groups=srg\naliases=y,z,x,y\nhost-view=no\ndev=host\nnss=copy\nresolv-conf=none\nhostname=box-1."
+      "example\n"
       "network=none\non-boot=end\non-shutdown=end\ncommand-prefix=nice,-n\npersonality=linux32\nshell=/bin/sh\n"
       "preserve-environment=1\nmessage-verbosity=verbose\nsbuild.resolver=apt\nuser-modifiable-keys=sbuild.resolver\n");
   INFO(parsed.problems);
@@ -127,18 +138,22 @@ TEST_CASE("every type") {
   CHECK(file->has_union());
   CHECK(std::get<ImageSource>(parse("type=image\nfile=/a\npartition=2\n").definition->source).partition == 2);
   CHECK_FALSE(parse("type=image\nfile=/a\nunion-type=none\n").definition->has_union());
-  CHECK(std::get<LoopbackSource>(parse("type=loopback\nfile=/a\nmount-options=ro\n").definition->source).mount_options == "ro");
+  CHECK(
+      std::get<LoopbackSource>(parse("type=loopback\nfile=/a\nmount-options=ro\n").definition->source).mount_options ==
+      "ro");
   CHECK(std::get<BlockDeviceSource>(parse("type=block-device\ndevice=/dev/a\n").definition->source).device == "/dev/a");
   const auto btrfs = parse("type=btrfs-snapshot\nbtrfs-source-subvolume=/a\nbtrfs-snapshot-directory=/b\n").definition;
   CHECK(std::get<BtrfsSnapshotSource>(btrfs->source).snapshot_directory == "/b");
   CHECK(btrfs->clonable());
   CHECK(parse("type=lvm-snapshot\ndevice=/dev/a\nlvm-snapshot-options=-L 1G\n").definition->clonable());
-  CHECK(std::get<ZfsSnapshotSource>(parse("type=zfs-snapshot\nzfs-dataset=pool/a\n").definition->source).dataset == "pool/a");
+  CHECK(std::get<ZfsSnapshotSource>(parse("type=zfs-snapshot\nzfs-dataset=pool/a\n").definition->source).dataset ==
+        "pool/a");
   const auto layers = parse("type=layers\nlower-directories=/a,/b\n").definition;
   CHECK(std::get<LayersSource>(layers->source).lower_directories == std::vector<std::string>{"/a", "/b"});
   CHECK(layers->has_union());
   CHECK_FALSE(layers->source_clone);
-  CHECK(std::get<OciSource>(parse("type=oci\ndirectory=/a\nreference=latest\n").definition->source).reference == "latest");
+  CHECK(std::get<OciSource>(parse("type=oci\ndirectory=/a\nreference=latest\n").definition->source).reference ==
+        "latest");
   CHECK_FALSE(parse("type=custom\ncustom-session-cloneable=no\n").definition->clonable());
 }
 
@@ -205,7 +220,8 @@ TEST_CASE("what is only worth a word leaves the definition there") {
   const struct {
     std::string keys, says;
   } cases[] = {
-      {good + "descripton=x\n", "warning: a.conf:4: 'descripton' is not a known key and has no effect; did you mean 'description'?"},
+      {good + "descripton=x\n",
+       "warning: a.conf:4: 'descripton' is not a known key and has no effect; did you mean 'description'?"},
       {good + "preserve-environment=maybe\n", "warning: a.conf:4: preserve-environment: 'maybe' is neither"},
       {good + "priority=3\n", "'priority' is obsolete"},
       {good + "original-name=x\n", "belongs to a session"},
@@ -255,7 +271,8 @@ TEST_CASE("serialize and deserialize keep every member") {
     if (key == "\"format\":" || key == "\"directory\":" || key == "\"plain\":") continue;
     INFO(key);
     CHECK(text.find(key) != std::string::npos);
-    if (key == "\"name\":" || key == "\"shell\":" || key == "\"nss\":" || key == "\"line\":") CHECK(value(text) != value(plain));
+    if (key == "\"name\":" || key == "\"shell\":" || key == "\"nss\":" || key == "\"line\":")
+      CHECK(value(text) != value(plain));
   }
 }
 
@@ -276,10 +293,12 @@ TEST_CASE("every source goes there and back") {
 
 TEST_CASE("deserialize refuses what it did not write") {
   const std::string good = serialize(unusual());
-  for (std::size_t length = 0; length < good.size(); length += 7) CHECK_THROWS_AS(deserialize(good.substr(0, length)), Error);
-  for (const std::string bad : {"", "[]", "null", "{}", "{\"format\":2}", "{\"format\":1,\"dev\":9}", "{\"format\":1,\"dev\":-1}",
-                                "{\"format\":1,\"source\":{\"kind\":99}}", "{\"format\":1,\"name\":3}",
-                                "{\"format\":1,\"union\":[]}", "{\"format\":1,\"profile\":{\"fstab\":[1]}}"}) {
+  for (std::size_t length = 0; length < good.size(); length += 7)
+    CHECK_THROWS_AS(deserialize(good.substr(0, length)), Error);
+  for (const std::string bad :
+       {"", "[]", "null", "{}", "{\"format\":2}", "{\"format\":1,\"dev\":9}", "{\"format\":1,\"dev\":-1}",
+        "{\"format\":1,\"source\":{\"kind\":99}}", "{\"format\":1,\"name\":3}", "{\"format\":1,\"union\":[]}",
+        "{\"format\":1,\"profile\":{\"fstab\":[1]}}"}) {
     INFO(bad);
     CHECK_THROWS_AS(deserialize(bad), Error);
   }
@@ -290,7 +309,8 @@ TEST_CASE("deserialize refuses what it did not write") {
 }
 
 TEST_CASE("a definition seen as its source") {
-  const auto variant = source_variant(*parse("type=directory\ndirectory=/a\nunion-type=overlay\nusers=u\nsource-users=s\n").definition);
+  const auto variant =
+      source_variant(*parse("type=directory\ndirectory=/a\nunion-type=overlay\nusers=u\nsource-users=s\n").definition);
   CHECK(variant.access.users == std::vector<std::string>{"s"});
   CHECK_FALSE(variant.has_union());
   CHECK_FALSE(variant.clonable());

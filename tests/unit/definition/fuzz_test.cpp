@@ -1,6 +1,5 @@
 // Whatever is done to one section, the others stay.
 #include <catch2/catch.hpp>
-
 #include <random>
 
 #include "definition/keyfile.h"
@@ -16,7 +15,8 @@ const std::vector<std::string>& sections() {
   static const std::vector<std::string> all{
       "[first-section]\ntype=directory\ndirectory=/srv/first\nusers=anna,bert\naliases=alias-one\n",
       "# in between\n[second-section] trailing\ntype=file\nfile=/srv/second.tar\nprofile=minimal\nprofile.x=1\n",
-      "[third-section]\ntype=directory\ndirectory=/srv/third\nunion-type=overlay\nunion-backing=tmpfs\nunion-size=50%\n",
+      "[third-section]\ntype=directory\ndirectory=/srv/"
+      "third\nunion-type=overlay\nunion-backing=tmpfs\nunion-size=50%\n",
       "[fourth-section]\ntype=layers\nlower-directories=/a,/b\ndescription=caf\xc3\xa9\n"};
   return all;
 }
@@ -50,7 +50,9 @@ TEST_CASE("random damage to one section") {
   const unsigned seed = 20240607;
   INFO("seed " << seed);
   std::mt19937 random(seed);
-  const auto below = [&](std::size_t limit) { return std::uniform_int_distribution<std::size_t>(0, limit - 1)(random); };
+  const auto below = [&](std::size_t limit) {
+    return std::uniform_int_distribution<std::size_t>(0, limit - 1)(random);
+  };
   for (int round = 0; round < 3000; ++round) {
     auto parts = sections();
     const std::size_t hit = below(parts.size());
@@ -73,7 +75,8 @@ TEST_CASE("random damage to one section") {
     const bool header_intact = part.compare(0, body, sections()[hit], 0, body) == 0;
     for (std::size_t i = 0; i < names.size(); ++i) {
       const bool intact = i != hit && (header_intact || i + 1 != hit);
-      if (intact && !snapshot.find(names[i])) FAIL("round " << round << " lost " << names[i] << " in:\n" << text << texts(snapshot.problems));
+      if (intact && !snapshot.find(names[i]))
+        FAIL("round " << round << " lost " << names[i] << " in:\n" << text << texts(snapshot.problems));
     }
   }
 }

@@ -20,7 +20,8 @@ const KeyfileSection& section(const Keyfile& keyfile, const std::string& name) {
 }  // namespace
 
 TEST_CASE("a keyfile is sections of keys, with line numbers") {
-  const auto keyfile = parse("# comment\n\n[a]\nk=v\nlist=x, y\nempty=\neq=a=b\n \t\n[b-1.c] text after it\n#k=no\nk=w");
+  const auto keyfile =
+      parse("# comment\n\n[a]\nk=v\nlist=x, y\nempty=\neq=a=b\n \t\n[b-1.c] text after it\n#k=no\nk=w");
   CHECK(keyfile.problems.empty());
   REQUIRE(keyfile.sections.size() == 2);
   CHECK(keyfile.sections[0].line == 3);
@@ -50,7 +51,9 @@ TEST_CASE("a bad line takes out its section and no other") {
       {"  # comment", "begin in the first column"},
       {"=v", "has no key"},
       {"k=again", "was given in line 4"},
-      {"x=a\x01" "b", "control character in 'x=a\\x01b'"},
+      {"x=a\x01"
+       "b",
+       "control character in 'x=a\\x01b'"},
       {std::string("x=a\0b", 5), "control character"},
       {"x=\x1b[31m", "control character"},
       {"x=\xff", "not valid UTF-8"},
@@ -74,7 +77,8 @@ TEST_CASE("a bad line takes out its section and no other") {
 }
 
 TEST_CASE("a bad header takes out what follows it, not what stands before") {
-  for (const std::string header : {"[bad", "[]", "[a/b]", "[../x]", "[a b]", "[-a]", "[a]b]", "[caf\xc3\xa9]", "[a\x01]"}) {
+  for (const std::string header :
+       {"[bad", "[]", "[a/b]", "[../x]", "[a b]", "[-a]", "[a]b]", "[caf\xc3\xa9]", "[a\x01]"}) {
     const auto keyfile = parse("[before]\nk=v\n" + header + "\nk=w\nk=x\n[after]\nk=v\n");
     INFO(header);
     CHECK_FALSE(section(keyfile, "before").broken);

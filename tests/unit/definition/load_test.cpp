@@ -1,5 +1,4 @@
 #include <catch2/catch.hpp>
-
 #include <csignal>
 
 #include "base/error.h"
@@ -76,7 +75,8 @@ TEST_CASE("which files are read") {
   CHECK_FALSE(snapshot.find("nope"));
   CHECK(texts(snapshot.problems, folder.path()) ==
         "notice: chroot.d/other.txt: is not read: the name does not end in .conf\n"
-        "notice: chroot.d/sp ace.conf: is not read: the name does not begin with a letter or digit, or has other characters "
+        "notice: chroot.d/sp ace.conf: is not read: the name does not begin with a letter or digit, or has other "
+        "characters "
         "than letters, digits, '_', '.' and '-'\n"
         "notice: chroot.d: a file whose name is not valid UTF-8 is not read\n");
 
@@ -84,7 +84,8 @@ TEST_CASE("which files are read") {
   snapshot = load(settings);
   CHECK(names(snapshot) == std::vector<std::string>{"a", "b", "host", "main", "s1", "s2"});
   CHECK(snapshot.find("b")->file == folder / "chroot.d/b.conf");
-  CHECK_THAT(texts(snapshot.problems, folder.path()), Contains("notice: schroot/chroot.d/s2:4: [b] is already defined at chroot.d/b.conf:1"));
+  CHECK_THAT(texts(snapshot.problems, folder.path()),
+             Contains("notice: schroot/chroot.d/s2:4: [b] is already defined at chroot.d/b.conf:1"));
 }
 
 TEST_CASE("files that root alone did not write are not read") {
@@ -154,7 +155,8 @@ TEST_CASE("the settings' section elsewhere, or wrong on a later reading") {
   const auto problems = texts(snapshot.problems, folder.path());
   INFO(problems);
   CHECK(snapshot.find("a"));
-  CHECK_THAT(problems, Contains("error: unionroot.conf:2: log-level: 'loud'") && Contains("warning: unionroot.conf:3: 'foo' is not a known setting"));
+  CHECK_THAT(problems, Contains("error: unionroot.conf:2: log-level: 'loud'") &&
+                           Contains("warning: unionroot.conf:3: 'foo' is not a known setting"));
   CHECK_THAT(problems, Contains("error: chroot.d/x.conf:1: [unionroot] holds the settings"));
 }
 
@@ -178,12 +180,15 @@ TEST_CASE("checking what is on disk") {
   ::mkdir((folder / "state/tree").c_str(), 0755);
   ::mkdir((folder / "open").c_str(), 0755);
   REQUIRE(::chmod((folder / "open").c_str(), 0777) == 0);
-  folder.write("profiles/p/fstab", "/nowhere /x none bind\n/nowhere /y none bind,x-unionroot.optional\n/dev/sda /z ext4 ro\n");
+  folder.write("profiles/p/fstab",
+               "/nowhere /x none bind\n/nowhere /y none bind,x-unionroot.optional\n/dev/sda /z ext4 ro\n");
   const auto conf = folder.write(
-      "a.conf", "[none]\ntype=directory\ndirectory=" + (folder / "none") + "\n[file]\ntype=directory\ndirectory=" + file +
-                    "\n[own]\ntype=directory\ndirectory=" + (folder / "state/tree") + "\n[open]\ntype=directory\ndirectory=" +
-                    (folder / "open") + "\nusers=no-such-user,root\ngroups=no-such-group\n[above]\ntype=directory\ndirectory=" +
-                    folder.path() + "\nprofile=p\n[dev]\ntype=block-device\ndevice=" + file + "\n[tar]\ntype=file\nfile=/tmp\n");
+      "a.conf",
+      "[none]\ntype=directory\ndirectory=" + (folder / "none") + "\n[file]\ntype=directory\ndirectory=" + file +
+          "\n[own]\ntype=directory\ndirectory=" + (folder / "state/tree") +
+          "\n[open]\ntype=directory\ndirectory=" + (folder / "open") +
+          "\nusers=no-such-user,root\ngroups=no-such-group\n[above]\ntype=directory\ndirectory=" + folder.path() +
+          "\nprofile=p\n[dev]\ntype=block-device\ndevice=" + file + "\n[tar]\ntype=file\nfile=/tmp\n");
   const auto snapshot = load_files({conf}, folder.settings());
   INFO(texts(snapshot.problems));
   CHECK(snapshot.chroots.size() == 7);
@@ -193,10 +198,12 @@ TEST_CASE("checking what is on disk") {
   CHECK_THAT(problems, Contains("error: a.conf:4: directory: 'file' is not a directory"));
   CHECK_THAT(problems, Contains("error: a.conf:7: directory: 'state/tree' lies in unionroot's own"));
   CHECK_THAT(problems, Contains("warning: a.conf:10: directory: 'open' is writable by everybody"));
-  CHECK_THAT(problems, Contains("users: there is no user 'no-such-user'") && Contains("groups: there is no group 'no-such-group'"));
+  CHECK_THAT(problems, Contains("users: there is no user 'no-such-user'") &&
+                           Contains("groups: there is no group 'no-such-group'"));
   CHECK_THAT(problems, !Contains("'root'"));
   CHECK_THAT(problems, Contains("holds unionroot's own"));
   CHECK_THAT(problems, Contains("its profile binds '/nowhere' (profiles/p/fstab:1)") && !Contains("fstab:2"));
   CHECK_THAT(problems, Contains("mounts type 'ext4' (profiles/p/fstab:3)"));
-  CHECK_THAT(problems, Contains("device: 'file' is not a block device") && Contains("file: '/tmp' is not a regular file"));
+  CHECK_THAT(problems,
+             Contains("device: 'file' is not a block device") && Contains("file: '/tmp' is not a regular file"));
 }

@@ -22,10 +22,12 @@ Profile parse(ProfileFile kind, const std::string& text, std::string& problems) 
 
 TEST_CASE("fstab is read by libmount, with line numbers") {
   std::string problems;
-  const auto fstab = parse(ProfileFile::fstab,
-                           "# comment\n\nproc /proc proc defaults 0 0\n/a\\040b\t/c\\040d none rw,bind,x-unionroot.optional\n"
-                           "tmpfs /t tmpfs size=10%,context=\"a,b\"\n/home /home none bind",
-                           problems).fstab;
+  const auto fstab =
+      parse(ProfileFile::fstab,
+            "# comment\n\nproc /proc proc defaults 0 0\n/a\\040b\t/c\\040d none rw,bind,x-unionroot.optional\n"
+            "tmpfs /t tmpfs size=10%,context=\"a,b\"\n/home /home none bind",
+            problems)
+          .fstab;
   INFO(problems);
   REQUIRE(fstab.size() == 4);
   CHECK(problems.empty());
@@ -54,7 +56,8 @@ TEST_CASE("a bad line of fstab") {
   };
   for (const auto& bad : cases) {
     std::string problems;
-    const auto profile = parse(ProfileFile::fstab, "proc /proc proc defaults\n" + bad.line + "\nsysfs /sys sysfs defaults\n", problems);
+    const auto profile =
+        parse(ProfileFile::fstab, "proc /proc proc defaults\n" + bad.line + "\nsysfs /sys sysfs defaults\n", problems);
     INFO(bad.line << "\n" << problems);
     CHECK(profile.fstab.size() == 2);
     CHECK_THAT(problems, Contains("error: f:2: ") && Contains(bad.says));
@@ -107,8 +110,11 @@ TEST_CASE("setup keys name other files") {
   const auto absolute = folder.write("elsewhere", "/etc/hosts\n");
   ProfileStore store(folder.settings());
   std::vector<std::string> faults;
-  const auto profile = store.load({"default", false, {{ProfileFile::fstab, "mine/fstab"}, {ProfileFile::copyfiles, absolute},
-                                                      {ProfileFile::nssdatabases, ""}}}, faults);
+  const auto profile = store.load(
+      {"default",
+       false,
+       {{ProfileFile::fstab, "mine/fstab"}, {ProfileFile::copyfiles, absolute}, {ProfileFile::nssdatabases, ""}}},
+      faults);
   CHECK(faults.empty());
   CHECK(profile.fstab.size() == 1);
   CHECK(profile.copyfiles == std::vector<std::string>{"/etc/hosts"});

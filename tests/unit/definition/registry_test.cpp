@@ -1,8 +1,7 @@
-#include <catch2/catch.hpp>
-
 #include <poll.h>
 
 #include <atomic>
+#include <catch2/catch.hpp>
 #include <chrono>
 #include <thread>
 
@@ -103,7 +102,8 @@ TEST_CASE("the registry follows edits") {
     CHECK(changes(registry) == 0);
   }
   SECTION("a burst is one change") {
-    for (int i = 0; i < 200; ++i) folder.write("chroot.d/c" + std::to_string(i) + ".conf", "[c" + std::to_string(i) + "]\n" + tree);
+    for (int i = 0; i < 200; ++i)
+      folder.write("chroot.d/c" + std::to_string(i) + ".conf", "[c" + std::to_string(i) + "]\n" + tree);
     const int count = changes(registry);
     CHECK(count >= 1);
     CHECK(count <= 5);

@@ -17,10 +17,11 @@ using unionroot::base::ErrorCode;
 
 TEST_CASE("all settings") {
   const TemporaryFolder folder;
-  const auto file = folder.write("u.conf",
-                                 "[unionroot]\nconfig-directory=/c\nstate-directory=/s\nruntime-directory=/r\n"
-                                 "bus=unix:path=/x\nhelper=/h\nread-schroot=yes\nschroot-directory=/sc\nlog-level=debug\n"
-                                 "sessions-per-user=7\nbuilt-in-host=no\n[chroot]\nnonsense\n");
+  const auto file =
+      folder.write("u.conf",
+                   "[unionroot]\nconfig-directory=/c\nstate-directory=/s\nruntime-directory=/r\n"
+                   "bus=unix:path=/x\nhelper=/h\nread-schroot=yes\nschroot-directory=/sc\nlog-level=debug\n"
+                   "sessions-per-user=7\nbuilt-in-host=no\n[chroot]\nnonsense\n");
   const auto settings = read_settings(file, false);
   CHECK(settings.config_file == file);
   CHECK(settings.config_directory == "/c");
@@ -107,7 +108,8 @@ TEST_CASE("which settings file") {
 TEST_CASE("values") {
   CHECK(parse_bytes("512k") == 512u << 10);
   CHECK(parse_bytes("8388607T") == 8388607ull << 40);
-  for (const std::string bad : {"", "K", "0", "1.5G", "8388608T", "18446744073709551616", "1GB", " 1", "+1"}) CHECK_FALSE(parse_bytes(bad));
+  for (const std::string bad : {"", "K", "0", "1.5G", "8388608T", "18446744073709551616", "1GB", " 1", "+1"})
+    CHECK_FALSE(parse_bytes(bad));
   CHECK(parse_size("100%")->percent == 100);
   for (const std::string bad : {"%", "0%", "101%", "-1%"}) CHECK_FALSE(parse_size(bad));
   CHECK(path_fault("/a//b/").empty());

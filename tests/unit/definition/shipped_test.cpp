@@ -1,6 +1,5 @@
 // What is shipped agrees with what the program reads.
 #include <catch2/catch.hpp>
-
 #include <sstream>
 
 #include "base/files.h"
@@ -13,7 +12,9 @@ using Catch::Contains;
 
 namespace {
 
-std::string shipped(const std::string& name) { return unionroot::base::read_file(std::string(UNIONROOT_SOURCE_DIR "/") + name); }
+std::string shipped(const std::string& name) {
+  return unionroot::base::read_file(std::string(UNIONROOT_SOURCE_DIR "/") + name);
+}
 
 }  // namespace
 
@@ -24,7 +25,8 @@ TEST_CASE("the default configuration is good, as it is and with its examples unc
 
   std::istringstream lines(text);
   std::string uncommented;
-  for (std::string line; std::getline(lines, line);) uncommented += line.size() > 1 && line[0] == '#' && line[1] != ' ' ? line.substr(1) + "\n" : "\n";
+  for (std::string line; std::getline(lines, line);)
+    uncommented += line.size() > 1 && line[0] == '#' && line[1] != ' ' ? line.substr(1) + "\n" : "\n";
   const auto snapshot = load_files({folder.write("b.conf", uncommented)}, folder.settings());
   INFO(texts(snapshot.problems));
   CHECK(snapshot.problems.empty());
@@ -41,8 +43,10 @@ TEST_CASE("the manual page has every key, and its examples are good") {
   std::istringstream lines(page.substr(page.find(".Sh EXAMPLES")));
   bool literal = false;
   for (std::string line; std::getline(lines, line);) {
-    if (line.rfind(".Bd", 0) == 0 || line == ".Ed") literal = line != ".Ed";
-    else if (literal) examples += line + "\n";
+    if (line.rfind(".Bd", 0) == 0 || line == ".Ed")
+      literal = line != ".Ed";
+    else if (literal)
+      examples += line + "\n";
   }
   const auto snapshot = load_files({folder.write("a.conf", examples)}, folder.settings());
   INFO(texts(snapshot.problems));
