@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -139,6 +140,12 @@ class RealMounts final : public Mounts {
     UniqueFd descriptor(::openat(proc_.get(), "thread-self/ns/mnt", O_RDONLY | O_CLOEXEC));
     if (!descriptor) fail("opening the thread's mount namespace");
     return descriptor;
+  }
+
+  std::uint64_t namespace_number(int descriptor) override {
+    constexpr unsigned long get_number = _IOR(0xb7, 5, std::uint64_t);  // NS_GET_MNTNS_ID, ioctl_nsfs(2)
+    std::uint64_t number = 0;
+    return ::ioctl(descriptor, get_number, &number) == 0 ? number : 0;
   }
 
   void enter_mount_namespace(int descriptor) override {

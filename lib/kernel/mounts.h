@@ -39,6 +39,9 @@ class Mounts {
   virtual void unshare_fs() = 0;  // unshare(CLONE_FS) of the calling thread; before every visit
   virtual base::UniqueFd new_mount_namespace() = 0;     // unshare(CLONE_NEWNS) of the calling thread; its descriptor
   virtual base::UniqueFd current_mount_namespace() = 0;
+  // A namespace's file can be bound only in namespaces of a lower number (bind loops, move_mount(2) ELOOP). 0 where the
+  // kernel does not tell (before 6.11): there a younger namespace has the higher number, always.
+  virtual std::uint64_t namespace_number(int descriptor) = 0;
   virtual void enter_mount_namespace(int descriptor) = 0;
   virtual void change_root(int root, int working_directory) = 0;  // fchdir(root), chroot("."), fchdir(wd)
   // The way back: setns, then the root and the working directory. 0, or errno. It has no fault points and throws

@@ -9,9 +9,18 @@ namespace unionroot::mount {
 // Throws Error(definition_invalid) "FILE:LINE: ..." for an entry that cannot be honoured: a relative or escaping
 // target, an unknown option, an unknown type.
 //
-// What differs from a literal reading of schroot's profiles, on purpose: /proc, /sys and /dev/pts entries that bind
-// the host's become new instances; /dev follows the definition's `dev` key; binds are nosuid and nodev... only where
-// the entry says so. Inner file systems are nosuid, noexec, nodev (devpts not nodev, tmpfs on /tmp not noexec).
+// What differs from a literal reading of schroot's profiles, on purpose:
+//  - /proc, /sys and /dev/pts entries that bind the host's own become new instances. They are writable where the entry
+//    says rw: uid 0 in a session is the machine's root, so a read-only /sys would keep nothing from it, and would
+//    break what package scripts expect; `ro` makes it read-only.
+//  - /dev follows the definition's `dev` key: private, or the host's with terminals of its own. A private one, which
+//    an entry for anything beneath /dev asks for too, has /dev/pts and /dev/shm even if the profile does not list them.
+//  - Binds have the attributes that the entry names (and those of the mount they come from). Inner file systems are
+//    nosuid, noexec, nodev, except that devpts is not nodev, and a tmpfs outside /dev is not noexec: builds run there.
+//    `suid`, `exec` and `dev` take these off.
+//  - A bind is private, an rbind a slave of the host's; other propagation is refused.
+//  - noauto and swap entries are left out; x-unionroot.optional and nofail make a missing source no error.
+//  - An overlay entry's lowerdir, upperdir and workdir are folders of the host.
 MountPlan plan_inner_mounts(const definition::Definition& definition);
 
 // "redirect_dir=on,index=off" -> pairs; throws Error(definition_invalid) for an option that overlay does not have or

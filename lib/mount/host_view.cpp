@@ -136,7 +136,14 @@ void HostViews::keep_namespace(const std::string& session, int ns_descriptor) {
   }
   const UniqueFd place = open_place(folder.get(), session, 0);
   const UniqueFd tree = mounts_.clone_tree(ns_descriptor, "", false);
-  mounts_.attach(tree.get(), place.get());
+  try {
+    mounts_.attach(tree.get(), place.get());
+  } catch (const base::SystemError& error) {
+    if (error.error_number() != ELOOP) throw;
+    throw base::Error(base::ErrorCode::not_supported,
+                      base::concat("keeping the namespace of ", session, ": the daemon's own mount namespace is too new"),
+                      "run the daemon in the machine's own mount namespace, without unshare or PrivateMounts=");
+  }
   rollback.commit();
 }
 

@@ -1,6 +1,7 @@
 #include "mount/namespace.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -46,6 +47,29 @@ UniqueFd make_template(kernel::Mounts& mounts) {
   return descriptor;
 }
 
+// Newer kernels number namespaces by batches of each processor (seen on 6.18), so one that is made later may have the
+// lower number; then it could not be kept by a bind. That only happens to a daemon outside the machine's first mount
+// namespace, as in a container. There is always a processor that helps: the one that numbered the daemon's own.
+void renumber(const NamespaceFactory::Impl& factory, UniqueFd& descriptor) {
+  cpu_set_t before;
+  base::check(::sched_getaffinity(0, sizeof before, &before), "reading the thread's processors");
+  for (std::size_t processor = 0; processor < CPU_SETSIZE; ++processor) {
+    if (!CPU_ISSET(processor, &before)) continue;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(processor, &one);
+    if (::sched_setaffinity(0, sizeof one, &one) != 0) continue;  // it was taken offline meanwhile
+    try {
+      descriptor = factory.mounts.new_mount_namespace();
+    } catch (...) {
+      ::sched_setaffinity(0, sizeof before, &before);
+      throw;
+    }
+    if (factory.mounts.namespace_number(descriptor.get()) >= factory.host_number) break;
+  }
+  base::check(::sched_setaffinity(0, sizeof before, &before), "giving the thread its processors back");
+}
+
 }  // namespace
 
 UniqueFd open_root() { return open_path("/"); }
@@ -76,6 +100,7 @@ void Visit::leave() noexcept {
 
 NamespaceFactory::NamespaceFactory(kernel::Mounts& mounts) : impl_(std::make_shared<Impl>(mounts)) {
   impl_->host_namespace = mounts.current_mount_namespace();
+  impl_->host_number = mounts.namespace_number(impl_->host_namespace.get());
   impl_->host_root = open_root();
   impl_->host_directory = open_path(".");
   std::exception_ptr failure;
@@ -97,6 +122,7 @@ Namespace NamespaceFactory::create() {
   made->factory = impl_;
   const Visit visit(*impl_, impl_->template_namespace.get());
   made->descriptor = impl_->mounts.new_mount_namespace();
+  if (impl_->mounts.namespace_number(made->descriptor.get()) < impl_->host_number) renumber(*impl_, made->descriptor);
   return Namespace(std::move(made));
 }
 

@@ -11,6 +11,7 @@ struct NamespaceFactory::Impl {
   explicit Impl(kernel::Mounts& calls) : mounts(calls) {}
   kernel::Mounts& mounts;
   base::UniqueFd host_namespace;
+  std::uint64_t host_number = 0;
   base::UniqueFd host_root;
   base::UniqueFd host_directory;
   base::UniqueFd template_namespace;

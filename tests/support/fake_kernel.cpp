@@ -110,6 +110,19 @@ UniqueFd FakeMounts::current_mount_namespace() {
   return descriptor("namespace");
 }
 
+std::uint64_t FakeMounts::namespace_number(int) {
+  const std::lock_guard guard(lock_);
+  if (numbers_.empty()) return 0;
+  const std::uint64_t number = numbers_.front();
+  numbers_.erase(numbers_.begin());
+  return number;
+}
+
+void FakeMounts::set_namespace_numbers(std::vector<std::uint64_t> numbers) {
+  const std::lock_guard guard(lock_);
+  numbers_ = std::move(numbers);
+}
+
 void FakeMounts::enter_mount_namespace(int descriptor) { record(concat("enter ", label(descriptor))); }
 void FakeMounts::change_root(int, int working_directory) { record(concat("change directory to ", label(working_directory))); }
 

@@ -19,6 +19,9 @@ class FakeMounts final : public kernel::Mounts {
   // The way home fails: the process is expected to end.
   void fail_going_home(bool fails);
 
+  // What the next namespaces are numbered, the host's first; 0 when there are no more.
+  void set_namespace_numbers(std::vector<std::uint64_t> numbers);
+
   [[nodiscard]] std::vector<std::string> calls() const;
   [[nodiscard]] unsigned count() const;  // of calls that can fail
   void clear();
@@ -36,6 +39,7 @@ class FakeMounts final : public kernel::Mounts {
   void unshare_fs() override;
   base::UniqueFd new_mount_namespace() override;
   base::UniqueFd current_mount_namespace() override;
+  std::uint64_t namespace_number(int descriptor) override;  // set_namespace_numbers(); not written down
   void enter_mount_namespace(int descriptor) override;
   void change_root(int root, int working_directory) override;
   int go_home(int mount_namespace, int root, int working_directory) noexcept override;
@@ -52,6 +56,7 @@ class FakeMounts final : public kernel::Mounts {
   mutable std::mutex lock_;
   std::vector<std::string> calls_;
   std::map<int, std::string> labels_;  // of the descriptor that last had the number
+  std::vector<std::uint64_t> numbers_;
   unsigned count_ = 0;
   unsigned fail_at_ = 0;
   bool fail_going_home_ = false;

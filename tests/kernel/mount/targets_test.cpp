@@ -179,6 +179,45 @@ TEST_CASE("binds: attributes, recursion, files, missing sources") {
   }
 }
 
+TEST_CASE("where the host's mounts are shared, what a session mounts still stays in it") {
+  if (!can_mount()) return;
+  const Place place;
+  const std::string given = place.path("/given");
+  base::check(::mkdir(given.c_str(), 0755), "making", given);
+  REQUIRE(::mount("none", given.c_str(), "tmpfs", 0, nullptr) == 0);
+  REQUIRE(::mount(nullptr, given.c_str(), nullptr, MS_SHARED, nullptr) == 0);
+  for (const char* sub : {"/tree", "/tree/mnt", "/store", "/store/upper", "/store/work", "/sub", "/later"})
+    base::check(::mkdir((given + sub).c_str(), 0755), "making", sub);
+  {
+    const std::string table = mount_table();
+    mount::Namespace space = factory().create();
+    std::vector<UniqueFd> lowers;
+    lowers.push_back(mount::open_tree_clone(kernel::real_mounts(), given + "/tree", false, true));
+    space.lay_overlay({}, std::move(lowers),
+                      mount::open_tree_clone(kernel::real_mounts(), given + "/store", false, false));
+    mount::MountPlan plan = one(bind_entry(given, "mnt"));
+    plan.mounts.push_back(bind_entry(given, "rbound"));
+    plan.mounts.back().recursive = true;
+    mount_all(space, plan);
+    space.make_root();
+    CHECK(in_namespace(space, [] {
+            return ::mount("none", "/mnt/sub", "tmpfs", 0, nullptr) == 0 &&
+                           ::mount("none", "/rbound/sub", "tmpfs", 0, nullptr) == 0
+                       ? 0
+                       : 1;
+          }) == 0);
+    CHECK(mount_table() == table);
+    // The other way round, an rbind follows the host, and a bind does not.
+    REQUIRE(::mount("none", (given + "/later").c_str(), "tmpfs", 0, nullptr) == 0);
+    write_file(given + "/later/file", "x");
+    CHECK(inside(space, "/rbound/later/file"));
+    CHECK_FALSE(inside(space, "/mnt/later/file"));
+    REQUIRE(::umount2((given + "/later").c_str(), 0) == 0);
+    CHECK_FALSE(inside(space, "/rbound/later/file"));
+  }
+  REQUIRE(::umount2(given.c_str(), 0) == 0);
+}
+
 TEST_CASE("an overlay from a profile is laid from host folders") {
   if (!can_mount()) return;
   const Place place;

@@ -1,5 +1,6 @@
 // Every call of the kernel fails once: nothing leaks, and what was begun is undone.
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -120,6 +121,30 @@ TEST_CASE("any call that fails while the template is made leaves no descriptor")
     CHECK_THROWS_AS(mount::NamespaceFactory(kernel), base::SystemError);
     CHECK(open_descriptors() == before);
   }
+}
+
+TEST_CASE("a namespace that is numbered too low to be kept is made again") {
+  FakeMounts kernel;
+  kernel.set_namespace_numbers({5000, 800, 5001});
+  mount::NamespaceFactory factory(kernel);
+  kernel.clear();
+  const std::size_t before = open_descriptors();
+  { const mount::Namespace space = factory.create(); }
+  CHECK(open_descriptors() == before);
+  const std::vector<std::string> calls = kernel.calls();
+  CHECK(std::count(calls.begin(), calls.end(), "new namespace") == 2);
+  kernel.clear();
+  kernel.set_namespace_numbers({5002});
+  { const mount::Namespace space = factory.create(); }
+  CHECK(std::ranges::count(kernel.calls(), "new namespace") == 1);
+  // A failure on the way gives the thread its processors back.
+  cpu_set_t own, after;
+  REQUIRE(::sched_getaffinity(0, sizeof own, &own) == 0);
+  kernel.set_namespace_numbers({1});
+  kernel.fail_at(4);  // unshare fs, enter, new namespace, and the second one
+  CHECK_THROWS_AS(factory.create(), base::SystemError);
+  REQUIRE(::sched_getaffinity(0, sizeof after, &after) == 0);
+  CHECK(CPU_EQUAL(&own, &after));
 }
 
 TEST_CASE("a thread that cannot return to the host ends the process") {
