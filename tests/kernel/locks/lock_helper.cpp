@@ -162,6 +162,32 @@ void measure(LockDirectory& directory, const std::string& key) {
   }
 }
 
+void measure_recovery(LockDirectory& directory, const std::string& key) {
+  constexpr int count = 500;
+  auto dead = owner_of("", true);
+  dead.process = {1, 1, "another boot"};
+  for (int i = 0; i < count; ++i) {
+    dead.session = "s" + std::to_string(i);
+    directory.lock_session(key, dead, Wait{}).abandon();
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  std::vector<HeldLock> held;
+  bool created = false;
+  for (int i = 0; i < count; ++i)
+    held.push_back(directory.reown_session(key, owner_of("s" + std::to_string(i), true), created));
+  const auto middle = std::chrono::steady_clock::now();
+  std::printf("taking over %d preserved locks: %.1f ms\n", count,
+              std::chrono::duration<double, std::milli>(middle - begin).count());
+  try {
+    directory.lock_source(key, owner_of("", false), Wait{});
+  } catch (const locks::LockedError&) {
+    std::printf("refusing a change because of them: %.1f ms\n",
+                std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - middle).count());
+  }
+  measure(directory, key);
+  for (auto& lock : held) lock.release();
+}
+
 int operate(const std::string& path, LockDirectory& directory, const std::string& key, const std::string& operation,
             char** arguments) {
   bool created = false;
@@ -192,6 +218,8 @@ int operate(const std::string& path, LockDirectory& directory, const std::string
     storm(path, key, arguments);
   else if (operation == "measure")
     measure(directory, key);
+  else if (operation == "measure-recovery")
+    measure_recovery(directory, key);
   else
     return 2;
   return 0;

@@ -238,6 +238,34 @@ TEST_CASE("a read lock, which any user may take, holds nobody up") {
   CHECK(place.files().empty());
 }
 
+TEST_CASE("an ordinary user may see who holds what, and nothing more") {
+  const Place place;
+  LockDirectory directory(place.path);
+  auto held = directory.lock_session(key, owner("one"), Wait{});
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (::setresuid(65534, 65534, 65534) != 0) ::_exit(10);
+    int status = 0;
+    try {
+      LockDirectory seen(place.path);
+      if (seen.list().size() != 1 || seen.list()[0].state != LockState::held) status = 1;
+      try {
+        seen.lock_session(key, owner("two"), Wait{});
+        status = 2;
+      } catch (const base::SystemError&) {
+        if (::open(place.file("abc-1.manage").c_str(), O_RDONLY | O_CLOEXEC) >= 0) status = 3;
+      }
+    } catch (const base::Error&) {
+      status = 4;
+    }
+    ::_exit(status);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  CHECK(status == 0);
+  CHECK(place.files().size() == 1);
+}
+
 TEST_CASE("the manage lock is waited for within bounds, and its holder named") {
   const Place place;
   const locks::detail::Directory directory(place.path);
