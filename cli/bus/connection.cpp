@@ -118,16 +118,22 @@ void Connection::send(std::string_view bytes, const std::vector<int>& descriptor
   }
 }
 
-void Connection::receive(const Waiting& waiting) {
-  if (waiting) {
-    pollfd ready{socket_.get(), POLLIN, 0};
-    while (true) {
-      const int count = ::poll(&ready, 1, waiting_interval);
-      if (count > 0) break;
-      if (count < 0 && errno != EINTR) base::throw_errno("waiting for the bus");
-      waiting();
-    }
+void Connection::wait_until_readable(const Waiting& waiting) {
+  pollfd ready{socket_.get(), POLLIN, 0};
+  while (true) {
+    const int count = ::poll(&ready, 1, waiting_interval);
+    if (count > 0) return;
+    if (count < 0 && errno != EINTR) base::throw_errno("waiting for the bus");
+    if (waiting) waiting();
+    // A policy that lets nothing through to us, or no bus at all.
+    if (!greeted_ && std::chrono::steady_clock::now() - opened_ > std::chrono::seconds(greeting_limit))
+      throw base::Error(base::ErrorCode::timed_out, "the bus does not answer",
+                        "its policy may keep its answers from you: see dbus-daemon(1), and the log of the bus");
   }
+}
+
+void Connection::receive(const Waiting& waiting) {
+  wait_until_readable(waiting);
   char bytes[16384];
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * most_descriptors)];
   iovec part{bytes, sizeof bytes};
@@ -178,6 +184,7 @@ Answer Connection::call(Call call, const std::vector<int>& descriptors, const Wa
       const bool has_text = !message.body.empty() && message.body[0].is_string();
       throw RemoteError(message.error_name, has_text ? message.body[0].get<std::string>() : message.error_name);
     }
+    if (message.type == MessageType::reply && message.reply_serial == hello_serial) greeted_ = true;
     if (message.type == MessageType::reply && ours) return Answer{std::move(message.body), std::move(attached)};
   }
 }

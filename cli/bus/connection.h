@@ -7,6 +7,7 @@
 // socket; the daemon uses sdbus-c++.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -43,6 +44,9 @@ class Connection {
   static constexpr int waiting_interval = 200;
   using Waiting = std::function<void()>;
 
+  // How long the bus itself may take to answer, in seconds. What it starts, or hands on, may take longer.
+  static constexpr int greeting_limit = 10;
+
   // Makes the call and waits, without a limit: the broker says so when the callee has gone. `descriptors` go along,
   // and stay the caller's. Throws RemoteError, or Error when the connection breaks.
   Answer call(Call call, const std::vector<int>& descriptors = {}, const Waiting& waiting = {});
@@ -50,6 +54,7 @@ class Connection {
  private:
   void send(std::string_view bytes, const std::vector<int>& descriptors);
   void receive(const Waiting& waiting);
+  void wait_until_readable(const Waiting& waiting);
   void authenticate();
   [[nodiscard]] std::vector<base::UniqueFd> take_descriptors(std::size_t count);
 
@@ -57,6 +62,8 @@ class Connection {
   std::string buffer_;
   std::vector<base::UniqueFd> received_;
   std::uint32_t serial_ = 1;  // 1 is Hello's
+  bool greeted_ = false;      // Hello was answered
+  std::chrono::steady_clock::time_point opened_ = std::chrono::steady_clock::now();
 };
 
 }  // namespace unionroot::cli::bus

@@ -84,26 +84,7 @@ void put_field(std::string& out, Field field, std::string_view signature, std::s
 }  // namespace
 
 bool valid_text(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const auto lead = static_cast<unsigned char>(text[i]);
-    std::size_t length = 1;
-    std::uint32_t code = lead;
-    if (lead == 0) return false;
-    if (lead >= 0x80) {
-      length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
-      if (lead < 0xC2 || lead > 0xF4 || i + length > text.size()) return false;
-      code = lead & (0x7Fu >> length);
-      for (std::size_t k = 1; k < length; ++k) {
-        const auto next = static_cast<unsigned char>(text[i + k]);
-        if ((next & 0xC0) != 0x80) return false;
-        code = code << 6 | (next & 0x3Fu);
-      }
-      const std::uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
-      if (code < smallest[length] || code > 0x10FFFF || (code >= 0xD800 && code < 0xE000)) return false;
-    }
-    i += length;
-  }
-  return true;
+  return text.find('\0') == std::string_view::npos && base::valid_utf8(text);
 }
 
 Body& Body::text(std::string_view value) {

@@ -95,7 +95,9 @@ class Lock : public Verb {
     } catch (const base::Error& error) {
       const int number = signals.interrupted();
       if (error.code() != base::ErrorCode::cancelled || number == 0) throw;
-      return killed_base + number;  // whoever pressed Ctrl-C knows why
+      // Without a word: whoever pressed Ctrl-C knows why. The locks are given back by now; the signal itself ends us
+      // as soon as it is no longer held back, so that a shell's loop around us stops too.
+      return killed_base + number;
     }
     // The command keeps the locks' descriptors: should we be killed, the tree stays locked while it runs.
     std::vector<int> descriptors;
