@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <memory>
 
 #include "base/fault_point.h"
@@ -259,15 +258,6 @@ void make_durable(const Directory& directory, int descriptor) {
   check(::fsync(descriptor), "writing a lock file to disk");
   check(::fsync(directory.descriptor()), "writing the lock directory to disk", directory.path());
   fault_point("lock_synced");
-}
-
-void put_in_place(const Directory& directory, const std::string& from, const std::string& to, bool replaces) {
-  const int folder = directory.descriptor();
-  fault_point("lock_rename");
-  // Exchanged rather than renamed over: ext4 makes the latter wait for the disk (measured: 1500 us against 20).
-  if (replaces && ::renameat2(folder, from.c_str(), folder, to.c_str(), RENAME_EXCHANGE) == 0) return;
-  if (replaces && errno != EINVAL && errno != ENOSYS) base::throw_errno("taking over the lock file", to);
-  check(::renameat(folder, from.c_str(), folder, to.c_str()), "taking over the lock file", to);
 }
 
 void write_ahead(int descriptor) {

@@ -73,9 +73,6 @@ void end_waiting(int descriptor);
 // On disk, name and content, whatever happens to the machine.
 void make_durable(const Directory& directory, int descriptor);
 
-// Gives the file `from` the name `to`. replaces: `to` is there already; it may be found under the name `from` then.
-void put_in_place(const Directory& directory, const std::string& from, const std::string& to, bool replaces);
-
 // Sends the content to the disk without waiting: a name that is given to the file next must not lead, after a power
 // cut, to a file whose content never got there. ext4 and btrfs see to that by themselves when one file replaces another
 // (ext4(5): auto_da_alloc); XFS does not, and there this leaves a few milliseconds.

@@ -27,7 +27,6 @@ HeldLock LockDirectory::reown_session(const std::string& key, const LockOwner& a
   auto replacement = name;
   replacement.token = base::random_token();
   base::UniqueFd made;
-  HeldLock held(nullptr);
   {
     ManageLock manage(*directory_, key);
     const auto there = detail::probe(*directory_, name);
@@ -57,16 +56,18 @@ HeldLock LockDirectory::reown_session(const std::string& key, const LockOwner& a
                         base::concat("the lock file name ", detail::file_name(replacement), " is taken"), "try again");
     made = std::move(*replaced);
     base::Rollback rollback;
-    // Quietly: what failed is being reported. The name is that of the new file first, of the old one later.
+    // Quietly: what failed is being reported.
     rollback.add([&] { ::unlinkat(directory_->descriptor(), detail::file_name(replacement).c_str(), 0); });
     if (owner.preserved && !created) detail::write_ahead(made.get());
-    // At no instant is there no lock file.
-    detail::put_in_place(*directory_, detail::file_name(replacement), detail::file_name(name), !created);
-    held = HeldLock(std::make_unique<HeldLock::Impl>(directory_, name, std::move(made), owner.preserved));
-    base::fault_point("lock_renamed");
-    if (!created) detail::remove_file(*directory_, detail::file_name(replacement));
+    base::fault_point("lock_rename");
+    // Over the old one, if there is one: at no instant is there no lock file.
+    base::check(::renameat(directory_->descriptor(), detail::file_name(replacement).c_str(), directory_->descriptor(),
+                           detail::file_name(name).c_str()),
+                "taking over the lock of session", name.holder);
     rollback.commit();
   }
+  HeldLock held(std::make_unique<HeldLock::Impl>(directory_, name, std::move(made), owner.preserved));
+  base::fault_point("lock_renamed");
   // One that was there already is on disk under its name: a power cut leaves the old one or the new one.
   if (owner.preserved && created) detail::make_durable(*directory_, held.descriptor());
   return held;
