@@ -468,8 +468,8 @@ class Machine:
     def arguments(self, *arguments):
         return [client_path(), "--config", self.settings_file, *arguments]
 
-    def popen(self, *arguments, user=None, environment=None, **options):
-        """The client, started; as `user` (a name) with that user's groups, else as root."""
+    def popen(self, *arguments, user=None, environment=None, limits=(), **options):
+        """The client, started; as `user` (a name) with that user's groups, else as root. limits: of prlimit(1)."""
         surroundings = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8",
                         "HOME": "/root", "USER": "root", "LOGNAME": "root"}
         if user is not None:
@@ -481,7 +481,8 @@ class Machine:
         options.setdefault("stdout", subprocess.PIPE)
         options.setdefault("stderr", subprocess.PIPE)
         options.setdefault("cwd", "/")
-        return subprocess.Popen(self.arguments(*arguments), env=surroundings, **options)
+        command = (["prlimit", *limits] if limits else []) + self.arguments(*arguments)
+        return subprocess.Popen(command, env=surroundings, **options)
 
     def run(self, *arguments, input=None, timeout=120, **options):
         if input is not None:
@@ -633,6 +634,8 @@ class EndToEndTest(unittest.TestCase):
     def assert_nothing_left(self):
         left = self.machine.leftovers()
         if left:
+            # Not to blame the next test for it.
+            self.machine.run("end", "--all", "--force")
             self.fail("left behind:\n  " + "\n  ".join(left) + "\ndaemon's log:\n" + self.machine.log())
 
     def assert_tree_unchanged(self, before, directory):
