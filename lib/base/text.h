@@ -2,6 +2,7 @@
 #pragma once
 
 #include <charconv>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -36,6 +37,10 @@ std::string_view trim(std::string_view text);  // blanks and tabs, both ends
 
 // Whole-string decimal number, no sign.
 std::optional<std::uint64_t> parse_unsigned(std::string_view text);
+
+// How many bytes the character at the start of `text` has; 0 if it is empty or no valid UTF-8.
+std::size_t utf8_length(std::string_view text);
+bool valid_utf8(std::string_view text);
 
 // For messages: control characters and invalid UTF-8 as \xNN, cut at 200 characters. What strangers send is never
 // printed raw on a terminal or into the journal.

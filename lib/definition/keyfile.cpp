@@ -17,10 +17,6 @@ using base::printable;
 // Long enough for any list of users; short enough that a message or a list made of one line stays small.
 constexpr std::size_t longest_line = 16384;
 
-std::uint32_t lead_bits(unsigned char lead, std::size_t length) {
-  return length == 1 ? lead : length == 2 ? lead & 0x1Fu : length == 3 ? lead & 0x0Fu : lead & 0x07u;
-}
-
 // The blanks that may stand around '='. Not '\r': that is a control character and an error of its own.
 std::string_view trim_blanks(std::string_view text) {
   const auto first = text.find_first_not_of(" \t");
@@ -78,7 +74,7 @@ class Parser {
       return false;
     }
     // Not shown: messages go over the bus, which takes nothing but UTF-8.
-    if (!valid_utf8(text)) {
+    if (!base::valid_utf8(text)) {
       fail("the line is not valid UTF-8; convert the file to UTF-8");
       return false;
     }
@@ -170,28 +166,5 @@ const KeyfileEntry* KeyfileSection::find(std::string_view key) const {
 }
 
 Keyfile parse_keyfile(std::string_view text, const std::string& file) { return Parser(file).parse(text); }
-
-bool valid_utf8(std::string_view text) {
-  static constexpr std::uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
-  while (!text.empty()) {
-    const auto lead = static_cast<unsigned char>(text.front());
-    const std::size_t length = lead < 0x80   ? 1
-                               : lead < 0xC2 ? 0
-                               : lead < 0xE0 ? 2
-                               : lead < 0xF0 ? 3
-                               : lead < 0xF5 ? 4
-                                             : 0;
-    if (length == 0 || length > text.size()) return false;
-    std::uint32_t point = lead_bits(lead, length);
-    for (std::size_t i = 1; i < length; ++i) {
-      const auto byte = static_cast<unsigned char>(text[i]);
-      if ((byte & 0xC0) != 0x80) return false;
-      point = point << 6 | (byte & 0x3Fu);
-    }
-    if (point < smallest[length] || point > 0x10FFFF || (point >= 0xD800 && point < 0xE000)) return false;
-    text.remove_prefix(length);
-  }
-  return true;
-}
 
 }  // namespace unionroot::definition

@@ -34,7 +34,4 @@ struct Keyfile {
 // name the later one is broken.
 Keyfile parse_keyfile(std::string_view text, const std::string& file);
 
-// True if the text is UTF-8 in the shortest form, without surrogates.
-bool valid_utf8(std::string_view text);
-
 }  // namespace unionroot::definition

@@ -42,7 +42,7 @@ class Loader {
       for (const auto& name : *names) {
         if (left_over(name)) continue;
         const std::string path = concat(folder, "/", base::printable(name));  // the name itself if it is a valid one
-        if (!valid_utf8(name))
+        if (!base::valid_utf8(name))
           add(Problem::Severity::notice, folder, "a file whose name is not valid UTF-8 is not read");
         else if (!base::valid_name(name))
           add(Problem::Severity::notice, path,

@@ -46,7 +46,7 @@ void for_each_line(std::string_view text, const std::string& file, Problems& pro
     });
     if (line.text.size() > longest_line)
       line.error(concat("the line is longer than ", longest_line, " bytes"));
-    else if (!valid_utf8(line.text))
+    else if (!base::valid_utf8(line.text))
       line.error("the line is not valid UTF-8");
     else if (control)
       line.error(concat("there is a control character in '", printable(line.text), "'"));
@@ -57,7 +57,7 @@ void for_each_line(std::string_view text, const std::string& file, Problems& pro
 
 // Text that came out of libmount, which undoes \040 and the like: such an escape may hide anything.
 bool plain_text(std::string_view text) {
-  return valid_utf8(text) && std::none_of(text.begin(), text.end(),
+  return base::valid_utf8(text) && std::none_of(text.begin(), text.end(),
                                           [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
 }
 
