@@ -34,7 +34,7 @@ Options:
   -s, --shell SHELL     use SHELL as the login shell
   -o, --option KEY=VALUE
                         set user data that the definition lets you set; repeatable
-  -t, --tty             give the command a terminal of its own, whatever the standard streams are
+  -t, --tty             give the command a terminal of its own in any case
   -T, --no-tty          never do so; otherwise one is given if input and output are terminals
       --wait[=SECONDS]  wait while the tree is being changed; without SECONDS, without end
       --config FILE     the settings file

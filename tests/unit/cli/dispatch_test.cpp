@@ -53,7 +53,7 @@ TEST_CASE("where the command of run begins") {
   CHECK(split({"--wait=3", "sid"}) == 1);
   CHECK(split({"-p", "--", "sid"}) == 1);
   CHECK(split({"--frobnicate", "sid"}) == 1);
-  CHECK(split({"--user"}) == 2);  // beyond the end: nothing is left for a command
+  CHECK(split({"--user"}) == 1);  // its value is missing: nothing is left for a command
   CHECK(split({}) == 0);
 }
 

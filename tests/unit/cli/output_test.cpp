@@ -44,7 +44,7 @@ TEST_CASE("sessions and chroots") {
 
 TEST_CASE("info") {
   const json info = {{"name", "sid"}, {"aliases", {"a", "b"}}, {"host-view", true}, {"user-data", {{"x.y", "1"}, {"x.z", "2"}}},
-                     {"stages", {{"source", "done"}, {"union", "starting"}}}, {"new-key", 5}, {"description", ""}};
+                     {"stages", json::array({json::array({"source", "done"}), json::array({"union", "starting"})})}, {"new-key", 5}, {"description", ""}};
   const auto text = info_text(info);
   CHECK_THAT(text, Contains("Name:                 sid\n") && Contains("Aliases:              a,b\n"));
   CHECK_THAT(text, Contains("Host view:            yes\n") && Contains("new-key:              5\n"));
