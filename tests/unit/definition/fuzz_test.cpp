@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 #include <random>
 
+#include "base/text.h"
 #include "definition/keyfile.h"
 #include "definition/profile_files.h"
 #include "temporary.h"
@@ -87,7 +88,7 @@ TEST_CASE("random bytes") {
     std::string text(random() % 200, '\0');
     for (char& c : text) c = random() % 3 == 0 ? "[]=\n# /."[random() % 8] : static_cast<char>(random() % 256);
     const auto keyfile = parse_keyfile(text, "f");
-    for (const auto& problem : keyfile.problems) CHECK(valid_utf8(problem.text()));
+    for (const auto& problem : keyfile.problems) CHECK(unionroot::base::valid_utf8(problem.text()));
     for (const auto kind : profile_files) {
       Profile profile;
       Problems problems;
