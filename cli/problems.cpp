@@ -39,7 +39,7 @@ std::string problems_text(std::size_t definitions, const definition::Problems& p
     // The lines of one problem stay one line, for editors and scripts that jump to FILE:LINE.
     auto text = problem.text();
     std::replace(text.begin(), text.end(), '\n', ' ');
-    out += base::concat(safe(text), problem.severity == Severity::error ? "" : " [", 
+    out += base::concat(safe(text), problem.severity == Severity::error ? "" : " [",
                         problem.severity == Severity::error ? "" : word_of(problem.severity),
                         problem.severity == Severity::error ? "\n" : "]\n");
   }
@@ -51,8 +51,11 @@ std::string problems_text(std::size_t definitions, const definition::Problems& p
 nlohmann::json problems_json(std::size_t definitions, const definition::Problems& problems) {
   auto list = nlohmann::json::array();
   for (const auto& problem : problems)
-    list.push_back({{"severity", word_of(problem.severity)}, {"file", problem.file}, {"line", problem.line},
-                    {"section", problem.section}, {"message", problem.message}});
+    list.push_back({{"severity", word_of(problem.severity)},
+                    {"file", problem.file},
+                    {"line", problem.line},
+                    {"section", problem.section},
+                    {"message", problem.message}});
   return {{"definitions", definitions}, {"problems", std::move(list)}};
 }
 

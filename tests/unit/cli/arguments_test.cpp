@@ -1,10 +1,11 @@
 // Values of options.
+#include "cli/arguments.h"
+
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <catch2/catch.hpp>
 
-#include "cli/arguments.h"
 #include "cli/verb.h"
 
 using namespace unionroot;
@@ -43,7 +44,8 @@ TEST_CASE("user data") {
   using Data = std::map<std::string, std::string>;
   CHECK(parse_user_data({"a.b=c", "a.b=d", "setup.x-y=", "a1.b2.c=1=2"}) ==
         Data{{"a.b", "d"}, {"setup.x-y", ""}, {"a1.b2.c", "1=2"}});
-  for (const auto* bad : {"", "a", "a=b", "a.b", "=x", ".a=b", "a.=b", "A.b=c", "a-b.c=d", "a.1=b", "a b.c=d", "a..b=c"}) {
+  for (const auto* bad :
+       {"", "a", "a=b", "a.b", "=x", ".a=b", "a.=b", "A.b=c", "a-b.c=d", "a.1=b", "a b.c=d", "a..b=c"}) {
     INFO(bad);
     CHECK_THROWS_AS(parse_user_data({bad}), UsageError);
   }

@@ -18,12 +18,16 @@ namespace {
 struct Variable {
   Variable(const char* name, const char* value) : name_(name) {
     if (const char* before = std::getenv(name)) before_ = before, had_ = true;
-    if (value != nullptr) ::setenv(name, value, 1);
-    else ::unsetenv(name);
+    if (value != nullptr)
+      ::setenv(name, value, 1);
+    else
+      ::unsetenv(name);
   }
   ~Variable() {
-    if (had_) ::setenv(name_, before_.c_str(), 1);
-    else ::unsetenv(name_);
+    if (had_)
+      ::setenv(name_, before_.c_str(), 1);
+    else
+      ::unsetenv(name_);
   }
   const char* name_;
   std::string before_;
@@ -64,8 +68,8 @@ TEST_CASE("addresses") {
   CHECK(parse_address("unix:path=/a,guid=00ff;unix:abstract=b") == Places{{false, "/a"}, {true, "b"}});
   CHECK(parse_address("unix:path=/a%20b%2c") == Places{{false, "/a b,"}});
   CHECK(parse_address("tcp:host=x;unix:path=/a") == Places{{false, "/a"}});
-  for (const std::string bad : {"", "tcp:host=localhost", "unix:", "unix:path=", "unix:path", "unix:path=/a%2",
-                                "unix:path=/%zz", "/run/bus"}) {
+  for (const std::string bad :
+       {"", "tcp:host=localhost", "unix:", "unix:path=", "unix:path", "unix:path=/a%2", "unix:path=/%zz", "/run/bus"}) {
     INFO(bad);
     CHECK_THROWS_AS(parse_address(bad), base::Error);
   }
@@ -74,7 +78,8 @@ TEST_CASE("addresses") {
 
 TEST_CASE("the address of a bus") {
   SECTION("from the variables") {
-    const Variable system("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/s"), session("DBUS_SESSION_BUS_ADDRESS", "unix:path=/u");
+    const Variable system("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/s"),
+        session("DBUS_SESSION_BUS_ADDRESS", "unix:path=/u");
     CHECK(address_of("system") == "unix:path=/s");
     CHECK(address_of("session") == "unix:path=/u");
     CHECK(address_of("unix:path=/x") == "unix:path=/x");
@@ -90,7 +95,8 @@ TEST_CASE("the address of a bus") {
 }
 
 TEST_CASE("valid text") {
-  for (const auto* good : {"", "a", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\x01\x1b"}) CHECK(valid_text(good));
+  for (const auto* good : {"", "a", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\x01\x1b"})
+    CHECK(valid_text(good));
   for (const auto* bad : {"\xff", "\xc3", "\xc0\x80", "\xed\xa0\x80", "\xe2\x82", "\xf4\x90\x80\x80"})
     CHECK_FALSE(valid_text(bad));
   CHECK_FALSE(valid_text(std::string_view("a\0b", 3)));
@@ -104,9 +110,14 @@ TEST_CASE("what is encoded is decoded") {
   options.emplace_back("name", std::string("x"));
   options.emplace_back("environment", std::vector<std::string>{"A=1", "", "LONGER=value"});
   options.emplace_back("user-data", std::map<std::string, std::string>{{"a.b", "c"}, {"d.e", ""}});
-  const auto body = round_trip(std::move(Body().text("sid").texts({"sh", "-c", "true"}).options(options).descriptor(2)));
-  CHECK(body == nlohmann::json::array({"sid", {"sh", "-c", "true"},
-                                       {{"flag", true}, {"rows", 24}, {"wait", -1}, {"name", "x"},
+  const auto body =
+      round_trip(std::move(Body().text("sid").texts({"sh", "-c", "true"}).options(options).descriptor(2)));
+  CHECK(body == nlohmann::json::array({"sid",
+                                       {"sh", "-c", "true"},
+                                       {{"flag", true},
+                                        {"rows", 24},
+                                        {"wait", -1},
+                                        {"name", "x"},
                                         {"environment", {"A=1", "", "LONGER=value"}},
                                         {"user-data", {{"a.b", "c"}, {"d.e", ""}}}},
                                        2}));
@@ -131,11 +142,11 @@ TEST_CASE("message lengths") {
 
 TEST_CASE("unsound messages are refused") {
   const std::pair<std::string, std::string> bodies[] = {
-      {"s", u32(100) + "abc"},            // longer than the message
-      {"s", u32(0xffffffff)},             //
-      {"as", u32(8) + u32(1) + "a"},      // an array beyond the end
+      {"s", u32(100) + "abc"},               // longer than the message
+      {"s", u32(0xffffffff)},                //
+      {"as", u32(8) + u32(1) + "a"},         // an array beyond the end
       {"as", u32(3) + u32(1) + "a" + '\0'},  // an array that ends within an element
-      {"v", std::string("\x02ss\0", 4)},  // a variant of two types
+      {"v", std::string("\x02ss\0", 4)},     // a variant of two types
       {"v", std::string("\x01", 1)},
       {"a", u32(0)},
       {"(s", u32(0)},
@@ -181,7 +192,8 @@ TEST_CASE("errors from the bus and the daemon") {
   CHECK(own.hint() == "wait for it\nor not");
   CHECK(explained("org.unionroot1.Error.CommandNotFound", "x").code() == ErrorCode::command_not_found);
   CHECK(explained("org.unionroot1.Error.FromTheFuture", "x").code() == ErrorCode::failed);
-  CHECK_THAT(explained("org.freedesktop.DBus.Error.ServiceUnknown", "x").hint(), Contains("systemctl start unionrootd"));
+  CHECK_THAT(explained("org.freedesktop.DBus.Error.ServiceUnknown", "x").hint(),
+             Contains("systemctl start unionrootd"));
   CHECK_THAT(explained("org.freedesktop.DBus.Error.NoReply", "x").what(), Contains("ended before it answered"));
   CHECK_THAT(explained("org.freedesktop.DBus.Error.AccessDenied", "x").hint(), Contains("org.unionroot1.conf"));
   CHECK_THAT(explained("org.freedesktop.DBus.Error.UnknownMethod", "x").hint(), Contains("versions"));

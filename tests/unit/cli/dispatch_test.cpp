@@ -1,10 +1,10 @@
 // The command line: what is whose.
+#include "cli/dispatch.h"
+
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <catch2/catch.hpp>
-
-#include "cli/dispatch.h"
 
 using namespace unionroot::cli;
 using Catch::Matchers::Contains;

@@ -1,9 +1,10 @@
 // Tables, labels, and text from strangers.
+#include "cli/output.h"
+
 #include <catch2/catch.hpp>
 
 #include "cli/listing.h"
 #include "cli/lock_listing.h"
-#include "cli/output.h"
 #include "cli/problems.h"
 
 using namespace unionroot;
@@ -14,8 +15,10 @@ using nlohmann::json;
 TEST_CASE("safe text") {
   CHECK(safe("plain \xc3\xa9") == "plain \xc3\xa9");
   CHECK(safe("a\x1b[31m\n\x7f") == "a\\x1b[31m\\x0a\\x7f");
-  CHECK(safe("\xc2\x9b" "31m") == "\\xc2\\x9b31m");
-  CHECK(safe("\x9b" "31m") == "\\x9b31m");
+  CHECK(safe("\xc2\x9b"
+             "31m") == "\\xc2\\x9b31m");
+  CHECK(safe("\x9b"
+             "31m") == "\\x9b31m");
   CHECK(safe(std::string(1000, 'x')).size() == 1000);
 }
 
@@ -26,16 +29,28 @@ TEST_CASE("tables are aligned") {
 
 TEST_CASE("sessions and chroots") {
   ::setenv("TZ", "UTC", 1);
-  const auto sessions = json::array(
-      {{{"id", "b"}, {"chroot", "sid"}, {"owner", "joe"}, {"state", "active"}, {"created", 1000000}, {"automatic", true}},
-       {{"id", "a"}, {"chroot", "sid"}, {"owner", "root"}, {"state", "failed"}, {"automatic", false}, {"source", true}}});
+  const auto sessions = json::array({{{"id", "b"},
+                                      {"chroot", "sid"},
+                                      {"owner", "joe"},
+                                      {"state", "active"},
+                                      {"created", 1000000},
+                                      {"automatic", true}},
+                                     {{"id", "a"},
+                                      {"chroot", "sid"},
+                                      {"owner", "root"},
+                                      {"state", "failed"},
+                                      {"automatic", false},
+                                      {"source", true}}});
   CHECK(session_table(sessions) ==
         "SESSION  CHROOT  OWNER  STATE   SINCE                KIND\n"
         "a        sid     root   failed  -                    preserved,source\n"
         "b        sid     joe    active  1970-01-01 00:00:01  automatic\n");
   CHECK(session_table(json::array()) == "SESSION  CHROOT  OWNER  STATE  SINCE  KIND\n");
-  const auto chroots = json::array({{{"name", "sid"}, {"type", "directory"}, {"union-type", "overlay"},
-                                     {"aliases", {"unstable", "default"}}, {"description", "evil\x1b"}}});
+  const auto chroots = json::array({{{"name", "sid"},
+                                     {"type", "directory"},
+                                     {"union-type", "overlay"},
+                                     {"aliases", {"unstable", "default"}},
+                                     {"description", "evil\x1b"}}});
   CHECK_THAT(chroot_table(chroots), Contains("sid     directory  overlay  unstable,default  evil\\x1b"));
   // A daemon that answers nonsense must not bring the client down.
   CHECK_NOTHROW(session_table(json::array({1, "x", {{"id", 3}, {"created", "x"}}})));
@@ -43,8 +58,13 @@ TEST_CASE("sessions and chroots") {
 }
 
 TEST_CASE("info") {
-  const json info = {{"name", "sid"}, {"aliases", {"a", "b"}}, {"host-view", true}, {"user-data", {{"x.y", "1"}, {"x.z", "2"}}},
-                     {"stages", json::array({json::array({"source", "done"}), json::array({"union", "starting"})})}, {"new-key", 5}, {"description", ""}};
+  const json info = {{"name", "sid"},
+                     {"aliases", {"a", "b"}},
+                     {"host-view", true},
+                     {"user-data", {{"x.y", "1"}, {"x.z", "2"}}},
+                     {"stages", json::array({json::array({"source", "done"}), json::array({"union", "starting"})})},
+                     {"new-key", 5},
+                     {"description", ""}};
   const auto text = info_text(info);
   CHECK_THAT(text, Contains("Name:                 sid\n") && Contains("Aliases:              a,b\n"));
   CHECK_THAT(text, Contains("Host view:            yes\n") && Contains("new-key:              5\n"));
