@@ -49,6 +49,11 @@ class TerminalTest(EndToEndTest):
         if not testing.wait_until(lambda: text in self.screen(), seconds, 0.1):
             self.fail(f"{text!r} never appeared on the terminal:\n{self.screen()}\n{self.machine.log()}")
 
+    def back(self):
+        """Waits for the outer shell: what is typed before the command has gone belongs to the command."""
+        if not testing.wait_until(lambda: self.screen().endswith("\nouter#"), 20, 0.1):
+            self.fail(f"the outer shell never came back:\n{self.screen()}\n{self.machine.log()}")
+
     def type(self, line):
         self.tmux("send-keys", "-t", "t", "-l", line)
         self.tmux("send-keys", "-t", "t", "Enter")
@@ -73,7 +78,7 @@ class TerminalTest(EndToEndTest):
         self.wait_for("login")
         self.wait_for("/dev/pts/")
         self.type("exit 3")
-        self.wait_for("outer#")
+        self.back()
         self.type("echo status=$?")
         self.wait_for("status=3")
 
@@ -98,6 +103,7 @@ class TerminalTest(EndToEndTest):
         self.wait_for("\nup")
         self.key("C-c")
         self.wait_for("caught")
+        self.back()
         self.type("echo status=$?")
         self.wait_for("status=5")
 
@@ -122,9 +128,10 @@ class TerminalTest(EndToEndTest):
     def test_the_terminal_is_as_it_was_afterwards(self):
         self.type("stty -a > /dev/shm/$$.before; echo marked")
         self.wait_for("\nmarked")
+        self.back()
         self.shell()
         self.type("stty -echo; exit")
-        self.wait_for("outer#")
+        self.back()
         self.type("stty -a | cmp - /dev/shm/$$.before && echo sa''me; rm /dev/shm/$$.before")
         self.wait_for("same")
 
