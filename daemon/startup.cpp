@@ -5,8 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
+#include <chrono>
 
 #include <sdbus-c++/sdbus-c++.h>
 
@@ -91,9 +91,8 @@ base::UniqueFd lock_state(const std::string& state_directory) {
   // An open file description lock goes with the process, however it ends: nothing stale is ever left.
   if (::fcntl(file.get(), F_OFD_SETLK, &whole) < 0) {
     if (errno != EAGAIN && errno != EACCES) base::throw_errno("locking", path);
-    const std::string owner(base::trim(base::split(base::read_all(file.get(), path, 64) + "\n", '\n').empty()
-                                           ? std::string("unknown")
-                                           : base::split(base::read_file(path, 64), '\n').front()));
+    const std::string text = base::read_file(path, 64);
+    const std::string owner = text.substr(0, text.find('\n'));
     throw Error(ErrorCode::failed,
                 concat("another unionrootd (pid ", base::printable(owner), ") runs on the state directory ", state_directory),
                 "stop it first, or give this one settings with a state-directory and a runtime-directory of its own");
@@ -122,6 +121,23 @@ std::unique_ptr<sdbus::IConnection> connect_bus(const definition::Settings& sett
     throw Error(ErrorCode::failed, concat("connecting to ", title, ": ", error.getMessage()),
                 named ? concat("start it (dbus-daemon or dbus-broker), or set bus= in ", settings.config_file)
                       : concat("is a dbus-daemon listening there? bus= in ", settings.config_file, " says where to look"));
+  }
+}
+
+bool machine_shuts_down(const definition::Settings& settings, sdbus::IConnection& connection) {
+  if (settings.bus != "system") return false;
+  try {
+    const auto systemd = sdbus::createProxy(connection, "org.freedesktop.systemd1", "/org/freedesktop/systemd1");
+    sdbus::Variant state;
+    systemd->callMethod("Get")
+        .onInterface("org.freedesktop.DBus.Properties")
+        .withTimeout(std::chrono::seconds(2))
+        .withArguments(std::string("org.freedesktop.systemd1.Manager"), std::string("SystemState"))
+        .storeResultsTo(state);
+    return state.get<std::string>() == "stopping";
+  } catch (const sdbus::Error& error) {
+    base::log::debug(concat("asking systemd whether the machine shuts down: ", error.getMessage()));
+    return false;
   }
 }
 

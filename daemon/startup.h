@@ -33,4 +33,8 @@ base::UniqueFd lock_state(const std::string& state_directory);
 // As settings.bus says. Throws Error saying which bus could not be reached.
 std::unique_ptr<sdbus::IConnection> connect_bus(const definition::Settings& settings);
 
+// Whether systemd is taking the machine down, so that what definitions say of on-shutdown applies; false for a daemon
+// that is merely stopped, and where there is no systemd to ask. No event loop may be running on the connection.
+bool machine_shuts_down(const definition::Settings& settings, sdbus::IConnection& connection);
+
 }  // namespace unionroot::daemon

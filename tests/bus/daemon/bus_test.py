@@ -102,7 +102,7 @@ class BusTest(unittest.TestCase):
                   f"runtime-directory={cls.folder}/run\nbuilt-in-host=no\n")
         cls.write("bus.conf", f"""<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
             "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-            <busconfig><type>system</type><listen>unix:path={cls.folder}/bus</listen><auth>EXTERNAL</auth>
+            <busconfig><listen>unix:path={cls.folder}/bus</listen><auth>EXTERNAL</auth>
             <policy context="default"><allow user="*"/><allow own="*"/><allow send_type="method_call"/>
             <allow send_type="signal"/><allow send_requested_reply="true" send_type="method_return"/>
             <allow send_requested_reply="true" send_type="error"/><allow receive_type="method_call"/>
