@@ -87,6 +87,7 @@ void Manager::Impl::activate(LiveSession& session) {
   if (preserved && !session.context.upper.empty())
     write_session_file(sessions_folder(settings, *session.definition), {record, session.pipeline.journal()}, true);
   store.activate(record, session.pipeline.pending(), preserved);
+  session.context.begun = true;
   table.change(session, [&](auto& shown) { shown = record; });
   table.publish(session);
 }

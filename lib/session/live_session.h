@@ -22,7 +22,7 @@ struct LiveSession {
       : record(std::move(initial)),
         definition(shape),
         context{services, record.id, std::move(shape), record.kind, record.owner, record.owner_name, record.source,
-                false, {}, {}, {}, {}, {}, {}},
+                false, {}, {}, {}, {}, {}, {}, {}, record.state != store::SessionState::beginning},
         pipeline(stages, services.store, std::move(stages_so_far)) {}
 
   // Guarded by the table's mutex (SessionTable): what listings show.

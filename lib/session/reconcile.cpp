@@ -10,6 +10,7 @@
 #include "kernel/files.h"
 #include "session/manager_state.h"
 #include "session/session_file.h"
+#include "session/sources/cache.h"
 #include "session/sources/source.h"
 #include "session/storage.h"
 
@@ -173,6 +174,9 @@ void Manager::Impl::remove_strangers() {
       if (ours && !table.find(lock.owner.session)) lock_directory.remove_session(lock.key, lock.owner.session);
     }
     lock_directory.clean();
+  });
+  attempt("looking after the cached trees", [&] {
+    TreeCache(services).clean([&](const auto& name) { return table.find(name) != nullptr; });
   });
   std::set<std::string> folders{settings.state_directory + "/sessions"}, trashes{settings.state_directory + "/trash"};
   for (const auto& session : table.all()) {

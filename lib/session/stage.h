@@ -12,6 +12,7 @@
 #include "base/unique_fd.h"
 #include "definition/definition.h"
 #include "mount/namespace.h"
+#include "session/progress.h"
 #include "session/services.h"
 #include "store/store.h"
 
@@ -34,6 +35,8 @@ struct SessionContext {
   std::optional<mount::Namespace> space;   // the session's mount namespace
   std::string upper;                       // where the upper layer is on the host; empty if none
   std::vector<std::string> notes;          // worth telling: conflicts, skipped files
+  std::function<void(const Progress&)> progress;  // told in long stages, often; may be empty
+  bool begun = false;                      // it was active once: what it did to its source counts
 
   [[nodiscard]] bool automatic() const { return kind == store::SessionKind::automatic; }
 };

@@ -11,6 +11,7 @@ const SourceKind& source_kind(const definition::Definition& definition) {
   if (std::holds_alternative<definition::DirectorySource>(definition.source) ||
       std::holds_alternative<definition::LayersSource>(definition.source))
     return directory_source();
+  if (std::holds_alternative<definition::FileSource>(definition.source)) return tarball_source();
   throw base::Error(base::ErrorCode::not_supported,
                     base::concat("chroot ", definition.name, ": sessions on type ", definition.type,
                                  " are not supported by this version"),

@@ -43,6 +43,7 @@ std::vector<SourceTree> source_trees(const definition::Definition& definition);
 
 // The kinds. Each is in the file of its name.
 const SourceKind& directory_source();   // plain, directory, layers
+const SourceKind& tarball_source();     // file
 
 // For other kinds: an O_PATH descriptor of a directory that a definition names. Throws Error(stage_failed) if it is not
 // there or not a directory.

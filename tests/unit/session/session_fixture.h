@@ -69,7 +69,7 @@ class SessionFixture {
     store_->add_session(record);
   }
   session::SessionContext make_context(const std::string& id) {
-    return {*services_, id, definition_, store::SessionKind::preserved, 0, "root", false, false, {}, {}, {}, {}, {}, {}};
+    return {*services_, id, definition_, store::SessionKind::preserved, 0, "root", false, false, {}, {}, {}, {}, {}, {}, {}, true};
   }
 
  private:

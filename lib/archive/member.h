@@ -1,0 +1,39 @@
+// Private to archive: one member of an archive, as a plain value.
+#pragma once
+
+#include <sys/types.h>
+#include <time.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "archive/acl.h"
+
+namespace unionroot::archive::detail {
+
+enum class Type { file, directory, symlink, hard_link, character_device, block_device, fifo };
+
+struct Member {
+  std::string name;  // as the archive has it, for messages
+  std::string path;  // clean_name(name): relative, empty for the tree's own root
+  Type type = Type::file;
+  mode_t mode = 0;  // the twelve lower bits
+  uid_t uid = 0;
+  gid_t gid = 0;
+  timespec modified{};
+  std::string target;  // of a symlink as it is; of a hard link, clean
+  dev_t device = 0;
+  std::vector<std::pair<std::string, std::string>> attributes;
+  Acl access_acl, default_acl;
+};
+
+// Throws Error(failed) "member 'NAME' of ARCHIVE <why>; nothing outside ...".
+[[noreturn]] void refuse(const std::string& archive, std::string_view member, std::string_view why);
+
+// Without "./", doubled and trailing slashes. Refuses absolute names and such with "..".
+std::string clean_name(const std::string& archive, std::string_view name);
+
+}  // namespace unionroot::archive::detail

@@ -1,0 +1,235 @@
+// A tree into an archive, by descriptors: never into another mount, never through a symlink.
+#include <archive.h>
+#include <archive_entry.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <map>
+#include <memory>
+#include <optional>
+
+#include "archive/archive.h"
+#include "archive/locale.h"
+#include "archive/metadata.h"
+#include "base/error.h"
+#include "base/fault_point.h"
+#include "base/text.h"
+#include "base/unique_fd.h"
+#include "kernel/files.h"
+#include "kernel/open_beneath.h"
+
+namespace unionroot::archive {
+
+namespace {
+
+using base::concat;
+using base::Error;
+using base::ErrorCode;
+using base::printable;
+using base::SystemError;
+using base::UniqueFd;
+using detail::Member;
+
+constexpr std::uint64_t resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+
+struct FreeWriter {
+  void operator()(struct ::archive* writer) const { ::archive_write_free(writer); }
+};
+struct FreeEntry {
+  void operator()(archive_entry* entry) const { ::archive_entry_free(entry); }
+};
+using Entry = std::unique_ptr<archive_entry, FreeEntry>;
+
+class Packer {
+ public:
+  Packer(int folder, int archive, Compression compression, const Options& options)
+      : folder_(folder),
+        archive_(archive),
+        options_(options),
+        writer_(::archive_write_new()),
+        buffer_(256 << 10, '\0') {
+    if (writer_ == nullptr) throw Error(ErrorCode::failed, "libarchive cannot be used");
+    check(::archive_write_set_format_pax(writer_.get()), "choosing the format");
+    compress(compression);
+    check(::archive_write_open_fd(writer_.get(), archive_), "opening");
+  }
+
+  Packed run() {
+    struct stat root {};
+    base::check(::fstat(folder_, &root), "looking at the tree");
+    device_ = root.st_dev;
+    // The names yet to come, deepest first: a tree of any depth needs no stack of calls or of descriptors.
+    std::vector<std::string> pending{""};
+    while (!pending.empty()) {
+      if (options_.cancelled && options_.cancelled())
+        throw Error(ErrorCode::cancelled, concat("packing ", printable(options_.name), " was cancelled"));
+      const auto path = std::move(pending.back());
+      pending.pop_back();
+      if (!add(path)) continue;
+      auto names = kernel::list_directory(open(path, O_RDONLY | O_DIRECTORY).get());
+      std::sort(names.rbegin(), names.rend());
+      for (const auto& name : names) pending.push_back(path.empty() ? name : path + "/" + name);
+    }
+    check(::archive_write_close(writer_.get()), "finishing");
+    return std::move(result_);
+  }
+
+ private:
+  void check(int result, std::string_view doing) {
+    if (result == ARCHIVE_OK) return;
+    const char* const why = ::archive_error_string(writer_.get());
+    const int number = ::archive_errno(writer_.get());
+    if (number == ENOSPC || number == EDQUOT) throw SystemError(number, concat(doing, " ", printable(options_.name)));
+    throw Error(ErrorCode::failed,
+                concat(doing, " ", printable(options_.name), ": ", printable(why == nullptr ? "unknown error" : why)));
+  }
+
+  void compress(Compression compression) {
+    auto* writer = writer_.get();
+    const auto threads = [&](const char* filter) {
+      // Where this libarchive cannot, one thread does it.
+      if (::archive_write_set_filter_option(writer, filter, "threads", "0") != ARCHIVE_OK)
+        ::archive_clear_error(writer);
+    };
+    switch (compression) {
+      case Compression::none: return;
+      case Compression::gzip: return check(::archive_write_add_filter_gzip(writer), "compressing");
+      case Compression::bzip2: return check(::archive_write_add_filter_bzip2(writer), "compressing");
+      case Compression::xz: check(::archive_write_add_filter_xz(writer), "compressing"); return threads("xz");
+      case Compression::zstd: return check(::archive_write_add_filter_zstd(writer), "compressing");
+      case Compression::lz4: return check(::archive_write_add_filter_lz4(writer), "compressing");
+    }
+  }
+
+  UniqueFd open(const std::string& path, int flags) {
+    return kernel::open_beneath(folder_, path.empty() ? "." : path, flags | O_NOFOLLOW, 0, resolve);
+  }
+
+  // True for a folder whose content is to be packed too.
+  bool add(const std::string& path) {
+    const UniqueFd file = open(path, O_PATH);
+    struct stat facts {};
+    base::check(::fstat(file.get(), &facts), "looking at", path);
+    if (S_ISSOCK(facts.st_mode)) {
+      detail::add_note(result_.notes, concat("the socket '", printable(path), "' is left out: archives have none"));
+      return false;
+    }
+    const bool other_mount = facts.st_dev != device_;
+    if (other_mount && !S_ISDIR(facts.st_mode)) {
+      detail::add_note(result_.notes, concat("'", printable(path), "' is left out: something is mounted on it"));
+      return false;
+    }
+    base::fault_point("pack member");
+    const Entry entry = entry_of(path, file.get(), facts);
+    const bool is_link = ::archive_entry_hardlink(entry.get()) != nullptr;
+    if (S_ISREG(facts.st_mode) && !is_link)
+      add_file(path, facts, entry.get());
+    else
+      check(::archive_write_header(writer_.get(), entry.get()), concat("packing '", printable(path), "' into"));
+    ++result_.members;
+    if (other_mount) detail::add_note(result_.notes, concat("what is mounted on '", printable(path), "' is left out"));
+    return S_ISDIR(facts.st_mode) && !other_mount;
+  }
+
+  Entry entry_of(const std::string& path, int file, const struct stat& facts) {
+    Entry made(::archive_entry_new());
+    if (made == nullptr) throw Error(ErrorCode::failed, "libarchive cannot be used");
+    auto* entry = made.get();
+    ::archive_entry_copy_stat(entry, &facts);
+    ::archive_entry_set_pathname(entry,
+                                 path.empty() ? "./" : concat("./", path, S_ISDIR(facts.st_mode) ? "/" : "").c_str());
+    // A tree has one time that counts; the others would make every repacked archive differ.
+    ::archive_entry_unset_atime(entry);
+    ::archive_entry_unset_ctime(entry);
+    ::archive_entry_unset_birthtime(entry);
+    if (S_ISDIR(facts.st_mode) || facts.st_nlink < 2) {
+    } else if (const auto [known, is_new] = first_.emplace(facts.st_ino, path); !is_new) {
+      ::archive_entry_set_hardlink(entry, concat("./", known->second).c_str());
+      ::archive_entry_unset_size(entry);
+      return made;
+    }
+    if (S_ISLNK(facts.st_mode)) ::archive_entry_set_symlink(entry, target_of(file, path).c_str());
+    Member member;
+    member.name = path;
+    detail::read_attributes(file, member);
+    for (const auto& [name, value] : member.attributes)
+      ::archive_entry_xattr_add_entry(entry, name.c_str(), value.data(), value.size());
+    detail::add_acl(entry, member.access_acl, false);
+    detail::add_acl(entry, member.default_acl, true);
+    return made;
+  }
+
+  static std::string target_of(int link, const std::string& path) {
+    char target[4096];
+    const auto size = base::check(::readlinkat(link, "", target, sizeof target), "reading the symbolic link", path);
+    return {target, static_cast<std::size_t>(size)};
+  }
+
+  void add_file(const std::string& path, const struct stat& facts, archive_entry* entry) {
+    const UniqueFd file = open(path, O_RDONLY | O_NONBLOCK);
+    struct stat opened {};
+    base::check(::fstat(file.get(), &opened), "looking at", path);
+    if (opened.st_ino != facts.st_ino || opened.st_dev != facts.st_dev)
+      throw Error(ErrorCode::failed, concat("'", printable(path), "' was changed while the tree was packed"));
+    note_holes(file.get(), opened.st_size, entry);
+    check(::archive_write_header(writer_.get(), entry), concat("packing '", printable(path), "' into"));
+    std::uint64_t left = static_cast<std::uint64_t>(opened.st_size);
+    while (left != 0) {
+      const auto got = base::check(::read(file.get(), buffer_.data(), std::min<std::uint64_t>(left, buffer_.size())),
+                                   "reading", path);
+      if (got == 0)
+        throw Error(ErrorCode::failed, concat("'", printable(path), "' became shorter while the tree was packed"));
+      if (::archive_write_data(writer_.get(), buffer_.data(), static_cast<std::size_t>(got)) < 0)
+        check(ARCHIVE_FATAL, concat("packing '", printable(path), "' into"));
+      left -= static_cast<std::uint64_t>(got);
+      done_ += static_cast<std::uint64_t>(got);
+      if (options_.progress) options_.progress(done_, 0);
+      if (options_.cancelled && options_.cancelled())
+        throw Error(ErrorCode::cancelled, concat("packing ", printable(options_.name), " was cancelled"));
+    }
+  }
+
+  // The writer wants all bytes of a sparse file, and leaves out itself what lies in its holes.
+  static void note_holes(int file, off_t size, archive_entry* entry) {
+    std::vector<std::pair<off_t, off_t>> data;
+    off_t at = 0;
+    while (at < size) {
+      const off_t start = ::lseek(file, at, SEEK_DATA);
+      if (start < 0) break;  // ENXIO: a hole to the end
+      const off_t end = ::lseek(file, start, SEEK_HOLE);
+      if (end < 0) break;
+      data.emplace_back(start, end - start);
+      at = end;
+    }
+    ::lseek(file, 0, SEEK_SET);
+    const bool whole = data.size() == 1 && data.front().first == 0 && data.front().second >= size;
+    if (size == 0 || whole) return;
+    if (data.empty()) ::archive_entry_sparse_add_entry(entry, size, 0);
+    for (const auto& [start, length] : data) ::archive_entry_sparse_add_entry(entry, start, length);
+  }
+
+  int folder_;
+  int archive_;
+  const Options& options_;
+  std::unique_ptr<struct ::archive, FreeWriter> writer_;
+  std::string buffer_;
+  dev_t device_ = 0;
+  std::map<ino_t, std::string> first_;  // the first name of a file that has several
+  std::uint64_t done_ = 0;
+  Packed result_;
+};
+
+}  // namespace
+
+Packed pack(int folder, int archive, Compression compression, const Options& options) {
+  const detail::Utf8Locale locale;
+  return Packer(folder, archive, compression, options).run();
+}
+
+}  // namespace unionroot::archive

@@ -1,0 +1,248 @@
+#include "archive/tree_writer.h"
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "archive/metadata.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "kernel/open_beneath.h"
+
+namespace unionroot::archive::detail {
+
+using base::concat;
+using base::printable;
+using base::UniqueFd;
+
+namespace {
+
+constexpr std::uint64_t resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
+
+// image-spec, layer.md: the names by which a layer takes away what the layers below it have.
+constexpr std::string_view mark = ".wh.";
+constexpr std::string_view opaque_mark = ".wh..wh..opq";
+constexpr std::string_view reserved_mark = ".wh..wh.";
+
+std::string folder_part(const std::string& path) {
+  const auto slash = path.rfind('/');
+  return slash == std::string::npos ? std::string() : path.substr(0, slash);
+}
+
+std::string name_part(const std::string& path) {
+  const auto slash = path.rfind('/');
+  return slash == std::string::npos ? path : path.substr(slash + 1);
+}
+
+}  // namespace
+
+TreeWriter::TreeWriter(std::string archive, int folder, bool layer)
+    : archive_(std::move(archive)), folder_(folder), layer_(layer) {
+  Folder root;
+  root.member.name = ".";
+  root.member.type = Type::directory;
+  root.member.mode = 0755;
+  folders_.emplace("", std::move(root));
+}
+
+void TreeWriter::fail(const Member& member, std::string_view doing) const {
+  const int saved = errno;
+  if (saved == EEXIST) refuse(archive_, member.name, "is there twice: something else has that name already");
+  if (saved == ELOOP || saved == EXDEV) refuse(archive_, member.name, "leads through a symbolic link");
+  if (saved == ENOTDIR) refuse(archive_, member.name, "leads through something that is not a folder");
+  throw base::SystemError(saved, concat(doing, " '", printable(member.name), "' of ", printable(archive_)));
+}
+
+UniqueFd TreeWriter::open_folder(const Member& member, const std::string& path) {
+  UniqueFd opened(
+      kernel::try_open_beneath(folder_, path.empty() ? "." : path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, resolve));
+  if (!opened && errno != ENOENT) fail(member, "opening the folder of");
+  return opened;
+}
+
+void TreeWriter::make_folder(const Member& member, const std::string& path) {
+  std::string name;
+  Member inner = member;
+  inner.path = path;
+  inner.type = Type::directory;
+  const int parent = parent_of(inner, name);
+  if (layer_) take_back_mark(parent, name, inner);
+  // For us alone until finish().
+  if (::mkdirat(parent, name.c_str(), 0700) != 0) fail(member, "making the folder");
+  Folder made;
+  made.member = inner;
+  made.member.mode = 0755;
+  made.member.uid = 0;
+  made.member.gid = 0;
+  made.member.attributes.clear();
+  made.member.access_acl.clear();
+  made.member.default_acl.clear();
+  made.opaque = whiteouts_.erase(path) != 0;
+  folders_.emplace(path, std::move(made));
+}
+
+// The descriptor stays ours. Folders that the archive does not list are made.
+int TreeWriter::parent_of(const Member& member, std::string& name) {
+  name = name_part(member.path);
+  const auto parent = folder_part(member.path);
+  if (last_descriptor_ && parent == last_parent_) return last_descriptor_.get();
+  auto opened = open_folder(member, parent);
+  if (!opened) {
+    make_folder(member, parent);
+    opened = open_folder(member, parent);
+    if (!opened) fail(member, "opening the folder of");
+  }
+  last_parent_ = parent;
+  last_descriptor_ = std::move(opened);
+  return last_descriptor_.get();
+}
+
+void TreeWriter::add_directory(const Member& member) {
+  auto known = folders_.find(member.path);
+  if (known == folders_.end()) {
+    make_folder(member, member.path);
+    known = folders_.find(member.path);
+  }
+  // Twice the same folder is usual (tar -r, or one archive after another), and harms nobody: the later one counts.
+  known->second.member = member;
+  known->second.listed = true;
+}
+
+void TreeWriter::finish_node(int parent, const std::string& name, const Member& member) {
+  const UniqueFd made(
+      kernel::try_open_beneath(parent, name, O_PATH | O_NOFOLLOW, 0, RESOLVE_BENEATH | RESOLVE_NO_XDEV));
+  if (!made) fail(member, "opening the new");
+  apply_metadata(made.get(), member, notes_);
+}
+
+void TreeWriter::add_symlink(const Member& member) {
+  std::string name;
+  const int parent = parent_of(member, name);
+  if (layer_) take_back_mark(parent, name, member);
+  if (::symlinkat(member.target.c_str(), parent, name.c_str()) != 0) fail(member, "making the symbolic link");
+  finish_node(parent, name, member);
+}
+
+void TreeWriter::add_node(const Member& member, mode_t type) {
+  std::string name;
+  const int parent = parent_of(member, name);
+  if (layer_) take_back_mark(parent, name, member);
+  if (::mknodat(parent, name.c_str(), type | 0600, member.device) != 0) fail(member, "making the device or pipe");
+  finish_node(parent, name, member);
+}
+
+// Without following anything on either side; what it leads to was made by this archive.
+void TreeWriter::add_hard_link(const Member& member) {
+  const auto from = folder_part(member.target);
+  const UniqueFd from_folder(
+      kernel::try_open_beneath(folder_, from.empty() ? "." : from, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0, resolve));
+  const auto why =
+      concat("is a hard link to '", printable(member.target), "', which this archive did not make before it");
+  if (!from_folder) {
+    if (errno == ENOENT) refuse(archive_, member.name, why);
+    if (errno == ELOOP || errno == EXDEV)
+      refuse(archive_, member.name,
+             concat("is a hard link to '", printable(member.target), "', which leads through a symbolic link"));
+    fail(member, "linking");
+  }
+  std::string name;
+  const int parent = parent_of(member, name);
+  if (layer_) take_back_mark(parent, name, member);
+  if (::linkat(from_folder.get(), name_part(member.target).c_str(), parent, name.c_str(), 0) == 0) return;
+  if (errno == ENOENT) refuse(archive_, member.name, why);
+  if (errno == EPERM)
+    refuse(archive_, member.name, concat("is a hard link to '", printable(member.target), "', which is a folder"));
+  fail(member, "linking");
+}
+
+void TreeWriter::add(const Member& member) {
+  if (member.path.empty()) {
+    if (member.type != Type::directory)
+      refuse(archive_, member.name, "stands for the tree itself, and is not a folder");
+    return add_directory(member);
+  }
+  if (layer_ && member.type != Type::directory && take_mark(member)) return;
+  switch (member.type) {
+    case Type::directory: return add_directory(member);
+    case Type::symlink: return add_symlink(member);
+    case Type::hard_link: return add_hard_link(member);
+    case Type::character_device: return add_node(member, S_IFCHR);
+    case Type::block_device: return add_node(member, S_IFBLK);
+    case Type::fifo: return add_node(member, S_IFIFO);
+    case Type::file: break;
+  }
+  const UniqueFd file = create_file(member);
+  if (file) finish_file(file.get(), member);
+}
+
+UniqueFd TreeWriter::create_file(const Member& member) {
+  if (member.path.empty()) refuse(archive_, member.name, "stands for the tree itself, and is not a folder");
+  if (layer_ && take_mark(member)) return {};
+  std::string name;
+  const int parent = parent_of(member, name);
+  if (layer_) take_back_mark(parent, name, member);
+  UniqueFd made(::openat(parent, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!made) fail(member, "making the file");
+  return made;
+}
+
+void TreeWriter::finish_file(int file, const Member& member) { apply_metadata(file, member, notes_); }
+
+// overlayfs: a character device 0:0 hides the name below, the attribute "opaque" all that a folder has below.
+bool TreeWriter::take_mark(const Member& member) {
+  std::string name = name_part(member.path);
+  if (!name.starts_with(mark)) return false;
+  const auto folder = folder_part(member.path);
+  if (name == opaque_mark) {
+    parent_of(member, name);
+    folders_.at(folder).opaque = true;
+    return true;
+  }
+  if (name.starts_with(reserved_mark)) return true;  // of aufs: nothing that we could keep
+  const auto hidden = name.substr(mark.size());
+  if (hidden.empty() || hidden == "." || hidden == "..") refuse(archive_, member.name, "is a whiteout of no name");
+  const auto path = folder.empty() ? hidden : folder + "/" + hidden;
+  const int parent = parent_of(member, name);
+  // Whiteouts are about the layers below: what this layer has under the name stays, as new.
+  if (const auto known = folders_.find(path); known != folders_.end()) {
+    known->second.opaque = true;
+    return true;
+  }
+  if (::mknodat(parent, hidden.c_str(), S_IFCHR, ::makedev(0, 0)) == 0)
+    whiteouts_.insert(path);
+  else if (errno != EEXIST)
+    fail(member, "making the whiteout of");
+  return true;
+}
+
+// The layer has something new under a name that it took away before.
+void TreeWriter::take_back_mark(int parent, const std::string& name, const Member& member) {
+  const auto found = whiteouts_.find(member.path);
+  if (found == whiteouts_.end()) return;
+  if (::unlinkat(parent, name.c_str(), 0) != 0) fail(member, "replacing the whiteout of");
+  if (member.type != Type::directory) whiteouts_.erase(found);  // a folder's becomes `opaque`
+}
+
+void TreeWriter::finish() {
+  for (auto entry = folders_.rbegin(); entry != folders_.rend(); ++entry) {
+    const auto& [path, folder] = *entry;
+    const UniqueFd opened = open_folder(folder.member, path);
+    if (!opened) fail(folder.member, "opening the folder");
+    if (folder.opaque && ::fsetxattr(opened.get(), "trusted.overlay.opaque", "y", 1, 0) != 0)
+      fail(folder.member, "marking as opaque");
+    Member member = folder.member;
+    if (!folder.listed) {
+      struct stat made {};
+      if (::fstat(opened.get(), &made) != 0) fail(folder.member, "looking at");
+      member.modified = made.st_mtim;
+    }
+    apply_metadata(opened.get(), member, notes_);
+  }
+}
+
+}  // namespace unionroot::archive::detail

@@ -1,0 +1,63 @@
+// Private to archive: makes the members of an archive beneath a folder, and nothing anywhere else.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "archive/member.h"
+#include "base/unique_fd.h"
+
+namespace unionroot::archive::detail {
+
+// Every path is resolved beneath the folder by openat2(2) without following any symlink, so a member can neither leave
+// the folder nor be written through a link that an earlier member made. Nothing that is there is ever replaced.
+class TreeWriter {
+ public:
+  // folder: borrowed. layer: Options::layer.
+  TreeWriter(std::string archive, int folder, bool layer);
+
+  // Anything but a file with content. Throws Error(failed) naming the member, or SystemError.
+  void add(const Member& member);
+
+  // A new file, open for writing, and its completion. Empty: nothing is to be written (a mark of a layer).
+  base::UniqueFd create_file(const Member& member);
+  void finish_file(int file, const Member& member);
+
+  // What a folder has (owner, mode, lists, time) would be changed, or inherited, by what is made in it: so it is set
+  // last.
+  void finish();
+
+  [[nodiscard]] std::vector<std::string>& notes() { return notes_; }
+
+ private:
+  struct Folder {
+    Member member;
+    bool listed = false;  // by the archive; else it was only needed
+    bool opaque = false;
+  };
+
+  int parent_of(const Member& member, std::string& name);
+  base::UniqueFd open_folder(const Member& member, const std::string& path);
+  void make_folder(const Member& member, const std::string& path);
+  void add_directory(const Member& member);
+  void add_hard_link(const Member& member);
+  void add_node(const Member& member, mode_t type);
+  void add_symlink(const Member& member);
+  bool take_mark(const Member& member);
+  void take_back_mark(int parent, const std::string& name, const Member& member);
+  void finish_node(int parent, const std::string& name, const Member& member);
+  [[noreturn]] void fail(const Member& member, std::string_view doing) const;
+
+  std::string archive_;
+  int folder_;
+  bool layer_;
+  std::map<std::string, Folder> folders_;  // by path: a folder sorts before what is in it
+  std::set<std::string> whiteouts_;        // paths
+  std::string last_parent_;
+  base::UniqueFd last_descriptor_;
+  std::vector<std::string> notes_;
+};
+
+}  // namespace unionroot::archive::detail

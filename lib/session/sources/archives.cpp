@@ -1,0 +1,85 @@
+#include "session/sources/archives.h"
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "kernel/files.h"
+#include "kernel/open_beneath.h"
+
+namespace unionroot::session {
+
+using base::concat;
+using base::Error;
+using base::ErrorCode;
+using base::UniqueFd;
+
+void require_root_owned(int file, const std::string& chroot, const std::string& path) {
+  struct stat facts {};
+  base::check(::fstat(file, &facts), "looking at", path);
+  if (facts.st_uid == 0 && (facts.st_mode & (S_IWGRP | S_IWOTH)) == 0) return;
+  throw Error(ErrorCode::stage_failed,
+              concat("chroot ", chroot, ": ", path,
+                     facts.st_uid != 0 ? " does not belong to root" : " can be written to by others than root"),
+              concat("its programs and devices become root's in a session; look at it, then: chown root:root ", path,
+                     "; chmod go-w ", path));
+}
+
+UniqueFd open_trusted_file(const std::string& chroot, const std::string& what, const std::string& path) {
+  // A FIFO must not block, nor a device do something.
+  UniqueFd file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  if (!file) {
+    const int problem = errno;
+    if (problem == ENOENT || problem == ENOTDIR)
+      throw Error(ErrorCode::stage_failed, concat("chroot ", chroot, ": its ", what, ' ', path, " does not exist"),
+                  "make it, or mend the path in its definition; `unionroot check` shows where that is");
+    throw base::SystemError(problem, concat("chroot ", chroot, ": opening its ", what, ' ', path));
+  }
+  struct stat facts {};
+  base::check(::fstat(file.get(), &facts), "looking at", path);
+  if (!S_ISREG(facts.st_mode))
+    throw Error(ErrorCode::stage_failed,
+                concat("chroot ", chroot, ": its ", what, ' ', path, " is not a regular file"));
+  require_root_owned(file.get(), chroot, path);
+  return file;
+}
+
+void report(const SessionContext& context, const std::string& what, std::uint64_t done, std::uint64_t total) {
+  if (context.progress) context.progress({what, done, total});
+}
+
+archive::Options unpack_options(const SessionContext& context, const std::string& path) {
+  archive::Options options;
+  options.name = path;
+  options.limits = archive::limits_for(context.definition->unpack_limit);
+  options.progress = [&context, what = concat("unpacking ", path)](std::uint64_t done, std::uint64_t total) {
+    report(context, what, done, total);
+  };
+  options.cancelled = context.cancelled;
+  return options;
+}
+
+std::string inner_path(const std::string& location) { return base::join(base::split(location, '/'), "/"); }
+
+std::string located(const SessionContext& context, const std::string& tree, const std::string& location) {
+  const auto inner = inner_path(location);
+  if (inner.empty()) return tree;
+  const auto root = kernel::open_directory(tree);
+  const UniqueFd found(kernel::try_open_beneath(root.get(), inner, O_PATH | O_DIRECTORY, 0,
+                                                RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS));
+  if (found) return tree + "/" + inner;
+  const int problem = errno;
+  const char* const why = problem == ENOENT                      ? " is not in it"
+                          : problem == ELOOP || problem == EXDEV ? " leads through a symbolic link in it"
+                          : problem == ENOTDIR                   ? " is not a folder in it"
+                                                                 : nullptr;
+  if (why == nullptr) throw base::SystemError(problem, concat("opening ", tree, '/', inner));
+  throw Error(ErrorCode::stage_failed, concat("chroot ", context.definition->name, ": its location ", location, why),
+              "mend the key location in its definition: the path of the tree within the archive");
+}
+
+}  // namespace unionroot::session

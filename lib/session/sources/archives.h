@@ -1,0 +1,28 @@
+// What the sources that are unpacked (tarball, oci) have in common.
+#pragma once
+
+#include <string>
+
+#include "archive/archive.h"
+#include "base/unique_fd.h"
+#include "session/stage.h"
+
+namespace unionroot::session {
+
+// A regular file, open for reading. Refused unless it is root's and nobody else can write to it, since what is in it
+// becomes root's programs and devices.
+base::UniqueFd open_trusted_file(const std::string& chroot, const std::string& what, const std::string& path);
+// The same check of a descriptor.
+void require_root_owned(int file, const std::string& chroot, const std::string& path);
+
+// Options that report to the session and obey its definition's unpack-limit.
+archive::Options unpack_options(const SessionContext& context, const std::string& path);
+
+// Without "/" at either end; empty: the whole tree.
+std::string inner_path(const std::string& location);
+// tree/location, where that is a folder that no symlink leads to; throws Error(stage_failed).
+std::string located(const SessionContext& context, const std::string& tree, const std::string& location);
+
+void report(const SessionContext& context, const std::string& what, std::uint64_t done, std::uint64_t total);
+
+}  // namespace unionroot::session
