@@ -90,6 +90,16 @@ class Packer {
                 concat(doing, " ", printable(options_.name), ": ", printable(why == nullptr ? "unknown error" : why)));
   }
 
+  void write_header(const std::string& path, archive_entry* entry) {
+    const int result = ::archive_write_header(writer_.get(), entry);
+    if (result == ARCHIVE_WARN) {
+      // A name that is not UTF-8: it goes into the archive as it is, marked as such (hdrcharset=BINARY).
+      const char* const why = ::archive_error_string(writer_.get());
+      if (why != nullptr && std::string_view(why).starts_with("Can't translate")) return;
+    }
+    check(result, concat("packing '", printable(path), "' into"));
+  }
+
   void compress(Compression compression) {
     auto* writer = writer_.get();
     const auto threads = [&](const char* filter) {
@@ -131,7 +141,7 @@ class Packer {
     if (S_ISREG(facts.st_mode) && !is_link)
       add_file(path, facts, entry.get());
     else
-      check(::archive_write_header(writer_.get(), entry.get()), concat("packing '", printable(path), "' into"));
+      write_header(path, entry.get());
     ++result_.members;
     if (other_mount) detail::add_note(result_.notes, concat("what is mounted on '", printable(path), "' is left out"));
     return S_ISDIR(facts.st_mode) && !other_mount;
@@ -178,7 +188,7 @@ class Packer {
     if (opened.st_ino != facts.st_ino || opened.st_dev != facts.st_dev)
       throw Error(ErrorCode::failed, concat("'", printable(path), "' was changed while the tree was packed"));
     note_holes(file.get(), opened.st_size, entry);
-    check(::archive_write_header(writer_.get(), entry), concat("packing '", printable(path), "' into"));
+    write_header(path, entry);
     std::uint64_t left = static_cast<std::uint64_t>(opened.st_size);
     while (left != 0) {
       const auto got = base::check(::read(file.get(), buffer_.data(), std::min<std::uint64_t>(left, buffer_.size())),

@@ -22,6 +22,7 @@ using base::UniqueFd;
 
 namespace {
 
+// Without O_NOFOLLOW, which would hide behind ENOTDIR that the last part is a symlink.
 constexpr std::uint64_t resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
 
 // image-spec, layer.md: the names by which a layer takes away what the layers below it have.
@@ -59,8 +60,7 @@ void TreeWriter::fail(const Member& member, std::string_view doing) const {
 }
 
 UniqueFd TreeWriter::open_folder(const Member& member, const std::string& path) {
-  UniqueFd opened(
-      kernel::try_open_beneath(folder_, path.empty() ? "." : path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, resolve));
+  UniqueFd opened(kernel::try_open_beneath(folder_, path.empty() ? "." : path, O_RDONLY | O_DIRECTORY, 0, resolve));
   if (!opened && errno != ENOENT) fail(member, "opening the folder of");
   return opened;
 }
@@ -140,7 +140,7 @@ void TreeWriter::add_node(const Member& member, mode_t type) {
 void TreeWriter::add_hard_link(const Member& member) {
   const auto from = folder_part(member.target);
   const UniqueFd from_folder(
-      kernel::try_open_beneath(folder_, from.empty() ? "." : from, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0, resolve));
+      kernel::try_open_beneath(folder_, from.empty() ? "." : from, O_PATH | O_DIRECTORY, 0, resolve));
   const auto why =
       concat("is a hard link to '", printable(member.target), "', which this archive did not make before it");
   if (!from_folder) {

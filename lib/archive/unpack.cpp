@@ -8,11 +8,13 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <exception>
 #include <memory>
 
 #include "archive/archive.h"
 #include "archive/locale.h"
 #include "archive/metadata.h"
+#include "archive/raw_names.h"
 #include "archive/tree_writer.h"
 #include "base/error.h"
 #include "base/fault_point.h"
@@ -38,7 +40,11 @@ using Reader = std::unique_ptr<struct ::archive, FreeReader>;
 class Unpacker {
  public:
   Unpacker(int archive, int folder, const Options& options)
-      : archive_(archive), options_(options), writer_(options.name, folder, options.layer), buffer_(256 << 10, '\0') {
+      : archive_(archive),
+        options_(options),
+        writer_(options.name, folder, options.layer),
+        names_([this](char* data, std::size_t wanted) { return read_plain_bytes(data, wanted); }),
+        buffer_(256 << 10, '\0') {
     struct stat facts {};
     base::check(::fstat(archive, &facts), "looking at", options.name);
     total_ = static_cast<std::uint64_t>(facts.st_size);
@@ -73,8 +79,8 @@ class Unpacker {
   ssize_t read_block();
   void read_rest();
 
-  // Nothing may be thrown through libarchive: what its callback met is kept, and thrown here.
-  void check_read(std::string_view doing);
+  [[noreturn]] void check_read(struct ::archive* reader, std::string_view doing);
+  std::size_t read_plain_bytes(char* data, std::size_t wanted);
   void check_cancelled() const {
     if (options_.cancelled && options_.cancelled())
       throw Error(ErrorCode::cancelled, concat("unpacking ", printable(options_.name), " was cancelled"));
@@ -89,7 +95,10 @@ class Unpacker {
   int archive_;
   const Options& options_;
   detail::TreeWriter writer_;
+  Reader plain_;
   Reader reader_;
+  detail::RawNames names_;
+  std::exception_ptr problem_;  // nothing may be thrown through libarchive
   std::string buffer_;
   std::uint64_t total_ = 0;
   off_t offset_ = 0;
@@ -98,37 +107,67 @@ class Unpacker {
   Unpacked result_;
 };
 
+// Two readers: one takes the compression off, the other takes the archive apart; RawNames is in between.
 void Unpacker::open() {
+  plain_.reset(::archive_read_new());
   reader_.reset(::archive_read_new());
-  auto* reader = reader_.get();
-  if (reader == nullptr) throw Error(ErrorCode::failed, "libarchive cannot be used");
+  if (plain_ == nullptr || reader_ == nullptr) throw Error(ErrorCode::failed, "libarchive cannot be used");
   // ARCHIVE_WARN would mean that libarchive starts a program for it; that is not to happen in a root daemon.
   int (*const filters[])(struct ::archive*) = {::archive_read_support_filter_gzip, ::archive_read_support_filter_bzip2,
                                                ::archive_read_support_filter_xz, ::archive_read_support_filter_zstd,
                                                ::archive_read_support_filter_lz4};
   for (const auto filter : filters)
-    if (filter(reader) != ARCHIVE_OK)
+    if (filter(plain_.get()) != ARCHIVE_OK)
       throw Error(ErrorCode::not_supported, concat("libarchive was built without a compression that is needed: ",
-                                                   ::archive_error_string(reader)));
-  ::archive_read_support_format_tar(reader);
-  const auto read = [](struct ::archive*, void* self, const void** data) -> la_ssize_t {
+                                                   ::archive_error_string(plain_.get())));
+  ::archive_read_support_format_raw(plain_.get());
+  ::archive_read_support_format_tar(reader_.get());
+  const auto read_file = [](struct ::archive*, void* self, const void** data) -> la_ssize_t {
     auto& unpacker = *static_cast<Unpacker*>(self);
     *data = unpacker.buffer_.data();
     return unpacker.read_block();
   };
-  if (::archive_read_open(reader, this, nullptr, read, nullptr) != ARCHIVE_OK) check_read("opening");
+  const auto read_plain = [](struct ::archive*, void* self, const void** data) -> la_ssize_t {
+    auto& unpacker = *static_cast<Unpacker*>(self);
+    try {
+      const auto piece = unpacker.names_.next();
+      *data = piece.data();
+      return static_cast<la_ssize_t>(piece.size());
+    } catch (...) {
+      unpacker.problem_ = std::current_exception();
+      ::archive_set_error(unpacker.reader_.get(), EIO, "read error");
+      return -1;
+    }
+  };
+  archive_entry* whole = nullptr;
+  if (::archive_read_open(plain_.get(), this, nullptr, read_file, nullptr) != ARCHIVE_OK ||
+      ::archive_read_next_header(plain_.get(), &whole) != ARCHIVE_OK)
+    check_read(plain_.get(), "opening");
+  if (::archive_read_open(reader_.get(), this, nullptr, read_plain, nullptr) != ARCHIVE_OK)
+    check_read(reader_.get(), "opening");
+}
+
+std::size_t Unpacker::read_plain_bytes(char* data, std::size_t wanted) {
+  std::size_t got = 0;
+  while (got < wanted) {
+    const auto size = ::archive_read_data(plain_.get(), data + got, wanted - got);
+    if (size < 0) check_read(plain_.get(), "reading");
+    if (size == 0) break;
+    got += static_cast<std::size_t>(size);
+  }
+  return got;
 }
 
 ssize_t Unpacker::read_block() {
   if (options_.cancelled && options_.cancelled()) {
     cancelled_ = true;
-    ::archive_set_error(reader_.get(), ECANCELED, "cancelled");
+    ::archive_set_error(plain_.get(), ECANCELED, "cancelled");
     return -1;
   }
   const auto got = ::pread(archive_, buffer_.data(), buffer_.size(), offset_);
   if (got < 0) {
     read_error_ = errno;
-    ::archive_set_error(reader_.get(), errno, "read error");
+    ::archive_set_error(plain_.get(), errno, "read error");
     return -1;
   }
   offset_ += got;
@@ -141,13 +180,14 @@ void Unpacker::read_rest() {
   ssize_t got = 0;
   while ((got = read_block()) > 0) {
   }
-  if (got < 0) check_read("reading");
+  if (got < 0) check_read(reader_.get(), "reading");
 }
 
-void Unpacker::check_read(std::string_view doing) {
+void Unpacker::check_read(struct ::archive* reader, std::string_view doing) {
+  if (problem_) std::rethrow_exception(problem_);
   if (cancelled_) throw Error(ErrorCode::cancelled, concat("unpacking ", printable(options_.name), " was cancelled"));
   if (read_error_ != 0) throw base::SystemError(read_error_, concat("reading ", printable(options_.name)));
-  const char* const why = ::archive_error_string(reader_.get());
+  const char* const why = ::archive_error_string(reader);
   throw Error(ErrorCode::failed,
               concat(doing, " ", printable(options_.name), ": ", printable(why == nullptr ? "unknown error" : why)),
               "expected is a whole tar archive, plain or compressed by gzip, bzip2, xz, zstd or lz4; `tar tf` shows "
@@ -159,7 +199,7 @@ bool Unpacker::next(archive_entry*& entry) {
   const int result = ::archive_read_next_header(reader_.get(), &entry);
   if (result == ARCHIVE_OK) return true;
   if (result == ARCHIVE_EOF) return false;
-  if (result != ARCHIVE_WARN) check_read("reading");
+  if (result != ARCHIVE_WARN) check_read(reader_.get(), "reading");
   const char* const why = ::archive_error_string(reader_.get());
   const char* const name = ::archive_entry_pathname(entry);
   const std::string_view text = why == nullptr ? "unknown warning" : why;
@@ -190,6 +230,7 @@ Member Unpacker::member_of(archive_entry* entry) {
   const char* const name = ::archive_entry_pathname(entry);
   if (name == nullptr) refuse(options_.name, "?", "has no name that can be read");
   member.name = name;
+  while (member.name.size() > 1 && member.name.back() == '/') member.name.pop_back();  // of folders
   member.path = detail::clean_name(options_.name, member.name);
   member.type = type_of(options_.name, member.name, entry);
   if (member.type == Type::symlink) {
@@ -241,7 +282,7 @@ void Unpacker::write_file(const Member& member, archive_entry* entry) {
   for (;;) {
     const int result = ::archive_read_data_block(reader_.get(), &data, &size, &offset);
     if (result == ARCHIVE_EOF) break;
-    if (result != ARCHIVE_OK) check_read(concat("reading '", printable(member.name), "' of"));
+    if (result != ARCHIVE_OK) check_read(reader_.get(), concat("reading '", printable(member.name), "' of"));
     check_cancelled();
     result_.bytes += size;
     if (result_.bytes > options_.limits.bytes) beyond_limit(member, concat(options_.limits.bytes, " bytes"));

@@ -1,0 +1,332 @@
+"""Archives as trees: what the library unpacks and packs, against what tar does; and archives that mean harm."""
+
+import io
+import os
+import shutil
+import socket
+import subprocess
+import tarfile
+import tempfile
+import unittest
+
+import unionroot_testing as testing
+
+TOOL = os.environ.get("ARCHIVE_TOOL", "")
+FORMATS = [("tar", ""), ("tar.gz", "-z"), ("tar.bz2", "-j"), ("tar.xz", "-J"), ("tar.zst", "--zstd"),
+           ("tar.lz4", "--use-compress-program=lz4")]
+
+
+def tool(*words):
+    return subprocess.run([TOOL, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120)
+
+
+class ArchiveTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        if os.geteuid() != 0:
+            raise unittest.SkipTest("needs root")
+        if not os.access(TOOL, os.X_OK):
+            raise unittest.SkipTest("ARCHIVE_TOOL is not built")
+
+    def setUp(self):
+        self.place = tempfile.mkdtemp(prefix="unionroot-archive.", dir=testing.SCRATCH)
+        self.addCleanup(shutil.rmtree, self.place)
+
+    def path(self, *parts):
+        return os.path.join(self.place, *parts)
+
+    def folder(self, name):
+        os.mkdir(self.path(name))
+        return self.path(name)
+
+    def make_tree(self):
+        """One of everything that a system's tree can have."""
+        tree = self.folder("tree")
+        at = lambda *parts: os.path.join(tree, *parts)
+        for name in ("bin-real", "deep/er/est", "var/empty", "setgid", "dev"):
+            os.makedirs(at(name))
+        os.symlink("bin-real", at("bin"))
+        os.symlink("/etc/passwd", at("absolute-link"))
+        os.symlink("nowhere", at("dangling"))
+        with open(at("bin-real/su"), "wb") as file:
+            file.write(b"#!\n")
+        os.chown(at("bin-real/su"), 0, 42)
+        os.chmod(at("bin-real/su"), 0o4755)
+        os.link(at("bin-real/su"), at("bin-real/sudo"))
+        os.link(at("dangling"), at("dangling-too"))
+        with open(at("large"), "wb") as file:
+            file.write(os.urandom(3_000_000))
+        with open(at("sparse"), "wb") as file:
+            file.write(b"start")
+            file.seek(50_000_000)
+            file.write(b"middle")
+            file.truncate(100_000_000)
+        with open(at("all-hole"), "wb") as file:
+            file.truncate(10_000_000)
+        open(at("empty"), "w").close()
+        os.chmod(at("empty"), 0)
+        for number, name in enumerate(["n" * 255, "ümlaut-é", "e\u0301-decomposed", " blank ", "new\nline", "-dash", "back\\slash", "*"]):
+            with open(at("deep", name), "w") as file:
+                file.write(name)
+            os.chown(at("deep", name), 1000 + number, 3_000_000_000)
+            os.utime(at("deep", name), ns=(0, 1_000_000_000 * number + 123_456_789))
+        with open(os.path.join(os.fsencode(at("deep")), b"latin-\xe9"), "w") as file:
+            file.write("x")
+        os.utime(at("deep/n" + "n" * 254), ns=(0, -86_400_000_000_000))
+        os.mknod(at("dev/null"), 0o20666, os.makedev(1, 3))
+        os.mknod(at("dev/disk"), 0o60660, os.makedev(259, 70000))
+        os.mkfifo(at("pipe"), 0o640)
+        os.chmod(at("setgid"), 0o2775)
+        os.chown(at("setgid"), 7, 8)
+        os.mkdir(at("setgid/inner"), 0o755)
+        os.chmod(at("setgid/inner"), 0o755)
+        os.makedirs(at("a" * 200, "b" * 200))
+        os.setxattr(at("large"), "user.colour", b"gr\0een")
+        os.setxattr(at("deep"), "trusted.folder", b"yes")
+        os.setxattr(at("absolute-link"), "trusted.link", b"too", follow_symlinks=False)
+        os.setxattr(at("bin-real/su"), "security.capability", bytes.fromhex("0100000200040000000000000000000000000000"))
+        if shutil.which("setfacl"):
+            subprocess.run(["setfacl", "-m", "u:1234:rw,g:4321:r", at("large")], check=True)
+            subprocess.run(["setfacl", "-d", "-m", "u:77:rwx", at("setgid")], check=True)
+        else:
+            acl = lambda *entries: b"\2\0\0\0" + b"".join(
+                tag.to_bytes(2, "little") + bits.to_bytes(2, "little") + number.to_bytes(4, "little") for tag, bits, number in entries)
+            none = 0xffffffff
+            os.setxattr(at("large"), "system.posix_acl_access", acl((1, 6, none), (2, 6, 1234), (4, 4, none), (8, 4, 4321), (16, 6, none), (32, 4, none)))
+            os.setxattr(at("setgid"), "system.posix_acl_default", acl((1, 7, none), (2, 7, 77), (4, 5, none), (16, 7, none), (32, 5, none)))
+        os.chmod(at("var/empty"), 0)
+        os.utime(tree, ns=(0, 987_654_321_000_000_001))
+        return tree
+
+    def assert_same(self, one, other):
+        ours, theirs = testing.tree_lines(one), testing.tree_lines(other)
+        if ours != theirs:
+            self.fail("the trees differ:\n  " + "\n  ".join(sorted(set(ours) ^ set(theirs))[:20]))
+
+    def unpacked(self, archive, name, *options):
+        target = self.folder(name)
+        result = tool("unpack", *options, archive, target)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return target, result.stdout
+
+    # Against tar
+
+    def test_every_compression_unpacks_as_tar_does(self):
+        tree = self.make_tree()
+        by_tar = self.folder("by-tar")
+        for ending, option in FORMATS:
+            with self.subTest(ending):
+                if ending == "tar.lz4" and shutil.which("lz4") is None:
+                    # Our own: there is no other program here that makes one.
+                    self.assertEqual(tool("pack", tree, self.path("a.tar.lz4")).returncode, 0)
+                else:
+                    subprocess.run(["tar", "-C", tree, "--format=posix", "--xattrs", "--xattrs-include=*", "--acls", "--numeric-owner", "--sparse",
+                                    *option.split(), "-cf", self.path("a." + ending), "."], check=True)
+                target, said = self.unpacked(self.path("a." + ending), "ours-" + ending)
+                if ending == "tar":
+                    subprocess.run(["tar", "-C", by_tar, "--xattrs", "--xattrs-include=*", "--acls", "--numeric-owner", "-xpf", self.path("a.tar")], check=True)
+                if ending == "tar.lz4" and shutil.which("lz4") is None:
+                    self.assert_same(target, tree)
+                else:
+                    self.assert_same(target, by_tar)
+                size = os.path.getsize(self.path("a." + ending))
+                self.assertIn(f"read {size} of {size}", said)
+                self.assertIn(f"seen {size}", said)
+                self.assertLess(os.stat(os.path.join(target, "sparse")).st_blocks * 512, 1_000_000)
+                self.assertEqual(os.stat(os.path.join(target, "sparse")).st_size, 100_000_000)
+                self.assertEqual(os.stat(os.path.join(target, "all-hole")).st_blocks, 0)
+
+    def test_gnu_format_and_names_that_are_not_utf8(self):
+        tree = self.make_tree()
+        subprocess.run(["tar", "-C", tree, "--format=gnu", "--sparse", "--numeric-owner", "-cf", self.path("a.tar"), "."], check=True)
+        by_tar = self.folder("by-tar")
+        subprocess.run(["tar", "-C", by_tar, "--numeric-owner", "-xpf", self.path("a.tar")], check=True)
+        target, _ = self.unpacked(self.path("a.tar"), "ours")
+        self.assert_same(target, by_tar)
+        self.assertIn(b"latin-\xe9", os.listdir(os.fsencode(os.path.join(target, "deep"))))
+
+    def test_what_is_packed_unpacks_to_the_same(self):
+        tree = self.make_tree()
+        for ending, _ in FORMATS:
+            with self.subTest(ending):
+                result = tool("pack", tree, self.path("b." + ending))
+                self.assertEqual(result.returncode, 0, result.stderr)
+                target, _ = self.unpacked(self.path("b." + ending), "back-" + ending)
+                self.assert_same(target, tree)
+                self.assertLess(os.stat(os.path.join(target, "sparse")).st_blocks * 512, 1_000_000)
+        by_tar = self.folder("by-tar")
+        done = subprocess.run(["tar", "-C", by_tar, "--xattrs", "--xattrs-include=*", "--acls", "--numeric-owner", "-xpf", self.path("b.tar")],
+                              stderr=subprocess.PIPE, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assert_same(by_tar, tree)
+
+    def test_a_socket_is_left_out_with_a_note_and_a_mount_is_not_entered(self):
+        tree = self.folder("tree")
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(os.path.join(tree, "socket"))
+        os.mkdir(os.path.join(tree, "mounted"))
+        subprocess.run(["mount", "-t", "tmpfs", "none", os.path.join(tree, "mounted")], check=True)
+        try:
+            with open(os.path.join(tree, "mounted", "secret"), "w") as file:
+                file.write("of another mount")
+            result = tool("pack", tree, self.path("c.tar"))
+        finally:
+            subprocess.run(["umount", os.path.join(tree, "mounted")], check=True)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("note the socket 'socket' is left out", result.stdout)
+        self.assertIn("note what is mounted on 'mounted' is left out", result.stdout)
+        with tarfile.open(self.path("c.tar")) as archive:
+            self.assertEqual([name.rstrip("/") for name in archive.getnames()], [".", "./mounted"])
+
+    # Archives that mean harm
+
+    def hostile(self, *members):
+        """(name, type, and what goes with it)... as an archive. Python's tarfile writes whatever it is told."""
+        path = self.path("hostile.tar")
+        with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as archive:
+            for name, kind, *more in members:
+                info = tarfile.TarInfo(name)
+                info.type = kind
+                info.mode = 0o755
+                if kind in (tarfile.SYMTYPE, tarfile.LNKTYPE):
+                    info.linkname = more[0]
+                    archive.addfile(info)
+                elif kind == tarfile.REGTYPE:
+                    data = more[0] if more else b"written"
+                    info.size = len(data)
+                    archive.addfile(info, io.BytesIO(data))
+                else:
+                    archive.addfile(info)
+        return path
+
+    def assert_refused(self, members, *fragments, options=()):
+        archive = self.hostile(*members)
+        outside = testing.tree_lines(self.path("outside")) if os.path.isdir(self.path("outside")) else None
+        target = tempfile.mkdtemp(dir=self.place)
+        result = tool("unpack", *options, archive, target)
+        self.assertEqual(result.returncode, 1, result.stdout)
+        for fragment in fragments:
+            self.assertIn(fragment, result.stderr)
+        if outside is not None:
+            self.assertEqual(outside, testing.tree_lines(self.path("outside")))
+        shutil.rmtree(target)
+        return result.stderr
+
+    def test_members_that_lead_outside(self):
+        self.folder("outside")
+        outside = self.path("outside")
+        with open(os.path.join(outside, "file"), "w") as file:
+            file.write("untouched")
+        regular, directory, symlink, hard_link = tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE
+        up = "../" * 12
+        for members, *fragments in (
+            ([(outside + "/new", regular)], "member '" + outside + "/new'", "absolute"),
+            ([("../outside/new", regular)], "member '../outside/new'", "'..'"),
+            ([("a/../../outside/new", regular)], "'..'"),
+            ([("..", directory)], "'..'"),
+            ([("link", symlink, outside), ("link/new", regular)], "member 'link/new'", "symbolic link"),
+            ([("link", symlink, outside), ("link/new", directory)], "member 'link/new'", "symbolic link"),
+            ([("link", symlink, outside), ("link", directory)], "member 'link'", "twice"),
+            ([("link", symlink, outside), ("link/new", symlink, "x")], "member 'link/new'", "symbolic link"),
+            ([("link", symlink, outside), ("link/new/deeper/still", regular)], "member 'link/new/deeper/still'", "symbolic link"),
+            ([("link", symlink, up + outside[1:]), ("link/new", regular)], "symbolic link"),
+            ([("d", directory), ("inner", symlink, "d"), ("inner/new", regular)], "member 'inner/new'", "symbolic link"),
+            ([("link", symlink, outside + "/file"), ("link", regular)], "member 'link'", "twice"),
+            ([("h", hard_link, outside + "/file")], "member 'h'", "hard link", "outside the tree"),
+            ([("h", hard_link, up + outside[1:] + "/file"), ("h", regular)], "member 'h'", "outside the tree"),
+            ([("link", symlink, outside), ("h", hard_link, "link/file")], "member 'h'", "symbolic link"),
+            ([("h", hard_link, "not-there")], "member 'h'", "did not make before"),
+            ([("h", hard_link, "deep/not-there")], "member 'h'", "did not make before"),
+            ([("d", directory), ("h", hard_link, "d")], "member 'h'", "which is a folder"),
+            ([("h", hard_link, ".")], "member 'h'", "the tree itself"),
+            ([("a", regular), ("a", regular)], "member 'a'", "twice"),
+            ([("a", regular), ("./a", symlink, "b")], "member './a'", "twice"),
+            ([("a", regular), ("a/b", regular)], "member 'a/b'", "not a folder"),
+            ([("a", regular), ("h", hard_link, "a"), ("h", regular)], "member 'h'", "twice"),
+            ([(".", symlink, outside)], "member '.'", "the tree itself"),
+            ([("./", symlink, outside)], "the tree itself"),
+            ([("bad\x1bname/../x", regular)], "bad\\x1bname", "'..'"),
+        ):
+            with self.subTest(str(members)):
+                self.assert_refused(members, *fragments)
+
+    def test_a_hard_link_to_a_symlink_links_the_link(self):
+        os.mkdir(self.path("outside"))
+        archive = self.hostile(("link", tarfile.SYMTYPE, "/etc/passwd"), ("h", tarfile.LNKTYPE, "link"))
+        target, _ = self.unpacked(archive, "ours")
+        self.assertEqual(os.readlink(os.path.join(target, "h")), "/etc/passwd")
+
+    def test_a_folder_twice_is_the_later_one(self):
+        archive = self.hostile(("d", tarfile.DIRTYPE), ("d/f", tarfile.REGTYPE), ("./d/", tarfile.DIRTYPE), ("x/y/z", tarfile.REGTYPE))
+        target, _ = self.unpacked(archive, "ours")
+        self.assertEqual(os.stat(os.path.join(target, "x")).st_mode, 0o40755)
+        self.assertEqual(os.listdir(os.path.join(target, "d")), ["f"])
+
+    def test_bombs(self):
+        big = [("small", tarfile.REGTYPE), ("big", tarfile.REGTYPE, bytes(3_000_000))]
+        self.assert_refused(big, "LimitExceeded", "member 'big'", "1000000 bytes", options=("--bytes", 1_000_000))
+        self.assertEqual(tool("unpack", "--bytes", 3_000_007, self.hostile(*big), self.folder("fits")).returncode, 0)
+        many = [(f"f{number}", tarfile.REGTYPE, b"") for number in range(20)]
+        self.assert_refused(many, "LimitExceeded", "member 'f10'", "10 members", options=("--members", 10))
+        with open(self.path("zeros"), "wb") as file:
+            file.truncate(200_000_000)
+        subprocess.run(["tar", "-C", self.place, "-czf", self.path("bomb.tar.gz"), "zeros"], check=True)
+        target = self.folder("bomb")
+        result = tool("unpack", "--bytes", 1 << 20, self.path("bomb.tar.gz"), target)
+        self.assertIn("member 'zeros'", result.stderr)
+        self.assertLessEqual(os.path.getsize(os.path.join(target, "zeros")), 1 << 20)
+
+    def test_broken_archives(self):
+        tree = self.make_tree()
+        for ending, option in FORMATS[:5]:
+            subprocess.run(["tar", "-C", tree, *option.split(), "-cf", self.path("whole." + ending), "large"], check=True)
+            with open(self.path("whole." + ending), "rb") as file:
+                content = file.read()
+            for what, broken in (("cut", content[:len(content) // 2]), ("nothing", b""), ("text", b"not an archive\n" * 100)):
+                with self.subTest(ending + " " + what):
+                    with open(self.path("broken." + ending), "wb") as file:
+                        file.write(broken)
+                    result = tool("unpack", self.path("broken." + ending), tempfile.mkdtemp(dir=self.place))
+                    self.assertEqual(result.returncode, 1, result.stdout)
+                    self.assertIn("broken." + ending, result.stderr)
+
+    def test_cancelled(self):
+        archive = self.hostile(*[(f"f{number}", tarfile.REGTYPE, b"") for number in range(100)])
+        result = tool("unpack", "--cancel-after", 30, archive, self.folder("ours"))
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("Cancelled", result.stderr)
+        self.assertLess(len(os.listdir(self.path("ours"))), 40)
+
+    def test_attributes_of_overlayfs_itself_are_left_out(self):
+        tree = self.folder("tree")
+        os.mkdir(os.path.join(tree, "d"))
+        os.setxattr(os.path.join(tree, "d"), "trusted.overlay.redirect", b"/elsewhere")
+        os.setxattr(os.path.join(tree, "d"), "trusted.other", b"stays")
+        self.assertEqual(tool("pack", tree, self.path("d.tar")).returncode, 0)
+        target, said = self.unpacked(self.path("d.tar"), "ours")
+        self.assertEqual(os.listxattr(os.path.join(target, "d")), ["trusted.other"])
+        self.assertIn("trusted.overlay.redirect", said)
+
+    # Layers
+
+    def test_whiteouts(self):
+        regular, directory = tarfile.REGTYPE, tarfile.DIRTYPE
+        members = [("etc", directory), ("etc/.wh.gone", regular, b""), ("etc/.wh..wh..opq", regular, b""),
+                   ("new", directory), (".wh.new", regular, b""), (".wh.back", regular, b""), ("back", directory),
+                   (".wh.file", regular, b""), ("file", regular), (".wh..wh.plnk", directory), ("deep/.wh.x", regular, b"")]
+        target, _ = self.unpacked(self.hostile(*members), "ours", "--layer")
+        opaque = lambda name: os.listxattr(os.path.join(target, name)) == ["trusted.overlay.opaque"]
+        for name in ("etc/gone", "deep/x"):
+            info = os.stat(os.path.join(target, name))
+            self.assertEqual((info.st_mode & 0o170000, info.st_rdev), (0o20000, 0), name)
+        self.assertTrue(opaque("etc") and opaque("new") and opaque("back"))
+        self.assertFalse(opaque("deep"))
+        with open(os.path.join(target, "file")) as file:
+            self.assertEqual(file.read(), "written")
+        plain, _ = self.unpacked(self.hostile(*members[:2]), "plain")
+        self.assertEqual(os.listdir(os.path.join(plain, "etc")), [".wh.gone"])
+        self.assert_refused([(".wh...", regular, b"")], "whiteout", options=("--layer",))
+
+
+if __name__ == "__main__":
+    testing.main()
