@@ -3,6 +3,7 @@
 Callers of other uids are processes of their own: this script again, as `bus_test.py call`.
 """
 
+import ctypes
 import json
 import os
 import shutil
@@ -52,6 +53,11 @@ source-users=games
 type=nonsense
 directory=/
 """
+
+
+def die_with_parent():
+    """In a child before exec: a test that is killed leaves no daemon behind (prctl(2), PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 def call(address, method, arguments, interface=MANAGER, path=ROOT, timeout=20):
@@ -121,14 +127,15 @@ class BusTest(unittest.TestCase):
     @classmethod
     def start_bus(cls):
         cls.bus = subprocess.Popen(["dbus-daemon", f"--config-file={cls.folder}/bus.conf", "--nofork", "--print-address=1"],
-                                   stdout=subprocess.PIPE)
+                                   stdout=subprocess.PIPE, preexec_fn=die_with_parent)
         assert cls.bus.stdout.readline(), "dbus-daemon did not start"
 
     @classmethod
     def start_daemon(cls):
-        if not hasattr(cls, "log"):
+        if "log" not in cls.__dict__:
             cls.log = open(f"{cls.folder}/log", "ab")
-        cls.daemon = subprocess.Popen([FAKE, f"{cls.folder}/config/unionroot.conf"], stdout=subprocess.PIPE, stderr=cls.log)
+        cls.daemon = subprocess.Popen([FAKE, f"{cls.folder}/config/unionroot.conf"], stdout=subprocess.PIPE,
+                                      stderr=cls.log, preexec_fn=die_with_parent)
         assert cls.daemon.stdout.readline() == b"ready\n", open(f"{cls.folder}/log", encoding="utf-8").read()
 
     @classmethod

@@ -97,7 +97,7 @@ session::Manager::Started FakeCore::run_automatic(const session::BeginRequest& b
   return start(run, true);
 }
 
-void FakeCore::run_ended(const std::string& id) {
+void FakeCore::run_ended(const std::string& id, std::optional<int>) {
   Run run;
   {
     const std::lock_guard lock(mutex_);

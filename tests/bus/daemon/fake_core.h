@@ -21,7 +21,8 @@ class FakeCore final : public daemon::Core {
   session::SessionView begin(const session::BeginRequest& request) override;
   session::Manager::Started run(const session::RunRequest& request) override;
   session::Manager::Started run_automatic(const session::BeginRequest& begin, session::RunRequest run) override;
-  void run_ended(const std::string& run) override;
+  void run_ended(const std::string& run, std::optional<int> status) override;
+  [[nodiscard]] std::optional<std::string> source_trouble(const definition::Definition&) const override { return std::nullopt; }
   session::EndResult end(const std::string& session, bool force) override;
   session::SessionView recover(const std::string& session) override;
   [[nodiscard]] std::vector<session::SessionView> sessions() const override;
