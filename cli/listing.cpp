@@ -24,6 +24,7 @@ constexpr Label labels[] = {
     {"aliases", "Aliases"}, {"state", "State"}, {"error", "Error"}, {"chroot", "Chroot"},
     {"selected-name", "Selected name"}, {"owner", "Owner"}, {"owner-uid", "Owner's uid"}, {"created", "Created"},
     {"automatic", "Automatic"}, {"source", "Source session"}, {"location", "Location"}, {"upper", "Upper layer"},
+    {"upper-size", "Upper layer's size"}, {"upper-used", "Upper layer's use"},
     {"directory", "Directory"}, {"union-type", "Union"}, {"union-backing", "Union backing"}, {"profile", "Profile"},
     {"host-view", "Host view"}, {"users", "Users"}, {"groups", "Groups"}, {"root-users", "Root users"},
     {"root-groups", "Root groups"}, {"source-users", "Source users"}, {"source-groups", "Source groups"},
@@ -44,6 +45,16 @@ std::string time_of(const json& dictionary, const char* key) {
   const auto found = dictionary.find(key);
   return found != dictionary.end() && found->is_number_integer() ? format_time(found->get<std::int64_t>())
                                                                  : std::string();
+}
+
+// "1.5 GiB"
+std::string size_text(std::uint64_t bytes) {
+  static constexpr const char* units[] = {"KiB", "MiB", "GiB", "TiB"};
+  if (bytes < 1024) return base::concat(bytes, " bytes");
+  std::size_t unit = 0;
+  std::uint64_t tenths = bytes * 10 / 1024;
+  for (; tenths >= 10240 && unit + 1 < std::size(units); ++unit) tenths /= 1024;
+  return base::concat(tenths / 10, '.', tenths % 10, ' ', units[unit]);
 }
 
 bool flag(const json& dictionary, const char* key) {
@@ -70,6 +81,7 @@ std::string run_line(const json& run) {
 std::vector<std::string> lines_of(const std::string& key, const json& info) {
   const json& value = info[key];
   if (key == "created") return {time_of(info, "created")};
+  if ((key == "upper-size" || key == "upper-used") && value.is_number_unsigned()) return {size_text(value.get<std::uint64_t>())};
   std::vector<std::string> lines;
   if (value.is_object()) {
     for (const auto& [name, item] : value.items()) lines.push_back(name + "=" + plain(item));

@@ -1,8 +1,10 @@
 #include "cli/source_trees.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 
 #include <algorithm>
+#include <memory>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -20,13 +22,16 @@ base::UniqueFd open_path(const std::string& path, int flags) {
                           "see the definition: 'unionroot check' says where it is");
 }
 
-// A folder, or something that is itself changed in place: an image, a device.
 SourceTree whole(const std::string& path, int flags = 0) {
   return {path, locks::tree_key(open_path(path, flags).get())};
 }
 
-// A file that a change replaces by another.
-SourceTree replaced(const std::string& path) {
+SourceTree device(const std::string& path) { return {path, locks::device_key(open_path(path, 0).get())}; }
+
+// A file that a change replaces by another. What a symlink leads to is what is replaced.
+SourceTree replaced(const std::string& given) {
+  const std::unique_ptr<char, decltype(&::free)> resolved(::realpath(given.c_str(), nullptr), &::free);
+  const std::string path = resolved ? resolved.get() : given;
   const auto slash = path.rfind('/');
   const auto folder = path.substr(0, slash == 0 ? 1 : slash);
   return {path, locks::file_key(open_path(folder, O_DIRECTORY).get(), path.substr(slash + 1))};
@@ -38,20 +43,22 @@ struct TreesOf {
 
   Trees operator()(const definition::DirectorySource& source) const { return {whole(source.directory, O_DIRECTORY)}; }
   Trees operator()(const definition::FileSource& source) const { return {replaced(source.file)}; }
-  Trees operator()(const definition::ImageSource& source) const { return {whole(source.file)}; }
-  Trees operator()(const definition::LoopbackSource& source) const { return {whole(source.file)}; }
-  Trees operator()(const definition::BlockDeviceSource& source) const { return {whole(source.device)}; }
+  Trees operator()(const definition::ImageSource& source) const { return {replaced(source.file)}; }
+  Trees operator()(const definition::LoopbackSource& source) const { return {replaced(source.file)}; }
+  Trees operator()(const definition::BlockDeviceSource& source) const { return {device(source.device)}; }
   Trees operator()(const definition::BtrfsSnapshotSource& source) const {
     return {whole(source.source_subvolume, O_DIRECTORY)};
   }
-  Trees operator()(const definition::LvmSnapshotSource& source) const { return {whole(source.device)}; }
+  Trees operator()(const definition::LvmSnapshotSource& source) const { return {device(source.device)}; }
   Trees operator()(const definition::OciSource& source) const { return {whole(source.directory, O_DIRECTORY)}; }
   Trees operator()(const definition::LayersSource& source) const {
     Trees trees;
     for (const auto& directory : source.lower_directories) trees.push_back(whole(directory, O_DIRECTORY));
     return trees;
   }
-  Trees operator()(const definition::ZfsSnapshotSource&) const { none(); }
+  Trees operator()(const definition::ZfsSnapshotSource& source) const {
+    return {{source.dataset, locks::name_key("zfs " + source.dataset)}};
+  }
   Trees operator()(const definition::CustomSource&) const { none(); }
 
   [[noreturn]] void none() const {

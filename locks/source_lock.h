@@ -26,6 +26,10 @@ class Directory;
 // For a tree that is a file which a source session replaces (a tarball): from its folder and its name.
 std::string tree_key(int tree_descriptor);
 std::string file_key(int folder_descriptor, const std::string& name);
+// For a block device, whatever node it is reached by. Throws Error(invalid_argument) if it is none.
+std::string device_key(int device_descriptor);
+// For what has no file on the host, such as a data set: `name` tells it apart from every other.
+std::string name_key(const std::string& name);
 
 enum class LockKind { source, session };
 enum class LockState { held, waiting, stale, preserved };  // preserved: the owner is gone, the session is not

@@ -1,4 +1,5 @@
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
 #include <cstring>
@@ -52,6 +53,16 @@ std::string file_key(int folder_descriptor, const std::string& name) {
     throw base::Error(base::ErrorCode::invalid_argument,
                       base::concat("'", base::printable(name), "' is not the name of a file in a folder"));
   return base::concat('f', hexadecimal(hash(base::concat(tree_key(folder_descriptor), '/', name))));
+}
+
+std::string name_key(const std::string& name) { return base::concat("fd-", hexadecimal(hash(name))); }
+
+std::string device_key(int device_descriptor) {
+  struct stat device {};
+  base::check(::fstat(device_descriptor, &device), "reading a block device's number");
+  if (!S_ISBLK(device.st_mode)) throw base::Error(base::ErrorCode::invalid_argument, "not a block device");
+  // No tree's key has three parts.
+  return base::concat("dbd-", hexadecimal(::major(device.st_rdev)), '-', hexadecimal(::minor(device.st_rdev)));
 }
 
 }  // namespace unionroot::locks

@@ -1,6 +1,7 @@
 // What tree a definition names: the keys of each type.
 #include "base/text.h"
 #include "definition/keys.h"
+#include "definition/mount_words.h"
 #include "definition/parse_definition.h"
 #include "definition/section_reader.h"
 
@@ -27,6 +28,13 @@ DirectorySource parse_directory(SectionReader& reader, bool plain) {
   return source;
 }
 
+void parse_mount_options(SectionReader& reader, std::string& value) {
+  reader.text("mount-options", value);
+  MountWords words;
+  const auto wrong = parse_mount_words(value, words);
+  if (!wrong.empty()) reader.error(reader.line_of("mount-options"), concat("mount-options: ", wrong));
+}
+
 ImageSource parse_image(SectionReader& reader) {
   ImageSource source;
   reader.required_path("file", "type image", source.file);
@@ -46,7 +54,7 @@ ImageSource parse_image(SectionReader& reader) {
 LoopbackSource parse_loopback(SectionReader& reader) {
   LoopbackSource source;
   reader.required_path("file", "type loopback", source.file);
-  reader.text("mount-options", source.mount_options);
+  parse_mount_options(reader, source.mount_options);
   reader.path("location", source.location);
   return source;
 }
@@ -54,7 +62,7 @@ LoopbackSource parse_loopback(SectionReader& reader) {
 BlockDeviceSource parse_block_device(SectionReader& reader) {
   BlockDeviceSource source;
   reader.required_path("device", "type block-device", source.device);
-  reader.text("mount-options", source.mount_options);
+  parse_mount_options(reader, source.mount_options);
   reader.path("location", source.location);
   return source;
 }
@@ -71,7 +79,7 @@ LvmSnapshotSource parse_lvm(SectionReader& reader) {
   LvmSnapshotSource source;
   reader.required_path("device", "type lvm-snapshot", source.device);
   reader.required_text("lvm-snapshot-options", "type lvm-snapshot", source.snapshot_options);
-  reader.text("mount-options", source.mount_options);
+  parse_mount_options(reader, source.mount_options);
   reader.path("location", source.location);
   return source;
 }

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "definition/keys.h"
+#include "definition/mount_words.h"
 #include "definition/parse_definition.h"
 #include "definition/section_reader.h"
 
@@ -132,6 +133,9 @@ void parse_union(SectionReader& reader, unsigned type, Definition& definition) {
   check_mount_options(reader, layout.mount_options);
   reader.path("union-device", layout.device);
   reader.text("union-device-options", layout.device_options);
+  MountWords words;
+  const auto wrong = parse_mount_words(layout.device_options, words);
+  if (!wrong.empty()) reader.error(reader.line_of("union-device-options"), concat("union-device-options: ", wrong));
   reader.boolean("union-reset", layout.reset);
   reader.word("union-volatile", choices, layout.volatile_upper);
   reader.path("union-overlay-directory", layout.overlay_directory);

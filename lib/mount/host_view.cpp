@@ -15,6 +15,7 @@
 #include "base/rollback.h"
 #include "base/text.h"
 #include "kernel/files.h"
+#include "mount/places.h"
 
 namespace unionroot::mount {
 
@@ -22,51 +23,8 @@ using base::UniqueFd;
 
 namespace {
 
-constexpr std::uint64_t quiet = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
-
-// statx(2) tells, since Linux 5.8, without a look at the mount table.
-bool is_mount_point(int dir, const std::string& name) {
-  struct statx found {};
-  if (::statx(dir, name.c_str(), AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, 0, &found) != 0) {
-    if (errno == ENOENT || errno == ENOTDIR) return false;
-    base::throw_errno("looking at", name);
-  }
-  return (found.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
-}
-
-UniqueFd open_place(int dir, const std::string& name, int flags) {
-  return UniqueFd(
-      base::check(::openat(dir, name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC | flags), "opening", name));
-}
-
 UniqueFd open_folder(const std::string& runtime, const char* name) {
   return kernel::open_directory(base::concat(runtime, "/", name));
-}
-
-void make_place(kernel::Mounts& mounts, const UniqueFd& runtime, const std::string& path, const std::string& name,
-                std::uint64_t propagation) {
-  kernel::ensure_directory(runtime.get(), name, 0755);
-  if (!is_mount_point(runtime.get(), name)) {
-    const UniqueFd made =
-        mounts.new_filesystem("tmpfs", "unionroot", {{"mode", "0755"}, {"size", "16m"}}, quiet);
-    const UniqueFd place = open_place(runtime.get(), name, O_DIRECTORY);
-    mounts.attach(made.get(), place.get());
-    // Only now, since a mount that is attached to a shared parent becomes shared itself.
-    base::Rollback rollback;
-    rollback.add([&] {
-      try {
-        mounts.unmount(path + "/" + name, MNT_DETACH);
-      } catch (const base::Error& error) {
-        base::log::warning(error.what());
-      }
-    });
-    mounts.set_attributes(made.get(), 0, 0, propagation, false);
-    rollback.commit();
-  } else {
-    // A daemon that died right after the attach has left it unset.
-    const UniqueFd place = open_place(runtime.get(), name, O_DIRECTORY);
-    mounts.set_attributes(place.get(), 0, 0, propagation, false);
-  }
 }
 
 std::vector<std::string> names_in(const std::string& runtime, const char* folder) {
@@ -75,19 +33,14 @@ std::vector<std::string> names_in(const std::string& runtime, const char* folder
   return names;
 }
 
-// Everything mounted at one place, if something was mounted on top of it meanwhile.
-void unmount_all(kernel::Mounts& mounts, int dir, const std::string& name, const std::string& path) {
-  for (int layer = 0; layer < 64 && is_mount_point(dir, name); ++layer) mounts.unmount(path, MNT_DETACH);
-}
-
 }  // namespace
 
 HostViews::HostViews(kernel::Mounts& mounts, std::string runtime_directory)
     : mounts_(mounts), runtime_(std::move(runtime_directory)) {
   kernel::ensure_directories(runtime_, 0755);
   const UniqueFd runtime(base::check(::open(runtime_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "opening", runtime_));
-  make_place(mounts_, runtime, runtime_, "mount", MS_SHARED);
-  make_place(mounts_, runtime, runtime_, "ns", MS_PRIVATE);
+  make_place(mounts_, runtime, runtime_, "mount", 0755, MS_SHARED);
+  make_place(mounts_, runtime, runtime_, "ns", 0755, MS_PRIVATE);
 }
 
 void HostViews::attach_view(const std::string& session, const UniqueFd& tree) {

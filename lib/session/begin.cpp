@@ -69,12 +69,13 @@ void Manager::Impl::take_locks(LiveSession& session, const locks::Wait& wait, co
   owner.chroot = session.record.chroot;
   owner.purpose = caller.command.empty() ? purpose_of(session.record)
                                          : concat(purpose_of(session.record), ", begun by: ", caller.command);
-  owner.preserved = session.record.kind == SessionKind::preserved && !session.record.source;
   owner.since = session.record.created;
   for (const auto& tree : source_trees(*session.definition)) {
     owner.tree = tree.path;
-    session.locks.push_back(session.record.source ? lock_directory.lock_source(tree.key, owner, wait)
-                                                  : lock_directory.lock_session(tree.key, owner, wait));
+    const bool exclusive = session.record.source || tree.exclusive;
+    owner.preserved = session.record.kind == SessionKind::preserved && !exclusive;
+    session.locks.push_back(exclusive ? lock_directory.lock_source(tree.key, owner, wait)
+                                      : lock_directory.lock_session(tree.key, owner, wait));
   }
 }
 

@@ -49,11 +49,12 @@ Manager::Impl::Impl(definition::Settings given, Events given_events)
       cgroups(kernel::real_cgroups(cgroup_name(settings))),
       namespaces(mounts),
       views(mounts, settings.runtime_directory),
+      source_mounts(mounts, settings.runtime_directory),
       lock_directory(settings.state_directory + "/locks"),
       store(settings.state_directory + "/state.db"),
       launcher(helper_path(settings)),
       stages(session_stages()),
-      services{settings, mounts, *cgroups, namespaces, views, lock_directory, store, trash,
+      services{settings, mounts, *cgroups, namespaces, views, lock_directory, store, trash, source_mounts,
                can_be_upper(settings.state_directory)} {
   if (!cgroups->available())
     base::log::warning(concat("processes are killed by a scan of /proc, since ", cgroups->description()));
@@ -118,10 +119,17 @@ std::vector<SessionView> Manager::sessions() const {
 std::optional<SessionView> Manager::find(const std::string& id) const {
   const auto session = impl_->table.find(id);
   if (!session) return std::nullopt;
-  return impl_->view(*session);
+  auto view = impl_->view(*session);
+  impl_->table.measure(*session, view);
+  return view;
 }
 
-SessionView Manager::require(const std::string& id) const { return impl_->view(*impl_->table.require(id)); }
+SessionView Manager::require(const std::string& id) const {
+  const auto session = impl_->table.require(id);
+  auto view = impl_->view(*session);
+  impl_->table.measure(*session, view);
+  return view;
+}
 
 void Manager::stop(bool final) {
   impl_->stopping = true;
@@ -137,6 +145,7 @@ void Manager::stop(bool final) {
     const std::unique_lock operation(session->operation);
     for (auto& lock : session->locks) lock.abandon();
   }
+  impl_->source_mounts.release_if_empty();
   impl_->views.release_if_empty();
   impl_->store.checkpoint();
 }

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -64,6 +65,9 @@ struct SessionView {                        // a copy, for listings
   std::vector<store::RunRecord> runs;
   std::string upper;                        // where the upper layer is on the host; empty if none
   definition::DefinitionPtr definition;
+  // In bytes; where the upper layer has a file system of its own (tmpfs, image, device), and not in listings of all
+  // sessions.
+  std::optional<std::uint64_t> upper_size, upper_used;
 };
 
 struct EndResult {

@@ -56,6 +56,7 @@ struct Manager::Impl {
   std::unique_ptr<kernel::Cgroups> cgroups;
   mount::NamespaceFactory namespaces;
   mount::HostViews views;
+  mount::SourceMounts source_mounts;
   locks::LockDirectory lock_directory;
   store::Store store;
   Trash trash;

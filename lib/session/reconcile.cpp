@@ -99,12 +99,13 @@ void Manager::Impl::hold_locks_again(LiveSession& session) {
   owner.session = session.record.id;
   owner.chroot = session.record.chroot;
   owner.purpose = session.record.kind == SessionKind::automatic ? "automatic session" : "session";
-  owner.preserved = session.record.kind == SessionKind::preserved;
   owner.since = session.record.created;
   for (const auto& tree : source_trees(*session.definition)) {
     owner.tree = tree.path;
     bool created = false;
-    session.locks.push_back(lock_directory.reown_session(tree.key, owner, created));
+    owner.preserved = session.record.kind == SessionKind::preserved && !tree.exclusive;
+    session.locks.push_back(tree.exclusive ? lock_directory.lock_source(tree.key, owner, {})
+                                           : lock_directory.reown_session(tree.key, owner, created));
     if (created) base::log::warning(concat("session ", owner.session, ": its lock on ", tree.path, " was missing and is made again"));
   }
 }
@@ -175,6 +176,7 @@ void Manager::Impl::remove_strangers() {
     }
     lock_directory.clean();
   });
+  attempt("unmounting sources that nobody uses", [&] { source_mounts.remove_strangers(); });
   attempt("looking after the cached trees", [&] {
     TreeCache(services).clean([&](const auto& name) { return table.find(name) != nullptr; });
   });

@@ -9,6 +9,7 @@
 #include "locks/source_lock.h"
 #include "mount/host_view.h"
 #include "mount/namespace.h"
+#include "mount/source_mounts.h"
 #include "session/trash.h"
 #include "store/store.h"
 
@@ -23,6 +24,7 @@ struct Services {
   locks::LockDirectory& locks;
   store::Store& store;
   Trash& trash;
+  mount::SourceMounts& source_mounts;
   bool state_can_be_upper = true;  // false where the state directory is on an overlay itself (in a container)
 };
 

@@ -1,5 +1,7 @@
 #include "session/session_table.h"
 
+#include <sys/statvfs.h>
+
 #include "base/error.h"
 #include "base/text.h"
 
@@ -67,6 +69,7 @@ void SessionTable::publish(LiveSession& session) {
   const std::lock_guard guard(mutex_);
   session.journal = session.pipeline.journal();
   session.upper = session.context.upper;
+  session.measured = session.context.measured;
 }
 
 void SessionTable::add_run(LiveRun run) {
@@ -87,6 +90,19 @@ std::size_t SessionTable::runs_of(const std::string& session) const {
   std::size_t count = 0;
   for (const auto& [id, run] : runs_) count += run.record.session == session ? 1 : 0;
   return count;
+}
+
+void SessionTable::measure(const LiveSession& session, SessionView& view) const {
+  base::UniqueFd root;
+  {
+    const std::lock_guard guard(mutex_);
+    if (const auto held = session.measured.lock()) root = held->duplicate();
+  }
+  // Without the mutex: a device may be slow to answer.
+  struct statvfs facts {};
+  if (!root || ::fstatvfs(root.get(), &facts) != 0) return;
+  view.upper_size = std::uint64_t{facts.f_blocks} * facts.f_frsize;
+  view.upper_used = std::uint64_t{facts.f_blocks - facts.f_bfree} * facts.f_frsize;
 }
 
 SessionView SessionTable::view(const LiveSession& session, const mount::HostViews& views) const {

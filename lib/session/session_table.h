@@ -33,6 +33,8 @@ class SessionTable {
   [[nodiscard]] std::size_t runs_of(const std::string& session) const;
 
   [[nodiscard]] SessionView view(const LiveSession& session, const mount::HostViews& views) const;
+  // Fills in size and use of the upper layer, where it has a file system of its own: one system call.
+  void measure(const LiveSession& session, SessionView& view) const;
 
  private:
   mutable std::mutex mutex_;

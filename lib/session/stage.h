@@ -37,6 +37,9 @@ struct SessionContext {
   std::vector<std::string> notes;          // worth telling: conflicts, skipped files
   std::function<void(const Progress&)> progress;  // told in long stages, often; may be empty
   bool begun = false;                      // it was active once: what it did to its source counts
+  // The session's root, while it stands, where its upper layer has a file system of its own: the root's statfs(2) is that
+  // of the upper layer. Listings hold it weakly, since a descriptor of the root keeps it mounted.
+  std::shared_ptr<base::UniqueFd> measured = nullptr;
 
   [[nodiscard]] bool automatic() const { return kind == store::SessionKind::automatic; }
 };

@@ -553,7 +553,7 @@ class Machine:
             for name in sorted(os.listdir(path)) if os.path.isdir(path) else []:
                 if allowed is None or not name.endswith(allowed):
                     found.append(f"state: {folder}/{name}")
-        for folder in ("mount", "namespace", "namespaces", "ns", "session", "sessions"):
+        for folder in ("mount", "namespace", "namespaces", "ns", "session", "sessions", "sources"):
             path = os.path.join(self.runtime, folder)
             for name in sorted(os.listdir(path)) if os.path.isdir(path) else []:
                 found.append(f"runtime: {folder}/{name}")

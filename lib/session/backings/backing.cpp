@@ -29,16 +29,14 @@ const Backing& backing_for(const SessionContext& context) {
                   concat("the state directory ", context.services.settings.state_directory,
                          " is on an overlay itself, which cannot hold upper layers"),
                   "set union-backing=tmpfs, or union-overlay-directory on another file system");
-    case UnionBacking::image:
-    case UnionBacking::device: break;
+    case UnionBacking::image: return image_backing();
+    case UnionBacking::device: return device_backing();
   }
-  throw Error(ErrorCode::not_supported,
-              concat("chroot ", context.definition->name, ": this union-backing is not supported by this version"),
-              "use union-backing=directory or tmpfs");
+  throw Error(ErrorCode::not_supported, concat("chroot ", context.definition->name, ": unknown union-backing"));
 }
 
 const Backing* backing_named(const std::string& name) {
-  const std::array<const Backing*, 2> all{&directory_backing(), &tmpfs_backing()};
+  const std::array<const Backing*, 4> all{&directory_backing(), &tmpfs_backing(), &image_backing(), &device_backing()};
   for (const auto* backing : all)
     if (name == backing->name()) return backing;
   return nullptr;
@@ -55,6 +53,16 @@ void make_upper_and_work(int store, int lower) {
   const timespec times[2] = {root.st_atim, root.st_mtim};
   base::check(::utimensat(store, "upper", times, AT_SYMLINK_NOFOLLOW), "setting the upper layer's times");
 }
+
+bool keeps_upper(const SessionContext& context) { return context.recovering && !context.definition->union_.reset; }
+
+void refuse_foreign(const SessionContext& context, StageData& data, const std::string& path) {
+  data["foreign"] = "yes";
+  throw Error(ErrorCode::session_exists, concat("session ", context.id, " has an upper layer already: ", path),
+              "choose another name, or move that away");
+}
+
+bool is_foreign(const StageData& data) { return data.contains("foreign"); }
 
 void clear_work(int store) {
   const auto work = kernel::open_directory_at(store, "work");

@@ -16,9 +16,16 @@ class Backing {
   virtual ~Backing() = default;
   [[nodiscard]] virtual const char* name() const = 0;
 
-  // A detached tree that holds `upper` and `work`; made anew, or, when the context is recovering, found again with its
-  // work directory cleared. Fills in context.upper where the host can see it.
+  // A detached tree that holds `upper` and `work`, in its folder(); made anew, or, when the context is recovering, found
+  // again with its work directory cleared, unless union-reset wants it anew. Fills in context.upper where the host can
+  // see it.
   virtual base::UniqueFd set_up(SessionContext& context, StageData& data) const = 0;
+
+  // Of the tree that set_up returns; empty: its root.
+  [[nodiscard]] virtual std::string folder(const SessionContext&) const { return {}; }
+
+  // True if the upper layer has a file system of its own, so that its size and use are known.
+  [[nodiscard]] virtual bool measurable() const { return true; }
 
   // The namespace that used it has gone by now. Idempotent; see Stage::tear_down.
   virtual void tear_down(SessionContext& context, const StageData& data, TearDown mode) const = 0;
@@ -35,10 +42,20 @@ const Backing* backing_named(const std::string& name);
 // The backings. Each is in the file of its name.
 const Backing& directory_backing();
 const Backing& tmpfs_backing();
+const Backing& image_backing();
+const Backing& device_backing();
 
 // Shared by the backings. `store`: a descriptor of the folder that is to hold both; `lower`: the top layer's root, whose
 // owner, mode and times the upper directory gets, since an overlay's root shows those of its upper directory.
 void make_upper_and_work(int store, int lower);
+
+// Whether what is there from before is to be used: the context is recovering, and there is no union-reset.
+bool keeps_upper(const SessionContext& context);
+
+// Throws Error(session_exists): `path` is there, though the session has just been begun. Notes in `data` that it is not
+// the session's, which `is_foreign` finds: nothing of it may be taken away.
+[[noreturn]] void refuse_foreign(const SessionContext& context, StageData& data, const std::string& path);
+bool is_foreign(const StageData& data);
 
 // What overlayfs left in work/work: `incompat/volatile` refuses the next mount, and left-overs three or more levels deep
 // make it succeed read-only. It makes the folder anew.

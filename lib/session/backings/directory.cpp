@@ -1,4 +1,6 @@
 // A folder per session, under the state directory or union-overlay-directory.
+#include <sys/stat.h>
+
 #include <cerrno>
 
 #include "base/error.h"
@@ -11,25 +13,40 @@ namespace unionroot::session {
 
 namespace {
 
+// A session that was begun once is never set up on an empty layer in the place of its own: its files are missed, and perhaps
+// only a file system is not mounted yet.
+void require_upper(const std::string& folder, const std::string& id) {
+  const auto path = base::concat(folder, "/", id, "/upper");
+  struct stat facts {};
+  if (::stat(path.c_str(), &facts) == 0 && S_ISDIR(facts.st_mode)) return;
+  throw base::Error(base::ErrorCode::stage_failed, base::concat("its upper layer ", path, " is gone"),
+                    base::concat("bring it back and `unionroot recover ", id, "`, or `unionroot end ", id, "`"));
+}
+
 class DirectoryBacking : public Backing {
  public:
   [[nodiscard]] const char* name() const override { return "directory"; }
 
-  base::UniqueFd set_up(SessionContext& context, StageData&) const override {
+  [[nodiscard]] bool measurable() const override { return false; }
+
+  base::UniqueFd set_up(SessionContext& context, StageData& data) const override {
     const auto folder = sessions_folder(context.services.settings, *context.definition);
+    if (context.recovering) require_upper(folder, context.id);
     kernel::ensure_directories(folder, 0711);
     const auto sessions = kernel::open_directory(folder);
     kernel::ensure_directory(sessions.get(), context.id, 0711);
     const auto path = folder + "/" + context.id;
     const auto store = kernel::open_directory(path);
-    if (!kernel::exists_at(store.get(), "upper")) {
-      make_upper_and_work(store.get(), context.layers.front().get());
-    } else if (context.recovering) {
+    const bool there = kernel::exists_at(store.get(), "upper");
+    if (there && !context.recovering) refuse_foreign(context, data, path + "/upper");
+    if (keeps_upper(context)) {
+      if (!there)
+        throw base::Error(base::ErrorCode::stage_failed, base::concat("its upper layer ", path, "/upper is gone"),
+                          base::concat("`unionroot end ", context.id, "`"));
       clear_work(store.get());
     } else {
-      throw base::Error(base::ErrorCode::session_exists,
-                        base::concat("session ", context.id, " has an upper layer already: ", path, "/upper"),
-                        "choose another name, or move that folder away");
+      if (context.recovering) discard_layer(context, path, store.get());
+      make_upper_and_work(store.get(), context.layers.front().get());
     }
     if (!context.automatic()) {
       // Power may fail right after `begin` returned: the folders must be on the disk by then.
@@ -40,8 +57,8 @@ class DirectoryBacking : public Backing {
     return mount::open_tree_clone(context.services.mounts, path, false, false);
   }
 
-  void tear_down(SessionContext& context, const StageData&, TearDown mode) const override {
-    if (mode == TearDown::keep_data) return;
+  void tear_down(SessionContext& context, const StageData& data, TearDown mode) const override {
+    if (mode == TearDown::keep_data || is_foreign(data)) return;
     const auto& settings = context.services.settings;
     try {
       context.services.trash.discard(sessions_folder(settings, *context.definition), context.id,
@@ -53,6 +70,14 @@ class DirectoryBacking : public Backing {
 
   void recover(SessionContext& context, const StageData&) const override {
     context.upper = base::concat(sessions_folder(context.services.settings, *context.definition), "/", context.id, "/upper");
+  }
+
+ private:
+  // union-reset.
+  static void discard_layer(SessionContext& context, const std::string& path, int store) {
+    const auto trash = trash_folder(context.services.settings, *context.definition);
+    for (const char* name : {"upper", "work"})
+      if (kernel::exists_at(store, name)) context.services.trash.discard(path, name, trash);
   }
 };
 

@@ -12,7 +12,7 @@ class TmpfsBacking : public Backing {
   [[nodiscard]] const char* name() const override { return "tmpfs"; }
 
   base::UniqueFd set_up(SessionContext& context, StageData&) const override {
-    if (context.recovering)
+    if (keeps_upper(context))
       throw base::Error(base::ErrorCode::stage_failed, "its upper layer was in memory (union-backing=tmpfs) and went with it",
                         base::concat("`unionroot end ", context.id, "`; use another union-backing for sessions that are to "
                                      "survive a restart of the machine"));

@@ -4,6 +4,8 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "locks/source_lock.h"
+#include "session/disks.h"
 
 namespace unionroot::session {
 
@@ -12,6 +14,13 @@ const SourceKind& source_kind(const definition::Definition& definition) {
       std::holds_alternative<definition::LayersSource>(definition.source))
     return directory_source();
   if (std::holds_alternative<definition::FileSource>(definition.source)) return tarball_source();
+  if (std::holds_alternative<definition::ImageSource>(definition.source) ||
+      std::holds_alternative<definition::LoopbackSource>(definition.source) ||
+      std::holds_alternative<definition::BlockDeviceSource>(definition.source))
+    return mounted_source();
+  if (std::holds_alternative<definition::BtrfsSnapshotSource>(definition.source)) return btrfs_snapshot_source();
+  if (std::holds_alternative<definition::LvmSnapshotSource>(definition.source)) return lvm_snapshot_source();
+  if (std::holds_alternative<definition::ZfsSnapshotSource>(definition.source)) return zfs_snapshot_source();
   throw base::Error(base::ErrorCode::not_supported,
                     base::concat("chroot ", definition.name, ": sessions on type ", definition.type,
                                  " are not supported by this version"),
@@ -20,7 +29,13 @@ const SourceKind& source_kind(const definition::Definition& definition) {
 
 std::vector<SourceTree> source_trees(const definition::Definition& definition) {
   auto trees = source_kind(definition).trees(definition);
-  std::sort(trees.begin(), trees.end(), [](const auto& a, const auto& b) { return a.key < b.key; });
+  if (definition.has_union() && definition.union_.backing == definition::UnionBacking::device) {
+    const Disk disk{"union-device", definition.union_.device, true, 0, "", false};
+    trees.push_back({disk.path, locks::device_key(open_disk(definition.name, disk, true).get()), true});
+  }
+  std::sort(trees.begin(), trees.end(), [](const auto& a, const auto& b) {
+    return a.key != b.key ? a.key < b.key : a.exclusive > b.exclusive;
+  });
   const auto same = [](const auto& a, const auto& b) { return a.key == b.key; };
   trees.erase(std::unique(trees.begin(), trees.end(), same), trees.end());
   return trees;

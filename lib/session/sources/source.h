@@ -12,7 +12,8 @@ namespace unionroot::session {
 
 struct SourceTree {
   std::string path;   // for people
-  std::string key;    // locks::tree_key or file_key
+  std::string key;    // locks::tree_key, file_key ...
+  bool exclusive = false;  // the session writes to it: its lock is that of a change, whatever kind of session it is
 };
 
 // One per type of definition; without state of its own, so shared by all threads.
@@ -37,13 +38,17 @@ class SourceKind {
 // The kind for a definition's type. Throws Error(not_supported).
 const SourceKind& source_kind(const definition::Definition& definition);
 
-// source_kind(definition).trees(definition) in the order of their keys and each once, so that two sessions that lock
-// several never wait for each other.
+// source_kind(definition).trees(definition), and the device of the upper layer if it has one, in the order of their keys
+// and each once, so that two sessions that lock several never wait for each other.
 std::vector<SourceTree> source_trees(const definition::Definition& definition);
 
 // The kinds. Each is in the file of its name.
 const SourceKind& directory_source();   // plain, directory, layers
 const SourceKind& tarball_source();     // file
+const SourceKind& mounted_source();     // image, loopback, block-device
+const SourceKind& btrfs_snapshot_source();
+const SourceKind& lvm_snapshot_source();
+const SourceKind& zfs_snapshot_source();
 
 // For other kinds: an O_PATH descriptor of a directory that a definition names. Throws Error(stage_failed) if it is not
 // there or not a directory.

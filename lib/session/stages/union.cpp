@@ -2,6 +2,7 @@
 #include "base/text.h"
 #include "mount/from_profile.h"
 #include "session/backings/backing.h"
+#include "session/overlay_support.h"
 #include "session/stages/stages.h"
 
 namespace unionroot::session {
@@ -29,10 +30,16 @@ void lay_overlay(SessionContext& context, StageData& data) {
   plan.lowers = static_cast<unsigned>(context.layers.size());
   plan.options = mount::overlay_options(context.definition->union_.mount_options);
   plan.volatile_upper = is_volatile(context);
+  if (!plan.options.empty()) require_options(context.services, plan.options);
   auto store = backing.set_up(context, data);
+  if (const auto folder = backing.folder(context); !folder.empty()) {
+    plan.upper = concat(folder, "/upper");
+    plan.work = concat(folder, "/work");
+  }
   context.space.emplace(context.services.namespaces.create());
   context.space->lay_overlay(plan, std::move(context.layers), std::move(store));
   context.layers.clear();
+  if (backing.measurable()) context.measured = std::make_shared<base::UniqueFd>(context.space->root());
   if (context.space->read_only())
     throw Error(ErrorCode::stage_failed, "the overlay was mounted read-only: its work directory could not be cleared",
                 "look at the kernel's log (dmesg) for what overlayfs says");
@@ -54,6 +61,7 @@ void UnionStage::set_up(SessionContext& context, StageData& data) {
 }
 
 void UnionStage::tear_down(SessionContext& context, const StageData& data, TearDown mode) {
+  context.measured.reset();
   context.space.reset();  // the last hold on the namespace: everything in it is unmounted
   if (!context.definition->has_union()) return;
   // A crash before the journal had the backing's name: the definition says which it was.
@@ -62,10 +70,12 @@ void UnionStage::tear_down(SessionContext& context, const StageData& data, TearD
 }
 
 Recovery UnionStage::recover(SessionContext& context, const StageData& data) {
-  if (const auto* backing = backing_in(data)) backing->recover(context, data);
+  const auto* const backing = backing_in(data);
+  if (backing != nullptr) backing->recover(context, data);
   auto kept = context.services.views.open_namespace(context.id);
   if (!kept) return Recovery::gone;
   context.space.emplace(context.services.namespaces.adopt(std::move(kept)));
+  if (backing != nullptr && backing->measurable()) context.measured = std::make_shared<base::UniqueFd>(context.space->root());
   return Recovery::intact;
 }
 

@@ -44,7 +44,7 @@ class SessionFixture {
     views_ = std::make_unique<mount::HostViews>(mounts, settings_.runtime_directory);
     locks_ = std::make_unique<locks::LockDirectory>(settings_.state_directory + "/locks");
     services_ = std::unique_ptr<session::Services>(
-        new session::Services{settings_, mounts, cgroups_, *namespaces_, *views_, *locks_, *store_, trash, true});
+        new session::Services{settings_, mounts, cgroups_, *namespaces_, *views_, *locks_, *store_, trash, source_mounts, true});
     auto shape = std::make_shared<definition::Definition>();
     shape->name = "sid";
     shape->type = "directory";
@@ -56,6 +56,7 @@ class SessionFixture {
   TemporaryFolder folder;
   tests::FakeMounts mounts;
   session::Trash trash;
+  mount::SourceMounts source_mounts{mounts, folder.path + "/run"};
 
   store::Store& store() { return *store_; }
   session::Services& services() { return *services_; }

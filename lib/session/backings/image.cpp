@@ -1,0 +1,107 @@
+// A sparse file of union-size for each session, formatted and mounted by a loop device: a limit on any file system.
+//
+// Only the session's namespace has it mounted, and the loop device goes with the mount; so all that is left to take away
+// is the file. Its use of the disk is that of what was written: the sum of all sizes may be more than the disk has.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/error.h"
+#include "base/fault_point.h"
+#include "base/text.h"
+#include "kernel/files.h"
+#include "session/backings/backing.h"
+#include "session/disks.h"
+#include "session/storage.h"
+
+namespace unionroot::session {
+
+using base::concat;
+using base::UniqueFd;
+
+namespace {
+
+constexpr const char* file_name = "upper.img";
+
+class ImageBacking : public Backing {
+ public:
+  [[nodiscard]] const char* name() const override { return "image"; }
+
+  UniqueFd set_up(SessionContext& context, StageData& data) const override {
+    const auto sessions_path = sessions_folder(context.services.settings, *context.definition);
+    kernel::ensure_directories(sessions_path, 0711);
+    const auto sessions = kernel::open_directory(sessions_path);
+    kernel::ensure_directory(sessions.get(), context.id, 0711);
+    const auto path = concat(sessions_path, '/', context.id);
+    const auto folder = kernel::open_directory(path);
+    const bool there = kernel::exists_at(folder.get(), file_name);
+    if (there && !context.recovering) refuse_foreign(context, data, concat(path, '/', file_name));
+    if (!keeps_upper(context)) make_image(context, folder.get(), concat(path, '/', file_name));
+    else if (!there)
+      throw base::Error(base::ErrorCode::stage_failed, concat("its upper layer ", path, '/', file_name, " is gone"),
+                        concat("`unionroot end ", context.id, "`"));
+    auto store = mount_image(context, concat(path, '/', file_name));
+    if (keeps_upper(context)) clear_work(store.get());
+    else make_upper_and_work(store.get(), context.layers.front().get());
+    if (!context.automatic()) {
+      // Power may fail right after `begin` returned.
+      const auto root = kernel::open_directory_at(store.get(), ".");
+      base::check(::syncfs(root.get()), "syncing a new upper layer");
+      kernel::sync_directory(folder.get());
+      kernel::sync_directory(sessions.get());
+    }
+    context.upper = concat(path, '/', file_name);
+    return store;
+  }
+
+  void tear_down(SessionContext& context, const StageData& data, TearDown mode) const override {
+    if (mode == TearDown::keep_data || is_foreign(data)) return;
+    const auto& settings = context.services.settings;
+    try {
+      context.services.trash.discard(sessions_folder(settings, *context.definition), context.id,
+                                     trash_folder(settings, *context.definition));
+    } catch (const base::SystemError& error) {
+      if (error.error_number() != ENOENT) throw;  // no sessions folder: nothing was made
+    }
+  }
+
+  void recover(SessionContext& context, const StageData&) const override {
+    context.upper = concat(sessions_folder(context.services.settings, *context.definition), '/', context.id, '/', file_name);
+  }
+
+ private:
+  static void make_image(const SessionContext& context, int folder, const std::string& path) {
+    const auto& union_ = context.definition->union_;
+    if (!union_.size || union_.size->bytes == 0)
+      throw base::Error(base::ErrorCode::definition_invalid, "union-backing=image needs union-size", "set it, such as union-size=10G");
+    kernel::remove_file(folder, file_name);  // union-reset
+    base::fault_point("create");
+    const UniqueFd file(::openat(folder, file_name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    if (!file) base::throw_errno("making", path);
+    base::fault_point("create done");
+    if (::ftruncate(file.get(), static_cast<off_t>(union_.size->bytes)) != 0) {
+      const int problem = errno;
+      throw base::SystemError(problem, concat("making ", path, " ", union_.size->bytes, " bytes long"),
+                              problem == EFBIG ? "its file system cannot hold a file of this union-size" : "");
+    }
+    // What does not outlive the daemon needs no journal.
+    make_filesystem(context, {union_.filesystem.empty() ? "ext4" : union_.filesystem, path, false, !context.automatic()});
+  }
+
+  static UniqueFd mount_image(const SessionContext& context, const std::string& path) {
+    // With discard what is deleted inside gives its blocks back to the disk; not worth its time for one command.
+    const Disk disk{"upper layer", path, false, 0, context.automatic() ? "" : "discard", false};
+    return mount_disk(context.services, context.definition->name, disk, false);
+  }
+};
+
+}  // namespace
+
+const Backing& image_backing() {
+  static const ImageBacking backing;
+  return backing;
+}
+
+}  // namespace unionroot::session

@@ -1,0 +1,43 @@
+// File systems on files and block devices: what images, devices, LVM snapshots and image upper layers have in common.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/unique_fd.h"
+#include "definition/definition.h"
+#include "session/services.h"
+#include "session/stage.h"
+
+namespace unionroot::session {
+
+struct Disk {
+  std::string what;           // "image", "device": for messages
+  std::string path;           // on the host
+  bool device = false;        // a block device; else a regular file
+  unsigned partition = 0;     // of a file; 0: none
+  std::string mount_options;  // as the definition has them
+  bool copy = false;          // of a file system that may be mounted as well, with the same UUID
+};
+
+// Opened, after it was seen to be what it should be: a block device, or a regular file that nobody but root can write to.
+// Throws Error(stage_failed) naming the chroot.
+base::UniqueFd open_disk(const std::string& chroot, const Disk& disk, bool read_only);
+
+// Identifies this very file or device and what was asked for: sessions for which it is the same may share a mount.
+std::string disk_identity(int descriptor, const Disk& disk);
+
+// A detached mount of the file system in it; a file by a loop device that goes with the mount. Read-only means that
+// not even a journal is replayed.
+base::UniqueFd mount_disk(Services& services, const std::string& chroot, const Disk& disk, bool read_only);
+
+// mkfs on a regular file that is all zeros, or on a block device whose content is not wanted any more.
+struct Format {
+  std::string filesystem;   // ext4, xfs, btrfs
+  std::string path;
+  bool device = false;
+  bool journal = true;      // false: of ext4 that need not survive a crash
+};
+void make_filesystem(const SessionContext& context, const Format& format);
+
+}  // namespace unionroot::session

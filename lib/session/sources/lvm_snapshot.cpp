@@ -1,0 +1,83 @@
+// lvm-snapshot: a snapshot of a logical volume for each session, mounted, and removed with it. By LVM's own commands.
+#include "base/error.h"
+#include "base/text.h"
+#include "kernel/command.h"
+#include "locks/source_lock.h"
+#include "session/disks.h"
+#include "session/sources/archives.h"
+#include "session/sources/snapshot_commands.h"
+#include "session/sources/source.h"
+
+namespace unionroot::session {
+
+using base::concat;
+using base::Error;
+using base::ErrorCode;
+
+namespace {
+
+const definition::LvmSnapshotSource& source_of(const definition::Definition& definition) {
+  return std::get<definition::LvmSnapshotSource>(definition.source);
+}
+
+kernel::Command lvm(Words words) {
+  kernel::Command command;
+  command.words = std::move(words);
+  command.package = "lvm2";
+  return command;
+}
+
+class LvmSnapshotSourceKind : public SourceKind {
+ public:
+  [[nodiscard]] std::vector<SourceTree> trees(const definition::Definition& definition) const override {
+    const Disk disk{"device", source_of(definition).device, true, 0, "", false};
+    return {{disk.path, locks::device_key(open_disk(definition.name, disk, true).get())}};
+  }
+
+  std::vector<std::string> set_up(SessionContext& context, StageData&) const override {
+    const auto& source = source_of(*context.definition);
+    const LvmSnapshot snapshot(source, context.id);
+    if (context.recovering) {
+      if (!is_ours(snapshot))
+        throw Error(ErrorCode::stage_failed, concat("its snapshot ", snapshot.path, " is gone"), concat("`unionroot end ", context.id, "`"));
+      kernel::run_or_throw(lvm(snapshot.activate()));
+    } else {
+      kernel::run_or_throw(lvm(snapshot.create(source)));
+    }
+    const auto path = context.services.source_mounts.acquire(concat("own.", context.id), context.id, [&] {
+      return mount_disk(context.services, context.definition->name, {"snapshot", snapshot.path, true, 0, source.mount_options, true}, false);
+    });
+    return {located(context, path, source.location)};
+  }
+
+  void tear_down(SessionContext& context, const StageData&, TearDown mode) const override {
+    context.services.source_mounts.release(context.id);
+    if (mode == TearDown::keep_data || kernel::find_program("lvremove").empty()) return;
+    const LvmSnapshot snapshot(source_of(*context.definition), context.id);
+    // A volume of that name that lvcreate met, and refused, is somebody else's.
+    if (is_ours(snapshot)) kernel::run_or_throw(lvm(snapshot.remove()));
+  }
+
+  Recovery recover(SessionContext& context, const StageData&) const override {
+    context.services.source_mounts.adopt(concat("own.", context.id), context.id);
+    return Recovery::intact;
+  }
+
+ private:
+  static bool is_ours(const LvmSnapshot& snapshot) {
+    const auto found = kernel::run_command(lvm(snapshot.tags()));
+    if (found.status != 0) return false;  // there is none, or no such group
+    for (const auto& tag : base::split(base::trim(base::split(found.output, '\n').empty() ? "" : base::split(found.output, '\n').front()), ','))
+      if (tag == LvmSnapshot::tag) return true;
+    return false;
+  }
+};
+
+}  // namespace
+
+const SourceKind& lvm_snapshot_source() {
+  static const LvmSnapshotSourceKind kind;
+  return kind;
+}
+
+}  // namespace unionroot::session

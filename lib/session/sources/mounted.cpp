@@ -1,0 +1,92 @@
+// image, loopback and block-device: a file system in a file or on a device. Under an overlay it is mounted read-only, once
+// for all sessions; without one, each session has it to itself and writes to it.
+#include <fcntl.h>
+#include <stdlib.h>
+
+#include <memory>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "locks/source_lock.h"
+#include "session/disks.h"
+#include "session/sources/archives.h"
+#include "session/sources/source.h"
+
+namespace unionroot::session {
+
+using base::concat;
+
+namespace {
+
+struct DiskSource {
+  Disk disk;
+  std::string location;
+};
+
+DiskSource source_of(const definition::Definition& definition) {
+  if (const auto* image = std::get_if<definition::ImageSource>(&definition.source))
+    return {{"image", image->file, false, image->partition, "", false}, image->location};
+  if (const auto* file = std::get_if<definition::LoopbackSource>(&definition.source))
+    return {{"file", file->file, false, 0, file->mount_options, false}, file->location};
+  const auto& device = std::get<definition::BlockDeviceSource>(definition.source);
+  return {{"device", device.device, true, 0, device.mount_options, false}, device.location};
+}
+
+// Where the file really is, so that a change replaces the file and not a link to it.
+std::string real_path(const std::string& path) {
+  const std::unique_ptr<char, decltype(&::free)> resolved(::realpath(path.c_str(), nullptr), &::free);
+  return resolved ? resolved.get() : path;
+}
+
+std::string key_of(const std::string& chroot, const Disk& disk) {
+  if (disk.device) return locks::device_key(open_disk(chroot, disk, true).get());
+  const auto path = real_path(disk.path);
+  const auto slash = path.rfind('/');
+  const auto folder = open_source_directory(chroot, path.substr(0, slash == 0 ? 1 : slash));
+  return locks::file_key(folder.get(), path.substr(slash + 1));
+}
+
+class MountedSourceKind : public SourceKind {
+ public:
+  [[nodiscard]] std::vector<SourceTree> trees(const definition::Definition& definition) const override {
+    const auto source = source_of(definition);
+    return {{source.disk.path, key_of(definition.name, source.disk), !definition.has_union()}};
+  }
+
+  std::vector<std::string> set_up(SessionContext& context, StageData& data) const override {
+    const auto source = source_of(*context.definition);
+    const bool shared = context.definition->has_union();
+    const auto name = mount_name(context, source.disk);
+    data["mount"] = name;
+    const auto path = context.services.source_mounts.acquire(name, context.id, [&] {
+      return mount_disk(context.services, context.definition->name, source.disk, shared);
+    });
+    return {located(context, path, source.location)};
+  }
+
+  void tear_down(SessionContext& context, const StageData&, TearDown) const override {
+    context.services.source_mounts.release(context.id);
+  }
+
+  Recovery recover(SessionContext& context, const StageData& data) const override {
+    // The session's namespace has a copy of the mount, so it does not depend on it.
+    const auto name = data.find("mount");
+    context.services.source_mounts.adopt(name != data.end() ? name->second : concat("own.", context.id), context.id);
+    return Recovery::intact;
+  }
+
+ private:
+  static std::string mount_name(const SessionContext& context, const Disk& disk) {
+    if (!context.definition->has_union()) return concat("own.", context.id);
+    return disk_identity(open_disk(context.definition->name, disk, true).get(), disk);
+  }
+};
+
+}  // namespace
+
+const SourceKind& mounted_source() {
+  static const MountedSourceKind kind;
+  return kind;
+}
+
+}  // namespace unionroot::session

@@ -1,0 +1,83 @@
+// zfs-snapshot: a snapshot of a data set, and a writable clone of it, for each session. By the command zfs.
+#include <cstdint>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "kernel/command.h"
+#include "locks/source_lock.h"
+#include "session/sources/archives.h"
+#include "session/sources/snapshot_commands.h"
+#include "session/sources/source.h"
+
+namespace unionroot::session {
+
+using base::concat;
+using base::Error;
+using base::ErrorCode;
+
+namespace {
+
+const definition::ZfsSnapshotSource& source_of(const definition::Definition& definition) {
+  return std::get<definition::ZfsSnapshotSource>(definition.source);
+}
+
+kernel::Command zfs(Words words) {
+  kernel::Command command;
+  command.words = std::move(words);
+  command.package = "zfsutils-linux zfs-dkms";
+  return command;
+}
+
+class ZfsSnapshotSourceKind : public SourceKind {
+ public:
+  [[nodiscard]] std::vector<SourceTree> trees(const definition::Definition& definition) const override {
+    const auto& dataset = source_of(definition).dataset;
+    return {{dataset, locks::name_key(concat("zfs ", dataset))}};
+  }
+
+  std::vector<std::string> set_up(SessionContext& context, StageData&) const override {
+    const auto& source = source_of(*context.definition);
+    const ZfsSnapshot names(source, context.id);
+    if (context.source) {
+      // The data set itself.
+    } else if (context.recovering) {
+      if (!is_ours(names.clone, context.id))
+        throw Error(ErrorCode::stage_failed, concat("its clone ", names.clone, " is gone"), concat("`unionroot end ", context.id, "`"));
+    } else {
+      kernel::run_or_throw(zfs(names.make_snapshot(context.id)));
+      kernel::run_or_throw(zfs(names.make_clone(source, context.id)));
+    }
+    const auto path = context.services.source_mounts.acquire(concat("own.", context.id), context.id, [&] {
+      return context.services.mounts.new_filesystem("zfs", context.source ? source.dataset : names.clone, {{"zfsutil", ""}}, 0);
+    });
+    return {located(context, path, source.location)};
+  }
+
+  void tear_down(SessionContext& context, const StageData&, TearDown mode) const override {
+    context.services.source_mounts.release(context.id);
+    if (mode == TearDown::keep_data || context.source || kernel::find_program("zfs").empty()) return;
+    const ZfsSnapshot names(source_of(*context.definition), context.id);
+    for (const auto& name : {names.clone, names.snapshot})
+      if (is_ours(name, context.id)) kernel::run_or_throw(zfs(ZfsSnapshot::destroy(name)));
+  }
+
+  Recovery recover(SessionContext& context, const StageData&) const override {
+    context.services.source_mounts.adopt(concat("own.", context.id), context.id);
+    return Recovery::intact;
+  }
+
+ private:
+  static bool is_ours(const std::string& name, const std::string& session) {
+    const auto found = kernel::run_command(zfs(ZfsSnapshot::owner(name)));
+    return found.status == 0 && found.output == session + "\n";
+  }
+};
+
+}  // namespace
+
+const SourceKind& zfs_snapshot_source() {
+  static const ZfsSnapshotSourceKind kind;
+  return kind;
+}
+
+}  // namespace unionroot::session
