@@ -14,6 +14,7 @@ const SourceKind& source_kind(const definition::Definition& definition) {
       std::holds_alternative<definition::LayersSource>(definition.source))
     return directory_source();
   if (std::holds_alternative<definition::FileSource>(definition.source)) return tarball_source();
+  if (std::holds_alternative<definition::OciSource>(definition.source)) return oci_source();
   if (std::holds_alternative<definition::ImageSource>(definition.source) ||
       std::holds_alternative<definition::LoopbackSource>(definition.source) ||
       std::holds_alternative<definition::BlockDeviceSource>(definition.source))

@@ -45,6 +45,7 @@ std::vector<SourceTree> source_trees(const definition::Definition& definition);
 // The kinds. Each is in the file of its name.
 const SourceKind& directory_source();   // plain, directory, layers
 const SourceKind& tarball_source();     // file
+const SourceKind& oci_source();         // oci
 const SourceKind& mounted_source();     // image, loopback, block-device
 const SourceKind& btrfs_snapshot_source();
 const SourceKind& lvm_snapshot_source();

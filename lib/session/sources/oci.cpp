@@ -1,0 +1,104 @@
+// oci: an image layout on disk. Each layer is unpacked once, by its digest, and shared by all images that have it.
+#include <set>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "locks/source_lock.h"
+#include "session/sources/archives.h"
+#include "session/sources/cache.h"
+#include "session/sources/oci_layout.h"
+#include "session/sources/sha256.h"
+#include "session/sources/source.h"
+
+namespace unionroot::session {
+
+using base::concat;
+using base::Error;
+using base::ErrorCode;
+
+namespace {
+
+const definition::OciSource& source_of(const definition::Definition& definition) {
+  return std::get<definition::OciSource>(definition.source);
+}
+
+void unpack_layer(SessionContext& context, const OciLayout& layout, const OciLayer& layer, int folder) {
+  const auto file = layout.open_blob(layer);
+  auto options = unpack_options(context, layer.path);
+  options.layer = true;
+  // What is unpacked is what is summed up: nobody can change it in between.
+  Sha256 sum;
+  options.observe = [&](std::string_view data) { sum.add(data); };
+  auto unpacked = archive::unpack(file.get(), folder, options);
+  const auto digest = sum.digest();
+  if (digest != layer.digest)
+    throw Error(ErrorCode::stage_failed,
+                concat(layer.path, ": its content has the digest sha256:", digest, ", which is not its name"),
+                "the file is damaged or forged; make the layout anew: skopeo copy docker://IMAGE oci:DIRECTORY:TAG");
+  for (auto& note : unpacked.notes) context.notes.push_back(std::move(note));
+}
+
+class OciSourceKind : public SourceKind {
+ public:
+  [[nodiscard]] std::vector<SourceTree> trees(const definition::Definition& definition) const override {
+    const auto& path = source_of(definition).directory;
+    return {{path, locks::tree_key(open_source_directory(definition.name, path).get())}};
+  }
+
+  std::vector<std::string> set_up(SessionContext& context, StageData& data) const override {
+    TreeCache cache(context.services);
+    if (context.recovering) {
+      auto held = cache.held_by(context.id);
+      if (!held.empty()) return held;
+    }
+    const auto& source = source_of(*context.definition);
+    const OciLayout layout(context.definition->name, source.directory);
+    auto layers = layout.layers(source.reference);
+    std::set<std::string> seen;
+    // The same layer a second time, further down, adds nothing that the upper one does not show; overlayfs refuses it.
+    std::vector<OciLayer> stack;
+    for (auto layer = layers.rbegin(); layer != layers.rend(); ++layer)
+      if (seen.insert(layer->digest).second) stack.push_back(*layer);
+    constexpr std::size_t most = 500;  // lower layers of one overlay
+    if (stack.size() > most)
+      throw Error(ErrorCode::stage_failed,
+                  concat("the image has ", stack.size(), " layers; at most ", most, " can be stacked"));
+
+    std::vector<std::string> trees;
+    for (const auto& layer : stack) trees.push_back(take(cache, context, layout, layer, trees.size(), stack.size()));
+    data["layers"] = std::to_string(trees.size());
+    return trees;
+  }
+
+  void tear_down(SessionContext& context, const StageData&, TearDown mode) const override {
+    if (mode == TearDown::everything) TreeCache(context.services).release(context.id);
+  }
+
+  Recovery recover(SessionContext& context, const StageData&) const override {
+    return TreeCache(context.services).held_by(context.id).empty() ? Recovery::gone : Recovery::intact;
+  }
+
+ private:
+  static std::string take(TreeCache& cache, SessionContext& context, const OciLayout& layout, const OciLayer& layer,
+                          std::size_t index, std::size_t count) {
+    CacheRequest request;
+    request.key = concat("layer-sha256-", layer.digest);
+    request.origin = layer.path;
+    request.session = context.id;
+    request.index = static_cast<unsigned>(index);
+    request.count = static_cast<unsigned>(count);
+    request.cancelled = context.cancelled;
+    request.waits = [&] { report(context, concat("waiting until another session has unpacked ", layer.path), 0, 0); };
+    request.make = [&](int folder) { unpack_layer(context, layout, layer, folder); };
+    return cache.take(request);
+  }
+};
+
+}  // namespace
+
+const SourceKind& oci_source() {
+  static const OciSourceKind kind;
+  return kind;
+}
+
+}  // namespace unionroot::session
