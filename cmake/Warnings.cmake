@@ -2,6 +2,8 @@
 add_library(unionroot_flags INTERFACE)
 target_compile_options(unionroot_flags INTERFACE
   -Wall -Wextra -Wconversion -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wno-psabi
+  # gcc 12 takes std::string's operator+ for overlapping copies when it optimises (its bug 105651).
+  -Wno-restrict
   $<$<BOOL:${UNIONROOT_WERROR}>:-Werror>
   -fstack-protector-strong -fPIE)
 target_compile_definitions(unionroot_flags INTERFACE

@@ -156,6 +156,19 @@ bool Registry::reload() {
   return std::exchange(impl_->changed, false);
 }
 
+namespace {
+
+// A file that was refused as a whole may be the one that has the definition: which it is, nobody can tell.
+std::string refused_files(const Snapshot& snapshot) {
+  std::vector<std::string> refused;
+  for (const auto& problem : snapshot.problems)
+    if (problem.severity == Problem::Severity::error && problem.line == 0 && problem.section.empty())
+      refused.push_back(problem.text());
+  return refused.empty() ? std::string() : concat("; files that were refused: ", base::join(refused, "; "));
+}
+
+}  // namespace
+
 DefinitionPtr Registry::require(const std::string& name) const {
   const auto snapshot = impl_->snapshot();
   if (auto found = snapshot->find(name)) return found;
@@ -173,7 +186,7 @@ DefinitionPtr Registry::require(const std::string& name) const {
   throw base::Error(base::ErrorCode::no_such_chroot, concat("there is no chroot named '", printable(name), "'"),
                     concat(near.empty() ? std::string() : concat("did you mean ", base::join(near, " or "), "? "),
                            "`unionroot list --chroots` shows all there are; a new one is defined in ",
-                           impl_->settings.config_directory, "/chroot.d/NAME.conf"));
+                           impl_->settings.config_directory, "/chroot.d/NAME.conf", refused_files(*snapshot)));
 }
 
 }  // namespace unionroot::definition

@@ -87,7 +87,8 @@ void choose_directories(launch::LaunchSpec& spec, const RunRequest& request, con
 
 std::map<std::string, std::string> names_for_the_command(const RunRequest& request, const User& user,
                                                          const store::SessionRecord& session) {
-  return {{"SCHROOT_COMMAND", base::join(request.command, " ")},
+  return {// For people, so it is cut and cleaned: what the command itself gets is in its arguments.
+          {"SCHROOT_COMMAND", base::printable(base::join(request.command, " "))},
           {"SCHROOT_USER", user.name},
           {"SCHROOT_UID", std::to_string(user.uid)},
           {"SCHROOT_GID", std::to_string(user.gid)},

@@ -104,6 +104,23 @@ TEST_CASE("a tree without users, or with something else in their place, is refus
   CHECK_THAT(refusal(tree, "root"), Contains("8388609 bytes"));
 }
 
+TEST_CASE("the text of a process's limits is understood, and what is strange in it passed over") {
+  const auto limits = parse_limits(
+      "Limit                     Soft Limit           Hard Limit           Units     \n"
+      "Max cpu time              unlimited            unlimited            seconds   \n"
+      "Max open files            1024                 4096                 files     \n"
+      "Max of the future         1                    2                    things    \n"
+      "Max nice priority         0                    x                    \n"
+      "Max\n");
+  REQUIRE(limits.size() == 2);
+  CHECK(limits[0].first == RLIMIT_CPU);
+  CHECK(limits[0].second.rlim_max == RLIM_INFINITY);
+  CHECK(limits[1].first == RLIMIT_NOFILE);
+  CHECK(limits[1].second.rlim_cur == 1024);
+  CHECK(limits[1].second.rlim_max == 4096);
+  CHECK(parse_limits("").empty());
+}
+
 TEST_CASE("a caller's limits and umask are read") {
   const mode_t former = ::umask(0137);
   const mode_t seen = umask_of(::getpid());
@@ -113,8 +130,10 @@ TEST_CASE("a caller's limits and umask are read") {
   CHECK(limits.size() == RLIM_NLIMITS);
   rlimit own{};
   REQUIRE(::getrlimit(RLIMIT_NOFILE, &own) == 0);
-  CHECK(limits[RLIMIT_NOFILE].first == RLIMIT_NOFILE);
-  CHECK(limits[RLIMIT_NOFILE].second.rlim_cur == own.rlim_cur);
+  const auto files = std::find_if(limits.begin(), limits.end(), [](const auto& each) { return each.first == RLIMIT_NOFILE; });
+  REQUIRE(files != limits.end());
+  CHECK(files->second.rlim_cur == own.rlim_cur);
+  CHECK(files->second.rlim_max == own.rlim_max);
   CHECK_THROWS_AS(umask_of(0x3fffffff), base::Error);
   CHECK_THROWS_AS(rlimits_of(0x3fffffff), base::Error);
 }
