@@ -154,6 +154,17 @@ TEST_CASE("what require says of a chroot that is not there") {
   CHECK_THAT(broken.what(), Contains("unionroot.conf:6: type: 'zip' is not known"));
 }
 
+TEST_CASE("a file that was refused is named where its chroot is missed") {
+  const TemporaryFolder folder;
+  folder.write("chroot.d/a.conf", "[a]\n" + tree);
+  std::filesystem::permissions(folder / "chroot.d/a.conf", std::filesystem::perms::others_write,
+                               std::filesystem::perm_options::add);
+  const Registry registry(folder.settings());
+  const auto missed = error_of([&] { (void)registry.require("a"); });
+  CHECK(missed.code() == ErrorCode::no_such_chroot);
+  CHECK_THAT(missed.hint(), Contains("files that were refused") && Contains("chroot.d/a.conf"));
+}
+
 TEST_CASE("near misses") {
   const std::vector<std::string> known{"bookworm", "sid", "bookworm-amd64", "host"};
   CHECK(near_misses("bookwrom", known) == std::vector<std::string>{"bookworm"});
