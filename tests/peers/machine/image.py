@@ -1,0 +1,177 @@
+"""The machine's disk: Debian 12 by mmdebstrap, made once, and unionroot installed into a copy as its rules say."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import unittest
+
+import unionroot_testing as testing
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+INSIDE = "/opt/machine-test"
+KERNEL_TESTS = ("kernel_mount", "kernel_launch", "kernel_tree", "kernel_locks")
+TEST_HELPERS = ("lib/launch/helper/unionroot-helper", "tests/kernel/locks/lock_helper")
+PROGRAMS = ("daemon/unionrootd", "cli/unionroot", "cli/unionroot-local")
+# Tests that a container cannot run, for want of device-mapper; with what they import.
+SOURCES_TESTS = ("../sources_image/lvm_in_machine.py", "../sources_image/disks.py", "../../support/unionroot_testing.py")
+TESTER = 1000
+
+# Python and LVM: for the tests of sources/, which need device-mapper.
+PACKAGES = """systemd-sysv linux-image-cloud-amd64 dbus udev initramfs-tools procps kmod e2fsprogs lvm2
+ thin-provisioning-tools python3""".split()
+# Not needed on a machine that nobody reads on.
+PATHS_LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*")
+# What a machine without a network, a clock and people can do without; each costs seconds of the boot.
+MASKED = """apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer
+ e2scrub_reap.service systemd-timesyncd.service systemd-networkd.service systemd-resolved.service getty@tty1.service
+ serial-getty@ttyS0.service serial-getty@ttyS1.service systemd-update-utmp.service
+ systemd-binfmt.service""".split()
+UNITS = ("machine-test.service", "machine-lock-first.service", "machine-lock-prober.service")
+
+
+def command(*arguments, seconds=120, **options):
+    """Runs a program; its output. An error says all that it said."""
+    done = subprocess.run(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, errors="replace", timeout=seconds, **options)
+    if done.returncode != 0:
+        raise AssertionError(f"{' '.join(arguments)} ended with {done.returncode}:\n{done.stdout[-3000:]}")
+    return done.stdout
+
+
+def installed_programs(build):
+    """Every program that is installed or copied: what they are linked to decides on the packages."""
+    return [os.path.join(build, path) for path in programs_for_tests()]
+
+
+def programs_for_tests():
+    return [*PROGRAMS, *(test_program(name) for name in KERNEL_TESTS), *TEST_HELPERS]
+
+
+def test_program(name):
+    return f"tests/kernel/{name.removeprefix('kernel_')}/test_{name}"
+
+
+def library_packages(programs):
+    """The Debian packages of the shared libraries that the programs are linked to."""
+    libraries = set()
+    for program in programs:
+        listing = subprocess.run(["ldd", program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        libraries.update(word for word in listing.stdout.split() if word.startswith("/"))
+    packages = set()
+    for library in libraries:
+        # dpkg knows a file under the name that it was packed with, in /lib or in /usr/lib.
+        names = {library, os.path.realpath(library)}
+        names |= {name[4:] for name in names if name.startswith("/usr/")} | {"/usr" + name for name in names}
+        found = subprocess.run(["dpkg-query", "-S", *sorted(names)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                               text=True).stdout
+        owners = {line.partition(":")[0] for line in found.splitlines() if not line.startswith("diversion")}
+        if not owners:
+            raise unittest.SkipTest(f"{library} is of no package, so the machine cannot have it")
+        packages |= owners
+    return packages
+
+
+def base_root(programs):
+    """A Debian 12 root with kernel, systemd and the libraries, made once for each list of packages."""
+    packages = sorted(set(PACKAGES) | library_packages(programs))
+    options = ["--variant=apt", "--include=" + ",".join(packages), "--aptopt=Acquire::Languages \"none\""]
+    options += ["--dpkgopt=path-exclude=" + path for path in PATHS_LEFT_OUT]
+
+    def make(path):
+        # In a mount namespace: what mmdebstrap mounts goes with it, however it ends.
+        try:
+            done = subprocess.run(["unshare", "--mount", "mmdebstrap", "--quiet", *options, "bookworm", path],
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                  text=True, errors="replace", timeout=480)
+        except subprocess.TimeoutExpired:
+            raise unittest.SkipTest("mmdebstrap took over eight minutes; the mirror is slow") from None
+        if done.returncode != 0:
+            raise unittest.SkipTest("mmdebstrap could not make a root (no mirror?): " + done.stdout[-800:])
+
+    recipe = hashlib.sha256(" ".join(options).encode()).hexdigest()[:12]
+    return testing._cached("machine-" + recipe, make)
+
+
+def boot_files(root):
+    """(kernel, initial file system) of the root."""
+    names = sorted(os.listdir(os.path.join(root, "boot")))
+    found = [[os.path.join(root, "boot", name) for name in names if name.startswith(start)]
+             for start in ("vmlinuz-", "initrd.img-")]
+    if not all(found):
+        raise AssertionError(f"no kernel or no initrd in {root}/boot: {names}")
+    return found[0][-1], found[1][-1]
+
+
+def write(root, path, text, mode=0o644):
+    """A new file in the root; never through a symlink of the root's own."""
+    full = os.path.join(root, path.lstrip("/"))
+    os.makedirs(os.path.dirname(full), exist_ok=True)
+    if os.path.lexists(full):
+        os.unlink(full)
+    with open(full, "w") as file:
+        file.write(text)
+    os.chmod(full, mode)
+
+
+def append(root, path, text):
+    with open(os.path.join(root, path.lstrip("/")), "a") as file:
+        file.write(text)
+
+
+def install_unionroot(build, root):
+    """What `cmake --install` puts there, and nothing else."""
+    command("cmake", "--install", build, "--strip", env={**os.environ, "DESTDIR": root})
+
+
+def add_tests(build, root):
+    """The programs and units that test the machine from inside."""
+    inside = os.path.join(root, INSIDE.lstrip("/"))
+    shutil.copytree(os.path.join(HERE, "guest"), inside)
+    for path in programs_for_tests():
+        target = os.path.join(inside, "build", path)
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        command("strip", "-o", target, os.path.join(build, path))
+    # The tests look for their helpers where they were built.
+    write(root, INSIDE + "/build-directory", build + "\n")
+    for unit in UNITS:
+        os.rename(os.path.join(inside, unit), os.path.join(root, "etc/systemd/system", unit))
+    os.mkdir(os.path.join(inside, "sources"))
+    for path in SOURCES_TESTS:
+        if os.path.exists(os.path.join(HERE, path)):
+            shutil.copy(os.path.join(HERE, path), os.path.join(inside, "sources"))
+
+
+def set_up(root):
+    """Users, definitions, trees, and what is started at boot."""
+    append(root, "/etc/passwd", f"tester:x:{TESTER}:{TESTER}:Tester:/home/tester:/bin/bash\n")
+    append(root, "/etc/group", f"tester:x:{TESTER}:\n")
+    append(root, "/etc/shadow", "tester:*:19000:0:99999:7:::\n")
+    os.mkdir(os.path.join(root, "home/tester"))
+    os.chown(os.path.join(root, "home/tester"), TESTER, TESTER)
+    write(root, "/etc/hostname", "machine\n")
+    # Without one systemd takes this for a first boot, and enables whatever there is.
+    write(root, "/etc/machine-id", "5f1c8a3e2b7d49608c1de2f3a4b5c6d7\n", 0o444)
+    write(root, "/etc/fstab", "/dev/vda / ext4 defaults 0 1\n")
+    os.makedirs(os.path.join(root, "var/log/journal"), exist_ok=True)  # kept over reboots
+    for name in ("small", "brief"):
+        shutil.copytree(testing.small_tree(), os.path.join(root, "srv", name), symlinks=True)
+    os.rename(os.path.join(root, INSIDE.lstrip("/"), "chroots.conf"),
+              os.path.join(root, "etc/unionroot/chroot.d/machine.conf"))
+    command("systemctl", "--root=" + root, "enable", "unionrootd.service", *UNITS)
+    command("systemctl", "--root=" + root, "mask", *MASKED)
+
+
+def make_disk(build, place):
+    """Makes <place>/disk.img; (disk, kernel, initial file system)."""
+    base = base_root(installed_programs(build))
+    root = os.path.join(place, "root")
+    command("cp", "-a", "--reflink=auto", base, root, seconds=240)
+    install_unionroot(build, root)
+    add_tests(build, root)
+    set_up(root)
+    disk = os.path.join(place, "disk.img")
+    # As large as two builds with debugging sanitizers would need; sparse.
+    command("mke2fs", "-q", "-t", "ext4", "-d", root, disk, "2G", seconds=240)
+    shutil.rmtree(root)
+    return (disk, *boot_files(base))
