@@ -121,8 +121,24 @@ class Bench:
         self.compare("twenty_automatic_four_at_a_time", max(3, COUNT // 10),
                      [("ours", twenty(self.ours("run", "--directory", "/", "bench", "--", "true")))],
                      [("peer", twenty(["schroot", "-q", "-d", "/", "-c", PEER, "--", "true"]))])
+        self.tarball()
         self.one_connection()
         self.many_sessions()
+
+    def tarball(self):
+        """Begin on a tarball of the same tree: cold (it has just changed) and warm. schroot unpacks it each time."""
+        path = os.path.join(self.machine.place, "tree.tar.gz")
+        subprocess.run(["tar", "-C", self.tree, "--numeric-owner", "-czf", path, "."], check=True)
+        self.machine.define("bench-file", text=f"[bench-file]\ntype=file\nfile={path}\nprofile=bench\ndev=host\n")
+        if self.peer:
+            with open(PEER_FILE, "a") as file:
+                file.write(f"\n[{PEER}-file]\ntype=file\nfile={path}\nroot-users=root\nprofile=minimal\n")
+        begin_ours, end_ours = self.ours("begin", "--name", "bench-tarball", "bench-file"), self.ours("end", "bench-tarball")
+        begin_peer = ["schroot", "-q", "-b", "-n", self.peer_session, "-c", PEER + "-file"]
+        end_peer = ["schroot", "-q", "-e", "-c", self.peer_session]
+        peer = [("peer", begin_peer), (None, end_peer)]
+        self.compare("begin_tarball_cold", 3, [(None, ["touch", path]), ("ours", begin_ours), (None, end_ours)], peer)
+        self.compare("begin_tarball_warm", 3, [("ours", begin_ours), (None, end_ours)], peer)
 
     def one_connection(self):
         count = COUNT * 10

@@ -1,0 +1,298 @@
+"""Sessions on tarballs: unpacked once and shared, changed by source sessions, through crashes."""
+
+import hashlib
+import io
+import os
+import shutil
+import signal
+import subprocess
+import tarfile
+
+import archives
+import unionroot_testing as testing
+
+
+def digest_of(path):
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else hashlib.sha256(file.read()).hexdigest()
+
+
+class TarballTest(archives.ArchiveCase):
+    @classmethod
+    def prepare(cls):
+        cls.tarball = os.path.join(cls.machine.place, "small.tar.gz")
+        cls.original = os.path.join(cls.machine.place, "original.tar.gz")
+        archives.tar(testing.small_tree(), cls.original)
+        with open(os.path.join(testing.small_tree(), "etc/hosts")) as file:
+            cls.hosts = file.read().rstrip("\n")
+        shutil.copy2(cls.original, cls.tarball)
+        cls.define_tarball("ball", cls.tarball, users="nobody", source_users="nobody")
+
+    @classmethod
+    def define_tarball(cls, name, path, **keys):
+        keys = {"type": "file", "file": path, "profile": "minimal", **keys}
+        cls.machine.define(name, text=f"[{name}]\n" + "".join(f"{key.replace('_', '-')}={value}\n" for key, value in keys.items()))
+
+    def setUp(self):
+        if digest_of(self.tarball) != digest_of(self.original):
+            shutil.copy2(self.original, self.tarball + ".new")
+            os.rename(self.tarball + ".new", self.tarball)
+
+    def tearDown(self):
+        for session in self.machine.sessions():
+            self.machine.run("end", "--force", session["id"])
+        self.assert_nothing_left()
+        self.assertEqual([name for name in os.listdir(self.machine.place) if name.startswith(".unionroot")], [])
+
+    def test_life_of_a_session(self):
+        before = digest_of(self.tarball)
+        session = self.machine.begin("ball", "life")
+        self.assertEqual(self.machine.inside(session, "sh", "-c", "echo new > /srv/new; cat /etc/hosts; rm /etc/hosts"), self.hosts)
+        cached = os.path.join(self.machine.state, "cache", self.cache()[0], "tree")
+        self.assertEqual(testing.tree_checksum(cached), testing.tree_checksum(testing.small_tree()))
+        self.assertEqual(os.stat(os.path.join(self.machine.state, "cache")).st_mode & 0o777, 0o700)
+        self.assertEqual(self.users(), ["life"])
+        other = self.machine.begin("ball", "other")
+        self.assertEqual(self.machine.inside(other, "ls", "/srv"), "")
+        self.machine.ok("end", session)
+        self.assertEqual(self.machine.inside(other, "cat", "/etc/hosts"), self.hosts)
+        self.machine.ok("end", other)
+        self.assert_cache_settles(1)
+        self.assertEqual(testing.tree_checksum(cached), testing.tree_checksum(testing.small_tree()))
+        self.assertEqual(digest_of(self.tarball), before)
+        self.assertEqual(self.machine.inside("ball", "cat", "/etc/hosts"), self.hosts)
+
+    def test_two_at_once_on_a_cold_tarball_unpack_it_once(self):
+        os.utime(self.tarball)  # cold
+        clients = [self.machine.popen("begin", "--name", f"two-{number}", "ball") for number in range(4)]
+        for client in clients:
+            _, err = client.communicate(timeout=60)
+            self.assertEqual(client.returncode, 0, err)
+        log = self.machine.log()
+        entries = [key for key in self.cache() if os.listdir(os.path.join(self.machine.state, "cache", key, "users"))]
+        self.assertEqual(len(entries), 1, log)
+        self.assertEqual(self.users(), [f"two-{number}" for number in range(4)])
+        made = os.stat(os.path.join(self.machine.state, "cache", entries[0], "tree"))
+        self.assertEqual(made.st_nlink, os.stat(testing.small_tree()).st_nlink)
+        self.machine.ok("end", *[f"two-{number}" for number in range(4)])
+        self.assert_cache_settles(1)  # and the old one is gone
+
+    def test_a_tarball_that_changes_is_unpacked_anew_and_the_old_tree_stays_while_it_is_used(self):
+        old = self.machine.begin("ball", "old")
+        with tarfile.open(self.tarball + ".new", "w:gz") as archive, tarfile.open(self.original) as source:
+            for member in source:
+                archive.addfile(member, source.extractfile(member) if member.isreg() else None)
+            info = tarfile.TarInfo("./etc/new-version")
+            archive.addfile(info)
+        os.rename(self.tarball + ".new", self.tarball)
+        new = self.machine.begin("ball", "new")
+        self.assertIn("new-version", self.machine.inside(new, "ls", "/etc"))
+        self.assertNotIn("new-version", self.machine.inside(old, "ls", "/etc"))
+        # It gets the tree that it began on again, too.
+        self.kill_daemon()
+        archived = os.path.join(self.machine.runtime, "ns")
+        self.assertTrue(os.path.isdir(archived))
+        self.machine.start_daemon()
+        self.assertNotIn("new-version", self.machine.inside(old, "ls", "/etc"))
+        self.assertEqual(self.users(), ["new", "old"])
+        self.machine.ok("end", old)
+        testing.wait_until(lambda: len(self.cache()) == 1)
+        self.machine.ok("end", new)
+        self.assert_cache_settles(1)
+
+    def test_recovery_needs_the_cached_tree_alone(self):
+        session = self.machine.begin("ball", "kept")
+        self.machine.inside(session, "sh", "-c", "echo mine > /srv/mine")
+        self.kill_daemon()
+        # As after a reboot: the namespace is gone. And so is the tarball.
+        subprocess.run(["umount", "-l", os.path.join(self.machine.runtime, "mount", session)], check=True)
+        for folder in ("ns",):
+            for name in os.listdir(os.path.join(self.machine.runtime, folder)):
+                subprocess.run(["umount", "-l", os.path.join(self.machine.runtime, folder, name)], check=False)
+        os.rename(self.tarball, self.tarball + ".away")
+        try:
+            self.machine.start_daemon()
+            testing.wait_until(lambda: self.machine.sessions()[0]["state"] in ("active", "failed"))
+            self.assertEqual(self.machine.sessions()[0]["state"], "active", self.machine.log())
+            self.assertEqual(self.machine.inside(session, "cat", "/srv/mine"), "mine")
+            result = self.machine.run("begin", "ball")
+            self.assert_refused(result, 125, "small.tar.gz does not exist")
+        finally:
+            os.rename(self.tarball + ".away", self.tarball)
+        self.machine.ok("end", session)
+
+    def run_into_crash(self, *arguments):
+        """The client, again and again until the daemon is there, and then is there no more."""
+
+        def crashed():
+            self.machine.run(*arguments)
+            return self.machine.daemon.poll() is not None
+
+        if not testing.wait_until(crashed, 20):
+            for session in self.machine.sessions():
+                self.machine.run("end", "--force", session["id"])
+            self.skipTest("this build has no fault points")
+
+    def test_crash_while_unpacking(self):
+        for point in (3, 8, 20, 40):
+            with self.subTest(point):
+                os.utime(self.tarball)
+                self.machine.stop_daemon()
+                self.machine.start_daemon({"UNIONROOT_CRASH_AT": str(point)}, wait=False)
+                self.run_into_crash("begin", "--name", f"crash-{point}", "ball")
+                self.machine.daemon = None
+                self.machine.start_daemon()
+                self.assertEqual([name for name in self.cache() if name.startswith("tmp-")], [])
+                self.assertEqual(self.machine.sessions(), [])
+                self.assert_nothing_left()
+                self.machine.begin("ball", f"after-{point}")
+                self.assertEqual(self.machine.inside(f"after-{point}", "cat", "/etc/hosts"), self.hosts)
+                self.machine.ok("end", f"after-{point}")
+
+    # Changing it
+
+    def test_a_source_session_packs_what_it_changed(self):
+        os.chmod(self.tarball, 0o640)
+        inode = os.stat(self.tarball).st_ino
+        session = self.machine.begin("source:ball", "change")
+        self.machine.inside(session, "sh", "-c", "echo added > /srv/added; chown 12:34 /srv/added; chmod 4711 /srv/added; ln /srv/added /srv/link; rm /etc/hosts")
+        refused = self.machine.run("begin", "ball")
+        self.assert_refused(refused, 125, "change")
+        self.assertEqual(os.stat(self.tarball).st_ino, inode)
+        self.machine.ok("end", session)
+        info = os.stat(self.tarball)
+        self.assertEqual((info.st_uid, info.st_gid, info.st_mode & 0o7777), (0, 0, 0o640))
+        with tarfile.open(self.tarball, "r:gz") as archive:
+            member = archive.getmember("./srv/added")
+            self.assertEqual((member.mode, member.uid, member.gid), (0o4711, 12, 34))
+            self.assertTrue(archive.getmember("./srv/link").islnk())
+            self.assertNotIn("./etc/hosts", archive.getnames())
+        self.assertEqual(self.machine.inside("ball", "cat", "/srv/link"), "added")
+        self.assert_nothing_left()
+
+    def test_a_source_session_that_fails_to_begin_changes_nothing(self):
+        before = digest_of(self.tarball)
+        self.define_tarball("nowhere", self.tarball, location="/no/such")
+        result = self.machine.run("begin", "source:nowhere")
+        self.assert_refused(result, 125, "its location /no/such is not in it")
+        self.assert_nothing_left()
+        self.assertEqual(digest_of(self.tarball), before)
+
+    def test_what_cannot_be_packed_stays_with_the_failed_session(self):
+        session = self.machine.begin("source:ball", "stuck")
+        self.machine.inside(session, "sh", "-c", "echo precious > /srv/precious")
+        # Somebody replaces the file although the session holds its lock.
+        shutil.copy2(self.original, self.tarball + ".new")
+        os.rename(self.tarball + ".new", self.tarball)
+        before = digest_of(self.tarball)
+        result = self.machine.run("end", session)
+        self.assert_refused(result, 125, "somebody else has changed it", "the archive is as it was", "/stuck/tree")
+        self.assertEqual(digest_of(self.tarball), before)
+        (listed,) = self.machine.sessions()
+        self.assertEqual(listed["state"], "failed")
+        kept = os.path.join(self.machine.state, "sessions", session, "tree")
+        with open(os.path.join(kept, "srv/precious")) as file:
+            self.assertEqual(file.read(), "precious\n")
+        # The way out that the message names.
+        os.rename(self.tarball, self.tarball + ".theirs")
+        self.machine.ok("end", session)
+        with tarfile.open(self.tarball) as archive:
+            self.assertIn("./srv/precious", archive.getnames())
+        os.unlink(self.tarball + ".theirs")
+
+    def test_a_source_session_lives_through_a_crash_of_the_daemon(self):
+        session = self.machine.begin("source:ball", "lived")
+        self.machine.inside(session, "sh", "-c", "echo one > /srv/one")
+        self.kill_daemon()
+        self.machine.start_daemon()
+        testing.wait_until(lambda: self.machine.sessions()[0]["state"] in ("active", "failed"))
+        self.machine.inside(session, "sh", "-c", "echo two > /srv/two")
+        self.machine.ok("end", session)
+        with tarfile.open(self.tarball) as archive:
+            self.assertTrue({"./srv/one", "./srv/two"} <= set(archive.getnames()))
+
+    def test_crash_while_packing(self):
+        for point in (5, 15, 40, 70):
+            with self.subTest(point):
+                self.machine.begin("source:ball", f"pack-{point}")
+                self.machine.inside(f"pack-{point}", "sh", "-c", f"echo {point} > /srv/point")
+                self.machine.stop_daemon()
+                self.machine.start_daemon({"UNIONROOT_CRASH_AT": str(point)}, wait=False)
+                self.run_into_crash("end", f"pack-{point}")
+                self.machine.daemon = None
+                with tarfile.open(self.tarball) as archive:
+                    self.assertIn("./etc/hostname", archive.getnames())  # whole, the old one or the new one
+                self.machine.start_daemon()
+                if self.machine.sessions():
+                    self.machine.ok("end", f"pack-{point}")
+                with tarfile.open(self.tarball) as archive:
+                    self.assertEqual(archive.extractfile("./srv/point").read(), f"{point}\n".encode())
+                self.assert_nothing_left()
+
+    # Bad input
+
+    def test_bad_tarballs(self):
+        place = self.machine.place
+        def hostile(name, *members):
+            path = os.path.join(place, name)
+            with tarfile.open(path, "w") as archive:
+                for member, data in members:
+                    info = tarfile.TarInfo(member)
+                    info.size = len(data)
+                    archive.addfile(info, io.BytesIO(data))
+            return path
+
+        with open(os.path.join(place, "text.tar"), "w") as file:
+            file.write("no archive\n" * 100)
+        cases = [
+            ("up", hostile("up.tar", ("../../escaped", b"x")), {}, ["member '../../escaped'", "'..'"]),
+            ("bomb", hostile("bomb.tar", ("fine", b"x"), ("huge", bytes(3 << 20))), {"unpack_limit": "1M"}, ["member 'huge'", "limit of 1048576 bytes", "unpack-limit"]),
+            ("text", os.path.join(place, "text.tar"), {}, ["text.tar"]),
+            ("gone", os.path.join(place, "gone.tar"), {}, ["gone.tar does not exist"]),
+            ("folder", place, {}, ["is not a regular file"]),
+            ("location", self.tarball, {"location": "/bin"}, ["location /bin leads through a symbolic link"]),
+        ]
+        os.chown(hostile("theirs.tar", ("x", b"")), 65534, 65534)
+        cases.append(("theirs", os.path.join(place, "theirs.tar"), {}, ["does not belong to root"]))
+        os.chmod(hostile("open.tar", ("x", b"")), 0o666)
+        cases.append(("open", os.path.join(place, "open.tar"), {}, ["can be written to by others"]))
+        os.mkfifo(os.path.join(place, "pipe"))
+        cases.append(("pipe", os.path.join(place, "pipe"), {}, ["is not a regular file"]))
+        for name, path, keys, fragments in cases:
+            with self.subTest(name):
+                self.define_tarball("bad-" + name, path, **keys)
+                self.assert_refused(self.machine.run("begin", "bad-" + name), 125, *fragments)
+                self.assert_nothing_left()
+                self.assertFalse(os.path.exists(os.path.join(self.machine.state, "escaped")))
+                self.assertEqual([key for key in self.cache() if key.startswith("tmp-")], [])
+
+    def test_location(self):
+        path = os.path.join(self.machine.place, "inner.tar")
+        subprocess.run(["tar", "-C", testing.small_tree(), "--transform", "s,^\\.,./some/root,S", "-cf", path, "."], check=True)
+        self.define_tarball("inner", path, location="/some/root")
+        self.assertEqual(self.machine.inside("inner", "cat", "/etc/hosts"), self.hosts)
+        os.unlink(path)  # its tree goes with the next session that ends
+        self.assert_nothing_left()
+
+    def test_cancelled_and_nothing_stays(self):
+        path = os.path.join(self.machine.place, "slow.tar.xz")
+        folder = os.path.join(self.machine.place, "slow")
+        os.makedirs(folder, exist_ok=True)
+        with open(os.path.join(folder, "random"), "wb") as file:
+            file.write(os.urandom(150_000_000))
+        subprocess.run(["tar", "-C", folder, "--use-compress-program=xz -0 -T2", "-cf", path, "."], check=True)
+        shutil.rmtree(folder)
+        self.define_tarball("slow", path)
+        client = self.machine.popen("begin", "slow")
+        self.assertTrue(testing.wait_until(lambda: any(key.startswith("tmp-") for key in self.cache()), 20))
+        client.send_signal(signal.SIGINT)
+        client.communicate(timeout=60)
+        self.assertNotEqual(client.returncode, 0)
+        gone = testing.wait_until(lambda: not any(key.startswith("tmp-") for key in self.cache()) and not self.machine.sessions(), 30)
+        os.unlink(path)
+        self.assertTrue(gone, self.machine.log())
+        self.assert_nothing_left()
+
+
+if __name__ == "__main__":
+    testing.main()
