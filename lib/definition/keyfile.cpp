@@ -14,8 +14,8 @@ namespace {
 using base::concat;
 using base::printable;
 
-// Long enough for any list of users; short enough that a message or a list made of one line stays small.
-constexpr std::size_t longest_line = 16384;
+// Long enough for 500 layers; short enough that a message or a list made of one line stays small.
+constexpr std::size_t longest_line = 65536;
 
 // The blanks that may stand around '='. Not '\r': that is a control character and an error of its own.
 std::string_view trim_blanks(std::string_view text) {

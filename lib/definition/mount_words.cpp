@@ -37,13 +37,14 @@ constexpr Attribute attributes[] = {
 
 // Words of mount(8) and fstab(5) for programs, not for the kernel.
 bool without_effect(std::string_view word) {
-  static constexpr std::string_view words[] = {"defaults", "auto", "noauto", "nouser", "nofail", "_netdev", "loop", "async", "rw"};
+  static constexpr std::string_view words[] = {"defaults", "auto", "noauto", "nouser", "nofail",
+                                               "_netdev",  "loop", "async",  "rw"};
   return word.rfind("x-", 0) == 0 || std::find(std::begin(words), std::end(words), word) != std::end(words);
 }
 
 std::string take_option(const std::string& option, MountWords& words) {
-  static constexpr std::string_view refused[] = {"bind",   "rbind",  "move",   "remount", "user",  "users", "owner", "group",
-                                                 "offset", "sizelimit", "shared", "slave",   "private"};
+  static constexpr std::string_view refused[] = {"bind",  "rbind",  "move",      "remount", "user",  "users",  "owner",
+                                                 "group", "offset", "sizelimit", "shared",  "slave", "private"};
   if (option == "ro") {
     words.read_only = true;
     return {};
@@ -59,7 +60,8 @@ std::string take_option(const std::string& option, MountWords& words) {
   if (name.empty()) return concat("'", printable(option), "' is not a mount option");
   if (std::find(std::begin(refused), std::end(refused), name) != std::end(refused))
     return concat("the mount option '", printable(name), "' has no place here");
-  if (!without_effect(name)) words.options.emplace_back(name, equals == std::string::npos ? "" : option.substr(equals + 1));
+  if (!without_effect(name))
+    words.options.emplace_back(name, equals == std::string::npos ? "" : option.substr(equals + 1));
   return {};
 }
 
@@ -81,7 +83,8 @@ std::string parse_mount_words(const std::string& text, MountWords& words) {
     std::string part = parts[i];
     const bool type = part.rfind("-t", 0) == 0;
     if (part.front() == '-' && !type && part.rfind("-o", 0) != 0)
-      return concat("'", printable(part), "' is no option of mount(8) that has a place here; expected -o OPTIONS or -t TYPE");
+      return concat("'", printable(part),
+                    "' is no option of mount(8) that has a place here; expected -o OPTIONS or -t TYPE");
     if (part.front() == '-') {
       part.erase(0, 2);
       if (part.empty() && ++i == parts.size()) return concat("a word is missing after '", parts[i - 1], "'");

@@ -82,11 +82,13 @@ LoopPart find_partition(int descriptor, unsigned number, const std::string& name
     part.offset = static_cast<std::uint64_t>(::blkid_partition_get_start(partition)) * sector;
     part.size = static_cast<std::uint64_t>(::blkid_partition_get_size(partition)) * sector;
     if (::blkid_partition_is_extended(partition) != 0 || part.size == 0)
-      throw Error(ErrorCode::stage_failed, concat("partition ", number, " of ", base::printable(name), " only holds others"),
+      throw Error(ErrorCode::stage_failed,
+                  concat("partition ", number, " of ", base::printable(name), " only holds others"),
                   concat("it has ", others));
     return part;
   }
-  throw Error(ErrorCode::stage_failed, concat(base::printable(name), " has no partition ", number), concat("it has ", others));
+  throw Error(ErrorCode::stage_failed, concat(base::printable(name), " has no partition ", number),
+              concat("it has ", others));
 }
 
 }  // namespace unionroot::kernel

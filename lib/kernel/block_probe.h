@@ -9,9 +9,9 @@
 namespace unionroot::kernel {
 
 struct BlockContent {
-  std::string type;          // "ext4", "squashfs", "LVM2_member"; empty: nothing that libblkid knows
-  bool filesystem = false;   // not a member of a volume group, swap, an encrypted volume
-  bool partitions = false;   // a partition table
+  std::string type;         // "ext4", "squashfs", "LVM2_member"; empty: nothing that libblkid knows
+  bool filesystem = false;  // not a member of a volume group, swap, an encrypted volume
+  bool partitions = false;  // a partition table
   [[nodiscard]] bool empty() const { return type.empty() && !partitions; }
 };
 
@@ -19,8 +19,8 @@ struct BlockContent {
 // each other.
 BlockContent probe_content(int descriptor, const LoopPart& part, const std::string& name);
 
-// Where a partition lies in a disk image; `number` from 1 as the table counts. Throws Error(stage_failed) if there is no
-// partition table, or no such partition, saying which there are.
+// Where a partition lies in a disk image; `number` from 1 as the table counts. Throws Error(stage_failed) if there is
+// no partition table, or no such partition, saying which there are.
 LoopPart find_partition(int descriptor, unsigned number, const std::string& name);
 
 }  // namespace unionroot::kernel

@@ -78,7 +78,8 @@ UniqueFd open_inside(int subvolume, const std::string& path) {
 void delete_with_children(int folder, const std::string& name, int depth) {
   {
     const auto subvolume = open_directory_at(folder, name);
-    if (!is_subvolume(subvolume.get())) throw SystemError(EINVAL, concat("deleting ", base::printable(name), ", which is no subvolume"));
+    if (!is_subvolume(subvolume.get()))
+      throw SystemError(EINVAL, concat("deleting ", base::printable(name), ", which is no subvolume"));
     if (depth > deepest) throw SystemError(ELOOP, "deleting subvolumes that lie too deep in each other");
     for (const auto& child : children_of(subvolume.get())) {
       const auto path = path_of(subvolume.get(), child);
@@ -101,7 +102,8 @@ void delete_with_children(int folder, const std::string& name, int depth) {
 bool is_subvolume(int directory) {
   struct statfs file_system {};
   struct stat found {};
-  if (::fstatfs(directory, &file_system) != 0 || ::fstat(directory, &found) != 0) base::throw_errno("looking at a subvolume");
+  if (::fstatfs(directory, &file_system) != 0 || ::fstat(directory, &found) != 0)
+    base::throw_errno("looking at a subvolume");
   return file_system.f_type == BTRFS_SUPER_MAGIC && found.st_ino == subvolume_root;
 }
 
@@ -113,7 +115,9 @@ void make_snapshot(int source, int folder, const std::string& name) {
   if (::ioctl(folder, BTRFS_IOC_SNAP_CREATE_V2, &arguments) != 0) {
     const int problem = errno;
     throw SystemError(problem, concat("making the snapshot ", base::printable(name)),
-                      problem == EXDEV ? "btrfs-snapshot-directory has to be on the same file system as the subvolume" : "");
+                      problem == EXDEV || problem == ENOTTY
+                          ? "btrfs-snapshot-directory has to be on the same file system as the subvolume"
+                          : "");
   }
   base::fault_point("snapshot done");
 }

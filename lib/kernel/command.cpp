@@ -119,8 +119,8 @@ void read_both(const Command& command, Pipe& output, Pipe& errors, CommandResult
   while (output.read_end || errors.read_end) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
     if (left.count() <= 0)
-      throw Error(ErrorCode::timed_out, concat(command.words.front(), " took longer than ", command.limit.count() / 1000,
-                                               " s and was killed"));
+      throw Error(ErrorCode::timed_out, concat(command.words.front(), " took longer than ",
+                                               command.limit.count() / 1000, " s and was killed"));
     if (command.cancelled && command.cancelled())
       throw Error(ErrorCode::cancelled, concat(command.words.front(), " was cancelled"));
     pollfd wanted[2] = {{output.read_end.get(), POLLIN, 0}, {errors.read_end.get(), POLLIN, 0}};
@@ -171,9 +171,8 @@ CommandResult run_command(const Command& command) {
 std::string run_or_throw(const Command& command) {
   auto result = run_command(command);
   if (result.status == 0) return std::move(result.output);
-  throw Error(ErrorCode::failed,
-              concat(base::printable(base::join(command.words, " ")), " failed with status ", result.status,
-                     result.errors.empty() ? "" : ": ", result.errors));
+  throw Error(ErrorCode::failed, concat(base::printable(base::join(command.words, " ")), " failed with status ",
+                                        result.status, result.errors.empty() ? "" : ": ", result.errors));
 }
 
 std::vector<std::string> split_words(const std::string& text) {

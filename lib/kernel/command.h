@@ -10,10 +10,10 @@
 namespace unionroot::kernel {
 
 struct Command {
-  std::vector<std::string> words;               // the first is a program's name, looked up in a fixed path
+  std::vector<std::string> words;  // the first is a program's name, looked up in a fixed path
   std::chrono::milliseconds limit{60'000};
-  std::function<bool()> cancelled;              // asked ten times a second; may be empty
-  std::string package;                          // of Debian, that has the program; for the hint
+  std::function<bool()> cancelled;  // asked ten times a second; may be empty
+  std::string package;              // of Debian, that has the program; for the hint
 };
 
 struct CommandResult {

@@ -39,7 +39,8 @@ UniqueFd open_device(const std::string& path, int number, int mode) {
   UniqueFd device(::open(path.c_str(), mode | O_CLOEXEC));
   if (device || errno != ENOENT) return device;
   base::fault_point("mknod");
-  if (::mknod(path.c_str(), S_IFBLK | 0660, ::makedev(loop_major, static_cast<unsigned>(number))) != 0 && errno != EEXIST)
+  if (::mknod(path.c_str(), S_IFBLK | 0660, ::makedev(loop_major, static_cast<unsigned>(number))) != 0 &&
+      errno != EEXIST)
     base::throw_errno("making the device node", path);
   base::fault_point("mknod done");
   return UniqueFd(::open(path.c_str(), mode | O_CLOEXEC));
@@ -50,7 +51,8 @@ loop_config configuration(int backing, const std::string& file, const LoopPart& 
   config.fd = static_cast<unsigned>(backing);
   config.info.lo_offset = part.offset;
   config.info.lo_sizelimit = part.size;
-  config.info.lo_flags = LO_FLAGS_AUTOCLEAR | (read_only ? LO_FLAGS_READ_ONLY : 0U);
+  config.info.lo_flags = LO_FLAGS_AUTOCLEAR;
+  if (read_only) config.info.lo_flags |= LO_FLAGS_READ_ONLY;
   std::memcpy(config.info.lo_file_name, file.data(), std::min<std::size_t>(file.size(), LO_NAME_SIZE - 1));
   return config;
 }
@@ -79,8 +81,9 @@ LoopDevice attach_loop(int backing, const std::string& file, const LoopPart& par
     const int problem = errno;
     if (problem != EBUSY) throw SystemError(problem, concat("attaching ", base::printable(file), " to a loop device"));
   }
-  throw SystemError(EBUSY, concat("attaching ", base::printable(file), " to a loop device: others took each one that was free"),
-                    "try again");
+  throw SystemError(
+      EBUSY, concat("attaching ", base::printable(file), " to a loop device: others took each one that was free"),
+      "try again");
 }
 
 }  // namespace unionroot::kernel

@@ -33,8 +33,7 @@ bool is_mount_point(int dir, const std::string& name) {
 }
 
 UniqueFd open_place(int dir, const std::string& name, int flags) {
-  return UniqueFd(
-      base::check(::openat(dir, name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC | flags), "opening", name));
+  return UniqueFd(base::check(::openat(dir, name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC | flags), "opening", name));
 }
 
 void make_place(kernel::Mounts& mounts, const UniqueFd& runtime, const std::string& path, const std::string& name,

@@ -28,7 +28,9 @@ bool belongs_to_one(const std::string& name) { return name.rfind("own.", 0) == 0
 SourceMounts::SourceMounts(kernel::Mounts& mounts, std::string runtime_directory)
     : mounts_(mounts), runtime_(std::move(runtime_directory)) {}
 
-std::string SourceMounts::path(const std::string& name) const { return base::concat(runtime_, "/", folder_name, "/", name); }
+std::string SourceMounts::path(const std::string& name) const {
+  return base::concat(runtime_, "/", folder_name, "/", name);
+}
 
 bool SourceMounts::exists() const { return ::access(base::concat(runtime_, "/", folder_name).c_str(), F_OK) == 0; }
 
@@ -40,7 +42,8 @@ std::string SourceMounts::acquire(const std::string& name, const std::string& se
   if (!exists() || users_.empty()) {
     // Shared, so that an unmount reaches every copy of the mount table: else a service that was started meanwhile
     // would keep an image busy. Only root may look inside: devices and set-uid programs of a tree are not for the host.
-    const UniqueFd runtime(base::check(::open(runtime_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "opening", runtime_));
+    const UniqueFd runtime(
+        base::check(::open(runtime_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "opening", runtime_));
     make_place(mounts_, runtime, runtime_, folder_name, 0700, MS_SHARED);
   }
   const bool first = users_[name].insert(session).second;
@@ -98,8 +101,10 @@ void SourceMounts::release(const std::string& session) {
   std::vector<std::string> unused;
   for (auto& [name, sessions] : users_) {
     if (!sessions.contains(session)) continue;
-    if (sessions.size() == 1 && (complete_ || belongs_to_one(name))) unused.push_back(name);
-    else sessions.erase(session);
+    if (sessions.size() == 1 && (complete_ || belongs_to_one(name)))
+      unused.push_back(name);
+    else
+      sessions.erase(session);
   }
   for (const auto& name : unused) {
     changed_.wait(guard, [&] { return !busy_.contains(name); });
@@ -111,8 +116,10 @@ void SourceMounts::release(const std::string& session) {
     const auto done = [&](bool gone) {
       guard.lock();
       busy_.erase(name);
-      if (!gone) users_[name].insert(session);  // for another attempt
-      else if (users_[name].empty()) users_.erase(name);
+      if (!gone)
+        users_[name].insert(session);  // for another attempt
+      else if (users_[name].empty())
+        users_.erase(name);
       changed_.notify_all();
     };
     try {
@@ -141,7 +148,8 @@ void SourceMounts::release_if_empty() {
   const std::lock_guard guard(mutex_);
   if (!exists()) return;
   if (!kernel::list_directory(open_folder().get()).empty()) return;
-  const UniqueFd runtime(base::check(::open(runtime_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "opening", runtime_));
+  const UniqueFd runtime(
+      base::check(::open(runtime_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "opening", runtime_));
   unmount_all(mounts_, runtime.get(), folder_name, base::concat(runtime_, "/", folder_name));
   kernel::remove_directory(runtime.get(), folder_name);
 }

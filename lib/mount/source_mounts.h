@@ -24,8 +24,8 @@ class SourceMounts {
 
   SourceMounts(kernel::Mounts& mounts, std::string runtime_directory);  // changes nothing yet
 
-  // The mount point, for `session`; if nothing is mounted there, what `make` returns (a detached mount) is attached. Two
-  // that ask for the same name at once make it once. Throws what `make` throws, and SystemError.
+  // The mount point, for `session`; if nothing is mounted there, what `make` returns (a detached mount) is attached.
+  // Two that ask for the same name at once make it once. Throws what `make` throws, and SystemError.
   std::string acquire(const std::string& name, const std::string& session, const Make& make);
 
   // After a restart of the daemon: `session` uses it. False if nothing is mounted there.
@@ -52,9 +52,9 @@ class SourceMounts {
   const std::string runtime_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::set<std::string> busy_;                            // being mounted or unmounted, without the mutex
-  std::map<std::string, std::set<std::string>> users_;    // name -> sessions
-  bool complete_ = false;                                 // remove_strangers was called
+  std::set<std::string> busy_;                          // being mounted or unmounted, without the mutex
+  std::map<std::string, std::set<std::string>> users_;  // name -> sessions
+  bool complete_ = false;                               // remove_strangers was called
 };
 
 }  // namespace unionroot::mount

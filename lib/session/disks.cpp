@@ -33,13 +33,15 @@ definition::MountWords words_of(const std::string& chroot, const Disk& disk) {
 
 std::string type_in(const std::string& chroot, const Disk& disk, const kernel::BlockContent& content) {
   if (content.filesystem) return content.type;
-  const auto found = !content.type.empty()  ? concat("holds ", base::printable(content.type), ", which is no file system")
+  const auto found = !content.type.empty()
+                         ? concat("holds ", base::printable(content.type), ", which is no file system")
                      : content.partitions ? std::string("is a disk with partitions")
                                           : std::string("holds no file system that is known");
-  throw Error(ErrorCode::stage_failed, concat("chroot ", chroot, ": its ", disk.what, " ", disk.path, " ", found),
-              content.partitions && !disk.device
-                  ? "say which of them with the key partition"
-                  : "mksquashfs, mkfs.erofs, mkfs.ext4, mkfs.xfs and mkfs.btrfs make such; `blkid -p` shows what is in it");
+  throw Error(
+      ErrorCode::stage_failed, concat("chroot ", chroot, ": its ", disk.what, " ", disk.path, " ", found),
+      content.partitions && !disk.device
+          ? "say which of them with the key partition"
+          : "mksquashfs, mkfs.erofs, mkfs.ext4, mkfs.xfs and mkfs.btrfs make such; `blkid -p` shows what is in it");
 }
 
 bool is_ext(const std::string& type) { return type == "ext2" || type == "ext3" || type == "ext4"; }
@@ -66,14 +68,16 @@ UniqueFd open_disk(const std::string& chroot, const Disk& disk, bool read_only) 
   if (!opened) {
     const int problem = errno;
     if (problem == ENOENT || problem == ENOTDIR)
-      throw Error(ErrorCode::stage_failed, concat("chroot ", chroot, ": its ", disk.what, " ", disk.path, " does not exist"),
+      throw Error(ErrorCode::stage_failed,
+                  concat("chroot ", chroot, ": its ", disk.what, " ", disk.path, " does not exist"),
                   "attach it, or mend the path in its definition; `unionroot check` shows where that is");
     throw base::SystemError(problem, concat("chroot ", chroot, ": opening its ", disk.what, " ", disk.path));
   }
   struct stat found {};
   base::check(::fstat(opened.get(), &found), "looking at", disk.path);
   if (disk.device && !S_ISBLK(found.st_mode))
-    throw Error(ErrorCode::stage_failed, concat("chroot ", chroot, ": its ", disk.what, " ", disk.path, " is not a block device"),
+    throw Error(ErrorCode::stage_failed,
+                concat("chroot ", chroot, ": its ", disk.what, " ", disk.path, " is not a block device"),
                 S_ISREG(found.st_mode) ? "for a file use type=loopback or type=image" : "");
   return opened;
 }
@@ -82,16 +86,17 @@ std::string disk_identity(int descriptor, const Disk& disk) {
   struct stat found {};
   base::check(::fstat(descriptor, &found), "looking at", disk.path);
   const auto which = disk.device ? concat("dev-", found.st_rdev)
-                                 : concat("file-", found.st_dev, "-", found.st_ino, "-", found.st_size, "-", found.st_mtim.tv_sec,
-                                          "-", found.st_mtim.tv_nsec);
+                                 : concat("file-", found.st_dev, "-", found.st_ino, "-", found.st_size, "-",
+                                          found.st_mtim.tv_sec, "-", found.st_mtim.tv_nsec);
   return concat(which, ".p", disk.partition, ".", std::hash<std::string>{}(disk.mount_options));
 }
 
 UniqueFd mount_disk(Services& services, const std::string& chroot, const Disk& disk, bool read_only) {
   const auto words = words_of(chroot, disk);
   if (words.read_only && !read_only)
-    throw Error(ErrorCode::stage_failed, concat("chroot ", chroot, ": its ", disk.what, " ", disk.path,
-                                                " is to be mounted read-only, but sessions write to it"),
+    throw Error(ErrorCode::stage_failed,
+                concat("chroot ", chroot, ": its ", disk.what, " ", disk.path,
+                       " is to be mounted read-only, but sessions write to it"),
                 "leave out the mount option ro, or set union-type=overlay");
   const auto file = open_disk(chroot, disk, read_only);
   kernel::LoopPart part;
@@ -99,12 +104,15 @@ UniqueFd mount_disk(Services& services, const std::string& chroot, const Disk& d
   auto type = words.type;
   if (type.empty()) type = type_in(chroot, disk, kernel::probe_content(file.get(), part, disk.path));
   if (!read_only && (type == "squashfs" || type == "erofs" || type == "iso9660"))
-    throw Error(ErrorCode::stage_failed, concat("chroot ", chroot, ": its ", disk.what, " ", disk.path, " is a ", type,
-                                                " image, which cannot be changed"),
+    throw Error(ErrorCode::stage_failed,
+                concat("chroot ", chroot, ": its ", disk.what, " ", disk.path, " is a ", type,
+                       " image, which cannot be changed"),
                 concat("make a new one from a changed tree and move it to ", disk.path));
   auto options = words.options;
-  if (read_only) add_read_only(type, options);
-  else if (disk.copy && type == "xfs") options.emplace_back("nouuid", "");
+  if (read_only)
+    add_read_only(type, options);
+  else if (disk.copy && type == "xfs")
+    options.emplace_back("nouuid", "");
   const auto attributes = words.attributes | (read_only ? MOUNT_ATTR_RDONLY : std::uint64_t{0});
   kernel::LoopDevice loop;  // held until the mount holds it
   if (!disk.device) loop = kernel::attach_loop(file.get(), disk.path, part, read_only);
@@ -114,9 +122,10 @@ UniqueFd mount_disk(Services& services, const std::string& chroot, const Disk& d
     const int problem = error.error_number();
     throw Error(problem == ENODEV ? ErrorCode::not_supported : ErrorCode::stage_failed,
                 concat("chroot ", chroot, ": mounting its ", disk.what, " ", disk.path, ": ", error.what()),
-                problem == ENODEV  ? concat("this kernel has no ", type, "; modprobe ", type)
-                : problem == EBUSY ? concat(disk.path, " is in use: mounted elsewhere, or part of a volume; lsblk shows by whom")
-                                   : std::string("the kernel's log (dmesg) may say more"));
+                problem == ENODEV ? concat("this kernel has no ", type, "; modprobe ", type)
+                : problem == EBUSY
+                    ? concat(disk.path, " is in use: mounted elsewhere, or part of a volume; lsblk shows by whom")
+                    : std::string("the kernel's log (dmesg) may say more"));
   }
 }
 
@@ -135,7 +144,12 @@ void make_filesystem(const SessionContext& context, const Format& format) {
     if (!format.device) command.words.insert(command.words.end(), {"-K", "-m", "single"});
   } else {
     // On a new sparse file the journal and the inode tables need not be written: they are zero already.
-    command.words = {"mkfs.ext4", "-q", "-F", "-m", "0", "-E",
+    command.words = {"mkfs.ext4",
+                     "-q",
+                     "-F",
+                     "-m",
+                     "0",
+                     "-E",
                      format.device ? "lazy_itable_init=1,lazy_journal_init=1" : "assume_storage_prezeroed=1,nodiscard"};
     command.package = "e2fsprogs";
     if (!format.journal) command.words.insert(command.words.end(), {"-O", "^has_journal"});

@@ -20,8 +20,8 @@ struct Disk {
   bool copy = false;          // of a file system that may be mounted as well, with the same UUID
 };
 
-// Opened, after it was seen to be what it should be: a block device, or a regular file that nobody but root can write to.
-// Throws Error(stage_failed) naming the chroot.
+// Opened, after it was seen to be what it should be: a block device, or a regular file that nobody but root can write
+// to. Throws Error(stage_failed) naming the chroot.
 base::UniqueFd open_disk(const std::string& chroot, const Disk& disk, bool read_only);
 
 // Identifies this very file or device and what was asked for: sessions for which it is the same may share a mount.
@@ -33,10 +33,10 @@ base::UniqueFd mount_disk(Services& services, const std::string& chroot, const D
 
 // mkfs on a regular file that is all zeros, or on a block device whose content is not wanted any more.
 struct Format {
-  std::string filesystem;   // ext4, xfs, btrfs
+  std::string filesystem;  // ext4, xfs, btrfs
   std::string path;
   bool device = false;
-  bool journal = true;      // false: of ext4 that need not survive a crash
+  bool journal = true;  // false: of ext4 that need not survive a crash
 };
 void make_filesystem(const SessionContext& context, const Format& format);
 

@@ -1,8 +1,8 @@
 // A block device that one session at a time has to itself.
 //
-// It is formatted if union-reset says so, at each begin and recovery, or if libblkid finds nothing at all on it: no file
-// system, no partitions, no part of a volume. A file system that is there is used as it is: the session has a folder
-// of its own in it, and only that folder goes when it ends.
+// It is formatted if union-reset says so, at each begin and recovery, or if libblkid finds nothing at all on it: no
+// file system, no partitions, no part of a volume. A file system that is there is used as it is: the session has a
+// folder of its own in it, and only that folder goes when it ends.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -33,7 +33,9 @@ class DeviceBacking : public Backing {
  public:
   [[nodiscard]] const char* name() const override { return "device"; }
 
-  [[nodiscard]] std::string folder(const SessionContext& context) const override { return concat("unionroot-", context.id); }
+  [[nodiscard]] std::string folder(const SessionContext& context) const override {
+    return concat("unionroot-", context.id);
+  }
 
   UniqueFd set_up(SessionContext& context, StageData& data) const override {
     const auto disk = disk_of(context);
@@ -48,11 +50,14 @@ class DeviceBacking : public Backing {
     const bool there = kernel::exists_at(store.get(), folder(context));
     if (there && !context.recovering) refuse_foreign(context, data, concat(disk.path, ", folder ", folder(context)));
     if (keeps_upper(context) && !there)
-      throw Error(ErrorCode::stage_failed, concat("its upper layer on ", disk.path, " is gone"), concat("`unionroot end ", context.id, "`"));
+      throw Error(ErrorCode::stage_failed, concat("its upper layer on ", disk.path, " is gone"),
+                  concat("`unionroot end ", context.id, "`"));
     kernel::ensure_directory(store.get(), folder(context), 0711);
     const auto own = kernel::open_directory_at(store.get(), folder(context));
-    if (keeps_upper(context)) clear_work(own.get());
-    else make_upper_and_work(own.get(), context.layers.front().get());
+    if (keeps_upper(context))
+      clear_work(own.get());
+    else
+      make_upper_and_work(own.get(), context.layers.front().get());
     if (!context.automatic()) base::check(::syncfs(own.get()), "syncing the upper layer on", disk.path);
     context.upper = disk.path;
     return store;
@@ -116,7 +121,7 @@ class DeviceBacking : public Backing {
     if (can_hold_upper(content.type)) return;
     throw Error(ErrorCode::stage_failed,
                 concat("chroot ", context.definition->name, ": its union-device ", disk.path, " holds ",
-                       content.empty()         ? std::string("nothing, not even a file system")
+                       content.empty()        ? std::string("nothing, not even a file system")
                        : content.type.empty() ? std::string("a partition table")
                                               : base::printable(content.type),
                        " and is not touched"),

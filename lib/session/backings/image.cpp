@@ -1,7 +1,8 @@
 // A sparse file of union-size for each session, formatted and mounted by a loop device: a limit on any file system.
 //
-// Only the session's namespace has it mounted, and the loop device goes with the mount; so all that is left to take away
-// is the file. Its use of the disk is that of what was written: the sum of all sizes may be more than the disk has.
+// Only the session's namespace has it mounted, and the loop device goes with the mount; so all that is left to take
+// away is the file. Its use of the disk is that of what was written: the sum of all sizes may be more than the disk
+// has.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -38,13 +39,16 @@ class ImageBacking : public Backing {
     const auto folder = kernel::open_directory(path);
     const bool there = kernel::exists_at(folder.get(), file_name);
     if (there && !context.recovering) refuse_foreign(context, data, concat(path, '/', file_name));
-    if (!keeps_upper(context)) make_image(context, folder.get(), concat(path, '/', file_name));
+    if (!keeps_upper(context))
+      make_image(context, folder.get(), concat(path, '/', file_name));
     else if (!there)
       throw base::Error(base::ErrorCode::stage_failed, concat("its upper layer ", path, '/', file_name, " is gone"),
                         concat("`unionroot end ", context.id, "`"));
     auto store = mount_image(context, concat(path, '/', file_name));
-    if (keeps_upper(context)) clear_work(store.get());
-    else make_upper_and_work(store.get(), context.layers.front().get());
+    if (keeps_upper(context))
+      clear_work(store.get());
+    else
+      make_upper_and_work(store.get(), context.layers.front().get());
     if (!context.automatic()) {
       // Power may fail right after `begin` returned.
       const auto root = kernel::open_directory_at(store.get(), ".");
@@ -68,14 +72,16 @@ class ImageBacking : public Backing {
   }
 
   void recover(SessionContext& context, const StageData&) const override {
-    context.upper = concat(sessions_folder(context.services.settings, *context.definition), '/', context.id, '/', file_name);
+    context.upper =
+        concat(sessions_folder(context.services.settings, *context.definition), '/', context.id, '/', file_name);
   }
 
  private:
   static void make_image(const SessionContext& context, int folder, const std::string& path) {
     const auto& union_ = context.definition->union_;
     if (!union_.size || union_.size->bytes == 0)
-      throw base::Error(base::ErrorCode::definition_invalid, "union-backing=image needs union-size", "set it, such as union-size=10G");
+      throw base::Error(base::ErrorCode::definition_invalid, "union-backing=image needs union-size",
+                        "set it, such as union-size=10G");
     kernel::remove_file(folder, file_name);  // union-reset
     base::fault_point("create");
     const UniqueFd file(::openat(folder, file_name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
@@ -87,7 +93,8 @@ class ImageBacking : public Backing {
                               problem == EFBIG ? "its file system cannot hold a file of this union-size" : "");
     }
     // What does not outlive the daemon needs no journal.
-    make_filesystem(context, {union_.filesystem.empty() ? "ext4" : union_.filesystem, path, false, !context.automatic()});
+    make_filesystem(context,
+                    {union_.filesystem.empty() ? "ext4" : union_.filesystem, path, false, !context.automatic()});
   }
 
   static UniqueFd mount_image(const SessionContext& context, const std::string& path) {

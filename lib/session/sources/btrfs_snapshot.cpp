@@ -30,7 +30,8 @@ UniqueFd open_subvolume(const definition::Definition& definition) {
   auto subvolume = kernel::open_directory(path);
   if (kernel::is_subvolume(subvolume.get())) return subvolume;
   throw Error(ErrorCode::stage_failed,
-              concat("chroot ", definition.name, ": btrfs-source-subvolume ", path, " is not a subvolume of a btrfs file system"),
+              concat("chroot ", definition.name, ": btrfs-source-subvolume ", path,
+                     " is not a subvolume of a btrfs file system"),
               concat("btrfs subvolume create ", path, "; then put the tree into it"));
 }
 
@@ -48,7 +49,8 @@ class BtrfsSnapshotSourceKind : public SourceKind {
     const auto path = concat(source.snapshot_directory, '/', context.id);
     const bool there = kernel::exists_at(folder.get(), context.id);
     if (context.recovering && !there)
-      throw Error(ErrorCode::stage_failed, concat("its snapshot ", path, " is gone"), concat("`unionroot end ", context.id, "`"));
+      throw Error(ErrorCode::stage_failed, concat("its snapshot ", path, " is gone"),
+                  concat("`unionroot end ", context.id, "`"));
     if (!context.recovering && there) {
       data["foreign"] = "yes";  // so that the tear-down does not take it for what was made here
       throw Error(ErrorCode::session_exists, concat("there is something at ", path, " already"),

@@ -39,13 +39,15 @@ class LvmSnapshotSourceKind : public SourceKind {
     const LvmSnapshot snapshot(source, context.id);
     if (context.recovering) {
       if (!is_ours(snapshot))
-        throw Error(ErrorCode::stage_failed, concat("its snapshot ", snapshot.path, " is gone"), concat("`unionroot end ", context.id, "`"));
+        throw Error(ErrorCode::stage_failed, concat("its snapshot ", snapshot.path, " is gone"),
+                    concat("`unionroot end ", context.id, "`"));
       kernel::run_or_throw(lvm(snapshot.activate()));
     } else {
       kernel::run_or_throw(lvm(snapshot.create(source)));
     }
     const auto path = context.services.source_mounts.acquire(concat("own.", context.id), context.id, [&] {
-      return mount_disk(context.services, context.definition->name, {"snapshot", snapshot.path, true, 0, source.mount_options, true}, false);
+      return mount_disk(context.services, context.definition->name,
+                        {"snapshot", snapshot.path, true, 0, source.mount_options, true}, false);
     });
     return {located(context, path, source.location)};
   }
@@ -67,7 +69,8 @@ class LvmSnapshotSourceKind : public SourceKind {
   static bool is_ours(const LvmSnapshot& snapshot) {
     const auto found = kernel::run_command(lvm(snapshot.tags()));
     if (found.status != 0) return false;  // there is none, or no such group
-    for (const auto& tag : base::split(base::trim(base::split(found.output, '\n').empty() ? "" : base::split(found.output, '\n').front()), ','))
+    for (const auto& tag : base::split(
+             base::trim(base::split(found.output, '\n').empty() ? "" : base::split(found.output, '\n').front()), ','))
       if (tag == LvmSnapshot::tag) return true;
     return false;
   }

@@ -1,5 +1,5 @@
-// image, loopback and block-device: a file system in a file or on a device. Under an overlay it is mounted read-only, once
-// for all sessions; without one, each session has it to itself and writes to it.
+// image, loopback and block-device: a file system in a file or on a device. Under an overlay it is mounted read-only,
+// once for all sessions; without one, each session has it to itself and writes to it.
 #include <fcntl.h>
 #include <stdlib.h>
 
@@ -58,9 +58,8 @@ class MountedSourceKind : public SourceKind {
     const bool shared = context.definition->has_union();
     const auto name = mount_name(context, source.disk);
     data["mount"] = name;
-    const auto path = context.services.source_mounts.acquire(name, context.id, [&] {
-      return mount_disk(context.services, context.definition->name, source.disk, shared);
-    });
+    const auto path = context.services.source_mounts.acquire(
+        name, context.id, [&] { return mount_disk(context.services, context.definition->name, source.disk, shared); });
     return {located(context, path, source.location)};
   }
 

@@ -20,12 +20,16 @@ LvmSnapshot::LvmSnapshot(const definition::LvmSnapshotSource& source, const std:
   // lvm(8), "VALID NAMES": letters, digits and "+_.-", which a session's name has none other of; not these words.
   for (const char* word : {"snapshot", "pvmove"})
     if (name.rfind(word, 0) == 0)
-      throw Error(ErrorCode::invalid_argument, concat("a logical volume cannot have the name ", name), "choose another with --name");
-  for (const char* word : {"_cdata", "_cmeta", "_corig", "_mlog", "_mimage", "_pmspare", "_rimage", "_rmeta", "_tdata", "_tmeta", "_vorigin"})
+      throw Error(ErrorCode::invalid_argument, concat("a logical volume cannot have the name ", name),
+                  "choose another with --name");
+  for (const char* word : {"_cdata", "_cmeta", "_corig", "_mlog", "_mimage", "_pmspare", "_rimage", "_rmeta", "_tdata",
+                           "_tmeta", "_vorigin"})
     if (name.find(word) != std::string::npos)
-      throw Error(ErrorCode::invalid_argument, concat("a logical volume cannot have ", word, " in its name"), "choose another with --name");
+      throw Error(ErrorCode::invalid_argument, concat("a logical volume cannot have ", word, " in its name"),
+                  "choose another with --name");
   if (name.size() > 120)
-    throw Error(ErrorCode::invalid_argument, "the session's name is too long for a logical volume", "choose a shorter one with --name");
+    throw Error(ErrorCode::invalid_argument, "the session's name is too long for a logical volume",
+                "choose a shorter one with --name");
   const auto parts = base::split(source.device, '/');
   if (parts.size() != 3 || parts[0] != "dev" || parts[1] == "mapper")
     throw Error(ErrorCode::definition_invalid, concat("device=", source.device, " does not name a logical volume"),
@@ -41,7 +45,9 @@ Words LvmSnapshot::create(const definition::LvmSnapshotSource& source) const {
   return words;
 }
 
-Words LvmSnapshot::activate() const { return {"lvchange", "--quiet", "--activate", "y", "--ignoreactivationskip", concat(group, '/', name)}; }
+Words LvmSnapshot::activate() const {
+  return {"lvchange", "--quiet", "--activate", "y", "--ignoreactivationskip", concat(group, '/', name)};
+}
 Words LvmSnapshot::tags() const { return {"lvs", "--noheadings", "--options", "lv_tags", concat(group, '/', name)}; }
 Words LvmSnapshot::remove() const { return {"lvremove", "--quiet", "--force", "--yes", concat(group, '/', name)}; }
 

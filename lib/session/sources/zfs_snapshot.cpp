@@ -42,13 +42,15 @@ class ZfsSnapshotSourceKind : public SourceKind {
       // The data set itself.
     } else if (context.recovering) {
       if (!is_ours(names.clone, context.id))
-        throw Error(ErrorCode::stage_failed, concat("its clone ", names.clone, " is gone"), concat("`unionroot end ", context.id, "`"));
+        throw Error(ErrorCode::stage_failed, concat("its clone ", names.clone, " is gone"),
+                    concat("`unionroot end ", context.id, "`"));
     } else {
       kernel::run_or_throw(zfs(names.make_snapshot(context.id)));
       kernel::run_or_throw(zfs(names.make_clone(source, context.id)));
     }
     const auto path = context.services.source_mounts.acquire(concat("own.", context.id), context.id, [&] {
-      return context.services.mounts.new_filesystem("zfs", context.source ? source.dataset : names.clone, {{"zfsutil", ""}}, 0);
+      return context.services.mounts.new_filesystem("zfs", context.source ? source.dataset : names.clone,
+                                                    {{"zfsutil", ""}}, 0);
     });
     return {located(context, path, source.location)};
   }
