@@ -84,7 +84,9 @@ void set_log_level(const std::string& level) {
 base::UniqueFd lock_state(const std::string& state_directory) {
   kernel::ensure_directories(state_directory, 0755);
   const std::string path = state_directory + "/daemon.lock";
-  base::UniqueFd file(base::check(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644), "opening", path));
+  // For root alone: whoever can read it could take a read lock on it, and so keep the daemon from starting (fcntl(2)).
+  base::UniqueFd file(base::check(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600), "opening", path));
+  base::check(::fchmod(file.get(), 0600), "changing the mode of", path);
   struct flock whole {};
   whole.l_type = F_WRLCK;
   whole.l_whence = SEEK_SET;

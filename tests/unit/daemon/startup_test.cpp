@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 
 #include "base/error.h"
 #include "daemon/startup.h"
@@ -58,6 +59,14 @@ TEST_CASE("one daemon for a state directory") {
   }
   first.reset();
   CHECK_NOTHROW(daemon::lock_state(state));  // the file that is left behind does not matter
+}
+
+TEST_CASE("the daemon's lock file is closed to strangers, who could lock it for reading") {
+  const Folder folder;
+  std::ofstream(folder.path + "/daemon.lock") << "1\n";
+  std::filesystem::permissions(folder.path + "/daemon.lock", std::filesystem::perms(0644));
+  const auto held = daemon::lock_state(folder.path);
+  CHECK(std::filesystem::status(folder.path + "/daemon.lock").permissions() == std::filesystem::perms(0600));
 }
 
 TEST_CASE("a lock file that is a symlink is not followed") {
