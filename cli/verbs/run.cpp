@@ -136,6 +136,10 @@ class Run : public Verb {
     if (directory_) values.emplace_back("directory", *directory_);
     else if (auto directory = working_directory(); !directory.empty())
       values.emplace_back("caller-directory", std::move(directory));
+    else if (!command_.empty())  // a command must not run in another directory than its caller believes
+      throw base::Error(base::ErrorCode::invalid_argument,
+                        "the current directory cannot be named: it is gone, out of reach, or not UTF-8",
+                        "say where the command shall run: --directory /");
     if (preserve_environment_) values.emplace_back("preserve-environment", true);
     values.emplace_back("environment", own_environment(preserve_environment_));
     if (shell_) values.emplace_back("shell", *shell_);

@@ -87,6 +87,16 @@ class ClientTest(unittest.TestCase):
 
 
 class UsageTest(ClientTest):
+    def test_a_command_where_the_current_directory_is_gone(self):
+        # It must not run in another one instead.
+        script = 'mkdir "$1" && cd "$1" && rmdir "$1" && shift && exec "$@"'
+        done = subprocess.run(["sh", "-c", script, "sh", os.path.join(self.place, "gone"), CLIENT, "--config", self.settings,
+                               "run", "small", "--", "true"], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              timeout=60, check=False)
+        self.assertEqual(done.returncode, 125, done)
+        self.assertIn("current directory", done.stderr)
+        self.assertIn("--directory", done.stderr)
+
     def test_help(self):
         for words in (["--help"], ["-h"], ["help"]):
             done = self.client(*words)
