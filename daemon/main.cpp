@@ -37,8 +37,9 @@ std::vector<std::string> capabilities() {
 
 int serve(const definition::Settings& settings) {
   const base::UniqueFd state_lock = lock_state(settings.state_directory);
-  asio::io_context io(1);
+  // Before the loop, so that it outlives it: work that the loop never came to holds messages of the bus.
   const auto connection = connect_bus(settings);
+  asio::io_context io(1);
   EventRelay relay(io);
   definition::Registry registry(settings);
   session::Manager manager(settings, relay.events());

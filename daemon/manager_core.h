@@ -13,7 +13,10 @@ class ManagerCore final : public Core {
   session::Manager::Started run_automatic(const session::BeginRequest& begin, session::RunRequest run) override {
     return manager_.run_automatic(begin, std::move(run));
   }
-  void run_ended(const std::string& run) override { manager_.run_ended(run); }
+  void run_ended(const std::string& run, std::optional<int> status) override { manager_.run_ended(run, status); }
+  [[nodiscard]] std::optional<std::string> source_trouble(const definition::Definition& definition) const override {
+    return manager_.source_trouble(definition);
+  }
   session::EndResult end(const std::string& session, bool force) override { return manager_.end(session, force); }
   session::SessionView recover(const std::string& session) override { return manager_.recover(session); }
   [[nodiscard]] std::vector<session::SessionView> sessions() const override { return manager_.sessions(); }

@@ -205,7 +205,9 @@ Operations::Found Operations::info(const std::string& name) const {
   Found found;
   if (wanted.space == Namespace::session) found.session = core_.require(wanted.name);
   if (wanted.space == Namespace::none) found.session = core_.find(wanted.name);
-  if (!found.session) found.chroot = select(wanted.space, wanted.name);
+  if (found.session) return found;
+  found.chroot = select(wanted.space, wanted.name);
+  found.source_trouble = core_.source_trouble(*found.chroot.definition);
   return found;
 }
 

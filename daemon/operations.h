@@ -46,6 +46,7 @@ class Operations {
   struct Found {
     std::optional<session::SessionView> session;
     SelectedChroot chroot;
+    std::optional<std::string> source_trouble;  // of the chroot: session::Manager::source_trouble
   };
   [[nodiscard]] Found info(const std::string& name) const;
   [[nodiscard]] std::vector<session::SessionView> sessions() const { return core_.sessions(); }

@@ -130,8 +130,10 @@ void Requests::reload(const std::string& sender, EmptyReply reply) {
 void Requests::info(const std::string& sender, ReplyPtr<Dictionary> reply, std::string name) {
   dispatch(queries_, sender, reply, [this, reply, name = std::move(name)](const PeerPtr&) {
     const auto found = operations_.info(name);
-    reply->send({}, found.session ? describe_session(*found.session)
-                                  : describe_chroot(*found.chroot.definition, found.chroot.source));
+    auto description = found.session ? describe_session(*found.session)
+                                     : describe_chroot(*found.chroot.definition, found.chroot.source);
+    if (found.source_trouble) description["source-trouble"] = sdbus::Variant(valid_text(*found.source_trouble));
+    reply->send({}, description);
   });
 }
 

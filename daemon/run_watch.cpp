@@ -1,23 +1,21 @@
 #include "daemon/run_watch.h"
 
-#include <sys/wait.h>
-
-#include <cerrno>
 #include <utility>
 
+#include "base/error.h"
 #include "base/log.h"
-#include "base/text.h"
+#include "launch/launcher.h"
 
 namespace unionroot::daemon {
 
 namespace {
 
-// glibc 2.36 has the constant, as an enumerator of idtype_t.
-void reap(int pidfd) {
-  siginfo_t info{};
-  // A run that this daemon found alive is not its child: ECHILD, and init reaps it. __WALL: its exit signal may be none.
-  if (::waitid(P_PIDFD, static_cast<id_t>(pidfd), &info, WEXITED | WNOHANG | __WALL) < 0 && errno != ECHILD) {
-    base::log::warning(base::concat("reaping a run's supervisor: errno ", errno));
+std::optional<int> reap(int pidfd) {
+  try {
+    return launch::reap(pidfd);
+  } catch (const base::Error& error) {
+    base::log::warning(error.what());
+    return std::nullopt;
   }
 }
 
@@ -32,9 +30,9 @@ void RunWatch::add(const std::string& run, base::UniqueFd pidfd, uid_t uid) {
     if (error) return;
     const auto found = watched_.find(run);
     if (found == watched_.end()) return;
-    reap(found->second.native_handle());
+    const auto status = reap(found->second.native_handle());
     watched_.erase(found);
-    ended_(run, uid);
+    ended_(run, uid, status);
   });
 }
 

@@ -64,8 +64,9 @@ Service::Service(asio::io_context& io, sdbus::IConnection& connection, Core& cor
       manager_(loop_, requests_, registry, std::move(capabilities)),
       exports_(loop_, requests_, manager_),
       runs_(io,
-            [this](const std::string& run, uid_t uid) {
-              requests_.in_background(uid, [this, run] { core_.run_ended(run); });
+            [this](const std::string& run, uid_t uid, std::optional<int> status) {
+              if (stopped_) return;  // the next daemon finds that it has ended
+              requests_.in_background(uid, [this, run, status] { core_.run_ended(run, status); });
             }),
       configuration_(io),
       refresh_timer_(io) {}
@@ -100,7 +101,12 @@ void Service::stop() {
   requests_.stop();
   // What the workers posted last: replies that are owed. They hold the bus's messages, so none may outlive this.
   io_.restart();
-  while (io_.poll() != 0) {
+  for (bool more = true; more;) {
+    try {
+      more = io_.poll() != 0;
+    } catch (const base::Error& error) {
+      base::log::debug(base::concat("while stopping: ", error.what()));
+    }
   }
 }
 

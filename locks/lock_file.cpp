@@ -123,7 +123,7 @@ std::optional<FileName> parse_file_name(std::string_view name) {
   if (plus != std::string_view::npos) {
     parsed.token = holder.substr(plus + 1);
     holder = holder.substr(0, plus);
-    if (parsed.kind != LockKind::session || !base::valid_name(parsed.token)) return std::nullopt;
+    if (!base::valid_name(parsed.token)) return std::nullopt;
   }
   if (!base::valid_name(holder)) return std::nullopt;
   parsed.holder = holder;

@@ -9,8 +9,8 @@
 
 namespace unionroot::locks::detail {
 
-// <key>.source.<holder>, <key>.session.<session>, and <key>.session.<session>+<token>: a second lock file of a
-// session, which stands for commands that outlived the daemon that started them.
+// <key>.source.<holder>, <key>.session.<session>, and each with +<token>: a second lock file of a session, which stands
+// for commands that outlived the daemon that started them.
 struct FileName {
   std::string key;
   LockKind kind = LockKind::session;

@@ -21,8 +21,38 @@ using detail::Entry;
 using detail::FileName;
 using detail::ManageLock;
 
+namespace {
+
+// The tree was not protected, since the lock file was missing. Whoever was let in meanwhile was let in rightly; who only
+// waits is held back.
+void refuse_if_taken(const Directory& directory, const FileName& name, const LockOwner& owner, ManageLock& manage) {
+  Entries others;
+  if (name.kind == LockKind::session) {
+    others = detail::standing_sources(directory, name.key, manage);
+  } else {
+    others = detail::sweep(directory, name.key);
+    std::erase_if(others, [&](const Entry& entry) { return entry.name.kind == name.kind && entry.name.holder == name.holder; });
+  }
+  std::erase_if(others, [](const Entry& entry) { return entry.info.state == LockState::waiting; });
+  if (others.empty()) return;
+  throw detail::refusal(name.kind == LockKind::session ? "beginning a session on" : "changing", owner, others, {});
+}
+
+}  // namespace
+
 HeldLock LockDirectory::reown_session(const std::string& key, const LockOwner& asked, bool& created) {
-  const auto name = detail::session_name(key, asked.session);
+  return reown(LockKind::session, key, asked, created);
+}
+
+HeldLock LockDirectory::reown_source(const std::string& key, const LockOwner& asked, bool& created) {
+  auto owner = asked;
+  owner.preserved = false;  // a change that was cut short is over
+  return reown(LockKind::source, key, owner, created);
+}
+
+HeldLock LockDirectory::reown(LockKind kind, const std::string& key, const LockOwner& asked, bool& created) {
+  auto name = detail::session_name(key, asked.session);
+  name.kind = kind;
   const auto owner = detail::completed(asked);
   auto replacement = name;
   replacement.token = base::random_token();
@@ -35,11 +65,9 @@ HeldLock LockDirectory::reown_session(const std::string& key, const LockOwner& a
       throw detail::refusal(base::concat("taking over session '", name.holder, "' on"), owner, {*there}, {});
     if (created) {
       if (there) detail::set_aside(*directory_, there->file);
-      // The tree was not protected. Whoever changes it now was let in rightly; who only waits is held back.
-      auto sources = detail::standing_sources(*directory_, key, manage);
-      std::erase_if(sources, [](const Entry& entry) { return entry.info.state == LockState::waiting; });
-      if (!sources.empty()) throw detail::refusal("beginning a session on", owner, sources, {});
+      refuse_if_taken(*directory_, name, owner, manage);
     }
+    if (kind == LockKind::source) manage.expect_source();
     if (there && there->locked) {
       // Commands of the session hold the old file's lock, and go on doing so under a second name.
       auto second = name;

@@ -103,6 +103,9 @@ class LockDirectory {
   // The daemon alone, which knows the store: takes over the lock file of a preserved session (made again if it is
   // missing; `created` tells), or of a session whose runs outlived the daemon and hold the lock themselves.
   HeldLock reown_session(const std::string& key, const LockOwner& owner, bool& created);
+  // The same for the lock of a source session. Where it is missing it is made again, unless somebody stands on the tree or
+  // changes it by now (LockedError).
+  HeldLock reown_source(const std::string& key, const LockOwner& owner, bool& created);
   // Removes a preserved session's lock although nobody owns it. Idempotent.
   void remove_session(const std::string& key, const std::string& session);
 
@@ -112,6 +115,7 @@ class LockDirectory {
   std::vector<LockInfo> clean();
 
  private:
+  HeldLock reown(LockKind kind, const std::string& key, const LockOwner& asked, bool& created);
   std::shared_ptr<const detail::Directory> directory_;  // shared with the locks that were taken in it
 };
 

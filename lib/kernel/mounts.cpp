@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/fault_point.h"
 #include "base/text.h"
+#include "kernel/holders.h"
 #include "kernel/open_beneath.h"
 
 namespace unionroot::kernel {
@@ -107,6 +108,11 @@ class RealMounts final : public Mounts {
   bool unmount(const std::string& path, int flags) override {
     fault_point("umount");
     const int result = ::umount2(path.c_str(), flags | UMOUNT_NOFOLLOW);
+    if (result != 0 && errno == EBUSY) {
+      const auto holders = describe(holders_of_mount(path));
+      throw SystemError(EBUSY, base::concat("unmounting ", base::printable(path), holders.empty() ? "" : ", which is ", holders),
+                        "end those processes, or have them leave it, and try again");
+    }
     if (result != 0 && errno != EINVAL && errno != ENOENT) fail("unmounting ", base::printable(path));
     fault_point("umount done");
     return result == 0;

@@ -1,12 +1,15 @@
 #include "launch/launcher.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 
 #include "base/error.h"
 #include "base/fault_point.h"
@@ -41,6 +44,35 @@ std::pair<base::UniqueFd, base::UniqueFd> control_pair() {
   return {base::UniqueFd(ends[0]), base::UniqueFd(ends[1])};
 }
 
+// One descriptor that holds several: a socket in whose queue they lie. Whoever has the socket open holds them open. None
+// if there are not several.
+base::UniqueFd bundle(const std::vector<int>& descriptors) {
+  constexpr std::size_t most_in_a_message = 253;  // SCM_MAX_FD, unix(7)
+  if (descriptors.size() < 2) return {};
+  std::array<int, 2> ends{-1, -1};
+  base::check(::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends.data()), "making a socket for a session's locks");
+  const base::UniqueFd sender(ends[0]);
+  base::UniqueFd holder(ends[1]);
+  for (std::size_t begin = 0; begin < descriptors.size(); begin += most_in_a_message) {
+    const auto size = std::min(descriptors.size() - begin, most_in_a_message) * sizeof(int);
+    char byte = 0;
+    iovec part{&byte, 1};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(most_in_a_message * sizeof(int))> buffer{};
+    msghdr header{};
+    header.msg_iov = &part;
+    header.msg_iovlen = 1;
+    header.msg_control = buffer.data();
+    header.msg_controllen = CMSG_SPACE(size);
+    cmsghdr* attached = CMSG_FIRSTHDR(&header);
+    attached->cmsg_level = SOL_SOCKET;
+    attached->cmsg_type = SCM_RIGHTS;
+    attached->cmsg_len = CMSG_LEN(size);
+    std::memcpy(CMSG_DATA(attached), &descriptors[begin], size);
+    base::check(::sendmsg(sender.get(), &header, MSG_NOSIGNAL), "handing a session's locks to a supervisor");
+  }
+  return holder;
+}
+
 }  // namespace
 
 Launcher::Launcher(const std::string& helper_path)
@@ -65,15 +97,15 @@ LaunchedRun Launcher::launch(const LaunchSpec& spec, const LaunchDescriptors& de
   request.descriptors[wire::namespace_descriptor] = descriptors.mount_namespace;
   request.descriptors[wire::root_descriptor] = descriptors.root;
   request.descriptors[wire::cgroup_descriptor] = descriptors.cgroup;
-  request.descriptors[wire::lock_descriptor] = descriptors.session_lock;
+  const base::UniqueFd locks = bundle(descriptors.session_locks);
+  request.descriptors[wire::lock_descriptor] =
+      locks ? locks.get() : descriptors.session_locks.empty() ? -1 : descriptors.session_locks.front();
   // Every number is taken, so that nothing that the helper opens can get one of them.
   for (int& descriptor : request.descriptors)
     if (descriptor < 0) descriptor = null_.get();
 
   base::fault_point("before spawning a supervisor");
   Spawned spawned = spawn(request);
-  base::fault_point("after spawning a supervisor");
-
   LaunchedRun run;
   // It may have ended by now; then its pid alone is known, and no later process is taken for it.
   run.supervisor = base::identify(spawned.pid).value_or(base::ProcessIdentity{spawned.pid, 0, base::boot_id()});
@@ -81,6 +113,18 @@ LaunchedRun Launcher::launch(const LaunchSpec& spec, const LaunchDescriptors& de
   run.control = std::move(client);
   run.hold = std::move(supervisor);
   return run;
+}
+
+void wait_and_reap(int pidfd) {
+  pollfd ended{pidfd, POLLIN, 0};
+  // A supervisor without a client ends its command within two seconds (helper/supervise.cpp).
+  constexpr int limit = 5000;
+  int result = 0;
+  do result = ::poll(&ended, 1, limit);
+  while (result < 0 && errno == EINTR);
+  base::check(result, "waiting for a supervisor");
+  if (result == 0) throw base::Error(base::ErrorCode::timed_out, "waiting for a supervisor: it does not end");
+  reap(pidfd);
 }
 
 std::optional<int> reap(int pidfd) {

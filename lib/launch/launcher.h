@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/process_identity.h"
 #include "base/unique_fd.h"
@@ -19,7 +20,7 @@ struct LaunchDescriptors {
   int root = -1;                    // O_PATH of the session's root: where devpts is found for a terminal
   int cgroup = -1;                  // directory of the run's leaf; -1: none
   int cgroup_session = -1;          // not handed on: the supervisor kills its own run only
-  int session_lock = -1;            // held open by the supervisor for as long as the run lasts; -1: none
+  std::vector<int> session_locks;   // held open by the supervisor for as long as the run lasts
 };
 
 struct LaunchedRun {
@@ -54,5 +55,8 @@ class Launcher {
 // reports it (the command's own, 128+N, 125 to 127). nullopt if it still runs, or was started by a former daemon, so
 // that there is nothing to reap. Throws SystemError.
 std::optional<int> reap(int pidfd);
+
+// The same for one whose control socket has been closed, so that it is about to end: waits for it. Throws Error.
+void wait_and_reap(int pidfd);
 
 }  // namespace unionroot::launch

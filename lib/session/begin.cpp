@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/names.h"
 #include "base/text.h"
+#include "session/attempts.h"
 #include "session/definition_text.h"
 #include "session/manager_state.h"
 #include "session/session_file.h"
@@ -70,8 +71,10 @@ void Manager::Impl::take_locks(LiveSession& session, const locks::Wait& wait, co
   owner.purpose = caller.command.empty() ? purpose_of(session.record)
                                          : concat(purpose_of(session.record), ", begun by: ", caller.command);
   owner.since = session.record.created;
+  session.trees.clear();
   for (const auto& tree : source_trees(*session.definition)) {
     owner.tree = tree.path;
+    session.trees.push_back(tree.key);
     const bool exclusive = session.record.source || tree.exclusive;
     owner.preserved = session.record.kind == SessionKind::preserved && !exclusive;
     session.locks.push_back(exclusive ? lock_directory.lock_source(tree.key, owner, wait)
@@ -85,9 +88,15 @@ void Manager::Impl::activate(LiveSession& session) {
   record.state = SessionState::active;
   record.error.clear();
   record.boot_id = base::boot_id();
-  if (preserved && !session.context.upper.empty())
-    write_session_file(sessions_folder(settings, *session.definition), {record, session.pipeline.journal()}, true);
-  store.activate(record, session.pipeline.pending(), preserved);
+  // A recovered session is as durable as it was: should power fail now, it is recovered again. Hundreds of them would
+  // otherwise wait for the disk at boot, one after another.
+  const bool again = session.context.recovering;
+  if (preserved && !session.context.upper.empty()) {
+    const auto folder = sessions_folder(settings, *session.definition);
+    const SessionFile file{record, session.pipeline.journal()};
+    if (!again || !says_the_same(folder, file)) write_session_file(folder, file, true);
+  }
+  store.activate(record, session.pipeline.pending(), preserved && !again);
   session.context.begun = true;
   table.change(session, [&](auto& shown) { shown = record; });
   table.publish(session);
@@ -95,13 +104,12 @@ void Manager::Impl::activate(LiveSession& session) {
 
 // Undoes what begin did before the stages, or after they were torn down.
 void Manager::Impl::discard_unbegun(const LiveSessionPtr& session) noexcept {
-  try {
-    session->locks.clear();
-    store.remove_session(session->record.id);
-  } catch (const std::exception& error) {
-    base::log::error(concat("removing session ", session->record.id, ", which could not be begun: ", error.what(),
+  Attempts attempts;
+  attempts.run([&] { release_locks(*session); });
+  attempts.run([&] { store.remove_session(session->record.id); });
+  for (const auto& problem : attempts.problems())
+    base::log::error(concat("removing session ", session->record.id, ", which could not be begun: ", problem,
                             "; it is done when the daemon starts next"));
-  }
   table.remove(session->record.id);
 }
 
@@ -119,6 +127,7 @@ LiveSessionPtr Manager::Impl::begin(const BeginRequest& request) {
     if (request.wait && request.wait->count() < 0) wait.limit = std::nullopt;
     else if (request.wait) wait.limit = *request.wait;
     take_locks(*session, wait, request.owner);
+    folders.remember(sessions_folder(settings, *session->definition));
     session->pipeline.set_up(session->context, TearDown::everything);
     try {
       activate(*session);

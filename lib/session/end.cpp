@@ -1,7 +1,13 @@
 // How a session ends: every process killed, stages torn down in reverse, unlocked, gone.
+#include <chrono>
+#include <exception>
+#include <thread>
+#include <utility>
+
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "session/attempts.h"
 #include "session/manager_state.h"
 
 namespace unionroot::session {
@@ -14,6 +20,7 @@ using store::SessionState;
 
 namespace {
 constexpr std::chrono::seconds kill_limit{10};
+constexpr std::chrono::seconds lock_limit{5};
 }
 
 void Manager::Impl::kill_processes(LiveSession& session) {
@@ -42,37 +49,68 @@ EndResult Manager::Impl::end(const LiveSessionPtr& session, bool force) {
 EndResult Manager::Impl::end_locked(const LiveSessionPtr& session, bool force) {
   const auto id = session->record.id;
   const bool preserved = session->record.kind == SessionKind::preserved;
-  EndResult result;
-  const auto attempt = [&](const auto& step) {
-    try {
-      step();
-    } catch (const Error& error) {
-      result.could_not_undo.push_back(concat(error.what(), error.hint().empty() ? "" : "; ", error.hint()));
-    } catch (const std::exception& error) {
-      result.could_not_undo.push_back(error.what());
-    }
-  };
-  attempt([&] { store.update_session(table.change(*session, [](auto& record) { record.state = SessionState::ending; })); });
-  if (events.session_changed) events.session_changed(id);
-  attempt([&] { kill_processes(*session); });
-  for (auto& left : session->pipeline.tear_down(session->context, TearDown::everything))
-    result.could_not_undo.push_back(std::move(left));
-  if (!result.could_not_undo.empty() && !force) {
-    const auto why = base::join(result.could_not_undo, "; ");
+  const bool begun = table.state(*session) != SessionState::beginning;
+  Attempts attempts;
+  auto& left = attempts.problems();
+  const auto give_up_unless_forced = [&] {
+    if (left.empty() || force) return;
+    const auto why = base::join(left, "; ");
     mark_failed(*session, concat("it could not be ended: ", why));
     throw Error(ErrorCode::stage_failed, concat("ending session ", id, ": ", why),
                 concat("`unionroot end ", id, "` again once that is mended, or `unionroot end --force ", id, "`"));
+  };
+  {
+    // Noted so that a start after a crash finishes. Where it cannot be noted (the disk is full), ending is what helps.
+    Attempts noting;
+    noting.run([&] { store.update_session(table.change(*session, [](auto& record) { record.state = SessionState::ending; })); });
+    for (const auto& problem : noting.problems()) base::log::warning(concat("ending session ", id, ": ", problem));
   }
-  attempt([&] {
-    for (auto& lock : session->locks) lock.release();
-  });
-  session->locks.clear();
+  if (events.session_changed) events.session_changed(id);
+  if (session->record.source && begun) {
+    Attempts noting;
+    noting.run([&] { note_source_end(*session); });
+    for (const auto& problem : noting.problems()) base::log::warning(concat("ending session ", id, ": ", problem));
+  }
+  attempts.run([&] { kill_processes(*session); });
+  for (auto& problem : session->pipeline.tear_down(session->context, TearDown::everything)) left.push_back(std::move(problem));
+  give_up_unless_forced();
+  attempts.run([&] { release_locks(*session); });
+  give_up_unless_forced();
   // Should the record not go, the next start finds the session `ending` and finishes.
-  attempt([&] { store.remove_session(id, preserved); });
+  attempts.run([&] { store.remove_session(id, preserved); });
+  give_up_unless_forced();
   table.remove(id);
   if (events.session_removed) events.session_removed(id);
-  for (const auto& left : result.could_not_undo) base::log::warning(concat("ending session ", id, ": ", left));
-  return result;
+  for (const auto& problem : left) base::log::warning(concat("ending session ", id, ": ", problem));
+  return {std::move(left)};
+}
+
+void Manager::Impl::release_locks(LiveSession& session) {
+  for (auto& lock : session.locks) lock.release();
+  session.locks.clear();
+  if (session.taken_up) remove_locks_left(session.record.id);
+}
+
+void Manager::Impl::remove_locks_left(const std::string& id) {
+  const auto end = std::chrono::steady_clock::now() + lock_limit;
+  while (true) {
+    std::exception_ptr held;
+    bool cleaned = false;
+    for (const auto& lock : lock_directory.list()) {
+      if (lock.owner.session != id) continue;
+      try {
+        if (lock.kind == locks::LockKind::session) lock_directory.remove_session(lock.key, id);
+        else if (!std::exchange(cleaned, true)) lock_directory.clean();
+      } catch (const locks::LockedError&) {
+        held = std::current_exception();
+      }
+      if (lock.kind == locks::LockKind::source && lock.state != locks::LockState::stale)
+        held = std::make_exception_ptr(Error(ErrorCode::timed_out, concat("the source lock ", lock.file, " is still held")));
+    }
+    if (!held) return;
+    if (std::chrono::steady_clock::now() > end) std::rethrow_exception(held);
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
 }
 
 }  // namespace unionroot::session

@@ -40,6 +40,8 @@ struct LiveSession {
   SessionContext context;
   Pipeline pipeline;
   std::vector<locks::HeldLock> locks;
+  std::vector<std::string> trees;  // the keys of what is locked
+  bool taken_up = false;  // from a former daemon, whose commands may hold locks for it
 };
 
 using LiveSessionPtr = std::shared_ptr<LiveSession>;

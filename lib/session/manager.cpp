@@ -52,6 +52,7 @@ Manager::Impl::Impl(definition::Settings given, Events given_events)
       source_mounts(mounts, settings.runtime_directory),
       lock_directory(settings.state_directory + "/locks"),
       store(settings.state_directory + "/state.db"),
+      folders(settings),
       launcher(helper_path(settings)),
       stages(session_stages()),
       services{settings, mounts, *cgroups, namespaces, views, lock_directory, store, trash, source_mounts,
@@ -97,7 +98,7 @@ Manager::Started Manager::run_automatic(const BeginRequest& begin, RunRequest ru
   }
 }
 
-void Manager::run_ended(const std::string& run) { impl_->run_ended(run); }
+void Manager::run_ended(const std::string& run, std::optional<int> status) { impl_->run_ended(run, status); }
 
 EndResult Manager::end(const std::string& session, bool force) { return impl_->end(impl_->table.require(session), force); }
 

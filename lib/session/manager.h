@@ -101,7 +101,11 @@ class Manager {
   // For automatic sessions: begin and run; when the run ends the session ends. If the run cannot be started the
   // session is ended before this throws.
   Started run_automatic(const BeginRequest& begin, RunRequest run);
-  void run_ended(const std::string& run);
+  // status: what the supervisor ended with (launch::reap); nullopt if nobody can tell, since a former daemon started it.
+  void run_ended(const std::string& run, std::optional<int> status);
+
+  // What is to be known of the last change of the definition's source tree, if it did not come to a good end: for people.
+  [[nodiscard]] std::optional<std::string> source_trouble(const definition::Definition& definition) const;
 
   EndResult end(const std::string& session, bool force);
   SessionView recover(const std::string& session);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "session/manager.h"
 #include "session/services.h"
 #include "session/session_table.h"
+#include "session/storage.h"
 
 namespace unionroot::session {
 
@@ -26,11 +28,21 @@ struct Manager::Impl {
   EndResult end(const LiveSessionPtr& session, bool force);
   EndResult end_locked(const LiveSessionPtr& session, bool force);  // the caller holds session->operation
   void kill_processes(LiveSession& session);
+  void release_locks(LiveSession& session);
+  // What commands of a former daemon hold, under names of their own, and go on holding for a moment after they were
+  // killed; and what a daemon that died had just taken.
+  void remove_locks_left(const std::string& id);
 
   // runs.cpp
   Started run(const LiveSessionPtr& session, const RunRequest& request);
-  void run_ended(const std::string& run);
+  void discard_run(const LiveSession& session, const std::string& id, launch::LaunchedRun launched) noexcept;
+  void run_ended(const std::string& run, std::optional<int> status);
   void adopt_run(const store::RunRecord& record);
+
+  // source_changes.cpp
+  void note_source_trouble(LiveSession& session, const std::string& what);
+  void note_command_in_source(LiveSession& session, const std::string& command, std::optional<int> status);
+  void note_source_end(LiveSession& session);
 
   // recover.cpp
   void recover_locked(const LiveSessionPtr& session);
@@ -38,14 +50,18 @@ struct Manager::Impl {
 
   // reconcile.cpp
   void reconcile();
-  void rebuild_from_disk();
+  void rebuild_from_disk(const std::string& folder);
   void adopt(const store::SessionRecord& record);
   void settle(const LiveSessionPtr& session);
+  Recovery look_at(LiveSession& session);
   void settle_active(const LiveSessionPtr& session);
   void hold_locks_again(LiveSession& session);
+  [[nodiscard]] bool is_strange(const std::string& name) const { return !table.find(name) && !not_taken_up.contains(name); }
   void remove_strangers();
+  void drop_strange_namespace(const std::string& name);
   void set_aside_orphans(const std::string& sessions_folder);
   void recover_in_background();
+  void remove_stale_locks_soon();
 
   [[nodiscard]] SessionView view(const LiveSession& session) const { return table.view(session, views); }
   void forget(const LiveSessionPtr& session, bool durable);  // from store and table, with its event
@@ -60,11 +76,13 @@ struct Manager::Impl {
   locks::LockDirectory lock_directory;
   store::Store store;
   Trash trash;
+  SessionFolders folders;
   launch::Launcher launcher;
   const Stages stages;
   SessionTable table;
   Services services;
 
+  std::set<std::string> not_taken_up;  // in the store, but something went wrong with them at start; reconcile alone uses it
   std::vector<LiveSessionPtr> to_recover;  // filled by reconcile, worked off by `recoverers`
   std::atomic<std::size_t> next_to_recover{0};
   std::atomic<bool> stopping{false};

@@ -84,6 +84,13 @@ void Pipeline::set_up(SessionContext& context, TearDown undo) {
 }
 
 std::vector<std::string> Pipeline::tear_down(SessionContext& context, TearDown mode) {
+  auto left = tear_down_once(context, mode);
+  // What failed for a passing reason is done the second time, and what hung on it with it.
+  if (!left.empty()) left = tear_down_once(context, mode);
+  return left;
+}
+
+std::vector<std::string> Pipeline::tear_down_once(SessionContext& context, TearDown mode) {
   std::vector<std::string> left;
   for (auto position = static_cast<unsigned>(stages_.size()); position-- > 0;) {
     const auto& stage = stages_[position];

@@ -22,7 +22,8 @@ class Pipeline {
   // The records that set_up has not written yet.
   [[nodiscard]] std::vector<store::StageRecord> pending() const { return pending_; }
 
-  // Every stage in reverse. Nothing stops it; what could not be undone is returned, one line each.
+  // Every stage in reverse. Nothing stops it; what failed is tried once more; what could not be undone is returned, one
+  // line each.
   std::vector<std::string> tear_down(SessionContext& context, TearDown mode);
 
   // Asks each stage what is there of it; the worst answer.
@@ -32,6 +33,7 @@ class Pipeline {
 
  private:
   store::StageRecord& record(unsigned position, std::string_view name);
+  std::vector<std::string> tear_down_once(SessionContext& context, TearDown mode);
   static StageData data_of(const store::StageRecord& record);
 
   const Stages& stages_;

@@ -1,11 +1,15 @@
 // The daemon's start: what the store remembers, and what is really there, compared and put right. docs/recovery.md has
 // the outcome of every combination.
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <set>
 
 #include "base/error.h"
 #include "base/ids.h"
 #include "base/log.h"
+#include "base/rollback.h"
 #include "base/text.h"
 #include "kernel/files.h"
 #include "session/manager_state.h"
@@ -33,6 +37,8 @@ std::shared_ptr<const definition::Definition> shape_of(const store::SessionRecor
     auto unknown = std::make_shared<definition::Definition>();
     unknown->name = record.chroot;
     unknown->type = "unknown";
+    // So that ending it undoes all that sessions are made of.
+    unknown->union_.type = definition::UnionType::overlay;
     return unknown;
   }
 }
@@ -50,27 +56,34 @@ void attempt(const std::string& doing, const Step& step) {
 }  // namespace
 
 void Manager::Impl::reconcile() {
-  if (const auto& aside = store.set_aside()) {
+  if (const auto& aside = store.set_aside())
     base::log::error(concat("the database was corrupt and is set aside as ", *aside, "; sessions are rebuilt from what is on disk"));
-    rebuild_from_disk();
+  attempt("reading the list of folders with sessions", [&] { folders.load(); });
+  // Asked of the database itself, so that a crash while it is rebuilt does not make orphans of the sessions that are missing.
+  if (!store.complete()) {
+    for (const auto& folder : folders.all()) attempt(concat("looking for sessions in ", folder), [&] { rebuild_from_disk(folder); });
+    store.set_complete();
   }
-  for (const auto& record : store.sessions()) attempt(concat("taking up session ", record.id), [&] { adopt(record); });
+  for (const auto& record : store.sessions()) {
+    attempt(concat("taking up session ", record.id), [&] { adopt(record); });
+    if (!table.find(record.id)) not_taken_up.insert(record.id);  // its parts are no strangers for that
+  }
   for (const auto& run : store.runs()) attempt(concat("taking up run ", run.id), [&] { adopt_run(run); });
   for (const auto& session : table.all())
     attempt(concat("settling session ", session->record.id), [&] { settle(session); });
   remove_strangers();
   recover_in_background();
+  attempt("looking for stale locks", [&] { remove_stale_locks_soon(); });
 }
 
-void Manager::Impl::rebuild_from_disk() {
-  const auto folder = settings.state_directory + "/sessions";
+void Manager::Impl::rebuild_from_disk(const std::string& folder) {
   kernel::ensure_directories(folder, 0711);
   const auto sessions = kernel::open_directory(folder);
   for (const auto& id : kernel::list_directory(sessions.get())) {
     const auto file = read_session_file(folder, id);
     if (!file) continue;  // set aside as an orphan later
     attempt(concat("rebuilding session ", id), [&] {
-      store.add_session(file->record);
+      if (!store.session(id)) store.add_session(file->record);
       store.put_stages(id, file->stages);
       base::log::info(concat("session ", id, " is rebuilt from ", folder, "/", id));
     });
@@ -81,33 +94,46 @@ void Manager::Impl::adopt(const store::SessionRecord& record) {
   std::string problem;
   const auto session =
       std::make_shared<LiveSession>(services, stages, record, shape_of(record, problem), store.stages(record.id));
+  session->taken_up = true;
   table.add(session, 0);
   table.publish(*session);
   if (!problem.empty()) mark_failed(*session, problem);
 }
 
 void Manager::Impl::hold_locks_again(LiveSession& session) {
-  // A source change whose daemon died is over; it is taken up again only where its session is.
-  if (session.record.source) {
-    take_locks(session, {}, {});
-    return;
-  }
   locks::LockOwner owner;
   owner.process = base::this_process();
   owner.uid = session.record.owner;
   owner.user = session.record.owner_name;
   owner.session = session.record.id;
   owner.chroot = session.record.chroot;
-  owner.purpose = session.record.kind == SessionKind::automatic ? "automatic session" : "session";
+  const bool automatic = session.record.kind == SessionKind::automatic;
+  owner.purpose = session.record.source ? "source session" : automatic ? "automatic session" : "session";
   owner.since = session.record.created;
+  session.trees.clear();
+  base::Rollback rollback;
+  rollback.add([&] {  // all or none; what was taken stays as it was
+    for (auto& lock : session.locks) lock.abandon();
+    session.locks.clear();
+  });
   for (const auto& tree : source_trees(*session.definition)) {
     owner.tree = tree.path;
+    session.trees.push_back(tree.key);
+    const bool exclusive = session.record.source || tree.exclusive;
+    owner.preserved = !automatic && !exclusive;
     bool created = false;
-    owner.preserved = session.record.kind == SessionKind::preserved && !tree.exclusive;
-    session.locks.push_back(tree.exclusive ? lock_directory.lock_source(tree.key, owner, {})
-                                           : lock_directory.reown_session(tree.key, owner, created));
+    session.locks.push_back(exclusive ? lock_directory.reown_source(tree.key, owner, created)
+                                      : lock_directory.reown_session(tree.key, owner, created));
     if (created) base::log::warning(concat("session ", owner.session, ": its lock on ", tree.path, " was missing and is made again"));
   }
+  rollback.commit();
+}
+
+Recovery Manager::Impl::look_at(LiveSession& session) {
+  auto found = Recovery::gone;  // what cannot even be looked at is not there
+  attempt(concat("looking at session ", session.record.id), [&] { found = session.pipeline.recover(session.context); });
+  table.publish(session);
+  return found;
 }
 
 void Manager::Impl::settle(const LiveSessionPtr& session) {
@@ -115,12 +141,11 @@ void Manager::Impl::settle(const LiveSessionPtr& session) {
   switch (table.state(*session)) {
     case SessionState::beginning:  // `begin` never returned: no trace of it may stay
     case SessionState::ending:     // `end` was accepted: it is finished
-      session->pipeline.recover(session->context);
+      look_at(*session);
       end_locked(session, true);
       return;
     case SessionState::failed:
-      session->pipeline.recover(session->context);
-      table.publish(*session);
+      look_at(*session);
       attempt(concat("locking the tree of failed session ", session->record.id), [&] { hold_locks_again(*session); });
       return;
     case SessionState::recovering:
@@ -132,8 +157,9 @@ void Manager::Impl::settle_active(const LiveSessionPtr& session) {
   const auto& id = session->record.id;
   const bool same_boot = session->record.boot_id == base::boot_id();
   const bool automatic = session->record.kind == SessionKind::automatic;
-  auto found = session->pipeline.recover(session->context);
-  table.publish(*session);
+  const auto found = look_at(*session);
+  if (session->record.source && !same_boot && table.state(*session) == SessionState::active)
+    note_source_trouble(*session, "it was cut off when the machine was restarted");
   if (automatic) {
     if (same_boot && table.runs_of(id) != 0) {
       hold_locks_again(*session);  // its command runs on; the session ends with it
@@ -161,41 +187,67 @@ void Manager::Impl::settle_active(const LiveSessionPtr& session) {
   to_recover.push_back(session);
 }
 
+void Manager::Impl::drop_strange_namespace(const std::string& name) {
+  if (const auto kept = views.open_namespace(name)) {
+    struct stat facts {};
+    base::check(::fstat(kept.get(), &facts), "looking at the namespace of", name);
+    kernel::kill_mount_namespace(facts.st_ino, std::chrono::seconds(10));
+  }
+  views.drop_namespace(name);
+}
+
 void Manager::Impl::remove_strangers() {
-  for (const auto& name : views.views())
-    if (!table.find(name)) attempt(concat("detaching the host view ", name), [&] { views.detach_view(name); });
-  for (const auto& name : views.namespaces())
-    if (!table.find(name)) attempt(concat("dropping the namespace ", name), [&] { views.drop_namespace(name); });
   for (const auto& name : cgroups->sessions())
-    if (!table.find(name))
+    if (is_strange(name))
       attempt(concat("ending the processes of ", name), [&] { cgroups->kill(name, "", std::chrono::seconds(10)); });
+  for (const auto& name : views.namespaces())
+    if (is_strange(name)) attempt(concat("dropping the namespace ", name), [&] { drop_strange_namespace(name); });
+  for (const auto& name : views.views())
+    if (is_strange(name)) attempt(concat("detaching the host view ", name), [&] { views.detach_view(name); });
   attempt("removing stale locks", [&] {
+    std::set<std::string> strangers;
     for (const auto& lock : lock_directory.list()) {
-      const bool ours = lock.kind == locks::LockKind::session && lock.state == locks::LockState::preserved;
-      if (ours && !table.find(lock.owner.session)) lock_directory.remove_session(lock.key, lock.owner.session);
+      const bool ours = lock.kind == locks::LockKind::session && !lock.owner.session.empty();
+      if (ours && is_strange(lock.owner.session)) strangers.insert(lock.owner.session);
     }
+    for (const auto& name : strangers)
+      attempt(concat("removing the locks of session ", name), [&] { remove_locks_left(name); });
     lock_directory.clean();
   });
   attempt("unmounting sources that nobody uses", [&] { source_mounts.remove_strangers(); });
   attempt("looking after the cached trees", [&] {
-    TreeCache(services).clean([&](const auto& name) { return table.find(name) != nullptr; });
+    TreeCache(services).clean([&](const auto& name) { return !is_strange(name); });
   });
-  std::set<std::string> folders{settings.state_directory + "/sessions"}, trashes{settings.state_directory + "/trash"};
-  for (const auto& session : table.all()) {
-    folders.insert(sessions_folder(settings, *session->definition));
-    trashes.insert(trash_folder(settings, *session->definition));
+  for (const auto& folder : folders.all()) {
+    attempt(concat("looking for orphans in ", folder), [&] { set_aside_orphans(folder); });
+    const auto trash_beside = folder == folders.own() ? settings.state_directory + "/trash" : folder + "/.unionroot-trash";
+    attempt(concat("emptying ", trash_beside), [&] { trash.adopt(trash_beside); });
   }
-  for (const auto& folder : folders) attempt(concat("looking for orphans in ", folder), [&] { set_aside_orphans(folder); });
-  for (const auto& folder : trashes) attempt(concat("emptying ", folder), [&] { trash.adopt(folder); });
 }
+
+namespace {
+
+// Others may keep things in a union-overlay-directory as well, schroot's upper layers for one: only what has nothing in it
+// but what a session's folder has is ours.
+bool is_session_folder(int folder, const std::string& name) {
+  static const std::set<std::string> parts{"upper", "work", "upper.img", "session.json"};
+  struct stat facts {};
+  if (::fstatat(folder, name.c_str(), &facts, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISDIR(facts.st_mode)) return false;
+  const auto names = kernel::list_directory(kernel::open_directory_at(folder, name).get());
+  return std::all_of(names.begin(), names.end(), [](const auto& part) { return parts.contains(part) || part.front() == '.'; }) &&
+         std::count_if(names.begin(), names.end(), [](const auto& part) { return part == "work" || part == "upper.img"; }) == 1;
+}
+
+}  // namespace
 
 void Manager::Impl::set_aside_orphans(const std::string& sessions_folder) {
   kernel::ensure_directories(sessions_folder, 0711);
   const auto sessions = kernel::open_directory(sessions_folder);
   // Beside the sessions, on the same file system, so that nothing needs to be copied.
-  const bool own = sessions_folder == settings.state_directory + "/sessions";
+  const bool own = sessions_folder == folders.own();
   for (const auto& name : kernel::list_directory(sessions.get())) {
-    if (table.find(name) || name.front() == '.') continue;
+    if (name.front() == '.' || !is_strange(name)) continue;
+    if (!own && !is_session_folder(sessions.get(), name)) continue;
     const auto orphans = own ? orphans_folder(settings) : sessions_folder + "/.unionroot-orphans";
     kernel::ensure_directories(orphans, 0700);
     const auto target = kernel::open_directory(orphans);
@@ -204,6 +256,28 @@ void Manager::Impl::set_aside_orphans(const std::string& sessions_folder) {
     base::log::warning(concat("no session is known for ", sessions_folder, "/", name, "; it is set aside as ", orphans, "/", kept_as,
                               "; look at it and delete it"));
   }
+}
+
+// Commands that nobody knows, since the daemon died right after it started them, are being ended by their supervisors. Those
+// hold their session's lock under names of their own, which are stale in a moment.
+void Manager::Impl::remove_stale_locks_soon() {
+  const auto second_ones = [this] {
+    const auto locks = lock_directory.list();
+    return std::any_of(locks.begin(), locks.end(), [](const auto& lock) { return lock.file.find('+') != std::string::npos; });
+  };
+  if (!second_ones()) return;
+  recoverers.emplace_back([this, second_ones] {
+    constexpr int rounds = 60;
+    for (int round = 0; round < rounds && !stopping; ++round) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      bool more = false;
+      attempt("removing stale locks", [&] {
+        lock_directory.clean();
+        more = second_ones();
+      });
+      if (!more) return;
+    }
+  });
 }
 
 void Manager::Impl::recover_in_background() {

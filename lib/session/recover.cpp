@@ -32,9 +32,9 @@ void Manager::Impl::recover_locked(const LiveSessionPtr& session) {
   if (state == SessionState::active) return;  // whole already
   if (state != SessionState::failed && state != SessionState::recovering)
     throw Error(ErrorCode::session_not_active, concat("session ", id, " is ", store::to_string(state), ", not failed"));
-  store.update_session(table.change(*session, [](auto& record) { record.state = SessionState::recovering; }));
   try {
-    if (session->locks.empty()) take_locks(*session, {}, {});
+    store.update_session(table.change(*session, [](auto& record) { record.state = SessionState::recovering; }));
+    if (session->locks.empty()) hold_locks_again(*session);
     kill_processes(*session);
     for (const auto& left : session->pipeline.tear_down(session->context, TearDown::keep_data))
       base::log::warning(concat("session ", id, ": before its recovery: ", left));

@@ -6,9 +6,11 @@
 #include <chrono>
 
 #include "base/error.h"
+#include "base/fault_point.h"
 #include "base/ids.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "session/attempts.h"
 #include "session/launch_request.h"
 #include "session/manager_state.h"
 
@@ -50,54 +52,74 @@ Manager::Started Manager::Impl::run(const LiveSessionPtr& session, const RunRequ
   const auto id = base::random_token();
   const auto root = session->context.space->root();
   const auto spec = launch_spec(request, *session->definition, session->record, root.get(), id);
-  const auto cgroup = cgroups->create(session->record.id, id);
+  launch::LaunchedRun launched;
   try {
+    const auto cgroup = cgroups->create(session->record.id, id);
     launch::LaunchDescriptors descriptors;
     std::copy(std::begin(request.standard), std::end(request.standard), std::begin(descriptors.standard));
     descriptors.mount_namespace = session->context.space->descriptor();
     descriptors.root = root.get();
     descriptors.cgroup = cgroup ? cgroup.get() : -1;
-    // Whoever holds this holds the lock on the tree: it stays protected should the daemon die under the command.
-    if (!session->locks.empty()) descriptors.session_lock = session->locks.front().descriptor();
-    auto launched = launcher.launch(spec, descriptors);
+    // Whoever holds these holds the locks on the trees: they stay protected should the daemon die under the command.
+    for (const auto& lock : session->locks) descriptors.session_locks.push_back(lock.descriptor());
+    launched = launcher.launch(spec, descriptors);
+    base::fault_point("after spawning a supervisor");
 
     LiveRun run;
     run.record = {id, session->record.id, launched.supervisor, spec.uid, user_of(spec), base::printable(base::join(spec.arguments, " ")),
                   cgroup ? id : std::string(), now_microseconds()};
     store.add_run(run.record);
-    const auto watched = launched.pidfd.duplicate();
-    run.pidfd = std::move(launched.pidfd);
+    run.pidfd = launched.pidfd.duplicate();
     if (session->context.automatic()) run.hold = std::move(launched.hold);
     table.add_run(std::move(run));
-    if (events.run_started) events.run_started(id, watched.get());
+    if (events.run_started) events.run_started(id, launched.pidfd.get());
     return {session->record.id, id, std::move(launched.control)};
   } catch (...) {
-    // The client's end of the control socket is closed by now, so a supervisor that did start ends its command.
-    try {
-      cgroups->kill(session->record.id, id, std::chrono::seconds(10));
-    } catch (const std::exception& error) {
-      base::log::error(concat("session ", session->record.id, ": removing the control group of run ", id, ": ", error.what()));
-    }
+    discard_run(*session, id, std::move(launched));
     throw;
   }
 }
 
-void Manager::Impl::run_ended(const std::string& id) {
+// Undoes what run did; nobody was told of it.
+void Manager::Impl::discard_run(const LiveSession& session, const std::string& id, launch::LaunchedRun launched) noexcept {
+  table.take_run(id);
+  // Without a client the supervisor, if it did start, ends its command and then itself.
+  launched.control.reset();
+  launched.hold.reset();
+  Attempts attempts;
+  attempts.run([&] { cgroups->kill(session.record.id, id, std::chrono::seconds(10)); });
+  attempts.run([&] { store.remove_run(id); });
+  attempts.run([&] {
+    if (launched.pidfd) launch::wait_and_reap(launched.pidfd.get());
+  });
+  for (const auto& problem : attempts.problems())
+    base::log::error(concat("session ", session.record.id, ": undoing run ", id, ", which could not be started: ", problem));
+}
+
+void Manager::Impl::run_ended(const std::string& id, std::optional<int> status) {
   auto run = table.take_run(id);
   if (!run) return;  // its session was ended meanwhile
   const auto session = table.find(run->record.session);
-  store.remove_run(id);
-  if (!session) return;
-  if (session->record.kind != store::SessionKind::automatic) {
+  Attempts attempts;
+  if (session && session->record.source)
+    attempts.run([&] { note_command_in_source(*session, run->record.command, status); });
+  // Should it stay, the next start finds that nobody runs it.
+  attempts.run([&] { store.remove_run(id); });
+  if (session && session->record.kind != store::SessionKind::automatic) {
     // What the command left running stays, as long as the session does: a service that was started in it. Then the group
     // cannot be removed yet; it goes with the session.
-    try {
-      cgroups->remove(run->record.session, id);
-    } catch (const base::SystemError& error) {
-      if (error.error_number() != EBUSY) base::log::warning(error.what());
-    }
-    return;
+    attempts.run([&] {
+      try {
+        cgroups->remove(run->record.session, id);
+      } catch (const base::SystemError& error) {
+        if (error.error_number() != EBUSY) throw;
+      }
+    });
+    // It may have held the session's lock under a name of its own.
+    if (session->taken_up) attempts.run([&] { lock_directory.clean(); });
   }
+  for (const auto& problem : attempts.problems()) base::log::warning(concat("run ", id, " has ended: ", problem));
+  if (!session || session->record.kind != store::SessionKind::automatic) return;
   if (table.runs_of(run->record.session) != 0) return;
   try {
     end(session, true);
@@ -110,6 +132,9 @@ void Manager::Impl::run_ended(const std::string& id) {
 void Manager::Impl::adopt_run(const store::RunRecord& record) {
   UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, record.supervisor.pid, 0)));
   if (!pidfd || !base::is_alive(record.supervisor)) {
+    const auto session = table.find(record.session);
+    const bool this_boot = record.supervisor.boot_id == base::boot_id();  // else the whole session was cut off
+    if (session && session->record.source && this_boot) note_command_in_source(*session, record.command, std::nullopt);
     store.remove_run(record.id);
     return;
   }

@@ -75,6 +75,13 @@ void write_session_file(const std::string& sessions_folder, const SessionFile& f
   kernel::write_file_atomically(folder.get(), file_name, to_json(file), 0600, durable);
 }
 
+bool says_the_same(const std::string& sessions_folder, const SessionFile& file) {
+  auto there = read_session_file(sessions_folder, file.record.id);
+  if (!there) return false;
+  there->record.boot_id = file.record.boot_id;
+  return to_json(*there) == to_json(file);
+}
+
 std::optional<SessionFile> read_session_file(const std::string& sessions_folder, const std::string& id) {
   const auto text = base::try_read_file(sessions_folder + "/" + id + "/" + file_name);
   if (!text) return std::nullopt;

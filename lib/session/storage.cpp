@@ -1,5 +1,11 @@
 #include "session/storage.h"
 
+#include <sys/stat.h>
+
+#include "base/files.h"
+#include "base/text.h"
+#include "kernel/files.h"
+
 namespace unionroot::session {
 
 std::string sessions_folder(const definition::Settings& settings, const definition::Definition& definition) {
@@ -13,5 +19,40 @@ std::string trash_folder(const definition::Settings& settings, const definition:
 }
 
 std::string orphans_folder(const definition::Settings& settings) { return settings.state_directory + "/orphans"; }
+
+namespace {
+constexpr const char* list_name = "overlay-directories";
+}
+
+SessionFolders::SessionFolders(const definition::Settings& settings)
+    : state_(settings.state_directory), own_(settings.state_directory + "/sessions") {}
+
+void SessionFolders::load() {
+  const auto text = base::try_read_file(state_ + "/" + list_name);
+  if (!text) return;
+  const std::lock_guard guard(mutex_);
+  for (const auto& line : base::split(*text, '\n'))
+    if (line.front() == '/') others_.insert(line);
+}
+
+void SessionFolders::remember(const std::string& folder) {
+  if (folder == own_ || folder.find('\n') != std::string::npos) return;
+  const std::lock_guard guard(mutex_);
+  if (others_.contains(folder)) return;
+  std::string text = folder + "\n";
+  for (const auto& other : others_) text += other + "\n";
+  kernel::write_file_atomically(kernel::open_directory(state_).get(), list_name, text, 0644, true);
+  others_.insert(folder);
+}
+
+std::vector<std::string> SessionFolders::all() const {
+  std::vector<std::string> folders{own_};
+  const std::lock_guard guard(mutex_);
+  for (const auto& other : others_) {
+    struct stat facts {};
+    if (::stat(other.c_str(), &facts) == 0 && S_ISDIR(facts.st_mode)) folders.push_back(other);
+  }
+  return folders;
+}
 
 }  // namespace unionroot::session

@@ -1,7 +1,10 @@
 // Where a session's data lies on the host.
 #pragma once
 
+#include <mutex>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "definition/definition.h"
 #include "definition/settings.h"
@@ -10,6 +13,24 @@ namespace unionroot::session {
 
 // <state>/sessions, or the definition's union-overlay-directory; each session has a folder of its id in it.
 std::string sessions_folder(const definition::Settings& settings, const definition::Definition& definition);
+// Every folder that sessions were ever begun in: <state>/overlay-directories has the others than our own, one a line. What is
+// left in one must be found although the definition that named it has changed, and the database may be lost. Thread-safe.
+class SessionFolders {
+ public:
+  explicit SessionFolders(const definition::Settings& settings);
+  void load();
+  // Before anything of a session is made in it. On the disk when this returns.
+  void remember(const std::string& folder);
+  [[nodiscard]] const std::string& own() const { return own_; }
+  [[nodiscard]] std::vector<std::string> all() const;  // those that exist, our own first
+
+ private:
+  const std::string state_;
+  const std::string own_;
+  mutable std::mutex mutex_;
+  std::set<std::string> others_;
+};
+
 // On the same file system, so that a rename suffices.
 std::string trash_folder(const definition::Settings& settings, const definition::Definition& definition);
 // <state>/orphans: upper layers without a record, never deleted by the daemon.

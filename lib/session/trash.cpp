@@ -4,6 +4,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 
 #include "base/error.h"
@@ -33,12 +35,20 @@ void Trash::discard(const std::string& folder, const std::string& name, const st
   kernel::ensure_directories(trash_folder, 0700);
   const auto to = kernel::open_directory(trash_folder);
   const auto thrown = concat(name, "-", base::random_token());
-  kernel::rename_to(from.get(), name, to.get(), thrown);
-  {
-    const std::lock_guard guard(mutex_);
-    items_.push_back({trash_folder, thrown});
+  const auto enqueue = [&] {
+    {
+      const std::lock_guard guard(mutex_);
+      items_.push_back({trash_folder, thrown});
+    }
+    changed_.notify_all();
+  };
+  try {
+    kernel::rename_to(from.get(), name, to.get(), thrown);
+  } catch (const std::exception&) {
+    if (kernel::exists_at(to.get(), thrown)) enqueue();
+    throw;
   }
-  changed_.notify_all();
+  enqueue();
 }
 
 void Trash::adopt(const std::string& trash_folder) {
@@ -62,26 +72,45 @@ void Trash::work() {
   // thread: setpriority(2)).
   ::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), 10);
   std::unique_lock guard(mutex_);
-  while (true) {
-    changed_.wait(guard, [this] { return stopping_ || !items_.empty(); });
-    if (stopping_) return;
-    const auto item = items_.front();
-    items_.pop_front();
+  while (!stopping_) {
+    const auto now = Clock::now();
+    const auto due = std::find_if(items_.begin(), items_.end(), [&](const Item& item) { return item.not_before <= now; });
+    if (due == items_.end()) {
+      auto wake = now + std::chrono::hours(1);
+      for (const auto& item : items_) wake = std::min(wake, item.not_before);
+      changed_.wait_until(guard, wake);
+      continue;
+    }
+    auto item = std::move(*due);
+    items_.erase(due);
     busy_ = true;
     guard.unlock();
-    try {
-      const auto folder = kernel::open_directory(item.folder);
-      kernel::remove_tree(folder.get(), item.name, [this] {
-        const std::lock_guard inner(mutex_);
-        return stopping_;
-      });
-    } catch (const std::exception& error) {
-      base::log::error(concat("deleting ", item.folder, "/", item.name, ": ", error.what(),
-                              "; it is tried again when the daemon starts next"));
-    }
+    const bool again = !remove(item);
     guard.lock();
+    if (again) items_.push_back(std::move(item));
     busy_ = false;
     changed_.notify_all();
+  }
+}
+
+bool Trash::remove(Item& item) {
+  // A file system that was full or did not answer may do better later. Then the next start finds what is left.
+  constexpr std::array<std::chrono::milliseconds, 3> pauses{std::chrono::milliseconds(100), std::chrono::seconds(10),
+                                                            std::chrono::minutes(10)};
+  try {
+    const auto folder = kernel::open_directory(item.folder);
+    kernel::remove_tree(folder.get(), item.name, [this] {
+      const std::lock_guard inner(mutex_);
+      return stopping_;
+    });
+    return true;
+  } catch (const std::exception& error) {
+    const bool again = item.failures < pauses.size();
+    base::log::error(concat("deleting ", item.folder, "/", item.name, ": ", error.what(), "; it is tried again ",
+                            again ? "later" : "when the daemon starts next"));
+    if (!again) return true;
+    item.not_before = Clock::now() + pauses[item.failures++];
+    return false;
   }
 }
 

@@ -1,7 +1,9 @@
 // What ended sessions leave is renamed into a trash folder and deleted in the background.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
+#include <cstddef>
 #include <deque>
 #include <mutex>
 #include <string>
@@ -25,11 +27,15 @@ class Trash {
   void drain();
 
  private:
+  using Clock = std::chrono::steady_clock;
   struct Item {
     std::string folder;
     std::string name;
+    std::size_t failures = 0;
+    Clock::time_point not_before{};
   };
   void work();
+  bool remove(Item& item);  // false: it is to be tried again
 
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -55,6 +55,21 @@ CREATE TABLE durable_commits (
 ) STRICT;
 INSERT INTO durable_commits VALUES (1, 0);
 )sql",
+      // The last change of each source tree, where it did not come to a good end. Outlives its session.
+      R"sql(
+CREATE TABLE source_troubles (
+  tree    TEXT PRIMARY KEY NOT NULL,
+  session TEXT NOT NULL,
+  owner   TEXT NOT NULL,
+  at      INTEGER NOT NULL,
+  what    TEXT NOT NULL
+) STRICT;
+
+-- Has a row once the sessions that are on disk are in here: in a new database there are none, although there may be some on
+-- disk, since the old one was lost.
+CREATE TABLE complete (id INTEGER PRIMARY KEY CHECK (id = 1)) STRICT;
+INSERT INTO complete SELECT 1 WHERE EXISTS (SELECT 1 FROM sessions);
+)sql",
   };
   return steps;
 }

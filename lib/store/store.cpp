@@ -16,6 +16,7 @@ struct Connection {
   Statement add_session, update_session, remove_session, one_session, all_sessions;
   Statement put_stage, session_stages;
   Statement add_run, remove_run, all_runs;
+  Statement put_trouble, remove_own_trouble, remove_others_trouble, one_trouble;
   Statement count_durable;
 
   explicit Connection(Database opened) : database(std::move(opened)) {
@@ -35,6 +36,10 @@ struct Connection {
     add_run = database.prepare(concat("INSERT INTO runs (", run_columns, ") VALUES (?,?,?,?,?,?,?,?,?,?)"));
     remove_run = database.prepare("DELETE FROM runs WHERE id = ?");
     all_runs = database.prepare(concat("SELECT ", run_columns, " FROM runs ORDER BY since, id"));
+    put_trouble = database.prepare("INSERT OR REPLACE INTO source_troubles (tree, session, owner, at, what) VALUES (?,?,?,?,?)");
+    remove_own_trouble = database.prepare("DELETE FROM source_troubles WHERE tree = ? AND session = ?");
+    remove_others_trouble = database.prepare("DELETE FROM source_troubles WHERE tree = ? AND session <> ?");
+    one_trouble = database.prepare("SELECT tree, session, owner, at, what FROM source_troubles WHERE tree = ?");
     count_durable = database.prepare("UPDATE durable_commits SET number = number + 1");
   }
 
@@ -186,6 +191,38 @@ std::vector<RunRecord> Store::runs() const {
   std::vector<RunRecord> found;
   for (Query row(connection->all_runs); row.next();) found.push_back(read_run(row));
   return found;
+}
+
+bool Store::complete() const {
+  return impl_->connection.lock()->database.pragma("SELECT count(*) FROM complete") == "1";
+}
+
+void Store::set_complete() {
+  const auto connection = impl_->connection.lock();
+  Transaction transaction(connection->database, true);
+  connection->database.execute("INSERT OR IGNORE INTO complete VALUES (1)");
+  transaction.commit();
+}
+
+void Store::put_source_trouble(const SourceTrouble& trouble) {
+  const auto connection = impl_->connection.lock();
+  Transaction transaction(connection->database, false);
+  connection->put_trouble.run(trouble.tree, trouble.session, trouble.owner, trouble.at, trouble.what);
+  transaction.commit();
+}
+
+void Store::remove_source_trouble(const std::string& tree, const std::string& session, Whose whose) {
+  const auto connection = impl_->connection.lock();
+  Transaction transaction(connection->database, false);
+  (whose == Whose::that_session ? connection->remove_own_trouble : connection->remove_others_trouble).run(tree, session);
+  transaction.commit();
+}
+
+std::optional<SourceTrouble> Store::source_trouble(const std::string& tree) const {
+  const auto connection = impl_->connection.lock();
+  Query row(connection->one_trouble, tree);
+  if (!row.next()) return std::nullopt;
+  return SourceTrouble{row.text(0), row.text(1), row.text(2), row.integer(3), row.text(4)};
 }
 
 void Store::checkpoint() {

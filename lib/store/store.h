@@ -57,6 +57,15 @@ struct RunRecord {
   std::int64_t since = 0;  // microseconds since the epoch
 };
 
+// A change of a source tree that did not come to a good end.
+struct SourceTrouble {
+  std::string tree;     // locks::tree_key
+  std::string session;
+  std::string owner;    // who changed it
+  std::int64_t at = 0;  // microseconds since the epoch
+  std::string what;
+};
+
 // Thread-safe: one connection, reached only through its lock. Every method throws Error(failed | no_space) with
 // what SQLite said. A write that returns is in the write-ahead log: it survives the end of the daemon, and, if
 // `durable`, power loss too (synchronous=FULL for that commit alone).
@@ -72,6 +81,10 @@ class Store {
   Store& operator=(const Store&) = delete;
 
   [[nodiscard]] const std::optional<std::string>& set_aside() const;
+
+  // False for a database that was made anew, until its maker says that it has every session that is to be found.
+  [[nodiscard]] bool complete() const;
+  void set_complete();
 
   // Throws Error(session_exists) if the id is taken.
   void add_session(const SessionRecord& session);
@@ -92,6 +105,13 @@ class Store {
   void add_run(const RunRecord& run);
   void remove_run(const std::string& id);
   [[nodiscard]] std::vector<RunRecord> runs() const;
+
+  // One a tree: the later replaces the earlier.
+  void put_source_trouble(const SourceTrouble& trouble);
+  // Forgets it if it is of that session, or of any other.
+  enum class Whose { that_session, other_sessions };
+  void remove_source_trouble(const std::string& tree, const std::string& session, Whose whose);
+  [[nodiscard]] std::optional<SourceTrouble> source_trouble(const std::string& tree) const;
 
   void checkpoint();  // when idle: truncates the write-ahead log
 

@@ -12,6 +12,7 @@ import os
 import pwd
 import shutil
 import signal
+import socket
 import sqlite3
 import stat
 import subprocess
@@ -405,7 +406,12 @@ class Machine:
         def listens():
             if self.bus.poll() is not None:
                 raise AssertionError("dbus-daemon ended with " + str(self.bus.returncode))
-            return os.path.exists(self.bus_socket)
+            try:
+                with socket.socket(socket.AF_UNIX) as probe:
+                    probe.connect(self.bus_socket)
+            except OSError:
+                return False
+            return True
 
         if not wait_until(listens):
             raise AssertionError("dbus-daemon does not listen after ten seconds")

@@ -48,7 +48,7 @@ class DirectoryBacking : public Backing {
       if (context.recovering) discard_layer(context, path, store.get());
       make_upper_and_work(store.get(), context.layers.front().get());
     }
-    if (!context.automatic()) {
+    if (!context.automatic() && !context.recovering) {
       // Power may fail right after `begin` returned: the folders must be on the disk by then.
       kernel::sync_directory(store.get());
       kernel::sync_directory(sessions.get());

@@ -4,6 +4,8 @@
 namespace unionroot::session {
 
 void FilesStage::set_up(SessionContext& context, StageData&) {
+  // A recovered session has every file as it left it; what it changed or removed is not the host's to bring back.
+  if (context.recovering) return;
   auto request = tree::files_request(*context.definition, tree::find_user(context.owner));
   if (context.source) {
     // A source session's files stay for every later session: only what it needs to work goes in.

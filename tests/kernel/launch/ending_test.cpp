@@ -27,7 +27,7 @@ launch::LaunchedRun start(const SessionTree& tree, const std::vector<std::string
   launch::LaunchDescriptors descriptors;
   descriptors.mount_namespace = tree.descriptor();
   if (cgroup != nullptr) descriptors.cgroup = cgroup->descriptor();
-  descriptors.session_lock = lock;
+  descriptors.session_locks = {lock};
   launch::LaunchedRun launched = launcher().launch(command(arguments), descriptors);
   launched.hold.reset();
   return launched;

@@ -148,6 +148,56 @@ TEST_CASE("commands that outlive the daemon keep the lock that they hold") {
   CHECK(place.files().empty());
 }
 
+TEST_CASE("the daemon takes the lock of a source session over, and its commands keep it") {
+  const Place place;
+  LockDirectory directory(place.path);
+  bool created = true;
+  const auto session_refused = [&] {
+    try {
+      directory.lock_session(key, owner("other"), Wait{}).release();
+      return false;
+    } catch (const LockedError&) {
+      return true;
+    }
+  };
+  SECTION("nobody holds it") {
+    directory.lock_source(key, dead_owner("one"), Wait{}).abandon();
+    auto held = directory.reown_source(key, owner("one"), created);
+    CHECK_FALSE(created);
+    CHECK(place.files() == std::vector<std::string>{"abc-1.source.one"});
+    CHECK(session_refused());
+    CHECK(change_refused(directory));
+    held.release();
+  }
+  SECTION("commands hold it") {
+    auto commands = directory.lock_source(key, dead_owner("one"), Wait{});
+    {
+      auto held = directory.reown_source(key, owner("one"), created);
+      CHECK_FALSE(created);
+      CHECK(directory.list().size() == 2);
+      CHECK(session_refused());
+    }
+    CHECK(session_refused());  // the second daemon is gone as well; the commands run
+    commands.abandon();
+  }
+  SECTION("it is missing") {
+    auto held = directory.reown_source(key, owner("one"), created);
+    CHECK(created);
+    CHECK(session_refused());
+    held.release();
+  }
+  SECTION("it is missing, and a session stands on the tree") {
+    auto other = directory.lock_session(key, owner("other"), Wait{});
+    CHECK_THROWS_AS(directory.reown_source(key, owner("one"), created), LockedError);
+  }
+  SECTION("it is missing, and somebody changes the tree") {
+    auto other = directory.lock_source(key, owner(), Wait{});
+    CHECK_THROWS_AS(directory.reown_source(key, owner("one"), created), LockedError);
+  }
+  CHECK_FALSE(session_refused());
+  CHECK(place.files().empty());
+}
+
 TEST_CASE("an unreadable lock file is set aside, not deleted") {
   const Place place;
   LockDirectory directory(place.path);

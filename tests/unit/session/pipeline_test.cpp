@@ -108,7 +108,7 @@ TEST_CASE_METHOD(Fixture, "tear-down goes on past a stage that cannot be undone,
   log.clear();
   stage[1]->fails_down = true;
   const auto left = pipeline.tear_down(context, TearDown::everything);
-  CHECK(log == "-c -b -a ");
+  CHECK(log == "-c -b -a -b ");  // at once a second time: much of what fails does so for a passing reason
   REQUIRE(left.size() == 1);
   CHECK(left[0] == "stage b: b is stuck; kick it");
   log.clear();

@@ -53,6 +53,37 @@ TEST_CASE("an id can be taken once") {
   CHECK(store.sessions().size() == 2);
 }
 
+TEST_CASE("a tree's trouble is kept until a better session takes it away") {
+  const Folder folder;
+  Store store(folder.file());
+  CHECK_FALSE(store.source_trouble("tree"));
+  store.put_source_trouble({"tree", "one", "alice", 5, "it broke"});
+  store.put_source_trouble({"tree", "two", "bob", 6, "it broke again"});
+  store.put_source_trouble({"other", "two", "bob", 7, "as well"});
+  const auto trouble = store.source_trouble("tree");
+  REQUIRE(trouble);
+  CHECK((trouble->session == "two" && trouble->owner == "bob" && trouble->at == 6 && trouble->what == "it broke again"));
+  store.remove_source_trouble("tree", "two", Store::Whose::other_sessions);
+  store.remove_source_trouble("tree", "one", Store::Whose::that_session);
+  CHECK(store.source_trouble("tree"));
+  store.remove_source_trouble("tree", "two", Store::Whose::that_session);
+  CHECK_FALSE(store.source_trouble("tree"));
+  store.remove_source_trouble("other", "three", Store::Whose::other_sessions);
+  CHECK_FALSE(store.source_trouble("other"));
+}
+
+TEST_CASE("a new database is complete when its maker says so, and stays it") {
+  const Folder folder;
+  {
+    Store store(folder.file());
+    CHECK_FALSE(store.complete());
+    store.set_complete();
+    store.set_complete();
+    CHECK(store.complete());
+  }
+  CHECK(Store(folder.file()).complete());
+}
+
 TEST_CASE("sessions are listed by age, then by id") {
   const Folder folder;
   Store store(folder.file());

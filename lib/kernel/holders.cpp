@@ -1,0 +1,109 @@
+#include "kernel/holders.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <array>
+#include <functional>
+#include <optional>
+
+#include "base/error.h"
+#include "base/process_identity.h"
+#include "base/text.h"
+#include "base/unique_fd.h"
+#include "kernel/files.h"
+
+namespace unionroot::kernel {
+
+namespace {
+
+using base::concat;
+using base::UniqueFd;
+
+using Matches = std::function<bool(const struct statx&)>;
+
+std::string target_of(int folder, const std::string& name) {
+  std::array<char, 4096> text{};
+  const auto length = ::readlinkat(folder, name.c_str(), text.data(), text.size());
+  return length > 0 ? base::printable(std::string_view(text.data(), static_cast<std::size_t>(length))) : "?";
+}
+
+// Links in /proc/PID are followed to the very file that is held, in whatever mount namespace it is.
+bool holds(int folder, const std::string& name, const Matches& matches) {
+  struct statx facts {};
+  constexpr unsigned wanted = STATX_BASIC_STATS | STATX_MNT_ID;
+  return ::statx(folder, name.c_str(), AT_NO_AUTOMOUNT, wanted, &facts) == 0 && matches(facts);
+}
+
+// A process may end at any moment of this; what cannot be opened then is not held any more.
+std::optional<std::string> what_it_holds(int process, const Matches& matches) {
+  static constexpr std::array<std::pair<const char*, const char*>, 3> links{
+      {{"cwd", "working directory "}, {"root", "root directory "}, {"exe", "executable "}}};
+  for (const auto& [link, title] : links)
+    if (holds(process, link, matches)) return concat(title, target_of(process, link));
+  for (const auto& [name, mapped] : {std::pair{"fd", false}, std::pair{"map_files", true}}) {
+    const UniqueFd folder(::openat(process, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!folder) continue;
+    std::vector<std::string> entries;
+    try {
+      entries = list_directory(folder.get());
+    } catch (const base::Error&) {
+      continue;
+    }
+    for (const auto& entry : entries) {
+      if (!holds(folder.get(), entry, matches)) continue;
+      const auto target = target_of(folder.get(), entry);
+      return mapped ? concat("mapped file ", target) : concat("descriptor ", entry, " (", target, ")");
+    }
+  }
+  return std::nullopt;
+}
+
+std::vector<Holder> find(const Matches& matches) {
+  std::vector<Holder> found;
+  const UniqueFd proc = open_directory("/proc");
+  for (const auto& name : list_directory(proc.get())) {
+    const auto pid = base::parse_unsigned(name);
+    if (!pid || static_cast<pid_t>(*pid) == ::getpid()) continue;
+    const UniqueFd process(::openat(proc.get(), name.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!process) continue;
+    if (auto how = what_it_holds(process.get(), matches))
+      found.push_back({static_cast<pid_t>(*pid), base::command_of(static_cast<pid_t>(*pid)), std::move(*how)});
+  }
+  return found;
+}
+
+}  // namespace
+
+std::vector<Holder> holders_of_mount(const std::string& path) {
+  struct statx wanted {};
+  if (::statx(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_MNT_ID, &wanted) != 0 ||
+      (wanted.stx_mask & STATX_MNT_ID) == 0)
+    return {};
+  return find([&](const struct statx& facts) {
+    return (facts.stx_mask & STATX_MNT_ID) != 0 && facts.stx_mnt_id == wanted.stx_mnt_id;
+  });
+}
+
+std::vector<Holder> holders_of_device(dev_t device) {
+  const auto wanted_major = major(device);
+  const auto wanted_minor = minor(device);
+  return find([=](const struct statx& facts) {
+    const bool in_it = facts.stx_dev_major == wanted_major && facts.stx_dev_minor == wanted_minor;
+    const bool itself = S_ISBLK(facts.stx_mode) && facts.stx_rdev_major == wanted_major && facts.stx_rdev_minor == wanted_minor;
+    return in_it || itself;
+  });
+}
+
+std::string describe(const std::vector<Holder>& holders) {
+  constexpr std::size_t most = 5;
+  std::string text;
+  for (std::size_t i = 0; i < holders.size() && i < most; ++i)
+    text += concat(i == 0 ? "held by " : "; ", "pid ", holders[i].pid, " (", holders[i].command, "): ", holders[i].how);
+  if (holders.size() > most) text += concat("; and ", holders.size() - most, " more");
+  return text;
+}
+
+}  // namespace unionroot::kernel

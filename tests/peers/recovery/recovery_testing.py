@@ -1,0 +1,156 @@
+"""What the recovery tests share: a machine whose daemon is killed and started again, and what must hold afterwards."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import time
+
+import unionroot_testing as testing
+from unionroot_testing import Machine, wait_until
+
+
+class CrashMachine(Machine):
+    """A Machine whose daemon may die at any moment."""
+
+    def __init__(self, settings=None, environment=None):
+        super().__init__(settings, environment)
+        self.lines_seen = 0
+
+    def popen(self, *arguments, environment=None, **options):
+        # What the client says of locks depends on the boot as well.
+        return super().popen(*arguments, environment={**self.environment, **(environment or {})}, **options)
+
+    def start_daemon(self, environment=None, wait=True):
+        self._forget_dead_daemon()
+        super().start_daemon(environment, wait)
+
+    def _forget_dead_daemon(self):
+        if self.daemon is not None and self.daemon.poll() is not None:
+            self.daemon = None
+
+    def wait_ready(self, seconds=30):
+        """Sooner than the parent's: sweeps start hundreds of daemons. False if the daemon died meanwhile."""
+        process = self.daemon
+
+        def ready():
+            return process.poll() is not None or self.owns_the_name()
+
+        if not wait_until(ready, seconds, 0.004):
+            raise AssertionError(f"unionrootd is not ready after {seconds} s:\n{self.log()}")
+        if process.poll() is not None:
+            if process.returncode == -signal.SIGKILL:
+                return False
+            raise AssertionError(f"unionrootd ended with {process.returncode}:\n{self.log()}")
+        return True
+
+    def owns_the_name(self):
+        return self.run("list", "--sessions").status == 0
+
+    def restart(self, how=signal.SIGTERM, environment=None):
+        """Another daemon in the place of this one."""
+        self.end_daemon(how)
+        self.start_daemon(environment)
+
+    def end_daemon(self, how=signal.SIGTERM):
+        status = self.stop_daemon(how)
+        if how == signal.SIGTERM and status not in (0, None):
+            raise AssertionError(f"unionrootd ended with {status}:\n{self.log()}")
+
+    def wait_dead(self, seconds):
+        """True if the daemon has died within that time."""
+        return wait_until(lambda: self.daemon.poll() is not None, seconds, 0.002)
+
+    # What is there
+
+    def lock_files(self):
+        folder = os.path.join(self.state, "locks")
+        names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+        return [name for name in names if not name.endswith(".manage")]
+
+    def lock_text(self, name):
+        with open(os.path.join(self.state, "locks", name)) as file:
+            return dict(line.rstrip("\n").split("=", 1) for line in file if "=" in line)
+
+    def by_id(self):
+        return {session["id"]: session for session in self.sessions()}
+
+    def info(self, name):
+        return json.loads(self.ok("info", "--json", name))
+
+    def state_of(self, session):
+        found = self.by_id().get(session)
+        return found["state"] if found else None
+
+    def settled(self, session, seconds=20):
+        """Waits until the session is neither beginning, ending nor recovering; its state, None if there is none."""
+        wait_until(lambda: self.state_of(session) in (None, "active", "failed"), seconds)
+        return self.state_of(session)
+
+    def session_folder(self, session):
+        return os.path.join(self.state, "sessions", session)
+
+    def in_upper(self, session, path):
+        return os.path.join(self.session_folder(session), "upper", path.lstrip("/"))
+
+    def database(self, statement, *values):
+        """Changes or reads the database, which no daemon may be using."""
+        connection = sqlite3.connect(os.path.join(self.state, "state.db"), timeout=10)
+        try:
+            rows = connection.execute(statement, values).fetchall()
+            connection.commit()
+            return rows
+        finally:
+            connection.close()
+
+    def log_since(self):
+        """What the daemon has logged since this was last called."""
+        with open(self.log_file, errors="replace") as file:
+            file.seek(self.lines_seen)
+            text = file.read()
+            self.lines_seen = file.tell()
+        return text
+
+    def problems(self, settle=5.0):
+        """leftovers(), where sessions and their parts are as they should be: none may be left."""
+        return self.leftovers(settle)
+
+    # A reboot, as far as it can be had without one
+
+    def simulate_reboot(self, boot):
+        """Everything that a restart of the machine would take with it, while no daemon runs."""
+        if self.daemon is not None:
+            raise AssertionError("the daemon runs")
+        for pid in testing.descendants(os.getpid()):
+            if pid not in self.children:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+
+        def gone():
+            testing.reap_orphans(set(self.children))
+            return not [pid for pid in testing.descendants(os.getpid()) if pid not in self.children]
+
+        if not wait_until(gone):
+            raise AssertionError("processes that SIGKILL does not end: " + str(testing.descendants(os.getpid())))
+        points = [p for p in testing.mount_points() if p.startswith(self.runtime + "/")]
+        for point in sorted(points, key=len, reverse=True):
+            if testing._libc.umount2(os.fsencode(point), 2 | 8) != 0:
+                raise AssertionError("unmounting " + point)
+        for folder in testing.cgroup_folders(self.session_names):
+            for path, _, _ in os.walk(folder, topdown=False):
+                os.rmdir(path)
+        subprocess.run(["find", self.runtime, "-mindepth", "1", "-xdev", "-delete"], check=True)
+        self.environment["UNIONROOT_BOOT_ID"] = boot
+
+    def list_now(self):
+        """The sessions as the very first answer of the daemon has them."""
+        end = time.monotonic() + 20
+        while time.monotonic() < end:
+            result = self.run("list", "--sessions", "--json")
+            if result.status == 0:
+                return {session["id"]: session for session in json.loads(result.out)["sessions"]}
+            time.sleep(0.002)
+        raise AssertionError("no answer:\n" + self.log())

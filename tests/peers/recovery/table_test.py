@@ -1,0 +1,397 @@
+"""Every row of docs/recovery.md's tables: the combination is made by hand while no daemon runs, and the outcome looked at.
+
+Rows that other tests have are named there: reboots, source sessions and running commands in surviving_test.py, the disk in
+disk_test.py.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import unittest
+
+import unionroot_testing as testing
+from unionroot_testing import wait_until
+from surviving_test import RecoveryTest
+
+GONE = None
+
+
+class Table(RecoveryTest):
+    @classmethod
+    def prepare(cls):
+        cls.overlays = os.path.join(cls.machine.place, "overlays")
+        cls.machine.define_tree("elsewhere", cls.tree, union_overlay_directory=cls.overlays)
+        cls.moved = os.path.join(cls.machine.place, "tree")
+        subprocess.run(["cp", "-a", cls.tree, cls.moved], check=True)
+        cls.machine.define_tree("moved", cls.moved)
+
+    def begun(self, chroot="small"):
+        session = self.machine.begin(chroot)
+        self.machine.inside(session, "sh", "-c", "echo kept >/file")
+        return session
+
+    def unmount(self, *path):
+        place = os.path.join(self.machine.runtime, *path)
+        self.assertEqual(testing._libc.umount2(os.fsencode(place), 2 | 8), 0, place)
+
+    def set_state(self, session, state):
+        self.machine.database("update sessions set state = ? where id = ?", state, session)
+
+    def assert_whole(self, session):
+        self.assertEqual(self.machine.settled(session), "active", self.machine.info(session).get("error"))
+        self.assertEqual(self.machine.inside(session, "cat", "/file"), "kept")
+        with open(os.path.join(self.machine.ok("location", session), "file")) as file:
+            self.assertEqual(file.read(), "kept\n")
+        self.only_locks_of(*self.machine.by_id())
+
+    def down(self):
+        self.machine.log_since()
+        self.machine.end_daemon()
+
+    def up(self):
+        self.machine.start_daemon()
+        return self.machine.log_since()
+
+    def assert_failed(self, session, *fragments):
+        self.assertEqual(self.machine.settled(session), "failed")
+        error = self.machine.info(session)["error"]
+        for fragment in fragments:
+            self.assertIn(fragment, error)
+
+    # Sessions that the store knows
+
+    def test_beginning(self):
+        session = self.begun()
+        self.down()
+        self.set_state(session, "beginning")
+        self.up()
+        self.assertEqual(self.machine.state_of(session), GONE)
+
+    def test_ending(self):
+        session = self.begun()
+        self.down()
+        self.set_state(session, "ending")
+        self.up()
+        self.assertEqual(self.machine.state_of(session), GONE)
+
+    def test_recovering(self):
+        session = self.begun()
+        self.down()
+        self.set_state(session, "recovering")
+        self.up()
+        self.assert_whole(session)
+        self.machine.ok("end", session)
+
+    def test_automatic_without_a_run(self):
+        session = self.begun()
+        self.down()
+        self.machine.database("update sessions set kind = 'automatic' where id = ?", session)
+        self.up()
+        self.assertTrue(wait_until(lambda: self.machine.state_of(session) is GONE))
+
+    def test_failed(self):
+        session = self.begun()
+        self.down()
+        self.machine.database("update sessions set state = 'failed', error = 'of old' where id = ?", session)
+        self.up()
+        self.assert_failed(session, "of old")
+        self.assertTrue(os.path.exists(self.machine.in_upper(session, "file")))
+        self.only_locks_of(session)
+        self.machine.ok("recover", session)
+        self.assert_whole(session)
+        self.machine.ok("end", session)
+
+    def test_a_definition_that_cannot_be_read(self):
+        for text in ("", "[small]\ntype=nonsense\n", "\0"):
+            with self.subTest(text=text):
+                session = self.begun()
+                self.down()
+                self.machine.database("update sessions set definition = ? where id = ?", text, session)
+                self.up()
+                self.assert_failed(session, "definition")
+                self.assertTrue(os.path.exists(self.machine.in_upper(session, "file")))
+                self.machine.ok("end", session)
+
+    def test_a_view_is_missing(self):
+        session = self.begun()
+        self.down()
+        self.unmount("mount", session)
+        self.up()
+        self.assert_whole(session)
+        self.machine.ok("end", session)
+
+    def test_a_namespace_is_missing(self):
+        session = self.begun()
+        self.down()
+        self.unmount("ns", session)
+        self.up()
+        self.assert_whole(session)
+        self.machine.ok("end", session)
+
+    def test_namespace_and_view_are_missing(self):
+        session = self.begun()
+        self.down()
+        self.unmount("ns", session)
+        self.unmount("mount", session)
+        self.up()
+        self.assert_whole(session)
+        self.machine.ok("end", session)
+
+    def test_the_runtime_directory_is_missing(self):
+        session = self.begun()
+        self.down()
+        self.unmount("ns", session)
+        self.unmount("mount", session)
+        self.unmount("ns")
+        self.unmount("mount")
+        shutil.rmtree(self.machine.runtime)
+        self.up()
+        self.assert_whole(session)
+        self.machine.ok("end", session)
+
+    def test_the_upper_layer_is_missing(self):
+        session = self.begun()
+        self.down()
+        self.unmount("ns", session)
+        self.unmount("mount", session)
+        shutil.rmtree(self.machine.session_folder(session))
+        self.up()
+        self.assert_failed(session, "upper layer", session)
+        self.machine.ok("end", session)
+
+    def test_the_tree_is_missing(self):
+        session = self.begun("moved")
+        self.down()
+        os.rename(self.moved, self.moved + ".away")
+        self.up()
+        self.assert_failed(session, self.moved)
+        os.rename(self.moved + ".away", self.moved)
+        self.machine.ok("recover", session)
+        self.assert_whole(session)
+        self.machine.ok("end", session)
+
+    def test_a_lock_is_missing(self):
+        session = self.begun()
+        self.down()
+        (lock,) = self.machine.lock_files()
+        os.unlink(os.path.join(self.machine.state, "locks", lock))
+        log = self.up()
+        self.assert_whole(session)
+        self.assertEqual(self.machine.lock_files(), [lock])
+        self.assertIn("was missing and is made again", log)
+        self.machine.ok("end", session)
+
+    def test_a_lock_is_missing_and_somebody_changes_the_tree(self):
+        session = self.begun()
+        self.down()
+        for lock in self.machine.lock_files():
+            os.unlink(os.path.join(self.machine.state, "locks", lock))
+        client = self.client("lock", "small", "--", "sh", "-c", "echo runs; cat")
+        self.line(client, "runs")
+        self.up()
+        self.assert_failed(session, "unionroot lock")
+        client.stdin.close()
+        client.wait(20)
+        self.machine.ok("recover", session)
+        self.assert_whole(session)
+        self.machine.ok("end", session)
+
+    def test_a_lock_cannot_be_read(self):
+        session = self.begun()
+        self.down()
+        (lock,) = self.machine.lock_files()
+        with open(os.path.join(self.machine.state, "locks", lock), "w") as file:
+            file.write("pid=1\n")
+        self.up()
+        self.assertEqual(self.machine.settled(session), "active")
+        broken = [name for name in self.machine.lock_files() if name.startswith(".broken-")]
+        self.assertEqual(len(broken), 1)
+        os.unlink(os.path.join(self.machine.state, "locks", broken[0]))
+        self.assert_whole(session)
+        self.machine.ok("end", session)
+
+    # Things that no session in the store owns
+
+    def forget(self, session):
+        self.machine.database("delete from sessions where id = ?", session)
+        self.machine.database("delete from stages where session = ?", session)
+        self.machine.database("delete from runs where session = ?", session)
+
+    def orphans(self, folder=None):
+        folder = folder or os.path.join(self.machine.state, "orphans")
+        return [os.path.join(folder, name) for name in os.listdir(folder)] if os.path.isdir(folder) else []
+
+    def assert_orphan(self, session, folder=None):
+        """Its upper layer is among the orphans, whole; deletes it."""
+        (orphan,) = self.orphans(folder)
+        self.assertTrue(os.path.basename(orphan).startswith(session + "-"))
+        with open(os.path.join(orphan, "upper", "file")) as file:
+            self.assertEqual(file.read(), "kept\n")
+        self.assertEqual(testing.mount_points().count(orphan), 0)
+        shutil.rmtree(orphan)
+
+    def test_a_session_that_the_store_does_not_know(self):
+        session = self.begun()
+        self.machine.inside(session, "sh", "-c", "sleep 1000 >/dev/null 2>&1 & echo")
+        self.down()
+        self.forget(session)
+        log = self.up()
+        self.assertEqual(self.machine.by_id(), {})
+        self.assertIn("no session is known for", log)
+        self.assert_orphan(session)
+        self.assertEqual(self.machine.lock_files(), [])
+        self.assertEqual(testing.cgroup_folders([session]), [])
+
+    def test_an_upper_layer_elsewhere(self):
+        known, session = self.begun("elsewhere"), self.begun("elsewhere")
+        self.down()
+        self.forget(session)
+        self.up()
+        self.assert_orphan(session, os.path.join(self.overlays, ".unionroot-orphans"))
+        self.assert_whole(known)
+        self.machine.ok("end", known)
+        self.assertTrue(wait_until(lambda: not os.listdir(os.path.join(self.overlays, ".unionroot-trash"))))
+
+    def test_a_strange_view(self):
+        place = os.path.join(self.machine.runtime, "mount", "stranger")
+        keeper = self.begun()  # else the runtime folders go with the daemon
+        self.down()
+        os.mkdir(place)
+        subprocess.run(["mount", "-t", "tmpfs", "stranger", place], check=True)
+        os.mkdir(os.path.join(self.machine.runtime, "mount", "empty"))
+        self.up()
+        self.assertEqual(os.listdir(os.path.join(self.machine.runtime, "mount")), [keeper])
+        self.machine.ok("end", keeper)
+
+    def test_a_strange_namespace(self):
+        keeper = self.begun()
+        self.down()
+        for name, mounted in (("stranger", True), ("empty", False)):
+            place = os.path.join(self.machine.runtime, "ns", name)
+            with open(place, "w"):
+                pass
+            if mounted:
+                subprocess.run(["unshare", f"--mount={place}", "true"], check=True)
+        self.up()
+        self.assertEqual(os.listdir(os.path.join(self.machine.runtime, "ns")), [keeper])
+        self.machine.ok("end", keeper)
+
+    def test_a_strange_control_group_with_a_process(self):
+        keeper = self.begun()
+        self.machine.inside(keeper, "sh", "-c", "sleep 1000 >/dev/null 2>&1 & echo")
+        (folder,) = testing.cgroup_folders([keeper])
+        self.down()
+        strange = os.path.join(os.path.dirname(folder), "stranger", "run")
+        os.makedirs(strange)
+        process = subprocess.Popen(["sleep", "1000"])
+        self.machine.children[process.pid] = "sleep"
+        with open(os.path.join(strange, "cgroup.procs"), "w") as file:
+            file.write(str(process.pid))
+        self.up()
+        self.assertEqual(process.wait(10), -signal.SIGKILL)
+        self.assertFalse(os.path.exists(os.path.dirname(strange)))
+        self.assert_whole(keeper)
+        self.machine.ok("end", keeper)
+
+    def test_locks_of_nobody(self):
+        session = self.begun()
+        self.down()
+        folder = os.path.join(self.machine.state, "locks")
+        (lock,) = self.machine.lock_files()
+        with open(os.path.join(folder, lock)) as file:
+            text = file.read()
+        key = lock.partition(".")[0]
+        for name, kind, preserved in (("strange", "session", "yes"), ("gone", "session", "no"), ("change", "source", "no")):
+            changed = text.replace(f"session={session}", f"session={name}").replace("preserved=yes", "preserved=" + preserved)
+            with open(os.path.join(folder, f"{key}.{kind}.{name}"), "w") as file:
+                file.write(changed)
+        self.up()
+        self.assertEqual(self.machine.lock_files(), [lock])
+        self.assert_whole(session)
+        self.machine.ok("end", session)
+
+    def test_trash(self):
+        self.down()
+        os.makedirs(os.path.join(self.machine.state, "trash", "old", "deep", "folder"))
+        self.up()
+        self.assertTrue(wait_until(lambda: not os.listdir(os.path.join(self.machine.state, "trash"))))
+
+    def test_a_run_whose_supervisor_is_gone(self):
+        session = self.begun()
+        self.down()
+        self.machine.database("insert into runs (id, session, pid, start_time, boot_id, uid, user, command, cgroup, since) "
+                              "values ('0000abcd', ?, 1, 1, 'x', 0, 'root', 'true', '', 1)", session)
+        self.up()
+        self.assertEqual(self.machine.info(session)["runs"], [])
+        self.machine.ok("end", session)
+
+    # The database
+
+    def spoil(self, how):
+        path = os.path.join(self.machine.state, "state.db")
+        for suffix in ("-wal", "-shm"):
+            if os.path.exists(path + suffix):
+                os.unlink(path + suffix)
+        if how == "nonsense":
+            with open(path, "wb") as file:
+                file.write(b"this is no database\n" * 1000)
+        elif how == "cut":
+            os.truncate(path, os.path.getsize(path) // 2)
+        elif how == "lost":
+            os.unlink(path)
+
+    def test_the_database_is_corrupt(self):
+        for how in ("nonsense", "cut"):
+            with self.subTest(how=how):
+                sessions = [self.begun(), self.begun("elsewhere")]
+                self.machine.end_daemon(signal.SIGKILL)
+                self.machine.log_since()
+                self.spoil(how)
+                log = self.up()
+                self.assertIn("set aside as", log)
+                aside = [name for name in os.listdir(self.machine.state) if ".corrupt-" in name]
+                self.assertTrue(aside)
+                for name in aside:
+                    os.unlink(os.path.join(self.machine.state, name))
+                self.assertEqual(sorted(self.machine.by_id()), sorted(sessions))
+                for session in sessions:
+                    self.assert_whole(session)
+                self.machine.ok("end", *sessions)
+
+    def test_the_database_is_lost(self):
+        session, ended = self.begun(), self.begun()
+        self.machine.ok("end", ended)
+        self.machine.end_daemon(signal.SIGKILL)
+        self.spoil("lost")
+        self.up()
+        self.assert_whole(session)
+        self.machine.ok("end", session)
+
+    def test_the_database_is_lost_and_a_session_file_is_torn(self):
+        session = self.begun()
+        self.machine.end_daemon(signal.SIGKILL)
+        self.spoil("lost")
+        with open(os.path.join(self.machine.session_folder(session), "session.json"), "w") as file:
+            file.write('{"version": 1, "id"')
+        self.up()
+        self.assertEqual(self.machine.by_id(), {})
+        self.assert_orphan(session)
+
+    def test_the_database_is_of_a_newer_version(self):
+        session = self.begun()
+        self.down()
+        (row,) = self.machine.database("pragma user_version")
+        self.machine.database("pragma user_version = 1000")
+        self.machine.start_daemon(wait=False)
+        self.assertTrue(self.machine.wait_dead(20))
+        self.assertEqual(self.machine.daemon.returncode, 1)
+        self.assertIn("newer", self.machine.log_since())
+        self.machine.database(f"pragma user_version = {row[0]}")
+        self.up()
+        self.assert_whole(session)
+        self.machine.ok("end", session)
+
+
+if __name__ == "__main__":
+    testing.main()
