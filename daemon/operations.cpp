@@ -37,6 +37,19 @@ std::string chroot_title(const SelectedChroot& chroot) {
 
 }  // namespace
 
+bool Operations::is_chroot(const std::string& name) const {
+  const auto snapshot = registry_.snapshot();
+  return snapshot->find(name) != nullptr || snapshot->broken(name) != nullptr;
+}
+
+// Names without a namespace mean chroots first. A session of a chroot's name could only mislead.
+void Operations::require_free_name(const std::string& name) const {
+  base::require_valid_name("session name", name);
+  if (is_chroot(name))
+    throw Error(ErrorCode::invalid_argument, concat("a session cannot be named '", name, "': that is the name of a chroot"),
+                "choose another name, or leave it out");
+}
+
 SelectedChroot Operations::select(Namespace space, const std::string& name) const {
   const auto snapshot = registry_.snapshot();
   SelectedChroot selected;
@@ -79,7 +92,7 @@ session::SessionView Operations::begin(CallerId id, const BeginCall& call, std::
     throw Error(ErrorCode::invalid_argument, concat("'", printable(call.chroot), "' is a session already"),
                 "give a chroot; `unionroot list --chroots` lists them");
   }
-  if (!call.name.empty()) base::require_valid_name("session name", call.name);
+  if (!call.name.empty()) require_free_name(call.name);
   const SelectedChroot chroot = select(wanted.space, wanted.name);
   const HostUser user = users_.by_uid(id.uid);
   require_chroot_access({user, id.pid, id.uid, user.name, concat("begin a session on ", chroot_title(chroot))}, chroot);
@@ -147,7 +160,7 @@ session::Manager::Started Operations::run(CallerId id, const RunCall& call, std:
 
   std::optional<session::SessionView> session;
   if (wanted.space == Namespace::session) session = core_.require(wanted.name);
-  if (wanted.space == Namespace::none) session = core_.find(wanted.name);
+  if (wanted.space == Namespace::none && !is_chroot(wanted.name)) session = core_.find(wanted.name);
   if (session) {
     const std::string what = concat(doing, "session '", wanted.name, "'");
     require_owner(user, what, wanted.name, session->record.owner, session->record.owner_name);
@@ -204,7 +217,7 @@ Operations::Found Operations::info(const std::string& name) const {
   const auto wanted = base::parse_qualified_name(name);
   Found found;
   if (wanted.space == Namespace::session) found.session = core_.require(wanted.name);
-  if (wanted.space == Namespace::none) found.session = core_.find(wanted.name);
+  if (wanted.space == Namespace::none && !is_chroot(wanted.name)) found.session = core_.find(wanted.name);
   if (found.session) return found;
   found.chroot = select(wanted.space, wanted.name);
   found.source_trouble = core_.source_trouble(*found.chroot.definition);
