@@ -23,11 +23,11 @@ using Kind = terminal::Outcome::Kind;
 namespace {
 
 launch::LaunchedRun start(const SessionTree& tree, const std::vector<std::string>& arguments, const Cgroup* cgroup,
-                          int lock = -1) {
+                          const std::vector<int>& locks = {}) {
   launch::LaunchDescriptors descriptors;
   descriptors.mount_namespace = tree.descriptor();
   if (cgroup != nullptr) descriptors.cgroup = cgroup->descriptor();
-  descriptors.session_locks = {lock};
+  descriptors.session_locks = locks;
   launch::LaunchedRun launched = launcher().launch(command(arguments), descriptors);
   launched.hold.reset();
   return launched;
@@ -179,20 +179,25 @@ TEST_CASE("the supervisor heeds no signal but SIGKILL, and its end is told") {
   ::kill(static_cast<pid_t>(std::stol(tree.read("tmp/pid"))), SIGKILL);
 }
 
-TEST_CASE("the session's lock is held for as long as the supervisor lives") {
+TEST_CASE("the session's locks are held for as long as the supervisor lives") {
   const SessionTree tree;
-  char path[] = "/tmp/unionroot-lock-XXXXXX";
-  base::UniqueFd lock(::mkostemp(path, O_CLOEXEC));
-  REQUIRE(lock);
-  REQUIRE(::flock(lock.get(), LOCK_EX) == 0);
-  const base::UniqueFd other(::open(path, O_RDWR | O_CLOEXEC));
-  auto launched = start(tree, {"sleep", "600"}, nullptr, lock.get());
-  lock.reset();
-  CHECK(::flock(other.get(), LOCK_EX | LOCK_NB) != 0);
+  const std::size_t count = GENERATE(1U, 2U, 300U);
+  std::vector<base::UniqueFd> locks, others;
+  std::vector<int> numbers;
+  for (std::size_t i = 0; i < count; ++i) {
+    char path[] = "/tmp/unionroot-lock-XXXXXX";
+    locks.emplace_back(::mkostemp(path, O_CLOEXEC));
+    others.emplace_back(::open(path, O_RDWR | O_CLOEXEC));
+    REQUIRE((locks.back() && others.back() && ::unlink(path) == 0));
+    REQUIRE(::flock(locks.back().get(), LOCK_EX) == 0);
+    numbers.push_back(locks.back().get());
+  }
+  auto launched = start(tree, {"sleep", "600"}, nullptr, numbers);
+  locks.clear();
+  for (const auto& other : others) CHECK(::flock(other.get(), LOCK_EX | LOCK_NB) != 0);
   launched.control.reset();
   CHECK(ended(launched) == 128 + SIGHUP);
-  CHECK(::flock(other.get(), LOCK_EX | LOCK_NB) == 0);
-  CHECK(::unlink(path) == 0);
+  for (const auto& other : others) CHECK(eventually([&] { return ::flock(other.get(), LOCK_EX | LOCK_NB) == 0; }));
 }
 
 TEST_CASE("while the hold is kept the client waits, and has the status already") {
