@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "kernel/files.h"
+#include "session/attempts.h"
 #include "session/manager_state.h"
 
 namespace unionroot::session {
@@ -146,9 +147,11 @@ void Manager::stop(bool final) {
     const std::unique_lock operation(session->operation);
     for (auto& lock : session->locks) lock.abandon();
   }
-  impl_->source_mounts.release_if_empty();
-  impl_->views.release_if_empty();
-  impl_->store.checkpoint();
+  Attempts attempts;  // nothing of it is lost if it fails: the next start finds it
+  attempts.run([&] { impl_->source_mounts.release_if_empty(); });
+  attempts.run([&] { impl_->views.release_if_empty(); });
+  attempts.run([&] { impl_->store.checkpoint(); });
+  for (const auto& problem : attempts.problems()) base::log::warning(concat("stopping: ", problem));
 }
 
 }  // namespace unionroot::session
