@@ -1,4 +1,5 @@
 // unionrootd: wires the parts together, and nothing else.
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -33,6 +34,15 @@ std::vector<std::string> capabilities() {
   std::vector<std::string> found{"host-view"};
   if (kernel::real_cgroups(concat("unionroot-probe-", ::getpid()))->available()) found.emplace_back("cgroup");
   return found;
+}
+
+// Every live session keeps some descriptors open, and the soft limit is 1024 wherever nobody raised it. Commands have their
+// caller's limits all the same.
+void allow_many_descriptors() {
+  rlimit limit{};
+  base::check(::getrlimit(RLIMIT_NOFILE, &limit), "reading the limit of open files");
+  limit.rlim_cur = limit.rlim_max;
+  base::check(::setrlimit(RLIMIT_NOFILE, &limit), "raising the limit of open files");
 }
 
 int serve(const definition::Settings& settings) {
@@ -88,6 +98,7 @@ int run(int argc, char** argv) {
   if (line.version) return std::puts("unionrootd " UNIONROOT_VERSION) < 0 ? 1 : 0;
   if (::geteuid() != 0) throw base::Error(base::ErrorCode::access_denied, "unionrootd must be run by root");
   ::umask(022);
+  allow_many_descriptors();
   return serve(settings_for(line));
 }
 

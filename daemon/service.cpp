@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include <chrono>
+#include <exception>
 #include <utility>
 
 #include "base/error.h"
@@ -128,7 +129,13 @@ void Service::refresh() {
   auto ids = std::exchange(dirty_, {});
   requests_.in_background(0, [this, ids = std::move(ids)] {
     std::vector<std::pair<std::string, std::optional<session::SessionView>>> found;
-    for (const auto& id : ids) found.emplace_back(id, core_.find(id));
+    for (const auto& id : ids) {
+      try {
+        found.emplace_back(id, core_.find(id));
+      } catch (const std::exception& error) {
+        base::log::error(base::concat("looking at session ", id, ": ", error.what()));
+      }
+    }
     loop_.post([this, found = std::move(found)] {
       refreshing_ = false;
       for (const auto& [id, view] : found) view ? exports_.session(*view) : exports_.session_gone(id);
@@ -161,7 +168,11 @@ void Service::watch_configuration() {
       Service* service = self;
       // Reading the files may block: on a worker. The wait begins anew only when that has drained the descriptor.
       service->requests_.in_background(0, [service] {
-        service->registry_.on_readable();
+        try {
+          service->registry_.on_readable();
+        } catch (const std::exception& problem) {
+          base::log::error(base::concat("reading the configuration again: ", problem.what()));  // and go on watching it
+        }
         service->loop_.post([service] {
           service->show_configuration();
           service->configuration_.async_wait(asio::posix::stream_descriptor::wait_read, Wait{service});

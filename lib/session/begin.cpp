@@ -45,6 +45,19 @@ store::SessionRecord record_of(const BeginRequest& request) {
   return record;
 }
 
+// The user data that the caller sets, for this session alone. What the profile was read from is fixed by then.
+definition::DefinitionPtr with_user_data(const BeginRequest& request) {
+  if (request.options.empty()) return request.definition;
+  auto changed = std::make_shared<definition::Definition>(*request.definition);
+  for (const auto& [key, value] : request.options) {
+    if (key.rfind("setup.", 0) == 0)
+      throw Error(ErrorCode::invalid_argument, concat(key, " cannot be set for one session"),
+                  concat("define another chroot with a profile of its own, or set ", key, " in the definition of ", changed->name));
+    changed->user_data[key] = value;
+  }
+  return changed;
+}
+
 definition::DefinitionPtr shape_of(const BeginRequest& request) {
   if (!request.source) return request.definition;
   if (!request.definition->clonable())
@@ -105,6 +118,11 @@ void Manager::Impl::activate(LiveSession& session) {
 // Undoes what begin did before the stages, or after they were torn down.
 void Manager::Impl::discard_unbegun(const LiveSessionPtr& session) noexcept {
   Attempts attempts;
+  if (const auto left = session->pipeline.tear_down(session->context, TearDown::everything); !left.empty()) {
+    // What is still there stays locked and listed, so that it can be ended once that is mended.
+    mark_failed(*session, concat("it could not be begun, and what was set up could not all be undone: ", base::join(left, "; ")));
+    return;
+  }
   attempts.run([&] { release_locks(*session); });
   attempts.run([&] { store.remove_session(session->record.id); });
   for (const auto& problem : attempts.problems())
@@ -113,17 +131,24 @@ void Manager::Impl::discard_unbegun(const LiveSessionPtr& session) noexcept {
   table.remove(session->record.id);
 }
 
-LiveSessionPtr Manager::Impl::begin(const BeginRequest& request) {
+LiveSessionPtr Manager::Impl::begin(const BeginRequest& asked) {
+  auto request = asked;
+  request.definition = with_user_data(asked);
   auto shape = shape_of(request);
   const auto session = std::make_shared<LiveSession>(services, stages, record_of(request), std::move(shape),
                                                      std::vector<store::StageRecord>{});
   const std::unique_lock operation(session->operation);
-  session->context.cancelled = request.cancelled;
+  const auto cancelled = [&request, &live = *session] {
+    return live.end_wanted || (request.cancelled && request.cancelled());
+  };
+  session->context.cancelled = cancelled;
   table.add(session, settings.sessions_per_user);
+  bool recorded = false;
   try {
     store.add_session(session->record);
+    recorded = true;
     locks::Wait wait;
-    wait.cancelled = request.cancelled;
+    wait.cancelled = cancelled;
     if (request.wait && request.wait->count() < 0) wait.limit = std::nullopt;
     else if (request.wait) wait.limit = *request.wait;
     take_locks(*session, wait, request.owner);
@@ -137,7 +162,10 @@ LiveSessionPtr Manager::Impl::begin(const BeginRequest& request) {
       throw;
     }
   } catch (...) {
-    discard_unbegun(session);
+    session->context.cancelled = {};
+    // A record of that name that is not ours stays: it is a session that could not be taken up.
+    if (recorded) discard_unbegun(session);
+    else table.remove(session->record.id);
     throw;
   }
   session->context.cancelled = {};

@@ -21,6 +21,7 @@ using store::SessionState;
 namespace {
 constexpr std::chrono::seconds kill_limit{10};
 constexpr std::chrono::seconds lock_limit{5};
+constexpr std::chrono::seconds moment{2};  // a command that is just being started is no reason to refuse
 }
 
 void Manager::Impl::kill_processes(LiveSession& session) {
@@ -36,11 +37,14 @@ void Manager::Impl::kill_processes(LiveSession& session) {
 EndResult Manager::Impl::end(const LiveSessionPtr& session, bool force) {
   const auto& id = session->record.id;
   std::unique_lock operation(session->operation, std::defer_lock);
-  // With force: wait for whatever is under way; it ends by itself, and then the session can be ended whatever it left.
-  if (force) operation.lock();
-  else if (!operation.try_lock())
+  if (force) {
+    // What is under way is cancelled, or ends by itself; then the session can be ended whatever that left.
+    session->end_wanted = true;
+    operation.lock();
+  } else if (!operation.try_lock_for(moment)) {
     throw Error(ErrorCode::session_busy, concat("another operation on session ", id, " is under way"),
-                "try again, or use --force to wait for it");
+                "try again, or use --force to cancel it");
+  }
   if (table.find(id) != session)
     throw Error(ErrorCode::no_such_session, concat("session ", id, " has ended already"));
   return end_locked(session, force);
@@ -79,6 +83,8 @@ EndResult Manager::Impl::end_locked(const LiveSessionPtr& session, bool force) {
   // Should the record not go, the next start finds the session `ending` and finishes.
   attempts.run([&] { store.remove_session(id, preserved); });
   give_up_unless_forced();
+  // A later session of that name must not inherit them; their clients are let go once the session is gone.
+  const auto runs = table.take_runs_of(id);
   table.remove(id);
   if (events.session_removed) events.session_removed(id);
   for (const auto& problem : left) base::log::warning(concat("ending session ", id, ": ", problem));

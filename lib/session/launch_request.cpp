@@ -1,9 +1,11 @@
 #include "session/launch_request.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <sys/personality.h>
 #include <sys/stat.h>
 
+#include <array>
 #include <map>
 
 #include "base/error.h"
@@ -27,9 +29,9 @@ User target_user(const RunRequest& request, int root) {
   User user;
   try {
     user = own ? launch::host_user(request.target_uid) : launch::host_user(request.user);
-  } catch (const Error&) {
+  } catch (const Error& error) {
     // A user that packages made inside is known there alone. Only root was authorized for it.
-    if (own || request.caller.uid != 0) throw;
+    if (error.code() != ErrorCode::no_such_user || own || request.caller.uid != 0) throw;
     return launch::tree_user(root, request.user);
   }
   if (user.uid != request.target_uid && request.caller.uid != 0)
@@ -85,6 +87,15 @@ void choose_directories(launch::LaunchSpec& spec, const RunRequest& request, con
     if (!fallback.empty()) spec.directories.push_back(fallback);
 }
 
+// As the host knows it; the number where it does not.
+std::string group_name(gid_t gid) {
+  std::array<char, 16384> buffer;
+  group entry{};
+  group* found = nullptr;
+  if (::getgrgid_r(gid, &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr) return std::to_string(gid);
+  return found->gr_name;
+}
+
 std::map<std::string, std::string> names_for_the_command(const RunRequest& request, const User& user,
                                                          const store::SessionRecord& session) {
   return {// For people, so it is cut and cleaned: what the command itself gets is in its arguments.
@@ -92,6 +103,7 @@ std::map<std::string, std::string> names_for_the_command(const RunRequest& reque
           {"SCHROOT_USER", user.name},
           {"SCHROOT_UID", std::to_string(user.uid)},
           {"SCHROOT_GID", std::to_string(user.gid)},
+          {"SCHROOT_GROUP", group_name(user.gid)},
           {"SCHROOT_CHROOT_NAME", session.chroot},
           {"SCHROOT_ALIAS_NAME", session.selected_name},
           {"SCHROOT_SESSION_ID", session.id},

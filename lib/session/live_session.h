@@ -34,7 +34,10 @@ struct LiveSession {
   const std::shared_ptr<const definition::Definition> definition;
 
   // Exclusive: set-up, tear-down, recovery. Shared: starting a run, which needs the session to stay as it is.
-  std::shared_mutex operation;
+  std::shared_timed_mutex operation;
+
+  // Somebody ends it by force: whatever is under way and can be cancelled is.
+  std::atomic<bool> end_wanted{false};
 
   // Guarded by `operation`.
   SessionContext context;

@@ -62,12 +62,6 @@ Manager::Impl::Impl(definition::Settings given, Events given_events)
     base::log::warning(concat("processes are killed by a scan of /proc, since ", cgroups->description()));
 }
 
-void Manager::Impl::forget(const LiveSessionPtr& session, bool durable) {
-  store.remove_session(session->record.id, durable);
-  table.remove(session->record.id);
-  if (events.session_removed) events.session_removed(session->record.id);
-}
-
 Manager::Manager(definition::Settings settings, Events events)
     : impl_(std::make_unique<Impl>(std::move(settings), std::move(events))) {}
 

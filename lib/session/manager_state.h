@@ -64,7 +64,6 @@ struct Manager::Impl {
   void remove_stale_locks_soon();
 
   [[nodiscard]] SessionView view(const LiveSession& session) const { return table.view(session, views); }
-  void forget(const LiveSessionPtr& session, bool durable);  // from store and table, with its event
 
   const definition::Settings settings;
   const Events events;

@@ -225,21 +225,6 @@ void Manager::Impl::remove_strangers() {
   }
 }
 
-namespace {
-
-// Others may keep things in a union-overlay-directory as well, schroot's upper layers for one: only what has nothing in it
-// but what a session's folder has is ours.
-bool is_session_folder(int folder, const std::string& name) {
-  static const std::set<std::string> parts{"upper", "work", "upper.img", "session.json"};
-  struct stat facts {};
-  if (::fstatat(folder, name.c_str(), &facts, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISDIR(facts.st_mode)) return false;
-  const auto names = kernel::list_directory(kernel::open_directory_at(folder, name).get());
-  return std::all_of(names.begin(), names.end(), [](const auto& part) { return parts.contains(part) || part.front() == '.'; }) &&
-         std::count_if(names.begin(), names.end(), [](const auto& part) { return part == "work" || part == "upper.img"; }) == 1;
-}
-
-}  // namespace
-
 void Manager::Impl::set_aside_orphans(const std::string& sessions_folder) {
   kernel::ensure_directories(sessions_folder, 0711);
   const auto sessions = kernel::open_directory(sessions_folder);
@@ -247,7 +232,7 @@ void Manager::Impl::set_aside_orphans(const std::string& sessions_folder) {
   const bool own = sessions_folder == folders.own();
   for (const auto& name : kernel::list_directory(sessions.get())) {
     if (name.front() == '.' || !is_strange(name)) continue;
-    if (!own && !is_session_folder(sessions.get(), name)) continue;
+    if (!own && !is_marked(settings, sessions_folder, name)) continue;  // somebody else's
     const auto orphans = own ? orphans_folder(settings) : sessions_folder + "/.unionroot-orphans";
     kernel::ensure_directories(orphans, 0700);
     const auto target = kernel::open_directory(orphans);

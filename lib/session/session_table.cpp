@@ -85,6 +85,20 @@ std::optional<LiveRun> SessionTable::take_run(const std::string& id) {
   return std::move(node.mapped());
 }
 
+std::vector<LiveRun> SessionTable::take_runs_of(const std::string& session) {
+  std::vector<LiveRun> taken;
+  const std::lock_guard guard(mutex_);
+  for (auto run = runs_.begin(); run != runs_.end();) {
+    if (run->second.record.session != session) {
+      ++run;
+      continue;
+    }
+    taken.push_back(std::move(run->second));
+    run = runs_.erase(run);
+  }
+  return taken;
+}
+
 std::size_t SessionTable::runs_of(const std::string& session) const {
   const std::lock_guard guard(mutex_);
   std::size_t count = 0;

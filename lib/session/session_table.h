@@ -30,6 +30,7 @@ class SessionTable {
 
   void add_run(LiveRun run);
   std::optional<LiveRun> take_run(const std::string& id);  // removes it
+  std::vector<LiveRun> take_runs_of(const std::string& session);  // removes them
   [[nodiscard]] std::size_t runs_of(const std::string& session) const;
 
   [[nodiscard]] SessionView view(const LiveSession& session, const mount::HostViews& views) const;

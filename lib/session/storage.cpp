@@ -22,6 +22,23 @@ std::string orphans_folder(const definition::Settings& settings) { return settin
 
 namespace {
 constexpr const char* list_name = "overlay-directories";
+constexpr const char* mark_name = ".unionroot";  // holds the state directory of the daemon that made the folder
+}  // namespace
+
+base::UniqueFd ensure_session_folder(const definition::Settings& settings, const std::string& sessions_folder,
+                                     const std::string& id) {
+  kernel::ensure_directories(sessions_folder, 0711);
+  const auto sessions = kernel::open_directory(sessions_folder);
+  const bool made = kernel::ensure_directory(sessions.get(), id, 0700);
+  auto folder = kernel::open_directory_at(sessions.get(), id);
+  if (made && sessions_folder != settings.state_directory + "/sessions")
+    kernel::write_file_atomically(folder.get(), mark_name, settings.state_directory + "\n", 0600, false);
+  return folder;
+}
+
+bool is_marked(const definition::Settings& settings, const std::string& sessions_folder, const std::string& id) {
+  const auto mark = base::try_read_file(sessions_folder + "/" + id + "/" + mark_name, 8192);
+  return mark && *mark == settings.state_directory + "\n";
 }
 
 SessionFolders::SessionFolders(const definition::Settings& settings)

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/unique_fd.h"
 #include "definition/definition.h"
 #include "definition/settings.h"
 
@@ -30,6 +31,13 @@ class SessionFolders {
   mutable std::mutex mutex_;
   std::set<std::string> others_;
 };
+
+// The folder of one session, made if it is missing, for root alone: whoever is to see inside has the host view. Where it is in
+// a union-overlay-directory, which others may use as well (schroot's own upper layers look the same), it is marked as ours.
+base::UniqueFd ensure_session_folder(const definition::Settings& settings, const std::string& sessions_folder,
+                                     const std::string& id);
+// True if it is marked as a folder of this very daemon's.
+bool is_marked(const definition::Settings& settings, const std::string& sessions_folder, const std::string& id);
 
 // On the same file system, so that a rename suffices.
 std::string trash_folder(const definition::Settings& settings, const definition::Definition& definition);

@@ -32,11 +32,8 @@ class DirectoryBacking : public Backing {
   base::UniqueFd set_up(SessionContext& context, StageData& data) const override {
     const auto folder = sessions_folder(context.services.settings, *context.definition);
     if (context.recovering) require_upper(folder, context.id);
-    kernel::ensure_directories(folder, 0711);
-    const auto sessions = kernel::open_directory(folder);
-    kernel::ensure_directory(sessions.get(), context.id, 0711);
+    const auto store = ensure_session_folder(context.services.settings, folder, context.id);
     const auto path = folder + "/" + context.id;
-    const auto store = kernel::open_directory(path);
     const bool there = kernel::exists_at(store.get(), "upper");
     if (there && !context.recovering) refuse_foreign(context, data, path + "/upper");
     if (keeps_upper(context)) {
@@ -51,7 +48,7 @@ class DirectoryBacking : public Backing {
     if (!context.automatic() && !context.recovering) {
       // Power may fail right after `begin` returned: the folders must be on the disk by then.
       kernel::sync_directory(store.get());
-      kernel::sync_directory(sessions.get());
+      kernel::sync_directory(kernel::open_directory(folder).get());
     }
     context.upper = path + "/upper";
     return mount::open_tree_clone(context.services.mounts, path, false, false);

@@ -32,11 +32,8 @@ class ImageBacking : public Backing {
 
   UniqueFd set_up(SessionContext& context, StageData& data) const override {
     const auto sessions_path = sessions_folder(context.services.settings, *context.definition);
-    kernel::ensure_directories(sessions_path, 0711);
-    const auto sessions = kernel::open_directory(sessions_path);
-    kernel::ensure_directory(sessions.get(), context.id, 0711);
+    const auto folder = ensure_session_folder(context.services.settings, sessions_path, context.id);
     const auto path = concat(sessions_path, '/', context.id);
-    const auto folder = kernel::open_directory(path);
     const bool there = kernel::exists_at(folder.get(), file_name);
     if (there && !context.recovering) refuse_foreign(context, data, concat(path, '/', file_name));
     if (!keeps_upper(context))
@@ -54,7 +51,7 @@ class ImageBacking : public Backing {
       const auto root = kernel::open_directory_at(store.get(), ".");
       base::check(::syncfs(root.get()), "syncing a new upper layer");
       kernel::sync_directory(folder.get());
-      kernel::sync_directory(sessions.get());
+      kernel::sync_directory(kernel::open_directory(sessions_path).get());
     }
     context.upper = concat(path, '/', file_name);
     return store;
@@ -99,7 +96,7 @@ class ImageBacking : public Backing {
 
   static UniqueFd mount_image(const SessionContext& context, const std::string& path) {
     // With discard what is deleted inside gives its blocks back to the disk; not worth its time for one command.
-    const Disk disk{"upper layer", path, false, 0, context.automatic() ? "" : "discard", false};
+    const Disk disk{"upper layer", path, false, 0, context.automatic() ? "" : "discard", false, keeps_upper(context)};
     return mount_disk(context.services, context.definition->name, disk, false);
   }
 };

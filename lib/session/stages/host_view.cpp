@@ -1,3 +1,5 @@
+#include <sys/mount.h>
+
 #include <exception>
 
 #include "session/stages/stages.h"
@@ -12,12 +14,20 @@ bool keeps_namespace(const SessionContext& context) {
   return !context.automatic() || !context.services.cgroups.available();
 }
 
+// Everybody on the host may look through the window. It must be no way to run a set-uid program of an old tree, or to open
+// a device: those work in the session's own namespace alone.
+void attach_view(const SessionContext& context) {
+  const auto view = context.space->clone_view();
+  context.services.mounts.set_attributes(view.get(), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, 0, 0, true);
+  context.services.views.attach_view(context.id, view);
+}
+
 }  // namespace
 
 void HostViewStage::set_up(SessionContext& context, StageData&) {
   auto& views = context.services.views;
   if (keeps_namespace(context)) views.keep_namespace(context.id, context.space->descriptor());
-  if (context.definition->host_view) views.attach_view(context.id, context.space->clone_view());
+  if (context.definition->host_view) attach_view(context);
 }
 
 void HostViewStage::tear_down(SessionContext& context, const StageData&, TearDown) {
@@ -37,7 +47,7 @@ Recovery HostViewStage::recover(SessionContext& context, const StageData&) {
   if (!context.space) return Recovery::gone;
   auto& views = context.services.views;
   if (!context.definition->host_view || views.has_view(context.id)) return Recovery::intact;
-  views.attach_view(context.id, context.space->clone_view());  // somebody unmounted it: the session itself is whole
+  attach_view(context);  // somebody unmounted it: the session itself is whole
   return Recovery::intact;
 }
 

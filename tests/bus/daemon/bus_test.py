@@ -274,6 +274,25 @@ class BusTest(unittest.TestCase):
         self.refused("NoSuchSession", "End", "whole", options({}))
         self.refused("NoSuchSession", "Location", "whole")
 
+    def test_a_client_over_the_generated_proxies(self):
+        client = os.environ.get("UNIONROOT_PROXY_CLIENT")
+        if not client:
+            self.skipTest("UNIONROOT_PROXY_CLIENT is not set")
+        done = subprocess.run([client, self.address, "open"], capture_output=True, text=True, timeout=20, check=False)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        lines = done.stdout.splitlines()
+        session = next(line.split()[1] for line in lines if line.startswith("begun "))
+        self.assertTrue(any(line.startswith("version ") and line[8:] for line in lines), lines)
+        self.assertIn("kind session", lines)
+        self.assertIn("left 0", lines)
+        self.assertIn("error org.unionroot1.Error.NoSuchSession", lines)
+        self.assertIn("signal new " + session, lines)
+        self.assertIn("signal removed " + session, lines)
+
+    def test_a_name_without_a_namespace_is_a_chroot_first(self):
+        self.assertIn("name of a chroot", self.refused("InvalidArgument", "Begin", "open", options({"name": "open"})))
+        self.assertEqual(self.call("Info", "open")["kind"], "chroot")
+
     def test_info_of_a_chroot_and_its_source(self):
         info = self.call("Info", "alias-of-open")
         self.assertEqual((info["kind"], info["name"], info["directory"], list(info["users"])),

@@ -50,6 +50,14 @@ class DebianTreeTest(EndToEndTest):
         # Through the host view, both ways.
         location = machine.ok("location", session)
         self.assertTrue(location.startswith(machine.runtime), location)
+        # The window is no way to a set-uid program or a device; inside both work (the terminal test has sudo).
+        with open("/proc/self/mountinfo", encoding="utf-8") as mounts:
+            seen = [line.split()[5].split(",") for line in mounts if (line.split()[4] + "/").startswith(location + "/")]
+        self.assertGreater(len(seen), 3)
+        for mount_options in seen:
+            self.assertIn("nosuid", mount_options)
+            self.assertIn("nodev", mount_options)
+        self.assertNotIn("nosuid", machine.inside(session, "findmnt", "-no", "VFS-OPTIONS", "/").split(","))
         with open(os.path.join(location, "etc/motd")) as file:
             self.assertEqual(file.read(), "new\n")
         self.assertFalse(os.path.exists(os.path.join(location, "etc/issue")))

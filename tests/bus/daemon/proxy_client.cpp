@@ -1,0 +1,64 @@
+// A client over the generated proxies: proxy_client ADDRESS. Begins a session on the chroot `sid`, finds it, ends it, and
+// prints a line for each, with the signals that it saw.
+#include <sdbus-c++/sdbus-c++.h>
+
+#include <chrono>
+#include <cstdio>
+#include <exception>
+#include <map>
+#include <string>
+#include <thread>
+
+#include "daemon/proxies.h"
+
+namespace {
+
+using Manager = sdbus::ProxyInterfaces<org::unionroot1::Manager_proxy>;
+
+class ManagerClient : public Manager {
+ public:
+  explicit ManagerClient(sdbus::IConnection& connection) : Manager(connection, "org.unionroot1", "/org/unionroot1") {
+    registerProxy();
+  }
+  ~ManagerClient() { unregisterProxy(); }
+  ManagerClient(const ManagerClient&) = delete;
+  ManagerClient& operator=(const ManagerClient&) = delete;
+
+ private:
+  void onSessionNew(const std::string& session, const sdbus::ObjectPath&) override { say("new", session); }
+  void onSessionRemoved(const std::string& session, const sdbus::ObjectPath&) override { say("removed", session); }
+  void onChrootNew(const std::string& chroot, const sdbus::ObjectPath&) override { say("chroot new", chroot); }
+  void onChrootRemoved(const std::string& chroot, const sdbus::ObjectPath&) override { say("chroot removed", chroot); }
+  static void say(const char* what, const std::string& name) {
+    std::printf("signal %s %s\n", what, name.c_str());
+    std::fflush(stdout);
+  }
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 3) return 2;
+  try {
+    const auto connection = sdbus::createSessionBusConnectionWithAddress(argv[1]);
+    ManagerClient manager(*connection);
+    connection->enterEventLoopAsync();
+    std::printf("version %s\n", manager.Version().c_str());
+    const auto [session, path] = manager.Begin(argv[2], {});
+    std::printf("begun %s %s\n", session.c_str(), path.c_str());
+    std::printf("kind %s\n", manager.Info("session:" + session).at("kind").get<std::string>().c_str());
+    std::printf("left %zu\n", manager.End(session, {}).size());
+    try {
+      manager.Location(session);
+    } catch (const sdbus::Error& error) {
+      std::printf("error %s\n", error.getName().c_str());
+    }
+    std::fflush(stdout);
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));  // the signals of the end
+    connection->leaveEventLoop();
+    return 0;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return 1;
+  }
+}
