@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/fault_point.h"
 #include "base/text.h"
+#include "kernel/files.h"
 
 namespace unionroot::kernel {
 
@@ -58,6 +59,20 @@ loop_config configuration(int backing, const std::string& file, const LoopPart& 
 }
 
 }  // namespace
+
+bool has_loop_device(int backing) {
+  struct stat wanted {};
+  base::check(::fstat(backing, &wanted), "looking at the file of a loop device");
+  const UniqueFd block(base::check(::open("/sys/block", O_RDONLY | O_DIRECTORY | O_CLOEXEC), "opening /sys/block"));
+  for (const auto& name : list_directory(block.get())) {
+    if (name.rfind("loop", 0) != 0 || !exists_at(block.get(), concat(name, "/loop"))) continue;
+    const UniqueFd device(::open(concat("/dev/", name).c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+    loop_info64 info{};
+    if (!device || ::ioctl(device.get(), LOOP_GET_STATUS64, &info) != 0) continue;  // it has gone meanwhile
+    if (info.lo_device == wanted.st_dev && info.lo_inode == wanted.st_ino) return true;
+  }
+  return false;
+}
 
 LoopDevice attach_loop(int backing, const std::string& file, const LoopPart& part, bool read_only) {
   const auto control = open_control();

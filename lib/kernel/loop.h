@@ -24,4 +24,8 @@ struct LoopDevice {
 // there is no /dev/loop-control.
 LoopDevice attach_loop(int backing, const std::string& file, const LoopPart& part, bool read_only);
 
+// Whether another loop device has this file behind it. An image that is mounted twice for writing is destroyed. Reads
+// /sys/block: some 10 us for each loop device there is.
+bool has_loop_device(int backing);
+
 }  // namespace unionroot::kernel

@@ -5,7 +5,9 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <chrono>
 #include <functional>
+#include <thread>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -42,6 +44,20 @@ std::string type_in(const std::string& chroot, const Disk& disk, const kernel::B
       content.partitions && !disk.device
           ? "say which of them with the key partition"
           : "mksquashfs, mkfs.erofs, mkfs.ext4, mkfs.xfs and mkfs.btrfs make such; `blkid -p` shows what is in it");
+}
+
+// A session that ended, or was set up by a daemon that died, lets go of its mounts only when its last process has gone.
+void wait_until_unused(const std::string& chroot, const Disk& disk, int file) {
+  constexpr std::chrono::seconds limit{5};
+  const auto end = std::chrono::steady_clock::now() + limit;
+  while (kernel::has_loop_device(file)) {
+    if (std::chrono::steady_clock::now() > end)
+      throw Error(ErrorCode::stage_failed,
+                  concat("chroot ", chroot, ": its ", disk.what, " ", disk.path,
+                         " is in use, and would be destroyed by a second mount"),
+                  concat("losetup --associated ", disk.path, " shows the loop device, and lsof who uses it"));
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
 }
 
 bool is_ext(const std::string& type) { return type == "ext2" || type == "ext3" || type == "ext4"; }
@@ -114,6 +130,7 @@ UniqueFd mount_disk(Services& services, const std::string& chroot, const Disk& d
   else if (disk.copy && type == "xfs")
     options.emplace_back("nouuid", "");
   const auto attributes = words.attributes | (read_only ? MOUNT_ATTR_RDONLY : std::uint64_t{0});
+  if (!disk.device && !read_only && disk.used_before) wait_until_unused(chroot, disk, file.get());
   kernel::LoopDevice loop;  // held until the mount holds it
   if (!disk.device) loop = kernel::attach_loop(file.get(), disk.path, part, read_only);
   try {

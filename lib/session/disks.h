@@ -18,6 +18,7 @@ struct Disk {
   unsigned partition = 0;     // of a file; 0: none
   std::string mount_options;  // as the definition has them
   bool copy = false;          // of a file system that may be mounted as well, with the same UUID
+  bool used_before = true;    // a file: it may be mounted still, by a session that is just ending
 };
 
 // Opened, after it was seen to be what it should be: a block device, or a regular file that nobody but root can write

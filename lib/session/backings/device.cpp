@@ -99,7 +99,7 @@ class DeviceBacking : public Backing {
   static void require_unused(const SessionContext& context, const Disk& disk) {
     open_disk(context.definition->name, disk, false);  // for its messages
     // A mount that has just gone may hold it for a moment.
-    for (int attempt = 0; attempt < 100; ++attempt) {
+    for (int attempt = 0; attempt < (context.recovering ? 500 : 100); ++attempt) {
       const UniqueFd device(::open(disk.path.c_str(), O_RDONLY | O_EXCL | O_NONBLOCK | O_CLOEXEC));
       if (device) return;
       if (errno != EBUSY) base::throw_errno("opening", disk.path);

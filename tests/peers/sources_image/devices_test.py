@@ -175,6 +175,12 @@ class FilesAndDevices(DeviceTest):
         self.assert_refused(self.machine.run("begin", "dev-file"), 125, "not a block device")
         self.assert_nothing_left()
 
+    def test_a_file_that_is_mounted_elsewhere(self):
+        with disks.Mounted(self.path("own.img"), self.path("busy"), "-o", "loop"):
+            self.assert_refused(self.machine.run("begin", "own"), 125, "own.img is in use", "second mount")
+        self.assertEqual(self.machine.inside("own", "echo", "free"), "free")
+        self.assert_nothing_left()
+
     def test_a_device_that_is_mounted_elsewhere(self):
         device = self.devices[0].device  # of dev-own
         with disks.Mounted(device, self.path("busy"), "-o", "ro"):

@@ -82,6 +82,16 @@ class SnapshotSweep(ImageSweep):
         return list(found)
 
 
+class Start(sweep.Start):
+    """Its sessions take longer to begin: a daemon that is stopped meanwhile cancels them."""
+
+    def prepare(self):
+        super().prepare()
+        ready = lambda: all(s["state"] == "active" and (not s["automatic"] or s["run-count"]) for s in self.machine.sessions())
+        if not testing.wait_until(ready, 20):
+            raise AssertionError("not active: " + str(self.machine.sessions()))
+
+
 def cases(mixin, kind):
     class Case(mixin, unittest.TestCase):
         def test_killed(self):
@@ -97,7 +107,7 @@ def cases(mixin, kind):
 ImageBegin = cases(ImageSweep, sweep.Begin)
 ImageRunAutomatic = cases(ImageSweep, sweep.RunAutomatic)
 ImageEnd = cases(ImageSweep, sweep.End)
-ImageStart = cases(ImageSweep, sweep.Start)
+ImageStart = cases(ImageSweep, Start)
 SnapshotBegin = cases(SnapshotSweep, sweep.Begin)
 SnapshotEnd = cases(SnapshotSweep, sweep.End)
 
