@@ -173,8 +173,8 @@ TEST_CASE("set-uid programs work in a session, and not on its inner mounts") {
   };
   CHECK(uid_of("/usr/bin/id-of-root") == 0);
   CHECK(uid_of("/usr/bin/id") == 1);
-  CHECK(run_in(space, {"/bin/sh", "-c", "mkdir /tmp/x && mount -t tmpfs none /tmp/x && touch /tmp/x/inside"}) == 0);
-  CHECK(mount_table().find("/tmp/x") == std::string::npos);
+  CHECK(run_in(space, {"/bin/sh", "-c", "mkdir /tmp/unionroot-inside && mount -t tmpfs none /tmp/unionroot-inside && touch /tmp/unionroot-inside/inside"}) == 0);
+  CHECK(mount_table().find("/tmp/unionroot-inside") == std::string::npos);
   CHECK(::access("/usr/bin/id-of-root", F_OK) != 0);
 }
 

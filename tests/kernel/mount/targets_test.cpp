@@ -122,7 +122,7 @@ TEST_CASE("a symlink swapped in while mounts are made never leads onto the host"
   INFO("mounted " << landed << " of 300, swapped " << swaps);
   CHECK(others == std::set<std::string>{});
   CHECK(swaps > 100);
-  CHECK(mount_table() == table);
+  CHECK(mounted_since(table).empty());
   CHECK(kernel::list_directory(kernel::open_directory(place.path("/victim")).get()).empty());
 }
 
@@ -206,7 +206,7 @@ TEST_CASE("where the host's mounts are shared, what a session mounts still stays
                        ? 0
                        : 1;
           }) == 0);
-    CHECK(mount_table() == table);
+    CHECK(mounted_since(table).empty());
     // The other way round, an rbind follows the host, and a bind does not.
     REQUIRE(::mount("none", (given + "/later").c_str(), "tmpfs", 0, nullptr) == 0);
     write_file(given + "/later/file", "x");
