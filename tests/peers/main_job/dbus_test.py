@@ -190,7 +190,8 @@ class DbusTest(EndToEndTest):
             self.assertTrue(testing.wait_until(lambda: heard("InterfacesAdded", "InterfacesRemoved")), lines)
         finally:
             monitor.kill()
-            monitor.communicate()
+            monitor.wait()
+            monitor.stdout.close()
 
     def test_managed_objects(self):
         session, path = self.begin("small")

@@ -61,6 +61,28 @@ class TerminalTest(EndToEndTest):
     def key(self, name):
         self.tmux("send-keys", "-t", "t", name)
 
+    def wait_in_foreground(self, *command):
+        """Waits until the terminal is that command's: what is typed earlier goes to the shell."""
+        wanted = "\0".join(command).encode() + b"\0"
+
+        def there():
+            for pid in filter(str.isdigit, os.listdir("/proc")):
+                try:
+                    with open(f"/proc/{pid}/cmdline", "rb") as text:
+                        if text.read() != wanted:
+                            continue
+                    with open(f"/proc/{pid}/stat", "rb") as text:
+                        fields = text.read().rpartition(b")")[2].split()
+                except OSError:
+                    continue  # it has ended
+                state, group, terminals_group = fields[0], fields[2], fields[5]  # proc(5): 3, 5 and 8
+                if state != b"T" and group == terminals_group:
+                    return True
+            return False
+
+        if not testing.wait_until(there, 20, 0.05):
+            self.fail(f"{command} was never in the foreground:\n{self.screen()}")
+
     def unionroot(self, *arguments):
         self.type(shlex.join(self.machine.arguments(*arguments)))
 
@@ -84,12 +106,14 @@ class TerminalTest(EndToEndTest):
 
     def test_job_control(self):
         self.shell()
-        self.type("sleep 1000")
+        self.type("sleep 4711")
+        self.wait_in_foreground("sleep", "4711")
         self.key("C-z")
         self.wait_for("Stopped")
         self.type("bg; jobs")
         self.wait_for("Running")
         self.type("fg")
+        self.wait_in_foreground("sleep", "4711")
         self.key("C-c")
         self.type("echo after=$?")
         self.wait_for("after=130")
