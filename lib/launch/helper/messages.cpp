@@ -36,7 +36,9 @@ void send_message(int control, launch::control::Type type, std::uint32_t value, 
 }
 
 Received receive_message(int control, Message& message) {
-  const ssize_t size = recv(control, &message, sizeof message, MSG_DONTWAIT);
+  ssize_t size = recv(control, &message, sizeof message, MSG_DONTWAIT);
+  // A client that went without reading all of ours: this is told once, before what it sent last.
+  if (size < 0 && errno == ECONNRESET) size = recv(control, &message, sizeof message, MSG_DONTWAIT);
   // An empty packet looks like the end of file; the poll loop tells them apart by POLLRDHUP.
   if (size < 0) return errno == EAGAIN || errno == EINTR ? Received::nothing : Received::hang_up;
   return static_cast<std::size_t>(size) >= offsetof(Message, text) ? Received::message : Received::nothing;
