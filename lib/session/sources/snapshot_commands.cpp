@@ -46,7 +46,8 @@ Words LvmSnapshot::create(const definition::LvmSnapshotSource& source) const {
 }
 
 Words LvmSnapshot::activate() const {
-  return {"lvchange", "--quiet", "--activate", "y", "--ignoreactivationskip", concat(group, '/', name)};
+  // --yes: with other snapshots of the same origin, lvchange asks whether it may activate those too.
+  return {"lvchange", "--quiet", "--yes", "--activate", "y", "--ignoreactivationskip", concat(group, '/', name)};
 }
 Words LvmSnapshot::tags() const { return {"lvs", "--noheadings", "--options", "lv_tags", concat(group, '/', name)}; }
 Words LvmSnapshot::remove() const { return {"lvremove", "--quiet", "--force", "--yes", concat(group, '/', name)}; }

@@ -51,7 +51,7 @@ def run():
         base = f"/dev/{GROUP}/base"
         disks.command("mkfs.ext4", "-q", "-F", "-d", testing.small_tree(), base)
         machine.define("lvm", type="lvm-snapshot", device=base, lvm_snapshot_options="--size 32M", mount_options="-o noatime")
-        machine.define("bad", type="lvm-snapshot", device=base, lvm_snapshot_options="--size 99T")
+        machine.define("bad", type="lvm-snapshot", device=base, lvm_snapshot_options="--size nonsense")
         machine.start()
         check(machine)
     finally:
