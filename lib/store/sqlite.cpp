@@ -27,6 +27,7 @@ std::string describe(sqlite3* connection, int result) {
     char buffer[128];
     text += base::concat(" (", std::string_view(strerror_r(cause, buffer, sizeof buffer)), ")");
   }
+  if (primary(result) == SQLITE_FULL) text = base::concat("no space is left (", text, ")");
   if (primary(result) == SQLITE_BUSY) text += " by another process";
   return text;
 }

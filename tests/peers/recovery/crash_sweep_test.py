@@ -310,7 +310,7 @@ class Sweep:
             before, names[:] = len(names), []
             if os.path.exists(log):
                 with open(log) as file:
-                    names[:] = file.read().split("\n")[:-1]
+                    names[:] = [line.split(" ", 1)[1] for line in file.read().split("\n")[:-1]]
             return before == len(names) and not (os.path.isdir(trash) and os.listdir(trash))
 
         self.assertTrue(wait_until(quiet), "the daemon does not come to rest")
@@ -420,8 +420,6 @@ EndSweep = sweep_case(End)
 RecoverSweep = sweep_case(Recover)
 RunSourceSweep = sweep_case(RunSource)
 BeginSourceSweep = sweep_case(BeginSource)
-FirstStartSweep = sweep_case(FirstStart)
-StartSweep = sweep_case(Start)
 
 if __name__ == "__main__":
     testing.main()

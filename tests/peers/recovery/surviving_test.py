@@ -309,9 +309,14 @@ class SourceSessions(RecoveryTest):
         self.assertNotIn("source-trouble", self.machine.info("own"))
 
     def trouble(self):
-        found = self.machine.info("source:own").get("source-trouble")
-        self.assertEqual(found, self.machine.info("twin").get("source-trouble"))
-        return found
+        seen = []
+
+        def agree():  # asked one after the other, while a command may just have ended
+            seen[:] = [self.machine.info(name).get("source-trouble") for name in ("source:own", "twin")]
+            return seen[0] == seen[1]
+
+        self.assertTrue(wait_until(agree, 2), seen)
+        return seen[0]
 
     def test_it_writes_to_the_tree(self):
         self.machine.ok("run", "--directory", "/", "source:own", "--", "sh", "-c", "echo x >/written")
