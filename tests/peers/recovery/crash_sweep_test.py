@@ -213,7 +213,7 @@ class Start(Operation):
         self.running = machine.popen("run", "--directory", "/", "small", "--", "sh", "-c", "cat; exit 7",
                                      stdin=testing.subprocess.PIPE)
         self.killed = machine.popen("run", "--directory", "/", "small", "--", "cat", stdin=testing.subprocess.PIPE)
-        if not wait_until(lambda: sum(bool(s["automatic"]) for s in machine.sessions()) == 2):
+        if not wait_until(lambda: sum(s["automatic"] and s["run-count"] == 1 for s in machine.sessions()) == 2):
             raise AssertionError("no automatic sessions: " + str(machine.sessions()))
         machine.children[self.running.pid] = machine.children[self.killed.pid] = "client"
 
