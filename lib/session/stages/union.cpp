@@ -64,9 +64,18 @@ void UnionStage::tear_down(SessionContext& context, const StageData& data, TearD
   context.measured.reset();
   context.space.reset();  // the last hold on the namespace: everything in it is unmounted
   if (!context.definition->has_union()) return;
-  // A crash before the journal had the backing's name: the definition says which it was.
   const auto* backing = backing_in(data);
-  (backing != nullptr ? *backing : backing_for(context)).tear_down(context, data, mode);
+  if (backing == nullptr) {
+    // A crash before the journal had the backing's name: the definition says which it was. One that is not possible
+    // here was refused by set_up, before it made anything.
+    try {
+      backing = &backing_for(context);
+    } catch (const Error& error) {
+      if (error.code() == ErrorCode::not_supported) return;
+      throw;
+    }
+  }
+  backing->tear_down(context, data, mode);
 }
 
 Recovery UnionStage::recover(SessionContext& context, const StageData& data) {
