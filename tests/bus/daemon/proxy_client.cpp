@@ -15,7 +15,7 @@ namespace {
 
 using Manager = sdbus::ProxyInterfaces<org::unionroot1::Manager_proxy>;
 
-class ManagerClient : public Manager {
+class ManagerClient final : public Manager {
  public:
   explicit ManagerClient(sdbus::IConnection& connection) : Manager(connection, "org.unionroot1", "/org/unionroot1") {
     registerProxy();
