@@ -4,6 +4,7 @@
 #include <optional>
 #include <thread>
 
+#include "locks/manage.h"
 #include "processes.h"
 
 using namespace locks_test;
@@ -172,15 +173,30 @@ TEST_CASE("a killed session's lock no longer holds back a change that waits") {
   directory.lock_session(key, owner("later"), Wait{}).release();
 }
 
-TEST_CASE("a stopped holder of the manage lock is named, not waited for without end") {
+// Stopped between two of its looks: whoever is stopped while it holds the manage lock stops everybody, as tests/unit has it.
+void stop_outside_manage(const Place& place, pid_t pid) {
+  const locks::detail::Directory directory(place.locks());
+  for (int attempt = 0; attempt < 100; ++attempt) {
+    ::kill(pid, SIGSTOP);
+    try {
+      const locks::detail::ManageLock free(directory, key, {}, 50ms);
+      return;
+    } catch (const base::Error&) {
+      ::kill(pid, SIGCONT);
+      std::this_thread::sleep_for(3ms);
+    }
+  }
+  FAIL("pid " << pid << " holds the manage lock all the time");
+}
+
+TEST_CASE("a stopped waiter still holds back sessions, and is named") {
   const Place place;
   Helper session(place, {"hold-session", "s"});
   REQUIRE(session.wait_held());
   Helper change(place, {"hold-source"});
   LockDirectory directory(place.locks());
   while (directory.list().size() < 2) std::this_thread::sleep_for(1ms);
-  ::kill(change.pid(), SIGSTOP);
-  // A stopped waiter still holds back sessions, as one that runs does; and is told by name.
+  stop_outside_manage(place, change.pid());
   try {
     directory.lock_session(key, owner("later"), Wait{});
     FAIL("the session should have been refused");
