@@ -143,10 +143,15 @@ LiveSessionPtr Manager::Impl::begin(const BeginRequest& asked) {
   };
   session->context.cancelled = cancelled;
   table.add(session, settings.sessions_per_user);
-  bool recorded = false;
+  // A record of that name that is not ours stays: it is a session that could not be taken up.
+  bool of_another = false;
   try {
-    store.add_session(session->record);
-    recorded = true;
+    try {
+      store.add_session(session->record);
+    } catch (const Error& error) {
+      of_another = error.code() == ErrorCode::session_exists;
+      throw;
+    }
     locks::Wait wait;
     wait.cancelled = cancelled;
     if (request.wait && request.wait->count() < 0) wait.limit = std::nullopt;
@@ -163,9 +168,8 @@ LiveSessionPtr Manager::Impl::begin(const BeginRequest& asked) {
     }
   } catch (...) {
     session->context.cancelled = {};
-    // A record of that name that is not ours stays: it is a session that could not be taken up.
-    if (recorded) discard_unbegun(session);
-    else table.remove(session->record.id);
+    if (of_another) table.remove(session->record.id);
+    else discard_unbegun(session);
     throw;
   }
   session->context.cancelled = {};
