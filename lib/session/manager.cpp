@@ -56,7 +56,8 @@ Manager::Impl::Impl(definition::Settings given, Events given_events)
       folders(settings),
       launcher(helper_path(settings)),
       stages(session_stages()),
-      services{settings, mounts, *cgroups, namespaces, views, lock_directory, store, trash, source_mounts,
+      files_layers(settings.state_directory, trash),
+      services{settings, mounts, *cgroups, namespaces, views, lock_directory, store, trash, source_mounts, files_layers,
                can_be_upper(settings.state_directory)} {
   if (!cgroups->available())
     base::log::warning(concat("processes are killed by a scan of /proc, since ", cgroups->description()));

@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "session/files_layers.h"
 #include "session/live_session.h"
 #include "session/manager.h"
 #include "session/services.h"
@@ -79,6 +80,7 @@ struct Manager::Impl {
   launch::Launcher launcher;
   const Stages stages;
   SessionTable table;
+  FilesLayers files_layers;
   Services services;
 
   std::set<std::string> not_taken_up;  // in the store, but something went wrong with them at start; reconcile alone uses it

@@ -218,6 +218,7 @@ void Manager::Impl::remove_strangers() {
   attempt("looking after the cached trees", [&] {
     TreeCache(services).clean([&](const auto& name) { return !is_strange(name); });
   });
+  attempt("looking after the layers of files", [&] { files_layers.clean(); });
   for (const auto& folder : folders.all()) {
     attempt(concat("looking for orphans in ", folder), [&] { set_aside_orphans(folder); });
     const auto trash_beside = folder == folders.own() ? settings.state_directory + "/trash" : folder + "/.unionroot-trash";

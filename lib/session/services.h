@@ -15,6 +15,8 @@
 
 namespace unionroot::session {
 
+class FilesLayers;
+
 struct Services {
   const definition::Settings& settings;
   kernel::Mounts& mounts;
@@ -25,6 +27,7 @@ struct Services {
   store::Store& store;
   Trash& trash;
   mount::SourceMounts& source_mounts;
+  FilesLayers& files_layers;
   bool state_can_be_upper = true;  // false where the state directory is on an overlay itself (in a container)
 };
 

@@ -18,6 +18,13 @@
 
 namespace unionroot::session {
 
+// See files_layers.h.
+struct FilesLayer {
+  std::string name;
+  std::string path;                // on the host
+  std::vector<std::string> notes;  // of the writing
+};
+
 // What a session is made of while the daemon runs. Stages fill it in; a recovered session's stages do so again.
 struct SessionContext {
   Services& services;
@@ -40,6 +47,7 @@ struct SessionContext {
   // The session's root, while it stands, where its upper layer has a file system of its own: the root's statfs(2) is that
   // of the upper layer. Listings hold it weakly, since a descriptor of the root keeps it mounted.
   std::shared_ptr<base::UniqueFd> measured = nullptr;
+  std::shared_ptr<const FilesLayer> files_layer = nullptr;  // the top lower layer, if its files are written already
 
   [[nodiscard]] bool automatic() const { return kind == store::SessionKind::automatic; }
 };

@@ -34,4 +34,12 @@ FilesRequest files_request(const definition::Definition& definition, std::option
 // is wrong with one file of the host or the tree is a note, and leaves that file alone.
 std::vector<std::string> write_files(int root, const FilesRequest& request);
 
+// Two calls with the same answer mean that write_files would write the same, and note the same, into an overlay over the
+// tree at `root`: the request, and which versions of the host's files and the tree's there are. Costs a stat(2) a file.
+// nullopt if one of them has just changed, so that its times do not tell.
+std::optional<std::string> files_version(int root, const FilesRequest& request);
+
+// What write_files looks at, relative to the tree's root.
+std::vector<std::string> file_paths(const FilesRequest& request);
+
 }  // namespace unionroot::tree

@@ -23,6 +23,8 @@ constexpr std::int64_t settled = 100'000'000;
 
 std::int64_t nanoseconds(const timespec& time) { return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec; }
 
+}  // namespace
+
 FileVersion version_of(const struct stat& status) {
   return {status.st_dev, status.st_ino, static_cast<std::uint64_t>(status.st_size), nanoseconds(status.st_mtim),
           nanoseconds(status.st_ctim)};
@@ -33,8 +35,6 @@ bool is_settled(const FileVersion& version) {
   ::clock_gettime(CLOCK_REALTIME, &now);
   return nanoseconds(now) - version.changed > settled;
 }
-
-}  // namespace
 
 std::shared_ptr<const HostFile> HostFiles::read(const std::string& path, std::string& why) try {
   struct stat status {};

@@ -1,6 +1,7 @@
 // The host's files that sessions get, read once as long as they do not change.
 #pragma once
 
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include <cstddef>
@@ -22,6 +23,10 @@ struct FileVersion {
   std::int64_t modified = 0, changed = 0;  // nanoseconds since the epoch
   bool operator==(const FileVersion&) const = default;
 };
+
+FileVersion version_of(const struct stat& status);
+// False if it changed so short ago that it may change again without a new time stamp.
+bool is_settled(const FileVersion& version);
 
 struct HostFile {
   FileVersion version;

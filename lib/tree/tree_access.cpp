@@ -41,6 +41,12 @@ base::UniqueFd open_inside(int root, const std::string& path, int flags) {
   }
 }
 
+std::optional<std::string> text_of(const struct stat& status) {
+  const auto version = version_of(status);
+  if (!is_settled(version)) return std::nullopt;
+  return base::concat(version.device, ":", version.inode, ":", version.size, ":", version.modified, ":", version.changed);
+}
+
 }  // namespace
 
 std::string_view describe(Found found) {
@@ -106,6 +112,24 @@ TreeFile TreeAccess::read(const std::string& path) {
   file.uid = status.stx_uid;
   file.gid = status.stx_gid;
   return file;
+}
+
+std::optional<std::string> TreeAccess::version(const std::string& path) {
+  const Folder& folder = folder_of(path);
+  if (folder.found != Found::file) return std::string(describe(folder.found));
+  struct stat status {};
+  if (::fstatat(folder.handle.get(), name_part(path).c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+    if (!leads_nowhere(errno)) base::throw_errno("looking at", path);
+    return "absent";
+  }
+  auto text = text_of(status);
+  if (!text || !S_ISLNK(status.st_mode)) return text;
+  const base::UniqueFd target = open_inside(root_, path, O_PATH);
+  if (!target) return base::concat(*text, "->nowhere");
+  base::check(::fstat(target.get(), &status), "looking at", path);
+  const auto target_text = text_of(status);
+  if (!target_text) return std::nullopt;
+  return base::concat(*text, "->", *target_text);
 }
 
 void TreeAccess::write(const std::string& path, std::string_view content, mode_t mode, uid_t uid, gid_t gid) {

@@ -45,6 +45,8 @@ class TreeAccess {
   // Paths are relative to the root, without "..".
   [[nodiscard]] TreeFile read(const std::string& path);
   void write(const std::string& path, std::string_view content, mode_t mode, uid_t uid, gid_t gid);
+  // What `read` would find, told from times and inode numbers alone; nullopt if they do not tell, since it has just changed.
+  [[nodiscard]] std::optional<std::string> version(const std::string& path);
 
  private:
   struct Folder {

@@ -2,6 +2,7 @@
 #include "base/text.h"
 #include "mount/from_profile.h"
 #include "session/backings/backing.h"
+#include "session/files_layers.h"
 #include "session/overlay_support.h"
 #include "session/stages/stages.h"
 
@@ -26,6 +27,11 @@ const Backing* backing_in(const StageData& data) {
 void lay_overlay(SessionContext& context, StageData& data) {
   const auto& backing = backing_for(context);
   data["backing"] = backing.name();
+  if (auto layer = context.services.files_layers.take(context, context.layers.front().get())) {
+    data["files-layer"] = layer->name;
+    context.layers.insert(context.layers.begin(), mount::open_tree_clone(context.services.mounts, layer->path, false, true));
+    context.files_layer = std::move(layer);
+  }
   mount::OverlayPlan plan;
   plan.lowers = static_cast<unsigned>(context.layers.size());
   plan.options = mount::overlay_options(context.definition->union_.mount_options);
@@ -63,6 +69,8 @@ void UnionStage::set_up(SessionContext& context, StageData& data) {
 void UnionStage::tear_down(SessionContext& context, const StageData& data, TearDown mode) {
   context.measured.reset();
   context.space.reset();  // the last hold on the namespace: everything in it is unmounted
+  if (const auto layer = data.find("files-layer"); layer != data.end())
+    context.services.files_layers.release(layer->second, context.id);
   if (!context.definition->has_union()) return;
   const auto* backing = backing_in(data);
   if (backing == nullptr) {
@@ -79,6 +87,8 @@ void UnionStage::tear_down(SessionContext& context, const StageData& data, TearD
 }
 
 Recovery UnionStage::recover(SessionContext& context, const StageData& data) {
+  if (const auto layer = data.find("files-layer"); layer != data.end())
+    context.services.files_layers.hold_again(layer->second, context.id);
   const auto* const backing = backing_in(data);
   if (backing != nullptr) backing->recover(context, data);
   auto kept = context.services.views.open_namespace(context.id);

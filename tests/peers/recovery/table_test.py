@@ -311,6 +311,13 @@ class Table(RecoveryTest):
         self.assert_whole(session)
         self.machine.ok("end", session)
 
+    def test_layers_of_files(self):
+        files = os.path.join(self.machine.state, "files")
+        os.makedirs(os.path.join(files, "small-0", "upper", "etc"))
+        self.down()
+        self.up()
+        self.assertTrue(wait_until(lambda: not os.listdir(files) and not os.listdir(os.path.join(self.machine.state, "trash"))))
+
     def test_trash(self):
         self.down()
         os.makedirs(os.path.join(self.machine.state, "trash", "old", "deep", "folder"))

@@ -7,6 +7,7 @@
 
 #include "base/ids.h"
 #include "fake_kernel.h"
+#include "session/files_layers.h"
 #include "session/services.h"
 #include "session/stage.h"
 
@@ -43,8 +44,9 @@ class SessionFixture {
     namespaces_ = std::make_unique<mount::NamespaceFactory>(mounts);
     views_ = std::make_unique<mount::HostViews>(mounts, settings_.runtime_directory);
     locks_ = std::make_unique<locks::LockDirectory>(settings_.state_directory + "/locks");
+    files_layers_ = std::make_unique<session::FilesLayers>(settings_.state_directory, trash);
     services_ = std::unique_ptr<session::Services>(
-        new session::Services{settings_, mounts, cgroups_, *namespaces_, *views_, *locks_, *store_, trash, source_mounts, true});
+        new session::Services{settings_, mounts, cgroups_, *namespaces_, *views_, *locks_, *store_, trash, source_mounts, *files_layers_, true});
     auto shape = std::make_shared<definition::Definition>();
     shape->name = "sid";
     shape->type = "directory";
@@ -80,6 +82,7 @@ class SessionFixture {
   std::unique_ptr<mount::NamespaceFactory> namespaces_;
   std::unique_ptr<mount::HostViews> views_;
   std::unique_ptr<locks::LockDirectory> locks_;
+  std::unique_ptr<session::FilesLayers> files_layers_;
   std::unique_ptr<session::Services> services_;
   std::shared_ptr<const definition::Definition> definition_;
 };

@@ -1,0 +1,175 @@
+#include "session/files_layers.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "base/error.h"
+#include "base/ids.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "kernel/files.h"
+#include "session/backings/backing.h"
+
+namespace unionroot::session {
+
+using base::concat;
+
+namespace {
+
+// Users times chroots. More than that come and go one after another, and each makes its own again.
+constexpr std::size_t most_slots = 256;
+
+bool same(const struct stat& one, const struct stat& other) { return one.st_dev == other.st_dev && one.st_ino == other.st_ino; }
+
+// overlayfs refuses a lower layer inside another (ELOOP), as it would be where the tree is the machine's own root.
+bool lies_beneath(const std::string& folder, int root) {
+  struct stat wanted {}, found {}, above {};
+  base::check(::fstatat(root, "", &wanted, AT_EMPTY_PATH), "looking at the tree's root");
+  auto place = kernel::open_directory(folder);
+  base::check(::fstat(place.get(), &found), "looking at", folder);
+  while (true) {
+    if (same(found, wanted)) return true;
+    base::UniqueFd parent(base::check(::openat(place.get(), "..", O_PATH | O_DIRECTORY | O_CLOEXEC), "opening what is above", folder));
+    base::check(::fstat(parent.get(), &above), "looking at what is above", folder);
+    if (same(above, found)) return false;
+    place = std::move(parent);
+    found = above;
+  }
+}
+
+// Those that stand on a folder that is the same for every session, and keep their upper layer in a folder.
+bool worthwhile(const SessionContext& context) {
+  const auto& definition = *context.definition;
+  const bool lasting = definition.type == "directory" || definition.type == "file";
+  return context.automatic() && !context.source && !context.recovering && definition.has_union() && lasting &&
+         context.layers.size() == 1 && &backing_for(context) == &directory_backing();
+}
+
+}  // namespace
+
+FilesLayers::FilesLayers(const std::string& state_directory, Trash& trash)
+    : state_directory_(state_directory), folder_(state_directory + "/files"), trash_(trash) {}
+
+std::shared_ptr<const FilesLayer> FilesLayers::take(const SessionContext& context, int lower) {
+  if (!worthwhile(context)) return nullptr;
+  const auto slot = slot_of(context);
+  const std::lock_guard guard(slot->making);
+  auto layer = current(*slot, context, lower);
+  if (!layer) return nullptr;
+  const std::lock_guard own(mutex_);
+  holders_[layer->name].insert(context.id);
+  if (slot->dropped) retired_.insert(layer->name);
+  return layer;
+}
+
+std::shared_ptr<FilesLayers::Slot> FilesLayers::slot_of(const SessionContext& context) {
+  const auto name = concat(context.definition->name, "/", context.owner);
+  const std::lock_guard guard(mutex_);
+  if (!slots_.contains(name) && slots_.size() >= most_slots) drop_one();
+  auto& slot = slots_[name];
+  if (!slot) slot = std::make_shared<Slot>();
+  return slot;
+}
+
+// The caller holds mutex_. One that is in use just now is left alone.
+void FilesLayers::drop_one() {
+  for (auto entry = slots_.begin(); entry != slots_.end(); ++entry) {
+    const auto slot = entry->second;
+    const std::unique_lock guard(slot->making, std::try_to_lock);
+    if (!guard) continue;
+    slots_.erase(entry);
+    slot->dropped = true;
+    if (slot->layer) retire_locked(slot->layer->name);
+    slot->layer.reset();
+    slot->version.clear();
+    return;
+  }
+}
+
+std::shared_ptr<const FilesLayer> FilesLayers::current(Slot& slot, const SessionContext& context, int lower) {
+  const auto request = tree::files_request(*context.definition, tree::find_user(context.owner));
+  const auto version = tree::files_version(lower, request);
+  if (!version) return nullptr;
+  if (*version == slot.version) return slot.layer;
+  if (slot.layer) {
+    const std::lock_guard guard(mutex_);
+    retire_locked(slot.layer->name);
+  }
+  slot.layer.reset();
+  slot.version = *version;
+  try {
+    if (!lies_beneath(state_directory_, lower)) slot.layer = make(context, request, lower);
+  } catch (const std::exception& error) {
+    base::log::warning(concat("preparing the files of sessions on ", context.definition->name, ": ", error.what(),
+                              "; each session writes them itself"));
+  }
+  return slot.layer;
+}
+
+std::shared_ptr<const FilesLayer> FilesLayers::make(const SessionContext& context, const tree::FilesRequest& request, int lower) {
+  kernel::ensure_directories(folder_, 0700);
+  const auto layers = kernel::open_directory(folder_);
+  const auto layer = std::make_shared<FilesLayer>();
+  layer->name = concat(context.definition->name, "-", base::random_token());
+  layer->path = concat(folder_, "/", layer->name, "/upper");
+  try {
+    kernel::make_directory(layers.get(), layer->name, 0700);
+    make_upper_and_work(kernel::open_directory_at(layers.get(), layer->name).get(), lower);
+    mount::OverlayPlan plan;
+    plan.volatile_upper = true;  // it does not outlive the machine
+    auto space = context.services.namespaces.create();
+    std::vector<base::UniqueFd> lowers;
+    lowers.push_back(mount::open_tree_clone(context.services.mounts, context.directories.front(), false, true));
+    space.lay_overlay(plan, std::move(lowers), mount::open_tree_clone(context.services.mounts, concat(folder_, "/", layer->name), false, false));
+    layer->notes = tree::write_files(space.root().get(), request);
+  } catch (...) {
+    discard(layer->name);
+    throw;
+  }
+  return layer;
+}
+
+void FilesLayers::hold_again(const std::string& name, const std::string& session) {
+  const std::lock_guard guard(mutex_);
+  holders_[name].insert(session);
+  retired_.insert(name);
+}
+
+void FilesLayers::release(const std::string& name, const std::string& session) {
+  {
+    const std::lock_guard guard(mutex_);
+    const auto found = holders_.find(name);
+    if (found == holders_.end() || found->second.erase(session) == 0 || !found->second.empty()) return;
+    holders_.erase(found);
+    if (retired_.erase(name) == 0) return;
+  }
+  discard(name);
+}
+
+void FilesLayers::retire_locked(const std::string& name) {
+  if (holders_.contains(name)) retired_.insert(name);
+  else discard(name);
+}
+
+void FilesLayers::discard(const std::string& name) {
+  trash_.discard(folder_, name, state_directory_ + "/trash");
+}
+
+void FilesLayers::clean() {
+  std::vector<std::string> names;
+  try {
+    names = kernel::list_directory(kernel::open_directory(folder_).get());
+  } catch (const base::SystemError& error) {
+    if (error.error_number() == ENOENT) return;  // none was ever made
+    throw;
+  }
+  for (const auto& name : names) {
+    {
+      const std::lock_guard guard(mutex_);
+      if (holders_.contains(name)) continue;
+    }
+    discard(name);
+  }
+}
+
+}  // namespace unionroot::session
