@@ -24,7 +24,7 @@ constexpr Label labels[] = {
     {"aliases", "Aliases"}, {"state", "State"}, {"error", "Error"}, {"chroot", "Chroot"},
     {"selected-name", "Selected name"}, {"owner", "Owner"}, {"owner-uid", "Owner's uid"}, {"created", "Created"},
     {"automatic", "Automatic"}, {"source", "Source session"}, {"location", "Location"}, {"upper", "Upper layer"},
-    {"upper-size", "Upper layer's size"}, {"upper-used", "Upper layer's use"},
+    {"upper-size", "Upper layer's size"}, {"upper-used", "Upper layer's use"}, {"notes", "Notes"},
     {"directory", "Directory"}, {"union-type", "Union"}, {"union-backing", "Union backing"}, {"profile", "Profile"},
     {"host-view", "Host view"}, {"users", "Users"}, {"groups", "Groups"}, {"root-users", "Root users"},
     {"root-groups", "Root groups"}, {"source-users", "Source users"}, {"source-groups", "Source groups"},
@@ -91,6 +91,8 @@ std::vector<std::string> lines_of(const std::string& key, const json& info) {
       else if (item.is_object()) lines.push_back(base::concat(text_of(item, "name"), ": ", text_of(item, "state")));
       else lines.push_back(plain(item));
     }
+  } else if (value.is_array() && key == "notes") {
+    for (const auto& item : value) lines.push_back(plain(item));
   } else if (value.is_array()) {
     lines.push_back(joined(info, key.c_str()));
   } else {

@@ -35,6 +35,14 @@ std::optional<std::string> relative_to_root(const std::string& path) {
   return out;
 }
 
+// An overlay's upper and work folders on the host.
+std::vector<std::string> written_folders(const InnerMount& mount) {
+  std::vector<std::string> folders;
+  for (const auto& [key, value] : mount.options)
+    if (key == "upperdir" || key == "workdir") folders.push_back("/" + relative_to_root(value).value_or(""));
+  return folders;
+}
+
 constexpr std::uint64_t quiet = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
 
 bool is_or_is_beneath(const std::string& path, const std::string& folder) {
@@ -98,6 +106,7 @@ class Planner {
     if (options.bind) take_bind(entry, options, mount);
     if (mount.type == "overlay") {
       take_overlay(options, mount);
+      refuse_used_upper(mount);
     } else if (mount.target == "dev" && (mount.type == "dev" || mount.type == "devtmpfs" || mount.type == "tmpfs")) {
       take_dev(options, mount);
       return;
@@ -165,6 +174,14 @@ class Planner {
     static_cast<void>(overlay_entry(mount));  // checks it
   }
 
+  // The kernel takes one layer for two mounts, and what is seen in either is then undefined.
+  void refuse_used_upper(const InnerMount& mount) {
+    for (const std::string& path : written_folders(mount)) {
+      const auto [other, fresh] = written_.emplace(path, mount.origin);
+      if (!fresh) refuse(mount.origin, base::concat("the overlay of ", other->second, " writes to ", base::printable(path), " too"));
+    }
+  }
+
   void take_dev(const EntryOptions& options, InnerMount& mount) {
     if (definition_.dev == DeviceMode::private_dev) {
       plan_.private_dev = true;
@@ -201,11 +218,21 @@ class Planner {
   const definition::Definition& definition_;
   MountPlan plan_;
   bool literal_dev_ = false;
+  std::map<std::string, std::string> written_;  // upper and work folders: the entry that has it
 };
 
 }  // namespace
 
 MountPlan plan_inner_mounts(const definition::Definition& definition) { return Planner(definition).plan(); }
+
+std::vector<std::string> folders_written_by_overlays(const definition::Definition& definition) {
+  std::vector<std::string> folders;
+  for (const InnerMount& mount : plan_inner_mounts(definition).mounts) {
+    if (mount.kind != InnerMount::Kind::overlay) continue;
+    for (std::string& folder : written_folders(mount)) folders.push_back(std::move(folder));
+  }
+  return folders;
+}
 
 namespace {
 
@@ -287,8 +314,9 @@ OverlayEntry overlay_entry(const InnerMount& entry) {
       overlay.options.emplace_back(key, value);
     }
   }
-  if (overlay.lowers.empty()) refuse(entry.origin, "an overlay needs the option lowerdir=FOLDER");
   if (upper.empty() != work.empty()) refuse(entry.origin, "upperdir and workdir go together");
+  if (overlay.lowers.empty() && upper.empty())
+    refuse(entry.origin, "an overlay needs the option lowerdir=FOLDER, or upperdir=FOLDER and workdir=FOLDER");
   if (upper.empty()) return overlay;
   if (is_or_is_beneath(upper, work) || is_or_is_beneath(work, upper))
     refuse(entry.origin, "upperdir and workdir must not lie one in the other");

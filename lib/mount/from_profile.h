@@ -20,8 +20,13 @@ namespace unionroot::mount {
 //    `suid`, `exec` and `dev` take these off.
 //  - A bind is private, an rbind a slave of the host's; other propagation is refused.
 //  - noauto and swap entries are left out; x-unionroot.optional and nofail make a missing source no error.
-//  - An overlay entry's lowerdir, upperdir and workdir are folders of the host.
+//  - An overlay entry's lowerdir, upperdir and workdir are folders of the host. Without lowerdir it lies over what the
+//    session itself has at the target.
 MountPlan plan_inner_mounts(const definition::Definition& definition);
+
+// The upperdir and workdir of the profile's overlay entries, as absolute paths: each serves one session at a time.
+// Throws as plan_inner_mounts does.
+std::vector<std::string> folders_written_by_overlays(const definition::Definition& definition);
 
 // "redirect_dir=on,index=off" -> pairs; throws Error(definition_invalid) for an option that overlay does not have or
 // that the session manager sets itself (lowerdir, upperdir, workdir, userxattr, volatile).

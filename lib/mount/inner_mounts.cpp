@@ -24,22 +24,43 @@ using base::UniqueFd;
 
 class Executor {
  public:
-  Executor(kernel::Mounts& mounts, int template_root, int root)
-      : mounts_(mounts), template_root_(template_root), root_(root) {}
+  Executor(kernel::Mounts& mounts, int template_root, int root, bool makes_targets)
+      : mounts_(mounts), template_root_(template_root), root_(root), makes_targets_(makes_targets) {}
 
   void make_private_dev();
   void mount(const InnerMount& entry, Namespace::OpenedSource& source);
   void hide(const std::string& path);
+  std::vector<std::string> notes() { return std::move(notes_); }
 
  private:
   UniqueFd make_mount(const InnerMount& entry, Namespace::OpenedSource& source);
+  UniqueFd make_overlay(const InnerMount& entry, Namespace::OpenedSource& source);
+  void require_own_layer(int folder, const std::string& path) const;
   UniqueFd target(const std::string& path, TargetKind kind);
   UniqueFd make_target(const std::string& path, TargetKind kind);
 
   kernel::Mounts& mounts_;
   int template_root_;
   int root_;
+  bool makes_targets_;
+  std::vector<std::string> notes_;
 };
+
+// A mount point that is missing, and is not to be made.
+struct MissingTarget {
+  std::string path;
+};
+
+std::uint64_t mount_of(int descriptor) {
+  struct statx status {};
+  base::check(::statx(descriptor, "", AT_EMPTY_PATH, STATX_MNT_ID, &status), "asking for the mount of a folder");
+  return status.stx_mnt_id;
+}
+
+// What is mounted in the session already may be written to; the tree itself is not the session's own.
+void Executor::require_own_layer(int folder, const std::string& path) const {
+  if (!makes_targets_ && mount_of(folder) == mount_of(root_)) throw MissingTarget{path};
+}
 
 // An O_PATH descriptor of the place to mount on; made if it is missing.
 UniqueFd Executor::target(const std::string& path, TargetKind kind) {
@@ -66,6 +87,7 @@ UniqueFd Executor::make_target(const std::string& path, TargetKind kind) {
     upto += (i == 0 ? "" : "/") + parts[i];
     const bool file = kind == TargetKind::file && i + 1 == parts.size();
     if (file) {
+      require_own_layer(folder.get(), upto);
       kernel::ensure_file(folder.get(), parts[i], 0644);
       break;
     }
@@ -75,6 +97,7 @@ UniqueFd Executor::make_target(const std::string& path, TargetKind kind) {
     } catch (const SystemError& error) {
       if (error.error_number() != ENOENT) throw;
     }
+    require_own_layer(folder.get(), upto);
     // A dangling symlink of that name fails here, with ENOTDIR: it names nothing that could be mounted on.
     kernel::ensure_directory(folder.get(), parts[i], 0755);
     folder = kernel::open_directory_at(folder.get(), parts[i]);
@@ -109,19 +132,24 @@ void Executor::make_private_dev() {
   mounts_.attach(dev.get(), place.get());
 }
 
+UniqueFd Executor::make_overlay(const InnerMount& entry, Namespace::OpenedSource& source) {
+  const OverlayEntry overlay = overlay_entry(entry);
+  if (overlay.lowers.empty()) {
+    const UniqueFd inside = target(entry.target, TargetKind::directory);
+    source.layers.push_back(mounts_.clone_tree(inside.get(), "", false));
+    mounts_.set_attributes(source.layers.back().get(), MOUNT_ATTR_RDONLY, 0, MS_PRIVATE, false);
+  }
+  const std::string data = overlay_data(source.layers.size(), overlay.upper, overlay.work, overlay.options, false);
+  mount_overlay(mounts_, template_root_, source.layers, source.tree, "scratch", data);
+  return mounts_.open_in_root(template_root_, "scratch", O_PATH | O_DIRECTORY, 0);
+}
+
 UniqueFd Executor::make_mount(const InnerMount& entry, Namespace::OpenedSource& source) {
   switch (entry.kind) {
     case InnerMount::Kind::filesystem:
       return mounts_.new_filesystem(entry.type, entry.source, entry.options, entry.attributes);
     case InnerMount::Kind::bind: break;
-    case InnerMount::Kind::overlay: {
-      const OverlayEntry overlay = overlay_entry(entry);
-      const std::string data =
-          overlay_data(source.layers.size(), overlay.upper, overlay.work, overlay.options, false);
-      mount_overlay(mounts_, template_root_, source.layers, source.tree, "scratch", data);
-      source.tree = mounts_.open_in_root(template_root_, "scratch", O_PATH | O_DIRECTORY, 0);
-      break;
-    }
+    case InnerMount::Kind::overlay: source.tree = make_overlay(entry, source); break;
   }
   if (entry.attributes != 0) {
     const std::uint64_t clear =
@@ -131,7 +159,7 @@ UniqueFd Executor::make_mount(const InnerMount& entry, Namespace::OpenedSource& 
   return std::move(source.tree);
 }
 
-void Executor::mount(const InnerMount& entry, Namespace::OpenedSource& source) {
+void Executor::mount(const InnerMount& entry, Namespace::OpenedSource& source) try {
   if (source.missing) {
     base::log::debug(base::concat(entry.origin, ": left out, since its source is missing"));
     return;
@@ -143,6 +171,10 @@ void Executor::mount(const InnerMount& entry, Namespace::OpenedSource& source) {
     kind = S_ISDIR(status.st_mode) ? TargetKind::directory : TargetKind::file;
   const UniqueFd place = target(entry.target, kind);
   mounts_.attach(mounted.get(), place.get());
+} catch (const MissingTarget& missing) {
+  if (!entry.optional) throw;
+  notes_.push_back(base::concat(entry.origin, ": left out, since the tree has no /", base::printable(missing.path),
+                                ", and the session has no layer of its own to make it in"));
 }
 
 void Executor::hide(const std::string& path) {
@@ -173,6 +205,12 @@ template <typename Action>
 void named(const std::string& origin, const std::string& target, Action&& action) {
   try {
     action();
+  } catch (const MissingTarget& missing) {
+    throw base::Error(base::ErrorCode::stage_failed,
+                      base::concat(origin, ": mounting on ", base::printable(target), ": the tree has no /",
+                                   base::printable(missing.path),
+                                   ", and the session has no layer of its own to make it in"),
+                      "make it in the tree, or use union-type=overlay, or add the option x-unionroot.optional");
   } catch (const SystemError& error) {
     throw base::Error(error.code() == base::ErrorCode::no_space ? error.code() : base::ErrorCode::stage_failed,
                       base::concat(origin, ": mounting on ", base::printable(target), ": ", error.what()),
@@ -182,15 +220,16 @@ void named(const std::string& origin, const std::string& target, Action&& action
 
 }  // namespace
 
-void execute_inner_mounts(kernel::Mounts& mounts, int template_root, int root, const MountPlan& plan,
-                          std::vector<Namespace::OpenedSource>& sources) {
-  Executor executor(mounts, template_root, root);
+std::vector<std::string> execute_inner_mounts(kernel::Mounts& mounts, int template_root, int root, const MountPlan& plan,
+                                              std::vector<Namespace::OpenedSource>& sources) {
+  Executor executor(mounts, template_root, root, plan.makes_targets);
   if (plan.private_dev) named("built-in", "/dev", [&] { executor.make_private_dev(); });
   for (std::size_t i = 0; i < plan.mounts.size(); ++i) {
     const InnerMount& entry = plan.mounts[i];
     named(entry.origin, "/" + entry.target, [&] { executor.mount(entry, sources[i]); });
   }
   for (const std::string& path : plan.hidden) named("built-in", path, [&] { executor.hide(path); });
+  return executor.notes();
 }
 
 }  // namespace unionroot::mount

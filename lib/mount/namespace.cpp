@@ -159,13 +159,13 @@ void Namespace::lay_tree(UniqueFd tree) {
   impl_->root = mounts.open_in_root(visit.root(), "root", folder_flags, 0);
 }
 
-void Namespace::mount_inner(const MountPlan& plan, std::vector<OpenedSource> sources) {
+std::vector<std::string> Namespace::mount_inner(const MountPlan& plan, std::vector<OpenedSource> sources) {
   if (sources.size() != plan.mounts.size())
     throw base::Error(base::ErrorCode::invalid_argument,
                       base::concat("the plan has ", plan.mounts.size(), " inner mounts, but ", sources.size(),
                                    " sources were opened"));
   const Visit visit(*impl_->factory, impl_->descriptor.get());
-  execute_inner_mounts(impl_->factory->mounts, visit.root(), impl_->root.get(), plan, sources);
+  return execute_inner_mounts(impl_->factory->mounts, visit.root(), impl_->root.get(), plan, sources);
 }
 
 void Namespace::make_root() {

@@ -57,13 +57,14 @@ class Namespace {
 
   // Step 2. Mounts in order beneath the root; sources of binds were opened on the host by open_sources. A target that
   // is missing is made (in the upper layer); a target that leads out of the root through a symlink stays inside the
-  // root (openat2), and one that cannot be resolved is Error(stage_failed) with the entry's origin.
+  // root (openat2), and one that cannot be resolved is Error(stage_failed) with the entry's origin. Returns notes: what
+  // was passed over.
   struct OpenedSource {
     base::UniqueFd tree;                  // a bind's source, or what holds an overlay's upper and work
     bool missing = false;
-    std::vector<base::UniqueFd> layers;   // an overlay's lower trees
+    std::vector<base::UniqueFd> layers;   // an overlay's lower trees; none: what the session has at the target
   };
-  void mount_inner(const MountPlan& plan, std::vector<OpenedSource> sources);
+  std::vector<std::string> mount_inner(const MountPlan& plan, std::vector<OpenedSource> sources);
 
   // Step 3. The laid root becomes `/` of the namespace and the template goes.
   void make_root();

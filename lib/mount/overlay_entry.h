@@ -10,7 +10,7 @@
 namespace unionroot::mount {
 
 struct OverlayEntry {
-  std::vector<std::string> lowers;  // absolute, top first
+  std::vector<std::string> lowers;  // absolute, top first; none: what the session has at the target
   std::string store;                // the folder above both upper and work; empty: a read-only overlay
   std::string upper, work;          // relative to it
   std::vector<std::pair<std::string, std::string>> options;  // the others

@@ -33,7 +33,7 @@ struct InnerMount {
   std::uint64_t attributes = 0;        // MOUNT_ATTR_*: mount_setattr(2)
   bool recursive = false;              // rbind; made rslave, so that later host mounts arrive and none leaves
   TargetKind target_kind = TargetKind::directory;  // what to make if it is missing
-  bool optional = false;               // x-unionroot.optional: a missing source is no error
+  bool optional = false;               // x-unionroot.optional: what is missing is no error
   std::string origin;                  // "FILE:LINE" or "built-in", for messages
 
   [[nodiscard]] std::string text() const;
@@ -43,6 +43,9 @@ struct InnerMount {
 // A private /dev is more than a mount: a tmpfs with these nodes and links, made before the mounts beneath it.
 struct MountPlan {
   bool private_dev = false;
+  // False for a session that has no layer of its own: nothing is made in a tree that others stand on, so a mount point
+  // that is missing there is an error, or, of an optional entry, passed over.
+  bool makes_targets = true;
   std::vector<InnerMount> mounts;            // in order
   std::vector<std::string> hidden;           // absolute host paths hidden under an empty read-only tmpfs, if present
 

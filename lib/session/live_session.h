@@ -29,6 +29,7 @@ struct LiveSession {
   store::SessionRecord record;
   std::vector<store::StageRecord> journal;
   std::string upper;
+  std::vector<std::string> notes;
   std::weak_ptr<base::UniqueFd> measured;
 
   const std::shared_ptr<const definition::Definition> definition;

@@ -39,6 +39,7 @@ void Manager::Impl::recover_locked(const LiveSessionPtr& session) {
     for (const auto& left : session->pipeline.tear_down(session->context, TearDown::keep_data))
       base::log::warning(concat("session ", id, ": before its recovery: ", left));
     session->context.recovering = true;
+    session->context.notes.clear();
     session->pipeline.set_up(session->context, TearDown::keep_data);
     activate(*session);
   } catch (const std::exception& error) {

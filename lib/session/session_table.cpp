@@ -69,6 +69,7 @@ void SessionTable::publish(LiveSession& session) {
   const std::lock_guard guard(mutex_);
   session.journal = session.pipeline.journal();
   session.upper = session.context.upper;
+  session.notes = session.context.notes;
   session.measured = session.context.measured;
 }
 
@@ -126,6 +127,7 @@ SessionView SessionTable::view(const LiveSession& session, const mount::HostView
   view.type = session.definition->type;
   view.stages = session.journal;
   view.upper = session.upper;
+  view.notes = session.notes;
   view.definition = session.definition;
   if (session.definition->host_view && session.record.state == store::SessionState::active)
     view.location = views.view_path(session.record.id);

@@ -146,7 +146,7 @@ int child_main(void* argument) {
   if (prepare(*plan, failure)) {
     default_signals();
     failure.step = Step::none;
-    const int error = execute(*plan->spec, failure.file_exists);
+    const int error = execute(*plan->spec, failure.found);
     failure.step = Step::execute;
     errno = error;
   }
@@ -175,10 +175,22 @@ const char* what_failed(Step step) {
   return "starting it";
 }
 
+// What the host lacks for a program of another machine: binfmt_misc's interpreter.
+void describe_foreign(const Found& found, Text& problem) {
+  problem.add("it is a program for ").add(found.architecture != nullptr ? found.architecture : "another machine");
+  problem.add(
+      ", which this machine cannot run\n"
+      "on the host: apt-get install qemu-user-static binfmt-support; then try again in a new session");
+}
+
 unsigned describe_execute(const Spec& spec, const Failure& failure, Text& problem) {
   const int error = failure.error_number;
   problem.add("cannot execute ").add_quoted(spec.file).add(": ");
-  if (error == ENOENT && failure.file_exists) {
+  if (failure.found.foreign && (error == ENOEXEC || (error == ENOENT && failure.found.file_exists))) {
+    describe_foreign(failure.found, problem);
+    return 126;
+  }
+  if (error == ENOENT && failure.found.file_exists) {
     problem.add(
         "it is there, but its interpreter or dynamic loader is not\n"
         "a script: look at its first line; a program: is it for this architecture and this tree?");

@@ -1,6 +1,7 @@
 // The command's process: what it becomes between its birth and its exec.
 #pragma once
 
+#include "launch/helper/execute.h"
 #include "launch/helper/spec_reader.h"
 #include "launch/helper/terminal.h"
 #include "launch/helper/text.h"
@@ -29,7 +30,7 @@ enum class Step {
 struct Failure {
   Step step = Step::none;
   int error_number = 0;
-  bool file_exists = false;         // execute: ENOENT although the file is there: its interpreter is missing
+  Found found;                      // execute
   const char* directory = nullptr;  // the one that was taken; directory: the first that was tried
   bool fell_back = false;           // it was not the first
 };

@@ -8,6 +8,8 @@
 #include <cstddef>
 #include <cstring>
 
+#include "base/elf_machine.h"
+
 namespace unionroot::helper {
 
 namespace {
@@ -18,25 +20,35 @@ const char* path_of(char* const* environment) {
   return "/bin:/usr/bin";
 }
 
-// Only a text is for the shell: a program for another machine would be read as a script full of nonsense.
-bool looks_like_text(const char* file) {
+// The first bytes of the file, as many as the kernel looks at; how many, or -1.
+ssize_t read_start(const char* file, char (&start)[256]) {
   const int descriptor = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-  if (descriptor < 0) return false;
-  char start[256];
+  if (descriptor < 0) return -1;
   const ssize_t size = read(descriptor, start, sizeof start);
   close(descriptor);
-  if (size < 0) return false;
-  const char* const line_end = static_cast<const char*>(memchr(start, '\n', static_cast<std::size_t>(size)));
-  const std::size_t first_line =
-      line_end != nullptr ? static_cast<std::size_t>(line_end - start) : static_cast<std::size_t>(size);
+  return size;
+}
+
+// Only a text is for the shell: a program for another machine would be read as a script full of nonsense.
+bool looks_like_text(const char* start, std::size_t size) {
+  const char* const line_end = static_cast<const char*>(memchr(start, '\n', size));
+  const std::size_t first_line = line_end != nullptr ? static_cast<std::size_t>(line_end - start) : size;
   return memchr(start, '\0', first_line) == nullptr;
 }
 
-int execute_file(const Spec& spec, const char* file, bool& file_exists) {
+int execute_file(const Spec& spec, const char* file, Found& found) {
   execve(file, spec.arguments, spec.environment);
   int error = errno;
-  if (error == ENOENT && faccessat(AT_FDCWD, file, F_OK, AT_SYMLINK_NOFOLLOW) == 0) file_exists = true;
-  if (error == ENOEXEC && looks_like_text(file)) {
+  if (error == ENOENT && faccessat(AT_FDCWD, file, F_OK, AT_SYMLINK_NOFOLLOW) == 0) found.file_exists = true;
+  char start[256];
+  const ssize_t size = error == ENOEXEC || (error == ENOENT && found.file_exists) ? read_start(file, start) : -1;
+  if (size < 0) return error;
+  const base::ElfMachine machine = base::elf_machine(start, static_cast<std::size_t>(size));
+  if (!base::runs_on(machine, base::own_machine())) {
+    found.foreign = true;
+    found.architecture = base::architecture_name(machine);
+  }
+  if (error == ENOEXEC && looks_like_text(start, static_cast<std::size_t>(size))) {
     // sh FILE ARGUMENTS: the slot before the first argument is there for this.
     char* const former = spec.arguments[0];
     char shell[] = "/bin/sh";
@@ -55,9 +67,9 @@ bool go_on_after(int error) {
 
 }  // namespace
 
-int execute(const Spec& spec, bool& file_exists) {
-  file_exists = false;
-  if (strchr(spec.file, '/') != nullptr) return execute_file(spec, spec.file, file_exists);
+int execute(const Spec& spec, Found& found) {
+  found = {};
+  if (strchr(spec.file, '/') != nullptr) return execute_file(spec, spec.file, found);
   const std::size_t name_length = strlen(spec.file);
   if (name_length == 0) return ENOENT;
   bool denied = false;
@@ -70,7 +82,7 @@ int execute(const Spec& spec, bool& file_exists) {
       // An empty part means the working directory.
       char* const name = candidate + (length == 0 ? 0 : length + 1);
       memcpy(name, spec.file, name_length + 1);
-      const int error = execute_file(spec, candidate, file_exists);
+      const int error = execute_file(spec, candidate, found);
       if (!go_on_after(error)) return error;
       if (error == EACCES) denied = true;
     }

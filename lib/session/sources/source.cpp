@@ -1,10 +1,13 @@
 #include "session/sources/source.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 
 #include "base/error.h"
 #include "base/text.h"
 #include "locks/source_lock.h"
+#include "mount/from_profile.h"
 #include "session/disks.h"
 
 namespace unionroot::session {
@@ -28,12 +31,26 @@ const SourceKind& source_kind(const definition::Definition& definition) {
                     "use type=directory with union-type=overlay on an unpacked tree");
 }
 
+namespace {
+
+// overlayfs takes an upper layer that is in use with no more than a line in the kernel's log. Folders that are not there
+// are an error of the stage that mounts them, or of no entry at all.
+void add_written_folders(const definition::Definition& definition, std::vector<SourceTree>& trees) {
+  for (const auto& path : mount::folders_written_by_overlays(definition)) {
+    const base::UniqueFd folder(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (folder) trees.push_back({path, locks::tree_key(folder.get()), true});
+  }
+}
+
+}  // namespace
+
 std::vector<SourceTree> source_trees(const definition::Definition& definition) {
   auto trees = source_kind(definition).trees(definition);
   if (definition.has_union() && definition.union_.backing == definition::UnionBacking::device) {
     const Disk disk{"union-device", definition.union_.device, true, 0, "", false};
     trees.push_back({disk.path, locks::device_key(open_disk(definition.name, disk, true).get()), true});
   }
+  add_written_folders(definition, trees);
   std::sort(trees.begin(), trees.end(), [](const auto& a, const auto& b) {
     return a.key != b.key ? a.key < b.key : a.exclusive > b.exclusive;
   });

@@ -38,7 +38,8 @@ class SourceKind {
 // The kind for a definition's type. Throws Error(not_supported).
 const SourceKind& source_kind(const definition::Definition& definition);
 
-// source_kind(definition).trees(definition), and the device of the upper layer if it has one, in the order of their keys
+// source_kind(definition).trees(definition), the device of the upper layer if it has one, and the folders that overlays of
+// the profile write to, in the order of their keys
 // and each once, so that two sessions that lock several never wait for each other.
 std::vector<SourceTree> source_trees(const definition::Definition& definition);
 

@@ -29,6 +29,9 @@ void FilesStage::set_up(SessionContext& context, StageData&) {
     context.notes.insert(context.notes.end(), context.files_layer->notes.begin(), context.files_layer->notes.end());
     return;
   }
+  // Used as it is, for good: as in schroot, nothing is put into it.
+  const auto* const directory = std::get_if<definition::DirectorySource>(&context.definition->source);
+  if (directory != nullptr && directory->plain && !context.source) return;
   auto request = tree::files_request(*context.definition, tree::find_user(context.owner));
   if (context.source) {
     // A source session's files stay for every later session: only what it needs to work goes in.

@@ -1,16 +1,53 @@
+#include <sys/mount.h>
+
+#include "base/text.h"
 #include "mount/from_profile.h"
 #include "session/stages/stages.h"
+#include "tree/binfmt.h"
+#include "tree/foreign.h"
 
 namespace unionroot::session {
 
+namespace {
+
+// What the session writes to goes with it: then a missing mount point may be made there.
+bool has_own_layer(const definition::Definition& definition) {
+  return definition.has_union() || std::holds_alternative<definition::BtrfsSnapshotSource>(definition.source) ||
+         std::holds_alternative<definition::LvmSnapshotSource>(definition.source) ||
+         std::holds_alternative<definition::ZfsSnapshotSource>(definition.source);
+}
+
+// The kernel looks for an interpreter without the flag F in the mount namespace of the program, so it has to be there.
+void add_interpreters(SessionContext& context, mount::MountPlan& plan) {
+  const auto root = context.space->root();
+  auto foreign = tree::look_for_foreign_programs(root.get(), tree::binfmt_directory);
+  for (auto& note : foreign.notes) context.notes.push_back(std::move(note));
+  for (auto& path : foreign.interpreters) {
+    mount::InnerMount entry;
+    entry.kind = mount::InnerMount::Kind::bind;
+    entry.target = path.substr(1);
+    entry.source = std::move(path);
+    entry.target_kind = mount::TargetKind::file;
+    entry.attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+    entry.optional = true;
+    entry.origin = "the interpreter for the tree's programs";
+    plan.mounts.push_back(std::move(entry));
+  }
+}
+
+}  // namespace
+
 void InnerMountsStage::set_up(SessionContext& context, StageData&) {
   auto plan = mount::plan_inner_mounts(*context.definition);
+  plan.makes_targets = has_own_layer(*context.definition);
   if (context.definition->hide_state) {
     // An overlay's own upper and work directories, seen through its lower layer, answer ELOOP to whoever looks.
     plan.hidden.push_back(context.services.settings.state_directory);
     plan.hidden.push_back(context.services.settings.runtime_directory);
   }
-  context.space->mount_inner(plan, mount::open_sources(context.services.mounts, plan));
+  add_interpreters(context, plan);
+  auto sources = mount::open_sources(context.services.mounts, plan);
+  for (auto& note : context.space->mount_inner(plan, std::move(sources))) context.notes.push_back(std::move(note));
   context.space->make_root();
 }
 

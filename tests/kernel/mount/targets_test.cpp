@@ -179,6 +179,74 @@ TEST_CASE("binds: attributes, recursion, files, missing sources") {
   }
 }
 
+TEST_CASE("a session without a layer of its own makes no mount point in the tree") {
+  if (!can_mount()) return;
+  const Place place;
+  base::check(::mkdir(place.path("/given").c_str(), 0755), "making", "given");
+  write_file(place.path("/given/file"), "host\n");
+  mount::Namespace space = factory().create();
+  space.lay_tree(mount::open_tree_clone(kernel::real_mounts(), place.path("/lower"), false, false));
+  mount::MountPlan plan = one(bind_entry(place.path("/given"), "srv/a"));
+  plan.makes_targets = false;
+
+  SECTION("an entry that needs one is an error") {
+    try {
+      mount_all(space, plan);
+      FAIL("no error");
+    } catch (const base::Error& error) {
+      CHECK(error.code() == base::ErrorCode::stage_failed);
+      CHECK_THAT(error.what(), Catch::StartsWith("fstab:7: mounting on /srv/a: the tree has no /srv,"));
+      CHECK_THAT(error.hint(), Catch::Contains("x-unionroot.optional") && Catch::Contains("union-type=overlay"));
+    }
+  }
+  SECTION("a file too") {
+    plan.mounts[0] = bind_entry(place.path("/given/file"), "etc/file");
+    CHECK_THROWS_WITH(mount_all(space, plan), Catch::Contains("the tree has no /etc/file,"));
+  }
+  SECTION("an optional one is passed over, with a note") {
+    plan.mounts[0].optional = true;
+    const auto notes = space.mount_inner(plan, mount::open_sources(kernel::real_mounts(), plan));
+    REQUIRE(notes.size() == 1);
+    CHECK_THAT(notes[0], Catch::StartsWith("fstab:7: left out, since the tree has no /srv"));
+  }
+  SECTION("what is mounted already is not the tree") {
+    mount::InnerMount memory;
+    memory.type = memory.source = "tmpfs";
+    memory.target = "tmp";
+    memory.origin = "fstab:1";
+    plan.mounts = {memory, bind_entry(place.path("/given"), "tmp/deep/given")};
+    mount_all(space, plan);
+    space.make_root();
+    CHECK(inside(space, "/tmp/deep/given/file"));
+  }
+  CHECK(::access(place.path("/lower/srv").c_str(), F_OK) != 0);
+  CHECK(::access(place.path("/lower/etc/file").c_str(), F_OK) != 0);
+  CHECK(::access(place.path("/lower/tmp/deep").c_str(), F_OK) != 0);
+}
+
+TEST_CASE("an overlay over a path inside makes that alone writable") {
+  if (!can_mount()) return;
+  const Place place;
+  for (const char* sub : {"/o", "/o/up", "/o/wk"}) base::check(::mkdir(place.path(sub).c_str(), 0755), "making", sub);
+  mount::InnerMount entry;
+  entry.kind = mount::InnerMount::Kind::overlay;
+  entry.type = "overlay";
+  entry.target = "etc";
+  entry.origin = "fstab:3";
+  entry.options = {{"upperdir", place.path("/o/up")}, {"workdir", place.path("/o/wk")}};
+  mount::Namespace space = factory().create();
+  SECTION("of a tree that cannot be written to") {
+    space.lay_tree(mount::open_tree_clone(kernel::real_mounts(), place.path("/lower"), false, true));
+  }
+  SECTION("of a session's own overlay") { space = lay(place); }
+  mount_all(space, one(entry));
+  space.make_root();
+  CHECK(in_namespace(space, [] { return ::rename("/etc/issue", "/etc/moved") == 0 ? 0 : 1; }) == 0);
+  CHECK(base::read_file(place.path("/o/up/moved")) == "lower\n");
+  CHECK(base::read_file(place.path("/lower/etc/issue")) == "lower\n");
+  CHECK(kernel::list_directory(kernel::open_directory(place.path("/store/upper")).get()).empty());
+}
+
 TEST_CASE("where the host's mounts are shared, what a session mounts still stays in it") {
   if (!can_mount()) return;
   const Place place;
@@ -212,6 +280,13 @@ TEST_CASE("where the host's mounts are shared, what a session mounts still stays
     write_file(given + "/later/file", "x");
     CHECK(inside(space, "/rbound/later/file"));
     CHECK_FALSE(inside(space, "/mnt/later/file"));
+    // What the session takes away stays on the host.
+    CHECK(in_namespace(space, [] { return ::umount2("/rbound/later", 0) == 0 ? 0 : 1; }) == 0);
+    CHECK(base::read_file(given + "/later/file") == "x");
+    REQUIRE(::umount2((given + "/later").c_str(), 0) == 0);
+    REQUIRE(::mount("none", (given + "/later").c_str(), "tmpfs", 0, nullptr) == 0);
+    write_file(given + "/later/file", "x");
+    CHECK(inside(space, "/rbound/later/file"));
     REQUIRE(::umount2((given + "/later").c_str(), 0) == 0);
     CHECK_FALSE(inside(space, "/rbound/later/file"));
   }

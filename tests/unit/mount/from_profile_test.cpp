@@ -141,6 +141,18 @@ TEST_CASE("an overlay's upper and work come as one tree") {
   CHECK(overlay_entry(top).work == "upper");
 }
 
+TEST_CASE("an overlay over what the session has itself, and folders that serve one session at a time") {
+  const auto definition = with({"overlay /var overlay upperdir=/srv/s/up,workdir=/srv/s/./work", "overlay /c overlay lowerdir=/a"});
+  const OverlayEntry overlay = overlay_entry(plan_inner_mounts(definition).mounts.at(0));
+  CHECK(overlay.lowers.empty());
+  CHECK(overlay.store == "/srv/s");
+  CHECK(folders_written_by_overlays(definition) == std::vector<std::string>{"/srv/s/up", "/srv/s/work"});
+  CHECK_THROWS_WITH(planned({"overlay /a overlay upperdir=/s/u,workdir=/s/w", "overlay /b overlay lowerdir=/x,upperdir=/s//u,workdir=/s/w2"}),
+                    "fstab:2: the overlay of fstab:1 writes to /s/u too");
+  CHECK_THROWS_WITH(planned({"overlay /a overlay upperdir=/s/u,workdir=/s/w", "overlay /b overlay upperdir=/s/w,workdir=/s/w2"}),
+                    "fstab:2: the overlay of fstab:1 writes to /s/w too");
+}
+
 TEST_CASE("options of the session's own overlay") {
   CHECK(overlay_options("redirect_dir=on, index=off,default_permissions") ==
         std::vector<std::pair<std::string, std::string>>{

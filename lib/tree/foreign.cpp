@@ -1,0 +1,131 @@
+#include "tree/foreign.h"
+
+#include <elf.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/elf_machine.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "base/unique_fd.h"
+#include "kernel/mounts.h"
+#include "tree/binfmt.h"
+
+namespace unionroot::tree {
+
+namespace {
+
+using base::concat;
+using base::UniqueFd;
+
+constexpr const char* shell = "bin/sh";
+constexpr const char* to_install = "on the host: apt-get install qemu-user-static binfmt-support";
+
+// The content is the tree's users'. Only a regular file is opened: a FIFO would block, a device might do things.
+std::string start_of_shell(int root) {
+  UniqueFd found;
+  try {
+    found = kernel::real_mounts().open_in_root(root, shell, O_PATH | O_CLOEXEC, 0);
+  } catch (const base::SystemError& error) {
+    switch (error.error_number()) {
+      case ENOENT:
+      case ENOTDIR:
+      case ELOOP:
+      case EXDEV:
+      case ENAMETOOLONG: return {};  // it leads nowhere inside the tree
+      default: throw;
+    }
+  }
+  struct stat status {};
+  base::check(::fstat(found.get(), &status), "looking at the tree's /bin/sh");
+  if (!S_ISREG(status.st_mode)) return {};
+  const UniqueFd file(base::check(::open(concat("/proc/self/fd/", found.get()).c_str(), O_RDONLY | O_CLOEXEC),
+                                  "opening the tree's /bin/sh"));
+  std::string start(binfmt_compared, '\0');
+  const auto size = base::check(::pread(file.get(), start.data(), start.size(), 0), "reading the tree's /bin/sh");
+  start.resize(static_cast<std::size_t>(size));
+  return start;
+}
+
+// A host's path that can be one of a session too.
+bool is_plain_path(const std::string& path) {
+  const auto parts = base::split(path, '/');
+  return !parts.empty() && path.front() == '/' && path.back() != '/' &&
+         std::none_of(parts.begin(), parts.end(), [](const auto& part) { return part == ".." || part == "."; });
+}
+
+template <typename Header, typename Segment>
+bool has_interpreter(int file, const std::string& path) {
+  Header header{};
+  constexpr std::size_t most = 128;  // segments; real programs have a dozen
+  if (base::check(::pread(file, &header, sizeof header, 0), "reading", path) != sizeof header) return false;
+  if (header.e_phentsize != sizeof(Segment)) return false;
+  for (std::size_t i = 0; i < std::min<std::size_t>(header.e_phnum, most); ++i) {
+    Segment segment{};
+    const auto at = static_cast<off_t>(header.e_phoff + i * sizeof segment);
+    if (base::check(::pread(file, &segment, sizeof segment, at), "reading", path) != sizeof segment) return false;
+    if (segment.p_type == PT_INTERP) return true;
+  }
+  return false;
+}
+
+// False, with a note, for an interpreter that would not run in a session.
+bool can_be_bound(const BinfmtEntry& entry, std::vector<std::string>& notes) {
+  const auto interpreter = base::printable(entry.interpreter);
+  std::string why;
+  try {
+    if (!is_plain_path(entry.interpreter))
+      why = " has '.' or '..' in its path";
+    else if (needs_loader(entry.interpreter))
+      why = " needs a dynamic loader, which the session does not have";
+  } catch (const base::SystemError& error) {
+    why = concat(" cannot be used: ", error.what());
+  }
+  if (why.empty()) return true;
+  notes.push_back(concat("the interpreter ", interpreter, " of the binfmt_misc entry ", base::printable(entry.name), why,
+                         "; ", to_install));
+  return false;
+}
+
+}  // namespace
+
+bool needs_loader(const std::string& path) {
+  const UniqueFd file(base::check(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC), "opening", path));
+  struct stat status {};
+  base::check(::fstat(file.get(), &status), "looking at", path);
+  if (!S_ISREG(status.st_mode)) throw base::SystemError(EINVAL, concat(path, " is not a regular file"));
+  char start[base::elf_machine_size];
+  const auto size = base::check(::pread(file.get(), start, sizeof start, 0), "reading", path);
+  const auto machine = base::elf_machine(start, static_cast<std::size_t>(size));
+  // The header's numbers are in its own order of bytes; an interpreter for another machine would not run here anyway.
+  if (machine.machine == EM_NONE || machine.order != base::own_machine().order) return false;
+  return machine.word == ELFCLASS64 ? has_interpreter<Elf64_Ehdr, Elf64_Phdr>(file.get(), path)
+                                    : has_interpreter<Elf32_Ehdr, Elf32_Phdr>(file.get(), path);
+}
+
+Foreign look_for_foreign_programs(int root, const std::string& binfmt) {
+  Foreign found;
+  const auto start = start_of_shell(root);
+  if (start.empty()) return found;
+  const auto machine = base::elf_machine(start.data(), start.size());
+  if (machine == base::own_machine()) return found;
+  // Also where the machine could run it by itself: an entry comes before that.
+  bool served = base::runs_on(machine, base::own_machine());
+  for (const auto& entry : read_binfmt(binfmt, found.notes)) {
+    if (!entry.matches(start)) continue;
+    served = true;
+    // Which of several counts depends on the order of their registration, so each is made available.
+    if (!entry.fixed() && can_be_bound(entry, found.notes)) found.interpreters.push_back(entry.interpreter);
+  }
+  if (served) return found;
+  const char* const name = base::architecture_name(machine);
+  found.notes.push_back(concat("the tree's programs are for ", name != nullptr ? std::string(name) : concat("another machine (ELF ", machine.machine, ")"),
+                               ", and nothing on this machine runs them; ", to_install));
+  return found;
+}
+
+}  // namespace unionroot::tree

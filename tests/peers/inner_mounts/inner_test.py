@@ -1,0 +1,252 @@
+"""What a profile mounts in a session and puts into it, from the fstab to what a command inside sees."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+
+import unionroot_testing as testing
+
+
+def mounts_of(text):
+    """{mount point: (options, type, the file system's options)} of a mountinfo, the topmost of each place."""
+    found = {}
+    for line in text.splitlines():
+        before, after = line.split(" - ")
+        found[before.split()[4]] = (before.split()[5].split(","), after.split()[0], after.split()[2].split(","))
+    return found
+
+
+class InnerMounts(testing.EndToEndTest):
+    @classmethod
+    def prepare(cls):
+        cls.tree = testing.small_tree()
+        cls.before = testing.tree_lines(cls.tree)
+        cls.number = 0
+        cls.given = cls.folder("given")
+        cls.machine._write(os.path.join(cls.given, "file"), "host\n")
+        os.mkdir(os.path.join(cls.given, "later"))
+
+    @classmethod
+    def folder(cls, name):
+        path = os.path.join(cls.machine.place, name)
+        os.makedirs(path)
+        return path
+
+    def chroot(self, *lines, **keys):
+        """A chroot of its own with these lines as its fstab; its name and the file."""
+        type(self).number += 1
+        name = f"c{self.number}"
+        path = os.path.join(self.machine.configuration, name + ".fstab")
+        self.machine._write(path, "# what is mounted\n" + "".join(line + "\n" for line in lines))
+        keys = {"directory": self.tree, "setup.fstab": path, **keys}
+        self.machine.define(name, "\n".join([f"[{name}]"] + [f"{key.replace('_', '-')}={value}" for key, value in
+                            {"type": "directory", "union_type": "overlay", "profile": "minimal", **keys}.items()]) + "\n")
+
+        def noticed():
+            result = self.machine.run("info", name)
+            return result.status == 0 or "is broken" in result.err
+
+        testing.wait_until(noticed, 5)
+        return name, path
+
+    def tearDown(self):
+        for session in self.machine.sessions():
+            self.machine.run("end", "--force", session["id"])
+        self.assert_nothing_left()
+        self.assert_tree_unchanged(self.before, self.tree)
+
+    def notes(self, session):
+        return "\n".join(json.loads(self.machine.ok("info", "--json", session))["notes"])
+
+    def mounts(self, session):
+        return mounts_of(self.machine.inside(session, "cat", "/proc/self/mountinfo"))
+
+    # File systems
+
+    def test_each_kind_of_file_system(self):
+        name, _ = self.chroot("proc /proc proc defaults", "sysfs /sys sysfs ro", "devpts /dev/pts devpts gid=5,mode=620",
+                              "tmpfs /srv tmpfs size=1m,mode=0750", "mqueue /dev/mqueue mqueue defaults", "none /unused swap sw")
+        session = self.machine.begin(name)
+        mounts = self.mounts(session)
+        self.assertEqual({point: kind for point, (_, kind, _) in mounts.items() if point != "/"},
+                         {"/proc": "proc", "/sys": "sysfs", "/dev": "tmpfs", "/dev/pts": "devpts", "/dev/shm": "tmpfs",
+                          "/srv": "tmpfs", "/dev/mqueue": "mqueue"})
+        for point in ("/proc", "/sys", "/dev/mqueue", "/dev/shm"):
+            self.assertLessEqual({"nosuid", "nodev", "noexec"}, set(mounts[point][0]), point)
+        self.assertIn("ro", mounts["/sys"][0])
+        self.assertIn("size=1024k", mounts["/srv"][2])
+        self.assertNotIn("noexec", mounts["/srv"][0])
+        # A new instance: no terminal of the host's, and a ptmx that makes its own.
+        self.assertEqual(self.machine.inside(session, "ls", "/dev/pts"), "ptmx")
+        self.assertEqual(self.machine.inside(session, "stat", "-c", "%a", "/srv"), "750")
+        refused = self.machine.run("run", "-d", "/", session, "--", "dd", "if=/dev/zero", "of=/srv/big", "bs=1M")
+        self.assertIn("No space left on device", refused.err)
+
+    def test_dev_private_and_host(self):
+        private, _ = self.chroot("/dev /dev none rw,bind")
+        names = self.machine.inside(private, "ls", "/dev").split()
+        self.assertEqual(sorted(names), sorted("fd full mqueue null ptmx pts random shm stderr stdin stdout tty urandom zero".split()))
+        host, _ = self.chroot("/dev /dev none rw,bind", dev="host")
+        names = self.machine.inside(host, "ls", "/dev").split()
+        self.assertLessEqual(set(os.listdir("/dev")) - {"pts"}, set(names))
+        self.assertEqual(self.machine.inside(host, "ls", "/dev/pts"), "ptmx")  # the host's terminals stay the host's
+
+    # Binds
+
+    def test_bind_read_only_file_and_missing_mount_point(self):
+        name, _ = self.chroot(f"{self.given} /new/deep/point none bind,ro", f"{self.given}/file /new/file none bind",
+                              f"{self.machine.place}/not-there /never none bind,x-unionroot.optional", "proc /proc proc defaults")
+        session = self.machine.begin(name)
+        self.assertEqual(self.machine.inside(session, "cat", "/new/deep/point/file", "/new/file"), "host\nhost")
+        refused = self.machine.run("run", "-d", "/", session, "--", "touch", "/new/deep/point/x")
+        self.assertIn("Read-only file system", refused.err)
+        self.machine.inside(session, "sh", "-c", "echo changed >/new/file")
+        with open(os.path.join(self.given, "file")) as file:
+            self.assertEqual(file.read(), "changed\n")
+        self.machine._write(os.path.join(self.given, "file"), "host\n")
+        upper = os.path.join(self.machine.state, "sessions", session, "upper")
+        self.assertTrue(os.path.isdir(os.path.join(upper, "new/deep/point")))
+        self.assertEqual(os.listdir(os.path.join(upper, "new/deep/point")), [])
+        self.assertEqual(os.path.getsize(os.path.join(upper, "new/file")), 0)
+        self.assertFalse(os.path.exists(os.path.join(upper, "never")))
+
+    def test_rbind_follows_the_host_and_gives_nothing_back(self):
+        recursive, _ = self.chroot("proc /proc proc defaults", f"{self.given} /mnt none rbind")
+        single, _ = self.chroot("proc /proc proc defaults", f"{self.given} /mnt none bind")
+        later = os.path.join(self.given, "later")
+        # As on a machine with systemd, where every mount is shared.
+        subprocess.run(["mount", "--bind", self.given, self.given], check=True)
+        try:
+            self.check_propagation(later, recursive, single)
+        finally:
+            self.machine.run("end", "--all", "--force")
+            subprocess.run(["umount", "-R", self.given], check=True)
+
+    def check_propagation(self, later, recursive, single):
+        subprocess.run(["mount", "--make-shared", self.given], check=True)
+        session, other = self.machine.begin(recursive), self.machine.begin(single)
+        subprocess.run(["mount", "-t", "tmpfs", "none", later], check=True)
+        self.machine._write(os.path.join(later, "arrived"), "x\n")
+        self.assertEqual(self.machine.inside(session, "ls", "/mnt/later"), "arrived")
+        self.assertEqual(self.machine.inside(other, "ls", "/mnt/later"), "")
+        host = testing.mount_points()
+        self.machine.inside(session, "mount", "-t", "tmpfs", "none", "/mnt/later")
+        self.machine.inside(session, "mount", "-t", "tmpfs", "none", "/mnt")
+        self.assertEqual(testing.mount_points(), host)
+        self.machine.inside(session, "umount", "/mnt")
+        self.assertEqual(os.listdir(later), ["arrived"])
+        subprocess.run(["umount", later], check=True)
+        self.machine.ok("end", session, other)
+
+    def test_errors_name_the_line(self):
+        for line, fragment in (("/etc etc none bind", "absolute"), ("/etc /a/../../b none bind", ".."), ("etc /b none bind", "absolute"),
+                               ("/etc / none bind", "/"), ("/etc /b ext4 rw", "unknown type ext4"),
+                               ("tmpfs /b tmpfs colour=red", "unknown option colour"),
+                               ("overlay /b overlay rw", "lowerdir=FOLDER")):
+            with self.subTest(line):
+                name, path = self.chroot(line)
+                result = self.machine.run("begin", name)
+                self.assertEqual((result.status, result.out), (125, ""), repr(result))
+                checked = self.machine.run("check")
+                text = result.err + checked.out + checked.err
+                self.assertIn(path + ":2: ", text)
+                self.assertIn(fragment, text)
+                os.unlink(os.path.join(self.machine.configuration, "chroot.d", name + ".conf"))
+        name, path = self.chroot("proc /proc proc defaults", f"{self.given}/none /mnt none bind")
+        self.assert_refused(self.machine.run("begin", name), 125, path + ":3: ", "/given/none", "x-unionroot.optional")
+
+    # Without a layer of its own
+
+    def own_tree(self, name):
+        path = os.path.join(self.machine.place, name)
+        shutil.copytree(self.tree, path, symlinks=True)
+        return path
+
+    def test_nothing_is_made_in_a_tree_that_others_stand_on(self):
+        tree = self.own_tree("plain")
+        before = testing.tree_lines(tree)
+        entry = f"{self.given} /new/point none bind"
+        plain, path = self.chroot(entry, directory=tree, type="plain", union_type="none")
+        self.assert_refused(self.machine.run("begin", plain), 125, path + ":2: ", "the tree has no /new", "union-type=overlay")
+        cloned, path = self.chroot(entry, directory=tree)
+        self.assert_refused(self.machine.run("begin", "source:" + cloned), 125, path + ":2: ", "the tree has no /new")
+        self.assertEqual(self.machine.inside(cloned, "cat", "/new/point/file"), "host")
+        optional, path = self.chroot(entry + ",x-unionroot.optional", directory=tree)
+        session = self.machine.begin("source:" + optional, "noted")
+        self.assertIn(path + ":2: left out, since the tree has no /new", self.notes("session:noted"))
+        self.assertIn("left out", self.machine.ok("info", "session:noted"))
+        self.machine.ok("end", session)
+        after = [line for line in testing.tree_lines(tree) if not line.startswith("etc")]  # a source session's copied files
+        self.assertEqual(after, [line for line in before if not line.startswith("etc")])
+
+    def test_only_var_is_writable(self):
+        """As far as that the rest goes with the session; and of a tree that sessions otherwise write to, which stays as it was."""
+        layer = self.folder("layer")
+        for name in ("up", "work"):
+            os.mkdir(os.path.join(layer, name))
+        over_var = f"overlay /var overlay upperdir={layer}/up,workdir={layer}/work"
+        tree = self.own_tree("shared")
+        for keys in ({}, {"directory": tree, "union_type": "none"}, {"directory": tree, "type": "plain", "union_type": "none"}):
+            with self.subTest(keys):
+                before = testing.tree_lines(tree)
+                name, _ = self.chroot("proc /proc proc defaults", over_var, nss="none", resolv_conf="none", **keys)
+                session = self.machine.begin(name)
+                self.machine.inside(session, "sh", "-c", "echo kept >/var/lib/kept; test -d /var/tmp")
+                with open(os.path.join(layer, "up/lib/kept")) as file:
+                    self.assertEqual(file.read(), "kept\n")
+                # One layer serves one session at a time, also of another chroot, and after a restart.
+                other, _ = self.chroot(over_var)
+                self.assert_refused(self.machine.run("begin", other), 125, session, lines=6)
+                self.machine.stop_daemon(signal.SIGKILL)
+                self.machine.start_daemon()
+                self.assert_refused(self.machine.run("begin", other), 125, session, lines=6)
+                self.machine.ok("end", session)
+                self.assertEqual(self.machine.inside(other, "cat", "/var/lib/kept"), "kept")
+                os.unlink(os.path.join(layer, "up/lib/kept"))
+                if "type" in keys:
+                    self.assert_tree_unchanged(before, tree)
+                self.assertFalse(os.path.exists(os.path.join(tree, "var/lib/kept")))
+
+    # Files
+
+    def test_conflicts_of_users_are_told(self):
+        tree = self.own_tree("conflicts")
+        with open("/etc/passwd") as file:
+            host = [line.split(":") for line in file]
+        somebody = next(entry for entry in host if int(entry[2]) not in (0, 65534))
+        with open(os.path.join(tree, "etc/passwd"), "a") as file:
+            file.write(f"{somebody[0]}:x:54321:54321::/:/bin/sh\n")
+        with open(os.path.join(tree, "etc/group"), "a") as file:
+            file.write("own-group:x:54321:\n")
+        databases = os.path.join(self.machine.configuration, "databases")
+        self.machine._write(databases, "passwd\ngroup\n")
+        for mode, wanted in (("merge", "54321"), ("copy", somebody[2]), ("none", "54321")):
+            with self.subTest(mode):
+                name, _ = self.chroot(directory=tree, nss=mode, **{"setup.nssdatabases": databases})
+                session = self.machine.begin(name)
+                lines = self.machine.inside(session, "cat", "/etc/passwd").splitlines()
+                self.assertEqual([line.split(":")[2] for line in lines if line.startswith(somebody[0] + ":")], [wanted])
+                self.assertEqual(somebody[0] in self.notes(session), mode == "merge", self.notes(session))
+                groups = self.machine.inside(session, "cat", "/etc/group")
+                self.assertEqual("own-group" in groups, mode != "copy")
+                self.assertEqual(len(lines) > 3, mode != "none")
+                self.machine.ok("end", session)
+
+    def test_resolv_conf_is_the_hosts(self):
+        with open("/etc/resolv.conf") as file:  # a symlink to systemd-resolved's stub on many machines
+            host = file.read()
+        tree = self.own_tree("resolved")
+        if os.path.lexists(os.path.join(tree, "etc/resolv.conf")):
+            os.unlink(os.path.join(tree, "etc/resolv.conf"))
+        os.symlink("../run/systemd/resolve/stub-resolv.conf", os.path.join(tree, "etc/resolv.conf"))
+        follow, _ = self.chroot(directory=tree)
+        self.assertEqual(self.machine.inside(follow, "cat", "/etc/resolv.conf"), host.rstrip("\n"))
+        self.assertEqual(self.machine.inside(follow, "stat", "-c", "%F", "/etc/resolv.conf"), "regular file")
+        left, _ = self.chroot(directory=tree, resolv_conf="none")
+        self.assertEqual(self.machine.inside(left, "stat", "-c", "%F", "/etc/resolv.conf"), "symbolic link")
+
+
+if __name__ == "__main__":
+    testing.main()
