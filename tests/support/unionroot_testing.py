@@ -5,6 +5,7 @@ Python's standard library only. Run by ctest, which sets UNIONROOT_BUILD_DIR; by
 """
 
 import ctypes
+import errno
 import fcntl
 import hashlib
 import json
@@ -143,6 +144,16 @@ def tree_checksum(directory):
     return hashlib.sha256("\n".join(tree_lines(directory)).encode("utf-8", "surrogateescape")).hexdigest()
 
 
+def attributes_of(path):
+    """The names of a file's extended attributes; none where the file system has no such thing."""
+    try:
+        return sorted(os.listxattr(path, follow_symlinks=False))
+    except OSError as error:
+        if error.errno != errno.ENOTSUP:
+            raise
+        return []
+
+
 def tree_lines(directory):
     """A line for each file of the tree, in a fixed order: what tree_checksum digests."""
     first_of_inode = {}
@@ -154,7 +165,7 @@ def tree_lines(directory):
         path = os.path.join(root, relative) if relative else root
         info = os.lstat(path)
         parts = [oct(info.st_mode), str(info.st_uid), str(info.st_gid), str(info.st_mtime_ns)]
-        for name in sorted(os.listxattr(path, follow_symlinks=False)):
+        for name in attributes_of(path):
             value = os.getxattr(path, name, follow_symlinks=False)
             parts.append(name + "=" + value.hex())
         if stat.S_ISREG(info.st_mode):

@@ -49,9 +49,14 @@ class Operation:
         if wanted is not None and out != wanted:
             raise AssertionError(f"/marker is {out!r}")
         locks = [name for name in machine.lock_files() if ".session." in name]
-        if len(locks) != len(machine.sessions()):
+        if len(locks) != len(machine.sessions()) * self.trees(machine):
             raise AssertionError("locks: " + " ".join(machine.lock_files()))
         machine.ok("end", self.session)
+
+    @staticmethod
+    def trees(machine):
+        """How many trees a session on `small` stands on."""
+        return getattr(machine, "trees", 1)
 
     def whole_or_nothing(self, must_be=None, wanted=None):
         state = self.machine.settled(self.session)
@@ -321,7 +326,7 @@ class Sweep:
         self.assertGreater(len(names), 10, "fault points: is this build without them?")
         started = time.monotonic()
         failures = []
-        numbers = [number for number in range(1, len(names) + 1, STEP) if not self.more_of_the_same(names, number)]
+        numbers = [number for number in self.chosen(names) if not self.more_of_the_same(names, number)]
         for number in ONLY or numbers:
             self.machine.log_since()
             try:
@@ -335,6 +340,10 @@ class Sweep:
         print(f"{kind.__name__}, {variable}: {len(numbers)} of {len(names)} points in {took:.1f} s", flush=True)
         if failures:
             self.fail("\n\n".join(failures))
+
+    def chosen(self, names):
+        """The numbers of the points to try, of those with these names."""
+        return range(1, len(names) + 1, STEP)
 
     @staticmethod
     def more_of_the_same(names, number):
