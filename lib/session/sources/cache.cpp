@@ -112,7 +112,6 @@ void TreeCache::use(const CacheRequest& request) {
 
 void TreeCache::make(const CacheRequest& request) {
   const auto name = concat(temporary, base::random_token());
-  kernel::make_directory(folder_.get(), name, 0700);
   base::Rollback rollback;
   rollback.add([&] {
     try {
@@ -122,6 +121,7 @@ void TreeCache::make(const CacheRequest& request) {
           concat("removing ", path_, '/', name, ": ", error.what(), "; it is done when the daemon starts next"));
     }
   });
+  kernel::make_directory(folder_.get(), name, 0700);
   const auto entry = kernel::open_directory_at(folder_.get(), name);
   kernel::make_directory(entry.get(), "tree", 0755);
   kernel::make_directory(entry.get(), "users", 0700);

@@ -206,7 +206,12 @@ class OciSweep(ArchiveSweep):
 
 class ColdBegin(sweep.Begin):
     def prepare(self):
-        self.machine.cool()
+        machine = self.machine
+        machine.cool()
+        machine.restart()  # it drops what is outdated, so that its points are not among those of the begin
+        trash = os.path.join(machine.state, "trash")
+        if not testing.wait_until(lambda: not os.path.isdir(trash) or not os.listdir(trash)):
+            raise AssertionError("the trash is not emptied")
 
 
 class ChangeTarball(sweep.Operation):
