@@ -82,7 +82,8 @@ class RealTrees(unittest.TestCase):
     def tearDown(self):
         for session in self.machine.sessions():
             self.machine.run("end", "--force", session["id"])
-        self.assertEqual(self.machine.leftovers(), [], self.machine.log())
+        # Some 20 000 files to delete take their time on a busy machine.
+        self.assertEqual(self.machine.leftovers(180), [], self.machine.log())
 
     def need_image(self):
         if self.image is None:
