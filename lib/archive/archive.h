@@ -28,6 +28,10 @@ struct Options {
   Limits limits;
   // The conventions of an OCI layer: .wh.NAME and .wh..wh..opq become what overlayfs takes for the same.
   bool layer = false;
+  // The unpacked layers that this one lies on, top first, as descriptors of their roots; borrowed. Where a name leads
+  // through a symlink that they have, what it leads to is meant; and folders that the archive only passes through keep
+  // what they have there: owner, mode, attributes, time.
+  std::vector<int> below;
   std::function<void(std::uint64_t done, std::uint64_t total)> progress;  // bytes of the archive read; may be empty
   std::function<bool()> cancelled;                                        // asked often; may be empty
   std::function<void(std::string_view)> observe;  // every byte of the archive, to its end; may be empty

@@ -42,12 +42,13 @@ std::string name_part(const std::string& path) {
 
 }  // namespace
 
-TreeWriter::TreeWriter(std::string archive, int folder, bool layer)
-    : archive_(std::move(archive)), folder_(folder), layer_(layer) {
+TreeWriter::TreeWriter(std::string archive, int folder, bool layer, std::vector<int> below)
+    : archive_(std::move(archive)), folder_(folder), layer_(layer), below_(std::move(below)) {
   Folder root;
   root.member.name = ".";
   root.member.type = Type::directory;
   root.member.mode = 0755;
+  inherit(root, "");
   folders_.emplace("", std::move(root));
 }
 
@@ -65,7 +66,84 @@ UniqueFd TreeWriter::open_folder(const Member& member, const std::string& path) 
   return opened;
 }
 
-void TreeWriter::make_folder(const Member& member, const std::string& path) {
+// As it is in the layers below, if they have it and this one shows it.
+void TreeWriter::inherit(Folder& folder, const std::string& path) const {
+  if (below_.empty() || hides_below(path)) return;
+  const UniqueFd found = below_.find(path);
+  struct stat facts {};
+  if (!found || ::fstat(found.get(), &facts) != 0 || !S_ISDIR(facts.st_mode)) return;
+  folder.inherits = true;
+  folder.member.mode = facts.st_mode & 07777;
+  folder.member.uid = facts.st_uid;
+  folder.member.gid = facts.st_gid;
+  folder.member.modified = facts.st_mtim;
+  read_attributes(found.get(), folder.member);
+  std::erase_if(folder.member.attributes, [](const auto& one) { return one.first.starts_with("trusted.overlay."); });
+}
+
+// True if a folder of this layer above `path` is opaque.
+bool TreeWriter::hides_below(const std::string& path) const {
+  for (std::string above = path; !above.empty();) {
+    above = folder_part(above);
+    if (const auto known = folders_.find(above); known != folders_.end() && known->second.opaque) return true;
+  }
+  return false;
+}
+
+// Where the layers below have a symlink of that name, and this one has nothing: where it leads.
+std::optional<std::string> TreeWriter::link_below(const std::string& path) const {
+  const UniqueFd own(kernel::try_open_beneath(folder_, path, O_PATH | O_NOFOLLOW, 0, resolve));
+  if (own || hides_below(path)) return std::nullopt;
+  const UniqueFd found = below_.find(path);
+  struct stat facts {};
+  if (!found || ::fstat(found.get(), &facts) != 0 || !S_ISLNK(facts.st_mode)) return std::nullopt;
+  return target_of(found.get());
+}
+
+// Nothing is opened by the path that is walked here, so it need not hold still: what comes out is made, as every path,
+// beneath the new folder and without following anything.
+std::string TreeWriter::without_links(const Member& member, const std::string& path) {
+  constexpr int most_links = 40;  // as many as the kernel follows
+  std::vector<std::string> done, rest = base::split(path, '/');
+  for (int links = 0; !rest.empty();) {
+    const std::string part = rest.front();
+    rest.erase(rest.begin());
+    if (part == "." || (part == ".." && done.empty())) continue;
+    if (part == "..") {
+      done.pop_back();
+      continue;
+    }
+    done.push_back(part);
+    const auto here = base::join(done, "/");
+    if (folders_.contains(here)) continue;
+    const auto target = link_below(here);
+    if (!target) continue;
+    if (++links > most_links) refuse(archive_, member.name, "leads through too many symbolic links of the layers below");
+    done.pop_back();
+    if (target->starts_with('/')) done.clear();
+    const auto parts = base::split(*target, '/');
+    rest.insert(rest.begin(), parts.begin(), parts.end());
+  }
+  return base::join(done, "/");
+}
+
+std::string TreeWriter::placed(const Member& member, const std::string& path) {
+  const auto parent = folder_part(path);
+  if (parent.empty()) return path;
+  if (!last_placed_ || last_placed_->first != parent) last_placed_.emplace(parent, without_links(member, parent));
+  const auto& real = last_placed_->second;
+  return real.empty() ? name_part(path) : concat(real, "/", name_part(path));
+}
+
+void TreeWriter::place(Member& member) {
+  if (below_.empty()) return;
+  member.path = placed(member, member.path);
+  if (member.type == Type::hard_link) member.target = placed(member, member.target);
+  // What it adds may be what the next one's name leads through.
+  if (member.type == Type::directory || member.type == Type::symlink) last_placed_.reset();
+}
+
+void TreeWriter::make_folder(const Member& member, const std::string& path, bool listed) {
   std::string name;
   Member inner = member;
   inner.path = path;
@@ -83,6 +161,7 @@ void TreeWriter::make_folder(const Member& member, const std::string& path) {
   made.member.access_acl.clear();
   made.member.default_acl.clear();
   made.opaque = whiteouts_.erase(path) != 0;
+  if (!listed && !made.opaque) inherit(made, path);
   folders_.emplace(path, std::move(made));
 }
 
@@ -93,7 +172,7 @@ int TreeWriter::parent_of(const Member& member, std::string& name) {
   if (last_descriptor_ && parent == last_parent_) return last_descriptor_.get();
   auto opened = open_folder(member, parent);
   if (!opened) {
-    make_folder(member, parent);
+    make_folder(member, parent, false);
     opened = open_folder(member, parent);
     if (!opened) fail(member, "opening the folder of");
   }
@@ -105,7 +184,7 @@ int TreeWriter::parent_of(const Member& member, std::string& name) {
 void TreeWriter::add_directory(const Member& member) {
   auto known = folders_.find(member.path);
   if (known == folders_.end()) {
-    make_folder(member, member.path);
+    make_folder(member, member.path, true);
     known = folders_.find(member.path);
   }
   // Twice the same folder is usual (tar -r, or one archive after another), and harms nobody: the later one counts.
@@ -236,7 +315,7 @@ void TreeWriter::finish() {
     if (folder.opaque && ::fsetxattr(opened.get(), "trusted.overlay.opaque", "y", 1, 0) != 0)
       fail(folder.member, "marking as opaque");
     Member member = folder.member;
-    if (!folder.listed) {
+    if (!folder.listed && !folder.inherits) {
       struct stat made {};
       if (::fstat(opened.get(), &made) != 0) fail(folder.member, "looking at");
       member.modified = made.st_mtim;

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "archive/below.h"
 #include "archive/member.h"
 #include "base/unique_fd.h"
 
@@ -15,8 +17,12 @@ namespace unionroot::archive::detail {
 // the folder nor be written through a link that an earlier member made. Nothing that is there is ever replaced.
 class TreeWriter {
  public:
-  // folder: borrowed. layer: Options::layer.
-  TreeWriter(std::string archive, int folder, bool layer);
+  // folder: borrowed. layer, below: of Options.
+  TreeWriter(std::string archive, int folder, bool layer, std::vector<int> below = {});
+
+  // For a member of a layer that lies on others, before anything else: turns its path, and what it is a hard link to, into
+  // those without symlinks of the layers below.
+  void place(Member& member);
 
   // Anything but a file with content. Throws Error(failed) naming the member, or SystemError.
   void add(const Member& member);
@@ -36,11 +42,17 @@ class TreeWriter {
     Member member;
     bool listed = false;  // by the archive; else it was only needed
     bool opaque = false;
+    bool inherits = false;  // not listed, and the layers below have it: as it is there
   };
 
   int parent_of(const Member& member, std::string& name);
   base::UniqueFd open_folder(const Member& member, const std::string& path);
-  void make_folder(const Member& member, const std::string& path);
+  void make_folder(const Member& member, const std::string& path, bool listed);
+  void inherit(Folder& folder, const std::string& path) const;
+  [[nodiscard]] bool hides_below(const std::string& path) const;
+  std::string without_links(const Member& member, const std::string& path);
+  std::optional<std::string> link_below(const std::string& path) const;
+  std::string placed(const Member& member, const std::string& path);
   void add_directory(const Member& member);
   void add_hard_link(const Member& member);
   void add_node(const Member& member, mode_t type);
@@ -53,8 +65,10 @@ class TreeWriter {
   std::string archive_;
   int folder_;
   bool layer_;
+  Below below_;
   std::map<std::string, Folder> folders_;  // by path: a folder sorts before what is in it
   std::set<std::string> whiteouts_;        // paths
+  std::optional<std::pair<std::string, std::string>> last_placed_;  // a folder, and without links
   std::string last_parent_;
   base::UniqueFd last_descriptor_;
   std::vector<std::string> notes_;

@@ -42,7 +42,7 @@ class Unpacker {
   Unpacker(int archive, int folder, const Options& options)
       : archive_(archive),
         options_(options),
-        writer_(options.name, folder, options.layer),
+        writer_(options.name, folder, options.layer, options.below),
         names_([this](char* data, std::size_t wanted) { return read_plain_bytes(data, wanted); }),
         buffer_(256 << 10, '\0') {
     struct stat facts {};
@@ -56,8 +56,9 @@ class Unpacker {
     while (next(entry)) {
       base::fault_point("unpack member");
       ++result_.members;
-      const Member member = member_of(entry);
+      Member member = member_of(entry);
       if (result_.members > options_.limits.members) beyond_limit(member, concat(options_.limits.members, " members"));
+      writer_.place(member);
       if (member.type == Type::file)
         write_file(member, entry);
       else

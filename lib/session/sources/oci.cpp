@@ -1,8 +1,9 @@
-// oci: an image layout on disk. Each layer is unpacked once, by its digest, and shared by all images that have it.
+// oci: an image layout on disk. Each layer is unpacked once, and shared by all images that have it on the same layers.
 #include <set>
 
 #include "base/error.h"
 #include "base/text.h"
+#include "kernel/files.h"
 #include "locks/source_lock.h"
 #include "session/sources/archives.h"
 #include "session/sources/cache.h"
@@ -22,10 +23,17 @@ const definition::OciSource& source_of(const definition::Definition& definition)
   return std::get<definition::OciSource>(definition.source);
 }
 
-void unpack_layer(SessionContext& context, const OciLayout& layout, const OciLayer& layer, int folder) {
+// below: the trees of the layers that it lies on, top first.
+void unpack_layer(SessionContext& context, const OciLayout& layout, const OciLayer& layer,
+                  const std::vector<std::string>& below, int folder) {
   const auto file = layout.open_blob(layer);
   auto options = unpack_options(context, layer.path);
   options.layer = true;
+  std::vector<base::UniqueFd> opened;
+  for (const auto& path : below) {
+    opened.push_back(kernel::open_directory(path));
+    options.below.push_back(opened.back().get());
+  }
   // What is unpacked is what is summed up: nobody can change it in between.
   Sha256 sum;
   options.observe = [&](std::string_view data) { sum.add(data); };
@@ -64,8 +72,13 @@ class OciSourceKind : public SourceKind {
       throw Error(ErrorCode::stage_failed,
                   concat("the image has ", stack.size(), " layers; at most ", most, " can be stacked"));
 
+    // From the bottom, since what a layer says is about those below it.
     std::vector<std::string> trees;
-    for (const auto& layer : stack) trees.push_back(take(cache, context, layout, layer, trees.size(), stack.size()));
+    std::string chain;
+    for (auto layer = stack.rbegin(); layer != stack.rend(); ++layer) {
+      chain = chain.empty() ? layer->digest : sha256_of(concat("sha256:", chain, " sha256:", layer->digest));
+      trees.insert(trees.begin(), take(cache, context, layout, *layer, chain, trees, stack.size()));
+    }
     data["layers"] = std::to_string(trees.size());
     return trees;
   }
@@ -79,17 +92,18 @@ class OciSourceKind : public SourceKind {
   }
 
  private:
+  // chain: as the ChainID of image-spec's config.md, the layer with all below it.
   static std::string take(TreeCache& cache, SessionContext& context, const OciLayout& layout, const OciLayer& layer,
-                          std::size_t index, std::size_t count) {
+                          const std::string& chain, const std::vector<std::string>& below, std::size_t count) {
     CacheRequest request;
-    request.key = concat("layer-sha256-", layer.digest);
+    request.key = concat("layer-sha256-", chain);
     request.origin = layer.path;
     request.session = context.id;
-    request.index = static_cast<unsigned>(index);
+    request.index = static_cast<unsigned>(count - below.size() - 1);
     request.count = static_cast<unsigned>(count);
     request.cancelled = context.cancelled;
     request.waits = [&] { report(context, concat("waiting until another session has unpacked ", layer.path), 0, 0); };
-    request.make = [&](int folder) { unpack_layer(context, layout, layer, folder); };
+    request.make = [&](int folder) { unpack_layer(context, layout, layer, below, folder); };
     return cache.take(request);
   }
 };

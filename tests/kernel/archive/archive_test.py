@@ -327,6 +327,62 @@ class ArchiveTest(unittest.TestCase):
         self.assertEqual(os.listdir(os.path.join(plain, "etc")), [".wh.gone"])
         self.assert_refused([(".wh...", regular, b"")], "whiteout", options=("--layer",))
 
+    def lower_layers(self):
+        """Two unpacked layers: the upper one takes some of the lower one away."""
+        lower, upper = self.folder("lower"), self.folder("upper")
+        at = lambda *parts: os.path.join(lower, *parts)
+        for name in ("usr/lib/deep", "usr/sbin", "tmp", "opt/real", "var/gone", "shut/real"):
+            os.makedirs(at(name))
+        for name, target in (("lib", "usr/lib"), ("sbin", "/usr/sbin"), ("up", "../../../../tmp"), ("loop", "loop2"), ("loop2", "loop"),
+                             ("twice", "lib/deep"), ("opt/link", "real"), ("var/link", "gone"), ("shut/link", "real"), ("gone", "tmp")):
+            os.symlink(target, at(name))
+        os.chmod(at("tmp"), 0o1777)
+        os.chown(at("usr/lib"), 12, 34)
+        os.chmod(at("usr/lib"), 0o2750)
+        os.setxattr(at("usr/lib"), "user.kept", b"1")
+        os.utime(at("usr/lib"), (1_000_000_000, 1_000_000_000))
+        os.chmod(lower, 0o711)
+        os.mknod(os.path.join(upper, "gone"), 0o600 | 0o020000, os.makedev(0, 0))
+        os.mkdir(os.path.join(upper, "shut"))
+        os.setxattr(os.path.join(upper, "shut"), "trusted.overlay.opaque", b"y")
+        os.chmod(upper, 0o700)
+        return ("--layer", "--below", upper, "--below", lower)
+
+    def test_a_layer_on_others_means_what_their_symlinks_lead_to(self):
+        regular, directory = tarfile.REGTYPE, tarfile.DIRTYPE
+        below = self.lower_layers()
+        members = [("lib/new", regular, b"new"), ("lib/.wh.old", regular, b""), ("sbin/x", regular), ("up/y", regular),
+                   ("twice/z", regular), ("opt/link/in", regular), ("gone/own", regular), ("shut/link/own", regular)]
+        target, _ = self.unpacked(self.hostile(*members), "ours", *below)
+        at = lambda *parts: os.path.join(target, *parts)
+        for name in ("usr/lib/new", "usr/sbin/x", "tmp/y", "usr/lib/deep/z", "opt/real/in", "gone/own", "shut/link/own"):
+            self.assertTrue(os.path.isfile(at(name)), name)
+        for name in ("lib", "sbin", "up", "twice", "opt/link"):
+            self.assertFalse(os.path.lexists(at(name)), name)
+        info = os.stat(at("usr/lib/old"))
+        self.assertEqual((info.st_mode & 0o170000, info.st_rdev), (0o020000, 0))
+        # Folders that are only passed through are as they were.
+        info = os.stat(at("usr/lib"))
+        self.assertEqual((info.st_uid, info.st_gid, info.st_mode & 0o7777, int(info.st_mtime)), (12, 34, 0o2750, 1_000_000_000))
+        self.assertEqual(os.getxattr(at("usr/lib"), "user.kept"), b"1")
+        self.assertEqual(os.stat(at("tmp")).st_mode & 0o7777, 0o1777)
+        self.assertEqual(os.stat(at("shut")).st_mode & 0o7777, 0o755)
+        self.assertEqual(os.listxattr(at("shut")), [])
+        self.assertEqual(os.stat(target).st_mode & 0o7777, 0o700)
+
+    def test_a_layer_on_others_that_has_its_own(self):
+        regular, directory, symlink = tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE
+        below = self.lower_layers()
+        # A folder in a symlink's place is one from then on; an opaque one hides the symlinks in it.
+        target, _ = self.unpacked(self.hostile(("lib/before", regular), ("lib", directory), ("lib/after", regular),
+                                               ("opt/.wh..wh..opq", regular, b""), ("opt/link/in", regular)), "ours", *below)
+        for name in ("usr/lib/before", "lib/after", "opt/link/in"):
+            self.assertTrue(os.path.isfile(os.path.join(target, name)), name)
+        self.assertFalse(os.path.lexists(os.path.join(target, "opt/real")))
+        self.assert_refused([("loop/x", regular)], "too many symbolic links", options=below)
+        # Its own symlinks are led through by nobody, on whatever it lies.
+        self.assert_refused([("mine", symlink, "/etc"), ("mine/x", regular)], "leads through a symbolic link", options=below)
+
 
 if __name__ == "__main__":
     testing.main()

@@ -24,11 +24,14 @@ void show_notes(const std::vector<std::string>& notes) {
 
 int unpack(const std::vector<std::string>& words) {
   archive::Options options;
+  std::vector<base::UniqueFd> below;
   unsigned long long calls = 0, most_calls = 0, done = 0, total = 0;
   std::size_t at = 1;
   for (; words.at(at).starts_with("--"); ++at) {
     if (words[at] == "--layer")
       options.layer = true;
+    else if (words[at] == "--below")
+      below.push_back(kernel::open_directory(words.at(++at)));
     else if (words[at] == "--bytes")
       options.limits.bytes = std::stoull(words.at(++at));
     else if (words[at] == "--members")
@@ -36,6 +39,7 @@ int unpack(const std::vector<std::string>& words) {
     else if (words[at] == "--cancel-after")
       most_calls = std::stoull(words.at(++at));
   }
+  for (const auto& layer : below) options.below.push_back(layer.get());
   if (most_calls != 0) options.cancelled = [&] { return ++calls > most_calls; };
   options.progress = [&](std::uint64_t now, std::uint64_t of) { done = now, total = of; };
   unsigned long long seen = 0;
