@@ -38,6 +38,7 @@ struct User {
   std::vector<gid_t> groups;
   std::string home;
   std::string shell;
+  std::string group = {};  // name of the primary group; empty: not known
 };
 
 // The user as the *host* knows it (getpwnam, getgrouplist), by name or decimal uid: the only source for

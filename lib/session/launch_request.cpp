@@ -1,13 +1,12 @@
 #include "session/launch_request.h"
 
 #include <fcntl.h>
-#include <grp.h>
 #include <sys/personality.h>
 #include <sys/stat.h>
 
-#include <array>
 #include <map>
 
+#include "base/accounts.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "kernel/mounts.h"
@@ -87,15 +86,6 @@ void choose_directories(launch::LaunchSpec& spec, const RunRequest& request, con
     if (!fallback.empty()) spec.directories.push_back(fallback);
 }
 
-// As the host knows it; the number where it does not.
-std::string group_name(gid_t gid) {
-  std::array<char, 16384> buffer;
-  group entry{};
-  group* found = nullptr;
-  if (::getgrgid_r(gid, &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr) return std::to_string(gid);
-  return found->gr_name;
-}
-
 std::map<std::string, std::string> names_for_the_command(const RunRequest& request, const User& user,
                                                          const store::SessionRecord& session) {
   return {// For people, so it is cut and cleaned: what the command itself gets is in its arguments.
@@ -103,7 +93,7 @@ std::map<std::string, std::string> names_for_the_command(const RunRequest& reque
           {"SCHROOT_USER", user.name},
           {"SCHROOT_UID", std::to_string(user.uid)},
           {"SCHROOT_GID", std::to_string(user.gid)},
-          {"SCHROOT_GROUP", group_name(user.gid)},
+          {"SCHROOT_GROUP", user.group.empty() ? base::group_name(user.gid) : user.group},
           {"SCHROOT_CHROOT_NAME", session.chroot},
           {"SCHROOT_ALIAS_NAME", session.selected_name},
           {"SCHROOT_SESSION_ID", session.id},

@@ -1,0 +1,151 @@
+#include "base/accounts.h"
+
+#include <grp.h>
+#include <pwd.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <ctime>
+#include <functional>
+#include <map>
+#include <mutex>
+
+#include "base/error.h"
+#include "base/text.h"
+
+namespace unionroot::base {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr auto remembered = std::chrono::seconds(2);
+constexpr std::size_t most_remembered = 1024;
+
+// getpwuid_r(3) and its like want a buffer of a size that nobody can tell before. A group's holds all its members.
+template <typename Entry>
+bool look_up(const std::function<int(Entry*, char*, std::size_t, Entry**)>& function, Entry& entry, std::vector<char>& buffer,
+             const std::string& what) {
+  constexpr std::size_t largest = std::size_t{16} << 20;
+  for (buffer.resize(4096); buffer.size() <= largest;) {
+    Entry* found = nullptr;
+    const int error = function(&entry, buffer.data(), buffer.size(), &found);
+    if (found != nullptr) return true;
+    // getpwuid(3), NOTES: "not found" comes as any of these, or as 0 without an entry.
+    if (error == 0 || error == ENOENT || error == ESRCH || error == EBADF || error == EPERM) return false;
+    if (error == ERANGE)
+      buffer.resize(buffer.size() * 4);
+    else if (error != EINTR)
+      throw SystemError(error, concat("looking up ", what), "see `getent passwd` and /etc/nsswitch.conf");
+  }
+  throw Error(ErrorCode::failed, concat("looking up ", what, ": the entry is too large"));
+}
+
+std::string text(const char* value) { return value != nullptr ? value : ""; }
+
+std::vector<gid_t> groups_of(const std::string& name, gid_t gid) {
+  // A user may be added to groups between the two calls: so it is asked until the answer fits.
+  std::vector<gid_t> groups(64);
+  for (;;) {
+    int count = static_cast<int>(groups.size());
+    if (::getgrouplist(name.c_str(), gid, groups.data(), &count) >= 0) {
+      groups.resize(static_cast<std::size_t>(count));
+      return groups;
+    }
+    if (count > 65536)  // NGROUPS_MAX
+      throw Error(ErrorCode::failed, concat("reading the groups of ", printable(name), ": too many"));
+    groups.resize(std::max(static_cast<std::size_t>(count), groups.size() * 2));
+  }
+}
+
+using UserLookup = std::function<int(passwd*, char*, std::size_t, passwd**)>;
+
+std::shared_ptr<const Account> find(const UserLookup& lookup, const std::string& what) {
+  std::vector<char> buffer;
+  passwd entry{};
+  if (!look_up(lookup, entry, buffer, what)) return nullptr;
+  auto account = std::make_shared<Account>(Account{text(entry.pw_name), entry.pw_uid, entry.pw_gid, text(entry.pw_gecos),
+                                                   text(entry.pw_dir), text(entry.pw_shell), {}, {}});
+  account->groups = groups_of(account->name, account->gid);
+  group primary{};
+  const std::function<int(group*, char*, std::size_t, group**)> by_gid = [&](auto* into, char* memory, std::size_t size, auto** found) {
+    return ::getgrgid_r(account->gid, into, memory, size, found);
+  };
+  if (look_up(by_gid, primary, buffer, concat("the group ", account->gid))) account->group = text(primary.gr_name);
+  return account;
+}
+
+// Which files the name services read, and in which versions. A change within a tick of the clock that leaves size and inode
+// alone is missed for two seconds.
+std::string files_version() {
+  std::string version;
+  for (const char* path : {"/etc/passwd", "/etc/group", "/etc/nsswitch.conf"}) {
+    struct stat status {};
+    if (::stat(path, &status) != 0) status = {};
+    version += concat(status.st_dev, ":", status.st_ino, ":", status.st_size, ":", status.st_ctim.tv_sec, ".", status.st_ctim.tv_nsec, " ");
+  }
+  return version;
+}
+
+class Memory {
+ public:
+  std::shared_ptr<const Account> find(uid_t uid, const std::string& version) {
+    const std::lock_guard guard(mutex_);
+    const auto known = entries_.find(uid);
+    if (known == entries_.end() || known->second.until < Clock::now() || known->second.version != version) return nullptr;
+    return known->second.account;
+  }
+
+  void keep(const std::shared_ptr<const Account>& account, const std::string& version) {
+    const std::lock_guard guard(mutex_);
+    if (entries_.size() >= most_remembered) entries_.clear();
+    entries_[account->uid] = {account, version, Clock::now() + remembered};
+  }
+
+ private:
+  struct Entry {
+    std::shared_ptr<const Account> account;
+    std::string version;
+    Clock::time_point until;
+  };
+  std::mutex mutex_;
+  std::map<uid_t, Entry> entries_;
+};
+
+Memory& memory() {
+  static Memory one;
+  return one;
+}
+
+}  // namespace
+
+std::shared_ptr<const Account> account_of(uid_t uid) {
+  const auto version = files_version();  // before it is read: if it changes meanwhile, it is read again
+  if (auto known = memory().find(uid, version)) return known;
+  auto account = find([uid](passwd* entry, char* buffer, std::size_t size,
+                            passwd** found) { return ::getpwuid_r(uid, entry, buffer, size, found); },
+                      concat("the user ", uid));
+  if (account && account->uid == uid) memory().keep(account, version);
+  return account;
+}
+
+std::shared_ptr<const Account> account_of(const std::string& name) {
+  // A name with a NUL in it would be looked up cut short, as somebody else.
+  if (name.empty() || name.find('\0') != std::string::npos) return nullptr;
+  return find([&name](passwd* entry, char* buffer, std::size_t size,
+                      passwd** found) { return ::getpwnam_r(name.c_str(), entry, buffer, size, found); },
+              concat("the user ", printable(name)));
+}
+
+std::string group_name(gid_t gid) {
+  std::vector<char> buffer;
+  group entry{};
+  const std::function<int(group*, char*, std::size_t, group**)> by_gid = [gid](auto* into, char* memory, std::size_t size, auto** found) {
+    return ::getgrgid_r(gid, into, memory, size, found);
+  };
+  return look_up(by_gid, entry, buffer, concat("the group ", gid)) ? text(entry.gr_name) : std::to_string(gid);
+}
+
+}  // namespace unionroot::base
