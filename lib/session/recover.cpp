@@ -33,7 +33,10 @@ void Manager::Impl::recover_locked(const LiveSessionPtr& session) {
   if (state != SessionState::failed && state != SessionState::recovering)
     throw Error(ErrorCode::session_not_active, concat("session ", id, " is ", store::to_string(state), ", not failed"));
   try {
-    store.update_session(table.change(*session, [](auto& record) { record.state = SessionState::recovering; }));
+    // One that was active is taken up again at the next start whatever the store says of it, so nothing is written then:
+    // hundreds of sessions are recovered at boot.
+    const auto record = table.change(*session, [](auto& shown) { shown.state = SessionState::recovering; });
+    if (state == SessionState::failed) store.update_session(record);
     if (session->locks.empty()) hold_locks_again(*session);
     kill_processes(*session);
     for (const auto& left : session->pipeline.tear_down(session->context, TearDown::keep_data))
