@@ -13,6 +13,7 @@
 #include "session/pipeline.h"
 #include "session/stage.h"
 #include "store/store.h"
+#include "tree/host_files.h"
 
 namespace unionroot::session {
 
@@ -36,6 +37,10 @@ struct LiveSession {
 
   // Exclusive: set-up, tear-down, recovery. Shared: starting a run, which needs the session to stay as it is.
   std::shared_timed_mutex operation;
+
+  // Which of the host's resolv.confs the session's was last compared with.
+  std::mutex resolver_mutex;
+  tree::FileVersion resolver;
 
   // Somebody ends it by force: whatever is under way and can be cancelled is.
   std::atomic<bool> end_wanted{false};

@@ -13,6 +13,8 @@
 #include "session/attempts.h"
 #include "session/launch_request.h"
 #include "session/manager_state.h"
+#include "session/stages/stages.h"
+#include "tree/files.h"
 
 namespace unionroot::session {
 
@@ -42,6 +44,19 @@ std::string user_of(const launch::LaunchSpec& spec) {
   return std::to_string(spec.uid);
 }
 
+// A session that lives long may see the host go from one network to another. That it cannot be written (a full layer, for
+// one) is no reason not to run the command.
+void follow_host(LiveSession& session, int root) {
+  if (!follows_resolv_conf(session.context)) return;
+  const std::lock_guard guard(session.resolver_mutex);
+  try {
+    if (tree::follow_resolv_conf(root, {}, session.resolver))
+      base::log::debug(concat("session ", session.record.id, ": its resolv.conf is the host's new one"));
+  } catch (const std::exception& error) {
+    base::log::warning(concat("session ", session.record.id, ": keeping its resolv.conf as the host's: ", error.what()));
+  }
+}
+
 }  // namespace
 
 Manager::Started Manager::Impl::run(const LiveSessionPtr& session, const RunRequest& request) {
@@ -51,6 +66,7 @@ Manager::Started Manager::Impl::run(const LiveSessionPtr& session, const RunRequ
 
   const auto id = base::random_token();
   const auto root = session->context.space->root();
+  follow_host(*session, root.get());
   const auto spec = launch_spec(request, *session->definition, session->record, root.get(), id);
   launch::LaunchedRun launched;
   try {

@@ -27,6 +27,20 @@ struct Owner {
   gid_t gid = 0;
 };
 
+// Which content it had when it was written: FNV-1a. Nobody gains by a forgery but a resolv.conf that is kept up to date.
+std::string mark_of(std::string_view content) {
+  std::uint64_t hash = 0xcbf29ce484222325;
+  for (const char c : content) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  return base::concat(content.size(), "-", hash);
+}
+
+void write_marked(TreeAccess& tree, const std::string& content) {
+  const std::string path(resolv_conf);
+  const Owner owner;
+  tree.write(path, content, owner.mode, owner.uid, owner.gid);
+  tree.set_mark(path, mark_of(content));
+}
+
 class Writer {
  public:
   Writer(int root, const FilesRequest& request) : tree_(root), request_(request) {}
@@ -179,7 +193,11 @@ class Writer {
   void write_resolv_conf() {
     const std::string path(resolv_conf);
     const auto source = host_file(path);
-    if (source) put(path, tree_.read(path), source->content, {});
+    if (!source) return;
+    const TreeFile old = tree_.read(path);
+    if (!request_.mark_resolv_conf || !old.is_writable()) return put(path, old, source->content, {});
+    // Written also where it is the same already: only what bears the mark is followed.
+    write_marked(tree_, source->content);
   }
 
   void write_names() {
@@ -220,6 +238,20 @@ FilesRequest files_request(const definition::Definition& definition, std::option
   request.chroot_name = definition.name;
   request.user = std::move(owner);
   return request;
+}
+
+bool follow_resolv_conf(int root, const std::string& host_root, FileVersion& seen) {
+  const std::string path(resolv_conf);
+  std::string why;
+  const auto source = host_files().read(base::concat(host_root, "/", path), why);
+  if (!source || source->version == seen) return false;
+  TreeAccess tree(root);
+  const TreeFile now = tree.read(path);
+  const bool ours = now.found == Found::file && !now.symlink && tree.mark(path) == mark_of(now.content);
+  const bool write = ours && now.content != source->content;
+  if (write) write_marked(tree, source->content);
+  seen = source->version;
+  return write;
 }
 
 std::vector<std::string> write_files(int root, const FilesRequest& request) { return Writer(root, request).run(); }

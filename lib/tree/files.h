@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "definition/definition.h"
+#include "tree/host_files.h"
 #include "tree/user.h"
 
 namespace unionroot::tree {
@@ -16,6 +17,7 @@ struct FilesRequest {
   std::vector<std::string> databases;  // profile's nssdatabases: passwd, group, services ...
   std::vector<std::string> copyfiles;  // absolute host paths
   bool follow_resolv_conf = true;
+  bool mark_resolv_conf = false;  // so that follow_resolv_conf can tell it from one that somebody changed
   bool write_hostname = true;
   std::string hostname;      // empty: the host's
   std::string chroot_name;   // written to etc/debian_chroot; empty: not written
@@ -33,6 +35,11 @@ FilesRequest files_request(const definition::Definition& definition, std::option
 // Thread-safe. Throws SystemError when a file in the tree cannot be written (a full disk, a folder in its place); what
 // is wrong with one file of the host or the tree is a note, and leaves that file alone.
 std::vector<std::string> write_files(int root, const FilesRequest& request);
+
+// For sessions that live long: if the host's resolv.conf is not of the version `seen` any more, and the tree's is as
+// write_files (with mark_resolv_conf) or this function left it, the tree's becomes the host's. What somebody in the
+// session has changed or replaced stays. True if it was written. Throws as write_files does.
+bool follow_resolv_conf(int root, const std::string& host_root, FileVersion& seen);
 
 // Two calls with the same answer mean that write_files would write the same, and note the same, into an overlay over the
 // tree at `root`: the request, and which versions of the host's files and the tree's there are. Costs a stat(2) a file.

@@ -38,7 +38,7 @@ std::optional<std::string> host_version(const std::string& path) {
 
 std::string request_text(const FilesRequest& request) {
   std::string text;
-  add(text, concat(static_cast<int>(request.nss), request.follow_resolv_conf, request.write_hostname));
+  add(text, concat(static_cast<int>(request.nss), request.follow_resolv_conf, request.mark_resolv_conf, request.write_hostname));
   for (const auto& database : request.databases) add(text, database);
   add(text, "copyfiles");
   for (const auto& path : request.copyfiles) add(text, path);

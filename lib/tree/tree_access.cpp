@@ -2,10 +2,12 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #include <cerrno>
 
 #include "base/error.h"
+#include "base/fault_point.h"
 #include "base/files.h"
 #include "base/text.h"
 #include "kernel/files.h"
@@ -15,6 +17,8 @@
 namespace unionroot::tree {
 
 namespace {
+
+constexpr const char* mark_name = "trusted.unionroot.copied";
 
 std::string folder_part(const std::string& path) {
   const auto slash = path.rfind('/');
@@ -137,6 +141,35 @@ void TreeAccess::write(const std::string& path, std::string_view content, mode_t
   if (folder.found != Found::file)
     throw base::Error(base::ErrorCode::failed, base::concat("writing ", path, ": ", describe(folder.found)));
   kernel::write_in_tree(folder.handle.get(), name_part(path), content, mode, uid, gid);
+}
+
+// O_PATH; empty if there is no regular file of that very name.
+base::UniqueFd TreeAccess::regular_file(const std::string& path) {
+  const Folder& folder = folder_of(path);
+  if (folder.found != Found::file) return {};
+  base::UniqueFd file(::openat(folder.handle.get(), name_part(path).c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  if (!file) return {};
+  const auto status = status_of(file.get(), path);
+  if (!S_ISREG(status.stx_mode) || status.stx_mnt_id != mount_) return {};
+  return file;
+}
+
+void TreeAccess::set_mark(const std::string& path, const std::string& mark) {
+  const base::UniqueFd file = regular_file(path);
+  if (!file) return;  // somebody has taken it away meanwhile
+  const auto place = base::concat("/proc/self/fd/", file.get());
+  base::fault_point("mark");
+  if (::setxattr(place.c_str(), mark_name, mark.data(), mark.size(), 0) != 0 && errno != ENOTSUP && errno != ENOSPC)
+    base::throw_errno("marking", path);
+  base::fault_point("mark done");
+}
+
+std::string TreeAccess::mark(const std::string& path) {
+  const base::UniqueFd file = regular_file(path);
+  if (!file) return {};
+  char value[64];
+  const auto size = ::getxattr(base::concat("/proc/self/fd/", file.get()).c_str(), mark_name, value, sizeof value);
+  return size < 0 ? std::string() : std::string(value, static_cast<std::size_t>(size));
 }
 
 }  // namespace unionroot::tree

@@ -24,7 +24,7 @@ bool may_be_covered(const definition::Definition& definition) {
 
 void FilesStage::set_up(SessionContext& context, StageData&) {
   // A recovered session has every file as it left it; what it changed or removed is not the host's to bring back.
-  if (context.recovering) return;
+  if (context.recovering) return;  // but for resolv.conf, which each command finds up to date
   if (context.files_layer && !may_be_covered(*context.definition)) {
     context.notes.insert(context.notes.end(), context.files_layer->notes.begin(), context.files_layer->notes.end());
     return;
@@ -40,8 +40,14 @@ void FilesStage::set_up(SessionContext& context, StageData&) {
     request.user.reset();
     request.write_hostname = false;
   }
+  request.mark_resolv_conf = follows_resolv_conf(context);
   const auto root = context.space->root();
   for (auto& note : tree::write_files(root.get(), request)) context.notes.push_back(std::move(note));
+}
+
+bool follows_resolv_conf(const SessionContext& context) {
+  return !context.automatic() && !context.source && context.definition->resolv_conf == "follow" &&
+         has_own_layer(*context.definition);
 }
 
 void FilesStage::tear_down(SessionContext&, const StageData&, TearDown) {}  // in the upper layer, or meant to stay

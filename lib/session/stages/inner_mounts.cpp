@@ -10,13 +10,6 @@ namespace unionroot::session {
 
 namespace {
 
-// What the session writes to goes with it: then a missing mount point may be made there.
-bool has_own_layer(const definition::Definition& definition) {
-  return definition.has_union() || std::holds_alternative<definition::BtrfsSnapshotSource>(definition.source) ||
-         std::holds_alternative<definition::LvmSnapshotSource>(definition.source) ||
-         std::holds_alternative<definition::ZfsSnapshotSource>(definition.source);
-}
-
 // The kernel looks for an interpreter without the flag F in the mount namespace of the program, so it has to be there.
 void add_interpreters(SessionContext& context, mount::MountPlan& plan) {
   const auto root = context.space->root();
@@ -37,8 +30,15 @@ void add_interpreters(SessionContext& context, mount::MountPlan& plan) {
 
 }  // namespace
 
+bool has_own_layer(const definition::Definition& definition) {
+  return definition.has_union() || std::holds_alternative<definition::BtrfsSnapshotSource>(definition.source) ||
+         std::holds_alternative<definition::LvmSnapshotSource>(definition.source) ||
+         std::holds_alternative<definition::ZfsSnapshotSource>(definition.source);
+}
+
 void InnerMountsStage::set_up(SessionContext& context, StageData&) {
   auto plan = mount::plan_inner_mounts(*context.definition);
+  // In a layer of its own a missing mount point goes with the session.
   plan.makes_targets = has_own_layer(*context.definition);
   if (context.definition->hide_state) {
     // An overlay's own upper and work directories, seen through its lower layer, answer ELOOP to whoever looks.

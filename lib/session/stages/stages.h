@@ -5,6 +5,9 @@
 
 namespace unionroot::session {
 
+// True if what a session on it writes goes with the session: it has an overlay, or a snapshot.
+bool has_own_layer(const definition::Definition& definition);
+
 // Whatever yields a tree: unpacks a tarball, attaches a device, takes a snapshot, mounts an image. What each kind of source
 // does is in ../sources.
 class BlockDeviceStage : public Stage {
@@ -51,6 +54,10 @@ class FilesStage : public Stage {
   void tear_down(SessionContext& context, const StageData& data, TearDown mode) override;
   Recovery recover(SessionContext& context, const StageData& data) override;
 };
+
+// True for a session that outlives its first command, has a layer of its own and says so: its resolv.conf is the host's also
+// when that changes.
+bool follows_resolv_conf(const SessionContext& context);
 
 // What of the session stands on the host: the namespace kept by a bind, and the host view.
 class HostViewStage : public Stage {

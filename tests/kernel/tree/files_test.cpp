@@ -74,6 +74,53 @@ TEST_CASE("resolv.conf follows the host's, through symlinks there") {
   CHECK(content(place.tree("etc/resolv.conf")) == "nameserver 127.0.0.53\n");
 }
 
+TEST_CASE("resolv.conf follows the host's later, unless it was changed inside") {
+  const Place place;
+  auto request = place.request();
+  request.mark_resolv_conf = true;
+  Place::write(place.host("etc/resolv.conf"), "nameserver 1\n");
+  Place::write(place.tree("etc/resolv.conf"), "nameserver 1\n");  // as mmdebstrap leaves it
+  place.run(request);
+  const base::UniqueFd root(base::check(::open(place.tree().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "opening", "tree"));
+  FileVersion seen;
+  const auto follow = [&] { return follow_resolv_conf(root.get(), place.path("host"), seen); };
+  CHECK_FALSE(follow());
+  const auto change_host = [&](const std::string& text) {
+    fs::remove(place.host("etc/resolv.conf"));
+    Place::write(place.host("etc/stub"), text);
+    fs::create_symlink("stub", place.host("etc/resolv.conf"));
+  };
+  change_host("nameserver 22\n");
+  CHECK(follow());
+  CHECK(content(place.tree("etc/resolv.conf")) == "nameserver 22\n");
+  CHECK_FALSE(follow());
+  change_host("nameserver 333\n");
+  CHECK(follow());
+  CHECK(status_of(place.tree("etc/resolv.conf")).st_mode == (S_IFREG | 0644));
+
+  SECTION("written to") { Place::write(place.tree("etc/resolv.conf"), "mine\n"); }
+  SECTION("replaced") {
+    fs::remove(place.tree("etc/resolv.conf"));
+    Place::write(place.tree("etc/resolv.conf"), "mine\n");
+  }
+  SECTION("replaced by a symlink to what is the host's") {
+    fs::rename(place.tree("etc/resolv.conf"), place.tree("etc/other"));
+    fs::create_symlink("other", place.tree("etc/resolv.conf"));
+  }
+  SECTION("removed") { fs::remove(place.tree("etc/resolv.conf")); }
+  SECTION("replaced by a FIFO") {
+    fs::remove(place.tree("etc/resolv.conf"));
+    REQUIRE(::mkfifo(place.tree("etc/resolv.conf").c_str(), 0600) == 0);
+  }
+  const bool there = fs::exists(fs::symlink_status(place.tree("etc/resolv.conf")));
+  const auto type = there ? status_of(place.tree("etc/resolv.conf")).st_mode : 0;
+  change_host("nameserver 4444\n");
+  CHECK_FALSE(follow());
+  CHECK(fs::exists(fs::symlink_status(place.tree("etc/resolv.conf"))) == there);
+  if (there) CHECK(status_of(place.tree("etc/resolv.conf")).st_mode == type);
+  if (S_ISREG(type)) CHECK(content(place.tree("etc/resolv.conf")) == "mine\n");
+}
+
 TEST_CASE("resolv.conf is left alone if the definition says so, even if the profile lists it") {
   const Place place;
   Place::write(place.tree("etc/resolv.conf"), "own\n");

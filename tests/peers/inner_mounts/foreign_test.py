@@ -17,11 +17,16 @@ NAME = f"unionroot-test-{os.getpid()}"
 NOBODY = 0x7A7A  # an e_machine that nobody has
 
 
-def own_namespace():
-    """So that binfmt_misc can be mounted for this test alone. Before the first daemon is started."""
+def own_mounts():
+    """A mount namespace of the test's own, which goes with it. Before the first daemon is started."""
     if testing._libc.unshare(0x00020000) != 0:  # CLONE_NEWNS
         raise unittest.SkipTest("needs a mount namespace of its own: " + os.strerror(ctypes.get_errno()))
     subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+
+
+def own_namespace():
+    """So that binfmt_misc can be mounted for this test alone."""
+    own_mounts()
     if not os.path.exists(BINFMT + "/register"):
         mounted = subprocess.run(["mount", "-t", "binfmt_misc", "binfmt_misc", BINFMT], stderr=subprocess.PIPE, text=True)
         if mounted.returncode != 0:
