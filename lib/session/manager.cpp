@@ -68,7 +68,7 @@ Manager::Manager(definition::Settings settings, Events events)
 
 Manager::~Manager() {
   impl_->stopping = true;
-  for (auto& recoverer : impl_->recoverers) recoverer.join();
+  for (auto& thread : impl_->background) thread.join();
 }
 
 void Manager::reconcile() { impl_->reconcile(); }
@@ -130,8 +130,8 @@ SessionView Manager::require(const std::string& id) const {
 
 void Manager::stop(bool final) {
   impl_->stopping = true;
-  for (auto& recoverer : impl_->recoverers) recoverer.join();
-  impl_->recoverers.clear();
+  for (auto& thread : impl_->background) thread.join();
+  impl_->background.clear();
   for (const auto& session : impl_->table.all()) {
     const bool ends = final && session->definition->on_shutdown == definition::OnShutdown::end;
     try {

@@ -61,8 +61,11 @@ struct Manager::Impl {
   void remove_strangers();
   void drop_strange_namespace(const std::string& name);
   void set_aside_orphans(const std::string& sessions_folder);
-  void recover_in_background();
   void remove_stale_locks_soon();
+
+  // recover_in_background.cpp
+  void recover_in_background();
+  bool recover_next();  // false: there is no more
 
   [[nodiscard]] SessionView view(const LiveSession& session) const { return table.view(session, views); }
 
@@ -84,10 +87,10 @@ struct Manager::Impl {
   Services services;
 
   std::set<std::string> not_taken_up;  // in the store, but something went wrong with them at start; reconcile alone uses it
-  std::vector<LiveSessionPtr> to_recover;  // filled by reconcile, worked off by `recoverers`
+  std::vector<LiveSessionPtr> to_recover;  // filled by reconcile, worked off in the background
   std::atomic<std::size_t> next_to_recover{0};
   std::atomic<bool> stopping{false};
-  std::vector<std::thread> recoverers;
+  std::vector<std::thread> background;  // what reconcile began; each ends by itself, and soon once `stopping`
 };
 
 }  // namespace unionroot::session

@@ -252,7 +252,7 @@ void Manager::Impl::remove_stale_locks_soon() {
     return std::any_of(locks.begin(), locks.end(), [](const auto& lock) { return lock.file.find('+') != std::string::npos; });
   };
   if (!second_ones()) return;
-  recoverers.emplace_back([this, second_ones] {
+  background.emplace_back([this, second_ones] {
     constexpr int rounds = 60;
     for (int round = 0; round < rounds && !stopping; ++round) {
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
@@ -264,23 +264,6 @@ void Manager::Impl::remove_stale_locks_soon() {
       if (!more) return;
     }
   });
-}
-
-void Manager::Impl::recover_in_background() {
-  constexpr std::size_t most = 4;
-  for (std::size_t i = 0; i < std::min(most, to_recover.size()); ++i) {
-    recoverers.emplace_back([this] {
-      while (!stopping) {
-        const auto index = next_to_recover++;
-        if (index >= to_recover.size()) return;
-        const auto& session = to_recover[index];
-        attempt(concat("recovering session ", session->record.id), [&] {
-          const std::unique_lock operation(session->operation);
-          if (table.state(*session) == SessionState::recovering) recover_locked(session);
-        });
-      }
-    });
-  }
 }
 
 }  // namespace unionroot::session

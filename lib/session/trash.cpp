@@ -44,9 +44,9 @@ void Trash::discard(const std::string& folder, const std::string& name, const st
   };
   try {
     kernel::rename_to(from.get(), name, to.get(), thrown);
-  } catch (const std::exception&) {
+  } catch (const base::SystemError& error) {
     if (kernel::exists_at(to.get(), thrown)) enqueue();
-    throw;
+    throw base::SystemError(error.error_number(), concat("moving ", folder, "/", name, " to ", trash_folder), error.hint());
   }
   enqueue();
 }

@@ -1,0 +1,93 @@
+// The sessions that a start found to be set up again: several at once, while the daemon serves everybody already.
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "session/manager_state.h"
+
+namespace unionroot::session {
+
+using base::concat;
+
+namespace {
+
+constexpr std::size_t at_first = 4;
+constexpr std::size_t most = 64;
+constexpr std::chrono::milliseconds patience{250};
+
+// Threads that work off a list. Where all of them are held up, by trees on a disk that does not answer or by hooks that take
+// their time, one more is started: slow sessions do not hold back the others.
+class Recoverers {
+ public:
+  explicit Recoverers(std::function<bool()> one) : one_(std::move(one)) {}
+
+  // Returns when `one` has said of every thread that there is no more to do.
+  void run(std::size_t count) {
+    std::unique_lock guard(mutex_);
+    for (std::size_t i = 0; i < std::min(at_first, count); ++i) start();
+    while (working_ > 0) {
+      const auto before = finished_;
+      const bool woken = changed_.wait_for(guard, patience, [&] { return working_ == 0 || finished_ != before; });
+      if (!woken && !empty_ && threads_.size() < std::min(most, count)) start();
+    }
+    guard.unlock();
+    for (auto& thread : threads_) thread.join();
+  }
+
+ private:
+  void start() {
+    threads_.emplace_back([this] { work(); });
+    ++working_;
+  }
+
+  void work() {
+    bool more = true;
+    while (more) {
+      more = one_();
+      const std::lock_guard guard(mutex_);
+      ++finished_;
+      if (!more) empty_ = true;
+      changed_.notify_all();
+    }
+    const std::lock_guard guard(mutex_);
+    --working_;
+    changed_.notify_all();
+  }
+
+  const std::function<bool()> one_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<std::thread> threads_;
+  std::size_t working_ = 0;
+  std::size_t finished_ = 0;
+  bool empty_ = false;
+};
+
+}  // namespace
+
+bool Manager::Impl::recover_next() {
+  const auto index = next_to_recover++;
+  if (stopping || index >= to_recover.size()) return false;
+  const auto& session = to_recover[index];
+  try {
+    const std::unique_lock operation(session->operation);
+    if (table.state(*session) == store::SessionState::recovering) recover_locked(session);
+  } catch (const std::exception& error) {
+    // It is listed as failed, and says why; the others are recovered all the same.
+    base::log::error(concat("recovering session ", session->record.id, ": ", error.what()));
+  }
+  return true;
+}
+
+void Manager::Impl::recover_in_background() {
+  if (to_recover.empty()) return;
+  background.emplace_back([this] { Recoverers([this] { return recover_next(); }).run(to_recover.size()); });
+}
+
+}  // namespace unionroot::session
