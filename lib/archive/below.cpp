@@ -57,7 +57,9 @@ Seen look(const std::vector<int>& parents, const std::string& name) {
 UniqueFd Below::find(const std::string& path) const {
   const auto parts = base::split(path, '/');
   if (layers_.empty()) return {};
-  if (parts.empty()) return UniqueFd(base::check(::openat(layers_.front(), ".", O_PATH | O_DIRECTORY | O_CLOEXEC), "opening the layer below"));
+  if (parts.empty())
+    return UniqueFd(
+        base::check(::openat(layers_.front(), ".", O_PATH | O_DIRECTORY | O_CLOEXEC), "opening the layer below"));
   Seen seen;
   std::vector<int> parents = layers_;
   for (std::size_t i = 0; i < parts.size(); ++i) {
@@ -74,7 +76,8 @@ UniqueFd Below::find(const std::string& path) const {
 
 std::string target_of(int file) {
   std::string target(PATH_MAX, '\0');
-  const auto size = base::check(::readlinkat(file, "", target.data(), target.size()), "reading a symbolic link of the layer below");
+  const auto size =
+      base::check(::readlinkat(file, "", target.data(), target.size()), "reading a symbolic link of the layer below");
   target.resize(static_cast<std::size_t>(size));
   return target;
 }

@@ -9,7 +9,7 @@
 namespace unionroot::base {
 
 struct ElfMachine {
-  unsigned machine = EM_NONE;       // EM_*
+  unsigned machine = EM_NONE;         // EM_*
   unsigned char word = ELFCLASSNONE;  // ELFCLASS32 or ELFCLASS64
   unsigned char order = ELFDATANONE;  // ELFDATA2LSB or ELFDATA2MSB
 

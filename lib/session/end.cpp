@@ -22,7 +22,15 @@ namespace {
 constexpr std::chrono::seconds kill_limit{10};
 constexpr std::chrono::seconds lock_limit{5};
 constexpr std::chrono::seconds moment{2};  // a command that is just being started is no reason to refuse
+
+// How a command ended is noted after its client was told. It was not interrupted by an end that comes right then.
+void wait_for_what_has_ended(const SessionTable& table, const std::string& session) {
+  const auto end = std::chrono::steady_clock::now() + moment;
+  while (table.has_ended_run(session) && std::chrono::steady_clock::now() < end)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
 }
+
+}  // namespace
 
 void Manager::Impl::kill_processes(LiveSession& session) {
   const auto& id = session.record.id;
@@ -56,6 +64,7 @@ EndResult Manager::Impl::end_locked(const LiveSessionPtr& session, bool force) {
   const bool begun = table.state(*session) != SessionState::beginning;
   Attempts attempts;
   auto& left = attempts.problems();
+  if (session->record.source && begun) wait_for_what_has_ended(table, id);
   const auto give_up_unless_forced = [&] {
     if (left.empty() || force) return;
     const auto why = base::join(left, "; ");

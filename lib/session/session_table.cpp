@@ -1,6 +1,9 @@
 #include "session/session_table.h"
 
+#include <poll.h>
 #include <sys/statvfs.h>
+
+#include <algorithm>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -105,6 +108,15 @@ std::size_t SessionTable::runs_of(const std::string& session) const {
   std::size_t count = 0;
   for (const auto& [id, run] : runs_) count += run.record.session == session ? 1 : 0;
   return count;
+}
+
+bool SessionTable::has_ended_run(const std::string& session) const {
+  const std::lock_guard guard(mutex_);
+  return std::any_of(runs_.begin(), runs_.end(), [&](const auto& entry) {
+    const LiveRun& run = entry.second;
+    pollfd watched{run.pidfd.get(), POLLIN, 0};
+    return run.record.session == session && run.pidfd && ::poll(&watched, 1, 0) == 1;
+  });
 }
 
 void SessionTable::measure(const LiveSession& session, SessionView& view) const {

@@ -68,8 +68,8 @@ void take_line(BinfmtEntry& entry, std::string_view line) {
 }
 
 std::string read_entry(int folder, const std::string& name) {
-  const base::UniqueFd file(
-      base::check(::openat(folder, name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC), "opening the binfmt_misc entry", name));
+  const base::UniqueFd file(base::check(::openat(folder, name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC),
+                                        "opening the binfmt_misc entry", name));
   return base::read_all(file.get(), name, largest_entry);
 }
 
@@ -94,7 +94,8 @@ BinfmtEntry parse_binfmt(const std::string& name, std::string_view text) {
     refuse(name, "its first line is neither 'enabled' nor 'disabled'");
   entry.enabled = lines[0] == "enabled";
   for (std::size_t i = 1; i < lines.size(); ++i) take_line(entry, lines[i]);
-  if (entry.interpreter.empty() || entry.interpreter.front() != '/') refuse(name, "its interpreter is no absolute path");
+  if (entry.interpreter.empty() || entry.interpreter.front() != '/')
+    refuse(name, "its interpreter is no absolute path");
   if (entry.magic.empty() == entry.extension.empty()) refuse(name, "it has neither a magic nor an extension, or both");
   if (!entry.mask.empty() && entry.mask.size() != entry.magic.size())
     refuse(name, "its mask is not as long as its magic");

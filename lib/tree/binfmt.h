@@ -16,11 +16,11 @@ inline constexpr std::size_t binfmt_compared = 256;
 struct BinfmtEntry {
   std::string name;
   bool enabled = false;
-  std::string interpreter;   // an absolute path, looked up where the program is executed, unless it is fixed()
-  std::string flags;         // letters: P, O, C, F
-  std::string extension;     // ".exe"; or else the three below
+  std::string interpreter;  // an absolute path, looked up where the program is executed, unless it is fixed()
+  std::string flags;        // letters: P, O, C, F
+  std::string extension;    // ".exe"; or else the three below
   std::size_t offset = 0;
-  std::string magic, mask;   // bytes; the mask is empty or as long as the magic
+  std::string magic, mask;  // bytes; the mask is empty or as long as the magic
 
   // F: the kernel has opened the interpreter when it was registered, so that it need not be in the session.
   [[nodiscard]] bool fixed() const { return flags.find('F') != std::string::npos; }

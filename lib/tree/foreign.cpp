@@ -86,8 +86,8 @@ bool can_be_bound(const BinfmtEntry& entry, std::vector<std::string>& notes) {
     why = concat(" cannot be used: ", error.what());
   }
   if (why.empty()) return true;
-  notes.push_back(concat("the interpreter ", interpreter, " of the binfmt_misc entry ", base::printable(entry.name), why,
-                         "; ", to_install));
+  notes.push_back(concat("the interpreter ", interpreter, " of the binfmt_misc entry ", base::printable(entry.name),
+                         why, "; ", to_install));
   return false;
 }
 
@@ -123,8 +123,10 @@ Foreign look_for_foreign_programs(int root, const std::string& binfmt) {
   }
   if (served) return found;
   const char* const name = base::architecture_name(machine);
-  found.notes.push_back(concat("the tree's programs are for ", name != nullptr ? std::string(name) : concat("another machine (ELF ", machine.machine, ")"),
-                               ", and nothing on this machine runs them; ", to_install));
+  found.notes.push_back(
+      concat("the tree's programs are for ",
+             name != nullptr ? std::string(name) : concat("another machine (ELF ", machine.machine, ")"),
+             ", and nothing on this machine runs them; ", to_install));
   return found;
 }
 

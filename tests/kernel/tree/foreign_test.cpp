@@ -15,7 +15,10 @@ namespace {
 // A file that begins as a program for a machine that there is not.
 std::string program(unsigned machine) {
   const auto own = base::own_machine();
-  std::string start("\x7f" "ELF", 4);
+  std::string start(
+      "\x7f"
+      "ELF",
+      4);
   start += {static_cast<char>(own.word), static_cast<char>(own.order), 1};
   start.resize(16, '\0');
   const char low = static_cast<char>(machine & 0xff), high = static_cast<char>(machine >> 8);
@@ -32,18 +35,21 @@ struct Foreigner : Place {
     write(path("binfmt/register"), "");
   }
 
-  void entry(const std::string& name, const std::string& interpreter, const std::string& flags, unsigned machine = nobody) {
+  void entry(const std::string& name, const std::string& interpreter, const std::string& flags,
+             unsigned machine = nobody) {
     static constexpr const char* digits = "0123456789abcdef";
     std::string magic;
     for (const char c : program(machine)) {
       magic += digits[static_cast<unsigned char>(c) >> 4];
       magic += digits[static_cast<unsigned char>(c) & 15];
     }
-    write(path("binfmt/" + name), "enabled\ninterpreter " + interpreter + "\nflags: " + flags + "\noffset 0\nmagic " + magic + "\n");
+    write(path("binfmt/" + name),
+          "enabled\ninterpreter " + interpreter + "\nflags: " + flags + "\noffset 0\nmagic " + magic + "\n");
   }
 
   [[nodiscard]] Foreign look() const {
-    const base::UniqueFd root(base::check(::open(tree().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC), "opening the tree"));
+    const base::UniqueFd root(
+        base::check(::open(tree().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC), "opening the tree"));
     return look_for_foreign_programs(root.get(), path("binfmt"));
   }
 };
@@ -82,7 +88,8 @@ TEST_CASE_METHOD(Foreigner, "a foreign tree gets the interpreter that the kernel
     const auto found = look();
     CHECK(found.interpreters.empty());
     REQUIRE(found.notes.size() == 1);
-    CHECK_THAT(found.notes[0], Catch::Contains("another machine (ELF 31354)") && Catch::Contains("apt-get install qemu-user-static binfmt-support"));
+    CHECK_THAT(found.notes[0], Catch::Contains("another machine (ELF 31354)") &&
+                                   Catch::Contains("apt-get install qemu-user-static binfmt-support"));
   }
   SECTION("one that is switched off") {
     entry("other", path("interpreter"), "");

@@ -16,7 +16,10 @@ const std::string arm =
     "magic 7f454c4601010100000000000000000002002800\nmask ffffffffffffff00fffffffffffffffffeffffff\n";
 
 std::string elf(char word, char order, char low, char high) {
-  std::string start("\x7f" "ELF", 4);
+  std::string start(
+      "\x7f"
+      "ELF",
+      4);
   start += {word, order, 1};
   start.resize(16, '\0');
   return start + std::string({2, 0, low, high});
@@ -39,7 +42,9 @@ TEST_CASE("an entry of binfmt_misc as the kernel writes it") {
   CHECK(entry.matches(shared + "more"));
   CHECK_FALSE(entry.matches(elf(2, 1, 40, 0)));
   CHECK_FALSE(entry.matches(elf(1, 1, 62, 0)));
-  CHECK_FALSE(entry.matches("\x7f" "ELF"));
+  CHECK_FALSE(
+      entry.matches("\x7f"
+                    "ELF"));
   CHECK_FALSE(entry.matches(""));
 }
 
@@ -49,19 +54,21 @@ TEST_CASE("flags, offsets and extensions") {
   const auto far = parse_binfmt("a", "enabled\ninterpreter /a\nflags: P\noffset 255\nmagic 00\n");
   CHECK(far.matches("short"));  // the kernel's buffer ends in zeros
   CHECK_FALSE(far.matches(std::string(300, 'x')));
-  CHECK_FALSE(parse_binfmt("a", "enabled\ninterpreter /a\nflags: P\noffset 250\nmagic 00000000000000\n").matches("short"));
+  CHECK_FALSE(
+      parse_binfmt("a", "enabled\ninterpreter /a\nflags: P\noffset 250\nmagic 00000000000000\n").matches("short"));
   const auto extension = parse_binfmt("exe", "enabled\ninterpreter /usr/bin/wine\nflags: \nextension .exe\n");
   CHECK(extension.extension == ".exe");
   CHECK_FALSE(extension.matches("MZ"));
 }
 
 TEST_CASE("what is no entry is refused, with its name") {
-  for (const char* text : {"", "on\n", "enabled\n", "enabled\ninterpreter a\nmagic 00\n", "enabled\ninterpreter /a\n",
-                           "enabled\ninterpreter /a\noffset 257\nmagic 00\n", "enabled\ninterpreter /a\noffset -1\nmagic 00\n",
-                           "enabled\ninterpreter /a\nmagic 0\n", "enabled\ninterpreter /a\nmagic 0g\n",
-                           "enabled\ninterpreter /a\nmagic 0A\n", "enabled\ninterpreter /a\nmagic 00\nmask 0000\n",
-                           "enabled\ninterpreter /a\nmagic 00\nextension .a\n", "enabled\ninterpreter /a\nflags: 1\nmagic 00\n",
-                           "enabled\ninterpreter /a\nmagic 00\nmore\n"}) {
+  for (const char* text :
+       {"", "on\n", "enabled\n", "enabled\ninterpreter a\nmagic 00\n", "enabled\ninterpreter /a\n",
+        "enabled\ninterpreter /a\noffset 257\nmagic 00\n", "enabled\ninterpreter /a\noffset -1\nmagic 00\n",
+        "enabled\ninterpreter /a\nmagic 0\n", "enabled\ninterpreter /a\nmagic 0g\n",
+        "enabled\ninterpreter /a\nmagic 0A\n", "enabled\ninterpreter /a\nmagic 00\nmask 0000\n",
+        "enabled\ninterpreter /a\nmagic 00\nextension .a\n", "enabled\ninterpreter /a\nflags: 1\nmagic 00\n",
+        "enabled\ninterpreter /a\nmagic 00\nmore\n"}) {
     INFO(text);
     CHECK_THROWS_WITH(parse_binfmt("name\n", text), Catch::StartsWith("the binfmt_misc entry name\\x0a: "));
   }
