@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "base/process_identity.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
@@ -95,6 +96,18 @@ std::vector<Holder> holders_of_device(dev_t device) {
     const bool itself = S_ISBLK(facts.stx_mode) && facts.stx_rdev_major == wanted_major && facts.stx_rdev_minor == wanted_minor;
     return in_it || itself;
   });
+}
+
+std::string users_of_device(dev_t device) {
+  std::vector<std::string> users;
+  // proc_pid_mountinfo(5): ID, parent, major:minor, root, mount point (octal escapes), ...
+  const auto number = concat(major(device), ":", minor(device));
+  for (const auto& line : base::split(base::read_file("/proc/self/mountinfo"), '\n')) {
+    const auto fields = base::split(line, ' ');
+    if (fields.size() > 4 && fields[2] == number) users.push_back(concat("mounted on ", base::printable(fields[4])));
+  }
+  if (auto held = describe(holders_of_device(device)); !held.empty()) users.push_back(std::move(held));
+  return users.empty() ? "mounted elsewhere, or part of a volume" : base::join(users, "; ");
 }
 
 std::string describe(const std::vector<Holder>& holders) {

@@ -25,4 +25,8 @@ std::vector<Holder> holders_of_device(dev_t device);
 // "held by pid 12 (sleep 5): working directory /x; pid 13 ...": at most five are named. Empty if there are none.
 std::string describe(const std::vector<Holder>& holders);
 
+// For "... is in use": "mounted on /mnt; held by pid 12 (sh): working directory /mnt/x", as far as this process' mount
+// namespace and /proc show it; else "mounted elsewhere, or part of a volume".
+std::string users_of_device(dev_t device);
+
 }  // namespace unionroot::kernel

@@ -60,7 +60,7 @@ loop_config configuration(int backing, const std::string& file, const LoopPart& 
 
 }  // namespace
 
-bool has_loop_device(int backing) {
+std::optional<dev_t> loop_device_of(int backing) {
   struct stat wanted {};
   base::check(::fstat(backing, &wanted), "looking at the file of a loop device");
   const UniqueFd block(base::check(::open("/sys/block", O_RDONLY | O_DIRECTORY | O_CLOEXEC), "opening /sys/block"));
@@ -69,9 +69,11 @@ bool has_loop_device(int backing) {
     const UniqueFd device(::open(concat("/dev/", name).c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
     loop_info64 info{};
     if (!device || ::ioctl(device.get(), LOOP_GET_STATUS64, &info) != 0) continue;  // it has gone meanwhile
-    if (info.lo_device == wanted.st_dev && info.lo_inode == wanted.st_ino) return true;
+    struct stat node {};
+    if (info.lo_device == wanted.st_dev && info.lo_inode == wanted.st_ino && ::fstat(device.get(), &node) == 0)
+      return node.st_rdev;
   }
-  return false;
+  return std::nullopt;
 }
 
 LoopDevice attach_loop(int backing, const std::string& file, const LoopPart& part, bool read_only) {

@@ -1,7 +1,10 @@
 // Loop devices: a file, or a part of it, as a block device.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/unique_fd.h"
@@ -24,8 +27,8 @@ struct LoopDevice {
 // there is no /dev/loop-control.
 LoopDevice attach_loop(int backing, const std::string& file, const LoopPart& part, bool read_only);
 
-// Whether another loop device has this file behind it. An image that is mounted twice for writing is destroyed. Reads
+// A loop device that has this file behind it, if there is one. An image that is mounted twice for writing is destroyed. Reads
 // /sys/block: some 10 us for each loop device there is.
-bool has_loop_device(int backing);
+std::optional<dev_t> loop_device_of(int backing);
 
 }  // namespace unionroot::kernel

@@ -14,6 +14,7 @@
 #include "definition/mount_words.h"
 #include "kernel/block_probe.h"
 #include "kernel/command.h"
+#include "kernel/holders.h"
 #include "kernel/loop.h"
 #include "session/sources/archives.h"
 
@@ -50,12 +51,12 @@ std::string type_in(const std::string& chroot, const Disk& disk, const kernel::B
 void wait_until_unused(const std::string& chroot, const Disk& disk, int file) {
   constexpr std::chrono::seconds limit{5};
   const auto end = std::chrono::steady_clock::now() + limit;
-  while (kernel::has_loop_device(file)) {
+  while (const auto device = kernel::loop_device_of(file)) {
     if (std::chrono::steady_clock::now() > end)
       throw Error(ErrorCode::stage_failed,
-                  concat("chroot ", chroot, ": its ", disk.what, " ", disk.path,
-                         " is in use, and would be destroyed by a second mount"),
-                  concat("losetup --associated ", disk.path, " shows the loop device, and lsof who uses it"));
+                  concat("chroot ", chroot, ": its ", disk.what, " ", disk.path, " is in use (",
+                         kernel::users_of_device(*device), "), and would be destroyed by a second mount"),
+                  concat("end what uses it; losetup --associated ", disk.path, " shows the loop device"));
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
 }
@@ -98,6 +99,15 @@ UniqueFd open_disk(const std::string& chroot, const Disk& disk, bool read_only) 
   return opened;
 }
 
+void throw_in_use(const std::string& chroot, const Disk& disk) {
+  struct stat node {};
+  const bool known = ::stat(disk.path.c_str(), &node) == 0 && S_ISBLK(node.st_mode);
+  throw Error(ErrorCode::stage_failed,
+              concat("chroot ", chroot, ": its ", disk.what, " ", disk.path, " is in use: ",
+                     known ? kernel::users_of_device(node.st_rdev) : std::string("mounted elsewhere")),
+              "end what uses it, or unmount it; lsblk shows more");
+}
+
 std::string disk_identity(int descriptor, const Disk& disk) {
   struct stat found {};
   base::check(::fstat(descriptor, &found), "looking at", disk.path);
@@ -137,12 +147,11 @@ UniqueFd mount_disk(Services& services, const std::string& chroot, const Disk& d
     return services.mounts.new_filesystem(type, disk.device ? disk.path : loop.path, options, attributes);
   } catch (const base::SystemError& error) {
     const int problem = error.error_number();
+    if (problem == EBUSY) throw_in_use(chroot, disk);
     throw Error(problem == ENODEV ? ErrorCode::not_supported : ErrorCode::stage_failed,
                 concat("chroot ", chroot, ": mounting its ", disk.what, " ", disk.path, ": ", error.what()),
                 problem == ENODEV ? concat("this kernel has no ", type, "; modprobe ", type)
-                : problem == EBUSY
-                    ? concat(disk.path, " is in use: mounted elsewhere, or part of a volume; lsblk shows by whom")
-                    : std::string("the kernel's log (dmesg) may say more"));
+                                  : std::string("the kernel's log (dmesg) may say more"));
   }
 }
 

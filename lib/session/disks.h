@@ -25,6 +25,9 @@ struct Disk {
 // to. Throws Error(stage_failed) naming the chroot.
 base::UniqueFd open_disk(const std::string& chroot, const Disk& disk, bool read_only);
 
+// Throws Error(stage_failed): where a device is mounted, and which processes hold it by what.
+[[noreturn]] void throw_in_use(const std::string& chroot, const Disk& disk);
+
 // Identifies this very file or device and what was asked for: sessions for which it is the same may share a mount.
 std::string disk_identity(int descriptor, const Disk& disk);
 

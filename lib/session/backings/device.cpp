@@ -105,9 +105,7 @@ class DeviceBacking : public Backing {
       if (errno != EBUSY) base::throw_errno("opening", disk.path);
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
-    throw Error(ErrorCode::stage_failed,
-                concat("chroot ", context.definition->name, ": its union-device ", disk.path, " is in use"),
-                "it is mounted elsewhere, or part of a volume: lsblk shows by whom");
+    throw_in_use(context.definition->name, disk);
   }
 
   static void require_filesystem(const SessionContext& context, const Disk& disk) {

@@ -1,5 +1,6 @@
 """loopback, block-device, btrfs-snapshot, layers, lvm-snapshot, zfs-snapshot, and union-backing=device, on loop devices."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -50,6 +51,17 @@ class DeviceTest(testing.EndToEndTest):
 
     def path(self, name):
         return os.path.join(self.machine.place, name)
+
+    @contextlib.contextmanager
+    def standing_in(self, folder):
+        """A process whose working directory it is."""
+        process = subprocess.Popen(["sleep", "1000"], cwd=folder)
+        self.machine.children[process.pid] = "sleep"
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
 
     def assert_nothing_left(self):
         """The test's own devices and mounts do not count."""
@@ -177,14 +189,18 @@ class FilesAndDevices(DeviceTest):
 
     def test_a_file_that_is_mounted_elsewhere(self):
         with disks.Mounted(self.path("own.img"), self.path("busy"), "-o", "loop"):
-            self.assert_refused(self.machine.run("begin", "own"), 125, "own.img is in use", "second mount")
+            with self.standing_in(self.path("busy")) as process:
+                self.assert_refused(self.machine.run("begin", "own"), 125, "own.img is in use", "second mount",
+                                    "mounted on " + self.path("busy"), f"pid {process.pid} (", "working directory")
         self.assertEqual(self.machine.inside("own", "echo", "free"), "free")
         self.assert_nothing_left()
 
     def test_a_device_that_is_mounted_elsewhere(self):
         device = self.devices[0].device  # of dev-own
         with disks.Mounted(device, self.path("busy"), "-o", "ro"):
-            self.assert_refused(self.machine.run("begin", "dev-own"), 125, device, "in use")
+            with self.standing_in(self.path("busy")) as process:
+                self.assert_refused(self.machine.run("begin", "dev-own"), 125, device, "in use",
+                                    "mounted on " + self.path("busy"), f"pid {process.pid} (")
         self.assert_nothing_left()
 
 
