@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <ctime>
 
+#include "base/clock.h"
 #include "base/text.h"
 
 namespace unionroot::locks {
@@ -29,10 +30,7 @@ std::string local_time(std::int64_t microseconds) {
 
 std::string since_text(std::int64_t since) {
   if (since <= 0) return {};
-  const auto now =
-      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
-          .count();
-  return concat(" since ", local_time(since), " (", age_text(now - since), " ago)");
+  return concat(" since ", local_time(since), " (", age_text(base::now_microseconds() - since), " ago)");
 }
 
 std::string process_text(const LockInfo& info) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "base/clock.h"
 #include "base/ids.h"
 #include "base/names.h"
 #include "base/text.h"
@@ -114,7 +115,7 @@ HeldLock LockDirectory::lock_source(const std::string& key, const LockOwner& ask
     ManageLock manage(*directory_, key, wait.cancelled);
     blockers = detail::sweep(*directory_, key);
     if (!blockers.empty() && detail::must_not_wait(wait)) throw detail::refusal(changing, owner, blockers, {});
-    owner.since = detail::now_microseconds();
+    owner.since = base::now_microseconds();
     for (const auto& entry : detail::of_kind(blockers, LockKind::source))  // clocks may be set back
       owner.since = std::max(owner.since, entry.info.owner.since + 1);
     manage.expect_source();

@@ -3,9 +3,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <mutex>
 
+#include "base/clock.h"
 #include "base/names.h"
 
 namespace unionroot::locks::detail {
@@ -23,14 +23,9 @@ base::ProcessIdentity own_identity() {
 
 }  // namespace
 
-std::int64_t now_microseconds() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
 LockOwner completed(LockOwner owner) {
   if (owner.process.pid == 0) owner.process = own_identity();
-  if (owner.since == 0) owner.since = now_microseconds();
+  if (owner.since == 0) owner.since = base::now_microseconds();
   return owner;
 }
 

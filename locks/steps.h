@@ -13,7 +13,6 @@ namespace unionroot::locks::detail {
 
 using Entries = std::vector<Entry>;
 
-std::int64_t now_microseconds();
 
 // With this process as the owner, and now as the time, where the caller left them open.
 LockOwner completed(LockOwner owner);

@@ -1,7 +1,7 @@
 // How a session begins: record, locks, stages, active.
-#include <chrono>
 #include <nlohmann/json.hpp>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/ids.h"
 #include "base/log.h"
@@ -24,10 +24,6 @@ using store::SessionState;
 
 namespace {
 
-std::int64_t now_microseconds() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
 store::SessionRecord record_of(const BeginRequest& request) {
   store::SessionRecord record;
   record.chroot = request.definition->name;
@@ -38,7 +34,7 @@ store::SessionRecord record_of(const BeginRequest& request) {
   record.source = request.source;
   record.owner = request.owner.uid;
   record.owner_name = request.owner.name;
-  record.created = now_microseconds();
+  record.created = base::now_microseconds();
   record.boot_id = base::boot_id();
   record.options = nlohmann::json(request.options).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   record.definition = definition_text(request.definition);
@@ -67,33 +63,7 @@ definition::DefinitionPtr shape_of(const BeginRequest& request) {
   return std::make_shared<const definition::Definition>(definition::source_variant(*request.definition));
 }
 
-std::string purpose_of(const store::SessionRecord& record) {
-  if (record.source) return "source session";
-  return record.kind == SessionKind::automatic ? "automatic session" : "session";
-}
-
 }  // namespace
-
-void Manager::Impl::take_locks(LiveSession& session, const locks::Wait& wait, const Caller& caller) {
-  locks::LockOwner owner;
-  owner.process = base::this_process();
-  owner.uid = session.record.owner;
-  owner.user = session.record.owner_name;
-  owner.session = session.record.id;
-  owner.chroot = session.record.chroot;
-  owner.purpose = caller.command.empty() ? purpose_of(session.record)
-                                         : concat(purpose_of(session.record), ", begun by: ", caller.command);
-  owner.since = session.record.created;
-  session.trees.clear();
-  for (const auto& tree : source_trees(*session.definition)) {
-    owner.tree = tree.path;
-    session.trees.push_back(tree.key);
-    const bool exclusive = session.record.source || tree.exclusive;
-    owner.preserved = session.record.kind == SessionKind::preserved && !exclusive;
-    session.locks.push_back(exclusive ? lock_directory.lock_source(tree.key, owner, wait)
-                                      : lock_directory.lock_session(tree.key, owner, wait));
-  }
-}
 
 void Manager::Impl::activate(LiveSession& session) {
   const bool preserved = session.record.kind == SessionKind::preserved;

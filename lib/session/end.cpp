@@ -20,7 +20,6 @@ using store::SessionState;
 
 namespace {
 constexpr std::chrono::seconds kill_limit{10};
-constexpr std::chrono::seconds lock_limit{5};
 constexpr std::chrono::seconds moment{2};  // a command that is just being started is no reason to refuse
 
 // How a command ended is noted after its client was told. It was not interrupted by an end that comes right then.
@@ -98,34 +97,6 @@ EndResult Manager::Impl::end_locked(const LiveSessionPtr& session, bool force) {
   if (events.session_removed) events.session_removed(id);
   for (const auto& problem : left) base::log::warning(concat("ending session ", id, ": ", problem));
   return {std::move(left)};
-}
-
-void Manager::Impl::release_locks(LiveSession& session) {
-  for (auto& lock : session.locks) lock.release();
-  session.locks.clear();
-  if (session.taken_up) remove_locks_left(session.record.id);
-}
-
-void Manager::Impl::remove_locks_left(const std::string& id) {
-  const auto end = std::chrono::steady_clock::now() + lock_limit;
-  while (true) {
-    std::exception_ptr held;
-    bool cleaned = false;
-    for (const auto& lock : lock_directory.list()) {
-      if (lock.owner.session != id) continue;
-      try {
-        if (lock.kind == locks::LockKind::session) lock_directory.remove_session(lock.key, id);
-        else if (!std::exchange(cleaned, true)) lock_directory.clean();
-      } catch (const locks::LockedError&) {
-        held = std::current_exception();
-      }
-      if (lock.kind == locks::LockKind::source && lock.state != locks::LockState::stale)
-        held = std::make_exception_ptr(Error(ErrorCode::timed_out, concat("the source lock ", lock.file, " is still held")));
-    }
-    if (!held) return;
-    if (std::chrono::steady_clock::now() > end) std::rethrow_exception(held);
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  }
 }
 
 }  // namespace unionroot::session

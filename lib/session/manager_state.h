@@ -21,7 +21,6 @@ struct Manager::Impl {
 
   // begin.cpp
   LiveSessionPtr begin(const BeginRequest& request);
-  void take_locks(LiveSession& session, const locks::Wait& wait, const Caller& caller);
   void activate(LiveSession& session);
   void discard_unbegun(const LiveSessionPtr& session) noexcept;
 
@@ -29,6 +28,10 @@ struct Manager::Impl {
   EndResult end(const LiveSessionPtr& session, bool force);
   EndResult end_locked(const LiveSessionPtr& session, bool force);  // the caller holds session->operation
   void kill_processes(LiveSession& session);
+
+  // session_locks.cpp
+  void take_locks(LiveSession& session, const locks::Wait& wait, const Caller& caller);
+  void hold_locks_again(LiveSession& session);
   void release_locks(LiveSession& session);
   // What commands of a former daemon hold, under names of their own, and go on holding for a moment after they were
   // killed; and what a daemon that died had just taken.
@@ -56,7 +59,6 @@ struct Manager::Impl {
   void settle(const LiveSessionPtr& session);
   Recovery look_at(LiveSession& session);
   void settle_active(const LiveSessionPtr& session);
-  void hold_locks_again(LiveSession& session);
   [[nodiscard]] bool is_strange(const std::string& name) const { return !table.find(name) && !not_taken_up.contains(name); }
   void remove_strangers();
   void drop_strange_namespace(const std::string& name);

@@ -100,35 +100,6 @@ void Manager::Impl::adopt(const store::SessionRecord& record) {
   if (!problem.empty()) mark_failed(*session, problem);
 }
 
-void Manager::Impl::hold_locks_again(LiveSession& session) {
-  locks::LockOwner owner;
-  owner.process = base::this_process();
-  owner.uid = session.record.owner;
-  owner.user = session.record.owner_name;
-  owner.session = session.record.id;
-  owner.chroot = session.record.chroot;
-  const bool automatic = session.record.kind == SessionKind::automatic;
-  owner.purpose = session.record.source ? "source session" : automatic ? "automatic session" : "session";
-  owner.since = session.record.created;
-  session.trees.clear();
-  base::Rollback rollback;
-  rollback.add([&] {  // all or none; what was taken stays as it was
-    for (auto& lock : session.locks) lock.abandon();
-    session.locks.clear();
-  });
-  for (const auto& tree : source_trees(*session.definition)) {
-    owner.tree = tree.path;
-    session.trees.push_back(tree.key);
-    const bool exclusive = session.record.source || tree.exclusive;
-    owner.preserved = !automatic && !exclusive;
-    bool created = false;
-    session.locks.push_back(exclusive ? lock_directory.reown_source(tree.key, owner, created)
-                                      : lock_directory.reown_session(tree.key, owner, created));
-    if (created) base::log::warning(concat("session ", owner.session, ": its lock on ", tree.path, " was missing and is made again"));
-  }
-  rollback.commit();
-}
-
 Recovery Manager::Impl::look_at(LiveSession& session) {
   auto found = Recovery::gone;  // what cannot even be looked at is not there
   attempt(concat("looking at session ", session.record.id), [&] { found = session.pipeline.recover(session.context); });

@@ -5,6 +5,7 @@
 
 #include <chrono>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/fault_point.h"
 #include "base/ids.h"
@@ -25,10 +26,6 @@ using base::UniqueFd;
 using store::SessionState;
 
 namespace {
-
-std::int64_t now_microseconds() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
 
 [[noreturn]] void refuse(const store::SessionRecord& session, SessionState state) {
   throw Error(ErrorCode::session_not_active, concat("session ", session.id, " is ", store::to_string(state), ", not active"),
@@ -83,7 +80,7 @@ Manager::Started Manager::Impl::run(const LiveSessionPtr& session, const RunRequ
 
     LiveRun run;
     run.record = {id, session->record.id, launched.supervisor, spec.uid, user_of(spec), base::printable(base::join(spec.arguments, " ")),
-                  cgroup ? id : std::string(), now_microseconds()};
+                  cgroup ? id : std::string(), base::now_microseconds()};
     store.add_run(run.record);
     run.pidfd = launched.pidfd.duplicate();
     if (session->context.automatic()) run.hold = std::move(launched.hold);

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <ctime>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "session/manager_state.h"
@@ -33,10 +34,8 @@ const std::vector<std::string>& trees_of(LiveSession& session) {
 }  // namespace
 
 void Manager::Impl::note_source_trouble(LiveSession& session, const std::string& what) {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
   for (const auto& tree : trees_of(session))
-    store.put_source_trouble({tree, session.record.id, session.record.owner_name,
-                              std::chrono::duration_cast<std::chrono::microseconds>(now).count(), what});
+    store.put_source_trouble({tree, session.record.id, session.record.owner_name, base::now_microseconds(), what});
   base::log::warning(concat("source session ", session.record.id, " of chroot ", session.record.chroot, ": ", what));
 }
 

@@ -4,11 +4,13 @@
 #include <sys/stat.h>
 
 #include <array>
+#include <cerrno>
 
 #include "base/error.h"
 #include "base/fault_point.h"
 #include "base/text.h"
 #include "kernel/files.h"
+#include "session/storage.h"
 
 namespace unionroot::session {
 
@@ -63,6 +65,17 @@ void refuse_foreign(const SessionContext& context, StageData& data, const std::s
 }
 
 bool is_foreign(const StageData& data) { return data.contains("foreign"); }
+
+void discard_session_folder(const SessionContext& context, const StageData& data, TearDown mode) {
+  if (mode == TearDown::keep_data || is_foreign(data)) return;
+  const auto& settings = context.services.settings;
+  try {
+    context.services.trash.discard(sessions_folder(settings, *context.definition), context.id,
+                                   trash_folder(settings, *context.definition));
+  } catch (const base::SystemError& error) {
+    if (error.error_number() != ENOENT) throw;  // no sessions folder: nothing was made
+  }
+}
 
 void clear_work(int store) {
   const auto work = kernel::open_directory_at(store, "work");

@@ -52,6 +52,9 @@ void make_upper_and_work(int store, int lower);
 // Whether what is there from before is to be used: the context is recovering, and there is no union-reset.
 bool keeps_upper(const SessionContext& context);
 
+// Tear-down of what lies in the session's folder: to the trash with all of it, unless it is kept, or was never ours.
+void discard_session_folder(const SessionContext& context, const StageData& data, TearDown mode);
+
 // Throws Error(session_exists): `path` is there, though the session has just been begun. Notes in `data` that it is not
 // the session's, which `is_foreign` finds: nothing of it may be taken away.
 [[noreturn]] void refuse_foreign(const SessionContext& context, StageData& data, const std::string& path);

@@ -55,14 +55,7 @@ class DirectoryBacking : public Backing {
   }
 
   void tear_down(SessionContext& context, const StageData& data, TearDown mode) const override {
-    if (mode == TearDown::keep_data || is_foreign(data)) return;
-    const auto& settings = context.services.settings;
-    try {
-      context.services.trash.discard(sessions_folder(settings, *context.definition), context.id,
-                                     trash_folder(settings, *context.definition));
-    } catch (const base::SystemError& error) {
-      if (error.error_number() != ENOENT) throw;  // no sessions folder: nothing was laid
-    }
+    discard_session_folder(context, data, mode);
   }
 
   void recover(SessionContext& context, const StageData&) const override {

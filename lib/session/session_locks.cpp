@@ -1,0 +1,108 @@
+// The locks that a session holds on the trees that it stands on: taken when it begins, held again by a daemon that takes it up,
+// let go when it ends.
+#include <chrono>
+#include <exception>
+#include <thread>
+#include <utility>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/rollback.h"
+#include "base/text.h"
+#include "session/manager_state.h"
+#include "session/sources/source.h"
+
+namespace unionroot::session {
+
+using base::concat;
+using base::Error;
+using base::ErrorCode;
+using store::SessionKind;
+
+namespace {
+
+constexpr std::chrono::seconds lock_limit{5};
+
+std::string purpose_of(const store::SessionRecord& record) {
+  if (record.source) return "source session";
+  return record.kind == SessionKind::automatic ? "automatic session" : "session";
+}
+
+locks::LockOwner owner_of(const LiveSession& session) {
+  locks::LockOwner owner;
+  owner.process = base::this_process();
+  owner.uid = session.record.owner;
+  owner.user = session.record.owner_name;
+  owner.session = session.record.id;
+  owner.chroot = session.record.chroot;
+  owner.purpose = purpose_of(session.record);
+  owner.since = session.record.created;
+  return owner;
+}
+
+}  // namespace
+
+void Manager::Impl::take_locks(LiveSession& session, const locks::Wait& wait, const Caller& caller) {
+  auto owner = owner_of(session);
+  if (!caller.command.empty()) owner.purpose = concat(owner.purpose, ", begun by: ", caller.command);
+  session.trees.clear();
+  for (const auto& tree : source_trees(*session.definition)) {
+    owner.tree = tree.path;
+    session.trees.push_back(tree.key);
+    const bool exclusive = session.record.source || tree.exclusive;
+    owner.preserved = session.record.kind == SessionKind::preserved && !exclusive;
+    session.locks.push_back(exclusive ? lock_directory.lock_source(tree.key, owner, wait)
+                                      : lock_directory.lock_session(tree.key, owner, wait));
+  }
+}
+
+void Manager::Impl::hold_locks_again(LiveSession& session) {
+  auto owner = owner_of(session);
+  session.trees.clear();
+  base::Rollback rollback;
+  rollback.add([&] {  // all or none; what was taken stays as it was
+    for (auto& lock : session.locks) lock.abandon();
+    session.locks.clear();
+  });
+  for (const auto& tree : source_trees(*session.definition)) {
+    owner.tree = tree.path;
+    session.trees.push_back(tree.key);
+    const bool exclusive = session.record.source || tree.exclusive;
+    owner.preserved = session.record.kind == SessionKind::preserved && !exclusive;
+    bool created = false;
+    session.locks.push_back(exclusive ? lock_directory.reown_source(tree.key, owner, created)
+                                      : lock_directory.reown_session(tree.key, owner, created));
+    if (created) base::log::warning(concat("session ", owner.session, ": its lock on ", tree.path, " was missing and is made again"));
+  }
+  rollback.commit();
+}
+
+void Manager::Impl::release_locks(LiveSession& session) {
+  for (auto& lock : session.locks) lock.release();
+  session.locks.clear();
+  if (session.taken_up) remove_locks_left(session.record.id);
+}
+
+void Manager::Impl::remove_locks_left(const std::string& id) {
+  const auto end = std::chrono::steady_clock::now() + lock_limit;
+  while (true) {
+    std::exception_ptr held;
+    bool cleaned = false;
+    for (const auto& lock : lock_directory.list()) {
+      if (lock.owner.session != id) continue;
+      try {
+        if (lock.kind == locks::LockKind::session) lock_directory.remove_session(lock.key, id);
+        else if (!std::exchange(cleaned, true)) lock_directory.clean();
+      } catch (const locks::LockedError&) {
+        held = std::current_exception();
+      }
+      if (lock.kind == locks::LockKind::source && lock.state != locks::LockState::stale)
+        held = std::make_exception_ptr(Error(ErrorCode::timed_out, concat("the source lock ", lock.file, " is still held")));
+    }
+    if (!held) return;
+    if (std::chrono::steady_clock::now() > end) std::rethrow_exception(held);
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+}
+
+}  // namespace unionroot::session
