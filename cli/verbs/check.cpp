@@ -2,6 +2,7 @@
 #include <CLI/App.hpp>
 #include <algorithm>
 
+#include "base/error.h"
 #include "base/text.h"
 #include "cli/exit_status.h"
 #include "cli/output.h"
@@ -10,6 +11,7 @@
 #include "cli/verbs/verbs.h"
 #include "definition/check.h"
 #include "definition/registry.h"
+#include "mount/from_profile.h"
 
 namespace unionroot::cli {
 
@@ -48,12 +50,26 @@ class Check : public Verb {
     auto problems = snapshot.problems;
     auto on_disk = definition::check_on_disk(snapshot, settings);
     problems.insert(problems.end(), std::make_move_iterator(on_disk.begin()), std::make_move_iterator(on_disk.end()));
+    check_mounts(snapshot, problems);
     if (json_) print_json(problems_json(snapshot.chroots.size(), problems));
     else print(problems_text(snapshot.chroots.size(), problems));
     return anything_wrong(problems) ? wrong_configuration : success;
   }
 
  private:
+  // What the daemon would find when a session begins: each definition's fstab as a plan.
+  static void check_mounts(const definition::Snapshot& snapshot, definition::Problems& problems) {
+    for (const auto& chroot : snapshot.chroots) {
+      try {
+        static_cast<void>(mount::plan_inner_mounts(*chroot));
+      } catch (const base::Error& error) {
+        const auto hint = error.hint().empty() ? std::string() : base::concat("; ", error.hint());
+        problems.push_back({definition::Problem::Severity::error, chroot->file, chroot->line, chroot->name,
+                            base::concat("its profile cannot be mounted: ", error.what(), hint)});
+      }
+    }
+  }
+
   std::vector<std::string> files_;
   bool json_ = false;
 };

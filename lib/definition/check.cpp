@@ -125,21 +125,12 @@ class Checker {
         return std::find(entry.options.begin(), entry.options.end(), option) != entry.options.end();
       };
       const bool bind = has("bind") || has("rbind");
-      if (!bind && !has("noauto")) check_type(entry);
       if (!bind || has("x-unionroot.optional") || has("nofail")) continue;
       struct stat status {};
       if (::stat(entry.source.c_str(), &status) == 0) continue;
       error(concat("its profile binds '", printable(entry.source), "' (", entry.file, ":", entry.line,
                    "): ", std::generic_category().message(errno), "; add x-unionroot.optional if it may be missing"));
     }
-  }
-
-  void check_type(const FstabEntry& entry) {
-    static constexpr std::string_view types[] = {"proc",    "sysfs",    "tmpfs", "devpts", "mqueue",
-                                                 "overlay", "devtmpfs", "swap",  "ignore"};
-    if (std::find(std::begin(types), std::end(types), entry.type) == std::end(types))
-      error(concat("its profile mounts type '", printable(entry.type), "' (", entry.file, ":", entry.line,
-                   "); expected a bind, proc, sysfs, tmpfs, devpts, mqueue or overlay"));
   }
 
   void check_access(const std::string& prefix, const AccessLists& access) {

@@ -150,9 +150,10 @@ class InnerMounts(testing.EndToEndTest):
                 result = self.machine.run("begin", name)
                 self.assertEqual((result.status, result.out), (125, ""), repr(result))
                 checked = self.machine.run("check")
-                text = result.err + checked.out + checked.err
-                self.assertIn(path + ":2: ", text)
-                self.assertIn(fragment, text)
+                self.assertEqual(checked.status, 1, repr(checked))
+                for text in (result.err, checked.out + checked.err):
+                    self.assertIn(path + ":2: ", text)
+                self.assertIn(fragment, checked.out + checked.err)
                 os.unlink(os.path.join(self.machine.configuration, "chroot.d", name + ".conf"))
         name, path = self.chroot("proc /proc proc defaults", f"{self.given}/none /mnt none bind")
         self.assert_refused(self.machine.run("begin", name), 125, path + ":3: ", "/given/none", "x-unionroot.optional")
