@@ -59,13 +59,8 @@ struct TreesOf {
   Trees operator()(const definition::ZfsSnapshotSource& source) const {
     return {{source.dataset, locks::name_key("zfs " + source.dataset)}};
   }
-  Trees operator()(const definition::CustomSource&) const { none(); }
-
-  [[noreturn]] void none() const {
-    throw base::Error(base::ErrorCode::not_supported,
-                      base::concat("the chroot ", definition.name, " of type ", definition.type,
-                                   " has no tree that could be locked"),
-                      "change it in a source session: unionroot run source:NAME");
+  Trees operator()(const definition::CustomSource&) const {
+    return {{base::concat("what the hooks of ", definition.name, " make"), locks::name_key("custom " + definition.name)}};
   }
 };
 

@@ -143,7 +143,6 @@ Dictionary describe_session(const session::SessionView& view) {
   if (view.definition) add_definition(info, *view.definition);
   add_record(info, view);
   info["upper"] = text(view.upper);
-  info["notes"] = texts(view.notes);
   if (view.upper_size) info["upper-size"] = sdbus::Variant(*view.upper_size);
   if (view.upper_used) info["upper-used"] = sdbus::Variant(*view.upper_used);
   std::vector<sdbus::Struct<std::string, std::string>> stages;

@@ -128,10 +128,16 @@ void Requests::reload(const std::string& sender, EmptyReply reply) {
 }
 
 void Requests::info(const std::string& sender, ReplyPtr<Dictionary> reply, std::string name) {
-  dispatch(queries_, sender, reply, [this, reply, name = std::move(name)](const PeerPtr&) {
+  dispatch(queries_, sender, reply, [this, reply, name = std::move(name)](const PeerPtr& peer) {
     const auto found = operations_.info(name);
     auto description = found.session ? describe_session(*found.session)
                                      : describe_chroot(*found.chroot.definition, found.chroot.source);
+    // What root's scripts wrote is for whom they wrote it, and for root.
+    if (found.session && (peer->uid == 0 || peer->uid == found.session->record.owner)) {
+      std::vector<std::string> notes;
+      for (const auto& note : found.session->notes) notes.push_back(valid_text(note));
+      description["notes"] = sdbus::Variant(notes);
+    }
     if (found.source_trouble) description["source-trouble"] = sdbus::Variant(valid_text(*found.source_trouble));
     reply->send({}, description);
   });

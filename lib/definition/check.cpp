@@ -8,7 +8,9 @@
 #include <cerrno>
 #include <system_error>
 
+#include "base/error.h"
 #include "base/text.h"
+#include "definition/hook_scripts.h"
 #include "definition/values.h"
 
 namespace unionroot::definition {
@@ -36,7 +38,7 @@ class Checker {
     check_access("", definition_.access);
     check_access("source-", definition_.source_access);
     check_profile();
-    for (const auto& folder : definition_.hook_directories) check_folder("hook-directories", folder, true);
+    for (const auto& folder : definition_.hook_directories) check_hooks(folder);
   }
 
  private:
@@ -117,6 +119,15 @@ class Checker {
     const auto& layout = definition_.union_;
     if (!layout.overlay_directory.empty()) check_folder("union-overlay-directory", layout.overlay_directory, true);
     if (!layout.device.empty()) check_device("union-device", layout.device);
+  }
+
+  // What would keep every session from beginning, and what the administrator may have meant to be run.
+  void check_hooks(const std::string& folder) {
+    try {
+      for (const auto& skipped : list_hook_scripts(folder).skipped) warning(concat("hook-directories: ", skipped));
+    } catch (const base::Error& problem) {
+      error(concat("hook-directories: ", problem.what(), problem.hint().empty() ? "" : "; ", problem.hint()));
+    }
   }
 
   void check_profile() {

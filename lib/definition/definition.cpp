@@ -21,6 +21,13 @@ bool Definition::clonable() const {
       source);
 }
 
+bool Definition::purgeable() const {
+  if (is_source) return false;
+  if (has_union()) return true;
+  if (const auto* custom = std::get_if<CustomSource>(&source)) return custom->session_purgeable;
+  return clonable();
+}
+
 Definition source_variant(const Definition& definition) {
   if (definition.is_source) return definition;
   Definition result = definition;

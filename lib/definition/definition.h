@@ -92,6 +92,7 @@ struct Definition {
   OnBoot on_boot = OnBoot::recover;
   OnShutdown on_shutdown = OnShutdown::leave;
   std::vector<std::string> hook_directories;
+  unsigned hook_time_limit = 60;          // seconds, for each script
 
   // Seen as its source (source_variant): a session writes to the tree itself.
   bool is_source = false;
@@ -106,6 +107,8 @@ struct Definition {
   // Overlay, or a snapshot, or a tarball: a session does not touch the source tree. Never true of a source variant.
   [[nodiscard]] bool clonable() const;
   [[nodiscard]] bool has_union() const { return union_.type == UnionType::overlay; }
+  // A session's data goes with it, as schroot's "Session Purged" says.
+  [[nodiscard]] bool purgeable() const;
 };
 
 // schroot's default environment filter.

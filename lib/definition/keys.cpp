@@ -29,7 +29,7 @@ constexpr TypeWord types[] = {
     {"custom", type_custom},
 };
 
-constexpr unsigned source_types = type_file | union_choice_types | snapshot_types | type_custom;
+constexpr unsigned source_types = type_file | union_choice_types | snapshot_types;
 constexpr unsigned mount_types = type_loopback | type_block_device | type_lvm_snapshot;
 
 constexpr KnownKey keys[] = {
@@ -94,7 +94,8 @@ constexpr KnownKey keys[] = {
     {"network", all},
     {"on-boot", all},
     {"on-shutdown", all},
-    {"hook-directories", all},
+    {"hook-directories", all & ~type_plain},
+    {"hook-time-limit", all & ~type_plain},
     // Of schroot's past.
     {"active", all, KeyKind::obsolete},
     {"priority", all, KeyKind::obsolete},

@@ -50,7 +50,7 @@ void check_key(SectionReader& reader, const KeyfileEntry& entry, unsigned type, 
   if ((known->types & type) == 0)
     return reader.warning(entry.line, concat("'", entry.key, "' has no effect for a chroot of type ", definition.type));
   const bool of_source = entry.key.rfind("source-", 0) == 0;
-  if (of_source && (type & union_types) != 0 && !definition.has_union())
+  if (of_source && (type & union_types & ~type_custom) != 0 && !definition.has_union())
     reader.warning(entry.line, concat("'", entry.key, "' has no effect without union-type=overlay"));
 }
 
@@ -174,12 +174,41 @@ void parse_session(SectionReader& reader, Definition& definition) {
     reader.error(reader.line_of("hostname"),
                  concat("hostname: '", printable(definition.hostname),
                         "' is not a host name; expected letters, digits, '-' and '.', 64 at most"));
+}
+
+void parse_hooks(SectionReader& reader, unsigned type, bool from_schroot, Definition& definition) {
+  constexpr std::uint64_t longest = 24 * 60 * 60;
   reader.list("hook-directories", definition.hook_directories);
   for (const auto& folder : definition.hook_directories) {
     const auto fault = path_fault(folder);
     if (!fault.empty())
       reader.error(reader.line_of("hook-directories"), concat("hook-directories: '", printable(folder), "' ", fault));
   }
+  std::string text;
+  reader.text("hook-time-limit", text);
+  if (!text.empty()) {
+    const auto seconds = base::parse_unsigned(text);
+    if (seconds && *seconds >= 1 && *seconds <= longest)
+      definition.hook_time_limit = static_cast<unsigned>(*seconds);
+    else
+      reader.error(reader.line_of("hook-time-limit"), concat("hook-time-limit: '", printable(text),
+                                                             "' is not a number of seconds; expected 1 to ", longest));
+  }
+  if (type == type_plain) definition.hook_directories.clear();  // check_key() says that it has no effect
+  if (type != type_custom || !definition.hook_directories.empty()) return;
+  // schroot has one folder of scripts for all chroots, which are written against its own helpers and are not run here.
+  const std::string missing = "type custom needs hook-directories=..., the folders with the scripts that make its tree";
+  if (from_schroot)
+    reader.warning(reader.section().line, missing + "; until then no session can begin on it");
+  else
+    reader.error(reader.section().line, missing);
+}
+
+// Whether there is a source:NAME.
+void parse_source_clone(SectionReader& reader, unsigned type, Definition& definition) {
+  definition.source_clone = (type & (type_layers | type_oci)) == 0;  // a stack of layers has no one tree to change
+  if (const auto* custom = std::get_if<CustomSource>(&definition.source)) definition.source_clone = custom->source_cloneable;
+  if (definition.source_clone) reader.boolean("source-clone", definition.source_clone);
 }
 
 void parse_profile_name(SectionReader& reader, Definition& definition) {
@@ -231,9 +260,9 @@ std::optional<Definition> parse_definition(const KeyfileSection& section, const 
   parse_general(reader, definition);
   parse_source(reader, type, definition);
   parse_union(reader, type, definition);
-  definition.source_clone = (type & (type_layers | type_oci)) == 0;  // a stack of layers has no one tree to change
-  if (definition.source_clone) reader.boolean("source-clone", definition.source_clone);
+  parse_source_clone(reader, type, definition);
   parse_session(reader, definition);
+  parse_hooks(reader, type, from_schroot, definition);
   parse_profile_name(reader, definition);
   for (const auto& entry : section.entries) check_key(reader, entry, type, definition);
   parse_user_data(reader, definition);

@@ -99,7 +99,8 @@ void describe(A& a, T& v) {
   a("user-data", v.user_data), a("host-view", v.host_view), a("hide-state", v.hide_state), a("dev", v.dev);
   a("nss", v.nss), a("resolv-conf", v.resolv_conf), a("hostname", v.hostname), a("network", v.network);
   a("unpack-limit", v.unpack_limit), a("on-boot", v.on_boot), a("on-shutdown", v.on_shutdown);
-  a("hook-directories", v.hook_directories), a("is-source", v.is_source), a("script-config", v.script_config);
+  a("hook-directories", v.hook_directories), a("hook-time-limit", v.hook_time_limit), a("is-source", v.is_source);
+  a("script-config", v.script_config);
   a("profile-name", v.profile_name), a("profile", v.profile), a("file", v.file), a("line", v.line);
 }
 

@@ -71,6 +71,17 @@ void HostViews::detach_view(const std::string& session) {
   kernel::remove_directory(folder.get(), session);
 }
 
+void HostViews::make_folder(const std::string& session) {
+  base::require_valid_name("session name", session);
+  kernel::ensure_directory(open_folder(runtime_, "mount").get(), session, 0755);
+}
+
+void HostViews::remove_folder(const std::string& session) {
+  base::require_valid_name("session name", session);
+  const UniqueFd folder = open_folder(runtime_, "mount");
+  if (!is_mount_point(folder.get(), session)) kernel::remove_directory(folder.get(), session);
+}
+
 void HostViews::keep_namespace(const std::string& session, int ns_descriptor) {
   base::require_valid_name("session name", session);
   const UniqueFd folder = open_folder(runtime_, "ns");

@@ -20,6 +20,10 @@ class HostViews {
   void detach_view(const std::string& session);           // idempotent
   void keep_namespace(const std::string& session, int ns_descriptor);
   void drop_namespace(const std::string& session);        // idempotent
+  // The folder of a view without the view, for whoever mounts something there in a namespace of his own. Both idempotent; one
+  // on which a view stands is left.
+  void make_folder(const std::string& session);
+  void remove_folder(const std::string& session);
   [[nodiscard]] base::UniqueFd open_namespace(const std::string& session) const;  // empty if it is not kept
   [[nodiscard]] std::string view_path(const std::string& session) const;
   [[nodiscard]] bool has_view(const std::string& session) const;     // mounted, not only a folder

@@ -180,6 +180,17 @@ UniqueFd Namespace::clone_view() const {
   return impl_->factory->mounts.clone_tree(impl_->root.get(), "", true);
 }
 
+void Namespace::share_mounts() {
+  const Visit visit(*impl_->factory, impl_->descriptor.get());
+  impl_->factory->mounts.set_attributes(impl_->root.get(), 0, 0, MS_SHARED, true);
+}
+
+void Namespace::unshare_mounts() {
+  const Visit visit(*impl_->factory, impl_->descriptor.get());
+  // A shared mount without peers becomes a slave of the master it had, if it had one: mount_namespaces(7).
+  impl_->factory->mounts.set_attributes(impl_->root.get(), 0, 0, MS_SLAVE, true);
+}
+
 int Namespace::descriptor() const { return impl_->descriptor.get(); }
 
 ino_t Namespace::inode() const {

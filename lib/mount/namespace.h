@@ -40,6 +40,7 @@ class NamespaceFactory {
 
  private:
   friend class Namespace;
+  friend class HostCopy;
   std::shared_ptr<Impl> impl_;
 };
 
@@ -73,6 +74,10 @@ class Namespace {
   [[nodiscard]] base::UniqueFd root() const;
   // A detached recursive clone of the root, to attach at the host view.
   [[nodiscard]] base::UniqueFd clone_view() const;
+  // Between the two, what is mounted and unmounted in a clone_view() that somebody attached happens here as well. Then
+  // every mount is again what it was: private, or a slave of the host's.
+  void share_mounts();
+  void unshare_mounts();
   [[nodiscard]] int descriptor() const;
   [[nodiscard]] ino_t inode() const;  // of the namespace: what /proc/PID/ns/mnt shows
   // True if the root is mounted read-only although it should not be (left-overs in work/work do that).

@@ -138,12 +138,13 @@ LiveSessionPtr Manager::Impl::begin(const BeginRequest& asked) {
     }
   } catch (...) {
     session->context.cancelled = {};
+    tell_notes(*session);
     if (of_another) table.remove(session->record.id);
     else discard_unbegun(session);
     throw;
   }
   session->context.cancelled = {};
-  for (const auto& note : session->context.notes) base::log::info(concat("session ", session->record.id, ": ", note));
+  tell_notes(*session);
   if (events.session_added) events.session_added(session->record.id);
   return session;
 }

@@ -85,6 +85,7 @@ EndResult Manager::Impl::end_locked(const LiveSessionPtr& session, bool force) {
   }
   attempts.run([&] { kill_processes(*session); });
   for (auto& problem : session->pipeline.tear_down(session->context, TearDown::everything)) left.push_back(std::move(problem));
+  tell_notes(*session);
   give_up_unless_forced();
   attempts.run([&] { release_locks(*session); });
   give_up_unless_forced();

@@ -24,7 +24,9 @@ struct LiveSession {
         definition(shape),
         context{services, record.id, std::move(shape), record.kind, record.owner, record.owner_name, record.source,
                 false, {}, {}, {}, {}, {}, {}, {}, record.state != store::SessionState::beginning},
-        pipeline(stages, services.store, std::move(stages_so_far)) {}
+        pipeline(stages, services.store, std::move(stages_so_far)) {
+    context.selected_name = record.selected_name;
+  }
 
   // Guarded by the table's mutex (SessionTable): what listings show.
   store::SessionRecord record;
@@ -48,6 +50,7 @@ struct LiveSession {
   // Guarded by `operation`.
   SessionContext context;
   Pipeline pipeline;
+  std::size_t notes_told = 0;  // of the context's, in the log
   std::vector<locks::HeldLock> locks;
   std::vector<std::string> trees;  // the keys of what is locked
   bool taken_up = false;  // from a former daemon, whose commands may hold locks for it

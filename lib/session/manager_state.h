@@ -51,6 +51,8 @@ struct Manager::Impl {
   // recover.cpp
   void recover_locked(const LiveSessionPtr& session);
   void mark_failed(LiveSession& session, const std::string& why);
+  // What the stages noted, for the log and for listings.
+  void tell_notes(LiveSession& session);
 
   // reconcile.cpp
   void reconcile();

@@ -29,7 +29,15 @@ std::string to_text(const StageData& data) { return data.empty() ? "{}" : nlohma
 
 Pipeline::Pipeline(const Stages& stages, store::Store& store, std::vector<StageRecord> journal)
     : stages_(stages), store_(store) {
-  for (auto& record : journal) journal_.emplace(record.position, std::move(record));
+  // By name: a former version may have had other stages.
+  for (unsigned position = 0; position < stages.size(); ++position) {
+    for (auto& record : journal) {
+      if (record.name != stages[position]->name()) continue;
+      record.position = position;
+      journal_.insert_or_assign(position, std::move(record));
+      break;
+    }
+  }
 }
 
 StageRecord& Pipeline::record(unsigned position, std::string_view name) {
@@ -53,7 +61,9 @@ StageData Pipeline::data_of(const StageRecord& record) {
 void Pipeline::set_up(SessionContext& context, TearDown undo) {
   unsigned position = 0;
   try {
-    for (const auto& stage : stages_) {
+    for (; position < stages_.size(); ++position) {
+      const auto& stage = stages_[position];
+      if (!stage->applies(context)) continue;
       auto& entry = record(position, stage->name());
       entry.state = StageState::starting;
       entry.data = "{}";
@@ -71,7 +81,6 @@ void Pipeline::set_up(SessionContext& context, TearDown undo) {
       entry.state = StageState::done;
       entry.data = to_text(data);
       pending_.push_back(entry);
-      ++position;
     }
   } catch (const std::exception& cause) {
     pending_.clear();
@@ -84,22 +93,25 @@ void Pipeline::set_up(SessionContext& context, TearDown undo) {
 }
 
 std::vector<std::string> Pipeline::tear_down(SessionContext& context, TearDown mode) {
-  auto left = tear_down_once(context, mode);
+  std::set<unsigned> done;
+  auto left = tear_down_once(context, mode, done);
   // What failed for a passing reason is done the second time, and what hung on it with it.
-  if (!left.empty()) left = tear_down_once(context, mode);
+  if (!left.empty()) left = tear_down_once(context, mode, done);
   return left;
 }
 
-std::vector<std::string> Pipeline::tear_down_once(SessionContext& context, TearDown mode) {
+std::vector<std::string> Pipeline::tear_down_once(SessionContext& context, TearDown mode, std::set<unsigned>& done) {
   std::vector<std::string> left;
   for (auto position = static_cast<unsigned>(stages_.size()); position-- > 0;) {
     const auto& stage = stages_[position];
     const auto entry = journal_.find(position);
     // A stage that never started has nothing to undo.
-    if (entry == journal_.end() || entry->second.state == StageState::undone) continue;
+    if (entry == journal_.end() || entry->second.state == StageState::undone || done.contains(position)) continue;
     try {
       stage->tear_down(context, data_of(entry->second), mode);
-      entry->second.state = StageState::undone;
+      done.insert(position);
+      // What is kept is still to be undone one day.
+      if (mode == TearDown::everything) entry->second.state = StageState::undone;
     } catch (const Error& error) {
       left.push_back(concat("stage ", stage->name(), ": ", error.what(), error.hint().empty() ? "" : "; ", error.hint()));
     } catch (const std::exception& error) {
@@ -114,6 +126,7 @@ Recovery Pipeline::recover(SessionContext& context) {
   unsigned position = 0;
   for (const auto& stage : stages_) {
     const auto entry = journal_.find(position++);
+    if (!stage->applies(context)) continue;
     const bool started = entry != journal_.end();
     auto found = started ? stage->recover(context, data_of(entry->second)) : Recovery::gone;
     if (started && entry->second.state != StageState::done && found == Recovery::intact) found = Recovery::partial;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,7 +34,8 @@ class Pipeline {
 
  private:
   store::StageRecord& record(unsigned position, std::string_view name);
-  std::vector<std::string> tear_down_once(SessionContext& context, TearDown mode);
+  // Leaves out the positions in `done`, and adds those that it could undo.
+  std::vector<std::string> tear_down_once(SessionContext& context, TearDown mode, std::set<unsigned>& done);
   static StageData data_of(const store::StageRecord& record);
 
   const Stages& stages_;

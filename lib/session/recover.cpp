@@ -26,6 +26,16 @@ void Manager::Impl::mark_failed(LiveSession& session, const std::string& why) {
   if (events.session_changed) events.session_changed(record.id);
 }
 
+void Manager::Impl::tell_notes(LiveSession& session) {
+  constexpr std::size_t most = 1000;  // hooks may write some at each attempt to end it
+  auto& notes = session.context.notes;
+  for (auto& told = session.notes_told; told < notes.size(); ++told)
+    base::log::info(concat("session ", session.record.id, ": ", notes[told]));
+  if (notes.size() > most) notes.erase(notes.begin(), notes.end() - most);
+  session.notes_told = notes.size();
+  table.publish(session);
+}
+
 void Manager::Impl::recover_locked(const LiveSessionPtr& session) {
   const auto id = session->record.id;
   const auto state = table.state(*session);
@@ -43,12 +53,15 @@ void Manager::Impl::recover_locked(const LiveSessionPtr& session) {
       base::log::warning(concat("session ", id, ": before its recovery: ", left));
     session->context.recovering = true;
     session->context.notes.clear();
+    session->notes_told = 0;
     session->pipeline.set_up(session->context, TearDown::keep_data);
     activate(*session);
   } catch (const std::exception& error) {
+    tell_notes(*session);
     mark_failed(*session, error.what());
     throw;
   }
+  tell_notes(*session);
   base::log::info(concat("session ", id, " is recovered"));
   if (events.session_changed) events.session_changed(id);
 }

@@ -48,6 +48,7 @@ struct SessionContext {
   // of the upper layer. Listings hold it weakly, since a descriptor of the root keeps it mounted.
   std::shared_ptr<base::UniqueFd> measured = nullptr;
   std::shared_ptr<const FilesLayer> files_layer = nullptr;  // the top lower layer, if its files are written already
+  std::string selected_name = {};          // what was asked for: a name or an alias, with its namespace if one was given
 
   [[nodiscard]] bool automatic() const { return kind == store::SessionKind::automatic; }
 };
@@ -68,6 +69,9 @@ class Stage {
  public:
   virtual ~Stage() = default;
   [[nodiscard]] virtual std::string_view name() const = 0;
+
+  // False: sessions on such a definition do without it, and nothing is written down for it.
+  [[nodiscard]] virtual bool applies(const SessionContext&) const { return true; }
 
   // Throws; may leave a part done, which tear_down then undoes.
   virtual void set_up(SessionContext& context, StageData& data) = 0;

@@ -10,6 +10,7 @@ Stages session_stages() {
   stages.push_back(std::make_unique<UnionStage>());
   stages.push_back(std::make_unique<InnerMountsStage>());
   stages.push_back(std::make_unique<FilesStage>());
+  stages.push_back(std::make_unique<HooksStage>());
   stages.push_back(std::make_unique<HostViewStage>());
   return stages;
 }

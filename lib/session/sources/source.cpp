@@ -25,6 +25,7 @@ const SourceKind& source_kind(const definition::Definition& definition) {
   if (std::holds_alternative<definition::BtrfsSnapshotSource>(definition.source)) return btrfs_snapshot_source();
   if (std::holds_alternative<definition::LvmSnapshotSource>(definition.source)) return lvm_snapshot_source();
   if (std::holds_alternative<definition::ZfsSnapshotSource>(definition.source)) return zfs_snapshot_source();
+  if (std::holds_alternative<definition::CustomSource>(definition.source)) return custom_source();
   throw base::Error(base::ErrorCode::not_supported,
                     base::concat("chroot ", definition.name, ": sessions on type ", definition.type,
                                  " are not supported by this version"),

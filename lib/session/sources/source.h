@@ -51,6 +51,7 @@ const SourceKind& mounted_source();     // image, loopback, block-device
 const SourceKind& btrfs_snapshot_source();
 const SourceKind& lvm_snapshot_source();
 const SourceKind& zfs_snapshot_source();
+const SourceKind& custom_source();
 
 // For other kinds: an O_PATH descriptor of a directory that a definition names. Throws Error(stage_failed) if it is not
 // there or not a directory.

@@ -59,6 +59,17 @@ class FilesStage : public Stage {
 // when that changes.
 bool follows_resolv_conf(const SessionContext& context);
 
+// The administrator's own scripts (../hooks). What they mount beneath the root goes with the namespace; what else they did they
+// undo themselves.
+class HooksStage : public Stage {
+ public:
+  [[nodiscard]] std::string_view name() const override { return "hooks"; }
+  [[nodiscard]] bool applies(const SessionContext& context) const override;
+  void set_up(SessionContext& context, StageData& data) override;
+  void tear_down(SessionContext& context, const StageData& data, TearDown mode) override;
+  Recovery recover(SessionContext& context, const StageData& data) override;
+};
+
 // What of the session stands on the host: the namespace kept by a bind, and the host view.
 class HostViewStage : public Stage {
  public:

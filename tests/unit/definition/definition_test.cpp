@@ -66,6 +66,7 @@ Definition unusual() {
   d.on_boot = OnBoot::leave;
   d.on_shutdown = OnShutdown::end;
   d.hook_directories = {"/hooks"};
+  d.hook_time_limit = 7;
   d.is_source = true;
   d.script_config = "p/config";
   d.profile_name = "p";
@@ -154,7 +155,28 @@ TEST_CASE("every type") {
   CHECK_FALSE(layers->source_clone);
   CHECK(std::get<OciSource>(parse("type=oci\ndirectory=/a\nreference=latest\n").definition->source).reference ==
         "latest");
-  CHECK_FALSE(parse("type=custom\ncustom-session-cloneable=no\n").definition->clonable());
+  CHECK_FALSE(parse("type=custom\nhook-directories=/h\ncustom-session-cloneable=no\n").definition->clonable());
+}
+
+TEST_CASE("a custom chroot has a source session, and is purged, only if it says so") {
+  const auto plain = parse("type=custom\nhook-directories=/h\n").definition;
+  REQUIRE(plain);
+  CHECK(plain->clonable());
+  CHECK_FALSE(plain->purgeable());
+  CHECK_FALSE(plain->source_clone);
+  CHECK_FALSE(plain->has_union());
+  CHECK(plain->hook_time_limit == 60);
+  const auto rich = parse("type=custom\nhook-directories=/h,/i\nhook-time-limit=600\ncustom-session-purgeable=yes\n"
+                          "custom-source-cloneable=yes\nunion-type=overlay\n");
+  REQUIRE(rich.definition);
+  CHECK(rich.problems.empty());
+  CHECK(rich.definition->purgeable());
+  CHECK(rich.definition->source_clone);
+  CHECK(rich.definition->has_union());
+  CHECK(rich.definition->hook_time_limit == 600);
+  const auto source = source_variant(*rich.definition);
+  CHECK_FALSE(source.purgeable());
+  CHECK_FALSE(source.has_union());
 }
 
 TEST_CASE("what is wrong with a definition takes it out, and says the line and what is expected") {
@@ -206,6 +228,9 @@ TEST_CASE("what is wrong with a definition takes it out, and says the line and w
       {good + "setup.fstab=../fstab\n", "has '..' in it"},
       {good + "setup.fstab=nope/fstab\n", "there is no file 'nope/fstab', which setup.fstab names"},
       {good + "hook-directories=hooks\n", "hook-directories: 'hooks'"},
+      {good + "hook-time-limit=1h\n", "hook-time-limit: '1h' is not a number of seconds; expected 1 to 86400"},
+      {good + "hook-time-limit=86401\n", "expected 1 to 86400"},
+      {"type=custom\n", "type custom needs hook-directories="},
   };
   for (const auto& bad : cases) {
     const auto parsed = parse(bad.keys);
@@ -230,6 +255,7 @@ TEST_CASE("what is only worth a word leaves the definition there") {
       {good + "source-users=x\n", "'source-users' has no effect without union-type=overlay"},
       {good + "users=a, b\n", "' b' begins or ends with a blank"},
       {good + "script-config=sbuild/config\n", "script-config is deprecated"},
+      {"type=plain\ndirectory=/srv\nhook-directories=/h\n", "'hook-directories' has no effect for a chroot of type plain"},
       {good + "setup.services=cron\n", "setup.services has no effect"},
       {good + "union-type=overlay\nunion-backing=tmpfs\nunion-device=/dev/x\n", "no effect with union-backing=tmpfs"},
       {"type=directory\nlocation=/srv\n", "'location' is the old name of 'directory'"},

@@ -29,7 +29,9 @@ class RecordingStage : public session::Stage {
   }
   Recovery recover(session::SessionContext&, const StageData&) override { return found; }
 
-  bool fails_up = false, fails_down = false;
+  [[nodiscard]] bool applies(const session::SessionContext&) const override { return wanted; }
+
+  bool fails_up = false, fails_down = false, wanted = true;
   Recovery found = Recovery::intact;
   StageData seen;
 
@@ -144,8 +146,45 @@ TEST_CASE_METHOD(Fixture, "stages that never started are not undone, and count a
   CHECK(log == "-a ");
 }
 
+TEST_CASE_METHOD(Fixture, "a session that was set up again in vain is still undone when it ends") {
+  auto context = make_context("s");
+  session::Pipeline pipeline(stages, store());
+  pipeline.set_up(context, TearDown::everything);
+  CHECK(pipeline.tear_down(context, TearDown::keep_data).empty());
+  stage[0]->fails_up = true;
+  CHECK_THROWS_AS(pipeline.set_up(context, TearDown::keep_data), base::Error);
+  log.clear();
+  CHECK(pipeline.tear_down(context, TearDown::everything).empty());
+  CHECK(log == "-c -b -a ");
+}
+
+TEST_CASE_METHOD(Fixture, "a stage that does not apply is passed over, and nothing is written down for it") {
+  stage[1]->wanted = false;
+  auto context = make_context("s");
+  session::Pipeline pipeline(stages, store());
+  pipeline.set_up(context, TearDown::everything);
+  CHECK(log == "+a +c ");
+  CHECK(pipeline.journal().size() == 2);
+  stage[1]->found = Recovery::gone;
+  CHECK(pipeline.recover(context) == Recovery::intact);
+  log.clear();
+  CHECK(pipeline.tear_down(context, TearDown::everything).empty());
+  CHECK(log == "-c -a ");
+}
+
+TEST_CASE_METHOD(Fixture, "what a version with other stages wrote down is found by name") {
+  store().put_stages("s", {{0, "a", store::StageState::done, "{}"}, {1, "c", store::StageState::done, R"({"made":"then"})"}});
+  stage[1]->wanted = false;
+  auto context = make_context("s");
+  session::Pipeline pipeline(stages, store(), store().stages("s"));
+  CHECK(pipeline.recover(context) == Recovery::intact);
+  CHECK(pipeline.tear_down(context, TearDown::everything).empty());
+  CHECK(log == "-c -a ");
+  CHECK(stage[2]->seen == StageData{{"made", "then"}});
+}
+
 TEST_CASE("the real stages are in the order of the design") {
   std::string order;
   for (const auto& stage : session::session_stages()) order += std::string(stage->name()) + " ";
-  CHECK(order == "block-device source union inner-mounts files host-view ");
+  CHECK(order == "block-device source union inner-mounts files hooks host-view ");
 }

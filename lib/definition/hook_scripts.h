@@ -1,0 +1,23 @@
+// The administrator's own scripts: which files in a hook directory are run, and in what order.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace unionroot::definition {
+
+// As run-parts(8): letters, digits, '_' and '-' alone, so that editors' and packages' left-overs are not run.
+bool valid_hook_name(std::string_view name);
+
+struct HookScripts {
+  std::vector<std::string> paths;    // in the order of their names, byte by byte
+  std::vector<std::string> skipped;  // "PATH: why", for people
+};
+
+// What is run as root must be root's alone: throws Error(access_denied) if anybody else owns or can write to the folder, a
+// folder above it, or a script in it, or if a symbolic link leads there; Error(stage_failed) if the folder is missing or
+// is none; SystemError.
+HookScripts list_hook_scripts(const std::string& folder);
+
+}  // namespace unionroot::definition

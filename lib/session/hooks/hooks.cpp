@@ -1,0 +1,198 @@
+#include "session/hooks/hooks.h"
+
+#include <sys/mount.h>
+
+#include <algorithm>
+#include <deque>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "definition/hook_scripts.h"
+#include "session/hooks/environment.h"
+#include "session/hooks/program.h"
+
+namespace unionroot::session {
+
+using base::concat;
+using base::Error;
+using base::ErrorCode;
+
+namespace {
+
+constexpr std::size_t most_notes = 100;     // of what one script writes to standard output, and to standard error
+constexpr std::size_t most_last_lines = 5;  // in an error
+
+// The notes of one script, and its last words.
+class Notes {
+ public:
+  Notes(SessionContext& context, std::string script) : context_(context), script_(std::move(script)) {}
+
+  void add(bool errors, const std::string& line) {
+    if (errors) {
+      last_.push_back(line);
+      if (last_.size() > most_last_lines) last_.pop_front();
+    }
+    const auto count = ++count_[errors ? 1 : 0];
+    if (count <= most_notes)
+      context_.notes.push_back(concat(errors ? "E: " : "I: ", script_, ": ", line));
+    else if (count == most_notes + 1)
+      context_.notes.push_back(concat("W: ", script_, ": it wrote more lines, which are dropped"));
+  }
+  [[nodiscard]] std::string last_words() const {
+    std::string words;
+    for (const auto& line : last_) words += concat(words.empty() ? ": " : "; ", line);
+    return words;
+  }
+
+ private:
+  SessionContext& context_;
+  const std::string script_;
+  std::deque<std::string> last_;
+  std::size_t count_[2] = {};
+};
+
+std::string name_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+std::string how_it_ended(const ProgramEnd& end, unsigned limit) {
+  switch (end.how) {
+    case ProgramEnd::How::exited: return concat("ended with status ", end.status);
+    case ProgramEnd::How::killed: return concat("was killed by signal ", end.status);
+    case ProgramEnd::How::over_limit: return concat("took longer than ", limit, " s (hook-time-limit) and was killed");
+    case ProgramEnd::How::cancelled: return "was cancelled";
+  }
+  return "did not end";
+}
+
+// exec's errno for a file that is there says something of its first line: execve(2).
+Error not_executable(const std::string& path, const base::SystemError& error) {
+  const bool interpreter = error.error_number() == ENOENT || error.error_number() == ENOTDIR;
+  return {ErrorCode::stage_failed,
+          concat("the hook ", base::printable(path), " cannot be run: ",
+                 interpreter ? "the interpreter that its first line names does not exist" : error.what()),
+          interpreter || error.error_number() == ENOEXEC ? "mend its first line, such as #!/bin/sh" : error.hint()};
+}
+
+void run_one(SessionContext& context, HookStage stage, const HookSpace& space, const std::string& path,
+             const std::vector<std::string>& environment) {
+  const auto limit = context.definition->hook_time_limit;
+  Notes notes(context, name_of(path));
+  Program program;
+  program.path = path;
+  const bool failed = stage == HookStage::stop && !context.begun;  // of a session that never came to be
+  program.arguments = {std::string(to_string(stage)), failed ? "fail" : "ok"};
+  program.environment = environment;
+  program.session = context.id;
+  program.limit = std::chrono::seconds(limit);
+  if (stage != HookStage::stop) program.cancelled = context.cancelled;
+  program.line = [&](bool errors, const std::string& line) { notes.add(errors, line); };
+  if (context.progress) context.progress({concat("running the hook ", name_of(path)), 0, 0});
+  ProgramEnd end;
+  try {
+    end = run_program(program, space.copy(), context.services.cgroups);
+  } catch (const base::SystemError& error) {
+    throw not_executable(path, error);
+  }
+  if (end.how == ProgramEnd::How::exited && end.status == 0) return;
+  if (end.how == ProgramEnd::How::cancelled) throw Error(ErrorCode::cancelled, concat("the hook ", path, " was cancelled"));
+  throw Error(ErrorCode::stage_failed,
+              concat("the hook ", base::printable(path), ' ', how_it_ended(end, limit), " in ", to_string(stage), notes.last_words()),
+              "mend the script, or hook-directories in the chroot's definition");
+}
+
+std::vector<std::string> scripts_of(SessionContext& context) {
+  std::vector<std::string> scripts;
+  for (const auto& folder : context.definition->hook_directories) {
+    auto found = definition::list_hook_scripts(folder);
+    for (auto& skipped : found.skipped) context.notes.push_back(concat("W: ", skipped));
+    std::move(found.paths.begin(), found.paths.end(), std::back_inserter(scripts));
+  }
+  return scripts;
+}
+
+void stop_all(SessionContext& context, const HookSpace& space, const std::vector<std::string>& scripts,
+              const std::vector<std::string>& environment) {
+  std::vector<std::string> problems;
+  for (auto script = scripts.rbegin(); script != scripts.rend(); ++script) {
+    try {
+      run_one(context, HookStage::stop, space, *script, environment);
+    } catch (const Error& error) {
+      problems.emplace_back(error.what());
+    }
+  }
+  if (problems.empty()) return;
+  if (!context.begun) {
+    // Often the one that has just failed. There is no session that anybody could end once it is mended.
+    for (const auto& problem : problems) context.notes.push_back(concat("W: ", problem));
+    return;
+  }
+  throw Error(ErrorCode::stage_failed, base::join(problems, "; "),
+              concat("undo by hand what they did not, mend them, and `unionroot end ", context.id, "`"));
+}
+
+}  // namespace
+
+std::string_view to_string(HookStage stage) {
+  switch (stage) {
+    case HookStage::start: return "setup-start";
+    case HookStage::recover: return "setup-recover";
+    case HookStage::stop: return "setup-stop";
+  }
+  return "unknown";
+}
+
+bool has_hooks(const definition::Definition& definition) { return !definition.hook_directories.empty(); }
+
+void set_never_ran(StageData& data) { data["never-ran"] = "yes"; }
+
+bool never_ran(const StageData& data) { return data.contains("never-ran"); }
+
+HookSpace::HookSpace(SessionContext& context, base::UniqueFd tree) : context_(context) {
+  auto& views = context.services.views;
+  views.make_folder(context.id);
+  try {
+    copy_.emplace(context.services.namespaces, std::move(tree), views.view_path(context.id));
+  } catch (...) {
+    try {
+      views.remove_folder(context.id);
+    } catch (const std::exception& error) {
+      base::log::warning(concat("session ", context.id, ": ", error.what()));
+    }
+    throw;
+  }
+}
+
+void HookSpace::close() {
+  if (!copy_) return;
+  copy_.reset();
+  context_.services.views.remove_folder(context_.id);
+}
+
+HookSpace::~HookSpace() {
+  try {
+    close();
+  } catch (const std::exception& error) {
+    base::log::warning(concat("session ", context_.id, ": ", error.what()));
+  }
+}
+
+base::UniqueFd empty_tree(SessionContext& context) {
+  return context.services.mounts.new_filesystem(
+      "tmpfs", "unionroot", {{"mode", "0755"}, {"size", "4k"}, {"nr_inodes", "2"}},
+      MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+}
+
+void run_hooks(SessionContext& context, HookStage stage, const HookSpace& space, StageData& data) {
+  set_never_ran(data);
+  const auto scripts = scripts_of(context);
+  const auto& path = space.copy().place();
+  const auto environment = hook_environment(context, hook_owner(context), {path.substr(0, path.rfind('/')), path}, context.notes);
+  data.erase("never-ran");
+  if (stage == HookStage::stop) {
+    stop_all(context, space, scripts, environment);
+    return;
+  }
+  for (const auto& script : scripts) run_one(context, stage, space, script, environment);
+}
+
+}  // namespace unionroot::session

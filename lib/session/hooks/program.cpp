@@ -1,0 +1,187 @@
+#include "session/hooks/program.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <optional>
+
+#include "base/error.h"
+#include "base/fault_point.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "launch/spawn.h"
+#include "launch/spec.h"
+
+namespace unionroot::session {
+
+using base::concat;
+using base::UniqueFd;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+constexpr const char* group_name = "hook";  // a run's is a random token
+constexpr std::chrono::seconds kill_limit{10};
+
+// What a program writes, cut into lines.
+class Stream {
+ public:
+  Stream(bool errors, const Program& program) : errors_(errors), program_(program) {
+    int ends[2];
+    base::check(::pipe2(ends, O_CLOEXEC), "making a pipe");
+    reading_ = UniqueFd(ends[0]);
+    writing_ = UniqueFd(ends[1]);
+    base::check(::fcntl(reading_.get(), F_SETFL, O_NONBLOCK), "making a pipe");
+  }
+  [[nodiscard]] int reading() const { return reading_.get(); }
+  [[nodiscard]] int writing() const { return writing_.get(); }
+  void started() { writing_.reset(); }
+
+  // Takes what is there. What is beyond the limit is read and dropped, so that the writer goes on.
+  void take() {
+    char buffer[4096];
+    while (reading_) {
+      const auto count = ::read(reading_.get(), buffer, sizeof buffer);
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0 && errno == EAGAIN) return;
+      if (count <= 0) {
+        reading_.reset();
+        return;
+      }
+      const auto kept = std::min(static_cast<std::size_t>(count), most - taken_);
+      taken_ += kept;
+      add({buffer, kept});
+    }
+  }
+  // The last line, without an end.
+  void finish() {
+    if (!rest_.empty()) tell(std::exchange(rest_, {}));
+    if (taken_ == most) tell("... and more, which is dropped");
+  }
+
+ private:
+  static constexpr std::size_t most = std::size_t{64} << 10;
+
+  void add(std::string_view text) {
+    rest_ += text;
+    for (auto end = rest_.find('\n'); end != std::string::npos; end = rest_.find('\n')) {
+      tell(rest_.substr(0, end));
+      rest_.erase(0, end + 1);
+    }
+  }
+  void tell(const std::string& line) const {
+    if (!line.empty() && program_.line) program_.line(errors_, base::printable(line));
+  }
+
+  const bool errors_;
+  const Program& program_;
+  UniqueFd reading_, writing_;
+  std::string rest_;
+  std::size_t taken_ = 0;
+};
+
+// The process and whatever it starts. None of them outlives this, unless they cannot be killed.
+class Processes {
+ public:
+  Processes(const Program& program, const mount::HostCopy& space, kernel::Cgroups& cgroups)
+      : session_(program.session), space_(space), cgroups_(cgroups), group_(cgroups.create(program.session, group_name)) {}
+  Processes(const Processes&) = delete;
+  Processes& operator=(const Processes&) = delete;
+  ~Processes() {
+    if (gone_) return;
+    try {
+      kill_all();
+    } catch (const std::exception& error) {
+      base::log::error(concat("session ", session_, ": ending a hook: ", error.what()));
+    }
+  }
+
+  void start(const Program& program, int output, int errors) {
+    const UniqueFd nothing(base::check(::open("/dev/null", O_RDONLY | O_CLOEXEC), "opening", "/dev/null"));
+    UniqueFd joining;
+    if (group_)
+      joining = UniqueFd(base::check(::openat(group_.get(), "cgroup.procs", O_WRONLY | O_CLOEXEC), "opening cgroup.procs"));
+    launch::SpawnRequest request;
+    request.path = program.path;
+    request.arguments = {program.path};
+    request.arguments.insert(request.arguments.end(), program.arguments.begin(), program.arguments.end());
+    request.environment = program.environment;
+    launch::check_arguments(request.arguments, request.environment);
+    request.descriptors[0] = nothing.get();
+    request.descriptors[1] = output;
+    request.descriptors[2] = errors;
+    request.cgroup_processes = joining ? joining.get() : -1;
+    request.stranger = true;
+    base::fault_point("hook");
+    space_.visit([&] { process_ = launch::spawn(request); });
+    base::fault_point("hook started");
+  }
+
+  [[nodiscard]] int pidfd() const { return process_.pidfd.get(); }
+
+  // Everything there is of it, the first process as well. The status that this had ended with, if it had.
+  int kill_all() {
+    const bool started = process_.pid > 0;
+    // Its own group of processes, and then what has left that.
+    if (started) ::kill(-process_.pid, SIGKILL);
+    if (group_) cgroups_.kill(session_, group_name, kill_limit);
+    else kernel::kill_mount_namespace(space_.inode(), kill_limit);
+    gone_ = true;
+    int status = 0;
+    if (!started) return status;
+    while (::waitpid(process_.pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    base::fault_point("hook done");
+    return status;
+  }
+
+ private:
+  const std::string session_;
+  const mount::HostCopy& space_;
+  kernel::Cgroups& cgroups_;
+  UniqueFd group_;
+  launch::Spawned process_;
+  bool gone_ = false;
+};
+
+// Why its end is not waited for; nullopt once it has ended.
+std::optional<ProgramEnd::How> wait_for(const Program& program, int pidfd, Stream& output, Stream& errors) {
+  const auto end = Clock::now() + program.limit;
+  while (true) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now()).count();
+    if (left <= 0) return ProgramEnd::How::over_limit;
+    if (program.cancelled && program.cancelled()) return ProgramEnd::How::cancelled;
+    pollfd wanted[3] = {{pidfd, POLLIN, 0}, {output.reading(), POLLIN, 0}, {errors.reading(), POLLIN, 0}};
+    const auto pause = static_cast<int>(std::min<decltype(left)>(left, 100));
+    if (::poll(wanted, 3, pause) < 0 && errno != EINTR) base::throw_errno("waiting for a hook");
+    if (wanted[1].revents != 0) output.take();
+    if (wanted[2].revents != 0) errors.take();
+    if (wanted[0].revents != 0) return std::nullopt;
+  }
+}
+
+}  // namespace
+
+ProgramEnd run_program(const Program& program, const mount::HostCopy& space, kernel::Cgroups& cgroups) {
+  Stream output(false, program), errors(true, program);
+  Processes processes(program, space, cgroups);
+  processes.start(program, output.writing(), errors.writing());
+  output.started();
+  errors.started();
+  const auto given_up = wait_for(program, processes.pidfd(), output, errors);
+  const int status = processes.kill_all();
+  for (auto* stream : {&output, &errors}) {
+    stream->take();
+    stream->finish();
+  }
+  if (given_up) return {*given_up, 0};
+  if (WIFSIGNALED(status)) return {ProgramEnd::How::killed, WTERMSIG(status)};
+  return {ProgramEnd::How::exited, WEXITSTATUS(status)};
+}
+
+}  // namespace unionroot::session

@@ -1,0 +1,36 @@
+// One of the host's programs, run to its end with everything that it started.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kernel/cgroups.h"
+#include "mount/host_copy.h"
+
+namespace unionroot::session {
+
+struct Program {
+  std::string path;
+  std::vector<std::string> arguments;    // after the path itself
+  std::vector<std::string> environment;  // NAME=VALUE
+  std::string session;                   // whose control group it is in
+  std::chrono::milliseconds limit{60'000};
+  std::function<bool()> cancelled;  // asked ten times a second; may be empty
+  // Each line, printable and without its end, as it comes; errors: of standard error. What is beyond 64 KiB of each is dropped.
+  std::function<void(bool errors, const std::string& line)> line;
+};
+
+struct ProgramEnd {
+  enum class How { exited, killed, over_limit, cancelled } how = How::exited;
+  int status = 0;  // the exit status, or the signal that killed it
+};
+
+// Runs it in the copy of the host's namespace, with standard input from /dev/null and no descriptor else. Once it has ended,
+// or is over its limit, or cancelled, whatever it left running is killed: by control group, or where there is none by that
+// namespace. Throws SystemError (it cannot be executed), Error(timed_out) if something cannot be killed.
+ProgramEnd run_program(const Program& program, const mount::HostCopy& space, kernel::Cgroups& cgroups);
+
+}  // namespace unionroot::session

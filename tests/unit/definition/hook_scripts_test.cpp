@@ -1,0 +1,81 @@
+// Which files in a hook directory are run.
+#include "definition/hook_scripts.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "temporary.h"
+
+using namespace unionroot;
+using Catch::Contains;
+using definition::list_hook_scripts;
+
+namespace {
+
+std::string refusal(const std::string& folder) {
+  try {
+    list_hook_scripts(folder);
+  } catch (const base::Error& error) {
+    return base::concat(error.what(), "; ", error.hint());
+  }
+  return "not refused";
+}
+
+}  // namespace
+
+TEST_CASE("names are those of run-parts") {
+  for (const char* good : {"10mount", "a", "Z_9-x", "99_last"}) CHECK(definition::valid_hook_name(good));
+  for (const char* bad : {"", "10mount.sh", "10mount~", "10mount.dpkg-old", "#10#", "a b", "a/b", "ä", ".hidden"})
+    CHECK_FALSE(definition::valid_hook_name(bad));
+}
+
+TEST_CASE("executable files in the order of their names; the rest is named with its reason") {
+  if (::geteuid() != 0) {
+    WARN("skipped: needs root");
+    return;
+  }
+  const TemporaryFolder folder;
+  for (const char* name : {"90z", "10a", "B", "a", "no.sh", ".hidden"}) folder.write(base::concat("hooks/", name), "x", 0755);
+  folder.write("hooks/20plain", "x", 0644);
+  REQUIRE(::symlink("10a", (folder / "hooks/30link").c_str()) == 0);
+  REQUIRE(::mkfifo((folder / "hooks/40fifo").c_str(), 0755) == 0);
+  REQUIRE(::mkdir((folder / "hooks/50folder").c_str(), 0755) == 0);
+  const auto found = list_hook_scripts(folder / "hooks");
+  CHECK(found.paths == std::vector<std::string>{folder / "hooks/10a", folder / "hooks/90z", folder / "hooks/B", folder / "hooks/a"});
+  const auto skipped = base::join(found.skipped, "\n");
+  CHECK(found.skipped.size() == 5);
+  CHECK_THAT(skipped, Contains("20plain' is not run: it is not executable") && Contains("30link' is not run: it is not a regular"));
+  CHECK_THAT(skipped, Contains("no.sh' is not run: its name") && !Contains("hidden"));
+}
+
+TEST_CASE("what anybody but root could change is refused, with what to do") {
+  if (::geteuid() != 0) {
+    WARN("skipped: needs root");
+    return;
+  }
+  const TemporaryFolder folder;
+  const auto script = folder.write("way/hooks/10a", "x", 0755);
+  const auto hooks = folder / "way/hooks";
+  CHECK(list_hook_scripts(hooks).paths.size() == 1);
+  CHECK_THAT(refusal(folder / "way/none"), Contains("does not exist"));
+  CHECK_THAT(refusal(script), Contains("is not a directory"));
+  REQUIRE(::symlink("way", (folder / "link").c_str()) == 0);
+  CHECK_THAT(refusal(folder / "link/hooks"), Contains("/link' is a symbolic link"));
+  for (const auto& path : {folder / "way", hooks, script}) {
+    REQUIRE(::chmod(path.c_str(), 0775) == 0);
+    CHECK_THAT(refusal(hooks), Contains("is writable by others than root") && Contains("chmod go-w " + path));
+    REQUIRE(::chmod(path.c_str(), 0755) == 0);
+    REQUIRE(::chown(path.c_str(), 65534, 0) == 0);
+    CHECK_THAT(refusal(hooks), Contains("is owned by uid 65534") && Contains("chown root:root " + path));
+    REQUIRE(::chown(path.c_str(), 0, 0) == 0);
+  }
+  // Others can make their own files in a sticky folder, but not replace root's.
+  REQUIRE(::chmod((folder / "way").c_str(), 01777) == 0);
+  CHECK(list_hook_scripts(hooks).paths.size() == 1);
+  REQUIRE(::chmod(hooks.c_str(), 01777) == 0);
+  CHECK_THAT(refusal(hooks), Contains("is writable by others than root"));
+}
