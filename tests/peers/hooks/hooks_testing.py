@@ -42,3 +42,8 @@ def processes_with(word):
     """Processes whose command line has the word in it."""
     return {pid: command for pid, (_, state, command) in testing.parents().items() if word in command and state != "Z"
             and pid != os.getpid()}
+
+
+def own_mounts(machine):
+    """The host's mounts in the machine's folder; others are other programs'."""
+    return [line for line in testing.mountinfo() if machine.place in line]
