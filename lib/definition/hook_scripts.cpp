@@ -23,12 +23,14 @@ using base::printable;
 using base::UniqueFd;
 
 [[noreturn]] void refuse(const std::string& path, std::string_view why, const std::string& hint) {
-  throw Error(ErrorCode::access_denied, concat("hooks: '", printable(path), "' ", why, ", so nothing in it is run"), hint);
+  throw Error(ErrorCode::access_denied, concat("hooks: '", printable(path), "' ", why, ", so nothing in it is run"),
+              hint);
 }
 
 void require_root_alone(const struct stat& status, const std::string& path, bool sticky_suffices) {
   if (status.st_uid != 0)
-    refuse(path, concat("is owned by uid ", status.st_uid, ", not by root"), concat("chown root:root ", printable(path)));
+    refuse(path, concat("is owned by uid ", status.st_uid, ", not by root"),
+           concat("chown root:root ", printable(path)));
   // In a sticky folder nobody but root can rename or remove what is root's: unlink(2), EPERM.
   if (sticky_suffices && (status.st_mode & S_ISVTX) != 0) return;
   if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
@@ -44,8 +46,9 @@ void require_trusted_way(const std::string& path) {
     upto += "/" + parts[i];
     UniqueFd next(::openat(folder.get(), parts[i].c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
     if (!next && errno == ENOENT)
-      throw Error(ErrorCode::stage_failed, concat("the hook directory '", printable(path), "' does not exist"),
-                  "make it, or mend hook-directories in the chroot's definition; `unionroot check` shows where that is");
+      throw Error(
+          ErrorCode::stage_failed, concat("the hook directory '", printable(path), "' does not exist"),
+          "make it, or mend hook-directories in the chroot's definition; `unionroot check` shows where that is");
     if (!next) base::throw_errno("opening the hook directory", upto);
     struct stat status {};
     base::check(::fstat(next.get(), &status), "looking at", upto);
@@ -72,7 +75,9 @@ HookScripts list_hook_scripts(const std::string& folder) {
   for (const auto& name : list_trusted(folder).value_or(std::vector<std::string>{})) {
     if (name.front() == '.') continue;
     const auto path = concat(folder, '/', name);
-    const auto skip = [&](std::string_view why) { found.skipped.push_back(concat("'", printable(path), "' is not run: ", why)); };
+    const auto skip = [&](std::string_view why) {
+      found.skipped.push_back(concat("'", printable(path), "' is not run: ", why));
+    };
     struct stat status {};
     if (::lstat(path.c_str(), &status) != 0) base::throw_errno("looking at", path);
     if (!valid_hook_name(name))

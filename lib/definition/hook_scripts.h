@@ -15,9 +15,9 @@ struct HookScripts {
   std::vector<std::string> skipped;  // "PATH: why", for people
 };
 
-// What is run as root must be root's alone: throws Error(access_denied) if anybody else owns or can write to the folder, a
-// folder above it, or a script in it, or if a symbolic link leads there; Error(stage_failed) if the folder is missing or
-// is none; SystemError.
+// What is run as root must be root's alone: throws Error(access_denied) if anybody else owns or can write to the
+// folder, a folder above it, or a script in it, or if a symbolic link leads there; Error(stage_failed) if the folder is
+// missing or is none; SystemError.
 HookScripts list_hook_scripts(const std::string& folder);
 
 }  // namespace unionroot::definition

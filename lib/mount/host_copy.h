@@ -1,4 +1,5 @@
-// A private copy of the host's mount namespace with one tree more, for programs of the host's that work on a session's tree.
+// A private copy of the host's mount namespace with one tree more, for programs of the host's that work on a session's
+// tree.
 #pragma once
 
 #include <sys/types.h>
@@ -11,8 +12,8 @@
 
 namespace unionroot::mount {
 
-// What is mounted on the host later arrives in it; what is mounted in it stays in it. It goes, with all that is mounted in
-// it, when this is destroyed and no process is left in it. Its cost grows with the host's mount table.
+// What is mounted on the host later arrives in it; what is mounted in it stays in it. It goes, with all that is mounted
+// in it, when this is destroyed and no process is left in it. Its cost grows with the host's mount table.
 class HostCopy {
  public:
   // tree: a detached mount, attached at `place`, a folder of the host's. Throws SystemError.

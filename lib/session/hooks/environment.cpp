@@ -107,8 +107,8 @@ void add_chroot(const SessionContext& context, const HookPlace& place, Variables
   if (!definition.script_config.empty()) out["CHROOT_SCRIPT_CONFIG"] = definition.script_config;
   out["CHROOT_PROFILE"] = definition.profile_name;
   const bool of_schroot = definition::lies_under(definition.file, settings.schroot_directory);
-  out["CHROOT_PROFILE_DIR"] = concat(of_schroot ? settings.schroot_directory : settings.config_directory + "/profiles", '/',
-                                     definition.profile_name);
+  out["CHROOT_PROFILE_DIR"] = concat(of_schroot ? settings.schroot_directory : settings.config_directory + "/profiles",
+                                     '/', definition.profile_name);
   // Of the session, which is neither made from another by the script nor cloned again.
   out["CHROOT_SESSION_CREATE"] = out["CHROOT_SESSION_CLONE"] = truth(false);
   out["CHROOT_SESSION_PURGE"] = truth(definition.purgeable());
@@ -132,10 +132,11 @@ std::string variable_of_key(std::string_view key) {
 }
 
 bool may_be_user_data(std::string_view variable) {
-  static constexpr std::string_view prefixes[] = {"LD_",    "BASH",  "GLIBC_", "GCONV_", "MALLOC_", "LOCALE_", "PERL", "PYTHON",
-                                                  "RUBY",   "NODE_", "JAVA_",  "LUA_",   "TCL",     "GIT_",    "SSH_", "DBUS_",
-                                                  "LIBMOUNT_", "SYSTEMD_"};
-  static constexpr std::string_view names[] = {"PATH", "IFS", "ENV", "PS4", "SHELLOPTS", "SHELL", "HOME", "CDPATH", "TMPDIR"};
+  static constexpr std::string_view prefixes[] = {"LD_",  "BASH",   "GLIBC_", "GCONV_", "MALLOC_",   "LOCALE_",
+                                                  "PERL", "PYTHON", "RUBY",   "NODE_",  "JAVA_",     "LUA_",
+                                                  "TCL",  "GIT_",   "SSH_",   "DBUS_",  "LIBMOUNT_", "SYSTEMD_"};
+  static constexpr std::string_view names[] = {"PATH",  "IFS",  "ENV",    "PS4",   "SHELLOPTS",
+                                               "SHELL", "HOME", "CDPATH", "TMPDIR"};
   if (std::find(std::begin(names), std::end(names), variable) != std::end(names)) return false;
   for (const auto prefix : prefixes)
     if (variable.substr(0, prefix.size()) == prefix) return false;
@@ -147,8 +148,8 @@ bool may_be_user_data(std::string_view variable) {
   return ::regexec(&filter, std::string(variable).c_str(), 0, nullptr, 0) != 0;
 }
 
-std::vector<std::string> hook_environment(const SessionContext& context, const launch::User& owner, const HookPlace& place,
-                                          std::vector<std::string>& notes) {
+std::vector<std::string> hook_environment(const SessionContext& context, const launch::User& owner,
+                                          const HookPlace& place, std::vector<std::string>& notes) {
   const auto& settings = context.services.settings;
   Variables variables;
   add_user_data(*context.definition, variables, notes);

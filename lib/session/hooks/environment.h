@@ -1,5 +1,5 @@
-// What a hook finds in its environment: schroot's variables (schroot-setup(5)), from what root wrote down and the host's user
-// database. Of the session's owner there are the values of the keys that root lets him set.
+// What a hook finds in its environment: schroot's variables (schroot-setup(5)), from what root wrote down and the
+// host's user database. Of the session's owner there are the values of the keys that root lets him set.
 #pragma once
 
 #include <string>
@@ -23,8 +23,8 @@ struct HookPlace {
 };
 
 // NAME=VALUE, sorted. Keys of user data that are left out are said in `notes`.
-std::vector<std::string> hook_environment(const SessionContext& context, const launch::User& owner, const HookPlace& place,
-                                          std::vector<std::string>& notes);
+std::vector<std::string> hook_environment(const SessionContext& context, const launch::User& owner,
+                                          const HookPlace& place, std::vector<std::string>& notes);
 
 // The session's owner; if the host knows him no more, what is known from the session.
 launch::User hook_owner(const SessionContext& context);

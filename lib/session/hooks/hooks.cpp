@@ -94,9 +94,11 @@ void run_one(SessionContext& context, HookStage stage, const HookSpace& space, c
     throw not_executable(path, error);
   }
   if (end.how == ProgramEnd::How::exited && end.status == 0) return;
-  if (end.how == ProgramEnd::How::cancelled) throw Error(ErrorCode::cancelled, concat("the hook ", path, " was cancelled"));
+  if (end.how == ProgramEnd::How::cancelled)
+    throw Error(ErrorCode::cancelled, concat("the hook ", path, " was cancelled"));
   throw Error(ErrorCode::stage_failed,
-              concat("the hook ", base::printable(path), ' ', how_it_ended(end, limit), " in ", to_string(stage), notes.last_words()),
+              concat("the hook ", base::printable(path), ' ', how_it_ended(end, limit), " in ", to_string(stage),
+                     notes.last_words()),
               "mend the script, or hook-directories in the chroot's definition");
 }
 
@@ -186,7 +188,8 @@ void run_hooks(SessionContext& context, HookStage stage, const HookSpace& space,
   set_never_ran(data);
   const auto scripts = scripts_of(context);
   const auto& path = space.copy().place();
-  const auto environment = hook_environment(context, hook_owner(context), {path.substr(0, path.rfind('/')), path}, context.notes);
+  const auto environment =
+      hook_environment(context, hook_owner(context), {path.substr(0, path.rfind('/')), path}, context.notes);
   data.erase("never-ran");
   if (stage == HookStage::stop) {
     stop_all(context, space, scripts, environment);

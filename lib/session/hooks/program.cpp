@@ -89,7 +89,10 @@ class Stream {
 class Processes {
  public:
   Processes(const Program& program, const mount::HostCopy& space, kernel::Cgroups& cgroups)
-      : session_(program.session), space_(space), cgroups_(cgroups), group_(cgroups.create(program.session, group_name)) {}
+      : session_(program.session),
+        space_(space),
+        cgroups_(cgroups),
+        group_(cgroups.create(program.session, group_name)) {}
   Processes(const Processes&) = delete;
   Processes& operator=(const Processes&) = delete;
   ~Processes() {
@@ -105,7 +108,8 @@ class Processes {
     const UniqueFd nothing(base::check(::open("/dev/null", O_RDONLY | O_CLOEXEC), "opening", "/dev/null"));
     UniqueFd joining;
     if (group_)
-      joining = UniqueFd(base::check(::openat(group_.get(), "cgroup.procs", O_WRONLY | O_CLOEXEC), "opening cgroup.procs"));
+      joining =
+          UniqueFd(base::check(::openat(group_.get(), "cgroup.procs", O_WRONLY | O_CLOEXEC), "opening cgroup.procs"));
     launch::SpawnRequest request;
     request.path = program.path;
     request.arguments = {program.path};
@@ -129,8 +133,10 @@ class Processes {
     const bool started = process_.pid > 0;
     // Its own group of processes, and then what has left that.
     if (started) ::kill(-process_.pid, SIGKILL);
-    if (group_) cgroups_.kill(session_, group_name, kill_limit);
-    else kernel::kill_mount_namespace(space_.inode(), kill_limit);
+    if (group_)
+      cgroups_.kill(session_, group_name, kill_limit);
+    else
+      kernel::kill_mount_namespace(space_.inode(), kill_limit);
     gone_ = true;
     int status = 0;
     if (!started) return status;

@@ -19,7 +19,8 @@ struct Program {
   std::string session;                   // whose control group it is in
   std::chrono::milliseconds limit{60'000};
   std::function<bool()> cancelled;  // asked ten times a second; may be empty
-  // Each line, printable and without its end, as it comes; errors: of standard error. What is beyond 64 KiB of each is dropped.
+  // Each line, printable and without its end, as it comes; errors: of standard error. What is beyond 64 KiB of each is
+  // dropped.
   std::function<void(bool errors, const std::string& line)> line;
 };
 
@@ -28,9 +29,9 @@ struct ProgramEnd {
   int status = 0;  // the exit status, or the signal that killed it
 };
 
-// Runs it in the copy of the host's namespace, with standard input from /dev/null and no descriptor else. Once it has ended,
-// or is over its limit, or cancelled, whatever it left running is killed: by control group, or where there is none by that
-// namespace. Throws SystemError (it cannot be executed), Error(timed_out) if something cannot be killed.
+// Runs it in the copy of the host's namespace, with standard input from /dev/null and no descriptor else. Once it has
+// ended, or is over its limit, or cancelled, whatever it left running is killed: by control group, or where there is
+// none by that namespace. Throws SystemError (it cannot be executed), Error(timed_out) if something cannot be killed.
 ProgramEnd run_program(const Program& program, const mount::HostCopy& space, kernel::Cgroups& cgroups);
 
 }  // namespace unionroot::session

@@ -1,5 +1,5 @@
-// custom: the tree is what the administrator's scripts put at its place: mount there, or where the session has a folder of
-// its own (custom-session-purgeable), write into it.
+// custom: the tree is what the administrator's scripts put at its place: mount there, or where the session has a folder
+// of its own (custom-session-purgeable), write into it.
 #include <sys/mount.h>
 #include <sys/stat.h>
 
@@ -73,11 +73,13 @@ void require_tree(const SessionContext& context, const struct stat& before, int 
   const auto now = facts_of(tree);
   const bool mounted = now.st_dev != before.st_dev || now.st_ino != before.st_ino;
   if (mounted && S_ISDIR(now.st_mode)) return;
-  if (!mounted && has_folder(context) && !kernel::list_directory(kernel::open_directory(folder_path(context)).get()).empty())
+  if (!mounted && has_folder(context) &&
+      !kernel::list_directory(kernel::open_directory(folder_path(context)).get()).empty())
     return;
   throw Error(ErrorCode::stage_failed, "the hooks ran well, but left no tree at CHROOT_MOUNT_LOCATION",
-              has_folder(context) ? "have one of them mount a tree there, or write one there"
-                                  : "have one of them mount a tree there; to write one there, set custom-session-purgeable=yes");
+              has_folder(context)
+                  ? "have one of them mount a tree there, or write one there"
+                  : "have one of them mount a tree there; to write one there, set custom-session-purgeable=yes");
 }
 
 class CustomSourceKind : public SourceKind {
@@ -91,7 +93,8 @@ class CustomSourceKind : public SourceKind {
   std::vector<std::string> set_up(SessionContext& context, StageData& data) const override {
     set_never_ran(data);
     if (!has_hooks(*context.definition))
-      throw Error(ErrorCode::stage_failed, concat("chroot ", context.definition->name, " has no scripts that make its tree"),
+      throw Error(ErrorCode::stage_failed,
+                  concat("chroot ", context.definition->name, " has no scripts that make its tree"),
                   "set hook-directories in its definition; `unionroot check` shows where that is");
     auto& mounts = context.services.mounts;
     auto place = has_folder(context) ? make_folder(context, data) : empty_tree(context);

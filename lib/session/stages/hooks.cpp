@@ -1,5 +1,5 @@
-// The administrator's scripts, in a copy of the host's mount namespace that holds the session's tree as well. While they run
-// the two share their mounts, so what a script mounts and unmounts under CHROOT_PATH it does in the session.
+// The administrator's scripts, in a copy of the host's mount namespace that holds the session's tree as well. While
+// they run the two share their mounts, so what a script mounts and unmounts under CHROOT_PATH it does in the session.
 #include "session/hooks/hooks.h"
 
 #include "base/log.h"
@@ -47,7 +47,8 @@ void run_on_session(SessionContext& context, HookStage stage, StageData& data) {
 
 bool HooksStage::applies(const SessionContext& context) const {
   // Where scripts make the tree itself, they were run by then: ../sources/custom.cpp.
-  return has_hooks(*context.definition) && !std::holds_alternative<definition::CustomSource>(context.definition->source);
+  return has_hooks(*context.definition) &&
+         !std::holds_alternative<definition::CustomSource>(context.definition->source);
 }
 
 void HooksStage::set_up(SessionContext& context, StageData& data) {

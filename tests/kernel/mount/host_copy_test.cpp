@@ -64,7 +64,8 @@ TEST_CASE("what is mounted in a copy of the host reaches the session it shares m
   CHECK(after.find(" /srv ") != std::string::npos);
   CHECK(after.find(" /gone ") == std::string::npos);
   CHECK(after.find("shared:") == std::string::npos);
-  for (const auto& line : base::split(session_before, '\n')) CHECK(after.find(line) != std::string::npos);  // as private as before
+  for (const auto& line : base::split(session_before, '\n'))
+    CHECK(after.find(line) != std::string::npos);  // as private as before
   CHECK(mount_table() == host_before);
   const UniqueFd root = space.root();
   CHECK(in_namespace(space, [] { return base::read_file("/srv/file") == "from the host\n" ? 0 : 1; }) == 0);
@@ -80,7 +81,8 @@ TEST_CASE("what was mounted over the place is what the clone shows, with all ben
   base::check(::mkdir(place.path("/view").c_str(), 0755), "making the place");
   UniqueFd tree;
   {
-    const mount::HostCopy copy(factory(), mount::open_tree_clone(kernel::real_mounts(), place.path("/lower"), false, false),
+    const mount::HostCopy copy(factory(),
+                               mount::open_tree_clone(kernel::real_mounts(), place.path("/lower"), false, false),
                                place.path("/view"));
     copy.visit([&] {
       base::check(::mount("none", place.path("/view").c_str(), "tmpfs", 0, nullptr), "mounting over the place");
@@ -105,11 +107,14 @@ TEST_CASE("an unmount on the host reaches the copies") {
   base::check(::mount("none", place.path("/shared").c_str(), "tmpfs", 0, nullptr), "mounting");
   base::check(::mount(nullptr, place.path("/shared").c_str(), nullptr, MS_SHARED, nullptr), "sharing");
   mount_tmpfs(place.path("/shared/view"));
-  const mount::HostCopy copy(factory(), mount::open_tree_clone(kernel::real_mounts(), place.path("/lower"), false, false),
+  const mount::HostCopy copy(factory(),
+                             mount::open_tree_clone(kernel::real_mounts(), place.path("/lower"), false, false),
                              place.path("/view"));
   const auto sees = [&] {
     bool found = false;
-    copy.visit([&] { found = base::read_file("/proc/thread-self/mountinfo").find(place.path("/shared/view")) != std::string::npos; });
+    copy.visit([&] {
+      found = base::read_file("/proc/thread-self/mountinfo").find(place.path("/shared/view")) != std::string::npos;
+    });
     return found;
   };
   CHECK(sees());

@@ -39,16 +39,19 @@ TEST_CASE("executable files in the order of their names; the rest is named with 
     return;
   }
   const TemporaryFolder folder;
-  for (const char* name : {"90z", "10a", "B", "a", "no.sh", ".hidden"}) folder.write(base::concat("hooks/", name), "x", 0755);
+  for (const char* name : {"90z", "10a", "B", "a", "no.sh", ".hidden"})
+    folder.write(base::concat("hooks/", name), "x", 0755);
   folder.write("hooks/20plain", "x", 0644);
   REQUIRE(::symlink("10a", (folder / "hooks/30link").c_str()) == 0);
   REQUIRE(::mkfifo((folder / "hooks/40fifo").c_str(), 0755) == 0);
   REQUIRE(::mkdir((folder / "hooks/50folder").c_str(), 0755) == 0);
   const auto found = list_hook_scripts(folder / "hooks");
-  CHECK(found.paths == std::vector<std::string>{folder / "hooks/10a", folder / "hooks/90z", folder / "hooks/B", folder / "hooks/a"});
+  CHECK(found.paths ==
+        std::vector<std::string>{folder / "hooks/10a", folder / "hooks/90z", folder / "hooks/B", folder / "hooks/a"});
   const auto skipped = base::join(found.skipped, "\n");
   CHECK(found.skipped.size() == 5);
-  CHECK_THAT(skipped, Contains("20plain' is not run: it is not executable") && Contains("30link' is not run: it is not a regular"));
+  CHECK_THAT(skipped, Contains("20plain' is not run: it is not executable") &&
+                          Contains("30link' is not run: it is not a regular"));
   CHECK_THAT(skipped, Contains("no.sh' is not run: its name") && !Contains("hidden"));
 }
 

@@ -1,9 +1,8 @@
 // What a hook finds in its environment.
-#include "session/hooks/environment.h"
-
 #include <algorithm>
 #include <catch2/catch.hpp>
 
+#include "session/hooks/environment.h"
 #include "session_fixture.h"
 
 using namespace unionroot;
@@ -33,7 +32,8 @@ bool has(const std::vector<std::string>& environment, const std::string& line) {
 }
 
 bool names(const std::vector<std::string>& environment, const std::string& name) {
-  return std::any_of(environment.begin(), environment.end(), [&](const auto& line) { return line.rfind(name + "=", 0) == 0; });
+  return std::any_of(environment.begin(), environment.end(),
+                     [&](const auto& line) { return line.rfind(name + "=", 0) == 0; });
 }
 
 }  // namespace
@@ -44,18 +44,21 @@ TEST_CASE("keys become variables") {
 }
 
 TEST_CASE("what changes how programs work is no user data") {
-  for (const char* bad : {"PATH", "LD_PRELOAD", "LD_LIBRARY_PATH", "BASH_ENV", "BASH_FUNC_x", "ENV", "IFS", "GLIBC_TUNABLES", "GCONV_PATH",
-                          "PERL5LIB", "PYTHONPATH", "RUBYOPT", "GIT_SSH", "NLSPATH", "KRB5_CONFIG", "HOME", "TMPDIR", "RES_OPTIONS"})
+  for (const char* bad : {"PATH", "LD_PRELOAD", "LD_LIBRARY_PATH", "BASH_ENV", "BASH_FUNC_x", "ENV", "IFS",
+                          "GLIBC_TUNABLES", "GCONV_PATH", "PERL5LIB", "PYTHONPATH", "RUBYOPT", "GIT_SSH", "NLSPATH",
+                          "KRB5_CONFIG", "HOME", "TMPDIR", "RES_OPTIONS"})
     CHECK_FALSE(session::may_be_user_data(bad));
   for (const char* good : {"SETUP_FSTAB", "SITE_MIRROR", "PATH_X", "ENVIRONMENT_X", "MY_LD_PRELOAD"})
     CHECK(session::may_be_user_data(good));
 }
 
-TEST_CASE_METHOD(Fixture, "a hook's environment is the definition's, the owner's and the session's, and nothing of the daemon's") {
+TEST_CASE_METHOD(
+    Fixture, "a hook's environment is the definition's, the owner's and the session's, and nothing of the daemon's") {
   auto shape = *definition();
   shape.description = "a tree";
   shape.profile_name = "buildd";
-  shape.user_data = {{"site.mirror", "a\nPATH=/tmp"}, {"ld.preload", "/tmp/x.so"}, {"auth.user", "root"}, {"session.id", "other"}};
+  shape.user_data = {
+      {"site.mirror", "a\nPATH=/tmp"}, {"ld.preload", "/tmp/x.so"}, {"auth.user", "root"}, {"session.id", "other"}};
   ::setenv("UNIONROOT_TEST_SECRET", "x", 1);
   const auto found = environment(shape, "source:alias");
   ::unsetenv("UNIONROOT_TEST_SECRET");

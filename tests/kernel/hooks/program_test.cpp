@@ -1,0 +1,135 @@
+// One program of the host's, and everything that it starts, with control groups and without.
+#include "session/hooks/program.h"
+
+#include <signal.h>
+#include <sys/prctl.h>
+
+#include <atomic>
+#include <chrono>
+
+#include "../mount/fixture.h"
+
+using namespace unionroot;
+using namespace unionroot::tests;
+using namespace std::chrono_literals;
+using How = session::ProgramEnd::How;
+
+namespace {
+
+class NoCgroups : public kernel::Cgroups {
+ public:
+  [[nodiscard]] bool available() const override { return false; }
+  [[nodiscard]] std::string description() const override { return "a test has none"; }
+  UniqueFd create(const std::string&, const std::string&) override { return {}; }
+  void kill(const std::string&, const std::string&, std::chrono::milliseconds) override {}
+  void remove(const std::string&, const std::string&) override {}
+  [[nodiscard]] std::vector<std::string> sessions() const override { return {}; }
+  [[nodiscard]] std::vector<pid_t> processes(const std::string&) const override { return {}; }
+};
+
+struct Fixture {
+  Place place;
+  std::unique_ptr<kernel::Cgroups> groups = kernel::real_cgroups("test-" + base::random_token());
+  NoCgroups none;
+  std::unique_ptr<mount::HostCopy> copy;
+  std::string output, errors;
+
+  Fixture() {
+    base::check(::mkdir(place.path("/view").c_str(), 0755), "making the place");
+    copy = std::make_unique<mount::HostCopy>(
+        factory(), mount::open_tree_clone(kernel::real_mounts(), place.path("/lower"), false, false),
+        place.path("/view"));
+  }
+
+  session::Program shell(const std::string& script) {
+    session::Program program;
+    program.path = "/bin/sh";
+    program.arguments = {"-c", script};
+    program.environment = {"PATH=/usr/bin:/bin", "PLACE=" + place.path()};
+    program.session = "s";
+    program.limit = 10s;
+    program.line = [this](bool to_errors, const std::string& line) { (to_errors ? errors : output) += line + "\n"; };
+    return program;
+  }
+  kernel::Cgroups& with_groups(bool wanted) { return wanted && groups->available() ? *groups : none; }
+};
+
+// The processes that sleep for so many seconds; the number is the test's own.
+std::size_t sleepers(const std::string& seconds) {
+  std::size_t count = 0;
+  for (const auto& name : kernel::list_directory(kernel::open_directory("/proc").get())) {
+    const auto text = base::try_read_file("/proc/" + name + "/cmdline");
+    if (text && *text == std::string("sleep\0", 6) + seconds + '\0') ++count;
+  }
+  return count;
+}
+
+}  // namespace
+
+TEST_CASE("a program's lines, environment and end") {
+  if (!can_mount()) return;
+  for (const bool grouped : {true, false}) {
+    Fixture fixture;
+    auto program = fixture.shell("echo one; echo two >&2; cat \"$PLACE/view/etc/issue\"; printf three; exit 7");
+    const auto end = run_program(program, *fixture.copy, fixture.with_groups(grouped));
+    CHECK(end.how == How::exited);
+    CHECK(end.status == 7);
+    CHECK(fixture.output == "one\nlower\nthree\n");
+    CHECK(fixture.errors == "two\n");
+  }
+}
+
+TEST_CASE("what it leaves running, in whatever session, is killed") {
+  if (!can_mount()) return;
+  for (const bool grouped : {true, false}) {
+    Fixture fixture;
+    const auto end =
+        run_program(fixture.shell("setsid sleep 98701 & (sleep 98701 >/dev/null 2>&1 </dev/null &) ; sleep 0.2"),
+                    *fixture.copy, fixture.with_groups(grouped));
+    CHECK(end.status == 0);
+    CHECK(sleepers("98701") == 0);
+  }
+}
+
+TEST_CASE("one that takes too long, or is cancelled, is killed with all it started") {
+  if (!can_mount()) return;
+  for (const bool grouped : {true, false}) {
+    Fixture fixture;
+    auto program = fixture.shell("trap '' TERM HUP INT; setsid sleep 98702 & sleep 98702");
+    program.limit = 300ms;
+    CHECK(run_program(program, *fixture.copy, fixture.with_groups(grouped)).how == How::over_limit);
+    CHECK(sleepers("98702") == 0);
+    program.limit = 10s;
+    int asked = 0;
+    program.cancelled = [&] { return ++asked > 2; };
+    CHECK(run_program(program, *fixture.copy, fixture.with_groups(grouped)).how == How::cancelled);
+    CHECK(sleepers("98702") == 0);
+    program = fixture.shell("kill -KILL $$");
+    const auto end = run_program(program, *fixture.copy, fixture.with_groups(grouped));
+    CHECK(end.how == How::killed);
+    CHECK(end.status == SIGKILL);
+  }
+}
+
+TEST_CASE("what is written beyond the limit is dropped, and does not stop the writer") {
+  if (!can_mount()) return;
+  Fixture fixture;
+  const auto end = run_program(fixture.shell("head -c 1000000 /dev/zero | tr '\\0' x; seq 100000 >&2; exit 3"),
+                               *fixture.copy, fixture.with_groups(true));
+  CHECK(end.status == 3);
+  CHECK(fixture.output.size() < 1000);  // one line, cut
+  CHECK(fixture.errors.size() < 70'000);
+  CHECK(fixture.errors.find("... and more, which is dropped\n") != std::string::npos);
+}
+
+TEST_CASE("a program that cannot be executed leaves nothing") {
+  if (!can_mount()) return;
+  Fixture fixture;
+  auto program = fixture.shell("");
+  program.path = fixture.place.path("/none");
+  CHECK_THROWS_AS(run_program(program, *fixture.copy, fixture.with_groups(true)), base::SystemError);
+  CHECK(fixture.groups->sessions().empty());
+  program.environment.push_back("BIG=" + std::string(200'000, 'x'));
+  CHECK_THROWS_AS(run_program(program, *fixture.copy, fixture.with_groups(true)), base::Error);
+  CHECK(fixture.groups->sessions().empty());
+}
