@@ -1,4 +1,6 @@
 // Every stage, over a kernel that fails at its N-th call, for every N: nothing may be left, and the first cause is told.
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
 
 #include "base/error.h"
@@ -76,6 +78,45 @@ TEST_CASE_METHOD(Fixture, "whichever call fails, the set-up is undone") {
     CHECK(tests::open_descriptors() == descriptors);
   }
   CHECK(failures + 5 > calls);  // few calls have a fall-back
+}
+
+TEST_CASE_METHOD(Fixture, "whichever call fails, a set-up with hooks and on a tree of hooks is undone") {
+  if (::geteuid() != 0) {
+    WARN("skipped: hooks must be root's");
+    return;
+  }
+  fs::create_directory(folder.path + "/hooks");
+  auto hooked = *definition();
+  hooked.hook_directories = {folder.path + "/hooks"};
+  auto custom = hooked;
+  custom.type = "custom";
+  custom.source = definition::CustomSource{true, true, false};
+  custom.union_ = {};
+  for (const auto& shape : {hooked, custom}) {
+    INFO(shape.type);
+    const auto own = std::make_shared<definition::Definition>(shape);
+    unsigned failures = 0, call = 1;
+    for (bool reached = true; reached; ++call) {
+      const auto id = shape.type + std::to_string(call);
+      add_record(id);
+      auto context = make_context(id);
+      context.definition = own;
+      session::Pipeline pipeline(stages, store());
+      mounts.clear();
+      mounts.fail_at(call);
+      try {
+        pipeline.set_up(context, session::TearDown::everything);
+        pipeline.tear_down(context, session::TearDown::everything);
+      } catch (const base::Error&) {
+        ++failures;  // a custom tree without scripts is refused in any case
+      }
+      reached = mounts.count() >= call;
+      mounts.fail_at(0);
+      CHECK(left_on_the_host().empty());
+    }
+    CHECK(call > 10);
+    CHECK(failures > 5);
+  }
 }
 
 TEST_CASE_METHOD(Fixture, "with keep_data the upper layer stays, and is used when the session is set up again") {
