@@ -29,6 +29,7 @@ void Manager::Impl::mark_failed(LiveSession& session, const std::string& why) {
 void Manager::Impl::tell_notes(LiveSession& session) {
   constexpr std::size_t most = 1000;  // hooks may write some at each attempt to end it
   auto& notes = session.context.notes;
+  if (session.notes_told == notes.size()) return;
   for (auto& told = session.notes_told; told < notes.size(); ++told)
     base::log::info(concat("session ", session.record.id, ": ", notes[told]));
   if (notes.size() > most) notes.erase(notes.begin(), notes.end() - most);

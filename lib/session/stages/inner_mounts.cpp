@@ -33,7 +33,8 @@ void add_interpreters(SessionContext& context, mount::MountPlan& plan) {
 bool has_own_layer(const definition::Definition& definition) {
   return definition.has_union() || std::holds_alternative<definition::BtrfsSnapshotSource>(definition.source) ||
          std::holds_alternative<definition::LvmSnapshotSource>(definition.source) ||
-         std::holds_alternative<definition::ZfsSnapshotSource>(definition.source);
+         std::holds_alternative<definition::ZfsSnapshotSource>(definition.source) ||
+         (std::holds_alternative<definition::CustomSource>(definition.source) && definition.purgeable());
 }
 
 void InnerMountsStage::set_up(SessionContext& context, StageData&) {

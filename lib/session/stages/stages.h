@@ -5,7 +5,7 @@
 
 namespace unionroot::session {
 
-// True if what a session on it writes goes with the session: it has an overlay, or a snapshot.
+// True if what a session on it writes goes with the session: it has an overlay, a snapshot, or a folder of its own.
 bool has_own_layer(const definition::Definition& definition);
 
 // Whatever yields a tree: unpacks a tarball, attaches a device, takes a snapshot, mounts an image. What each kind of source
