@@ -3,6 +3,8 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
+#include <exception>
+
 #include "base/error.h"
 #include "base/text.h"
 #include "kernel/files.h"
@@ -113,26 +115,28 @@ class CustomSourceKind : public SourceKind {
   void tear_down(SessionContext& context, const StageData& data, TearDown mode) const override {
     context.layers.clear();
     if (mode == TearDown::keep_data || is_foreign(data)) return;
-    if (has_hooks(*context.definition) && !never_ran(data)) {
-      HookSpace space(context, place_to_stop_at(context));
-      StageData unused;
-      run_hooks(context, HookStage::stop, space, unused);
-      space.close();
-    }
-    if (!has_folder(context)) return;
-    const auto& settings = context.services.settings;
+    std::exception_ptr problem;  // the folder goes whatever the scripts say
     try {
-      context.services.trash.discard(sessions_folder(settings, *context.definition), context.id,
-                                     trash_folder(settings, *context.definition));
-    } catch (const base::SystemError& error) {
-      if (error.error_number() != ENOENT) throw;  // no folder of sessions: nothing was made
+      if (has_hooks(*context.definition) && !never_ran(data)) stop(context);
+    } catch (...) {
+      problem = std::current_exception();
     }
+    if (has_folder(context)) discard_session_folder(context, data, mode);
+    if (problem) std::rethrow_exception(problem);
   }
 
   // The session's namespace has its own copy of the tree.
   Recovery recover(SessionContext& context, const StageData&) const override {
     if (has_folder(context) && !context.definition->has_union()) context.upper = folder_path(context);
     return Recovery::intact;
+  }
+
+ private:
+  static void stop(SessionContext& context) {
+    HookSpace space(context, place_to_stop_at(context));
+    StageData unused;
+    run_hooks(context, HookStage::stop, space, unused);
+    space.close();
   }
 };
 

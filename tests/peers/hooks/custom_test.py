@@ -148,6 +148,18 @@ else mount --bind -o ro {self.kept} "$CHROOT_PATH"; fi""")
         self.writing()
         self.refused("writes", "20more ended with status 9")
 
+    def test_a_script_that_fails_to_stop(self):
+        self.writing()
+        self.scripts.add("20more", 'test "$1" != setup-stop || exit 4')
+        for force in ([], ["--force"]):
+            session = self.machine.begin("writes")
+            result = self.machine.run("end", *force, session)
+            self.assertIn("20more ended with status 4 in setup-stop", result.err)
+            self.assertFalse(os.path.exists(self.machine.session_folder(session)))
+            self.assertEqual(self.machine.state_of(session), None if force else "failed")
+        self.scripts.add("20more")
+        self.machine.ok("end", "--all")
+
     def test_writing_where_a_mount_is_wanted(self):
         self.writing()
         self.refused("mounts", "10tree ended with status 1", "Read-only file system")
