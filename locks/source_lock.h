@@ -57,6 +57,7 @@ struct LockInfo {
 struct Wait {
   std::optional<std::chrono::milliseconds> limit = std::chrono::milliseconds(0);  // nullopt: without end; 0: not at all
   std::function<bool()> cancelled;  // asked some ten times a second; may be empty
+  std::function<void()> waits = {};  // called once, if there is something to wait for; may be empty
 };
 
 // A refused request. what() names every holder: session, user, pid, command, since when.

@@ -29,6 +29,7 @@ Waiter::Waiter(const Directory& directory, const Wait& wait) : wait_(wait) {
   if (events_ && ::inotify_add_watch(events_.get(), base::concat("/proc/self/fd/", directory.descriptor()).c_str(),
                                      IN_DELETE | IN_MOVED_FROM) < 0)
     events_.reset();
+  if (wait.waits) wait.waits();
 }
 
 bool Waiter::pause() {

@@ -10,6 +10,7 @@
 #include "session/attempts.h"
 #include "session/definition_text.h"
 #include "session/manager_state.h"
+#include "session/reporting.h"
 #include "session/session_file.h"
 #include "session/sources/source.h"
 #include "session/storage.h"
@@ -63,6 +64,14 @@ definition::DefinitionPtr shape_of(const BeginRequest& request) {
   return std::make_shared<const definition::Definition>(definition::source_variant(*request.definition));
 }
 
+locks::Wait wait_of(const BeginRequest& request, std::function<bool()> cancelled) {
+  locks::Wait wait;
+  wait.cancelled = std::move(cancelled);
+  if (request.wait && request.wait->count() < 0) wait.limit = std::nullopt;
+  else if (request.wait) wait.limit = *request.wait;
+  return wait;
+}
+
 }  // namespace
 
 void Manager::Impl::activate(LiveSession& session) {
@@ -99,6 +108,7 @@ void Manager::Impl::discard_unbegun(const LiveSessionPtr& session) noexcept {
     base::log::error(concat("removing session ", session->record.id, ", which could not be begun: ", problem,
                             "; it is done when the daemon starts next"));
   table.remove(session->record.id);
+  if (events.session_removed) events.session_removed(session->record.id);
 }
 
 LiveSessionPtr Manager::Impl::begin(const BeginRequest& asked) {
@@ -113,6 +123,7 @@ LiveSessionPtr Manager::Impl::begin(const BeginRequest& asked) {
   };
   session->context.cancelled = cancelled;
   table.add(session, settings.sessions_per_user);
+  const Reporting reporting(table, events, *session, request.progress);
   // A record of that name that is not ours stays: it is a session that could not be taken up.
   bool of_another = false;
   try {
@@ -122,11 +133,8 @@ LiveSessionPtr Manager::Impl::begin(const BeginRequest& asked) {
       of_another = error.code() == ErrorCode::session_exists;
       throw;
     }
-    locks::Wait wait;
-    wait.cancelled = cancelled;
-    if (request.wait && request.wait->count() < 0) wait.limit = std::nullopt;
-    else if (request.wait) wait.limit = *request.wait;
-    take_locks(*session, wait, request.owner);
+    if (events.session_added) events.session_added(session->record.id);
+    take_locks(*session, wait_of(request, cancelled), request.owner);
     folders.remember(sessions_folder(settings, *session->definition));
     session->pipeline.set_up(session->context, TearDown::everything);
     try {
@@ -145,7 +153,7 @@ LiveSessionPtr Manager::Impl::begin(const BeginRequest& asked) {
   }
   session->context.cancelled = {};
   tell_notes(*session);
-  if (events.session_added) events.session_added(session->record.id);
+  if (events.session_changed) events.session_changed(session->record.id);
   return session;
 }
 

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "session/attempts.h"
 #include "session/manager_state.h"
+#include "session/reporting.h"
 
 namespace unionroot::session {
 
@@ -41,7 +42,7 @@ void Manager::Impl::kill_processes(LiveSession& session) {
     kernel::kill_mount_namespace(session.context.space->inode(), kill_limit);
 }
 
-EndResult Manager::Impl::end(const LiveSessionPtr& session, bool force) {
+EndResult Manager::Impl::end(const LiveSessionPtr& session, bool force, TellProgress progress) {
   const auto& id = session->record.id;
   std::unique_lock operation(session->operation, std::defer_lock);
   if (force) {
@@ -54,6 +55,7 @@ EndResult Manager::Impl::end(const LiveSessionPtr& session, bool force) {
   }
   if (table.find(id) != session)
     throw Error(ErrorCode::no_such_session, concat("session ", id, " has ended already"));
+  const Reporting reporting(table, events, *session, std::move(progress));
   return end_locked(session, force);
 }
 

@@ -34,6 +34,7 @@ struct LiveSession {
   std::string upper;
   std::vector<std::string> notes;
   std::weak_ptr<base::UniqueFd> measured;
+  Progress progress;
 
   const std::shared_ptr<const definition::Definition> definition;
 

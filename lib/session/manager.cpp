@@ -96,14 +96,16 @@ Manager::Started Manager::run_automatic(const BeginRequest& begin, RunRequest ru
 
 void Manager::run_ended(const std::string& run, std::optional<int> status) { impl_->run_ended(run, status); }
 
-EndResult Manager::end(const std::string& session, bool force) { return impl_->end(impl_->table.require(session), force); }
+EndResult Manager::end(const std::string& session, bool force, TellProgress progress) {
+  return impl_->end(impl_->table.require(session), force, std::move(progress));
+}
 
-SessionView Manager::recover(const std::string& id) {
+SessionView Manager::recover(const std::string& id, std::function<bool()> cancelled, TellProgress progress) {
   const auto session = impl_->table.require(id);
   const std::unique_lock operation(session->operation, std::try_to_lock);
   if (!operation)
     throw base::Error(base::ErrorCode::session_busy, concat("another operation on session ", id, " is under way"), "try again");
-  impl_->recover_locked(session);
+  impl_->recover_locked(session, cancelled, std::move(progress));
   return impl_->view(*session);
 }
 

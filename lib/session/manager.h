@@ -16,6 +16,7 @@
 #include "definition/registry.h"
 #include "definition/settings.h"
 #include "launch/launcher.h"
+#include "session/progress.h"
 #include "store/store.h"
 
 namespace unionroot::session {
@@ -38,6 +39,7 @@ struct BeginRequest {
   // How long to wait for a source change to end; nullopt: not at all; negative: without end.
   std::optional<std::chrono::milliseconds> wait;
   std::function<bool()> cancelled;         // asked while waiting and in long stages; may be empty
+  TellProgress progress;                   // called on the thread that begins it; must not block; may be empty
 };
 
 struct RunRequest {
@@ -69,6 +71,7 @@ struct SessionView {                        // a copy, for listings
   // In bytes; where the upper layer has a file system of its own (tmpfs, image, device), and not in listings of all
   // sessions.
   std::optional<std::uint64_t> upper_size, upper_used;
+  Progress progress;                        // of what is under way; empty if nothing is that takes its time
 };
 
 struct EndResult {
@@ -77,9 +80,11 @@ struct EndResult {
 
 // Called on worker threads, after the change; must not block.
 struct Events {
+  // It is being begun; session_changed follows once it has been, session_removed if it could not be.
   std::function<void(const std::string& session)> session_added;
   std::function<void(const std::string& session)> session_changed;
   std::function<void(const std::string& session)> session_removed;
+  TellProgress progress;  // of every operation; session_changed says that nothing is under way any more
   // A run was started: the bus layer watches pidfd and calls run_ended once it is readable.
   std::function<void(const std::string& run, int pidfd)> run_started;
 };
@@ -108,8 +113,8 @@ class Manager {
   // What is to be known of the last change of the definition's source tree, if it did not come to a good end: for people.
   [[nodiscard]] std::optional<std::string> source_trouble(const definition::Definition& definition) const;
 
-  EndResult end(const std::string& session, bool force);
-  SessionView recover(const std::string& session);
+  EndResult end(const std::string& session, bool force, TellProgress progress = {});
+  SessionView recover(const std::string& session, std::function<bool()> cancelled = {}, TellProgress progress = {});
 
   [[nodiscard]] std::vector<SessionView> sessions() const;
   [[nodiscard]] std::optional<SessionView> find(const std::string& session) const;

@@ -25,12 +25,12 @@ struct Manager::Impl {
   void discard_unbegun(const LiveSessionPtr& session) noexcept;
 
   // end.cpp
-  EndResult end(const LiveSessionPtr& session, bool force);
+  EndResult end(const LiveSessionPtr& session, bool force, TellProgress progress = {});
   EndResult end_locked(const LiveSessionPtr& session, bool force);  // the caller holds session->operation
   void kill_processes(LiveSession& session);
 
   // session_locks.cpp
-  void take_locks(LiveSession& session, const locks::Wait& wait, const Caller& caller);
+  void take_locks(LiveSession& session, locks::Wait wait, const Caller& caller);
   void hold_locks_again(LiveSession& session);
   void release_locks(LiveSession& session);
   // What commands of a former daemon hold, under names of their own, and go on holding for a moment after they were
@@ -49,7 +49,7 @@ struct Manager::Impl {
   void note_source_end(LiveSession& session);
 
   // recover.cpp
-  void recover_locked(const LiveSessionPtr& session);
+  void recover_locked(const LiveSessionPtr& session, const std::function<bool()>& cancelled = {}, TellProgress progress = {});
   void mark_failed(LiveSession& session, const std::string& why);
   // What the stages noted, for the log and for listings.
   void tell_notes(LiveSession& session);

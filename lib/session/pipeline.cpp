@@ -64,6 +64,7 @@ void Pipeline::set_up(SessionContext& context, TearDown undo) {
     for (; position < stages_.size(); ++position) {
       const auto& stage = stages_[position];
       if (!stage->applies(context)) continue;
+      if (context.cancelled && context.cancelled()) throw Error(ErrorCode::cancelled, "it was cancelled");
       auto& entry = record(position, stage->name());
       entry.state = StageState::starting;
       entry.data = "{}";

@@ -1,8 +1,10 @@
 // Setting up a session again from its upper layer: after a reboot, or when a set-up failed.
 #include "base/error.h"
 #include "base/log.h"
+#include "base/rollback.h"
 #include "base/text.h"
 #include "session/manager_state.h"
+#include "session/reporting.h"
 #include "session/sources/source.h"
 
 namespace unionroot::session {
@@ -37,12 +39,17 @@ void Manager::Impl::tell_notes(LiveSession& session) {
   table.publish(session);
 }
 
-void Manager::Impl::recover_locked(const LiveSessionPtr& session) {
+void Manager::Impl::recover_locked(const LiveSessionPtr& session, const std::function<bool()>& cancelled,
+                                   TellProgress progress) {
   const auto id = session->record.id;
   const auto state = table.state(*session);
   if (state == SessionState::active) return;  // whole already
   if (state != SessionState::failed && state != SessionState::recovering)
     throw Error(ErrorCode::session_not_active, concat("session ", id, " is ", store::to_string(state), ", not failed"));
+  const Reporting reporting(table, events, *session, std::move(progress));
+  base::Rollback not_cancelled_later;
+  not_cancelled_later.add([&context = session->context] { context.cancelled = {}; });
+  session->context.cancelled = [&] { return session->end_wanted || (cancelled && cancelled()); };
   try {
     // One that was active is taken up again at the next start whatever the store says of it, so nothing is written then:
     // hundreds of sessions are recovered at boot.

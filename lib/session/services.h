@@ -10,6 +10,7 @@
 #include "mount/host_view.h"
 #include "mount/namespace.h"
 #include "mount/source_mounts.h"
+#include "session/progress.h"
 #include "session/trash.h"
 #include "store/store.h"
 
@@ -29,6 +30,7 @@ struct Services {
   mount::SourceMounts& source_mounts;
   FilesLayers& files_layers;
   bool state_can_be_upper = true;  // false where the state directory is on an overlay itself (in a container)
+  Unpackings unpackings = {};
 };
 
 }  // namespace unionroot::session

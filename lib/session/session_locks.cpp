@@ -42,13 +42,14 @@ locks::LockOwner owner_of(const LiveSession& session) {
 
 }  // namespace
 
-void Manager::Impl::take_locks(LiveSession& session, const locks::Wait& wait, const Caller& caller) {
+void Manager::Impl::take_locks(LiveSession& session, locks::Wait wait, const Caller& caller) {
   auto owner = owner_of(session);
   if (!caller.command.empty()) owner.purpose = concat(owner.purpose, ", begun by: ", caller.command);
   session.trees.clear();
   for (const auto& tree : source_trees(*session.definition)) {
     owner.tree = tree.path;
     session.trees.push_back(tree.key);
+    wait.waits = [&] { session.context.progress({concat("waiting until ", tree.path, " is free"), 0, 0}); };
     const bool exclusive = session.record.source || tree.exclusive;
     owner.preserved = session.record.kind == SessionKind::preserved && !exclusive;
     session.locks.push_back(exclusive ? lock_directory.lock_source(tree.key, owner, wait)

@@ -76,6 +76,11 @@ void SessionTable::publish(LiveSession& session) {
   session.measured = session.context.measured;
 }
 
+void SessionTable::set_progress(LiveSession& session, const Progress& progress) {
+  const std::lock_guard guard(mutex_);
+  session.progress = progress;
+}
+
 void SessionTable::add_run(LiveRun run) {
   const std::lock_guard guard(mutex_);
   auto id = run.record.id;
@@ -140,6 +145,7 @@ SessionView SessionTable::view(const LiveSession& session, const mount::HostView
   view.stages = session.journal;
   view.upper = session.upper;
   view.notes = session.notes;
+  view.progress = session.progress;
   view.definition = session.definition;
   if (session.definition->host_view && session.record.state == store::SessionState::active)
     view.location = views.view_path(session.record.id);

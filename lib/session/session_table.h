@@ -27,6 +27,7 @@ class SessionTable {
   [[nodiscard]] store::SessionState state(const LiveSession& session) const;
   // Publishes what the stages have left, after an operation.
   void publish(LiveSession& session);
+  void set_progress(LiveSession& session, const Progress& progress);
 
   void add_run(LiveRun run);
   std::optional<LiveRun> take_run(const std::string& id);  // removes it

@@ -52,11 +52,17 @@ void report(const SessionContext& context, const std::string& what, std::uint64_
   if (context.progress) context.progress({what, done, total});
 }
 
-archive::Options unpack_options(const SessionContext& context, const std::string& path) {
+void report_syncing(const SessionContext& context, const std::string& path) {
+  report(context, concat("writing what was in ", path, " to the disk"), 0, 0);
+}
+
+archive::Options unpack_options(const SessionContext& context, const std::string& path, const std::string& what,
+                                const std::string& cache_key) {
   archive::Options options;
   options.name = path;
   options.limits = archive::limits_for(context.definition->unpack_limit);
-  options.progress = [&context, what = concat("unpacking ", path)](std::uint64_t done, std::uint64_t total) {
+  options.progress = [&context, cache_key, what](std::uint64_t done, std::uint64_t total) {
+    if (!cache_key.empty()) context.services.unpackings.put(cache_key, {done, total});
     report(context, what, done, total);
   };
   options.cancelled = context.cancelled;

@@ -93,14 +93,19 @@ std::optional<UniqueFd> TreeCache::try_lock(const std::string& key, short kind) 
 
 UniqueFd TreeCache::lock(const CacheRequest& request, short kind) const {
   using namespace std::chrono_literals;
+  constexpr std::chrono::milliseconds longest = 50ms;
   std::chrono::milliseconds pause = 1ms;
-  for (bool said = false;; said = true) {
+  for (;;) {
     if (auto held = try_lock(request.key, kind)) return std::move(*held);
     if (request.cancelled && request.cancelled())
       throw Error(ErrorCode::cancelled, concat("waiting until ", request.origin, " is unpacked was cancelled"));
-    if (!said && request.waits) request.waits();
+    // Who takes a whole tree into use holds the lock for a moment only.
+    if (request.waits && pause == longest) {
+      const auto bytes = services_.unpackings.find(request.key);
+      request.waits(bytes.done, bytes.total);
+    }
     std::this_thread::sleep_for(pause);
-    pause = std::min<std::chrono::milliseconds>(pause * 2, 50ms);
+    pause = std::min(pause * 2, longest);
   }
 }
 
@@ -127,12 +132,28 @@ void TreeCache::make(const CacheRequest& request) {
   kernel::make_directory(entry.get(), "users", 0700);
   kernel::write_file_atomically(entry.get(), "origin", request.origin, 0600, false);
   const auto tree = kernel::open_directory_at(entry.get(), "tree");
-  request.make(tree.get());
+  {
+    base::Rollback unpacked;
+    unpacked.add([&] { services_.unpackings.remove(request.key); });
+    request.make(tree.get());
+  }
   // All of it on the disk before it has its name: an entry that survives a power cut is complete.
   base::check(::syncfs(tree.get()), "syncing the unpacked tree of", request.origin);
+  if (request.cancelled && request.cancelled())
+    throw Error(ErrorCode::cancelled, concat("unpacking ", request.origin, " was cancelled"));
   kernel::rename_to(folder_.get(), name, folder_.get(), request.key);
   rollback.commit();
   kernel::sync_directory(folder_.get());
+}
+
+// For who holds it alone, and has no entry to go with it.
+void TreeCache::remove_lock(const std::string& key) const noexcept {
+  try {
+    kernel::remove_file(folder_.get(), concat(key, lock_ending));
+  } catch (const std::exception& error) {
+    base::log::error(concat("removing ", path_, '/', key, lock_ending, ": ", error.what(),
+                            "; it is done when the daemon starts next"));
+  }
 }
 
 std::string TreeCache::take(const CacheRequest& request) {
@@ -145,7 +166,12 @@ std::string TreeCache::take(const CacheRequest& request) {
     }
   }
   const auto alone = lock(request, F_WRLCK);
-  if (!kernel::exists_at(folder_.get(), request.key)) make(request);
+  if (!kernel::exists_at(folder_.get(), request.key)) {
+    base::Rollback rollback;
+    rollback.add([&] { remove_lock(request.key); });
+    make(request);
+    rollback.commit();
+  }
   use(request);
   return path;
 }

@@ -28,7 +28,8 @@ struct CacheRequest {
   unsigned index = 0;  // of the session's layers, top first
   unsigned count = 1;
   std::function<bool()> cancelled;     // may be empty
-  std::function<void()> waits;         // called once if another session makes it just now; may be empty
+  // Called now and then while another session makes it, with the bytes of that, or zeros; may be empty.
+  std::function<void(std::uint64_t done, std::uint64_t total)> waits;
   std::function<void(int tree)> make;  // fills the empty folder
 };
 
@@ -55,6 +56,7 @@ class TreeCache {
   [[nodiscard]] std::optional<base::UniqueFd> try_lock(const std::string& key, short kind) const;
   [[nodiscard]] base::UniqueFd lock(const CacheRequest& request, short kind) const;
   void make(const CacheRequest& request);
+  void remove_lock(const std::string& key) const noexcept;
   void use(const CacheRequest& request);
   void remove_if_outdated(const std::string& key);
   [[nodiscard]] bool outdated(int entry, const std::string& key) const;

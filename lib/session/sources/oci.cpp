@@ -25,9 +25,10 @@ const definition::OciSource& source_of(const definition::Definition& definition)
 
 // below: the trees of the layers that it lies on, top first.
 void unpack_layer(SessionContext& context, const OciLayout& layout, const OciLayer& layer,
-                  const std::vector<std::string>& below, int folder) {
+                  const std::vector<std::string>& below, int folder, const CacheRequest& request) {
   const auto file = layout.open_blob(layer);
-  auto options = unpack_options(context, layer.path);
+  const auto what = concat("unpacking layer ", request.count - request.index, " of ", request.count, ", ", layer.path);
+  auto options = unpack_options(context, layer.path, what, request.key);
   options.layer = true;
   std::vector<base::UniqueFd> opened;
   for (const auto& path : below) {
@@ -44,6 +45,7 @@ void unpack_layer(SessionContext& context, const OciLayout& layout, const OciLay
                 concat(layer.path, ": its content has the digest sha256:", digest, ", which is not its name"),
                 "the file is damaged or forged; make the layout anew: skopeo copy docker://IMAGE oci:DIRECTORY:TAG");
   for (auto& note : unpacked.notes) context.notes.push_back(std::move(note));
+  report_syncing(context, layer.path);
 }
 
 class OciSourceKind : public SourceKind {
@@ -102,8 +104,10 @@ class OciSourceKind : public SourceKind {
     request.index = static_cast<unsigned>(count - below.size() - 1);
     request.count = static_cast<unsigned>(count);
     request.cancelled = context.cancelled;
-    request.waits = [&] { report(context, concat("waiting until another session has unpacked ", layer.path), 0, 0); };
-    request.make = [&](int folder) { unpack_layer(context, layout, layer, below, folder); };
+    request.waits = [&](std::uint64_t done, std::uint64_t total) {
+      report(context, concat("waiting until another session has unpacked ", layer.path), done, total);
+    };
+    request.make = [&](int folder) { unpack_layer(context, layout, layer, below, folder, request); };
     return cache.take(request);
   }
 };

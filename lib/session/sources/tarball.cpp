@@ -95,10 +95,10 @@ class TarballSourceKind : public SourceKind {
     return open_trusted_file(context.definition->name, "archive", source_of(*context.definition).file);
   }
 
-  static void unpack(SessionContext& context, int file, int folder) {
+  static void unpack(SessionContext& context, int file, int folder, const std::string& cache_key) {
     const auto& path = source_of(*context.definition).file;
     const auto before = identity_of(file);
-    auto unpacked = archive::unpack(file, folder, unpack_options(context, path));
+    auto unpacked = archive::unpack(file, folder, unpack_options(context, path, concat("unpacking ", path), cache_key));
     if (unpacked.members == 0)
       throw Error(ErrorCode::stage_failed, concat(path, " has nothing in it"),
                   "`tar tf` shows what an archive has in it");
@@ -106,6 +106,7 @@ class TarballSourceKind : public SourceKind {
       throw Error(ErrorCode::stage_failed, concat(path, " was changed while it was unpacked"),
                   "try again; `unionroot lock CHROOT -- COMMAND` keeps sessions away while an archive is changed");
     for (auto& note : unpacked.notes) context.notes.push_back(std::move(note));
+    report_syncing(context, path);
   }
 
   static std::string set_up_shared(SessionContext& context, StageData& data) {
@@ -121,10 +122,10 @@ class TarballSourceKind : public SourceKind {
     request.origin = real_path(source_of(*context.definition).file);
     request.session = context.id;
     request.cancelled = context.cancelled;
-    request.waits = [&] {
-      report(context, concat("waiting until another session has unpacked ", request.origin), 0, 0);
+    request.waits = [&](std::uint64_t done, std::uint64_t total) {
+      report(context, concat("waiting until another session has unpacked ", request.origin), done, total);
     };
-    request.make = [&](int folder) { unpack(context, file.get(), folder); };
+    request.make = [&](int folder) { unpack(context, file.get(), folder, request.key); };
     data["cache"] = request.key;
     return cache.take(request);
   }
@@ -146,7 +147,7 @@ class TarballSourceKind : public SourceKind {
     const auto file = open_archive(context);
     kernel::make_directory(folder.get(), unfinished_tree, 0755);
     const auto tree = kernel::open_directory_at(folder.get(), unfinished_tree);
-    unpack(context, file.get(), tree.get());
+    unpack(context, file.get(), tree.get(), "");
     kernel::write_file_atomically(folder.get(), identity_file, content_identity(file.get()), 0600, true);
     base::check(::syncfs(tree.get()), "syncing the unpacked tree of", source_of(*context.definition).file);
     kernel::rename_to(folder.get(), unfinished_tree, folder.get(), own_tree);
@@ -208,6 +209,7 @@ class TarballSourceKind : public SourceKind {
     write_archive(context, own, before.get(), made.get(), path);
     base::check(::fchown(made.get(), facts.st_uid, facts.st_gid), "setting the owner of the new", path);
     base::check(::fchmod(made.get(), facts.st_mode & 07777), "setting the mode of the new", path);
+    report(context, concat("writing the new ", path, " to the disk"), 0, 0);
     base::check(::fsync(made.get()), "syncing the new", path);
     kernel::write_file_atomically(own, packed_file, content_identity(made.get()), 0600, true);
     base::fault_point("rename");

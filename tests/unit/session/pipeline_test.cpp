@@ -74,6 +74,20 @@ TEST_CASE_METHOD(Fixture, "stages are set up in order, journalled before and aft
   CHECK(pipeline.pending()[0].state == store::StageState::done);
 }
 
+TEST_CASE_METHOD(Fixture, "whoever cancels between two stages gets what was set up undone, and no further stage") {
+  auto context = make_context("s");
+  int asked = 0;
+  context.cancelled = [&] { return ++asked == 3; };
+  session::Pipeline pipeline(stages, store());
+  try {
+    pipeline.set_up(context, TearDown::everything);
+    FAIL("it was set up");
+  } catch (const base::Error& error) {
+    CHECK(error.code() == base::ErrorCode::cancelled);
+  }
+  CHECK(log == "+a +b -b -a ");
+}
+
 TEST_CASE_METHOD(Fixture, "a failure at any stage undoes it and those before it, in reverse, and no other") {
   const std::string expected[] = {"+a -a ", "+a +b -b -a ", "+a +b +c -c -b -a "};
   for (int failing = 0; failing < 3; ++failing) {
