@@ -74,10 +74,7 @@ void ManagerObject::End(sdbus::Result<std::vector<std::string>>&& result, std::s
 
 void ManagerObject::Recover(sdbus::Result<>&& result, std::string session, Dictionary options) {
   const auto reply = owe(loop_, "Recover", std::move(result));
-  handle(reply, [&] {
-    parse_recover(options);
-    requests_.recover(sender(), reply, std::move(session));
-  });
+  handle(reply, [&] { requests_.recover(sender(), reply, std::move(session), parse_recover(options)); });
 }
 
 void ManagerObject::ListSessions(sdbus::Result<std::vector<Dictionary>>&& result) {
@@ -120,12 +117,21 @@ std::vector<std::string> ManagerObject::Problems() {
 
 void ManagerObject::problems_changed() { emitPropertiesChangedSignal(Manager_adaptor::INTERFACE_NAME, {"Problems"}); }
 
+void ManagerObject::tell_progress(const std::string& caller, std::uint32_t call, const std::string& session,
+                                  const session::Progress& progress) {
+  auto signal = getObject().createSignal(Manager_adaptor::INTERFACE_NAME, "Progress");
+  signal.setDestination(caller);
+  signal << call << session << valid_text(progress.what) << progress.done << progress.total;
+  getObject().emitSignal(signal);
+}
+
 SessionObject::SessionObject(BusLoop& loop, Requests& requests, const session::SessionView& view)
     : AdaptorInterfaces(loop.connection(), session_path(view.record.id)),
       loop_(loop),
       requests_(requests),
       record_(view.record),
-      location_(valid_text(view.location)) {
+      location_(valid_text(view.location)),
+      progress_(view.progress) {
   record_.definition = {};
   record_.options = {};
   registerAdaptor();
@@ -136,10 +142,24 @@ void SessionObject::update(const session::SessionView& view) {
   std::vector<std::string> changed;
   if (record_.state != view.record.state) changed.emplace_back("State");
   if (location_ != valid_text(view.location)) changed.emplace_back("Location");
+  if (progress_ != view.progress) changed.emplace_back("Progress");
   if (changed.empty()) return;
   record_.state = view.record.state;
   location_ = valid_text(view.location);
+  progress_ = view.progress;
   emitPropertiesChangedSignal(Session_adaptor::INTERFACE_NAME, changed);
+}
+
+void SessionObject::update(const session::Progress& progress) {
+  if (progress_ == progress) return;
+  progress_ = progress;
+  emitPropertiesChangedSignal(Session_adaptor::INTERFACE_NAME, {"Progress"});
+}
+
+sdbus::Struct<std::string, uint64_t, uint64_t> SessionObject::Progress() {
+  return guarded_callback([&] {
+    return sdbus::Struct<std::string, uint64_t, uint64_t>(valid_text(progress_.what), progress_.done, progress_.total);
+  });
 }
 
 void SessionObject::End(sdbus::Result<std::vector<std::string>>&& result, Dictionary options) {
@@ -149,10 +169,7 @@ void SessionObject::End(sdbus::Result<std::vector<std::string>>&& result, Dictio
 
 void SessionObject::Recover(sdbus::Result<>&& result, Dictionary options) {
   const auto reply = owe(loop_, "Recover", std::move(result));
-  handle(reply, [&] {
-    parse_recover(options);
-    requests_.recover(sender(), reply, record_.id);
-  });
+  handle(reply, [&] { requests_.recover(sender(), reply, record_.id, parse_recover(options)); });
 }
 
 ChrootObject::ChrootObject(BusLoop& loop, definition::DefinitionPtr definition)

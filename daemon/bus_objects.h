@@ -20,6 +20,9 @@ class ManagerObject final : public sdbus::AdaptorInterfaces<org::unionroot1::Man
                 std::vector<std::string> capabilities);
   ~ManagerObject() { unregisterAdaptor(); }
   void problems_changed();
+  // To that connection alone.
+  void tell_progress(const std::string& caller, std::uint32_t call, const std::string& session,
+                     const session::Progress& progress);
 
  private:
   void Begin(sdbus::Result<std::string, sdbus::ObjectPath>&& result, std::string chroot, Dictionary options) override;
@@ -52,6 +55,7 @@ class SessionObject final : public sdbus::AdaptorInterfaces<org::unionroot1::Ses
   SessionObject(BusLoop& loop, Requests& requests, const session::SessionView& view);
   ~SessionObject() { unregisterAdaptor(); }
   void update(const session::SessionView& view);
+  void update(const session::Progress& progress);
 
  private:
   void End(sdbus::Result<std::vector<std::string>>&& result, Dictionary options) override;
@@ -63,6 +67,7 @@ class SessionObject final : public sdbus::AdaptorInterfaces<org::unionroot1::Ses
   bool Automatic() override { return record_.kind == store::SessionKind::automatic; }
   std::string State() override { return std::string(store::to_string(record_.state)); }
   std::string Location() override { return location_; }
+  sdbus::Struct<std::string, uint64_t, uint64_t> Progress() override;
 
   [[nodiscard]] std::string sender() const { return getObject().getCurrentlyProcessedMessage()->getSender(); }
 
@@ -70,6 +75,7 @@ class SessionObject final : public sdbus::AdaptorInterfaces<org::unionroot1::Ses
   Requests& requests_;
   store::SessionRecord record_;   // without its definition text
   std::string location_;
+  session::Progress progress_;
 };
 
 class ChrootObject final : public sdbus::AdaptorInterfaces<org::unionroot1::Chroot_adaptor, sdbus::Properties_adaptor,

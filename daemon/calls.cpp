@@ -20,22 +20,29 @@ std::optional<std::chrono::milliseconds> wait_of(const Options& options) {
   return std::chrono::milliseconds(*wait);
 }
 
+ProgressWish progress_of(const Options& options) {
+  const auto number = options.integer("progress", 0, std::numeric_limits<std::uint32_t>::max());
+  if (!number) return std::nullopt;
+  return static_cast<std::uint32_t>(*number);
+}
+
 }  // namespace
 
 BeginCall parse_begin(std::string chroot, const Dictionary& dictionary) {
-  const Options options("Begin", dictionary, {"name", "wait", "user-data"});
+  const Options options("Begin", dictionary, {"name", "wait", "user-data", "progress"});
   BeginCall call;
   call.chroot = std::move(chroot);
   call.name = options.text("name", longest_name);
   call.wait = wait_of(options);
   call.user_data = options.pairs("user-data");
+  call.progress = progress_of(options);
   return call;
 }
 
 RunCall parse_run(std::string name, std::vector<std::string> arguments, const Dictionary& dictionary) {
   const Options options("Run", dictionary,
                         {"user", "directory", "caller-directory", "preserve-environment", "environment", "shell",
-                         "terminal", "rows", "columns", "term", "wait", "user-data", "arguments"});
+                         "terminal", "rows", "columns", "term", "wait", "user-data", "arguments", "progress"});
   RunCall call;
   call.name = std::move(name);
   call.arguments = options.has("arguments") ? options.texts("arguments") : std::move(arguments);
@@ -54,12 +61,18 @@ RunCall parse_run(std::string name, std::vector<std::string> arguments, const Di
   call.terminal_type = options.text("term", longest_name);
   call.wait = wait_of(options);
   call.user_data = options.pairs("user-data");
+  call.progress = progress_of(options);
   return call;
 }
 
-bool parse_end(const Dictionary& options) { return Options("End", options, {"force"}).boolean("force").value_or(false); }
+EndCall parse_end(const Dictionary& dictionary) {
+  const Options options("End", dictionary, {"force", "progress"});
+  return {options.boolean("force").value_or(false), progress_of(options)};
+}
 
-void parse_recover(const Dictionary& options) { const Options none("Recover", options, {}); }
+RecoverCall parse_recover(const Dictionary& dictionary) {
+  return {progress_of(Options("Recover", dictionary, {"progress"}))};
+}
 
 base::UniqueFd keep_descriptor(int fd) {
   return base::UniqueFd(base::check(::fcntl(fd, F_DUPFD_CLOEXEC, 3), "duplicating a descriptor of the caller"));

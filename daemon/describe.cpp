@@ -143,6 +143,9 @@ Dictionary describe_session(const session::SessionView& view) {
   if (view.definition) add_definition(info, *view.definition);
   add_record(info, view);
   info["upper"] = text(view.upper);
+  if (!view.progress.what.empty())
+    info["progress"] = sdbus::Variant(sdbus::Struct<std::string, std::uint64_t, std::uint64_t>(
+        valid_text(view.progress.what), view.progress.done, view.progress.total));
   if (view.upper_size) info["upper-size"] = sdbus::Variant(*view.upper_size);
   if (view.upper_used) info["upper-used"] = sdbus::Variant(*view.upper_used);
   std::vector<sdbus::Struct<std::string, std::string>> stages;

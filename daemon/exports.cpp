@@ -22,6 +22,11 @@ void Exports::session(const session::SessionView& view) {
   manager_.emitSessionNew(view.record.id, object->getObjectPath());
 }
 
+void Exports::progress(const std::string& id, const session::Progress& progress) {
+  const auto found = sessions_.find(id);
+  if (found != sessions_.end()) found->second->update(progress);
+}
+
 void Exports::session_gone(const std::string& id) {
   const auto found = sessions_.find(id);
   if (found == sessions_.end()) return;

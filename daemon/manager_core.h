@@ -17,8 +17,13 @@ class ManagerCore final : public Core {
   [[nodiscard]] std::optional<std::string> source_trouble(const definition::Definition& definition) const override {
     return manager_.source_trouble(definition);
   }
-  session::EndResult end(const std::string& session, bool force) override { return manager_.end(session, force); }
-  session::SessionView recover(const std::string& session) override { return manager_.recover(session); }
+  session::EndResult end(const std::string& session, bool force, session::TellProgress progress) override {
+    return manager_.end(session, force, std::move(progress));
+  }
+  session::SessionView recover(const std::string& session, std::function<bool()> cancelled,
+                               session::TellProgress progress) override {
+    return manager_.recover(session, std::move(cancelled), std::move(progress));
+  }
   [[nodiscard]] std::vector<session::SessionView> sessions() const override { return manager_.sessions(); }
   [[nodiscard]] std::optional<session::SessionView> find(const std::string& session) const override {
     return manager_.find(session);

@@ -86,7 +86,8 @@ session::Caller Operations::describe(CallerId caller, const HostUser& user) cons
   return {caller.uid, user.name, caller.pid, caller.pid > 0 ? base::command_of(caller.pid) : std::string()};
 }
 
-session::SessionView Operations::begin(CallerId id, const BeginCall& call, std::function<bool()> cancelled) {
+session::SessionView Operations::begin(CallerId id, const BeginCall& call, std::function<bool()> cancelled,
+                                       session::TellProgress progress) {
   const auto wanted = base::parse_qualified_name(call.chroot);
   if (wanted.space == Namespace::session) {
     throw Error(ErrorCode::invalid_argument, concat("'", printable(call.chroot), "' is a session already"),
@@ -108,6 +109,7 @@ session::SessionView Operations::begin(CallerId id, const BeginCall& call, std::
   request.owner = describe(id, user);
   request.wait = call.wait;
   request.cancelled = std::move(cancelled);
+  request.progress = std::move(progress);
   return core_.begin(request);
 }
 
@@ -150,7 +152,8 @@ void Operations::require_living(const CallerId& id) {
               "call from the process that made the connection: the command takes its limits from it");
 }
 
-session::Manager::Started Operations::run(CallerId id, const RunCall& call, std::function<bool()> cancelled) {
+session::Manager::Started Operations::run(CallerId id, const RunCall& call, std::function<bool()> cancelled,
+                                          session::TellProgress progress) {
   require_living(id);
   const auto wanted = base::parse_qualified_name(call.name);
   const HostUser user = users_.by_uid(id.uid);
@@ -182,6 +185,7 @@ session::Manager::Started Operations::run(CallerId id, const RunCall& call, std:
   begin.owner = request.caller;
   begin.wait = call.wait;
   begin.cancelled = std::move(cancelled);
+  begin.progress = std::move(progress);
   return core_.run_automatic(begin, std::move(request));
 }
 
@@ -193,18 +197,20 @@ session::SessionView Operations::owned(CallerId id, const std::string& session, 
   return view;
 }
 
-std::vector<std::string> Operations::end(CallerId id, const std::string& session, bool force) {
-  return core_.end(owned(id, session, "end").record.id, force).could_not_undo;
+std::vector<std::string> Operations::end(CallerId id, const std::string& session, bool force,
+                                         session::TellProgress progress) {
+  return core_.end(owned(id, session, "end").record.id, force, std::move(progress)).could_not_undo;
 }
 
-session::SessionView Operations::recover(CallerId id, const std::string& session) {
-  return core_.recover(owned(id, session, "recover").record.id);
+session::SessionView Operations::recover(CallerId id, const std::string& session, std::function<bool()> cancelled,
+                                         session::TellProgress progress) {
+  return core_.recover(owned(id, session, "recover").record.id, std::move(cancelled), std::move(progress));
 }
 
 void Operations::take_back(const std::string& session) noexcept {
   try {
     base::log::info(concat("ending session '", session, "': its client has gone before it could be told"));
-    core_.end(session, false);
+    core_.end(session, false, {});
   } catch (const Error& error) {
     if (error.code() == ErrorCode::no_such_session) return;
     base::log::warning(concat("ending session '", session, "', whose client has gone: ", error.what()));

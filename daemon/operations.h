@@ -34,11 +34,14 @@ class Operations {
   Operations(Core& core, const definition::Registry& registry, const UserDatabase& users, Authority& authority)
       : core_(core), registry_(registry), users_(users), authority_(authority) {}
 
-  // cancelled: the caller has gone, or the daemon stops.
-  session::SessionView begin(CallerId caller, const BeginCall& call, std::function<bool()> cancelled);
-  session::Manager::Started run(CallerId caller, const RunCall& call, std::function<bool()> cancelled);
-  std::vector<std::string> end(CallerId caller, const std::string& session, bool force);
-  session::SessionView recover(CallerId caller, const std::string& session);
+  // cancelled: the caller has gone, or the daemon stops. progress: for the caller; empty: it does not ask for it.
+  session::SessionView begin(CallerId caller, const BeginCall& call, std::function<bool()> cancelled,
+                             session::TellProgress progress);
+  session::Manager::Started run(CallerId caller, const RunCall& call, std::function<bool()> cancelled,
+                                session::TellProgress progress);
+  std::vector<std::string> end(CallerId caller, const std::string& session, bool force, session::TellProgress progress);
+  session::SessionView recover(CallerId caller, const std::string& session, std::function<bool()> cancelled,
+                               session::TellProgress progress);
   // Takes away a session that was begun for a client which is not there to learn of it.
   void take_back(const std::string& session) noexcept;
 

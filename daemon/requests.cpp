@@ -26,12 +26,11 @@ void answering(const Reply& reply, Work&& work) {
 }  // namespace
 
 Requests::Requests(BusLoop& loop, Operations& operations, definition::Registry& registry, const RequestLimits& limits,
-                   std::function<void(const session::SessionView&)> begun, std::function<void()> reloaded)
+                   Tellings tell)
     : loop_(loop),
       operations_(operations),
       registry_(registry),
-      begun_(std::move(begun)),
-      reloaded_(std::move(reloaded)),
+      tell_(std::move(tell)),
       peers_(loop.connection()),
       operations_lane_(limits.operations),
       queries_(limits.queries),
@@ -40,6 +39,16 @@ Requests::Requests(BusLoop& loop, Operations& operations, definition::Registry& 
 
 std::function<bool()> Requests::cancelled(const PeerPtr& peer) const {
   return [peer, stopping = stopping_] { return peer->gone.load() || stopping->load(); };
+}
+
+session::TellProgress Requests::progress(const PeerPtr& peer, const ProgressWish& wish) {
+  if (!wish) return {};
+  // Posted as the reply is, and so never after it.
+  return [this, peer, call = *wish](const std::string& session, const session::Progress& progress) {
+    loop_.post([this, peer, call, session, progress] {
+      if (!peer->gone) tell_.progress(peer->name, call, session, progress);
+    });
+  };
 }
 
 template <typename Reply, typename Work>
@@ -69,7 +78,7 @@ void Requests::dispatch_waiting(bool waits, const std::string& sender, const Rep
 void Requests::begin(const std::string& sender, BeginReply reply, BeginCall call) {
   const bool waits = call.wait.has_value();
   dispatch_waiting(waits, sender, reply, [this, reply, call = std::move(call)](const PeerPtr& peer) {
-    const session::SessionView view = operations_.begin(identity(*peer), call, cancelled(peer));
+    const session::SessionView view = operations_.begin(identity(*peer), call, cancelled(peer), progress(peer, call.progress));
     const std::string id = view.record.id;
     // A client that is not there any more, or a daemon that is about to go, cannot hand over the session: as if it
     // had never been begun.
@@ -78,7 +87,7 @@ void Requests::begin(const std::string& sender, BeginReply reply, BeginCall call
         in_background(peer->uid, [this, session = view.record.id] { operations_.take_back(session); });
         return false;
       }
-      begun_(view);
+      tell_.begun(view);
       return true;
     };
     reply->send(std::move(before), id, sdbus::ObjectPath(session_path(id)));
@@ -88,7 +97,7 @@ void Requests::begin(const std::string& sender, BeginReply reply, BeginCall call
 void Requests::run(const std::string& sender, RunReply reply, RunCall call) {
   const bool waits = call.wait.has_value();
   dispatch_waiting(waits, sender, reply, [this, reply, call = std::make_shared<RunCall>(std::move(call))](const PeerPtr& peer) {
-    auto started = operations_.run(identity(*peer), *call, cancelled(peer));
+    auto started = operations_.run(identity(*peer), *call, cancelled(peer), progress(peer, call->progress));
     // The caller's descriptors are the command's now: a pipe must not stay open because the daemon has it too.
     for (auto& descriptor : call->standard) descriptor.reset();
     // Should the client have gone, the control socket closes with the reply that nobody gets: the supervisor ends
@@ -98,17 +107,17 @@ void Requests::run(const std::string& sender, RunReply reply, RunCall call) {
   });
 }
 
-void Requests::end(const std::string& sender, EndReply reply, std::string session, bool force) {
-  dispatch(operations_lane_, sender, reply, [this, reply, session = std::move(session), force](const PeerPtr& peer) {
-    auto left = operations_.end(identity(*peer), session, force);
+void Requests::end(const std::string& sender, EndReply reply, std::string session, EndCall call) {
+  dispatch(operations_lane_, sender, reply, [this, reply, session = std::move(session), call](const PeerPtr& peer) {
+    auto left = operations_.end(identity(*peer), session, call.force, progress(peer, call.progress));
     for (auto& line : left) line = valid_text(line);
     reply->send({}, std::move(left));
   });
 }
 
-void Requests::recover(const std::string& sender, EmptyReply reply, std::string session) {
-  dispatch(operations_lane_, sender, reply, [this, reply, session = std::move(session)](const PeerPtr& peer) {
-    operations_.recover(identity(*peer), session);
+void Requests::recover(const std::string& sender, EmptyReply reply, std::string session, RecoverCall call) {
+  dispatch(operations_lane_, sender, reply, [this, reply, session = std::move(session), call](const PeerPtr& peer) {
+    operations_.recover(identity(*peer), session, cancelled(peer), progress(peer, call.progress));
     reply->send({});
   });
 }
@@ -120,7 +129,7 @@ void Requests::reload(const std::string& sender, EmptyReply reply) {
                         "only root may; the daemon follows edits by itself");
     }
     registry_.reload();
-    reply->send([reloaded = reloaded_] {
+    reply->send([reloaded = tell_.reloaded] {
       reloaded();
       return true;
     });

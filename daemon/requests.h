@@ -24,12 +24,20 @@ struct RequestLimits {
   std::size_t waiting = 16;
 };
 
+// What the callers of the methods are told while these are carried out. All on the bus thread.
+struct Tellings {
+  std::function<void(const session::SessionView&)> begun;  // a new session, before its client is told of it
+  std::function<void()> reloaded;
+  // caller: its name on the bus; call: the number that it gave.
+  std::function<void(const std::string& caller, std::uint32_t call, const std::string& session,
+                     const session::Progress& progress)> progress;
+};
+
 // The methods are for the bus thread. Each answers through its reply, at once or later.
 class Requests {
  public:
-  // begun: called on the bus thread with a new session, before its client is told of it.
   Requests(BusLoop& loop, Operations& operations, definition::Registry& registry, const RequestLimits& limits,
-           std::function<void(const session::SessionView&)> begun, std::function<void()> reloaded);
+           Tellings tell);
 
   using BeginReply = ReplyPtr<std::string, sdbus::ObjectPath>;
   using RunReply = ReplyPtr<sdbus::UnixFd, std::string, std::string>;
@@ -38,8 +46,8 @@ class Requests {
 
   void begin(const std::string& sender, BeginReply reply, BeginCall call);
   void run(const std::string& sender, RunReply reply, RunCall call);
-  void end(const std::string& sender, EndReply reply, std::string session, bool force);
-  void recover(const std::string& sender, EmptyReply reply, std::string session);
+  void end(const std::string& sender, EndReply reply, std::string session, EndCall call);
+  void recover(const std::string& sender, EmptyReply reply, std::string session, RecoverCall call);
   void reload(const std::string& sender, EmptyReply reply);
   void info(const std::string& sender, ReplyPtr<Dictionary> reply, std::string name);
   void list_sessions(const std::string& sender, ReplyPtr<std::vector<Dictionary>> reply);
@@ -58,12 +66,12 @@ class Requests {
   template <typename Reply, typename Work>
   void dispatch_waiting(bool waits, const std::string& sender, const Reply& reply, Work work);
   [[nodiscard]] std::function<bool()> cancelled(const PeerPtr& peer) const;
+  [[nodiscard]] session::TellProgress progress(const PeerPtr& peer, const ProgressWish& wish);
 
   BusLoop& loop_;
   Operations& operations_;
   definition::Registry& registry_;
-  std::function<void(const session::SessionView&)> begun_;
-  std::function<void()> reloaded_;
+  const Tellings tell_;
   Peers peers_;
   std::shared_ptr<std::atomic<bool>> stopping_ = std::make_shared<std::atomic<bool>>(false);
   Lane operations_lane_;

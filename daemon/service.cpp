@@ -37,6 +37,9 @@ session::Events EventRelay::events() {
   events.session_removed = [this](const std::string& id) {
     post([id](Service& service) { service.session_removed(id); });
   };
+  events.progress = [this](const std::string& id, const session::Progress& progress) {
+    post([id, progress](Service& service) { service.session_progress(id, progress); });
+  };
   events.run_started = [this](const std::string& run, int pidfd) {
     base::UniqueFd own(base::check(::fcntl(pidfd, F_DUPFD_CLOEXEC, 3), "duplicating the pidfd of run", run));
     post([run, own = std::move(own), uid = Lane::current_uid()](Service& service) mutable {
@@ -56,12 +59,14 @@ Service::Service(asio::io_context& io, sdbus::IConnection& connection, Core& cor
       operations_(core, registry, users, authority),
       requests_(
           loop_, operations_, registry, limits,
-          [this](const session::SessionView& view) {
-            exports_.session(view);
-            // Somebody may have ended it between its begin and here.
-            session_changed(view.record.id);
-          },
-          [this] { show_configuration(); }),
+          {[this](const session::SessionView& view) {
+             exports_.session(view);
+             // Somebody may have ended it between its begin and here.
+             session_changed(view.record.id);
+           },
+           [this] { show_configuration(); },
+           [this](const std::string& caller, std::uint32_t call, const std::string& session,
+                  const session::Progress& progress) { manager_.tell_progress(caller, call, session, progress); }}),
       manager_(loop_, requests_, registry, std::move(capabilities)),
       exports_(loop_, requests_, manager_),
       runs_(io,
@@ -150,6 +155,12 @@ void Service::session_removed(const std::string& id) {
   dirty_.erase(id);
   if (!exports_.has_session(id)) return;
   exports_.session_gone(id);
+  loop_.kick();
+}
+
+void Service::session_progress(const std::string& id, const session::Progress& progress) {
+  if (stopped_ || !exports_.has_session(id)) return;
+  exports_.progress(id, progress);
   loop_.kick();
 }
 

@@ -49,6 +49,7 @@ class Service {
   // Bus thread.
   void session_changed(const std::string& id);
   void session_removed(const std::string& id);
+  void session_progress(const std::string& id, const session::Progress& progress);
   void run_started(const std::string& run, base::UniqueFd pidfd, uid_t uid);
 
  private:

@@ -288,6 +288,7 @@ class BusTest(unittest.TestCase):
         self.assertIn("error org.unionroot1.Error.NoSuchSession", lines)
         self.assertIn("signal new " + session, lines)
         self.assertIn("signal removed " + session, lines)
+        self.assertIn(f"progress 9 {session} packing 7 0", lines)
 
     def test_a_name_without_a_namespace_is_a_chroot_first(self):
         self.assertIn("name of a chroot", self.refused("InvalidArgument", "Begin", "open", options({"name": "open"})))
@@ -328,7 +329,7 @@ class BusTest(unittest.TestCase):
 
     def test_malformed_requests(self):
         text = self.refused("InvalidArgument", "Begin", "open", options({"nmae": "x"}))
-        self.assertEqual(text, "Begin does not know the option 'nmae'\nit knows: name, wait, user-data")
+        self.assertEqual(text, "Begin does not know the option 'nmae'\nit knows: name, wait, user-data, progress")
         text = self.refused("InvalidArgument", "Begin", "open", options({"wait": "5"}))
         self.assertIn("is of type 's'\nit must be an integer", text)
         for name in ("", "../x", "a/b", "x" * 300, "-x", "nosuch:x", "session:x", "a\nb"):
@@ -523,6 +524,76 @@ class BusTest(unittest.TestCase):
             self.run_command("open", ["x"], connection=connection)[0].close()
         print(f"automatic runs over one connection: {(time.monotonic() - start) * 10:.2f} ms each", file=sys.stderr)
         connection.close()
+
+    # --- progress
+
+    def collector(self):
+        """A connection, the signals that it hears, and a function that takes in those that have come."""
+        dbus.mainloop.glib.DBusGMainLoop(set_as_default=True)
+        connection = dbus.bus.BusConnection(self.address)
+        heard = []
+        connection.add_signal_receiver(lambda *args, member=None, path=None: heard.append((str(member), str(path), args)),
+                                       member_keyword="member", path_keyword="path", bus_name=NAME)
+        connection.call_blocking(NAME, ROOT, "org.freedesktop.DBus.Peer", "Ping", None, [])
+        context = GLib.MainContext.default()
+
+        def take_in():
+            while context.iteration(False):
+                pass
+        return connection, heard, take_in
+
+    def test_progress_is_told_to_the_caller_alone_and_shown_to_all(self):
+        connection, heard, take_in = self.collector()
+        other, others, _ = self.collector()
+        done = []
+        connection.call_async(NAME, ROOT, MANAGER, "Begin", None, ["open", options({"name": "long-1", "progress": dbus.UInt32(77)})],
+                              lambda *answer: done.append((answer, len(heard))), done.append)
+        shown = set()
+
+        def ended():
+            take_in()
+            try:
+                what = self.call("Get", "org.unionroot1.Session", "Progress", interface="org.freedesktop.DBus.Properties",
+                                 path=f"{ROOT}/session/long_2d1")
+                state = self.call("Get", "org.unionroot1.Session", "State", interface="org.freedesktop.DBus.Properties",
+                                  path=f"{ROOT}/session/long_2d1")
+                shown.add((str(state), str(what[0]), int(what[2])))
+            except dbus.DBusException as error:
+                self.assertIn("Unknown", error.get_dbus_name())  # not there yet
+            return bool(done)
+        self.eventually(ended, "it did not begin")
+        self.assertEqual([str(each) for each in done[0][0]], ["long-1", f"{ROOT}/session/long_2d1"])
+        told = [args for member, _, args in heard if member == "Progress"]
+        self.assertTrue(all(tuple(map(str, one[:3])) == ("77", "long-1", "unpacking /\ufffd") and one[4] == 1000 for one in told), told)
+        self.assertEqual([int(one[3]) for one in told], [100 * i for i in range(1, 11)])
+        self.assertEqual(told, [args for member, _, args in heard[:done[0][1]] if member == "Progress"], "after the reply")
+        self.assertIn(("beginning", "unpacking /\ufffd", 1000), shown)
+
+        def idle():
+            take_in()
+            return any(member == "PropertiesChanged" and args[1].get("Progress", [1])[0] == "" for member, _, args in heard)
+        self.eventually(idle, "nothing said that it was over")
+        changes = [args[1]["Progress"] for member, path, args in others
+                   if member == "PropertiesChanged" and path.endswith("/long_2d1") and "Progress" in args[1]]
+        self.assertGreater(len(changes), 5)
+        self.assertTrue(all(int(each[1]) <= int(each[2]) for each in changes), changes)
+        self.assertEqual([args for member, _, args in others if member == "Progress"], [])
+        self.call("End", "long-1", options({}))
+
+        # Who did not ask is told nothing; End and Recover tell too.
+        heard.clear()
+        connection.call_blocking(NAME, ROOT, MANAGER, "Begin", None, ["open", options({"name": "long-2"})])
+        for method in ("Recover", "End"):
+            connection.call_blocking(NAME, ROOT, MANAGER, method, None, ["long-2", options({"progress": dbus.Int64(3)})])
+        take_in()
+        self.assertEqual([tuple(map(str, args)) for member, _, args in heard if member == "Progress"],
+                         [("3", "long-2", "recovering", "1", "2"), ("3", "long-2", "packing", "7", "0")])
+        connection.close()
+        other.close()
+
+    def test_progress_that_is_no_number_is_refused(self):
+        for wrong in ("x", True, dbus.Int64(-1), dbus.Int64(1 << 32)):
+            self.refused("InvalidArgument", "Begin", "open", options({"progress": wrong}))
 
     # --- the daemon itself
 

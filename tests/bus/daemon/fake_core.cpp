@@ -28,18 +28,7 @@ void until_cancelled(const std::function<bool()>& cancelled) {
   while (!cancelled()) std::this_thread::sleep_for(5ms);
 }
 
-}  // namespace
-
-session::SessionView FakeCore::begin(const session::BeginRequest& request) {
-  const std::string name = request.name.empty() ? request.definition->name + "-" + base::random_token() : request.name;
-  if (named(name, "block-")) {
-    until_cancelled(request.cancelled);
-    throw Error(ErrorCode::cancelled, "the caller has gone");
-  }
-  if (named(name, "late-")) until_cancelled(request.cancelled);
-  if (named(name, "slow-")) std::this_thread::sleep_for(300ms);
-  if (named(name, "broken-")) throw Error(ErrorCode::stage_failed, "stage 'source': /tmp/\xff\xfe is missing", "make it");
-  if (named(name, "odd-")) throw std::runtime_error("not one of ours");
+session::SessionView view_of(const session::BeginRequest& request, const std::string& name) {
   session::SessionView view;
   view.record.id = name;
   view.record.chroot = request.definition->name;
@@ -54,8 +43,46 @@ session::SessionView FakeCore::begin(const session::BeginRequest& request) {
   view.type = request.definition->type;
   view.definition = request.definition;
   view.stages = {{0, "source", store::StageState::done, "{}"}, {1, "union", store::StageState::done, "{}"}};
+  return view;
+}
+
+}  // namespace
+
+void FakeCore::begin_long(const session::BeginRequest& request, const std::string& name) {
+  auto view = view_of(request, name);
+  view.record.state = store::SessionState::beginning;
   {
     const std::lock_guard lock(mutex_);
+    sessions_.emplace(name, view);
+  }
+  events_.session_added(name);
+  for (std::uint64_t done = 100; done <= 1000; done += 100) {
+    std::this_thread::sleep_for(50ms);
+    const session::Progress progress{"unpacking /\xff", done, 1000};
+    {
+      const std::lock_guard lock(mutex_);
+      sessions_.at(name).progress = progress;
+    }
+    events_.progress(name, progress);
+    if (request.progress) request.progress(name, progress);
+  }
+}
+
+session::SessionView FakeCore::begin(const session::BeginRequest& request) {
+  const std::string name = request.name.empty() ? request.definition->name + "-" + base::random_token() : request.name;
+  if (named(name, "block-")) {
+    until_cancelled(request.cancelled);
+    throw Error(ErrorCode::cancelled, "the caller has gone");
+  }
+  if (named(name, "late-")) until_cancelled(request.cancelled);
+  if (named(name, "slow-")) std::this_thread::sleep_for(300ms);
+  if (named(name, "broken-")) throw Error(ErrorCode::stage_failed, "stage 'source': /tmp/\xff\xfe is missing", "make it");
+  if (named(name, "odd-")) throw std::runtime_error("not one of ours");
+  session::SessionView view = view_of(request, name);
+  if (named(name, "long-")) begin_long(request, name);
+  {
+    const std::lock_guard lock(mutex_);
+    if (named(name, "long-")) sessions_.erase(name);
     if (!sessions_.emplace(name, view).second) {
       throw Error(ErrorCode::session_exists, base::concat("there is a session '", name, "' already"), "choose another name");
     }
@@ -106,10 +133,11 @@ void FakeCore::run_ended(const std::string& id, std::optional<int>) {
     run = std::move(found->second);
     runs_.erase(found);
   }
-  if (run.automatic) end(run.session, false);
+  if (run.automatic) end(run.session, false, {});
 }
 
-session::EndResult FakeCore::end(const std::string& id, bool force) {
+session::EndResult FakeCore::end(const std::string& id, bool force, session::TellProgress progress) {
+  if (progress) progress(id, {"packing", 7, 0});
   {
     const std::lock_guard lock(mutex_);
     if (sessions_.erase(id) == 0) throw Error(ErrorCode::no_such_session, base::concat("there is no session '", id, "'"));
@@ -119,7 +147,8 @@ session::EndResult FakeCore::end(const std::string& id, bool force) {
 }
 
 // Makes an active session fail, so that State can be seen to change.
-session::SessionView FakeCore::recover(const std::string& id) {
+session::SessionView FakeCore::recover(const std::string& id, std::function<bool()>, session::TellProgress progress) {
+  if (progress) progress(id, {"recovering", 1, 2});
   session::SessionView view;
   {
     const std::lock_guard lock(mutex_);

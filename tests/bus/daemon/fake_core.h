@@ -2,6 +2,7 @@
 //   block-*   begin blocks until it is cancelled, then fails
 //   late-*    begin blocks until it is cancelled, then succeeds nevertheless
 //   slow-*    begin takes 300 ms
+//   long-*    begin is seen, and tells its progress ten times, every 50 ms
 //   broken-*  begin fails with a message that is not UTF-8
 //   odd-*     begin throws what is no base::Error
 // Every run is a real process, so that its end can be watched.
@@ -23,8 +24,9 @@ class FakeCore final : public daemon::Core {
   session::Manager::Started run_automatic(const session::BeginRequest& begin, session::RunRequest run) override;
   void run_ended(const std::string& run, std::optional<int> status) override;
   [[nodiscard]] std::optional<std::string> source_trouble(const definition::Definition&) const override { return std::nullopt; }
-  session::EndResult end(const std::string& session, bool force) override;
-  session::SessionView recover(const std::string& session) override;
+  session::EndResult end(const std::string& session, bool force, session::TellProgress progress) override;
+  session::SessionView recover(const std::string& session, std::function<bool()> cancelled,
+                               session::TellProgress progress) override;
   [[nodiscard]] std::vector<session::SessionView> sessions() const override;
   [[nodiscard]] std::optional<session::SessionView> find(const std::string& session) const override;
   [[nodiscard]] session::SessionView require(const std::string& session) const override;
@@ -36,6 +38,7 @@ class FakeCore final : public daemon::Core {
     base::UniqueFd hold;
     base::UniqueFd pidfd;
   };
+  void begin_long(const session::BeginRequest& request, const std::string& name);
   session::Manager::Started start(const session::RunRequest& request, bool automatic);
 
   session::Events events_;

@@ -29,6 +29,11 @@ class ManagerClient final : public Manager {
   void onSessionRemoved(const std::string& session, const sdbus::ObjectPath&) override { say("removed", session); }
   void onChrootNew(const std::string& chroot, const sdbus::ObjectPath&) override { say("chroot new", chroot); }
   void onChrootRemoved(const std::string& chroot, const sdbus::ObjectPath&) override { say("chroot removed", chroot); }
+  void onProgress(const uint32_t& call, const std::string& session, const std::string& what, const uint64_t& done,
+                  const uint64_t& total) override {
+    std::printf("progress %u %s %s %llu %llu\n", call, session.c_str(), what.c_str(), static_cast<unsigned long long>(done),
+                static_cast<unsigned long long>(total));
+  }
   static void say(const char* what, const std::string& name) {
     std::printf("signal %s %s\n", what, name.c_str());
     std::fflush(stdout);
@@ -47,7 +52,7 @@ int main(int argc, char** argv) {
     const auto [session, path] = manager.Begin(argv[2], {});
     std::printf("begun %s %s\n", session.c_str(), path.c_str());
     std::printf("kind %s\n", manager.Info("session:" + session).at("kind").get<std::string>().c_str());
-    std::printf("left %zu\n", manager.End(session, {}).size());
+    std::printf("left %zu\n", manager.End(session, {{"progress", sdbus::Variant(std::uint32_t{9})}}).size());
     try {
       manager.Location(session);
     } catch (const sdbus::Error& error) {

@@ -39,9 +39,9 @@ using Bytes = std::vector<std::uint8_t>;
 
 TEST_CASE("an unknown option is refused, with its name and the known ones") {
   const auto text = begin_refusal({{"nmae", Variant(std::string("x"))}});
-  CHECK(text == "Begin does not know the option 'nmae'\nit knows: name, wait, user-data");
+  CHECK(text == "Begin does not know the option 'nmae'\nit knows: name, wait, user-data, progress");
   CHECK(refusal([] { daemon::parse_recover({{"force", Variant(true)}}); }) ==
-        "Recover does not know the option 'force'\nit takes no options");
+        "Recover does not know the option 'force'\nit knows: progress");
   CHECK(begin_refusal({{"e\x1b[1m", Variant(true)}}).find('\x1b') == std::string::npos);
 }
 
@@ -111,7 +111,20 @@ TEST_CASE("strings are bounded") {
 }
 
 TEST_CASE("End: force") {
-  CHECK_FALSE(daemon::parse_end({}));
-  CHECK(daemon::parse_end({{"force", Variant(true)}}));
+  CHECK_FALSE(daemon::parse_end({}).force);
+  CHECK(daemon::parse_end({{"force", Variant(true)}}).force);
   refusal([] { daemon::parse_end({{"force", Variant(std::string("yes"))}}); });
+}
+
+TEST_CASE("progress: a number of the caller's, in every call that may take long") {
+  CHECK_FALSE(daemon::parse_begin("sid", {}).progress);
+  const Dictionary wish{{"progress", Variant(std::uint32_t{0xffffffff})}};
+  CHECK(daemon::parse_begin("sid", wish).progress == 0xffffffff);
+  CHECK(daemon::parse_run("sid", {"true"}, wish).progress == 0xffffffff);
+  CHECK(daemon::parse_end(wish).progress == 0xffffffff);
+  CHECK(daemon::parse_recover(wish).progress == 0xffffffff);
+  CHECK(daemon::parse_begin("sid", {{"progress", Variant(std::int64_t{0})}}).progress == 0);
+  begin_refusal({{"progress", Variant(std::int64_t{-1})}});
+  begin_refusal({{"progress", Variant(std::int64_t{0x100000000})}});
+  begin_refusal({{"progress", Variant(true)}});
 }
