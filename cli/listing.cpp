@@ -21,7 +21,7 @@ struct Label {
 
 constexpr Label labels[] = {
     {"kind", "Kind"}, {"name", "Name"}, {"id", "Id"}, {"description", "Description"}, {"type", "Type"},
-    {"aliases", "Aliases"}, {"state", "State"}, {"error", "Error"}, {"chroot", "Chroot"},
+    {"aliases", "Aliases"}, {"state", "State"}, {"progress", "Progress"}, {"error", "Error"}, {"chroot", "Chroot"},
     {"selected-name", "Selected name"}, {"owner", "Owner"}, {"owner-uid", "Owner's uid"}, {"created", "Created"},
     {"automatic", "Automatic"}, {"source", "Source session"}, {"location", "Location"}, {"upper", "Upper layer"},
     {"upper-size", "Upper layer's size"}, {"upper-used", "Upper layer's use"}, {"notes", "Notes"},
@@ -77,11 +77,25 @@ std::string run_line(const json& run) {
                       text_of(run, "user"), "  ", time_of(run, "since"), "  ", text_of(run, "command"));
 }
 
+// "unpacking /srv/base.tar.zst, 193.7 MiB of 429.1 MiB".
+std::string progress_text(const json& value) {
+  const auto bytes = [&](const char* key) {
+    const auto found = value.find(key);
+    return found != value.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : std::uint64_t{0};
+  };
+  const auto done = bytes("done"), total = bytes("total");
+  auto text = text_of(value, "what");
+  if (done != 0 || total != 0) text += ", " + size_text(done);
+  if (total != 0) text += " of " + size_text(total);
+  return text;
+}
+
 // A value as lines; the first stands beside the label.
 std::vector<std::string> lines_of(const std::string& key, const json& info) {
   const json& value = info[key];
   if (key == "created") return {time_of(info, "created")};
   if ((key == "upper-size" || key == "upper-used") && value.is_number_unsigned()) return {size_text(value.get<std::uint64_t>())};
+  if (key == "progress" && value.is_object()) return {progress_text(value)};
   std::vector<std::string> lines;
   if (value.is_object()) {
     for (const auto& [name, item] : value.items()) lines.push_back(name + "=" + plain(item));
@@ -142,9 +156,12 @@ std::string chroot_table(const json& chroots) {
 
 json readable_pairs(json info) {
   const auto stages = info.find("stages");
-  if (stages == info.end() || !stages->is_array()) return info;
-  for (auto& stage : *stages)
-    if (stage.is_array() && stage.size() == 2) stage = json{{"name", stage[0]}, {"state", stage[1]}};
+  if (stages != info.end() && stages->is_array())
+    for (auto& stage : *stages)
+      if (stage.is_array() && stage.size() == 2) stage = json{{"name", stage[0]}, {"state", stage[1]}};
+  const auto progress = info.find("progress");
+  if (progress != info.end() && progress->is_array() && progress->size() == 3)
+    *progress = json{{"what", (*progress)[0]}, {"done", (*progress)[1]}, {"total", (*progress)[2]}};
   return info;
 }
 

@@ -1,5 +1,10 @@
 #include "cli/manager.h"
 
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <optional>
+
 #include "base/text.h"
 #include "cli/bus/address.h"
 #include "cli/progress.h"
@@ -14,6 +19,7 @@ using base::ErrorCode;
 
 constexpr std::string_view own_prefix = "org.unionroot1.Error.";
 constexpr std::string_view bus_prefix = "org.freedesktop.DBus.Error.";
+constexpr const char* manager_interface = "org.unionroot1.Manager";
 constexpr std::string_view see_log = "see its log: systemctl status unionrootd; journalctl -u unionrootd";
 
 ErrorCode code_of(std::string_view name) {
@@ -47,7 +53,31 @@ Error explain_bus(std::string_view name, const std::string& message) {
   return {ErrorCode::failed, base::concat("talking to unionrootd: ", said), std::string(see_log)};
 }
 
+// By this the daemon's signals are known from those that anybody on the bus may send us.
+std::uint32_t progress_number() {
+  static const std::uint32_t number = [] {
+    std::uint32_t random = 0;
+    if (::getrandom(&random, sizeof random, GRND_NONBLOCK) != sizeof random) random = static_cast<std::uint32_t>(::getpid());
+    return random;
+  }();
+  return number;
+}
+
+// nullopt: it is not about our call.
+std::optional<Advance> advance_of(const bus::Message& message) {
+  const auto& body = message.body;
+  if (message.interface != manager_interface || message.member != "Progress" || body.size() != 5) return std::nullopt;
+  if (!body[0].is_number_unsigned() || body[0] != progress_number() || !body[2].is_string() ||
+      !body[3].is_number_unsigned() || !body[4].is_number_unsigned())
+    return std::nullopt;
+  return Advance{body[2].get<std::string>(), body[3].get<std::uint64_t>(), body[4].get<std::uint64_t>()};
+}
+
 }  // namespace
+
+void ask_for_progress(bus::Options& options) {
+  if (progress_is_shown()) options.emplace_back("progress", std::int64_t{progress_number()});
+}
 
 Error explain(const bus::RemoteError& error) {
   const std::string_view name = error.name();
@@ -65,9 +95,12 @@ Manager::Manager(const std::string& config) : connection_(bus::address_of(settin
 bus::Answer Manager::call(std::string_view method, bus::Body body, std::string doing,
                           const std::vector<int>& descriptors) {
   Progress progress(std::move(doing));
+  const auto signalled = [&progress](const bus::Message& message) {
+    if (auto advance = advance_of(message)) progress.advance(std::move(*advance));
+  };
   try {
-    return connection_.call({"org.unionroot1", "/org/unionroot1", "org.unionroot1.Manager", method, std::move(body)},
-                            descriptors, [&progress] { progress.tick(); });
+    return connection_.call({"org.unionroot1", "/org/unionroot1", manager_interface, method, std::move(body)}, descriptors,
+                            [&progress] { progress.tick(); }, signalled);
   } catch (const bus::RemoteError& error) {
     throw explain(error);
   }

@@ -166,7 +166,8 @@ std::vector<base::UniqueFd> Connection::take_descriptors(std::size_t count) {
   return taken;
 }
 
-Answer Connection::call(Call call, const std::vector<int>& descriptors, const Waiting& waiting) {
+Answer Connection::call(Call call, const std::vector<int>& descriptors, const Waiting& waiting,
+                        const Signalled& signalled) {
   const auto serial = ++serial_;
   call.descriptors = static_cast<std::uint32_t>(descriptors.size());
   send(encode(call, serial), descriptors);
@@ -179,6 +180,7 @@ Answer Connection::call(Call call, const std::vector<int>& descriptors, const Wa
     Message message = decode(std::string_view(buffer_).substr(0, length));
     buffer_.erase(0, length);
     auto attached = take_descriptors(message.descriptors);
+    if (message.type == MessageType::signal && signalled) signalled(message);
     const bool ours = message.reply_serial == serial;
     if (message.type == MessageType::error && (ours || message.reply_serial == hello_serial)) {
       const bool has_text = !message.body.empty() && message.body[0].is_string();

@@ -4,7 +4,7 @@
 // 0.55 ms, with libsystemd 1.04 ms, with sdbus-c++ 1.58 ms, most of it the dynamic linker's work on seven libraries,
 // out of 3 ms aimed at for a whole `unionroot run NAME -- true`. It also takes fewer round trips: authentication,
 // Hello and the call follow one another without waiting for each answer. All it does is method calls over a unix
-// socket; the daemon uses sdbus-c++.
+// socket, and to hear the signals that come to it alone; the daemon uses sdbus-c++.
 #pragma once
 
 #include <chrono>
@@ -43,13 +43,16 @@ class Connection {
   // Asked to be called about every `waiting_interval` milliseconds while an answer is awaited.
   static constexpr int waiting_interval = 200;
   using Waiting = std::function<void()>;
+  // Told of each signal that comes meanwhile: those that are addressed to us, since no others were asked for.
+  using Signalled = std::function<void(const Message&)>;
 
   // How long the bus itself may take to answer, in seconds. What it starts, or hands on, may take longer.
   static constexpr int greeting_limit = 10;
 
   // Makes the call and waits, without a limit: the broker says so when the callee has gone. `descriptors` go along,
   // and stay the caller's. Throws RemoteError, or Error when the connection breaks.
-  Answer call(Call call, const std::vector<int>& descriptors = {}, const Waiting& waiting = {});
+  Answer call(Call call, const std::vector<int>& descriptors = {}, const Waiting& waiting = {},
+              const Signalled& signalled = {});
 
  private:
   void send(std::string_view bytes, const std::vector<int>& descriptors);

@@ -181,6 +181,8 @@ Message decode(std::string_view bytes) {
   for (const auto& field : reader.value("a(yv)")) {
     const auto& value = field[1];
     switch (field[0].get<int>()) {
+      case 2: if (value.is_string()) message.interface = value; break;
+      case 3: if (value.is_string()) message.member = value; break;
       case 4: if (value.is_string()) message.error_name = value; break;
       case 5: if (value.is_number_unsigned()) message.reply_serial = value; break;
       case 8: if (value.is_string()) signature = value; break;

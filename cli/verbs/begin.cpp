@@ -53,6 +53,7 @@ class Begin : public Verb {
     }
     if (wait_.given()) options.emplace_back("wait", wait_.milliseconds());
     if (!options_.empty()) options.emplace_back("user-data", parse_user_data(options_));
+    ask_for_progress(options);
 
     Manager manager(config);
     const auto answer = manager.call("Begin", bus::Body().text(chroot_).options(options),

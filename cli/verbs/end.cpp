@@ -48,6 +48,7 @@ class End : public Verb {
     const int status = for_each_session(names, [&](const std::string& session) {
       bus::Options options;
       if (force_) options.emplace_back("force", true);
+      ask_for_progress(options);
       const auto answer =
           manager.call("End", bus::Body().text(session).options(options), base::concat("ending ", session));
       for (const auto& what : value_of<std::vector<std::string>>(answer, 0)) {

@@ -41,7 +41,9 @@ class Recover : public Verb {
     if (all_)
       names = all_sessions(manager, [](const nlohmann::json& session) { return text_of(session, "state") == "failed"; });
     return for_each_session(names, [&manager](const std::string& session) {
-      manager.call("Recover", bus::Body().text(session).options({}), base::concat("recovering ", session));
+      bus::Options options;
+      ask_for_progress(options);
+      manager.call("Recover", bus::Body().text(session).options(options), base::concat("recovering ", session));
     });
   }
 

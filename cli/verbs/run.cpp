@@ -148,6 +148,7 @@ class Run : public Verb {
     const char* const type = std::getenv("TERM");
     if (type != nullptr && *type != '\0' && bus::valid_text(type)) values.emplace_back("term", std::string(type));
     if (on_terminal) add_terminal(values);
+    ask_for_progress(values);
     return values;
   }
 

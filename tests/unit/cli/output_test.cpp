@@ -64,14 +64,20 @@ TEST_CASE("info") {
                      {"user-data", {{"x.y", "1"}, {"x.z", "2"}}},
                      {"stages", json::array({json::array({"source", "done"}), json::array({"union", "starting"})})},
                      {"new-key", 5},
+                     {"progress", {"unpacking /a", 512u, 2048u}},
                      {"description", ""}};
   const auto text = info_text(info);
   CHECK_THAT(text, Contains("Name:                 sid\n") && Contains("Aliases:              a,b\n"));
   CHECK_THAT(text, Contains("Host view:            yes\n") && Contains("new-key:              5\n"));
   CHECK_THAT(text, Contains("User data:            x.y=1\n                      x.z=2\n"));
   CHECK_THAT(text, Contains("Stages:               source: done\n                      union: starting\n"));
+  CHECK_THAT(text, Contains("Progress:             unpacking /a, 512 bytes of 2.0 KiB\n"));
+  CHECK_THAT(info_text({{"progress", {"waiting", 0, 0}}}), Contains("waiting\n"));
+  CHECK_THAT(info_text({{"progress", {"packing", 2048u, 0u}}}), Contains("packing, 2.0 KiB\n"));
+  CHECK_NOTHROW(info_text(json::object({{"progress", {{"done", "x"}}}})));
   CHECK_THAT(text, !Contains("Description"));
   CHECK(readable_pairs(info)["stages"][0] == json{{"name", "source"}, {"state", "done"}});
+  CHECK(readable_pairs(info)["progress"] == json{{"what", "unpacking /a"}, {"done", 512}, {"total", 2048}});
 }
 
 TEST_CASE("problems") {
