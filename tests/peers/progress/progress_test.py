@@ -1,0 +1,338 @@
+"""Long work: what is shown of it on a terminal and on the bus, and that it can be cancelled, leaving nothing."""
+
+import bz2
+import fcntl
+import os
+import pty
+import re
+import shutil
+import signal
+import struct
+import subprocess
+import tarfile
+import termios
+import threading
+import time
+import unittest
+
+import unionroot_testing as testing
+
+try:
+    import dbus
+    import dbus.mainloop.glib
+    from gi.repository import GLib
+except ImportError:
+    dbus = None
+
+CHUNK = 4 << 20
+ERASED = b"\r\x1b[K"
+COLUMNS = 90
+
+
+def make_archive(path, megabytes):
+    """A tarball that is made at once and takes long to unpack: one piece of bzip2, which is slow, many times over."""
+    count = max(1, (megabytes << 20) // CHUNK)
+    header = b""
+    for folder in ("srv", "proc", "sys", "dev", "dev/pts", "dev/shm", "etc", "run", "tmp"):
+        info = tarfile.TarInfo(folder)
+        info.type, info.mode = tarfile.DIRTYPE, 0o755
+        header += info.tobuf()
+    info = tarfile.TarInfo("srv/random")
+    info.size = count * CHUNK
+    piece = bz2.compress(os.urandom(CHUNK))
+    with open(path, "wb") as file:
+        file.write(bz2.compress(header + info.tobuf()))
+        for _ in range(count):
+            file.write(piece)
+        file.write(bz2.compress(bytes(1024)))
+    os.chmod(path, 0o644)
+
+
+class Terminal:
+    """A pseudo-terminal of which a client is in the foreground, and all that was ever shown on it."""
+
+    def __init__(self, columns=COLUMNS):
+        self.main, self.side = pty.openpty()
+        fcntl.ioctl(self.side, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        self.seen = b""
+        self.reader = threading.Thread(target=self._read)
+        self.reader.start()
+
+    def _read(self):
+        while True:
+            try:
+                data = os.read(self.main, 4096)
+            except OSError:  # EIO: nobody has it open any more
+                return
+            if not data:
+                return
+            self.seen += data
+
+    def options(self):
+        def take_over():
+            fcntl.ioctl(2, termios.TIOCSCTTY, 0)
+        return {"stdin": self.side, "stderr": self.side, "start_new_session": True, "preexec_fn": take_over}
+
+    def press(self, keys):
+        os.write(self.main, keys)
+
+    def close(self):
+        os.close(self.side)
+        self.reader.join(10)
+        os.close(self.main)
+
+    def lines(self):
+        """What was drawn, redraw after redraw."""
+        return [line.decode() for line in re.findall(rb"\r([^\r\x1b]+)\x1b\[K", self.seen)]
+
+    def percentages(self):
+        return [int(found) for line in self.lines() for found in re.findall(r" (\d+)% ", line)]
+
+
+class ProgressTest(testing.EndToEndTest):
+    @classmethod
+    def prepare(cls):
+        cls.archive = os.path.join(cls.machine.place, "large.tar.bz2")
+        make_archive(cls.archive, 100)
+        cls.define("large", cls.archive)
+
+    @classmethod
+    def define(cls, name, path):
+        cls.machine.define(name, text=f"[{name}]\ntype=file\nfile={path}\nprofile=minimal\nusers=nobody\n")
+
+    def setUp(self):
+        os.utime(self.archive)  # cold
+        self.machine.ok("list")
+        self.before = self.everything()
+
+    def tearDown(self):
+        for session in self.machine.sessions():
+            self.machine.run("end", "--force", session["id"])
+        self.assert_nothing_left()
+        # Trees of earlier tests go with the first session that ends after the archive was touched.
+        shutil.rmtree(os.path.join(self.machine.state, "cache"), ignore_errors=True)
+        os.mkdir(os.path.join(self.machine.state, "cache"), 0o700)
+
+    def everything(self):
+        """The names of all that the daemon keeps, and its mounts but those that it makes once, for itself."""
+        found = []
+        for top in (self.machine.state, self.machine.runtime):
+            for folder, folders, files in os.walk(top):
+                found += [os.path.join(folder, name) for name in folders + files if not name.startswith("state.db")]
+        # Made once, and kept: the folders themselves, and the mutex of each tree.
+        kept = re.compile(r"/(locks|cache|trash|sessions|mount|ns|sources)$|/locks/[^/]+\.manage$|/overlay-directories$")
+        return sorted(name for name in found if not kept.search(name)), sorted(
+            point for point in testing.mount_points() if point.startswith(self.machine.place + "/")
+            and os.path.dirname(point) != self.machine.runtime and point != self.machine.runtime)
+
+    def start_on_terminal(self, *arguments, columns=COLUMNS):
+        terminal = Terminal(columns)
+        self.addCleanup(terminal.close)
+        client = self.machine.popen(*arguments, **terminal.options())
+        self.machine.children[client.pid] = "client"
+        self.addCleanup(self.finish, client)
+        return terminal, client
+
+    @staticmethod
+    def finish(client):
+        if client.poll() is None:
+            client.kill()
+        client.wait(10)
+        for stream in (client.stdout, client.stderr):
+            if stream is not None:
+                stream.close()
+
+    def await_shown(self, terminal, condition, seconds=60):
+        if not testing.wait_until(condition, seconds):
+            self.fail(f"never shown; there was: {terminal.seen!r}\n{self.machine.log()}")
+
+    def assert_as_before(self):
+        self.assertTrue(testing.wait_until(lambda: not self.machine.sessions(), 30), self.machine.log())
+        self.assertTrue(testing.wait_until(lambda: self.everything() == self.before, 20),
+                        f"{self.everything()}\nbefore: {self.before}\n{self.machine.log()}")
+
+    def test_a_bar_on_a_terminal(self):
+        terminal, client = self.start_on_terminal("begin", "--name", "shown", "large")
+        start = time.monotonic()
+        out, _ = client.communicate(timeout=120)
+        passed = time.monotonic() - start
+        self.assertEqual((client.returncode, out), (0, b"shown\n"), terminal.seen)
+        self.await_shown(terminal, lambda: terminal.seen.endswith(ERASED), 5)
+        lines = terminal.lines()
+        bars = [line for line in lines if re.fullmatch(r"unpacking .*large\.tar\.bz2 \[=*>? *\] \d+% \d+ of \d+ MB", line)]
+        self.assertGreater(len(bars), 3, lines)
+        self.assertTrue(all(len(line) < COLUMNS for line in lines), lines)
+        self.assertLessEqual(len(lines), passed * 10 + 1, lines)
+        shares = terminal.percentages()
+        self.assertEqual(shares, sorted(shares))
+        self.assertGreater(len(set(shares)), 3, shares)
+        # Once it is there nothing takes long, and nothing is shown.
+        terminal, client = self.start_on_terminal("begin", "large")
+        client.communicate(timeout=60)
+        self.assertEqual((client.returncode, terminal.seen), (0, b""))
+        self.machine.ok("end", "--all")
+
+    def test_nothing_but_on_a_terminal(self):
+        result = self.machine.run("begin", "--name", "quiet", "large")
+        self.assertEqual((result.status, result.out, result.err), (0, "quiet\n", ""))
+        self.assertNotIn("progress", self.machine.ok("info", "--json", "quiet"))
+        self.machine.ok("end", "quiet")
+
+    def test_a_narrow_terminal(self):
+        terminal, client = self.start_on_terminal("begin", "large", columns=30)
+        self.await_shown(terminal, lambda: len(set(terminal.percentages())) > 1)
+        self.assertTrue(all(len(line) < 30 for line in terminal.lines()), terminal.lines())
+        client.kill()
+        self.assert_as_before()
+
+    def cancel_on_terminal(self, *arguments):
+        terminal, client = self.start_on_terminal(*arguments)
+        self.await_shown(terminal, lambda: any(share > 10 for share in terminal.percentages()))
+        terminal.press(b"\x03")
+        client.communicate(timeout=20)
+        # As a program does that does not care for the signal: a shell makes 130 of it, and ends its loop.
+        self.assertEqual(client.returncode, -signal.SIGINT)
+        self.await_shown(terminal, lambda: terminal.seen.endswith(ERASED), 5)
+        self.assertLess(terminal.percentages()[-1], 90)
+        self.assert_as_before()
+
+    def test_ctrl_c_leaves_nothing(self):
+        self.cancel_on_terminal("begin", "large")
+        self.cancel_on_terminal("run", "large", "--", "true")
+        self.cancel_on_terminal("begin", "source:large")
+
+    def test_a_client_that_is_killed_leaves_nothing(self):
+        for arguments in (("begin", "large"), ("run", "large", "true")):
+            client = self.machine.popen(*arguments)
+            self.machine.children[client.pid] = "client"
+            self.addCleanup(self.finish, client)
+            cache = os.path.join(self.machine.state, "cache")
+            self.assertTrue(testing.wait_until(lambda: any(name.startswith("tmp-") for name in os.listdir(cache)), 20))
+            client.kill()
+            self.assert_as_before()
+
+    def test_ending_by_force_cancels_a_begin(self):
+        client = self.machine.popen("begin", "--name", "forced", "large")
+        self.addCleanup(self.finish, client)
+        self.machine.children[client.pid] = "client"
+        self.assertTrue(testing.wait_until(lambda: "unpacking" in self.machine.run("info", "--json", "forced").out, 20))
+        self.assertRegex(self.machine.ok("info", "forced"), r"(?m)^Progress: +unpacking .*large\.tar\.bz2, [\d.]+ \w+ of [\d.]+ MiB$")
+        self.machine.run("end", "--force", "forced")
+        _, err = client.communicate(timeout=20)
+        self.assertEqual(client.returncode, 125)
+        self.assertIn(b"cancelled", err)
+        self.assert_as_before()
+
+    def test_a_recovery_that_is_cancelled_leaves_the_session_failed(self):
+        path = os.path.join(self.machine.place, "recovered.tar.bz2")
+        make_archive(path, 60)
+        self.define("recovered", path)
+        session = self.machine.begin("recovered", "kept")
+        with open(os.path.join(self.machine.ok("location", session), "srv/mine"), "w") as file:
+            file.write("mine")
+        # As after a reboot that lost the cached tree, on a machine where the archive is not there yet.
+        self.machine.stop_daemon()
+        for folder in ("mount", "ns"):
+            for name in os.listdir(os.path.join(self.machine.runtime, folder)):
+                subprocess.run(["umount", "-l", os.path.join(self.machine.runtime, folder, name)], stderr=subprocess.DEVNULL, check=False)
+        shutil.rmtree(os.path.join(self.machine.state, "cache"))
+        os.rename(path, path + ".away")
+        self.machine.start_daemon()
+        state = lambda: self.machine.sessions()[0]["state"]
+        self.assertTrue(testing.wait_until(lambda: state() == "failed", 20), self.machine.log())
+        os.rename(path + ".away", path)
+        terminal, client = self.start_on_terminal("recover", session)
+        self.await_shown(terminal, lambda: any(line.startswith("unpacking") for line in terminal.lines()))
+        terminal.press(b"\x03")
+        client.communicate(timeout=20)
+        self.assertEqual(client.returncode, -signal.SIGINT)
+        self.assertTrue(testing.wait_until(lambda: state() == "failed", 20), self.machine.log())
+        self.assertIn("cancelled", self.machine.ok("info", session))
+        self.assertEqual([name for name in os.listdir(os.path.join(self.machine.state, "cache")) if not name.endswith(".lock")], [])
+        self.machine.ok("recover", session)
+        with open(os.path.join(self.machine.ok("location", session), "srv/mine")) as file:
+            self.assertEqual(file.read(), "mine")
+        self.machine.ok("end", session)
+        os.unlink(path)
+
+    def test_who_waits_for_another_sees_how_far_that_is(self):
+        first = self.machine.popen("begin", "--name", "first", "large")
+        self.addCleanup(self.finish, first)
+        self.machine.children[first.pid] = "client"
+        terminal, second = self.start_on_terminal("begin", "--name", "second", "large")
+        self.await_shown(terminal, lambda: len(set(terminal.percentages())) > 1)
+        self.assertTrue(all(line.startswith("waiting until") or " s" in line for line in terminal.lines()), terminal.lines())
+        # If the one is cancelled, the other goes on with it.
+        first.kill()
+        self.await_shown(terminal, lambda: any(line.startswith("unpacking") for line in terminal.lines()))
+        second.kill()
+        self.assert_as_before()
+
+    def test_waiting_for_the_tree(self):
+        holder = subprocess.Popen(self.machine.arguments("lock", "large", "--", "sleep", "60"))
+        self.addCleanup(self.finish, holder)
+        self.machine.children[holder.pid] = "lock"
+        self.assertTrue(testing.wait_until(lambda: "held" in self.machine.ok("locks", "--json"), 10))
+        terminal, client = self.start_on_terminal("begin", "--wait", "large")
+        self.await_shown(terminal, lambda: any("waiting until" in line and "is free ... " in line for line in terminal.lines()))
+        terminal.press(b"\x03")
+        client.communicate(timeout=20)
+        self.assertEqual(client.returncode, -signal.SIGINT)
+        holder.terminate()
+        holder.wait(10)
+        self.assert_as_before()
+
+    def test_packing_shows_bytes_alone(self):
+        path = os.path.join(self.machine.place, "packed.tar.bz2")
+        make_archive(path, 40)
+        self.define("packed", path)
+        session = self.machine.begin("source:packed", "packing")
+        terminal, client = self.start_on_terminal("end", session)
+        client.communicate(timeout=120)
+        self.assertEqual(client.returncode, 0, terminal.seen)
+        self.assertTrue(any(re.fullmatch(r"packing .*packed\.tar\.bz2 \.\.\. [\d.]+ MB", line) for line in terminal.lines()),
+                        terminal.seen)
+        self.assertEqual(terminal.percentages(), [])
+        os.unlink(path)
+
+    @unittest.skipIf(dbus is None, "needs python3-dbus")
+    def test_the_bus(self):
+        dbus.mainloop.glib.DBusGMainLoop(set_as_default=True)
+        connection = dbus.bus.BusConnection(self.machine.address)
+        self.addCleanup(connection.close)
+        told, changed, ended = [], [], []
+        place = "/org/unionroot1"
+        connection.add_signal_receiver(lambda *args: told.append(args), "Progress", "org.unionroot1.Manager")
+        connection.add_signal_receiver(lambda name, values, _: changed.append(values), "PropertiesChanged", path=place + "/session/seen")
+        connection.call_blocking("org.unionroot1", place, "org.freedesktop.DBus.Peer", "Ping", None, [])
+        options = dbus.Dictionary({"name": "seen", "progress": dbus.UInt32(5)}, signature="sv")
+        connection.call_async("org.unionroot1", place, "org.unionroot1.Manager", "Begin", None, ["large", options],
+                              lambda *answer: ended.append(answer), ended.append, timeout=120)
+        self.assertFalse(ended)
+        context = GLib.MainContext.default()
+        shown = []
+
+        def over():
+            while context.iteration(False):
+                pass
+            if len(changed) > 3 and not shown:
+                shown.append(connection.call_blocking("org.unionroot1", place + "/session/seen", "org.freedesktop.DBus.Properties",
+                                                      "GetAll", None, ["org.unionroot1.Session"]))
+            return bool(ended) and changed[-1].get("State") == "active"
+        self.assertTrue(testing.wait_until(over, 120), (ended, changed[-1:], self.machine.log()))
+        self.machine.session_names.add("seen")
+        total = os.stat(self.archive).st_size
+        bytes_told = [args for args in told if args[4] != 0]
+        self.assertGreater(len(bytes_told), 5, told)
+        self.assertEqual({(int(args[0]), str(args[1]), str(args[2]), int(args[4])) for args in bytes_told},
+                         {(5, "seen", "unpacking " + self.archive, total)})
+        done = [int(args[3]) for args in bytes_told]
+        self.assertEqual(done, sorted(set(done)))
+        self.assertLessEqual(done[-1], total)
+        self.assertEqual((str(shown[0]["State"]), str(shown[0]["Progress"][0])), ("beginning", "unpacking " + self.archive))
+        self.assertEqual(tuple(changed[-1]["Progress"]), ("", 0, 0))
+        self.machine.ok("end", "seen")
+
+
+if __name__ == "__main__":
+    testing.main()
