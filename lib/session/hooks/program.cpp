@@ -85,6 +85,22 @@ class Stream {
   std::size_t taken_ = 0;
 };
 
+// What was made of it before it failed, or what could not be ended of a script before, must not be in the way of those that
+// are run to stop.
+UniqueFd make_group(kernel::Cgroups& cgroups, const std::string& session) {
+  try {
+    return cgroups.create(session, group_name);
+  } catch (const base::SystemError&) {
+    cgroups.kill(session, group_name, kill_limit);
+  }
+  try {
+    return cgroups.create(session, group_name);
+  } catch (...) {
+    cgroups.kill(session, group_name, kill_limit);
+    throw;
+  }
+}
+
 // The process and whatever it starts. None of them outlives this, unless they cannot be killed.
 class Processes {
  public:
@@ -92,7 +108,7 @@ class Processes {
       : session_(program.session),
         space_(space),
         cgroups_(cgroups),
-        group_(cgroups.create(program.session, group_name)) {}
+        group_(make_group(cgroups, program.session)) {}
   Processes(const Processes&) = delete;
   Processes& operator=(const Processes&) = delete;
   ~Processes() {

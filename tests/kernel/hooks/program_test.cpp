@@ -122,6 +122,18 @@ TEST_CASE("what is written beyond the limit is dropped, and does not stop the wr
   CHECK(fixture.errors.find("... and more, which is dropped\n") != std::string::npos);
 }
 
+TEST_CASE("a group that a former program left is no hindrance") {
+  if (!can_mount()) return;
+  Fixture fixture;
+  if (!fixture.groups->available()) {
+    WARN("skipped: " << fixture.groups->description());
+    return;
+  }
+  CHECK(fixture.groups->create("s", "hook"));
+  CHECK(run_program(fixture.shell("exit 5"), *fixture.copy, *fixture.groups).status == 5);
+  CHECK(fixture.groups->sessions().empty());
+}
+
 TEST_CASE("a program that cannot be executed leaves nothing") {
   if (!can_mount()) return;
   Fixture fixture;
