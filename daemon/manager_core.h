@@ -17,10 +17,10 @@ class ManagerCore final : public Core {
   [[nodiscard]] std::optional<std::string> source_trouble(const definition::Definition& definition) const override {
     return manager_.source_trouble(definition);
   }
-  session::EndResult end(const std::string& session, bool force, session::TellProgress progress) override {
+  session::EndResult end(const session::SessionId& session, bool force, session::TellProgress progress) override {
     return manager_.end(session, force, std::move(progress));
   }
-  session::SessionView recover(const std::string& session, std::function<bool()> cancelled,
+  session::SessionView recover(const session::SessionId& session, std::function<bool()> cancelled,
                                session::TellProgress progress) override {
     return manager_.recover(session, std::move(cancelled), std::move(progress));
   }

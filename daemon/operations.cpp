@@ -170,6 +170,7 @@ session::Manager::Started Operations::run(CallerId id, const RunCall& call, std:
     require_access({user, id.pid, target.uid, target.name, what, session->definition.get(), session->record.source, true},
                    users_, authority_);
     request.session = wanted.name;
+    request.session_created = session->record.created;
     return core_.run(request);
   }
 
@@ -199,23 +200,23 @@ session::SessionView Operations::owned(CallerId id, const std::string& session, 
 
 std::vector<std::string> Operations::end(CallerId id, const std::string& session, bool force,
                                          session::TellProgress progress) {
-  return core_.end(owned(id, session, "end").record.id, force, std::move(progress)).could_not_undo;
+  return core_.end(session::SessionId(owned(id, session, "end").record), force, std::move(progress)).could_not_undo;
 }
 
 session::SessionView Operations::recover(CallerId id, const std::string& session, std::function<bool()> cancelled,
                                          session::TellProgress progress) {
-  return core_.recover(owned(id, session, "recover").record.id, std::move(cancelled), std::move(progress));
+  return core_.recover(session::SessionId(owned(id, session, "recover").record), std::move(cancelled), std::move(progress));
 }
 
-void Operations::take_back(const std::string& session) noexcept {
+void Operations::take_back(const session::SessionId& session) noexcept {
   try {
-    base::log::info(concat("ending session '", session, "': its client has gone before it could be told"));
+    base::log::info(concat("ending session '", session.id, "': its client has gone before it could be told"));
     core_.end(session, false, {});
   } catch (const Error& error) {
     if (error.code() == ErrorCode::no_such_session) return;
-    base::log::warning(concat("ending session '", session, "', whose client has gone: ", error.what()));
+    base::log::warning(concat("ending session '", session.id, "', whose client has gone: ", error.what()));
   } catch (const std::exception& error) {
-    base::log::warning(concat("ending session '", session, "', whose client has gone: ", error.what()));
+    base::log::warning(concat("ending session '", session.id, "', whose client has gone: ", error.what()));
   }
 }
 

@@ -43,7 +43,7 @@ class Operations {
   session::SessionView recover(CallerId caller, const std::string& session, std::function<bool()> cancelled,
                                session::TellProgress progress);
   // Takes away a session that was begun for a client which is not there to learn of it.
-  void take_back(const std::string& session) noexcept;
+  void take_back(const session::SessionId& session) noexcept;
 
   // Listings need no authorization: exactly one of the two is set.
   struct Found {

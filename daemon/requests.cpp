@@ -84,7 +84,7 @@ void Requests::begin(const std::string& sender, BeginReply reply, BeginCall call
     // had never been begun.
     auto before = [this, view, peer] {
       if (peer->gone) {
-        in_background(peer->uid, [this, session = view.record.id] { operations_.take_back(session); });
+        in_background(peer->uid, [this, session = session::SessionId(view.record)] { operations_.take_back(session); });
         return false;
       }
       tell_.begun(view);

@@ -76,7 +76,7 @@ void Manager::reconcile() { impl_->reconcile(); }
 SessionView Manager::begin(const BeginRequest& request) { return impl_->view(*impl_->begin(request)); }
 
 Manager::Started Manager::run(const RunRequest& request) {
-  return impl_->run(impl_->table.require(request.session), request);
+  return impl_->run(impl_->table.require({request.session, request.session_created}), request);
 }
 
 Manager::Started Manager::run_automatic(const BeginRequest& begin, RunRequest run) {
@@ -96,15 +96,15 @@ Manager::Started Manager::run_automatic(const BeginRequest& begin, RunRequest ru
 
 void Manager::run_ended(const std::string& run, std::optional<int> status) { impl_->run_ended(run, status); }
 
-EndResult Manager::end(const std::string& session, bool force, TellProgress progress) {
+EndResult Manager::end(const SessionId& session, bool force, TellProgress progress) {
   return impl_->end(impl_->table.require(session), force, std::move(progress));
 }
 
-SessionView Manager::recover(const std::string& id, std::function<bool()> cancelled, TellProgress progress) {
-  const auto session = impl_->table.require(id);
+SessionView Manager::recover(const SessionId& wanted, std::function<bool()> cancelled, TellProgress progress) {
+  const auto session = impl_->table.require(wanted);
   const std::unique_lock operation(session->operation, std::try_to_lock);
   if (!operation)
-    throw base::Error(base::ErrorCode::session_busy, concat("another operation on session ", id, " is under way"), "try again");
+    throw base::Error(base::ErrorCode::session_busy, concat("another operation on session ", wanted.id, " is under way"), "try again");
   impl_->recover_locked(session, cancelled, std::move(progress));
   return impl_->view(*session);
 }

@@ -42,8 +42,19 @@ struct BeginRequest {
   TellProgress progress;                   // called on the thread that begins it; must not block; may be empty
 };
 
+// Which session is meant. By its name alone it is whichever has that name when the operation begins; with the time of its
+// creation it is that one or none: who was asked about a session must not act on a later one of the same name.
+struct SessionId {
+  SessionId(std::string name, std::optional<std::int64_t> begun = std::nullopt) : id(std::move(name)), created(begun) {}
+  SessionId(const char* name) : id(name) {}
+  explicit SessionId(const store::SessionRecord& record) : id(record.id), created(record.created) {}
+  std::string id;
+  std::optional<std::int64_t> created;
+};
+
 struct RunRequest {
   std::string session;
+  std::optional<std::int64_t> session_created;  // as in SessionId
   std::vector<std::string> command;        // empty: login shell
   std::string user;                        // wanted user; empty: the caller's own
   uid_t target_uid = 0;                    // what was authorized; the user found must have it
@@ -113,8 +124,8 @@ class Manager {
   // What is to be known of the last change of the definition's source tree, if it did not come to a good end: for people.
   [[nodiscard]] std::optional<std::string> source_trouble(const definition::Definition& definition) const;
 
-  EndResult end(const std::string& session, bool force, TellProgress progress = {});
-  SessionView recover(const std::string& session, std::function<bool()> cancelled = {}, TellProgress progress = {});
+  EndResult end(const SessionId& session, bool force, TellProgress progress = {});
+  SessionView recover(const SessionId& session, std::function<bool()> cancelled = {}, TellProgress progress = {});
 
   [[nodiscard]] std::vector<SessionView> sessions() const;
   [[nodiscard]] std::optional<SessionView> find(const std::string& session) const;

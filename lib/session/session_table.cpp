@@ -43,9 +43,11 @@ LiveSessionPtr SessionTable::find(const std::string& id) const {
   return found == sessions_.end() ? nullptr : found->second;
 }
 
-LiveSessionPtr SessionTable::require(const std::string& id) const {
-  if (auto session = find(id)) return session;
-  throw Error(ErrorCode::no_such_session, concat("no session ", base::printable(id)),
+LiveSessionPtr SessionTable::require(const SessionId& wanted) const {
+  auto session = find(wanted.id);
+  if (session && (!wanted.created || session->record.created == *wanted.created)) return session;
+  throw Error(ErrorCode::no_such_session,
+              concat("no session ", base::printable(wanted.id), session ? " any more; another has that name now" : ""),
               "`unionroot list --sessions` shows those there are");
 }
 

@@ -19,7 +19,7 @@ class SessionTable {
   void add(const LiveSessionPtr& session, unsigned owner_limit);
   void remove(const std::string& id);
   [[nodiscard]] LiveSessionPtr find(const std::string& id) const;  // nullptr if there is none
-  [[nodiscard]] LiveSessionPtr require(const std::string& id) const;  // throws Error(no_such_session)
+  [[nodiscard]] LiveSessionPtr require(const SessionId& wanted) const;  // throws Error(no_such_session)
   [[nodiscard]] std::vector<LiveSessionPtr> all() const;
 
   // Changes what listings show of a session; returns a copy for the store.

@@ -136,7 +136,8 @@ void FakeCore::run_ended(const std::string& id, std::optional<int>) {
   if (run.automatic) end(run.session, false, {});
 }
 
-session::EndResult FakeCore::end(const std::string& id, bool force, session::TellProgress progress) {
+session::EndResult FakeCore::end(const session::SessionId& session, bool force, session::TellProgress progress) {
+  const auto& id = session.id;
   if (progress) progress(id, {"packing", 7, 0});
   {
     const std::lock_guard lock(mutex_);
@@ -147,7 +148,8 @@ session::EndResult FakeCore::end(const std::string& id, bool force, session::Tel
 }
 
 // Makes an active session fail, so that State can be seen to change.
-session::SessionView FakeCore::recover(const std::string& id, std::function<bool()>, session::TellProgress progress) {
+session::SessionView FakeCore::recover(const session::SessionId& session, std::function<bool()>, session::TellProgress progress) {
+  const auto& id = session.id;
   if (progress) progress(id, {"recovering", 1, 2});
   session::SessionView view;
   {

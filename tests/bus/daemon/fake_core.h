@@ -24,8 +24,8 @@ class FakeCore final : public daemon::Core {
   session::Manager::Started run_automatic(const session::BeginRequest& begin, session::RunRequest run) override;
   void run_ended(const std::string& run, std::optional<int> status) override;
   [[nodiscard]] std::optional<std::string> source_trouble(const definition::Definition&) const override { return std::nullopt; }
-  session::EndResult end(const std::string& session, bool force, session::TellProgress progress) override;
-  session::SessionView recover(const std::string& session, std::function<bool()> cancelled,
+  session::EndResult end(const session::SessionId& session, bool force, session::TellProgress progress) override;
+  session::SessionView recover(const session::SessionId& session, std::function<bool()> cancelled,
                                session::TellProgress progress) override;
   [[nodiscard]] std::vector<session::SessionView> sessions() const override;
   [[nodiscard]] std::optional<session::SessionView> find(const std::string& session) const override;

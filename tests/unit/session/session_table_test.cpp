@@ -33,6 +33,21 @@ TEST_CASE_METHOD(Fixture, "an id is taken once, and is free again when its sessi
   CHECK_NOTHROW(table.add(make("a", 2), 0));
 }
 
+TEST_CASE_METHOD(Fixture, "a session that was asked for is not mistaken for a later one of its name") {
+  auto first = make("a", 1);
+  first->record.created = 100;
+  table.add(first, 0);
+  const session::SessionId asked(first->record);
+  CHECK(table.require(asked) == first);
+  table.remove("a");
+  CHECK_THROWS_WITH(table.require(asked), Catch::Contains("no session a"));
+  auto second = make("a", 2);
+  second->record.created = 101;
+  table.add(second, 0);
+  CHECK_THROWS_WITH(table.require(asked), Catch::Contains("another has that name now"));
+  CHECK(table.require("a") == second);
+}
+
 TEST_CASE_METHOD(Fixture, "the limit holds for each user alone, and not for root") {
   table.add(make("a", 1), 2);
   table.add(make("b", 1), 2);
