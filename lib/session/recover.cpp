@@ -66,7 +66,9 @@ void Manager::Impl::recover_locked(const LiveSessionPtr& session, const std::fun
     activate(*session);
   } catch (const std::exception& error) {
     tell_notes(*session);
-    mark_failed(*session, error.what());
+    const auto* known = dynamic_cast<const Error*>(&error);
+    // What a daemon that stops breaks off, the next one begins again: the store has the session as one to be recovered.
+    if (!stopping || known == nullptr || known->code() != ErrorCode::cancelled) mark_failed(*session, error.what());
     throw;
   }
   tell_notes(*session);

@@ -77,7 +77,8 @@ bool Manager::Impl::recover_next() {
   const auto& session = to_recover[index];
   try {
     const std::unique_lock operation(session->operation);
-    if (table.state(*session) == store::SessionState::recovering) recover_locked(session);
+    if (table.state(*session) == store::SessionState::recovering)
+      recover_locked(session, [this] { return stopping.load(); });
   } catch (const std::exception& error) {
     // It is listed as failed, and says why; the others are recovered all the same.
     base::log::error(concat("recovering session ", session->record.id, ": ", error.what()));
