@@ -12,10 +12,10 @@
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/settings.h"
-#include "cli/source_trees.h"
 #include "cli/verbs/verbs.h"
 #include "definition/registry.h"
 #include "locks/source_lock.h"
+#include "source/source_trees.h"
 
 namespace unionroot::cli {
 
@@ -85,7 +85,7 @@ class Lock : public Verb {
                         "try: sudo unionroot lock ...");
     const auto settings = settings_for(config);
     const auto definition = find_definition(settings, chroot_.substr(chroot_.find(':') + 1));
-    const auto trees = source_trees(*definition);
+    const auto trees = source::source_trees(*definition);
 
     const HeldSignals signals;
     locks::LockDirectory directory(settings.state_directory + "/locks");
@@ -116,7 +116,7 @@ class Lock : public Verb {
   }
 
   [[nodiscard]] locks::HeldLock lock(locks::LockDirectory& directory, const definition::Definition& definition,
-                                     const SourceTree& tree, std::optional<std::chrono::milliseconds> wait_limit,
+                                     const source::SourceTree& tree, std::optional<std::chrono::milliseconds> wait_limit,
                                      const HeldSignals& signals) const {
     locks::LockOwner owner;
     owner.process = base::this_process();

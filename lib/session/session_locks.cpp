@@ -46,7 +46,7 @@ void Manager::Impl::take_locks(LiveSession& session, locks::Wait wait, const Cal
   auto owner = owner_of(session);
   if (!caller.command.empty()) owner.purpose = concat(owner.purpose, ", begun by: ", caller.command);
   session.trees.clear();
-  for (const auto& tree : source_trees(*session.definition)) {
+  for (const auto& tree : locked_trees(*session.definition)) {
     owner.tree = tree.path;
     session.trees.push_back(tree.key);
     wait.waits = [&] { session.context.progress({concat("waiting until ", tree.path, " is free"), 0, 0}); };
@@ -65,7 +65,7 @@ void Manager::Impl::hold_locks_again(LiveSession& session) {
     for (auto& lock : session.locks) lock.abandon();
     session.locks.clear();
   });
-  for (const auto& tree : source_trees(*session.definition)) {
+  for (const auto& tree : locked_trees(*session.definition)) {
     owner.tree = tree.path;
     session.trees.push_back(tree.key);
     const bool exclusive = session.record.source || tree.exclusive;

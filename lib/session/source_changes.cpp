@@ -27,7 +27,7 @@ std::string time_for_people(std::int64_t microseconds) {
 // A session that was taken up again has its keys once its locks are had; its tree may be away.
 const std::vector<std::string>& trees_of(LiveSession& session) {
   if (session.trees.empty())
-    for (const auto& tree : source_trees(*session.definition)) session.trees.push_back(tree.key);
+    for (const auto& tree : locked_trees(*session.definition)) session.trees.push_back(tree.key);
   return session.trees;
 }
 
@@ -62,7 +62,7 @@ void Manager::Impl::note_source_end(LiveSession& session) {
 std::optional<std::string> Manager::source_trouble(const definition::Definition& definition) const {
   std::vector<SourceTree> trees;
   try {
-    trees = source_trees(definition);
+    trees = locked_trees(definition);
   } catch (const base::Error&) {
     return std::nullopt;  // no tree, no trouble with it
   }

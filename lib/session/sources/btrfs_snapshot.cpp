@@ -7,7 +7,6 @@
 #include "base/text.h"
 #include "kernel/btrfs.h"
 #include "kernel/files.h"
-#include "locks/source_lock.h"
 #include "session/sources/archives.h"
 #include "session/sources/source.h"
 
@@ -26,7 +25,7 @@ const definition::BtrfsSnapshotSource& source_of(const definition::Definition& d
 
 UniqueFd open_subvolume(const definition::Definition& definition) {
   const auto& path = source_of(definition).source_subvolume;
-  open_source_directory(definition.name, path);  // for its message
+  source::open_directory(definition.name, path);  // for its message
   auto subvolume = kernel::open_directory(path);
   if (kernel::is_subvolume(subvolume.get())) return subvolume;
   throw Error(ErrorCode::stage_failed,
@@ -37,14 +36,9 @@ UniqueFd open_subvolume(const definition::Definition& definition) {
 
 class BtrfsSnapshotSourceKind : public SourceKind {
  public:
-  [[nodiscard]] std::vector<SourceTree> trees(const definition::Definition& definition) const override {
-    const auto& path = source_of(definition).source_subvolume;
-    return {{path, locks::tree_key(open_source_directory(definition.name, path).get())}};
-  }
-
   std::vector<std::string> set_up(SessionContext& context, StageData& data) const override {
     const auto& source = source_of(*context.definition);
-    open_source_directory(context.definition->name, source.snapshot_directory);
+    source::open_directory(context.definition->name, source.snapshot_directory);
     const auto folder = kernel::open_directory(source.snapshot_directory);
     const auto path = concat(source.snapshot_directory, '/', context.id);
     const bool there = kernel::exists_at(folder.get(), context.id);

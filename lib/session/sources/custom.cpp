@@ -8,7 +8,6 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "kernel/files.h"
-#include "locks/source_lock.h"
 #include "session/backings/backing.h"
 #include "session/hooks/hooks.h"
 #include "session/sources/source.h"
@@ -87,11 +86,6 @@ void require_tree(const SessionContext& context, const struct stat& before, int 
 class CustomSourceKind : public SourceKind {
  public:
   // There is no file that all its sessions have in common, but for its name.
-  [[nodiscard]] std::vector<SourceTree> trees(const definition::Definition& definition) const override {
-    return {{concat("what the hooks of ", definition.name, " make"), locks::name_key("custom " + definition.name),
-             !source_of(definition).session_cloneable}};
-  }
-
   std::vector<std::string> set_up(SessionContext& context, StageData& data) const override {
     set_never_ran(data);
     if (!has_hooks(*context.definition))

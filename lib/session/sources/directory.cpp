@@ -7,7 +7,6 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "locks/source_lock.h"
 #include "session/sources/source.h"
 
 namespace unionroot::session {
@@ -46,17 +45,10 @@ void refuse_upper_layers(const SessionContext& context, const std::string& path)
 
 class DirectorySourceKind : public SourceKind {
  public:
-  [[nodiscard]] std::vector<SourceTree> trees(const definition::Definition& definition) const override {
-    std::vector<SourceTree> trees;
-    for (const auto& path : directories_of(definition))
-      trees.push_back({path, locks::tree_key(open_source_directory(definition.name, path).get())});
-    return trees;
-  }
-
   std::vector<std::string> set_up(SessionContext& context, StageData&) const override {
     auto directories = directories_of(*context.definition);
     for (const auto& path : directories) {
-      open_source_directory(context.definition->name, path);
+      source::open_directory(context.definition->name, path);
       refuse_upper_layers(context, path);
     }
     return directories;
@@ -68,19 +60,6 @@ class DirectorySourceKind : public SourceKind {
 };
 
 }  // namespace
-
-UniqueFd open_source_directory(const std::string& chroot, const std::string& path) {
-  UniqueFd directory(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (directory) return directory;
-  const int problem = errno;
-  if (problem == ENOENT || problem == ENOTDIR)
-    throw Error(ErrorCode::stage_failed,
-                concat("chroot ", chroot, ": its directory ", path,
-                       problem == ENOENT ? " does not exist" : " is not a directory"),
-                "make the tree (for example: mmdebstrap --variant=buildd bookworm DIR) or mend the path in its "
-                "definition; `unionroot check` shows where that is");
-  throw base::SystemError(problem, concat("chroot ", chroot, ": opening its directory ", path));
-}
 
 const SourceKind& directory_source() {
   static const DirectorySourceKind kind;

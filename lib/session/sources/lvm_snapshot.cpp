@@ -2,7 +2,6 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "kernel/command.h"
-#include "locks/source_lock.h"
 #include "session/disks.h"
 #include "session/sources/archives.h"
 #include "session/sources/snapshot_commands.h"
@@ -29,11 +28,6 @@ kernel::Command lvm(Words words) {
 
 class LvmSnapshotSourceKind : public SourceKind {
  public:
-  [[nodiscard]] std::vector<SourceTree> trees(const definition::Definition& definition) const override {
-    const Disk disk{"device", source_of(definition).device, true, 0, "", false};
-    return {{disk.path, locks::device_key(open_disk(definition.name, disk, true).get())}};
-  }
-
   std::vector<std::string> set_up(SessionContext& context, StageData&) const override {
     const auto& source = source_of(*context.definition);
     const LvmSnapshot snapshot(source, context.id);

@@ -1,13 +1,10 @@
 // image, loopback and block-device: a file system in a file or on a device. Under an overlay it is mounted read-only,
 // once for all sessions; without one, each session has it to itself and writes to it.
 #include <fcntl.h>
-#include <stdlib.h>
 
-#include <memory>
 
 #include "base/error.h"
 #include "base/text.h"
-#include "locks/source_lock.h"
 #include "session/disks.h"
 #include "session/sources/archives.h"
 #include "session/sources/source.h"
@@ -32,27 +29,8 @@ DiskSource source_of(const definition::Definition& definition) {
   return {{"device", device.device, true, 0, device.mount_options, false}, device.location};
 }
 
-// Where the file really is, so that a change replaces the file and not a link to it.
-std::string real_path(const std::string& path) {
-  const std::unique_ptr<char, decltype(&::free)> resolved(::realpath(path.c_str(), nullptr), &::free);
-  return resolved ? resolved.get() : path;
-}
-
-std::string key_of(const std::string& chroot, const Disk& disk) {
-  if (disk.device) return locks::device_key(open_disk(chroot, disk, true).get());
-  const auto path = real_path(disk.path);
-  const auto slash = path.rfind('/');
-  const auto folder = open_source_directory(chroot, path.substr(0, slash == 0 ? 1 : slash));
-  return locks::file_key(folder.get(), path.substr(slash + 1));
-}
-
 class MountedSourceKind : public SourceKind {
  public:
-  [[nodiscard]] std::vector<SourceTree> trees(const definition::Definition& definition) const override {
-    const auto source = source_of(definition);
-    return {{source.disk.path, key_of(definition.name, source.disk), !definition.has_union()}};
-  }
-
   std::vector<std::string> set_up(SessionContext& context, StageData& data) const override {
     const auto source = source_of(*context.definition);
     const bool shared = context.definition->has_union();

@@ -4,7 +4,6 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "kernel/files.h"
-#include "locks/source_lock.h"
 #include "session/sources/archives.h"
 #include "session/sources/cache.h"
 #include "session/sources/oci_layout.h"
@@ -50,11 +49,6 @@ void unpack_layer(SessionContext& context, const OciLayout& layout, const OciLay
 
 class OciSourceKind : public SourceKind {
  public:
-  [[nodiscard]] std::vector<SourceTree> trees(const definition::Definition& definition) const override {
-    const auto& path = source_of(definition).directory;
-    return {{path, locks::tree_key(open_source_directory(definition.name, path).get())}};
-  }
-
   std::vector<std::string> set_up(SessionContext& context, StageData& data) const override {
     TreeCache cache(context.services);
     if (context.recovering) {

@@ -2,8 +2,6 @@
 
 #include <fcntl.h>
 
-#include <algorithm>
-
 #include "base/error.h"
 #include "base/text.h"
 #include "locks/source_lock.h"
@@ -45,18 +43,14 @@ void add_written_folders(const definition::Definition& definition, std::vector<S
 
 }  // namespace
 
-std::vector<SourceTree> source_trees(const definition::Definition& definition) {
-  auto trees = source_kind(definition).trees(definition);
+std::vector<SourceTree> locked_trees(const definition::Definition& definition) {
+  auto trees = source::source_trees(definition);
   if (definition.has_union() && definition.union_.backing == definition::UnionBacking::device) {
     const Disk disk{"union-device", definition.union_.device, true, 0, "", false};
     trees.push_back({disk.path, locks::device_key(open_disk(definition.name, disk, true).get()), true});
   }
   add_written_folders(definition, trees);
-  std::sort(trees.begin(), trees.end(), [](const auto& a, const auto& b) {
-    return a.key != b.key ? a.key < b.key : a.exclusive > b.exclusive;
-  });
-  const auto same = [](const auto& a, const auto& b) { return a.key == b.key; };
-  trees.erase(std::unique(trees.begin(), trees.end(), same), trees.end());
+  source::order_for_locking(trees);
   return trees;
 }
 

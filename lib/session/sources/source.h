@@ -4,25 +4,18 @@
 #include <string>
 #include <vector>
 
-#include "base/unique_fd.h"
 #include "definition/definition.h"
 #include "session/stage.h"
+#include "source/source_trees.h"
 
 namespace unionroot::session {
 
-struct SourceTree {
-  std::string path;   // for people
-  std::string key;    // locks::tree_key, file_key ...
-  bool exclusive = false;  // the session writes to it: its lock is that of a change, whatever kind of session it is
-};
+using source::SourceTree;
 
 // One per type of definition; without state of its own, so shared by all threads.
 class SourceKind {
  public:
   virtual ~SourceKind() = default;
-
-  // What is locked for a session on this definition. Changes nothing. Throws Error naming the chroot and what is missing.
-  [[nodiscard]] virtual std::vector<SourceTree> trees(const definition::Definition& definition) const = 0;
 
   // Makes the trees accessible and returns their directories on the host, top layer first: unpacks, attaches, takes a
   // snapshot, mounts. What tear_down and recover need goes into `data`.
@@ -38,10 +31,9 @@ class SourceKind {
 // The kind for a definition's type. Throws Error(not_supported).
 const SourceKind& source_kind(const definition::Definition& definition);
 
-// source_kind(definition).trees(definition), the device of the upper layer if it has one, and the folders that overlays of
-// the profile write to, in the order of their keys
-// and each once, so that two sessions that lock several never wait for each other.
-std::vector<SourceTree> source_trees(const definition::Definition& definition);
+// All that a session on this definition locks, in the order of locking: the source's trees, the device of the upper layer if it
+// has one, and the folders that overlays of the profile write to.
+std::vector<SourceTree> locked_trees(const definition::Definition& definition);
 
 // The kinds. Each is in the file of its name.
 const SourceKind& directory_source();   // plain, directory, layers
@@ -52,9 +44,5 @@ const SourceKind& btrfs_snapshot_source();
 const SourceKind& lvm_snapshot_source();
 const SourceKind& zfs_snapshot_source();
 const SourceKind& custom_source();
-
-// For other kinds: an O_PATH descriptor of a directory that a definition names. Throws Error(stage_failed) if it is not
-// there or not a directory.
-base::UniqueFd open_source_directory(const std::string& chroot, const std::string& path);
 
 }  // namespace unionroot::session

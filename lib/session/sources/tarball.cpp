@@ -1,10 +1,8 @@
 // file: a tarball. Sessions share one unpacked tree; a source session has a copy of its own, and packs it when it ends.
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <memory>
 
 #include "base/error.h"
 #include "base/fault_point.h"
@@ -12,7 +10,6 @@
 #include "base/rollback.h"
 #include "base/text.h"
 #include "kernel/files.h"
-#include "locks/source_lock.h"
 #include "session/sources/archives.h"
 #include "session/sources/cache.h"
 #include "session/sources/source.h"
@@ -37,21 +34,6 @@ const definition::FileSource& source_of(const definition::Definition& definition
   return std::get<definition::FileSource>(definition.source);
 }
 
-// Where the file really is, symbolic links followed, so that a change replaces the file and not a link to it.
-std::string real_path(const std::string& path) {
-  const std::unique_ptr<char, decltype(&::free)> resolved(::realpath(path.c_str(), nullptr), &::free);
-  return resolved ? resolved.get() : path;
-}
-
-struct Place {
-  std::string folder, name;
-};
-
-Place place_of(const std::string& path) {
-  const auto slash = path.rfind('/');
-  return {path.substr(0, slash == 0 ? 1 : slash), path.substr(slash + 1)};
-}
-
 // What of an identity stays the same when the file gets another name.
 std::string content_identity(int file) {
   auto identity = identity_of(file);
@@ -60,12 +42,6 @@ std::string content_identity(int file) {
 
 class TarballSourceKind : public SourceKind {
  public:
-  [[nodiscard]] std::vector<SourceTree> trees(const definition::Definition& definition) const override {
-    const auto path = real_path(source_of(definition).file);
-    const auto place = place_of(path);
-    return {{path, locks::file_key(open_source_directory(definition.name, place.folder).get(), place.name)}};
-  }
-
   std::vector<std::string> set_up(SessionContext& context, StageData& data) const override {
     const auto& source = source_of(*context.definition);
     const auto tree = context.source ? set_up_own(context) : set_up_shared(context, data);
@@ -119,7 +95,7 @@ class TarballSourceKind : public SourceKind {
     const auto file = open_archive(context);
     CacheRequest request;
     request.key = identity_of(file.get());
-    request.origin = real_path(source_of(*context.definition).file);
+    request.origin = source::place_of_file(source_of(*context.definition).file).path;
     request.session = context.id;
     request.cancelled = context.cancelled;
     request.waits = [&](std::uint64_t done, std::uint64_t total) {
@@ -184,9 +160,9 @@ class TarballSourceKind : public SourceKind {
   }
 
   static void repack(SessionContext& context, int own) {
-    const auto path = real_path(source_of(*context.definition).file);
-    const auto place = place_of(path);
-    const auto folder = open_source_directory(context.definition->name, place.folder);
+    const auto place = source::place_of_file(source_of(*context.definition).file);
+    const auto& path = place.path;
+    const auto folder = source::open_directory(context.definition->name, place.folder);
     const auto archives = kernel::open_directory_at(folder.get(), ".");
     const UniqueFd before(::openat(archives.get(), place.name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
     if (!before && errno != ENOENT) base::throw_errno("opening", path);

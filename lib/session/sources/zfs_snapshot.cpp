@@ -4,7 +4,6 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "kernel/command.h"
-#include "locks/source_lock.h"
 #include "session/sources/archives.h"
 #include "session/sources/snapshot_commands.h"
 #include "session/sources/source.h"
@@ -30,11 +29,6 @@ kernel::Command zfs(Words words) {
 
 class ZfsSnapshotSourceKind : public SourceKind {
  public:
-  [[nodiscard]] std::vector<SourceTree> trees(const definition::Definition& definition) const override {
-    const auto& dataset = source_of(definition).dataset;
-    return {{dataset, locks::name_key(concat("zfs ", dataset))}};
-  }
-
   std::vector<std::string> set_up(SessionContext& context, StageData&) const override {
     const auto& source = source_of(*context.definition);
     const ZfsSnapshot names(source, context.id);
