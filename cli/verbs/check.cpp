@@ -51,12 +51,21 @@ class Check : public Verb {
     auto on_disk = definition::check_on_disk(snapshot, settings);
     problems.insert(problems.end(), std::make_move_iterator(on_disk.begin()), std::make_move_iterator(on_disk.end()));
     check_mounts(snapshot, problems);
-    if (json_) print_json(problems_json(snapshot.chroots.size(), problems));
-    else print(problems_text(snapshot.chroots.size(), problems));
+    const auto sound = count_sound(snapshot, problems);
+    if (json_) print_json(problems_json(sound, problems));
+    else print(problems_text(sound, problems));
     return anything_wrong(problems) ? wrong_configuration : success;
   }
 
  private:
+  static std::size_t count_sound(const definition::Snapshot& snapshot, const definition::Problems& problems) {
+    return static_cast<std::size_t>(std::count_if(snapshot.chroots.begin(), snapshot.chroots.end(), [&](const auto& chroot) {
+      return std::none_of(problems.begin(), problems.end(), [&](const auto& problem) {
+        return problem.severity == definition::Problem::Severity::error && problem.section == chroot->name;
+      });
+    }));
+  }
+
   // What the daemon would find when a session begins: each definition's fstab as a plan.
   static void check_mounts(const definition::Snapshot& snapshot, definition::Problems& problems) {
     for (const auto& chroot : snapshot.chroots) {

@@ -42,54 +42,57 @@ class Checker {
   }
 
  private:
-  void add(Problem::Severity severity, std::string message) {
-    problems_.push_back({severity, definition_.file, definition_.line, definition_.name, std::move(message)});
+  // At the key's own line; the section's, where a key of another name says it (the old `location` for `directory`).
+  void add(Problem::Severity severity, std::string_view key, std::string_view message) {
+    const auto found = definition_.key_lines.find(key);
+    const auto line = found == definition_.key_lines.end() ? definition_.line : found->second;
+    problems_.push_back({severity, definition_.file, line, definition_.name, concat(key, ": ", message)});
   }
-  void error(std::string message) { add(Problem::Severity::error, std::move(message)); }
-  void warning(std::string message) { add(Problem::Severity::warning, std::move(message)); }
+  void error(std::string_view key, std::string_view message) { add(Problem::Severity::error, key, message); }
+  void warning(std::string_view key, std::string_view message) { add(Problem::Severity::warning, key, message); }
 
   bool look(std::string_view key, const std::string& path, struct stat& status) {
     if (::stat(path.c_str(), &status) == 0) return true;
-    error(concat(key, ": '", printable(path), "': ", std::generic_category().message(errno)));
+    error(key, concat('\'', printable(path), "': ", std::generic_category().message(errno)));
     return false;
   }
 
   void check_owner(std::string_view key, const std::string& path, const struct stat& status) {
     if (status.st_uid != 0)
-      warning(concat(key, ": '", printable(path), "' is owned by uid ", status.st_uid,
+      warning(key, concat('\'', printable(path), "' is owned by uid ", status.st_uid,
                      ", who can change what root runs in it"));
     else if ((status.st_mode & S_IWOTH) != 0 && (status.st_mode & S_ISVTX) == 0)
-      warning(concat(key, ": '", printable(path), "' is writable by everybody; chmod o-w"));
+      warning(key, concat('\'', printable(path), "' is writable by everybody; chmod o-w"));
   }
 
   void check_folder(std::string_view key, const std::string& path, bool owner) {
     struct stat status {};
     if (!look(key, path, status)) return;
-    if (!S_ISDIR(status.st_mode)) return error(concat(key, ": '", printable(path), "' is not a directory"));
+    if (!S_ISDIR(status.st_mode)) return error(key, concat('\'', printable(path), "' is not a directory"));
     if (owner) check_owner(key, path, status);
   }
 
   void check_tree(std::string_view key, const std::string& path) {
     check_folder(key, path, true);
     if (lies_under(path, settings_.state_directory) || lies_under(path, settings_.runtime_directory))
-      error(concat(key, ": '", printable(path), "' lies in unionroot's own ", settings_.state_directory, " or ",
+      error(key, concat('\'', printable(path), "' lies in unionroot's own ", settings_.state_directory, " or ",
                    settings_.runtime_directory, "; keep trees elsewhere"));
     else if (!definition_.hide_state && lies_under(settings_.state_directory, path))
-      warning(concat(key, ": '", printable(path), "' holds unionroot's own ", settings_.state_directory,
+      warning(key, concat('\'', printable(path), "' holds unionroot's own ", settings_.state_directory,
                      ", with the files of all sessions"));
   }
 
   void check_file(std::string_view key, const std::string& path) {
     struct stat status {};
     if (!look(key, path, status)) return;
-    if (!S_ISREG(status.st_mode)) return error(concat(key, ": '", printable(path), "' is not a regular file"));
+    if (!S_ISREG(status.st_mode)) return error(key, concat('\'', printable(path), "' is not a regular file"));
     check_owner(key, path, status);
   }
 
   void check_device(std::string_view key, const std::string& path) {
     struct stat status {};
     if (!look(key, path, status)) return;
-    if (!S_ISBLK(status.st_mode)) error(concat(key, ": '", printable(path), "' is not a block device"));
+    if (!S_ISBLK(status.st_mode)) error(key, concat('\'', printable(path), "' is not a block device"));
   }
 
   void check_source() {
@@ -124,9 +127,9 @@ class Checker {
   // What would keep every session from beginning, and what the administrator may have meant to be run.
   void check_hooks(const std::string& folder) {
     try {
-      for (const auto& skipped : list_hook_scripts(folder).skipped) warning(concat("hook-directories: ", skipped));
+      for (const auto& skipped : list_hook_scripts(folder).skipped) warning("hook-directories", skipped);
     } catch (const base::Error& problem) {
-      error(concat("hook-directories: ", problem.what(), problem.hint().empty() ? "" : "; ", problem.hint()));
+      error("hook-directories", concat(problem.what(), problem.hint().empty() ? "" : "; ", problem.hint()));
     }
   }
 
@@ -139,7 +142,7 @@ class Checker {
       if (!bind || has("x-unionroot.optional") || has("nofail")) continue;
       struct stat status {};
       if (::stat(entry.source.c_str(), &status) == 0) continue;
-      error(concat("its profile binds '", printable(entry.source), "' (", entry.file, ":", entry.line,
+      error("profile", concat("binds '", printable(entry.source), "' (", entry.file, ":", entry.line,
                    "): ", std::generic_category().message(errno), "; add x-unionroot.optional if it may be missing"));
     }
   }
@@ -153,12 +156,12 @@ class Checker {
 
   void check_users(const std::string& key, const std::vector<std::string>& names) {
     for (const auto& name : names)
-      if (::getpwnam(name.c_str()) == nullptr) warning(concat(key, ": there is no user '", printable(name), "'"));
+      if (::getpwnam(name.c_str()) == nullptr) warning(key, concat("there is no user '", printable(name), "'"));
   }
 
   void check_groups(const std::string& key, const std::vector<std::string>& names) {
     for (const auto& name : names)
-      if (::getgrnam(name.c_str()) == nullptr) warning(concat(key, ": there is no group '", printable(name), "'"));
+      if (::getgrnam(name.c_str()) == nullptr) warning(key, concat("there is no group '", printable(name), "'"));
   }
 
   const Definition& definition_;

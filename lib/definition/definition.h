@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -103,6 +104,7 @@ struct Definition {
 
   std::string file;                       // where it was read: FILE and line of the section header; "built-in" and 0
   unsigned line = 0;
+  std::map<std::string, unsigned, std::less<>> key_lines;  // where each key stands; for messages, not kept with sessions
 
   // Overlay, or a snapshot, or a tarball: a session does not touch the source tree. Never true of a source variant.
   [[nodiscard]] bool clonable() const;

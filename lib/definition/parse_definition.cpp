@@ -255,6 +255,7 @@ std::optional<Definition> parse_definition(const KeyfileSection& section, const 
   definition.name = section.name;
   definition.file = file;
   definition.line = section.line;
+  for (const auto& entry : section.entries) definition.key_lines[entry.key] = entry.line;
   const unsigned type = parse_type(reader, definition);
   if (type == 0) return std::nullopt;
   parse_general(reader, definition);

@@ -333,6 +333,24 @@ BUS_CONFIGURATION = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus
 """
 
 
+def processes_in(folder):
+    """Of a control group and those in it, for messages: who, in what state, and where in the kernel."""
+    text = ""
+    for path, _, _ in os.walk(folder):
+        try:
+            with open(os.path.join(path, "cgroup.procs")) as file:
+                pids = file.read().split()
+        except OSError:
+            continue
+        for pid in pids:
+            try:
+                with open(f"/proc/{pid}/stat") as stat, open(f"/proc/{pid}/wchan") as wchan:
+                    text += f"; in {os.path.basename(path)}: {stat.read()[:60]} {wchan.read()}"
+            except OSError:
+                text += f"; in {os.path.basename(path)}: {pid}, gone"
+    return text
+
+
 class Result:
     """What a command did: status, out and err (text)."""
 
@@ -564,7 +582,7 @@ class Machine:
         for device in loop_devices(self.place):
             found.append("loop device: " + device)
         for folder in cgroup_folders(self.session_names):
-            found.append("control group: " + folder)
+            found.append("control group: " + folder + processes_in(folder))
         for folder, allowed in (("locks", ".manage"), ("sessions", None), ("trash", None), ("orphans", None)):
             path = os.path.join(self.state, folder)
             for name in sorted(os.listdir(path)) if os.path.isdir(path) else []:

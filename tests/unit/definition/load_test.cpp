@@ -194,15 +194,15 @@ TEST_CASE("checking what is on disk") {
   CHECK(snapshot.chroots.size() == 7);
   const auto problems = texts(check_on_disk(snapshot, folder.settings()), folder.path());
   INFO(problems);
-  CHECK_THAT(problems, Contains("error: a.conf:1: directory: 'none': No such file or directory"));
-  CHECK_THAT(problems, Contains("error: a.conf:4: directory: 'file' is not a directory"));
-  CHECK_THAT(problems, Contains("error: a.conf:7: directory: 'state/tree' lies in unionroot's own"));
-  CHECK_THAT(problems, Contains("warning: a.conf:10: directory: 'open' is writable by everybody"));
-  CHECK_THAT(problems, Contains("users: there is no user 'no-such-user'") &&
-                           Contains("groups: there is no group 'no-such-group'"));
+  CHECK_THAT(problems, Contains("error: a.conf:3: directory: 'none': No such file or directory"));
+  CHECK_THAT(problems, Contains("error: a.conf:6: directory: 'file' is not a directory"));
+  CHECK_THAT(problems, Contains("error: a.conf:9: directory: 'state/tree' lies in unionroot's own"));
+  CHECK_THAT(problems, Contains("warning: a.conf:12: directory: 'open' is writable by everybody"));
+  CHECK_THAT(problems, Contains("a.conf:13: users: there is no user 'no-such-user'") &&
+                           Contains("a.conf:14: groups: there is no group 'no-such-group'"));
   CHECK_THAT(problems, !Contains("'root'"));
   CHECK_THAT(problems, Contains("holds unionroot's own"));
-  CHECK_THAT(problems, Contains("its profile binds '/nowhere' (profiles/p/fstab:1)") && !Contains("fstab:2"));
+  CHECK_THAT(problems, Contains("a.conf:18: profile: binds '/nowhere' (profiles/p/fstab:1)") && !Contains("fstab:2"));
   CHECK_THAT(problems,
-             Contains("device: 'file' is not a block device") && Contains("file: '/tmp' is not a regular file"));
+             Contains("a.conf:21: device: 'file' is not a block device") && Contains("a.conf:24: file: '/tmp' is not a regular file"));
 }
