@@ -23,6 +23,15 @@ void answering(const Reply& reply, Work&& work) {
   }
 }
 
+// What root's scripts wrote is for whom they wrote it, and for root: it is in the notes, and the last lines of a script that
+// failed are in the session's error.
+bool may_read_words(const Peer& peer, const session::SessionView& view) {
+  return peer.uid == 0 || peer.uid == view.record.owner;
+}
+
+// A stranger still sees the state.
+void hide_words(Dictionary& description) { description["error"] = sdbus::Variant(std::string()); }
+
 }  // namespace
 
 Requests::Requests(BusLoop& loop, Operations& operations, definition::Registry& registry, const RequestLimits& limits,
@@ -141,11 +150,12 @@ void Requests::info(const std::string& sender, ReplyPtr<Dictionary> reply, std::
     const auto found = operations_.info(name);
     auto description = found.session ? describe_session(*found.session)
                                      : describe_chroot(*found.chroot.definition, found.chroot.source);
-    // What root's scripts wrote is for whom they wrote it, and for root.
-    if (found.session && (peer->uid == 0 || peer->uid == found.session->record.owner)) {
+    if (found.session && may_read_words(*peer, *found.session)) {
       std::vector<std::string> notes;
       for (const auto& note : found.session->notes) notes.push_back(valid_text(note));
       description["notes"] = sdbus::Variant(notes);
+    } else if (found.session) {
+      hide_words(description);
     }
     if (found.source_trouble) description["source-trouble"] = sdbus::Variant(valid_text(*found.source_trouble));
     reply->send({}, description);
@@ -153,9 +163,12 @@ void Requests::info(const std::string& sender, ReplyPtr<Dictionary> reply, std::
 }
 
 void Requests::list_sessions(const std::string& sender, ReplyPtr<std::vector<Dictionary>> reply) {
-  dispatch(queries_, sender, reply, [this, reply](const PeerPtr&) {
+  dispatch(queries_, sender, reply, [this, reply](const PeerPtr& peer) {
     std::vector<Dictionary> sessions;
-    for (const auto& view : operations_.sessions()) sessions.push_back(list_session(view));
+    for (const auto& view : operations_.sessions()) {
+      sessions.push_back(list_session(view));
+      if (!may_read_words(*peer, view)) hide_words(sessions.back());
+    }
     reply->send({}, std::move(sessions));
   });
 }

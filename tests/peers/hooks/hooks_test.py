@@ -374,6 +374,13 @@ esac""")
         self.machine.start_daemon()
         self.assertEqual(self.machine.settled(session), "failed")
         self.assertIn("no network", self.machine.info(session)["error"])
+        self.assertIn("no network", self.machine.by_id()[session]["error"])
+        # The script's words are no stranger's; that the session failed is no secret.
+        told = self.machine.ok("info", "--json", session, user="nobody")
+        listed = self.machine.ok("list", "--sessions", "--json", user="nobody")
+        for text in (told, listed):
+            self.assertNotIn("no network", text)
+            self.assertIn('"failed"', text)
         self.assertEqual(self.scripts.calls(), ["10a setup-recover ok"])  # it is not over, so nothing is stopped
         self.scripts.add("10a")
         self.machine.ok("recover", session)
