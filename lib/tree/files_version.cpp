@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <set>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -58,6 +59,15 @@ std::string request_text(const FilesRequest& request) {
   return text;
 }
 
+// Into which the files are written: an overlay shows the owner, mode and attributes of its top layer's folders too.
+std::set<std::string> folders_above(const std::vector<std::string>& paths) {
+  std::set<std::string> folders;
+  for (const auto& path : paths)
+    for (auto slash = path.rfind('/'); slash != std::string::npos && slash != 0; slash = path.rfind('/', slash - 1))
+      if (!folders.insert(path.substr(0, slash)).second) break;
+  return folders;
+}
+
 }  // namespace
 
 std::vector<std::string> file_paths(const FilesRequest& request) {
@@ -85,7 +95,13 @@ std::optional<std::string> files_version(int root, const FilesRequest& request) 
   add(text, concat(status.st_dev, ":", status.st_ino, ":", status.st_mode, ":", status.st_uid, ":", status.st_gid, ":",
                    status.st_mtim.tv_sec, ".", status.st_mtim.tv_nsec));
   TreeAccess tree(root);
-  for (const auto& path : file_paths(request)) {
+  const auto paths = file_paths(request);
+  for (const auto& folder : folders_above(paths)) {
+    const auto inside = tree.version(folder);
+    if (!inside) return std::nullopt;
+    add(text, *inside);
+  }
+  for (const auto& path : paths) {
     const auto host = host_version(concat(request.host_root, "/", path));
     const auto inside = tree.version(path);
     if (!host || !inside) return std::nullopt;

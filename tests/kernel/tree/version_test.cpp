@@ -66,7 +66,11 @@ TEST_CASE("the version of files changes with the owner and mode of files and of 
   const auto third = version(place, place.request());
   CHECK(third != second);
   base::check(::chmod(place.tree().c_str(), 0700), "changing the mode of the root");
-  CHECK(version(place, place.request()) != third);
+  const auto fourth = version(place, place.request());
+  CHECK(fourth != third);
+  base::check(::chmod(place.tree("etc").c_str(), 0710), "changing the mode of a folder on the way");
+  settle();
+  CHECK(version(place, place.request()) != fourth);
 }
 
 TEST_CASE("the version of files follows symlinks inside the tree") {
