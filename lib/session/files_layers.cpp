@@ -37,6 +37,12 @@ bool lies_beneath(const std::string& folder, int root) {
   }
 }
 
+// Somebody may have cleaned up under the state directory.
+bool is_there(const FilesLayer& layer) {
+  struct stat facts {};
+  return ::stat(layer.path.c_str(), &facts) == 0;
+}
+
 // Those that stand on a folder that is the same for every session, and keep their upper layer in a folder.
 bool worthwhile(const SessionContext& context) {
   const auto& definition = *context.definition;
@@ -58,7 +64,12 @@ std::shared_ptr<const FilesLayer> FilesLayers::take(const SessionContext& contex
   if (!layer) return nullptr;
   const std::lock_guard own(mutex_);
   holders_[layer->name].insert(context.id);
-  if (slot->dropped) retired_.insert(layer->name);
+  if (slot->dropped) {
+    // Whoever waits for this slot makes another: this one may have gone by then.
+    retired_.insert(layer->name);
+    slot->layer.reset();
+    slot->version.clear();
+  }
   return layer;
 }
 
@@ -90,7 +101,7 @@ std::shared_ptr<const FilesLayer> FilesLayers::current(Slot& slot, const Session
   const auto request = tree::files_request(*context.definition, tree::find_user(context.owner));
   const auto version = tree::files_version(lower, request);
   if (!version) return nullptr;
-  if (*version == slot.version) return slot.layer;
+  if (*version == slot.version && (!slot.layer || is_there(*slot.layer))) return slot.layer;
   if (slot.layer) {
     const std::lock_guard guard(mutex_);
     retire_locked(slot.layer->name);
@@ -123,7 +134,8 @@ std::shared_ptr<const FilesLayer> FilesLayers::make(const SessionContext& contex
     space.lay_overlay(plan, std::move(lowers), mount::open_tree_clone(context.services.mounts, concat(folder_, "/", layer->name), false, false));
     layer->notes = tree::write_files(space.root().get(), request);
   } catch (...) {
-    discard(layer->name);
+    const std::lock_guard guard(mutex_);
+    retire_locked(layer->name);
     throw;
   }
   return layer;
@@ -147,8 +159,16 @@ void FilesLayers::release(const std::string& name, const std::string& session) {
 }
 
 void FilesLayers::retire_locked(const std::string& name) {
-  if (holders_.contains(name)) retired_.insert(name);
-  else discard(name);
+  if (holders_.contains(name)) {
+    retired_.insert(name);
+    return;
+  }
+  try {
+    discard(name);
+  } catch (const std::exception& error) {
+    // It is in the way of nobody, least of all of the session that is just beginning.
+    base::log::warning(concat(error.what(), "; it is done when the daemon starts next"));
+  }
 }
 
 void FilesLayers::discard(const std::string& name) {

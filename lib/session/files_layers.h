@@ -51,7 +51,7 @@ class FilesLayers {
   void drop_one();
   std::shared_ptr<const FilesLayer> current(Slot& slot, const SessionContext& context, int lower);
   std::shared_ptr<const FilesLayer> make(const SessionContext& context, const tree::FilesRequest& request, int lower);
-  void retire_locked(const std::string& name);
+  void retire_locked(const std::string& name);  // the caller holds mutex_
   void discard(const std::string& name);
 
   const std::string state_directory_;

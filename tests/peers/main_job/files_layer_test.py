@@ -93,6 +93,19 @@ class FilesLayerTest(testing.EndToEndTest):
         self.assertIn("packaged:x:888", self.read("/etc/passwd"))
         self.assertIn("packaged:x:888", self.read("/etc/passwd"))
 
+    def test_a_folder_on_the_way_that_has_changed_is_seen_by_the_next(self):
+        on_the_way = os.path.dirname(self.copied)
+        for path in ("/etc", on_the_way):
+            self.read(self.copied)
+            os.chmod(self.tree + path, 0o710)
+            try:
+                time.sleep(SETTLED)
+                for _ in range(2):
+                    self.assertEqual(self.machine.ok("run", "--directory", "/", "copying", "--", "stat", "-c", "%a", path), "710")
+            finally:
+                os.chmod(self.tree + path, 0o755)
+            time.sleep(SETTLED)
+
     def test_what_a_session_changes_is_its_own(self):
         self.machine.ok("run", "--directory", "/", "copying", "--", "sh", "-c",
                         f"echo mine >{self.copied}; rm /etc/hostname; echo more >>/etc/passwd; chmod 777 /etc")
@@ -137,6 +150,17 @@ class FilesLayerTest(testing.EndToEndTest):
         self.machine.start_daemon()
         self.assertTrue(wait_until(lambda: not set(before) & set(self.layers())), self.layers())
         self.assertEqual(self.read(self.copied), "first")
+
+    def test_layers_that_somebody_has_deleted_are_made_again(self):
+        self.assertEqual(self.read(self.copied), "first")
+        folder = os.path.join(self.machine.state, "files")
+        for change in (None, "second", None):
+            shutil.rmtree(folder)
+            if change:
+                self.write(change)
+            expected = change or self.machine.ok("run", "--directory", "/", "plain", "--", "cat", self.copied)
+            self.assertEqual(self.read(self.copied), expected)
+            self.assertEqual(len(self.layers()), 1, self.layers())
 
     def test_a_layer_that_cannot_be_made_is_no_error(self):
         folder = os.path.join(self.machine.state, "files")
