@@ -59,6 +59,7 @@ struct Manager::Impl {
   void rebuild_from_disk(const std::string& folder);
   void adopt(const store::SessionRecord& record);
   void settle(const LiveSessionPtr& session);
+  void finish(const LiveSessionPtr& session);
   Recovery look_at(LiveSession& session);
   void settle_active(const LiveSessionPtr& session);
   [[nodiscard]] bool is_strange(const std::string& name) const { return !table.find(name) && !not_taken_up.contains(name); }
@@ -91,10 +92,11 @@ struct Manager::Impl {
   Services services;
 
   std::set<std::string> not_taken_up;  // in the store, but something went wrong with them at start; reconcile alone uses it
-  std::vector<LiveSessionPtr> to_recover;  // filled by reconcile, worked off in the background
+  std::vector<LiveSessionPtr> to_recover;  // or to end, by their states; filled by reconcile, worked off in the background
   std::atomic<std::size_t> next_to_recover{0};
   std::atomic<bool> stopping{false};
-  std::vector<std::thread> background;  // what reconcile began; each ends by itself, and soon once `stopping`
+  std::vector<std::thread> background;  // what reconcile began; each ends by itself; once `stopping`, when what it is at is done or
+                                        // cancelled (scripts that stop are not)
 };
 
 }  // namespace unionroot::session

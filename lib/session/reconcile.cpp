@@ -12,6 +12,7 @@
 #include "base/rollback.h"
 #include "base/text.h"
 #include "kernel/files.h"
+#include "session/hooks/hooks.h"
 #include "session/manager_state.h"
 #include "session/session_file.h"
 #include "session/sources/cache.h"
@@ -113,7 +114,7 @@ void Manager::Impl::settle(const LiveSessionPtr& session) {
     case SessionState::beginning:  // `begin` never returned: no trace of it may stay
     case SessionState::ending:     // `end` was accepted: it is finished
       look_at(*session);
-      end_locked(session, true);
+      finish(session);
       return;
     case SessionState::failed:
       look_at(*session);
@@ -122,6 +123,19 @@ void Manager::Impl::settle(const LiveSessionPtr& session) {
     case SessionState::recovering:
     case SessionState::active: settle_active(session); return;
   }
+}
+
+// Ends it: at once, or where scripts have a part in that, when everybody is served again.
+void Manager::Impl::finish(const LiveSessionPtr& session) {
+  if (!has_hooks(*session->definition)) {
+    end_locked(session, true);
+    return;
+  }
+  // Until then its tree is not to be changed.
+  attempt(concat("locking the tree of session ", session->record.id, ", which ends"), [&] { hold_locks_again(*session); });
+  if (table.state(*session) != SessionState::beginning)
+    table.change(*session, [](auto& record) { record.state = SessionState::ending; });
+  to_recover.push_back(session);
 }
 
 void Manager::Impl::settle_active(const LiveSessionPtr& session) {
@@ -135,12 +149,12 @@ void Manager::Impl::settle_active(const LiveSessionPtr& session) {
     if (same_boot && table.runs_of(id) != 0) {
       hold_locks_again(*session);  // its command runs on; the session ends with it
     } else {
-      end_locked(session, true);
+      finish(session);
     }
     return;
   }
   if (!same_boot && session->definition->on_boot == definition::OnBoot::end) {
-    end_locked(session, true);
+    finish(session);
     return;
   }
   try {

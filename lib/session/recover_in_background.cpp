@@ -1,15 +1,18 @@
-// The sessions that a start found to be set up again: several at once, while the daemon serves everybody already.
+// The sessions that a start found to be set up again, or to be ended by scripts that may take their time: several at once,
+// while the daemon serves everybody already.
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
 #include "base/log.h"
 #include "base/text.h"
 #include "session/manager_state.h"
+#include "session/reporting.h"
 
 namespace unionroot::session {
 
@@ -30,20 +33,34 @@ class Recoverers {
   // Returns when `one` has said of every thread that there is no more to do.
   void run(std::size_t count) {
     std::unique_lock guard(mutex_);
-    for (std::size_t i = 0; i < std::min(at_first, count); ++i) start();
+    bool more = true;
+    for (std::size_t i = 0; more && i < std::min(at_first, count); ++i) more = start();
+    if (working_ == 0) {
+      ++working_;
+      guard.unlock();
+      work();
+      guard.lock();
+    }
     while (working_ > 0) {
       const auto before = finished_;
       const bool woken = changed_.wait_for(guard, patience, [&] { return working_ == 0 || finished_ != before; });
-      if (!woken && !empty_ && threads_.size() < std::min(most, count)) start();
+      if (!woken && more && !empty_ && threads_.size() < std::min(most, count)) more = start();
     }
     guard.unlock();
     for (auto& thread : threads_) thread.join();
   }
 
  private:
-  void start() {
-    threads_.emplace_back([this] { work(); });
+  // The caller holds mutex_. False if the machine has no thread to give: those there are do it all.
+  bool start() {
+    try {
+      threads_.emplace_back([this] { work(); });
+    } catch (const std::system_error& error) {
+      base::log::warning(concat("starting a thread to recover sessions: ", error.what()));
+      return false;
+    }
     ++working_;
+    return true;
   }
 
   void work() {
@@ -77,10 +94,16 @@ bool Manager::Impl::recover_next() {
   const auto& session = to_recover[index];
   try {
     const std::unique_lock operation(session->operation);
-    if (table.state(*session) == store::SessionState::recovering)
+    if (table.find(session->record.id) != session) return true;  // somebody was faster to end it
+    const auto state = table.state(*session);
+    if (state == store::SessionState::recovering) {
       recover_locked(session, [this] { return stopping.load(); });
+    } else if (state == store::SessionState::beginning || state == store::SessionState::ending) {
+      const Reporting reporting(table, events, *session, {});
+      end_locked(session, true);
+    }
   } catch (const std::exception& error) {
-    // It is listed as failed, and says why; the others are recovered all the same.
+    // It is listed as failed, and says why, or waits for the next start; the others are recovered all the same.
     base::log::error(concat("recovering session ", session->record.id, ": ", error.what()));
   }
   return true;

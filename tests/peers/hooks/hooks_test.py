@@ -388,12 +388,38 @@ esac""")
         self.machine.ok("end", session)
         self.assertEqual(self.scripts.calls(), ["10a setup-recover ok", "10a setup-stop ok"])
 
-    def test_a_daemon_killed_under_a_script(self):
-        self.scripts.add("10a", f'echo "$1" >>{self.host}/made')
-        self.scripts.add("20b", 'test "$1" = setup-stop || sleep 98762')
+    def define_slow(self):
         self.machine.define_tree("slow", self.tree, hook_directories=self.scripts.folder)
         self.addCleanup(os.unlink, os.path.join(self.machine.configuration, "chroot.d", "slow.conf"))
         self.assertTrue(wait_until(lambda: self.machine.run("info", "slow").status == 0))
+
+    def test_scripts_that_take_their_time_to_stop_hold_up_no_start(self):
+        self.scripts.add("10a", f'test "$1" = setup-start || while test ! -e {self.host}/go; do sleep 0.05; done')
+        self.scripts.add("20b", 'test "$1" = setup-stop || sleep 98763')
+        self.define_slow()
+        self.client("begin", "--name", "cut", "slow")
+        self.machine.session_names.add("cut")
+        self.assertTrue(wait_until(lambda: processes_with("98763")))
+        self.machine.end_daemon(signal.SIGKILL)
+        start = time.monotonic()
+        self.machine.start_daemon()  # ready within 30 s; the script has 60 s
+        self.assertLess(time.monotonic() - start, 30)
+        # Others are served; its own tree is nobody's to change yet.
+        self.machine.define_tree("quick", self.tree)
+        self.addCleanup(os.unlink, os.path.join(self.machine.configuration, "chroot.d", "quick.conf"))
+        self.assertTrue(wait_until(lambda: self.machine.run("info", "quick").status == 0))
+        self.machine.ok("run", "--directory", "/", "quick", "--", "true")
+        self.assertTrue(wait_until(lambda: self.machine.state_of("cut") == "ending"))
+        self.assertTrue([name for name in self.machine.lock_files() if name.endswith(".session.cut")])
+        with open(self.host + "/go", "w"):
+            pass
+        self.assertEqual(self.machine.settled("cut"), None)
+        self.assertEqual(self.machine.lock_files(), [])
+
+    def test_a_daemon_killed_under_a_script(self):
+        self.scripts.add("10a", f'echo "$1" >>{self.host}/made')
+        self.scripts.add("20b", 'test "$1" = setup-stop || sleep 98762')
+        self.define_slow()
         self.client("begin", "--name", "cut", "slow")
         self.machine.session_names.add("cut")
         self.assertTrue(wait_until(lambda: processes_with("98762")))
