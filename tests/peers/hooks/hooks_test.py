@@ -289,7 +289,9 @@ esac""")
         os.rmdir(self.scripts.folder)
         try:
             self.refused("hook directory", self.scripts.folder, "does not exist", "hook-directories")
-            self.checked("hook-directories", self.scripts.folder, "does not exist", "hooked.conf:1")
+            with open(os.path.join(self.machine.configuration, "chroot.d", "hooked.conf")) as file:
+                line = 1 + next(number for number, text in enumerate(file) if text.startswith("hook-directories"))
+            self.checked("hook-directories", self.scripts.folder, "does not exist", f"hooked.conf:{line}:")
             with open(self.scripts.folder, "w"):
                 pass
             self.refused("is not a directory")
