@@ -32,6 +32,7 @@ constexpr Label labels[] = {
     {"command-prefix", "Command prefix"}, {"preserve-environment", "Preserve environment"},
     {"environment-filter", "Environment filter"}, {"personality", "Personality"},
     {"message-verbosity", "Message verbosity"}, {"user-data", "User data"}, {"file", "Defined in"},
+    {"clonable", "Clonable"}, {"source-clone", "Source clone"}, {"source-trouble", "Source trouble"},
     {"stages", "Stages"}, {"runs", "Runs"},
 };
 

@@ -50,6 +50,17 @@ void Operations::require_free_name(const std::string& name) const {
                 "choose another name, or leave it out");
 }
 
+// What a name without a namespace may be for run and info.
+SelectedChroot Operations::select_after_sessions(Namespace space, const std::string& name) const {
+  try {
+    return select(space, name);
+  } catch (const Error& error) {
+    if (space != Namespace::none || error.code() != ErrorCode::no_such_chroot || is_chroot(name)) throw;
+    throw Error(error.code(), concat(error.what(), ", and no session"),
+                concat(error.hint(), "; `unionroot list --sessions` shows the sessions"));
+  }
+}
+
 SelectedChroot Operations::select(Namespace space, const std::string& name) const {
   const auto snapshot = registry_.snapshot();
   SelectedChroot selected;
@@ -174,7 +185,7 @@ session::Manager::Started Operations::run(CallerId id, const RunCall& call, std:
     return core_.run(request);
   }
 
-  const SelectedChroot chroot = select(wanted.space, wanted.name);
+  const SelectedChroot chroot = select_after_sessions(wanted.space, wanted.name);
   require_chroot_access({user, id.pid, target.uid, target.name, concat(doing, chroot_title(chroot))}, chroot);
   require_user_data(user, *chroot.definition, call.user_data);
   session::BeginRequest begin;
@@ -226,7 +237,7 @@ Operations::Found Operations::info(const std::string& name) const {
   if (wanted.space == Namespace::session) found.session = core_.require(wanted.name);
   if (wanted.space == Namespace::none && !is_chroot(wanted.name)) found.session = core_.find(wanted.name);
   if (found.session) return found;
-  found.chroot = select(wanted.space, wanted.name);
+  found.chroot = select_after_sessions(wanted.space, wanted.name);
   found.source_trouble = core_.source_trouble(*found.chroot.definition);
   return found;
 }

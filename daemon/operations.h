@@ -57,6 +57,7 @@ class Operations {
 
  private:
   [[nodiscard]] SelectedChroot select(base::Namespace space, const std::string& name) const;
+  [[nodiscard]] SelectedChroot select_after_sessions(base::Namespace space, const std::string& name) const;
   [[nodiscard]] bool is_chroot(const std::string& name) const;  // or the name of one whose definition is broken
   void require_free_name(const std::string& name) const;        // for a session
   void require_chroot_access(AccessQuestion question, const SelectedChroot& chroot) const;

@@ -76,11 +76,11 @@ LockedError refusal(std::string_view what, const LockOwner& owner, const std::ve
                     std::chrono::milliseconds waited) {
   std::vector<LockInfo> infos;
   std::vector<std::string> texts;
-  std::string session;
+  std::string sessions;
   for (const auto& holder : holders) {
     infos.push_back(holder.info);
     texts.push_back(describe(holder.info));
-    if (session.empty()) session = holder.info.owner.session;
+    if (const auto& session = holder.info.owner.session; !session.empty()) sessions += concat(" ", printable(session));
   }
   const auto& named = owner.chroot.empty() && owner.tree.empty() && !infos.empty() ? infos.front().owner : owner;
   const auto subject = !named.chroot.empty() ? concat("chroot ", quoted(named.chroot)) : quoted(named.tree);
@@ -88,9 +88,9 @@ LockedError refusal(std::string_view what, const LockOwner& owner, const std::ve
   if (waited.count() > 0)
     message += concat("after waiting for ", waited.count() / 1000, ".", waited.count() % 1000 / 100, " s, ");
   message += concat("it is locked by ", base::join(texts, "; "));
-  const auto end = session.empty() ? std::string() : concat("end it with `unionroot end ", printable(session), "`, ");
-  return {std::move(message), concat(end, "wait for it with --wait, or see who holds what with `unionroot locks`"),
-          std::move(infos)};
+  const auto end = sessions.empty() ? std::string() : concat("`unionroot end", sessions, "`, ");
+  const auto wait = waited.count() > 0 ? "wait longer" : "wait with --wait";
+  return {std::move(message), concat(end, wait, ", or see who holds what with `unionroot locks`"), std::move(infos)};
 }
 
 }  // namespace unionroot::locks::detail

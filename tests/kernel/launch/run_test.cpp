@@ -64,6 +64,7 @@ TEST_CASE("a command that cannot be executed says why") {
   const Result plain = run(tree, command({"/tmp/plain"}));
   CHECK(plain.outcome.exit_status() == 126);
   CHECK(plain.outcome.text == "cannot execute '/tmp/plain': Permission denied");
+  CHECK_THAT(plain.outcome.hint, Contains("permission to execute"));
   CHECK(run(tree, command({"/tmp"})).outcome.exit_status() == 126);
   const Result interpreter = run(tree, command({"/tmp/nointerpreter"}));
   CHECK(interpreter.outcome.exit_status() == 126);

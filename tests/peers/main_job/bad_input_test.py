@@ -39,7 +39,7 @@ class BadInputTest(EndToEndTest):
 
     def test_unknown_chroot(self):
         for verb in (["begin", "nope"], ["run", "nope", "--", "true"], ["info", "nope"]):
-            self.refused(*verb, fragments=["nope", "list"])
+            self.refused(*verb, fragments=["nope", "list"] + ["and no session"] * (verb[0] != "begin"))
 
     def test_a_near_miss_is_named(self):
         self.refused("begin", "smal", fragments=["smal", "small"])
