@@ -32,6 +32,7 @@ struct Manager::Impl {
   // session_locks.cpp
   void take_locks(LiveSession& session, locks::Wait wait, const Caller& caller);
   void hold_locks_again(LiveSession& session);
+  [[nodiscard]] bool had_its_locks(const LiveSession& session) const;  // under the former daemon, by their files
   void release_locks(LiveSession& session);
   // What commands of a former daemon hold, under names of their own, and go on holding for a moment after they were
   // killed; and what a daemon that died had just taken.

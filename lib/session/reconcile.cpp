@@ -131,8 +131,10 @@ void Manager::Impl::finish(const LiveSessionPtr& session) {
     end_locked(session, true);
     return;
   }
-  // Until then its tree is not to be changed.
-  attempt(concat("locking the tree of session ", session->record.id, ", which ends"), [&] { hold_locks_again(*session); });
+  // Until then its tree is not to be changed. One that had not come to its locks, or had let go of them, stands in nobody's way.
+  attempt(concat("locking the tree of session ", session->record.id, ", which ends"), [&] {
+    if (had_its_locks(*session)) hold_locks_again(*session);
+  });
   if (table.state(*session) != SessionState::beginning)
     table.change(*session, [](auto& record) { record.state = SessionState::ending; });
   to_recover.push_back(session);

@@ -1,7 +1,9 @@
 // The locks that a session holds on the trees that it stands on: taken when it begins, held again by a daemon that takes it up,
 // let go when it ends.
+#include <algorithm>
 #include <chrono>
 #include <exception>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -76,6 +78,17 @@ void Manager::Impl::hold_locks_again(LiveSession& session) {
     if (created) base::log::warning(concat("session ", owner.session, ": its lock on ", tree.path, " was missing and is made again"));
   }
   rollback.commit();
+}
+
+bool Manager::Impl::had_its_locks(const LiveSession& session) const {
+  const bool begun = table.state(session) != store::SessionState::beginning;
+  std::set<std::string> keys;
+  for (const auto& lock : lock_directory.list()) {
+    const bool sure = begun || lock.kind == locks::LockKind::session;  // who waits for a source lock has its file too
+    if (sure && lock.owner.session == session.record.id) keys.insert(lock.key);
+  }
+  const auto trees = locked_trees(*session.definition);
+  return std::all_of(trees.begin(), trees.end(), [&](const auto& tree) { return keys.contains(tree.key); });
 }
 
 void Manager::Impl::release_locks(LiveSession& session) {

@@ -418,6 +418,27 @@ esac""")
         self.assertEqual(self.machine.settled("cut"), None)
         self.assertEqual(self.machine.lock_files(), [])
 
+    def test_one_that_only_waited_for_its_tree_takes_no_lock_when_it_ends(self):
+        self.scripts.add("10a")
+        tree = os.path.join(self.machine.place, "own")
+        subprocess.run(["cp", "-a", self.tree, tree], check=True)
+        self.machine.define_tree("owned", tree, hook_directories=self.scripts.folder, source_root_users="root")
+        self.addCleanup(os.unlink, os.path.join(self.machine.configuration, "chroot.d", "owned.conf"))
+        self.assertTrue(wait_until(lambda: self.machine.run("info", "owned").status == 0))
+        self.machine.begin("source:owned", name="z-changes")
+        waiting = {"a-waits": "owned", "b-waits": "source:owned"}
+        for name, chroot in waiting.items():
+            self.client("begin", "--wait", "--name", name, chroot)
+            self.machine.session_names.add(name)
+            self.assertTrue(wait_until(lambda: self.machine.state_of(name) == "beginning"))
+        self.assertTrue(wait_until(lambda: len([name for name in self.machine.lock_files() if ".source." in name]) == 2))
+        self.machine.end_daemon(signal.SIGKILL)
+        self.machine.start_daemon()
+        for name in waiting:
+            self.assertEqual(self.machine.settled(name), None)
+        self.assertEqual(self.machine.settled("z-changes"), "active", self.machine.info("z-changes").get("error"))
+        self.machine.ok("end", "z-changes")
+
     def test_a_daemon_killed_under_a_script(self):
         self.scripts.add("10a", f'echo "$1" >>{self.host}/made')
         self.scripts.add("20b", 'test "$1" = setup-stop || sleep 98762')
