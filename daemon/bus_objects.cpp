@@ -11,8 +11,9 @@ namespace unionroot::daemon {
 namespace {
 
 template <typename... Values>
-ReplyPtr<Values...> owe(BusLoop& loop, const char* method, sdbus::Result<Values...>&& result) {
-  return std::make_shared<Reply<Values...>>(loop, method, std::move(result));
+ReplyPtr<Values...> owe(BusLoop& loop, const char* method, sdbus::Result<Values...>&& result,
+                        std::shared_ptr<void> object = nullptr) {
+  return std::make_shared<Reply<Values...>>(loop, method, std::move(result), std::move(object));
 }
 
 // Whatever a handler throws becomes the reply: sdbus-c++ 1.2 lets other exceptions than its own run into C code.
@@ -128,13 +129,22 @@ void ManagerObject::tell_progress(const std::string& caller, std::uint32_t call,
 SessionObject::SessionObject(BusLoop& loop, Requests& requests, const session::SessionView& view)
     : AdaptorInterfaces(loop.connection(), session_path(view.record.id)),
       loop_(loop),
-      requests_(requests),
-      record_(view.record),
-      location_(valid_text(view.location)),
-      progress_(view.progress) {
+      requests_(requests) {
+  show(view);
+  registerAdaptor();
+  emitInterfacesAddedSignal();
+}
+
+void SessionObject::show(const session::SessionView& view) {
+  record_ = view.record;
   record_.definition = {};
   record_.options = {};
-  registerAdaptor();
+  location_ = valid_text(view.location);
+  progress_ = view.progress;
+}
+
+void SessionObject::become(const session::SessionView& view) {
+  show(view);
   emitInterfacesAddedSignal();
 }
 
@@ -163,12 +173,12 @@ sdbus::Struct<std::string, uint64_t, uint64_t> SessionObject::Progress() {
 }
 
 void SessionObject::End(sdbus::Result<std::vector<std::string>>&& result, Dictionary options) {
-  const auto reply = owe(loop_, "End", std::move(result));
+  const auto reply = owe(loop_, "End", std::move(result), shared_from_this());
   handle(reply, [&] { requests_.end(sender(), reply, record_.id, parse_end(options)); });
 }
 
 void SessionObject::Recover(sdbus::Result<>&& result, Dictionary options) {
-  const auto reply = owe(loop_, "Recover", std::move(result));
+  const auto reply = owe(loop_, "Recover", std::move(result), shared_from_this());
   handle(reply, [&] { requests_.recover(sender(), reply, record_.id, parse_recover(options)); });
 }
 

@@ -49,15 +49,20 @@ class ManagerObject final : public sdbus::AdaptorInterfaces<org::unionroot1::Man
 };
 
 // What a session's object shows: a copy, since properties are read on the bus thread, which must not block.
-class SessionObject final : public sdbus::AdaptorInterfaces<org::unionroot1::Session_adaptor, sdbus::Properties_adaptor,
+// Shared with the replies that its methods owe; made and let go of on the bus thread.
+class SessionObject final : public std::enable_shared_from_this<SessionObject>,
+                            public sdbus::AdaptorInterfaces<org::unionroot1::Session_adaptor, sdbus::Properties_adaptor,
                                                             sdbus::ManagedObject_adaptor> {
  public:
   SessionObject(BusLoop& loop, Requests& requests, const session::SessionView& view);
   ~SessionObject() { unregisterAdaptor(); }
   void update(const session::SessionView& view);
   void update(const session::Progress& progress);
+  // Another session of that name, begun while this object still owed a reply.
+  void become(const session::SessionView& view);
 
  private:
+  void show(const session::SessionView& view);
   void End(sdbus::Result<std::vector<std::string>>&& result, Dictionary options) override;
   void Recover(sdbus::Result<>&& result, Dictionary options) override;
   std::string Id() override { return record_.id; }

@@ -14,7 +14,12 @@ void Exports::session(const session::SessionView& view) {
     return;
   }
   try {
-    object = std::make_unique<SessionObject>(loop_, requests_, view);
+    if (const auto owing = owing_.find(view.record.id); owing != owing_.end()) {
+      object = owing->second.lock();
+      owing_.erase(owing);
+    }
+    if (object) object->become(view);
+    else object = std::make_shared<SessionObject>(loop_, requests_, view);
   } catch (...) {
     sessions_.erase(view.record.id);
     throw;
@@ -30,10 +35,14 @@ void Exports::progress(const std::string& id, const session::Progress& progress)
 void Exports::session_gone(const std::string& id) {
   const auto found = sessions_.find(id);
   if (found == sessions_.end()) return;
-  const auto object = std::move(found->second);
+  auto object = std::move(found->second);
   sessions_.erase(found);
   object->emitInterfacesRemovedSignal();
   manager_.emitSessionRemoved(id, object->getObjectPath());
+  const std::weak_ptr<SessionObject> owing = object;
+  object.reset();
+  std::erase_if(owing_, [](const auto& each) { return each.second.expired(); });
+  if (!owing.expired()) owing_[id] = owing;
 }
 
 void Exports::chroots(const definition::Snapshot& snapshot) {

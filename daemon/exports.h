@@ -27,7 +27,9 @@ class Exports {
   BusLoop& loop_;
   Requests& requests_;
   ManagerObject& manager_;
-  std::unordered_map<std::string, std::unique_ptr<SessionObject>> sessions_;
+  std::unordered_map<std::string, std::shared_ptr<SessionObject>> sessions_;
+  // Of sessions that have gone, as long as they owe replies: their paths are still taken.
+  std::unordered_map<std::string, std::weak_ptr<SessionObject>> owing_;
   std::unordered_map<std::string, std::unique_ptr<ChrootObject>> chroots_;
 };
 

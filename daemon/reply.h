@@ -20,12 +20,13 @@
 namespace unionroot::daemon {
 
 // From any thread, but by one thread at a time. The answer is sent from the bus thread, and the calling message is
-// released there too, whatever happens.
+// released there too, whatever happens. `object`: that which was called, if it may go before the answer is sent: what sd-bus
+// checks an answer against (sd_bus_message_seal: the method's result signature) is the object's own memory.
 template <typename... Values>
 class Reply {
  public:
-  Reply(BusLoop& loop, std::string method, sdbus::Result<Values...>&& result)
-      : loop_(loop), method_(std::move(method)), result_(std::move(result)) {}
+  Reply(BusLoop& loop, std::string method, sdbus::Result<Values...>&& result, std::shared_ptr<void> object = nullptr)
+      : loop_(loop), method_(std::move(method)), object_(std::move(object)), result_(std::move(result)) {}
   Reply(const Reply&) = delete;
   Reply& operator=(const Reply&) = delete;
   ~Reply() {
@@ -36,7 +37,7 @@ class Reply {
   // `before` runs on the bus thread right before the answer is sent; false: nobody is there to get it.
   void send(std::function<bool()> before, Values... values) {
     if (!result_) return;
-    loop_.post([before = std::move(before), method = method_, result = take(),
+    loop_.post([object = std::move(object_), before = std::move(before), method = method_, result = take(),
                 values = std::tuple<Values...>(std::move(values)...)]() mutable {
       if (before && !before()) return;
       try {
@@ -50,7 +51,7 @@ class Reply {
 
   void fail(const std::exception_ptr& error) {
     if (!result_) return;
-    loop_.post([method = method_, result = take(), error = error_to_reply(error)]() mutable {
+    loop_.post([object = std::move(object_), method = method_, result = take(), error = error_to_reply(error)]() mutable {
       base::log::debug(base::concat(method, ": ", base::printable(error.getMessage())));
       answer_error(result, method, error);
     });
@@ -76,6 +77,7 @@ class Reply {
 
   BusLoop& loop_;
   std::string method_;
+  std::shared_ptr<void> object_;
   std::optional<Result> result_;
 };
 

@@ -33,8 +33,11 @@ struct ChildPlan {
   int error;  // written by the child if it fails
 };
 
+// The child's frames never return, so the address sanitizer takes what is left of them for the next child's.
+#define IN_THE_CHILD __attribute__((no_sanitize_address))
+
 // In the child: the table of signal handlers is its own too (no CLONE_SIGHAND).
-void become_stranger() {
+IN_THE_CHILD void become_stranger() {
   ::setsid();
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   struct sigaction action;
@@ -58,7 +61,7 @@ void become_stranger() {
 //   - executes the helper, or a program. All signals stay blocked, so no handler of the parent can run here (a stranger's
 //     are unblocked once none has a handler); exec resets handlers, and the helper deals with ignored signals.
 // The descriptor table is the child's own (no CLONE_FILES). It never returns.
-int child_main(void* argument) {
+IN_THE_CHILD int child_main(void* argument) {
   auto* plan = static_cast<ChildPlan*>(argument);
   int moved[wire::first_free_descriptor];
   int executable = -1;

@@ -333,6 +333,10 @@ BUS_CONFIGURATION = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus
 """
 
 
+# What a sanitizer's build of the daemon is told.
+SANITIZERS = ("ASAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS")
+
+
 def processes_in(folder):
     """Of a control group and those in it, for messages: who, in what state, and where in the kernel."""
     text = ""
@@ -447,6 +451,7 @@ class Machine:
 
     def start_daemon(self, environment=None, wait=True):
         surroundings = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
+        surroundings.update({name: os.environ[name] for name in SANITIZERS if name in os.environ})
         surroundings.update(self.environment)
         surroundings.update(environment or {})
         with open(self.log_file, "ab") as log:
