@@ -156,6 +156,7 @@ UniqueFd mount_disk(Services& services, const std::string& chroot, const Disk& d
 }
 
 void make_filesystem(const SessionContext& context, const Format& format) {
+  if (format.device && context.progress) context.progress({concat("formatting ", format.path), 0, 0});
   kernel::Command command;
   command.cancelled = context.cancelled;
   command.limit = std::chrono::minutes(format.device ? 10 : 2);

@@ -42,10 +42,12 @@ class Stream {
   [[nodiscard]] int writing() const { return writing_.get(); }
   void started() { writing_.reset(); }
 
-  // Takes what is there. What is beyond the limit is read and dropped, so that the writer goes on.
+  // Takes what is there, a full pipe at most: a writer that never stops must not keep its end from being noticed. What is
+  // beyond the limit is read and dropped, so that the writer goes on.
   void take() {
+    constexpr int pipe_pages = 16;  // pipe(7)
     char buffer[4096];
-    while (reading_) {
+    for (int page = 0; reading_ && page <= pipe_pages; ++page) {
       const auto count = ::read(reading_.get(), buffer, sizeof buffer);
       if (count < 0 && errno == EINTR) continue;
       if (count < 0 && errno == EAGAIN) return;
