@@ -28,11 +28,13 @@ class BusLoop {
   // After bus calls made on the bus thread outside of post() and outside of sd-bus's dispatch.
   void kick();
 
+  // What it throws is logged: nothing that is told to the bus may end the loop.
+  static void guarded(const std::function<void()>& work);
+
   [[nodiscard]] asio::io_context& io() { return io_; }
   [[nodiscard]] sdbus::IConnection& connection() { return connection_; }
 
  private:
-  static void guarded(const std::function<void()>& work);
   void pump();
   void watch();
 

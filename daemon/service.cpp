@@ -24,7 +24,8 @@ constexpr auto announcement_delay = std::chrono::milliseconds(50);
 template <typename Tell>
 void EventRelay::post(Tell tell) {
   asio::post(io_, [this, tell = std::move(tell)]() mutable {
-    if (service_ != nullptr) tell(*service_);
+    // A signal that cannot be sent, since the bus is going, must not end the loop: that notices it by itself.
+    if (service_ != nullptr) BusLoop::guarded([&] { tell(*service_); });
   });
 }
 

@@ -390,7 +390,7 @@ class SourceSessions(RecoveryTest):
         self.assertIn("ended with status 5", self.trouble())
         self.assertIn("exit 5", self.trouble())
         self.assertIn("root", self.trouble())
-        self.assertIn("source-trouble", self.machine.ok("info", "own"))
+        self.assertIn("Source trouble", self.machine.ok("info", "own"))
         # A session on the tree does not make the tree better.
         self.machine.ok("run", "--directory", "/", "own", "--", "true")
         self.assertIn("ended with status 5", self.trouble())
