@@ -259,6 +259,9 @@ class ProgressTest(testing.EndToEndTest):
         first = self.machine.popen("begin", "--name", "first", "large")
         self.addCleanup(self.finish, first)
         self.machine.children[first.pid] = "client"
+        cache = os.path.join(self.machine.state, "cache")
+        unpacking = lambda: os.path.isdir(cache) and any(name.startswith("tmp-") for name in os.listdir(cache))
+        self.assertTrue(testing.wait_until(unpacking, 20), "the first does not unpack")
         terminal, second = self.start_on_terminal("begin", "--name", "second", "large")
         self.await_shown(terminal, lambda: len(set(terminal.percentages())) > 1)
         self.assertTrue(all(line.startswith("waiting until") or " s" in line for line in terminal.lines()), terminal.lines())
