@@ -626,6 +626,9 @@ class Machine:
         except AssertionError as error:
             problems.append(str(error))
         self.stop_bus()
+        # A test's own mount stays for a while where the root's mounts are private and somebody has a copy of this mount
+        # namespace just now: another test, whose hooks run.
+        wait_until(lambda: not loop_devices(self.place), 60)
         problems += ["after the daemon stopped: " + sentence for sentence in self.leftovers(5.0)]
         for pid, command in descendants(os.getpid()).items():
             try:
