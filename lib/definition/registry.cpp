@@ -5,7 +5,6 @@
 #include <sys/timerfd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <mutex>
@@ -107,10 +106,11 @@ struct Registry::Impl {
         std::clamp<std::chrono::nanoseconds>(first_change + longest_wait - now, std::chrono::nanoseconds(1), quiet));
   }
 
-  // Whoever asks for a chroot right after an edit gets the edited one, without waiting for the quiet moment.
+  // Whoever asks for a chroot right after an edit gets the edited one, without waiting for the quiet moment. The lock
+  // comes first: whoever holds it may have taken the event and not yet said so, or be reading what it told of.
   void refresh() {
-    if (!pending && !readable(watch.descriptor())) return;
     const std::lock_guard guard(reading);
+    if (!pending && !readable(watch.descriptor())) return;
     if ((watch.drain() || pending) && reload()) set_timer(std::chrono::nanoseconds(1));  // on_readable tells the others
   }
 
@@ -127,7 +127,7 @@ struct Registry::Impl {
   base::UniqueFd poller;
   std::string seen;      // fingerprint of `current`
   bool changed = false;  // since on_readable last said so
-  std::atomic<bool> pending{false};
+  bool pending = false;
   Clock::time_point first_change;
   std::mutex pointer;  // guards `current`, never held for long
   std::shared_ptr<const Snapshot> current;

@@ -287,6 +287,11 @@ def mount_points(pid="self"):
     return [line.split()[4].encode().decode("unicode_escape") for line in mountinfo(pid)]
 
 
+def mounts_from(source):
+    """Lines of mountinfo with that source: of what a test mounted in a session, also while other tests mount theirs."""
+    return [line for line in mountinfo() if line.split(" - ")[1].split()[1] == source]
+
+
 def loop_devices(fragment):
     """Loop devices whose backing file has `fragment` in its path."""
     found = []

@@ -66,9 +66,10 @@ class DebianTreeTest(EndToEndTest):
         self.assertEqual(machine.inside(session, "cat", "/srv/from-outside"), "hello inside")
 
         # What a mount in the session does is not seen on the host.
-        mounts = testing.mount_points()
-        machine.inside(session, "sh", "-c", "mount -t tmpfs none /mnt && touch /mnt/inside-only")
-        self.assertEqual(testing.mount_points(), mounts)
+        mark = "of-" + session
+        machine.inside(session, "sh", "-c", f"mount -t tmpfs {mark} /mnt && touch /mnt/inside-only")
+        self.assertIn(mark, machine.inside(session, "cat", "/proc/self/mountinfo"))
+        self.assertFalse(testing.mounts_from(mark))
         self.assertFalse(os.path.exists(os.path.join(location, "mnt/inside-only")))
 
         machine.ok("end", session)

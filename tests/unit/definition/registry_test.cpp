@@ -175,6 +175,27 @@ TEST_CASE("near misses") {
   CHECK(near_misses(std::string(100000, 'a'), known).empty());
 }
 
+TEST_CASE("a file that was written is known to whoever asks next, also while another thread notices it") {
+  const TemporaryFolder folder;
+  folder.write("chroot.d/first.conf", "[first]\n" + tree);
+  Registry registry(folder.settings());
+  std::atomic<bool> enough{false};
+  std::thread loop([&] {
+    pollfd waiting{registry.watch_fd(), POLLIN, 0};
+    while (!enough)
+      if (::poll(&waiting, 1, 10) > 0) registry.on_readable();
+  });
+  std::vector<std::string> missed;
+  for (int i = 0; i < 400; ++i) {
+    const auto name = "added" + std::to_string(i);
+    folder.write("chroot.d/added.conf", "[" + name + "]\n" + tree);
+    if (!registry.snapshot()->find(name)) missed.push_back(name);
+  }
+  enough = true;
+  loop.join();
+  CHECK(missed.empty());
+}
+
 TEST_CASE("many threads may ask while files change") {
   const TemporaryFolder folder;
   folder.write("unionroot.conf", "[a]\n" + tree);
