@@ -8,12 +8,12 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <ctime>
 #include <functional>
 #include <map>
 #include <mutex>
 
 #include "base/error.h"
+#include "base/file_version.h"
 #include "base/text.h"
 
 namespace unionroot::base {
@@ -79,26 +79,28 @@ std::shared_ptr<const Account> find(const UserLookup& lookup, const std::string&
 
 // Which files the name services read, and in which versions. A change within a tick of the clock that leaves size and inode
 // alone is missed for two seconds.
-std::string files_version() {
-  std::string version;
-  for (const char* path : {"/etc/passwd", "/etc/group", "/etc/nsswitch.conf"}) {
+using FilesVersion = std::array<FileVersion, 3>;
+
+FilesVersion files_version() {
+  constexpr std::array paths{"/etc/passwd", "/etc/group", "/etc/nsswitch.conf"};
+  FilesVersion versions;
+  for (std::size_t i = 0; i < paths.size(); ++i) {
     struct stat status {};
-    if (::stat(path, &status) != 0) status = {};
-    version += concat(status.st_dev, ":", status.st_ino, ":", status.st_size, ":", status.st_ctim.tv_sec, ".", status.st_ctim.tv_nsec, " ");
+    if (::stat(paths[i], &status) == 0) versions[i] = version_of(status);
   }
-  return version;
+  return versions;
 }
 
 class Memory {
  public:
-  std::shared_ptr<const Account> find(uid_t uid, const std::string& version) {
+  std::shared_ptr<const Account> find(uid_t uid, const FilesVersion& version) {
     const std::lock_guard guard(mutex_);
     const auto known = entries_.find(uid);
     if (known == entries_.end() || known->second.until < Clock::now() || known->second.version != version) return nullptr;
     return known->second.account;
   }
 
-  void keep(const std::shared_ptr<const Account>& account, const std::string& version) {
+  void keep(const std::shared_ptr<const Account>& account, const FilesVersion& version) {
     const std::lock_guard guard(mutex_);
     if (entries_.size() >= most_remembered) entries_.clear();
     entries_[account->uid] = {account, version, Clock::now() + remembered};
@@ -107,7 +109,7 @@ class Memory {
  private:
   struct Entry {
     std::shared_ptr<const Account> account;
-    std::string version;
+    FilesVersion version;
     Clock::time_point until;
   };
   std::mutex mutex_;

@@ -16,7 +16,7 @@ struct Account {
   gid_t gid = 0;
   std::string full_name, home, shell;
   std::string group;          // name of the primary group; empty: not known
-  std::vector<gid_t> groups;  // getgrouplist(3)
+  std::vector<gid_t> groups = {};  // getgrouplist(3)
 };
 
 // nullptr if there is none. Throws SystemError if the databases cannot be asked.

@@ -17,6 +17,7 @@
 #include "kernel/holders.h"
 #include "kernel/loop.h"
 #include "session/sources/archives.h"
+#include "source/source_trees.h"
 
 namespace unionroot::session {
 
@@ -75,27 +76,15 @@ void add_read_only(const std::string& type, kernel::MountOptions& options) {
 }  // namespace
 
 UniqueFd open_disk(const std::string& chroot, const Disk& disk, bool read_only) {
-  const int mode = read_only ? O_RDONLY : O_RDWR;
-  UniqueFd opened;
-  if (!disk.device) {
-    opened = open_trusted_file(chroot, disk.what, disk.path);
-    if (read_only) return opened;
-  }
-  opened.reset(::open(disk.path.c_str(), mode | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  const int mode = (read_only ? O_RDONLY : O_RDWR) | O_NONBLOCK | O_NOCTTY;
+  if (disk.device) return source::open_device(chroot, disk.what, disk.path, mode);
+  auto opened = open_trusted_file(chroot, disk.what, disk.path);
+  if (read_only) return opened;
+  opened.reset(::open(disk.path.c_str(), mode | O_CLOEXEC));
   if (!opened) {
     const int problem = errno;
-    if (problem == ENOENT || problem == ENOTDIR)
-      throw Error(ErrorCode::stage_failed,
-                  concat("chroot ", chroot, ": its ", disk.what, " ", disk.path, " does not exist"),
-                  "attach it, or mend the path in its definition; `unionroot check` shows where that is");
     throw base::SystemError(problem, concat("chroot ", chroot, ": opening its ", disk.what, " ", disk.path));
   }
-  struct stat found {};
-  base::check(::fstat(opened.get(), &found), "looking at", disk.path);
-  if (disk.device && !S_ISBLK(found.st_mode))
-    throw Error(ErrorCode::stage_failed,
-                concat("chroot ", chroot, ": its ", disk.what, " ", disk.path, " is not a block device"),
-                S_ISREG(found.st_mode) ? "for a file use type=loopback or type=image" : "");
   return opened;
 }
 

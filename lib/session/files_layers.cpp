@@ -3,12 +3,15 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/ids.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "kernel/files.h"
 #include "session/backings/backing.h"
+#include "session/storage.h"
 
 namespace unionroot::session {
 
@@ -51,10 +54,22 @@ bool worthwhile(const SessionContext& context) {
          context.layers.size() == 1 && &backing_for(context) == &directory_backing();
 }
 
+// Whether one of the profile's mounts may lie over one of the files: what is there then is told by looking at each session.
+bool may_be_covered(const definition::Definition& definition, const tree::FilesRequest& request) {
+  const auto paths = tree::file_paths(request);
+  const auto beside = [](const std::string& path, const std::string& target) {
+    return path.starts_with(target + "/") || target == path || target.starts_with(path.substr(0, path.rfind('/') + 1));
+  };
+  return std::any_of(definition.profile.fstab.begin(), definition.profile.fstab.end(), [&](const auto& mount) {
+    const auto target = base::join(base::split(mount.target, '/'), "/");
+    return std::any_of(paths.begin(), paths.end(), [&](const auto& path) { return beside(path, target); });
+  });
+}
+
 }  // namespace
 
-FilesLayers::FilesLayers(const std::string& state_directory, Trash& trash)
-    : state_directory_(state_directory), folder_(state_directory + "/files"), trash_(trash) {}
+FilesLayers::FilesLayers(const definition::Settings& settings, Trash& trash)
+    : settings_(settings), folder_(settings.state_directory + "/files"), trash_(trash) {}
 
 std::shared_ptr<const FilesLayer> FilesLayers::take(const SessionContext& context, int lower) {
   if (!worthwhile(context)) return nullptr;
@@ -99,6 +114,7 @@ void FilesLayers::drop_one() {
 
 std::shared_ptr<const FilesLayer> FilesLayers::current(Slot& slot, const SessionContext& context, int lower) {
   const auto request = tree::files_request(*context.definition, tree::find_user(context.owner));
+  if (may_be_covered(*context.definition, request)) return nullptr;
   const auto version = tree::files_version(lower, request);
   if (!version) return nullptr;
   if (*version == slot.version && (!slot.layer || is_there(*slot.layer))) return slot.layer;
@@ -109,7 +125,7 @@ std::shared_ptr<const FilesLayer> FilesLayers::current(Slot& slot, const Session
   slot.layer.reset();
   slot.version = *version;
   try {
-    if (!lies_beneath(state_directory_, lower)) slot.layer = make(context, request, lower);
+    if (!lies_beneath(settings_.state_directory, lower)) slot.layer = make(context, request, lower);
   } catch (const std::exception& error) {
     base::log::warning(concat("preparing the files of sessions on ", context.definition->name, ": ", error.what(),
                               "; each session writes them itself"));
@@ -172,7 +188,7 @@ void FilesLayers::retire_locked(const std::string& name) {
 }
 
 void FilesLayers::discard(const std::string& name) {
-  trash_.discard(folder_, name, state_directory_ + "/trash");
+  trash_.discard(folder_, name, trash_folder(settings_));
 }
 
 void FilesLayers::clean() {

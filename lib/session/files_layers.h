@@ -26,10 +26,10 @@ namespace unionroot::session {
 // Thread-safe.
 class FilesLayers {
  public:
-  FilesLayers(const std::string& state_directory, Trash& trash);
+  FilesLayers(const definition::Settings& settings, Trash& trash);  // borrowed
 
   // A layer for this session, which holds it until `release`. `lower`: the tree's root. nullptr if it is to write its files
-  // itself: nothing would be saved, files have just changed, or a layer could not be made (a warning in the log).
+  // itself: nothing would be saved, a mount may lie over them, files have just changed, or a layer could not be made (a warning in the log).
   std::shared_ptr<const FilesLayer> take(const SessionContext& context, int lower);
 
   // Of a session that a former daemon set up: the layer stays.
@@ -54,7 +54,7 @@ class FilesLayers {
   void retire_locked(const std::string& name);  // the caller holds mutex_
   void discard(const std::string& name);
 
-  const std::string state_directory_;
+  const definition::Settings& settings_;
   const std::string folder_;
   Trash& trash_;
   std::mutex mutex_;  // of what follows

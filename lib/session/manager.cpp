@@ -56,7 +56,7 @@ Manager::Impl::Impl(definition::Settings given, Events given_events)
       folders(settings),
       launcher(helper_path(settings)),
       stages(session_stages()),
-      files_layers(settings.state_directory, trash),
+      files_layers(settings, trash),
       services{settings, mounts, *cgroups, namespaces, views, lock_directory, store, trash, source_mounts, files_layers,
                can_be_upper(settings.state_directory)} {
   if (!cgroups->available())

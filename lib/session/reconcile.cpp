@@ -208,7 +208,7 @@ void Manager::Impl::remove_strangers() {
   attempt("looking after the layers of files", [&] { files_layers.clean(); });
   for (const auto& folder : folders.all()) {
     attempt(concat("looking for orphans in ", folder), [&] { set_aside_orphans(folder); });
-    const auto trash_beside = folder == folders.own() ? settings.state_directory + "/trash" : folder + "/.unionroot-trash";
+    const auto trash_beside = folder == folders.own() ? trash_folder(settings) : folder + "/.unionroot-trash";
     attempt(concat("emptying ", trash_beside), [&] { trash.adopt(trash_beside); });
   }
 }

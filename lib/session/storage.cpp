@@ -13,8 +13,10 @@ std::string sessions_folder(const definition::Settings& settings, const definiti
                                                      : definition.union_.overlay_directory;
 }
 
+std::string trash_folder(const definition::Settings& settings) { return settings.state_directory + "/trash"; }
+
 std::string trash_folder(const definition::Settings& settings, const definition::Definition& definition) {
-  return definition.union_.overlay_directory.empty() ? settings.state_directory + "/trash"
+  return definition.union_.overlay_directory.empty() ? trash_folder(settings)
                                                      : definition.union_.overlay_directory + "/.unionroot-trash";
 }
 

@@ -39,7 +39,9 @@ base::UniqueFd ensure_session_folder(const definition::Settings& settings, const
 // True if it is marked as a folder of this very daemon's.
 bool is_marked(const definition::Settings& settings, const std::string& sessions_folder, const std::string& id);
 
-// On the same file system, so that a rename suffices.
+// For what lies in the state directory: on the same file system, so that a rename suffices.
+std::string trash_folder(const definition::Settings& settings);
+// For a definition's sessions.
 std::string trash_folder(const definition::Settings& settings, const definition::Definition& definition);
 // <state>/orphans: upper layers without a record, never deleted by the daemon.
 std::string orphans_folder(const definition::Settings& settings);

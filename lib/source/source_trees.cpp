@@ -21,23 +21,6 @@ using base::ErrorCode;
 
 namespace {
 
-base::UniqueFd open_device(const std::string& chroot, const std::string& path) {
-  base::UniqueFd device(::open(path.c_str(), O_PATH | O_CLOEXEC));
-  if (!device) {
-    const int problem = errno;
-    if (problem == ENOENT || problem == ENOTDIR)
-      throw Error(ErrorCode::stage_failed, concat("chroot ", chroot, ": its device ", path, " does not exist"),
-                  "attach it, or mend the path in its definition; `unionroot check` shows where that is");
-    throw base::SystemError(problem, concat("chroot ", chroot, ": opening its device ", path));
-  }
-  struct stat found {};
-  base::check(::fstat(device.get(), &found), "looking at", path);
-  if (!S_ISBLK(found.st_mode))
-    throw Error(ErrorCode::stage_failed, concat("chroot ", chroot, ": its device ", path, " is not a block device"),
-                S_ISREG(found.st_mode) ? "for a file use type=loopback or type=image" : "");
-  return device;
-}
-
 struct TreesOf {
   const definition::Definition& definition;
   using Trees = std::vector<SourceTree>;
@@ -68,7 +51,7 @@ struct TreesOf {
     return {path, locks::tree_key(open_directory(definition.name, path).get())};
   }
   [[nodiscard]] SourceTree device(const std::string& path) const {
-    return {path, locks::device_key(open_device(definition.name, path).get())};
+    return {path, locks::device_key(open_device(definition.name, "device", path, O_PATH).get())};
   }
   [[nodiscard]] SourceTree file(const std::string& path) const {
     const auto place = place_of_file(path);
@@ -103,6 +86,23 @@ base::UniqueFd open_directory(const std::string& chroot, const std::string& path
                 "make the tree (for example: mmdebstrap --variant=buildd bookworm DIR) or mend the path in its "
                 "definition; `unionroot check` shows where that is");
   throw base::SystemError(problem, concat("chroot ", chroot, ": opening its directory ", path));
+}
+
+base::UniqueFd open_device(const std::string& chroot, const std::string& what, const std::string& path, int flags) {
+  base::UniqueFd device(::open(path.c_str(), flags | O_CLOEXEC));
+  if (!device) {
+    const int problem = errno;
+    if (problem == ENOENT || problem == ENOTDIR)
+      throw Error(ErrorCode::stage_failed, concat("chroot ", chroot, ": its ", what, " ", path, " does not exist"),
+                  "attach it, or mend the path in its definition; `unionroot check` shows where that is");
+    throw base::SystemError(problem, concat("chroot ", chroot, ": opening its ", what, " ", path));
+  }
+  struct stat found {};
+  base::check(::fstat(device.get(), &found), "looking at", path);
+  if (!S_ISBLK(found.st_mode))
+    throw Error(ErrorCode::stage_failed, concat("chroot ", chroot, ": its ", what, " ", path, " is not a block device"),
+                S_ISREG(found.st_mode) ? "for a file use type=loopback or type=image" : "");
+  return device;
 }
 
 void order_for_locking(std::vector<SourceTree>& trees) {

@@ -32,4 +32,8 @@ FilePlace place_of_file(const std::string& path);
 // An O_PATH descriptor of a directory that a definition names. Throws Error(stage_failed) if it is not there or not a directory.
 base::UniqueFd open_directory(const std::string& chroot, const std::string& path);
 
+// A block device that a definition names, opened with these flags and close-on-exec; `what` it is to the chroot, for messages.
+// Throws Error(stage_failed) if it is not there or not a block device.
+base::UniqueFd open_device(const std::string& chroot, const std::string& what, const std::string& path, int flags);
+
 }  // namespace unionroot::source

@@ -31,10 +31,9 @@ void add(std::string& text, std::string_view part) {
 std::optional<std::string> host_version(const std::string& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) return concat("errno ", errno);
-  const auto version = version_of(status);
-  if (!is_settled(version)) return std::nullopt;
-  return concat(version.device, ":", version.inode, ":", version.size, ":", version.modified, ":", version.changed, ":",
-                status.st_mode, ":", status.st_uid, ":", status.st_gid);
+  const auto version = base::version_of(status);
+  if (!base::is_settled(version)) return std::nullopt;
+  return concat(base::text_of(version), ":", status.st_mode, ":", status.st_uid, ":", status.st_gid);
 }
 
 std::string request_text(const FilesRequest& request) {

@@ -4,8 +4,6 @@
 #include <sys/stat.h>
 
 #include <cerrno>
-#include <chrono>
-#include <ctime>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -18,23 +16,8 @@ namespace {
 
 // Larger ones are read each time, so that what is kept stays small.
 constexpr std::size_t largest_kept = std::size_t{1} << 20;
-// A file changed this short ago may change again without a new time stamp: the kernel's clock ticks every 1 to 10 ms.
-constexpr std::int64_t settled = 100'000'000;
-
-std::int64_t nanoseconds(const timespec& time) { return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec; }
 
 }  // namespace
-
-FileVersion version_of(const struct stat& status) {
-  return {status.st_dev, status.st_ino, static_cast<std::uint64_t>(status.st_size), nanoseconds(status.st_mtim),
-          nanoseconds(status.st_ctim)};
-}
-
-bool is_settled(const FileVersion& version) {
-  timespec now{};
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  return nanoseconds(now) - version.changed > settled;
-}
 
 std::shared_ptr<const HostFile> HostFiles::read(const std::string& path, std::string& why) try {
   struct stat status {};
@@ -46,7 +29,7 @@ std::shared_ptr<const HostFile> HostFiles::read(const std::string& path, std::st
   {
     const std::scoped_lock hold(mutex_);
     const auto found = files_.find(path);
-    if (found != files_.end() && found->second->version == version_of(status)) return found->second;
+    if (found != files_.end() && found->second->version == base::version_of(status)) return found->second;
   }
   // Looked at before it is opened, since opening a device or a FIFO may do things, or block.
   const base::UniqueFd handle(base::check(::open(path.c_str(), O_PATH | O_CLOEXEC), "opening", path));
@@ -62,11 +45,11 @@ std::shared_ptr<const HostFile> HostFiles::read(const std::string& path, std::st
   const base::UniqueFd file(
       base::check(::open(base::concat("/proc/self/fd/", handle.get()).c_str(), O_RDONLY | O_CLOEXEC), "opening", path));
   base::check(::fstat(file.get(), &status), "looking at", path);
-  auto read = std::make_shared<const HostFile>(HostFile{version_of(status), status.st_mode & 07777u, status.st_uid,
+  auto read = std::make_shared<const HostFile>(HostFile{base::version_of(status), status.st_mode & 07777u, status.st_uid,
                                                         status.st_gid, base::read_all(file.get(), path, largest_file)});
   const std::scoped_lock hold(mutex_);
   ++reads_;
-  if (read->content.size() <= largest_kept && is_settled(read->version)) files_[path] = read;
+  if (read->content.size() <= largest_kept && base::is_settled(read->version)) files_[path] = read;
   return read;
 } catch (const base::SystemError& error) {
   why = error.what();
@@ -82,7 +65,7 @@ std::shared_ptr<const Table> HostFiles::table(Database database, const std::stri
   }
   auto table = std::make_shared<const Table>(database, file->content);
   const std::scoped_lock hold(mutex_);
-  if (is_settled(file->version)) tables_[path] = {file->version, table};
+  if (base::is_settled(file->version)) tables_[path] = {file->version, table};
   return table;
 }
 

@@ -1,7 +1,6 @@
 // The host's files that sessions get, read once as long as they do not change.
 #pragma once
 
-#include <sys/stat.h>
 #include <sys/types.h>
 
 #include <cstddef>
@@ -11,22 +10,14 @@
 #include <string>
 #include <unordered_map>
 
+#include "base/file_version.h"
 #include "tree/name_service.h"
 
 namespace unionroot::tree {
 
 inline constexpr std::size_t largest_file = std::size_t{16} << 20;
 
-// Which file, and which content of it.
-struct FileVersion {
-  std::uint64_t device = 0, inode = 0, size = 0;
-  std::int64_t modified = 0, changed = 0;  // nanoseconds since the epoch
-  bool operator==(const FileVersion&) const = default;
-};
-
-FileVersion version_of(const struct stat& status);
-// False if it changed so short ago that it may change again without a new time stamp.
-bool is_settled(const FileVersion& version);
+using base::FileVersion;
 
 struct HostFile {
   FileVersion version;

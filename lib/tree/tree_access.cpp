@@ -45,10 +45,10 @@ base::UniqueFd open_inside(int root, const std::string& path, int flags) {
   }
 }
 
-std::optional<std::string> text_of(const struct stat& status) {
-  const auto version = version_of(status);
-  if (!is_settled(version)) return std::nullopt;
-  return base::concat(version.device, ":", version.inode, ":", version.size, ":", version.modified, ":", version.changed);
+std::optional<std::string> settled_text(const struct stat& status) {
+  const auto version = base::version_of(status);
+  if (!base::is_settled(version)) return std::nullopt;
+  return base::text_of(version);
 }
 
 }  // namespace
@@ -126,12 +126,12 @@ std::optional<std::string> TreeAccess::version(const std::string& path) {
     if (!leads_nowhere(errno)) base::throw_errno("looking at", path);
     return "absent";
   }
-  auto text = text_of(status);
+  auto text = settled_text(status);
   if (!text || !S_ISLNK(status.st_mode)) return text;
   const base::UniqueFd target = open_inside(root_, path, O_PATH);
   if (!target) return base::concat(*text, "->nowhere");
   base::check(::fstat(target.get(), &status), "looking at", path);
-  const auto target_text = text_of(status);
+  const auto target_text = settled_text(status);
   if (!target_text) return std::nullopt;
   return base::concat(*text, "->", *target_text);
 }

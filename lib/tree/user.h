@@ -1,21 +1,13 @@
 // The user that a session is made for.
 #pragma once
 
-#include <sys/types.h>
-
 #include <optional>
-#include <string>
+
+#include "base/accounts.h"
 
 namespace unionroot::tree {
 
-// As getpwuid(3) knows them: they may come from LDAP, and so be in no file.
-struct User {
-  std::string name;
-  uid_t uid = 0;
-  gid_t gid = 0;
-  std::string full_name, home, shell;
-  std::string group;  // name of the primary group; empty: not known
-};
+using User = base::Account;
 
 // nullopt if there is no such user. Throws SystemError if the databases cannot be asked.
 std::optional<User> find_user(uid_t uid);

@@ -17,6 +17,7 @@
 #include "base/rollback.h"
 #include "base/text.h"
 #include "kernel/files.h"
+#include "session/storage.h"
 #include "locks/source_lock.h"
 
 namespace unionroot::session {
@@ -120,7 +121,7 @@ void TreeCache::make(const CacheRequest& request) {
   base::Rollback rollback;
   rollback.add([&] {
     try {
-      services_.trash.discard(path_, name, services_.settings.state_directory + "/trash");
+      services_.trash.discard(path_, name, trash_folder(services_.settings));
     } catch (const std::exception& error) {
       base::log::error(
           concat("removing ", path_, '/', name, ": ", error.what(), "; it is done when the daemon starts next"));
@@ -216,7 +217,7 @@ void TreeCache::remove_if_outdated(const std::string& key) {
   const auto users = try_open(entry->get(), "users");
   if (users && !kernel::list_directory(users->get()).empty()) return;
   if (!outdated(entry->get(), key)) return;
-  services_.trash.discard(path_, key, services_.settings.state_directory + "/trash");
+  services_.trash.discard(path_, key, trash_folder(services_.settings));
   base::log::info(concat("the cached tree ", key, " is removed: its origin has changed, and no session stands on it"));
   remove_lock();
 }
@@ -232,7 +233,7 @@ void TreeCache::release(const std::string& session) {
 void TreeCache::clean(const std::function<bool(const std::string&)>& lives) {
   for (const auto& name : kernel::list_directory(folder_.get())) {
     if (name.starts_with(temporary)) {
-      services_.trash.discard(path_, name, services_.settings.state_directory + "/trash");
+      services_.trash.discard(path_, name, trash_folder(services_.settings));
     } else if (name.ends_with(lock_ending)) {
       remove_if_outdated(name.substr(0, name.size() - lock_ending.size()));
     } else if (const auto users = try_open(folder_.get(), name + "/users")) {

@@ -1,31 +1,13 @@
-#include <algorithm>
-
 #include "base/text.h"
 #include "session/stages/stages.h"
 #include "tree/files.h"
 
 namespace unionroot::session {
 
-namespace {
-
-// Whether one of the profile's mounts may lie over one of the files: what is there then is told by looking.
-bool may_be_covered(const definition::Definition& definition) {
-  const auto paths = tree::file_paths(tree::files_request(definition, std::nullopt));
-  const auto beside = [](const std::string& path, const std::string& target) {
-    return path.starts_with(target + "/") || target == path || target.starts_with(path.substr(0, path.rfind('/') + 1));
-  };
-  return std::any_of(definition.profile.fstab.begin(), definition.profile.fstab.end(), [&](const auto& mount) {
-    const auto target = base::join(base::split(mount.target, '/'), "/");
-    return std::any_of(paths.begin(), paths.end(), [&](const auto& path) { return beside(path, target); });
-  });
-}
-
-}  // namespace
-
 void FilesStage::set_up(SessionContext& context, StageData&) {
   // A recovered session has every file as it left it; what it changed or removed is not the host's to bring back.
   if (context.recovering) return;  // but for resolv.conf, which each command finds up to date
-  if (context.files_layer && !may_be_covered(*context.definition)) {
+  if (context.files_layer) {
     context.notes.insert(context.notes.end(), context.files_layer->notes.begin(), context.files_layer->notes.end());
     return;
   }

@@ -3,7 +3,6 @@ end and recovery. As tests/peers/recovery, which has the operations; and after i
 
 import os
 import sys
-import unittest
 
 from hooks_testing import Scripts, processes_with
 
@@ -79,24 +78,12 @@ esac""")
                        hook_directories=cls.scripts.folder)
 
 
-def cases(mixin, kind):
-    class Case(mixin, unittest.TestCase):
-        def test_killed(self):
-            self.sweep(kind, "UNIONROOT_CRASH_AT")
-
-        def test_failing(self):
-            self.sweep(kind, "UNIONROOT_FAIL_AT")
-
-    Case.__name__ = Case.__qualname__ = mixin.__name__ + kind.__name__
-    return Case
-
-
-HooksBegin = cases(HooksSweep, sweep.Begin)
-HooksRunAutomatic = cases(HooksSweep, sweep.RunAutomatic)
-HooksEnd = cases(HooksSweep, sweep.End)
-HooksRecover = cases(HooksSweep, sweep.Recover)
-CustomBegin = cases(CustomSweep, sweep.Begin)
-CustomEnd = cases(CustomSweep, sweep.End)
+HooksBegin = sweep.sweep_case(sweep.Begin, HooksSweep)
+HooksRunAutomatic = sweep.sweep_case(sweep.RunAutomatic, HooksSweep)
+HooksEnd = sweep.sweep_case(sweep.End, HooksSweep)
+HooksRecover = sweep.sweep_case(sweep.Recover, HooksSweep)
+CustomBegin = sweep.sweep_case(sweep.Begin, CustomSweep)
+CustomEnd = sweep.sweep_case(sweep.End, CustomSweep)
 
 if __name__ == "__main__":
     testing.main()

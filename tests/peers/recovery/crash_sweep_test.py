@@ -410,15 +410,15 @@ class Sweep:
                 testing.subprocess.run(["rm", "-rf", "--one-file-system", os.path.join(machine.state, sentence[7:])])
 
 
-def sweep_case(kind):
-    class Case(Sweep, unittest.TestCase):
+def sweep_case(kind, base=Sweep):
+    class Case(base, unittest.TestCase):
         def test_killed(self):
             self.sweep(kind, "UNIONROOT_CRASH_AT")
 
         def test_failing(self):
             self.sweep(kind, "UNIONROOT_FAIL_AT")
 
-    Case.__name__ = Case.__qualname__ = kind.__name__ + "Sweep"
+    Case.__name__ = Case.__qualname__ = kind.__name__ + "Sweep" if base is Sweep else base.__name__ + kind.__name__
     return Case
 
 

@@ -3,7 +3,6 @@ failing, at every step of begin, run, end and start. As tests/peers/recovery, wh
 
 import os
 import sys
-import unittest
 
 for folder in ("recovery", "sources_archive"):
     sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, folder))
@@ -101,18 +100,6 @@ class Start(sweep.Start):
         ready = lambda: all(s["state"] == "active" and (not s["automatic"] or s["run-count"]) for s in self.machine.sessions())
         if not testing.wait_until(ready, 20):
             raise AssertionError("not active: " + str(self.machine.sessions()))
-
-
-def cases(mixin, kind):
-    class Case(mixin, unittest.TestCase):
-        def test_killed(self):
-            self.sweep(kind, "UNIONROOT_CRASH_AT")
-
-        def test_failing(self):
-            self.sweep(kind, "UNIONROOT_FAIL_AT")
-
-    Case.__name__ = Case.__qualname__ = mixin.__name__ + kind.__name__
-    return Case
 
 
 class ArchiveSweep(ImageSweep):
@@ -236,9 +223,9 @@ class ChangeTarball(sweep.Operation):
 
 
 def sampled(kind, mixin, times=1, stages=None):
-    """As cases(), with fewer points: each of these takes longer than those of a directory. stages: only those within these
+    """As sweep_case(), with fewer points: each of these takes longer than those of a directory. stages: only those within these
     stages of a begin, by their number; what the others do is the same for every kind of source."""
-    made = cases(mixin, kind)
+    made = sweep.sweep_case(kind, mixin)
 
     def chosen(self, names):
         numbers = range(1, len(names) + 1)
@@ -256,12 +243,12 @@ def sampled(kind, mixin, times=1, stages=None):
 BLOCK_DEVICE, UNION = 0, 2
 
 
-ImageBegin = cases(ImageSweep, sweep.Begin)
-ImageRunAutomatic = cases(ImageSweep, sweep.RunAutomatic)
-ImageEnd = cases(ImageSweep, sweep.End)
-ImageStart = cases(ImageSweep, Start)
-SnapshotBegin = cases(SnapshotSweep, sweep.Begin)
-SnapshotEnd = cases(SnapshotSweep, sweep.End)
+ImageBegin = sweep.sweep_case(sweep.Begin, ImageSweep)
+ImageRunAutomatic = sweep.sweep_case(sweep.RunAutomatic, ImageSweep)
+ImageEnd = sweep.sweep_case(sweep.End, ImageSweep)
+ImageStart = sweep.sweep_case(Start, ImageSweep)
+SnapshotBegin = sweep.sweep_case(sweep.Begin, SnapshotSweep)
+SnapshotEnd = sweep.sweep_case(sweep.End, SnapshotSweep)
 ArchiveBegin = sampled(ColdBegin, ArchiveSweep, stages=(BLOCK_DEVICE, UNION))
 ArchiveEnd = sampled(sweep.End, ArchiveSweep, times=2)
 ArchiveChange = sampled(ChangeTarball, ArchiveSweep, times=14)

@@ -44,7 +44,7 @@ class SessionFixture {
     namespaces_ = std::make_unique<mount::NamespaceFactory>(mounts);
     views_ = std::make_unique<mount::HostViews>(mounts, settings_.runtime_directory);
     locks_ = std::make_unique<locks::LockDirectory>(settings_.state_directory + "/locks");
-    files_layers_ = std::make_unique<session::FilesLayers>(settings_.state_directory, trash);
+    files_layers_ = std::make_unique<session::FilesLayers>(settings_, trash);
     services_ = std::unique_ptr<session::Services>(
         new session::Services{settings_, mounts, cgroups_, *namespaces_, *views_, *locks_, *store_, trash, source_mounts, *files_layers_, true});
     auto shape = std::make_shared<definition::Definition>();
