@@ -73,8 +73,8 @@ int HeldSignals::run(const std::vector<std::string>& command, const std::vector<
   for (const auto& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
   pid_t child = 0;
-  const int error = ::posix_spawnp(&child, arguments[0], &options.actions, &options.attributes, arguments.data(),
-                                   environ);
+  const int error =
+      ::posix_spawnp(&child, arguments[0], &options.actions, &options.attributes, arguments.data(), environ);
   if (error != 0) cannot_start(command.front(), error);
   return wait_for(child);
 }

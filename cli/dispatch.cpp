@@ -44,9 +44,12 @@ int wrong_usage(const std::string& message, const std::string& hint) {
 bool take_config(const std::vector<std::string>& words, std::size_t& at, std::string& config) {
   constexpr std::string_view with_value = "--config=";
   const std::string& word = words[at];
-  if (word.starts_with(with_value)) config = word.substr(with_value.size());
-  else if (word != "--config") return false;
-  else if (++at < words.size()) config = words[at];
+  if (word.starts_with(with_value))
+    config = word.substr(with_value.size());
+  else if (word != "--config")
+    return false;
+  else if (++at < words.size())
+    config = words[at];
   if (config.empty()) throw UsageError("--config needs the name of a file");
   return true;
 }
@@ -69,13 +72,17 @@ CommandLine parse_command_line(const std::vector<std::string>& words) {
   for (; at < words.size(); ++at) {
     const std::string& word = words[at];
     if (take_config(words, at, line.config)) continue;
-    if (word == "-h" || word == "--help") line.help = true;
-    else if (word == "-V" || word == "--version") line.version = true;
+    if (word == "-h" || word == "--help")
+      line.help = true;
+    else if (word == "-V" || word == "--version")
+      line.version = true;
     else if (word.size() > 1 && word[0] == '-')
       throw UsageError(base::concat("unknown option '", base::printable(word), "'"),
                        did_you_mean(word, {"--config", "--help", "--version"}));
-    else if (word == "help" && !line.help) line.help = true;
-    else break;
+    else if (word == "help" && !line.help)
+      line.help = true;
+    else
+      break;
   }
   if (at == words.size()) return line;
   line.verb = words[at];

@@ -12,9 +12,9 @@ namespace unionroot::cli {
 // What stands before the verb, the verb, and what follows it.
 struct CommandLine {
   std::string config;
-  bool help = false;       // --help, or the verb "help"
+  bool help = false;  // --help, or the verb "help"
   bool version = false;
-  std::string verb;        // empty: none was given
+  std::string verb;  // empty: none was given
   std::vector<std::string> arguments;
 };
 

@@ -6,9 +6,9 @@ namespace unionroot::cli {
 inline constexpr int success = 0;
 inline constexpr int wrong_configuration = 1;  // `check` alone: something is wrong
 // One number for every verb, as env(1) and timeout(1) have it, since `run` and `lock` leave the others to the command.
-inline constexpr int failure = 125;            // unionroot failed, or was called wrongly
+inline constexpr int failure = 125;  // unionroot failed, or was called wrongly
 inline constexpr int not_executable = 126;
 inline constexpr int not_found = 127;
-inline constexpr int killed_base = 128;        // 128+N: ended by signal N
+inline constexpr int killed_base = 128;  // 128+N: ended by signal N
 
 }  // namespace unionroot::cli

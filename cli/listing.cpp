@@ -20,20 +20,53 @@ struct Label {
 };
 
 constexpr Label labels[] = {
-    {"kind", "Kind"}, {"name", "Name"}, {"id", "Id"}, {"description", "Description"}, {"type", "Type"},
-    {"aliases", "Aliases"}, {"state", "State"}, {"progress", "Progress"}, {"error", "Error"}, {"chroot", "Chroot"},
-    {"selected-name", "Selected name"}, {"owner", "Owner"}, {"owner-uid", "Owner's uid"}, {"created", "Created"},
-    {"automatic", "Automatic"}, {"source", "Source session"}, {"location", "Location"}, {"upper", "Upper layer"},
-    {"upper-size", "Upper layer's size"}, {"upper-used", "Upper layer's use"}, {"notes", "Notes"},
-    {"directory", "Directory"}, {"union-type", "Union"}, {"union-backing", "Union backing"}, {"profile", "Profile"},
-    {"host-view", "Host view"}, {"users", "Users"}, {"groups", "Groups"}, {"root-users", "Root users"},
-    {"root-groups", "Root groups"}, {"source-users", "Source users"}, {"source-groups", "Source groups"},
-    {"source-root-users", "Source root users"}, {"source-root-groups", "Source root groups"}, {"shell", "Shell"},
-    {"command-prefix", "Command prefix"}, {"preserve-environment", "Preserve environment"},
-    {"environment-filter", "Environment filter"}, {"personality", "Personality"},
-    {"message-verbosity", "Message verbosity"}, {"user-data", "User data"}, {"file", "Defined in"},
-    {"clonable", "Clonable"}, {"source-clone", "Source clone"}, {"source-trouble", "Source trouble"},
-    {"stages", "Stages"}, {"runs", "Runs"},
+    {"kind", "Kind"},
+    {"name", "Name"},
+    {"id", "Id"},
+    {"description", "Description"},
+    {"type", "Type"},
+    {"aliases", "Aliases"},
+    {"state", "State"},
+    {"progress", "Progress"},
+    {"error", "Error"},
+    {"chroot", "Chroot"},
+    {"selected-name", "Selected name"},
+    {"owner", "Owner"},
+    {"owner-uid", "Owner's uid"},
+    {"created", "Created"},
+    {"automatic", "Automatic"},
+    {"source", "Source session"},
+    {"location", "Location"},
+    {"upper", "Upper layer"},
+    {"upper-size", "Upper layer's size"},
+    {"upper-used", "Upper layer's use"},
+    {"notes", "Notes"},
+    {"directory", "Directory"},
+    {"union-type", "Union"},
+    {"union-backing", "Union backing"},
+    {"profile", "Profile"},
+    {"host-view", "Host view"},
+    {"users", "Users"},
+    {"groups", "Groups"},
+    {"root-users", "Root users"},
+    {"root-groups", "Root groups"},
+    {"source-users", "Source users"},
+    {"source-groups", "Source groups"},
+    {"source-root-users", "Source root users"},
+    {"source-root-groups", "Source root groups"},
+    {"shell", "Shell"},
+    {"command-prefix", "Command prefix"},
+    {"preserve-environment", "Preserve environment"},
+    {"environment-filter", "Environment filter"},
+    {"personality", "Personality"},
+    {"message-verbosity", "Message verbosity"},
+    {"user-data", "User data"},
+    {"file", "Defined in"},
+    {"clonable", "Clonable"},
+    {"source-clone", "Source clone"},
+    {"source-trouble", "Source trouble"},
+    {"stages", "Stages"},
+    {"runs", "Runs"},
 };
 
 std::string plain(const json& value) {
@@ -95,16 +128,20 @@ std::string progress_text(const json& value) {
 std::vector<std::string> lines_of(const std::string& key, const json& info) {
   const json& value = info[key];
   if (key == "created") return {time_of(info, "created")};
-  if ((key == "upper-size" || key == "upper-used") && value.is_number_unsigned()) return {size_text(value.get<std::uint64_t>())};
+  if ((key == "upper-size" || key == "upper-used") && value.is_number_unsigned())
+    return {size_text(value.get<std::uint64_t>())};
   if (key == "progress" && value.is_object()) return {progress_text(value)};
   std::vector<std::string> lines;
   if (value.is_object()) {
     for (const auto& [name, item] : value.items()) lines.push_back(name + "=" + plain(item));
   } else if (value.is_array() && (key == "stages" || key == "runs")) {
     for (const auto& item : value) {
-      if (item.is_object() && key == "runs") lines.push_back(run_line(item));
-      else if (item.is_object()) lines.push_back(base::concat(text_of(item, "name"), ": ", text_of(item, "state")));
-      else lines.push_back(plain(item));
+      if (item.is_object() && key == "runs")
+        lines.push_back(run_line(item));
+      else if (item.is_object())
+        lines.push_back(base::concat(text_of(item, "name"), ": ", text_of(item, "state")));
+      else
+        lines.push_back(plain(item));
     }
   } else if (value.is_array() && key == "notes") {
     for (const auto& item : value) lines.push_back(plain(item));

@@ -57,7 +57,8 @@ Error explain_bus(std::string_view name, const std::string& message) {
 std::uint32_t progress_number() {
   static const std::uint32_t number = [] {
     std::uint32_t random = 0;
-    if (::getrandom(&random, sizeof random, GRND_NONBLOCK) != sizeof random) random = static_cast<std::uint32_t>(::getpid());
+    if (::getrandom(&random, sizeof random, GRND_NONBLOCK) != sizeof random)
+      random = static_cast<std::uint32_t>(::getpid());
     return random;
   }();
   return number;
@@ -99,8 +100,9 @@ bus::Answer Manager::call(std::string_view method, bus::Body body, std::string d
     if (auto advance = advance_of(message)) progress.advance(std::move(*advance));
   };
   try {
-    return connection_.call({"org.unionroot1", "/org/unionroot1", manager_interface, method, std::move(body)}, descriptors,
-                            [&progress] { progress.tick(); }, signalled);
+    return connection_.call(
+        {"org.unionroot1", "/org/unionroot1", manager_interface, method, std::move(body)}, descriptors,
+        [&progress] { progress.tick(); }, signalled);
   } catch (const bus::RemoteError& error) {
     throw explain(error);
   }

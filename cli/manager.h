@@ -26,7 +26,8 @@ class Manager {
   bus::Connection connection_;
 };
 
-// Asks the daemon to tell `Manager::call` how far a call is, by its options; does nothing where that would not be shown.
+// Asks the daemon to tell `Manager::call` how far a call is, by its options; does nothing where that would not be
+// shown.
 void ask_for_progress(bus::Options& options);
 
 // What a RemoteError means.

@@ -14,12 +14,12 @@ struct Advance {
   std::uint64_t done = 0, total = 0;
 };
 
-// The line, `columns` wide at most: with a bar and a percentage where the total is known, with the bytes alone where it is
-// not, with the time that has passed where there are no bytes.
+// The line, `columns` wide at most: with a bar and a percentage where the total is known, with the bytes alone where it
+// is not, with the time that has passed where there are no bytes.
 std::string progress_line(const Advance& advance, std::chrono::seconds passed, std::size_t columns);
 
-// Shows nothing for the first second, and nothing at all unless stderr is a terminal. The line is gone when this is, and
-// also if a signal ends the process.
+// Shows nothing for the first second, and nothing at all unless stderr is a terminal. The line is gone when this is,
+// and also if a signal ends the process.
 class Progress {
  public:
   explicit Progress(std::string doing);

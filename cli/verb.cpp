@@ -53,8 +53,8 @@ void refuse_empty_values(const std::vector<std::string>& arguments) {
   for (const auto& word : arguments) {
     if (word == "--") return;
     if (word.starts_with("--") && word.find('=') == word.size() - 1)
-      throw UsageError(base::concat("the option '", base::printable(word.substr(0, word.size() - 1)),
-                                    "' has an empty value"));
+      throw UsageError(
+          base::concat("the option '", base::printable(word.substr(0, word.size() - 1)), "' has an empty value"));
   }
 }
 
@@ -111,8 +111,10 @@ int run_verb(const VerbEntry& entry, const std::string& config, std::vector<std:
     app.add_option("--config", own_config)->type_name("FILE");
     verb->declare(app);
     // Asked for anywhere among our own words, however wrong the rest is.
-    std::vector<std::string> own(arguments.begin(), arguments.begin() + static_cast<std::ptrdiff_t>(
-        entry.split == Split::at_first_word ? words_before_command(app, arguments) : dashes_in(arguments)));
+    std::vector<std::string> own(
+        arguments.begin(), arguments.begin() + static_cast<std::ptrdiff_t>(entry.split == Split::at_first_word
+                                                                               ? words_before_command(app, arguments)
+                                                                               : dashes_in(arguments)));
     if (std::find_if(own.begin(), own.end(), [](const auto& word) { return word == "--help" || word == "-h"; }) !=
         own.end()) {
       print(entry.help);

@@ -45,7 +45,7 @@ enum class Split {
 
 struct VerbEntry {
   std::string_view name;
-  const char* help;              // the whole text of --help
+  const char* help;  // the whole text of --help
   Split split = Split::none;
   std::unique_ptr<Verb> (*make)() = nullptr;
 };

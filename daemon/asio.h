@@ -1,14 +1,13 @@
 // Boost.Asio, always through here: version 1.74 uses std::exchange without including <utility>.
 #pragma once
 
-#include <utility>
-
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <utility>
 
 namespace unionroot::daemon {
 namespace asio = boost::asio;

@@ -38,11 +38,11 @@ std::string remedy(const AccessQuestion& question, const char* key) {
   const std::string name = printable(question.caller.name);
   const std::string wanted = concat(question.source ? "source-" : "", key);
   if (definition.line == 0) {
-    return concat("root may permit it: the definition '", definition.name,
-                  "' is built in, so write a section [", definition.name, "] of your own with ", wanted, "=", name);
+    return concat("root may permit it: the definition '", definition.name, "' is built in, so write a section [",
+                  definition.name, "] of your own with ", wanted, "=", name);
   }
-  return concat("root may permit it: add ", name, " to ", wanted, "= of [", definition.name, "] (", place_of(definition),
-                ")");
+  return concat("root may permit it: add ", name, " to ", wanted, "= of [", definition.name, "] (",
+                place_of(definition), ")");
 }
 
 [[noreturn]] void refuse(const AccessQuestion& question, std::string_view why, const char* key) {
@@ -98,8 +98,8 @@ void require_access(const AccessQuestion& question, const UserDatabase& users, A
     case Authority::Answer::no: refuse(question, "it was not authenticated", "root-users");
     case Authority::Answer::absent: break;
   }
-  const std::string why = concat("to be ", printable(question.target_name),
-                                 " needs authentication, and no polkit is there to ask");
+  const std::string why =
+      concat("to be ", printable(question.target_name), " needs authentication, and no polkit is there to ask");
   if (question.target == 0) refuse(question, why, "root-users");
   throw base::Error(base::ErrorCode::access_denied,
                     concat(who(question.caller), " may not ", question.doing, ": ", why),
@@ -119,7 +119,8 @@ void require_user_data(const HostUser& caller, const definition::Definition& def
                        const std::map<std::string, std::string>& user_data) {
   for (const auto& [key, value] : user_data) {
     if (!dotted_key(key)) {
-      throw base::Error(base::ErrorCode::invalid_argument, concat("the user-data key '", printable(key), "' is malformed"),
+      throw base::Error(base::ErrorCode::invalid_argument,
+                        concat("the user-data key '", printable(key), "' is malformed"),
                         "it must be words of lower-case letters and digits with dots between, such as setup.fstab");
     }
     const bool by_root = contains(definition.root_modifiable_keys, key);

@@ -40,10 +40,10 @@ struct AccessQuestion {
   HostUser caller;
   pid_t pid = 0;
   uid_t target = 0;
-  std::string target_name;                // for messages
-  std::string doing;                      // "begin a session on chroot 'sid'"
+  std::string target_name;  // for messages
+  std::string doing;        // "begin a session on chroot 'sid'"
   const definition::Definition* definition = nullptr;
-  bool source = false;                    // the definition is a source variant: in the file its lists are source-...
+  bool source = false;  // the definition is a source variant: in the file its lists are source-...
   bool owner = false;
 };
 

@@ -2,14 +2,13 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sdbus-c++/Error.h>
 
 #include <chrono>
 #include <cstdint>
 #include <exception>
 #include <limits>
 #include <utility>
-
-#include <sdbus-c++/Error.h>
 
 #include "base/error.h"
 #include "base/log.h"

@@ -1,10 +1,10 @@
 // The one thread on which all bus traffic happens: sd-bus driven by an Asio io_context.
 #pragma once
 
+#include <sdbus-c++/IConnection.h>
+
 #include <functional>
 #include <string>
-
-#include <sdbus-c++/IConnection.h>
 
 #include "base/unique_fd.h"
 #include "daemon/asio.h"

@@ -127,9 +127,7 @@ void ManagerObject::tell_progress(const std::string& caller, std::uint32_t call,
 }
 
 SessionObject::SessionObject(BusLoop& loop, Requests& requests, const session::SessionView& view)
-    : AdaptorInterfaces(loop.connection(), session_path(view.record.id)),
-      loop_(loop),
-      requests_(requests) {
+    : AdaptorInterfaces(loop.connection(), session_path(view.record.id)), loop_(loop), requests_(requests) {
   show(view);
   registerAdaptor();
   emitInterfacesAddedSignal();

@@ -1,12 +1,12 @@
 // The objects on the bus, one class for each interface. They parse, and hand on to Requests.
 #pragma once
 
+#include <sdbus-c++/sdbus-c++.h>
+
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
-
-#include <sdbus-c++/sdbus-c++.h>
 
 #include "daemon/adaptors.h"  // generated from interfaces/org.unionroot1.xml
 #include "daemon/requests.h"
@@ -78,7 +78,7 @@ class SessionObject final : public std::enable_shared_from_this<SessionObject>,
 
   BusLoop& loop_;
   Requests& requests_;
-  store::SessionRecord record_;   // without its definition text
+  store::SessionRecord record_;  // without its definition text
   std::string location_;
   session::Progress progress_;
 };

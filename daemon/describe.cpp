@@ -1,11 +1,11 @@
 #include "daemon/describe.h"
 
+#include <sdbus-c++/sdbus-c++.h>
+
 #include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
-
-#include <sdbus-c++/sdbus-c++.h>
 
 #include "base/text.h"
 #include "daemon/error_reply.h"

@@ -8,7 +8,7 @@ namespace unionroot::daemon {
 
 Dictionary describe_chroot(const definition::Definition& definition, bool source);  // all of Info
 Dictionary describe_session(const session::SessionView& view);
-Dictionary list_chroot(const definition::Definition& definition);                   // what a listing needs
+Dictionary list_chroot(const definition::Definition& definition);  // what a listing needs
 Dictionary list_session(const session::SessionView& view);
 
 }  // namespace unionroot::daemon

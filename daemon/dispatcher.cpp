@@ -1,6 +1,5 @@
 #include "daemon/dispatcher.h"
 
-
 #include <exception>
 #include <utility>
 

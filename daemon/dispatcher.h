@@ -20,10 +20,10 @@ namespace unionroot::daemon {
 class Lane {
  public:
   struct Limits {
-    std::string name;              // for messages: "operations"
+    std::string name;  // for messages: "operations"
     std::size_t threads = 4;
-    std::size_t at_once = 2;       // per uid; root: threads - 1, so that one thread is always somebody else's
-    std::size_t queued = 0;        // per uid who is not root, beyond those at once; 0: without limit
+    std::size_t at_once = 2;  // per uid; root: threads - 1, so that one thread is always somebody else's
+    std::size_t queued = 0;   // per uid who is not root, beyond those at once; 0: without limit
   };
   explicit Lane(Limits limits);
   ~Lane();

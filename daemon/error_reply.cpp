@@ -26,9 +26,12 @@ std::size_t sequence_length(std::string_view text) {
   if (first < 0x80) return 1;
   std::size_t length = 0;
   unsigned value = 0;
-  if ((first & 0xe0) == 0xc0) length = 2, value = first & 0x1f;
-  else if ((first & 0xf0) == 0xe0) length = 3, value = first & 0x0f;
-  else if ((first & 0xf8) == 0xf0) length = 4, value = first & 0x07;
+  if ((first & 0xe0) == 0xc0)
+    length = 2, value = first & 0x1f;
+  else if ((first & 0xf0) == 0xe0)
+    length = 3, value = first & 0x0f;
+  else if ((first & 0xf8) == 0xf0)
+    length = 4, value = first & 0x07;
   if (length == 0 || text.size() < length) return 0;
   for (std::size_t i = 1; i < length; ++i) {
     if ((byte(i) & 0xc0) != 0x80) return 0;

@@ -1,11 +1,11 @@
 // The one place where a failure becomes an answer on the bus.
 #pragma once
 
+#include <sdbus-c++/Error.h>
+
 #include <exception>
 #include <string>
 #include <string_view>
-
-#include <sdbus-c++/Error.h>
 
 namespace unionroot::daemon {
 

@@ -18,8 +18,10 @@ void Exports::session(const session::SessionView& view) {
       object = owing->second.lock();
       owing_.erase(owing);
     }
-    if (object) object->become(view);
-    else object = std::make_shared<SessionObject>(loop_, requests_, view);
+    if (object)
+      object->become(view);
+    else
+      object = std::make_shared<SessionObject>(loop_, requests_, view);
   } catch (...) {
     sessions_.erase(view.record.id);
     throw;

@@ -17,7 +17,7 @@ class Exports {
   // Exports the session, or brings its object up to date.
   void session(const session::SessionView& view);
   void progress(const std::string& id, const session::Progress& progress);  // no-op for one that is not exported
-  void session_gone(const std::string& id);  // no-op for one that is not exported
+  void session_gone(const std::string& id);                                 // no-op for one that is not exported
   [[nodiscard]] bool has_session(const std::string& id) const { return sessions_.count(id) != 0; }
 
   // The objects become those of the snapshot.

@@ -36,8 +36,8 @@ std::vector<std::string> capabilities() {
   return found;
 }
 
-// Every live session keeps some descriptors open, and the soft limit is 1024 wherever nobody raised it. Commands have their
-// caller's limits all the same.
+// Every live session keeps some descriptors open, and the soft limit is 1024 wherever nobody raised it. Commands have
+// their caller's limits all the same.
 void allow_many_descriptors() {
   rlimit limit{};
   base::check(::getrlimit(RLIMIT_NOFILE, &limit), "reading the limit of open files");

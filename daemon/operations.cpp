@@ -46,7 +46,8 @@ bool Operations::is_chroot(const std::string& name) const {
 void Operations::require_free_name(const std::string& name) const {
   base::require_valid_name("session name", name);
   if (is_chroot(name))
-    throw Error(ErrorCode::invalid_argument, concat("a session cannot be named '", name, "': that is the name of a chroot"),
+    throw Error(ErrorCode::invalid_argument,
+                concat("a session cannot be named '", name, "': that is the name of a chroot"),
                 "choose another name, or leave it out");
 }
 
@@ -76,8 +77,7 @@ SelectedChroot Operations::select(Namespace space, const std::string& name) cons
   if (!selected.definition) selected.definition = registry_.require(name);
   if (!selected.source) return selected;
   if (!selected.definition->clonable() || !selected.definition->source_clone) {
-    throw Error(ErrorCode::no_such_chroot,
-                concat("chroot '", selected.definition->name, "' has no source to change"),
+    throw Error(ErrorCode::no_such_chroot, concat("chroot '", selected.definition->name, "' has no source to change"),
                 selected.definition->clonable()
                     ? concat("its definition says source-clone=false (", place_of(*selected.definition), ")")
                     : concat("its sessions work on the tree itself: use chroot:", selected.definition->name));
@@ -169,7 +169,8 @@ session::Manager::Started Operations::run(CallerId id, const RunCall& call, std:
   const auto wanted = base::parse_qualified_name(call.name);
   const HostUser user = users_.by_uid(id.uid);
   const Target target = target_of(user, call.user);
-  const std::string doing = target.uid == id.uid ? "run a command in " : concat("run a command as ", printable(target.name), " in ");
+  const std::string doing =
+      target.uid == id.uid ? "run a command in " : concat("run a command as ", printable(target.name), " in ");
   session::RunRequest request = run_request(call, describe(id, user), target.uid);
 
   std::optional<session::SessionView> session;
@@ -178,8 +179,9 @@ session::Manager::Started Operations::run(CallerId id, const RunCall& call, std:
   if (session) {
     const std::string what = concat(doing, "session '", wanted.name, "'");
     require_owner(user, what, wanted.name, session->record.owner, session->record.owner_name);
-    require_access({user, id.pid, target.uid, target.name, what, session->definition.get(), session->record.source, true},
-                   users_, authority_);
+    require_access(
+        {user, id.pid, target.uid, target.name, what, session->definition.get(), session->record.source, true}, users_,
+        authority_);
     request.session = wanted.name;
     request.session_created = session->record.created;
     return core_.run(request);
@@ -216,7 +218,8 @@ std::vector<std::string> Operations::end(CallerId id, const std::string& session
 
 session::SessionView Operations::recover(CallerId id, const std::string& session, std::function<bool()> cancelled,
                                          session::TellProgress progress) {
-  return core_.recover(session::SessionId(owned(id, session, "recover").record), std::move(cancelled), std::move(progress));
+  return core_.recover(session::SessionId(owned(id, session, "recover").record), std::move(cancelled),
+                       std::move(progress));
 }
 
 void Operations::take_back(const session::SessionId& session) noexcept {

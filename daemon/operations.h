@@ -18,8 +18,8 @@ namespace unionroot::daemon {
 
 struct CallerId {
   uid_t uid = 0;
-  pid_t pid = 0;                             // 0: the bus does not tell
-  std::optional<std::uint64_t> start_time;   // of that process, when it was first seen
+  pid_t pid = 0;                            // 0: the bus does not tell
+  std::optional<std::uint64_t> start_time;  // of that process, when it was first seen
 };
 
 // A chroot or the source of one, found by what the caller wrote.

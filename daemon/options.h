@@ -1,14 +1,14 @@
 // The a{sv} of a request: known keys only, each of its type.
 #pragma once
 
+#include <sdbus-c++/Types.h>
+
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <sdbus-c++/Types.h>
 
 namespace unionroot::daemon {
 

@@ -56,10 +56,10 @@ void Peers::ask(const std::string& sender) {
   broker_->callMethodAsync("GetConnectionCredentials")
       .onInterface(broker_name)
       .withArguments(sender)
-      .uponReplyInvoke([this, sender](const sdbus::Error* error,
-                                      const std::map<std::string, sdbus::Variant>& credentials) {
-        answered(sender, error, credentials);
-      });
+      .uponReplyInvoke(
+          [this, sender](const sdbus::Error* error, const std::map<std::string, sdbus::Variant>& credentials) {
+            answered(sender, error, credentials);
+          });
 }
 
 void Peers::answered(const std::string& sender, const sdbus::Error* error,

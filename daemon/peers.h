@@ -1,6 +1,7 @@
 // Who calls: uid and pid of each client of the bus, as the broker tells them, until it disconnects.
 #pragma once
 
+#include <sdbus-c++/sdbus-c++.h>
 #include <sys/types.h>
 
 #include <atomic>
@@ -14,14 +15,12 @@
 #include <unordered_map>
 #include <vector>
 
-#include <sdbus-c++/sdbus-c++.h>
-
 namespace unionroot::daemon {
 
 struct Peer {
-  std::string name;               // unique name on the bus
+  std::string name;  // unique name on the bus
   uid_t uid = static_cast<uid_t>(-1);
-  pid_t pid = 0;                  // 0: the bus does not tell
+  pid_t pid = 0;  // 0: the bus does not tell
   std::optional<std::uint64_t> start_time;
   std::atomic<bool> gone{false};  // it has disconnected; read from any thread
 };

@@ -1,6 +1,8 @@
 // A reply that is owed: it answers once, and with an error if everybody forgot.
 #pragma once
 
+#include <sdbus-c++/sdbus-c++.h>
+
 #include <exception>
 #include <functional>
 #include <memory>
@@ -8,8 +10,6 @@
 #include <string>
 #include <tuple>
 #include <utility>
-
-#include <sdbus-c++/sdbus-c++.h>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -20,8 +20,8 @@
 namespace unionroot::daemon {
 
 // From any thread, but by one thread at a time. The answer is sent from the bus thread, and the calling message is
-// released there too, whatever happens. `object`: that which was called, if it may go before the answer is sent: what sd-bus
-// checks an answer against (sd_bus_message_seal: the method's result signature) is the object's own memory.
+// released there too, whatever happens. `object`: that which was called, if it may go before the answer is sent: what
+// sd-bus checks an answer against (sd_bus_message_seal: the method's result signature) is the object's own memory.
 template <typename... Values>
 class Reply {
  public:
@@ -30,8 +30,9 @@ class Reply {
   Reply(const Reply&) = delete;
   Reply& operator=(const Reply&) = delete;
   ~Reply() {
-    if (result_) fail(std::make_exception_ptr(base::Error(base::ErrorCode::cancelled, method_ + ": it was dropped",
-                                                          "unionrootd may be stopping: try again")));
+    if (result_)
+      fail(std::make_exception_ptr(base::Error(base::ErrorCode::cancelled, method_ + ": it was dropped",
+                                               "unionrootd may be stopping: try again")));
   }
 
   // `before` runs on the bus thread right before the answer is sent; false: nobody is there to get it.
@@ -51,10 +52,11 @@ class Reply {
 
   void fail(const std::exception_ptr& error) {
     if (!result_) return;
-    loop_.post([object = std::move(object_), method = method_, result = take(), error = error_to_reply(error)]() mutable {
-      base::log::debug(base::concat(method, ": ", base::printable(error.getMessage())));
-      answer_error(result, method, error);
-    });
+    loop_.post(
+        [object = std::move(object_), method = method_, result = take(), error = error_to_reply(error)]() mutable {
+          base::log::debug(base::concat(method, ": ", base::printable(error.getMessage())));
+          answer_error(result, method, error);
+        });
   }
 
   [[nodiscard]] const std::string& method() const { return method_; }

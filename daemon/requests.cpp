@@ -23,8 +23,8 @@ void answering(const Reply& reply, Work&& work) {
   }
 }
 
-// What root's scripts wrote is for whom they wrote it, and for root: it is in the notes, and the last lines of a script that
-// failed are in the session's error.
+// What root's scripts wrote is for whom they wrote it, and for root: it is in the notes, and the last lines of a script
+// that failed are in the session's error.
 bool may_read_words(const Peer& peer, const session::SessionView& view) {
   return peer.uid == 0 || peer.uid == view.record.owner;
 }
@@ -63,9 +63,8 @@ session::TellProgress Requests::progress(const PeerPtr& peer, const ProgressWish
 template <typename Reply, typename Work>
 void Requests::dispatch(Lane& lane, const std::string& sender, const Reply& reply, Work work) {
   auto known = [&lane, reply, work = std::make_shared<Work>(std::move(work))](const PeerPtr& peer) {
-    answering(reply, [&] {
-      lane.submit(peer->uid, [reply, work, peer] { answering(reply, [&] { (*work)(peer); }); });
-    });
+    answering(reply,
+              [&] { lane.submit(peer->uid, [reply, work, peer] { answering(reply, [&] { (*work)(peer); }); }); });
   };
   peers_.identify(sender, std::move(known), [reply](const std::exception_ptr& error) { reply->fail(error); });
 }
@@ -77,9 +76,8 @@ void Requests::dispatch_waiting(bool waits, const std::string& sender, const Rep
     return;
   }
   auto known = [this, reply, work = std::make_shared<Work>(std::move(work))](const PeerPtr& peer) {
-    answering(reply, [&] {
-      waiting_.submit(peer->uid, [reply, work, peer] { answering(reply, [&] { (*work)(peer); }); });
-    });
+    answering(reply,
+              [&] { waiting_.submit(peer->uid, [reply, work, peer] { answering(reply, [&] { (*work)(peer); }); }); });
   };
   peers_.identify(sender, std::move(known), [reply](const std::exception_ptr& error) { reply->fail(error); });
 }
@@ -87,7 +85,8 @@ void Requests::dispatch_waiting(bool waits, const std::string& sender, const Rep
 void Requests::begin(const std::string& sender, BeginReply reply, BeginCall call) {
   const bool waits = call.wait.has_value();
   dispatch_waiting(waits, sender, reply, [this, reply, call = std::move(call)](const PeerPtr& peer) {
-    const session::SessionView view = operations_.begin(identity(*peer), call, cancelled(peer), progress(peer, call.progress));
+    const session::SessionView view =
+        operations_.begin(identity(*peer), call, cancelled(peer), progress(peer, call.progress));
     const std::string id = view.record.id;
     // A client that is not there any more, or a daemon that is about to go, cannot hand over the session: as if it
     // had never been begun.
@@ -105,15 +104,16 @@ void Requests::begin(const std::string& sender, BeginReply reply, BeginCall call
 
 void Requests::run(const std::string& sender, RunReply reply, RunCall call) {
   const bool waits = call.wait.has_value();
-  dispatch_waiting(waits, sender, reply, [this, reply, call = std::make_shared<RunCall>(std::move(call))](const PeerPtr& peer) {
-    auto started = operations_.run(identity(*peer), *call, cancelled(peer), progress(peer, call->progress));
-    // The caller's descriptors are the command's now: a pipe must not stay open because the daemon has it too.
-    for (auto& descriptor : call->standard) descriptor.reset();
-    // Should the client have gone, the control socket closes with the reply that nobody gets: the supervisor ends
-    // the command, and with it an automatic session.
-    reply->send([peer] { return !peer->gone; }, sdbus::UnixFd(started.control.release(), sdbus::adopt_fd),
-                std::move(started.session), std::move(started.run));
-  });
+  dispatch_waiting(
+      waits, sender, reply, [this, reply, call = std::make_shared<RunCall>(std::move(call))](const PeerPtr& peer) {
+        auto started = operations_.run(identity(*peer), *call, cancelled(peer), progress(peer, call->progress));
+        // The caller's descriptors are the command's now: a pipe must not stay open because the daemon has it too.
+        for (auto& descriptor : call->standard) descriptor.reset();
+        // Should the client have gone, the control socket closes with the reply that nobody gets: the supervisor ends
+        // the command, and with it an automatic session.
+        reply->send([peer] { return !peer->gone; }, sdbus::UnixFd(started.control.release(), sdbus::adopt_fd),
+                    std::move(started.session), std::move(started.run));
+      });
 }
 
 void Requests::end(const std::string& sender, EndReply reply, std::string session, EndCall call) {
@@ -134,7 +134,8 @@ void Requests::recover(const std::string& sender, EmptyReply reply, std::string 
 void Requests::reload(const std::string& sender, EmptyReply reply) {
   dispatch(queries_, sender, reply, [this, reply](const PeerPtr& peer) {
     if (peer->uid != 0) {
-      throw base::Error(base::ErrorCode::access_denied, base::concat("uid ", peer->uid, " may not reload the configuration"),
+      throw base::Error(base::ErrorCode::access_denied,
+                        base::concat("uid ", peer->uid, " may not reload the configuration"),
                         "only root may; the daemon follows edits by itself");
     }
     registry_.reload();

@@ -30,7 +30,8 @@ struct Tellings {
   std::function<void()> reloaded;
   // caller: its name on the bus; call: the number that it gave.
   std::function<void(const std::string& caller, std::uint32_t call, const std::string& session,
-                     const session::Progress& progress)> progress;
+                     const session::Progress& progress)>
+      progress;
 };
 
 // The methods are for the bus thread. Each answers through its reply, at once or later.

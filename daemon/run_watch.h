@@ -15,7 +15,8 @@ class RunWatch {
  public:
   // ended: called on the loop's thread with the run, the user it is accounted to, and what its supervisor ended with,
   // if that can be told.
-  RunWatch(asio::io_context& io, std::function<void(const std::string& run, uid_t uid, std::optional<int> status)> ended)
+  RunWatch(asio::io_context& io,
+           std::function<void(const std::string& run, uid_t uid, std::optional<int> status)> ended)
       : io_(io), ended_(std::move(ended)) {}
 
   // Loop's thread only. pidfd: of the supervisor, a child of this daemon or of one before it.

@@ -87,13 +87,13 @@ void Service::start() {
   try {
     loop_.connection().requestName(bus_name);
   } catch (const sdbus::Error& error) {
-    const bool taken = error.getName() == "org.freedesktop.DBus.Error.FileExists" ||
-                       error.getName() == "System.Error.EEXIST";
-    throw base::Error(base::ErrorCode::failed,
-                      base::concat("taking the bus name ", bus_name, ": ",
-                                   taken ? "another process has it" : error.getMessage()),
-                      taken ? "stop the other daemon, or give this one a bus of its own (bus= in its settings)"
-                            : "the D-Bus policy must let this user own the name (org.unionroot1.conf)");
+    const bool taken =
+        error.getName() == "org.freedesktop.DBus.Error.FileExists" || error.getName() == "System.Error.EEXIST";
+    throw base::Error(
+        base::ErrorCode::failed,
+        base::concat("taking the bus name ", bus_name, ": ", taken ? "another process has it" : error.getMessage()),
+        taken ? "stop the other daemon, or give this one a bus of its own (bus= in its settings)"
+              : "the D-Bus policy must let this user own the name (org.unionroot1.conf)");
   }
   loop_.kick();
 }

@@ -2,13 +2,12 @@
 
 #include <fcntl.h>
 #include <getopt.h>
+#include <sdbus-c++/sdbus-c++.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
-
-#include <sdbus-c++/sdbus-c++.h>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -72,10 +71,14 @@ CommandLine parse_command_line(int argc, char** argv) {
 
 void set_log_level(const std::string& level) {
   using base::log::Level;
-  if (level == "debug") base::log::set_level(Level::debug);
-  else if (level == "info") base::log::set_level(Level::info);
-  else if (level == "warning") base::log::set_level(Level::warning);
-  else if (level == "error") base::log::set_level(Level::error);
+  if (level == "debug")
+    base::log::set_level(Level::debug);
+  else if (level == "info")
+    base::log::set_level(Level::info);
+  else if (level == "warning")
+    base::log::set_level(Level::warning);
+  else if (level == "error")
+    base::log::set_level(Level::error);
   else
     throw Error(ErrorCode::invalid_argument, concat("unknown log level '", base::printable(level), "'"),
                 "it is debug, info, warning or error");
@@ -85,7 +88,8 @@ base::UniqueFd lock_state(const std::string& state_directory) {
   kernel::ensure_directories(state_directory, 0755);
   const std::string path = state_directory + "/daemon.lock";
   // For root alone: whoever can read it could take a read lock on it, and so keep the daemon from starting (fcntl(2)).
-  base::UniqueFd file(base::check(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600), "opening", path));
+  base::UniqueFd file(
+      base::check(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600), "opening", path));
   base::check(::fchmod(file.get(), 0600), "changing the mode of", path);
   struct flock whole {};
   whole.l_type = F_WRLCK;
@@ -95,9 +99,10 @@ base::UniqueFd lock_state(const std::string& state_directory) {
     if (errno != EAGAIN && errno != EACCES) base::throw_errno("locking", path);
     const std::string text = base::read_file(path, 64);
     const std::string owner = text.substr(0, text.find('\n'));
-    throw Error(ErrorCode::failed,
-                concat("another unionrootd (pid ", base::printable(owner), ") runs on the state directory ", state_directory),
-                "stop it first, or give this one settings with a state-directory and a runtime-directory of its own");
+    throw Error(
+        ErrorCode::failed,
+        concat("another unionrootd (pid ", base::printable(owner), ") runs on the state directory ", state_directory),
+        "stop it first, or give this one settings with a state-directory and a runtime-directory of its own");
   }
   base::check(::ftruncate(file.get(), 0), "writing", path);
   base::write_all(file.get(), concat(::getpid(), "\n"), path);  // for people; the lock is the truth
@@ -116,13 +121,15 @@ std::unique_ptr<sdbus::IConnection> open_bus(const std::string& bus) {
 
 std::unique_ptr<sdbus::IConnection> connect_bus(const definition::Settings& settings) {
   const bool named = settings.bus == "system" || settings.bus == "session";
-  const std::string title = named ? concat("the ", settings.bus, " bus") : concat("the bus at ", base::printable(settings.bus));
+  const std::string title =
+      named ? concat("the ", settings.bus, " bus") : concat("the bus at ", base::printable(settings.bus));
   try {
     return open_bus(settings.bus);
   } catch (const sdbus::Error& error) {
-    throw Error(ErrorCode::failed, concat("connecting to ", title, ": ", error.getMessage()),
-                named ? concat("start it (dbus-daemon or dbus-broker), or set bus= in ", settings.config_file)
-                      : concat("is a dbus-daemon listening there? bus= in ", settings.config_file, " says where to look"));
+    throw Error(
+        ErrorCode::failed, concat("connecting to ", title, ": ", error.getMessage()),
+        named ? concat("start it (dbus-daemon or dbus-broker), or set bus= in ", settings.config_file)
+              : concat("is a dbus-daemon listening there? bus= in ", settings.config_file, " says where to look"));
   }
 }
 

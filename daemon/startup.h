@@ -1,11 +1,11 @@
 // What main needs before there is anything to wire: its options, the lock on the state, the bus.
 #pragma once
 
+#include <sdbus-c++/IConnection.h>
+
 #include <memory>
 #include <optional>
 #include <string>
-
-#include <sdbus-c++/IConnection.h>
 
 #include "base/unique_fd.h"
 #include "definition/settings.h"

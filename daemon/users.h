@@ -12,9 +12,9 @@ namespace unionroot::daemon {
 
 struct HostUser {
   uid_t uid = 0;
-  std::string name;            // the uid in decimal if the database does not know it
+  std::string name;  // the uid in decimal if the database does not know it
   bool known = true;
-  std::vector<gid_t> groups;   // the primary one among them
+  std::vector<gid_t> groups;  // the primary one among them
 };
 
 // Thread-safe. Lookups may block (a directory service), so they are made on worker threads.

@@ -23,15 +23,16 @@ using detail::ManageLock;
 
 namespace {
 
-// The tree was not protected, since the lock file was missing. Whoever was let in meanwhile was let in rightly; who only
-// waits is held back.
+// The tree was not protected, since the lock file was missing. Whoever was let in meanwhile was let in rightly; who
+// only waits is held back.
 void refuse_if_taken(const Directory& directory, const FileName& name, const LockOwner& owner, ManageLock& manage) {
   Entries others;
   if (name.kind == LockKind::session) {
     others = detail::standing_sources(directory, name.key, manage);
   } else {
     others = detail::sweep(directory, name.key);
-    std::erase_if(others, [&](const Entry& entry) { return entry.name.kind == name.kind && entry.name.holder == name.holder; });
+    std::erase_if(others,
+                  [&](const Entry& entry) { return entry.name.kind == name.kind && entry.name.holder == name.holder; });
   }
   std::erase_if(others, [](const Entry& entry) { return entry.info.state == LockState::waiting; });
   if (others.empty()) return;

@@ -56,7 +56,7 @@ struct LockInfo {
 
 struct Wait {
   std::optional<std::chrono::milliseconds> limit = std::chrono::milliseconds(0);  // nullopt: without end; 0: not at all
-  std::function<bool()> cancelled;  // asked some ten times a second; may be empty
+  std::function<bool()> cancelled;   // asked some ten times a second; may be empty
   std::function<void()> waits = {};  // called once, if there is something to wait for; may be empty
 };
 
@@ -104,8 +104,8 @@ class LockDirectory {
   // The daemon alone, which knows the store: takes over the lock file of a preserved session (made again if it is
   // missing; `created` tells), or of a session whose runs outlived the daemon and hold the lock themselves.
   HeldLock reown_session(const std::string& key, const LockOwner& owner, bool& created);
-  // The same for the lock of a source session. Where it is missing it is made again, unless somebody stands on the tree or
-  // changes it by now (LockedError).
+  // The same for the lock of a source session. Where it is missing it is made again, unless somebody stands on the tree
+  // or changes it by now (LockedError).
   HeldLock reown_source(const std::string& key, const LockOwner& owner, bool& created);
   // Removes a preserved session's lock although nobody owns it. Idempotent.
   void remove_session(const std::string& key, const std::string& session);

@@ -13,7 +13,6 @@ namespace unionroot::locks::detail {
 
 using Entries = std::vector<Entry>;
 
-
 // With this process as the owner, and now as the time, where the caller left them open.
 LockOwner completed(LockOwner owner);
 

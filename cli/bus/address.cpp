@@ -72,8 +72,10 @@ std::string address_of(const std::string& bus) {
   if (given != nullptr && *given != '\0') return given;
   const char* runtime = ::secure_getenv("XDG_RUNTIME_DIR");
   if (runtime != nullptr && *runtime == '/') return base::concat("unix:path=", std::string_view(runtime), "/bus");
-  throw base::Error(base::ErrorCode::failed, "there is no session bus: neither DBUS_SESSION_BUS_ADDRESS nor "
-                    "XDG_RUNTIME_DIR is set", "start one (dbus-run-session), or set `bus` in unionroot.conf(5)");
+  throw base::Error(base::ErrorCode::failed,
+                    "there is no session bus: neither DBUS_SESSION_BUS_ADDRESS nor "
+                    "XDG_RUNTIME_DIR is set",
+                    "start one (dbus-run-session), or set `bus` in unionroot.conf(5)");
 }
 
 }  // namespace unionroot::cli::bus

@@ -67,8 +67,7 @@ Connection::Connection(const std::string& address) : socket_(connect_to_any(addr
 void Connection::authenticate() {
   const Call hello{"org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "Hello", {}};
   std::string opening(1, '\0');  // the byte that carries the credentials
-  opening += base::concat("AUTH EXTERNAL ", in_hex(std::to_string(::geteuid())),
-                          "\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n");
+  opening += base::concat("AUTH EXTERNAL ", in_hex(std::to_string(::geteuid())), "\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n");
   send(opening + encode(hello, hello_serial), {});
 
   // Two lines come back: OK <guid>, AGREE_UNIX_FD. Only then may descriptors be sent: before BEGIN was read the broker

@@ -36,9 +36,16 @@ std::size_t type_length(std::string_view signature, unsigned depth = 0) {
 
 std::size_t alignment_of(char type) {
   switch (type) {
-    case 'y': case 'g': case 'v': return 1;
-    case 'n': case 'q': return 2;
-    case 'x': case 't': case 'd': case '(': case '{': return 8;
+    case 'y':
+    case 'g':
+    case 'v': return 1;
+    case 'n':
+    case 'q': return 2;
+    case 'x':
+    case 't':
+    case 'd':
+    case '(':
+    case '{': return 8;
     default: return 4;
   }
 }
@@ -83,11 +90,13 @@ class Reader {
       case 'n': return number<std::int16_t>();
       case 'q': return number<std::uint16_t>();
       case 'i': return number<std::int32_t>();
-      case 'u': case 'h': return number<std::uint32_t>();
+      case 'u':
+      case 'h': return number<std::uint32_t>();
       case 'x': return number<std::int64_t>();
       case 't': return number<std::uint64_t>();
       case 'd': return number<double>();
-      case 's': case 'o': return text();
+      case 's':
+      case 'o': return text();
       case 'g': return signature();
       case 'v': return variant(depth);
       case 'a': return array(type.substr(1), depth);
@@ -132,8 +141,10 @@ class Reader {
     json out = dictionary ? json::object() : json::array();
     while (position_ < end) {
       const auto before = position_;
-      if (dictionary) entry(out, element, depth);
-      else out.push_back(value(element, depth + 1));
+      if (dictionary)
+        entry(out, element, depth);
+      else
+        out.push_back(value(element, depth + 1));
       if (position_ == before) unsound("an element without a size");
     }
     if (position_ != end) unsound("an array that does not end where it says");
@@ -181,12 +192,24 @@ Message decode(std::string_view bytes) {
   for (const auto& field : reader.value("a(yv)")) {
     const auto& value = field[1];
     switch (field[0].get<int>()) {
-      case 2: if (value.is_string()) message.interface = value; break;
-      case 3: if (value.is_string()) message.member = value; break;
-      case 4: if (value.is_string()) message.error_name = value; break;
-      case 5: if (value.is_number_unsigned()) message.reply_serial = value; break;
-      case 8: if (value.is_string()) signature = value; break;
-      case 9: if (value.is_number_unsigned()) message.descriptors = value; break;
+      case 2:
+        if (value.is_string()) message.interface = value;
+        break;
+      case 3:
+        if (value.is_string()) message.member = value;
+        break;
+      case 4:
+        if (value.is_string()) message.error_name = value;
+        break;
+      case 5:
+        if (value.is_number_unsigned()) message.reply_serial = value;
+        break;
+      case 8:
+        if (value.is_string()) signature = value;
+        break;
+      case 9:
+        if (value.is_number_unsigned()) message.descriptors = value;
+        break;
       default: break;  // sender, destination, path: nothing that an answer needs
     }
   }

@@ -10,8 +10,14 @@ namespace unionroot::cli::bus {
 namespace {
 
 // Header fields, "Message Format" in the D-Bus specification.
-enum Field : char { path_field = 1, interface_field = 2, member_field = 3, destination_field = 6, signature_field = 8,
-                    descriptors_field = 9 };
+enum Field : char {
+  path_field = 1,
+  interface_field = 2,
+  member_field = 3,
+  destination_field = 6,
+  signature_field = 8,
+  descriptors_field = 9
+};
 
 // Lets polkit ask the user, if the daemon asks polkit.
 constexpr char allow_interactive_authorization = 4;
@@ -53,13 +59,27 @@ void put_array(std::string& out, std::size_t alignment, Fill fill) {
 
 struct PutVariant {
   std::string& out;
-  void operator()(bool value) const { put_signature(out, "b"); put(out, std::uint32_t{value}); }
-  void operator()(std::uint16_t value) const { put_signature(out, "q"); put(out, value); }
-  void operator()(std::int64_t value) const { put_signature(out, "x"); put(out, value); }
-  void operator()(const std::string& value) const { put_signature(out, "s"); put_text(out, value); }
+  void operator()(bool value) const {
+    put_signature(out, "b");
+    put(out, std::uint32_t{value});
+  }
+  void operator()(std::uint16_t value) const {
+    put_signature(out, "q");
+    put(out, value);
+  }
+  void operator()(std::int64_t value) const {
+    put_signature(out, "x");
+    put(out, value);
+  }
+  void operator()(const std::string& value) const {
+    put_signature(out, "s");
+    put_text(out, value);
+  }
   void operator()(const std::vector<std::string>& values) const {
     put_signature(out, "as");
-    put_array(out, 4, [&] { for (const auto& value : values) put_text(out, value); });
+    put_array(out, 4, [&] {
+      for (const auto& value : values) put_text(out, value);
+    });
   }
   void operator()(const std::map<std::string, std::string>& values) const {
     put_signature(out, "a{ss}");
@@ -77,15 +97,15 @@ void put_field(std::string& out, Field field, std::string_view signature, std::s
   align(out, 8);
   out.push_back(field);
   put_signature(out, signature);
-  if (signature == "g") put_signature(out, value);
-  else put_text(out, value);
+  if (signature == "g")
+    put_signature(out, value);
+  else
+    put_text(out, value);
 }
 
 }  // namespace
 
-bool valid_text(std::string_view text) {
-  return text.find('\0') == std::string_view::npos && base::valid_utf8(text);
-}
+bool valid_text(std::string_view text) { return text.find('\0') == std::string_view::npos && base::valid_utf8(text); }
 
 Body& Body::text(std::string_view value) {
   signature_ += 's';
@@ -95,7 +115,9 @@ Body& Body::text(std::string_view value) {
 
 Body& Body::texts(const std::vector<std::string>& values) {
   signature_ += "as";
-  put_array(bytes_, 4, [&] { for (const auto& value : values) put_text(bytes_, value); });
+  put_array(bytes_, 4, [&] {
+    for (const auto& value : values) put_text(bytes_, value);
+  });
   return *this;
 }
 

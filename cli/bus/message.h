@@ -24,10 +24,10 @@ bool valid_text(std::string_view text);
 // valid UTF-8, naming it.
 class Body {
  public:
-  Body& text(std::string_view value);                            // s
-  Body& texts(const std::vector<std::string>& values);           // as
-  Body& options(const Options& values);                          // a{sv}
-  Body& descriptor(std::uint32_t index);                         // h
+  Body& text(std::string_view value);                   // s
+  Body& texts(const std::vector<std::string>& values);  // as
+  Body& options(const Options& values);                 // a{sv}
+  Body& descriptor(std::uint32_t index);                // h
 
   [[nodiscard]] const std::string& signature() const { return signature_; }
   [[nodiscard]] const std::string& bytes() const { return bytes_; }

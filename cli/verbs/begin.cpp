@@ -59,8 +59,10 @@ class Begin : public Verb {
     const auto answer = manager.call("Begin", bus::Body().text(chroot_).options(options),
                                      base::concat("beginning a session on ", chroot_));
     const auto session = value_of<std::string>(answer, 0);
-    if (json_) print_json({{"session", session}, {"path", value_of<std::string>(answer, 1)}});
-    else print(session + "\n");
+    if (json_)
+      print_json({{"session", session}, {"path", value_of<std::string>(answer, 1)}});
+    else
+      print(session + "\n");
     return success;
   }
 

@@ -4,7 +4,7 @@
 namespace unionroot::cli {
 
 const std::vector<VerbEntry>& bus_verbs() {
-  static const std::vector<VerbEntry> verbs = {run_verb_entry, begin_verb, end_verb,    list_verb,
+  static const std::vector<VerbEntry> verbs = {run_verb_entry, begin_verb,    end_verb,    list_verb,
                                                info_verb,      location_verb, recover_verb};
   return verbs;
 }

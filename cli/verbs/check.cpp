@@ -1,4 +1,6 @@
 // unionroot check: what is wrong in the configuration. Needs no daemon.
+#include "definition/check.h"
+
 #include <CLI/App.hpp>
 #include <algorithm>
 
@@ -9,7 +11,6 @@
 #include "cli/problems.h"
 #include "cli/settings.h"
 #include "cli/verbs/verbs.h"
-#include "definition/check.h"
 #include "definition/registry.h"
 #include "mount/from_profile.h"
 
@@ -52,18 +53,21 @@ class Check : public Verb {
     problems.insert(problems.end(), std::make_move_iterator(on_disk.begin()), std::make_move_iterator(on_disk.end()));
     check_mounts(snapshot, problems);
     const auto sound = count_sound(snapshot, problems);
-    if (json_) print_json(problems_json(sound, problems));
-    else print(problems_text(sound, problems));
+    if (json_)
+      print_json(problems_json(sound, problems));
+    else
+      print(problems_text(sound, problems));
     return anything_wrong(problems) ? wrong_configuration : success;
   }
 
  private:
   static std::size_t count_sound(const definition::Snapshot& snapshot, const definition::Problems& problems) {
-    return static_cast<std::size_t>(std::count_if(snapshot.chroots.begin(), snapshot.chroots.end(), [&](const auto& chroot) {
-      return std::none_of(problems.begin(), problems.end(), [&](const auto& problem) {
-        return problem.severity == definition::Problem::Severity::error && problem.section == chroot->name;
-      });
-    }));
+    return static_cast<std::size_t>(
+        std::count_if(snapshot.chroots.begin(), snapshot.chroots.end(), [&](const auto& chroot) {
+          return std::none_of(problems.begin(), problems.end(), [&](const auto& problem) {
+            return problem.severity == definition::Problem::Severity::error && problem.section == chroot->name;
+          });
+        }));
   }
 
   // What the daemon would find when a session begins: each definition's fstab as a plan.

@@ -39,10 +39,12 @@ class Info : public Verb {
   int execute(const std::string& config) override {
     require_name(name_);
     Manager manager(config);
-    const auto info = value_of<nlohmann::json>(
-        manager.call("Info", bus::Body().text(name_), base::concat("looking up ", name_)), 0);
-    if (json_) print_json(readable_pairs(info));
-    else print(info_text(info));
+    const auto info =
+        value_of<nlohmann::json>(manager.call("Info", bus::Body().text(name_), base::concat("looking up ", name_)), 0);
+    if (json_)
+      print_json(readable_pairs(info));
+    else
+      print(info_text(info));
     return success;
   }
 

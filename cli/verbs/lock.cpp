@@ -116,7 +116,8 @@ class Lock : public Verb {
   }
 
   [[nodiscard]] locks::HeldLock lock(locks::LockDirectory& directory, const definition::Definition& definition,
-                                     const source::SourceTree& tree, std::optional<std::chrono::milliseconds> wait_limit,
+                                     const source::SourceTree& tree,
+                                     std::optional<std::chrono::milliseconds> wait_limit,
                                      const HeldSignals& signals) const {
     locks::LockOwner owner;
     owner.process = base::this_process();

@@ -39,11 +39,14 @@ class Locks : public Verb {
   int execute(const std::string& config) override {
     const auto directory = settings_for(config).state_directory + "/locks";
     std::vector<locks::LockInfo> held;
-    if (::access(directory.c_str(), F_OK) == 0) held = locks::LockDirectory(directory).list();
+    if (::access(directory.c_str(), F_OK) == 0)
+      held = locks::LockDirectory(directory).list();
     else if (errno != ENOENT)  // without the folder nobody has ever locked anything
       base::throw_errno("looking at", directory);
-    if (json_) print_json(locks_json(held));
-    else print(lock_table(held));
+    if (json_)
+      print_json(locks_json(held));
+    else
+      print(lock_table(held));
     return success;
   }
 

@@ -39,7 +39,8 @@ class Recover : public Verb {
     auto names = chosen_sessions(sessions_, all_);
     Manager manager(config);
     if (all_)
-      names = all_sessions(manager, [](const nlohmann::json& session) { return text_of(session, "state") == "failed"; });
+      names =
+          all_sessions(manager, [](const nlohmann::json& session) { return text_of(session, "state") == "failed"; });
     return for_each_session(names, [&manager](const std::string& session) {
       bus::Options options;
       ask_for_progress(options);

@@ -55,10 +55,11 @@ std::vector<std::string> own_environment(bool asked_for) {
   std::vector<std::string> variables;
   for (char** variable = environ; variable != nullptr && *variable != nullptr; ++variable) {
     const std::string_view text = *variable;
-    if (bus::valid_text(text)) variables.emplace_back(text);
+    if (bus::valid_text(text))
+      variables.emplace_back(text);
     else if (asked_for)
-      print_warning(base::concat("the variable ", text.substr(0, text.find('=')),
-                                 " is not valid UTF-8 and is left out"));
+      print_warning(
+          base::concat("the variable ", text.substr(0, text.find('=')), " is not valid UTF-8 and is left out"));
   }
   return variables;
 }
@@ -133,7 +134,8 @@ class Run : public Verb {
   [[nodiscard]] bus::Options options(bool on_terminal) const {
     bus::Options values;
     if (user_) values.emplace_back("user", *user_);
-    if (directory_) values.emplace_back("directory", *directory_);
+    if (directory_)
+      values.emplace_back("directory", *directory_);
     else if (auto directory = working_directory(); !directory.empty())
       values.emplace_back("caller-directory", std::move(directory));
     else if (!command_.empty())  // a command must not run in another directory than its caller believes

@@ -118,7 +118,8 @@ std::string TreeWriter::without_links(const Member& member, const std::string& p
     if (folders_.contains(here)) continue;
     const auto target = link_below(here);
     if (!target) continue;
-    if (++links > most_links) refuse(archive_, member.name, "leads through too many symbolic links of the layers below");
+    if (++links > most_links)
+      refuse(archive_, member.name, "leads through too many symbolic links of the layers below");
     done.pop_back();
     if (target->starts_with('/')) done.clear();
     const auto parts = base::split(*target, '/');

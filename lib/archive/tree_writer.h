@@ -20,8 +20,8 @@ class TreeWriter {
   // folder: borrowed. layer, below: of Options.
   TreeWriter(std::string archive, int folder, bool layer, std::vector<int> below = {});
 
-  // For a member of a layer that lies on others, before anything else: turns its path, and what it is a hard link to, into
-  // those without symlinks of the layers below.
+  // For a member of a layer that lies on others, before anything else: turns its path, and what it is a hard link to,
+  // into those without symlinks of the layers below.
   void place(Member& member);
 
   // Anything but a file with content. Throws Error(failed) naming the member, or SystemError.
@@ -66,8 +66,8 @@ class TreeWriter {
   int folder_;
   bool layer_;
   Below below_;
-  std::map<std::string, Folder> folders_;  // by path: a folder sorts before what is in it
-  std::set<std::string> whiteouts_;        // paths
+  std::map<std::string, Folder> folders_;                           // by path: a folder sorts before what is in it
+  std::set<std::string> whiteouts_;                                 // paths
   std::optional<std::pair<std::string, std::string>> last_placed_;  // a folder, and without links
   std::string last_parent_;
   base::UniqueFd last_descriptor_;

@@ -26,8 +26,8 @@ constexpr std::size_t most_remembered = 1024;
 
 // getpwuid_r(3) and its like want a buffer of a size that nobody can tell before. A group's holds all its members.
 template <typename Entry>
-bool look_up(const std::function<int(Entry*, char*, std::size_t, Entry**)>& function, Entry& entry, std::vector<char>& buffer,
-             const std::string& what) {
+bool look_up(const std::function<int(Entry*, char*, std::size_t, Entry**)>& function, Entry& entry,
+             std::vector<char>& buffer, const std::string& what) {
   constexpr std::size_t largest = std::size_t{16} << 20;
   for (buffer.resize(4096); buffer.size() <= largest;) {
     Entry* found = nullptr;
@@ -66,19 +66,26 @@ std::shared_ptr<const Account> find(const UserLookup& lookup, const std::string&
   std::vector<char> buffer;
   passwd entry{};
   if (!look_up(lookup, entry, buffer, what)) return nullptr;
-  auto account = std::make_shared<Account>(Account{text(entry.pw_name), entry.pw_uid, entry.pw_gid, text(entry.pw_gecos),
-                                                   text(entry.pw_dir), text(entry.pw_shell), {}, {}});
+  auto account = std::make_shared<Account>(Account{text(entry.pw_name),
+                                                   entry.pw_uid,
+                                                   entry.pw_gid,
+                                                   text(entry.pw_gecos),
+                                                   text(entry.pw_dir),
+                                                   text(entry.pw_shell),
+                                                   {},
+                                                   {}});
   account->groups = groups_of(account->name, account->gid);
   group primary{};
-  const std::function<int(group*, char*, std::size_t, group**)> by_gid = [&](auto* into, char* memory, std::size_t size, auto** found) {
+  const std::function<int(group*, char*, std::size_t, group**)> by_gid = [&](auto* into, char* memory, std::size_t size,
+                                                                             auto** found) {
     return ::getgrgid_r(account->gid, into, memory, size, found);
   };
   if (look_up(by_gid, primary, buffer, concat("the group ", account->gid))) account->group = text(primary.gr_name);
   return account;
 }
 
-// Which files the name services read, and in which versions. A change within a tick of the clock that leaves size and inode
-// alone is missed for two seconds.
+// Which files the name services read, and in which versions. A change within a tick of the clock that leaves size and
+// inode alone is missed for two seconds.
 using FilesVersion = std::array<FileVersion, 3>;
 
 FilesVersion files_version() {
@@ -96,7 +103,8 @@ class Memory {
   std::shared_ptr<const Account> find(uid_t uid, const FilesVersion& version) {
     const std::lock_guard guard(mutex_);
     const auto known = entries_.find(uid);
-    if (known == entries_.end() || known->second.until < Clock::now() || known->second.version != version) return nullptr;
+    if (known == entries_.end() || known->second.until < Clock::now() || known->second.version != version)
+      return nullptr;
     return known->second.account;
   }
 
@@ -144,7 +152,8 @@ std::shared_ptr<const Account> account_of(const std::string& name) {
 std::string group_name(gid_t gid) {
   std::vector<char> buffer;
   group entry{};
-  const std::function<int(group*, char*, std::size_t, group**)> by_gid = [gid](auto* into, char* memory, std::size_t size, auto** found) {
+  const std::function<int(group*, char*, std::size_t, group**)> by_gid = [gid](auto* into, char* memory,
+                                                                               std::size_t size, auto** found) {
     return ::getgrgid_r(gid, into, memory, size, found);
   };
   return look_up(by_gid, entry, buffer, concat("the group ", gid)) ? text(entry.gr_name) : std::to_string(gid);

@@ -10,25 +10,25 @@ namespace unionroot::base {
 // The kinds of failure that a caller can tell apart. The bus maps each to org.unionroot1.Error.<name>
 // (see error_name), the command line to an exit status.
 enum class ErrorCode {
-  failed,              // anything else: a system call that should have worked did not
-  invalid_argument,    // the request itself is malformed
+  failed,            // anything else: a system call that should have worked did not
+  invalid_argument,  // the request itself is malformed
   no_such_chroot,
   no_such_session,
   no_such_user,
   session_exists,
   definition_invalid,  // the chroot is defined, but its definition is broken
   access_denied,
-  source_locked,       // the source tree is being changed, or has sessions on it
-  session_busy,        // another operation on the session is under way
-  session_not_active,  // the session is failed, ending or beginning
-  stage_failed,        // a stage of set-up failed; the message names it
-  not_supported,       // this kernel, machine or version cannot do it
-  no_space,            // ENOSPC or EDQUOT
-  command_not_found,   // exit status 127
+  source_locked,           // the source tree is being changed, or has sessions on it
+  session_busy,            // another operation on the session is under way
+  session_not_active,      // the session is failed, ending or beginning
+  stage_failed,            // a stage of set-up failed; the message names it
+  not_supported,           // this kernel, machine or version cannot do it
+  no_space,                // ENOSPC or EDQUOT
+  command_not_found,       // exit status 127
   command_not_executable,  // exit status 126
   timed_out,
   cancelled,
-  limit_exceeded,      // a per-user or global limit
+  limit_exceeded,  // a per-user or global limit
 };
 
 // "NoSuchChroot", "SourceLocked" ...: the last part of the D-Bus error name.

@@ -3,8 +3,8 @@
 
 #include <cstddef>
 #include <optional>
-#include <string_view>
 #include <string>
+#include <string_view>
 
 namespace unionroot::base {
 

@@ -9,9 +9,7 @@ namespace unionroot::base {
 
 namespace {
 
-bool alphanumeric(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
+bool alphanumeric(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
 
 constexpr std::size_t longest_name = 200;
 
@@ -25,8 +23,7 @@ bool valid_name(std::string_view name) {
 
 void require_valid_name(std::string_view what, std::string_view name) {
   if (valid_name(name)) return;
-  throw Error(ErrorCode::invalid_argument,
-              concat("invalid ", what, " '", printable(name), "'"),
+  throw Error(ErrorCode::invalid_argument, concat("invalid ", what, " '", printable(name), "'"),
               "a name begins with a letter or digit, then has letters, digits, '_', '.' and '-', 200 at most");
 }
 
@@ -35,9 +32,12 @@ QualifiedName parse_qualified_name(std::string_view text) {
   const auto colon = text.find(':');
   if (colon != std::string_view::npos) {
     const auto space = text.substr(0, colon);
-    if (space == "chroot") result.space = Namespace::chroot;
-    else if (space == "source") result.space = Namespace::source;
-    else if (space == "session") result.space = Namespace::session;
+    if (space == "chroot")
+      result.space = Namespace::chroot;
+    else if (space == "source")
+      result.space = Namespace::source;
+    else if (space == "session")
+      result.space = Namespace::session;
     else
       throw Error(ErrorCode::invalid_argument, concat("no such namespace '", printable(space), "'"),
                   "the namespaces are chroot:, source: and session:");

@@ -29,8 +29,8 @@ std::optional<std::uint64_t> process_start_time(pid_t pid) {
   const auto end = stat->rfind(')');
   if (end == std::string::npos) return std::nullopt;
   const auto fields = split(std::string_view(*stat).substr(end + 1), ' ');
-  constexpr std::size_t state = 0;         // field 3
-  constexpr std::size_t start_time = 19;   // field 22
+  constexpr std::size_t state = 0;        // field 3
+  constexpr std::size_t start_time = 19;  // field 22
   if (fields.size() <= start_time || fields[state] == "Z" || fields[state] == "X") return std::nullopt;
   return parse_unsigned(fields[start_time]);
 }

@@ -72,8 +72,8 @@ std::string printable(std::string_view text) {
     const std::size_t length = utf8_length(text);
     const auto c = static_cast<unsigned char>(text[0]);
     // U+0080 to U+009F (C2 80 to C2 9F) are control characters too: terminals obey them.
-    const bool control = c < 0x20 || c == 0x7f ||
-                         (length == 2 && c == 0xC2 && static_cast<unsigned char>(text[1]) < 0xA0);
+    const bool control =
+        c < 0x20 || c == 0x7f || (length == 2 && c == 0xC2 && static_cast<unsigned char>(text[1]) < 0xA0);
     if (length == 0 || control) {
       out.append("\\x").push_back(digits[c >> 4]);
       out.push_back(digits[c & 15]);

@@ -16,8 +16,7 @@ namespace detail {
 inline void append(std::string& out, std::string_view text) { out.append(text); }
 inline void append(std::string& out, char c) { out.push_back(c); }
 template <typename Integer>
-  requires(std::is_integral_v<Integer> && !std::is_same_v<Integer, char>)
-void append(std::string& out, Integer number) {
+requires(std::is_integral_v<Integer> && !std::is_same_v<Integer, char>) void append(std::string& out, Integer number) {
   out.append(std::to_string(number));
 }
 }  // namespace detail

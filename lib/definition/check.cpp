@@ -60,7 +60,7 @@ class Checker {
   void check_owner(std::string_view key, const std::string& path, const struct stat& status) {
     if (status.st_uid != 0)
       warning(key, concat('\'', printable(path), "' is owned by uid ", status.st_uid,
-                     ", who can change what root runs in it"));
+                          ", who can change what root runs in it"));
     else if ((status.st_mode & S_IWOTH) != 0 && (status.st_mode & S_ISVTX) == 0)
       warning(key, concat('\'', printable(path), "' is writable by everybody; chmod o-w"));
   }
@@ -76,10 +76,10 @@ class Checker {
     check_folder(key, path, true);
     if (lies_under(path, settings_.state_directory) || lies_under(path, settings_.runtime_directory))
       error(key, concat('\'', printable(path), "' lies in unionroot's own ", settings_.state_directory, " or ",
-                   settings_.runtime_directory, "; keep trees elsewhere"));
+                        settings_.runtime_directory, "; keep trees elsewhere"));
     else if (!definition_.hide_state && lies_under(settings_.state_directory, path))
       warning(key, concat('\'', printable(path), "' holds unionroot's own ", settings_.state_directory,
-                     ", with the files of all sessions"));
+                          ", with the files of all sessions"));
   }
 
   void check_file(std::string_view key, const std::string& path) {
@@ -142,7 +142,8 @@ class Checker {
       if (!bind || has("x-unionroot.optional") || has("nofail")) continue;
       struct stat status {};
       if (::stat(entry.source.c_str(), &status) == 0) continue;
-      error("profile", concat("binds '", printable(entry.source), "' (", entry.file, ":", entry.line,
+      error("profile",
+            concat("binds '", printable(entry.source), "' (", entry.file, ":", entry.line,
                    "): ", std::generic_category().message(errno), "; add x-unionroot.optional if it may be missing"));
     }
   }

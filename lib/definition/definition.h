@@ -22,21 +22,61 @@ enum class OnBoot { recover, end, leave };
 enum class OnShutdown { leave, end };
 
 // The sources, one struct per type. All paths are absolute.
-struct DirectorySource { std::string directory; bool plain = false; };                 // plain, directory
-struct FileSource { std::string file; std::string location; };                         // file: a tarball
-struct ImageSource { std::string file; unsigned partition = 0; std::string location; };  // image; partition 0: none
-struct LoopbackSource { std::string file; std::string mount_options; std::string location; };
-struct BlockDeviceSource { std::string device; std::string mount_options; std::string location; };
-struct BtrfsSnapshotSource { std::string source_subvolume; std::string snapshot_directory; std::string location; };
-struct LvmSnapshotSource { std::string device; std::string snapshot_options; std::string mount_options; std::string location; };
-struct ZfsSnapshotSource { std::string dataset; std::string snapshot_options; std::string location; };
-struct LayersSource { std::vector<std::string> lower_directories; };                   // layers: top first
-struct OciSource { std::string directory; std::string reference; };
-struct CustomSource { bool session_cloneable = true; bool session_purgeable = false; bool source_cloneable = false; };
+struct DirectorySource {
+  std::string directory;
+  bool plain = false;
+};  // plain, directory
+struct FileSource {
+  std::string file;
+  std::string location;
+};  // file: a tarball
+struct ImageSource {
+  std::string file;
+  unsigned partition = 0;
+  std::string location;
+};  // image; partition 0: none
+struct LoopbackSource {
+  std::string file;
+  std::string mount_options;
+  std::string location;
+};
+struct BlockDeviceSource {
+  std::string device;
+  std::string mount_options;
+  std::string location;
+};
+struct BtrfsSnapshotSource {
+  std::string source_subvolume;
+  std::string snapshot_directory;
+  std::string location;
+};
+struct LvmSnapshotSource {
+  std::string device;
+  std::string snapshot_options;
+  std::string mount_options;
+  std::string location;
+};
+struct ZfsSnapshotSource {
+  std::string dataset;
+  std::string snapshot_options;
+  std::string location;
+};
+struct LayersSource {
+  std::vector<std::string> lower_directories;
+};  // layers: top first
+struct OciSource {
+  std::string directory;
+  std::string reference;
+};
+struct CustomSource {
+  bool session_cloneable = true;
+  bool session_purgeable = false;
+  bool source_cloneable = false;
+};
 
-using Source = std::variant<DirectorySource, FileSource, ImageSource, LoopbackSource, BlockDeviceSource,
-                            BtrfsSnapshotSource, LvmSnapshotSource, ZfsSnapshotSource, LayersSource, OciSource,
-                            CustomSource>;
+using Source =
+    std::variant<DirectorySource, FileSource, ImageSource, LoopbackSource, BlockDeviceSource, BtrfsSnapshotSource,
+                 LvmSnapshotSource, ZfsSnapshotSource, LayersSource, OciSource, CustomSource>;
 
 struct AccessLists {
   std::vector<std::string> users, groups, root_users, root_groups;
@@ -51,21 +91,21 @@ struct Size {
 
 struct Union {
   UnionType type = UnionType::none;
-  UnionBacking backing = UnionBacking::automatic;   // automatic: directory, or tmpfs where the state cannot be an upper
+  UnionBacking backing = UnionBacking::automatic;  // automatic: directory, or tmpfs where the state cannot be an upper
   std::optional<Size> size;
-  std::string filesystem;                           // image and device: ext4 (default), xfs, btrfs
-  std::string mount_options;                        // for the overlay itself
-  std::string device;                               // backing device
+  std::string filesystem;     // image and device: ext4 (default), xfs, btrfs
+  std::string mount_options;  // for the overlay itself
+  std::string device;         // backing device
   std::string device_options;
   bool reset = false;
-  Choice volatile_upper = Choice::automatic;        // automatic: yes for automatic sessions, no for preserved ones
-  std::string overlay_directory;                    // empty: <state>/sessions
-  std::string underlay_directory;                   // accepted for schroot's sake
+  Choice volatile_upper = Choice::automatic;  // automatic: yes for automatic sessions, no for preserved ones
+  std::string overlay_directory;              // empty: <state>/sessions
+  std::string underlay_directory;             // accepted for schroot's sake
 };
 
 struct Definition {
   std::string name;
-  std::string type;                       // the word of the file: "directory", "btrfs-snapshot" ...
+  std::string type;  // the word of the file: "directory", "btrfs-snapshot" ...
   std::string description;
   std::vector<std::string> aliases;
   Source source;
@@ -73,38 +113,39 @@ struct Definition {
   AccessLists access;
   AccessLists source_access;
   bool source_clone = true;
-  std::string environment_filter;         // POSIX extended regular expression
+  std::string environment_filter;  // POSIX extended regular expression
   std::vector<std::string> command_prefix;
   std::string message_verbosity = "normal";
   bool preserve_environment = false;
-  std::string shell;                      // empty: the user's own
-  std::string personality;                // empty: undefined
+  std::string shell;        // empty: the user's own
+  std::string personality;  // empty: undefined
   std::vector<std::string> user_modifiable_keys, root_modifiable_keys;
   std::map<std::string, std::string> user_data;  // dotted keys
 
   bool host_view = true;
-  bool hide_state = false;                // hide the state and runtime folders (the built-in `host`)
+  bool hide_state = false;  // hide the state and runtime folders (the built-in `host`)
   DeviceMode dev = DeviceMode::private_dev;
   NssMode nss = NssMode::merge;
-  std::string resolv_conf = "follow";     // follow | none
-  std::string hostname;                   // written to etc/hostname; empty: the host's
-  std::string network = "host";           // host | none
-  std::uint64_t unpack_limit = 0;         // bytes; 0: the default
+  std::string resolv_conf = "follow";  // follow | none
+  std::string hostname;                // written to etc/hostname; empty: the host's
+  std::string network = "host";        // host | none
+  std::uint64_t unpack_limit = 0;      // bytes; 0: the default
   OnBoot on_boot = OnBoot::recover;
   OnShutdown on_shutdown = OnShutdown::leave;
   std::vector<std::string> hook_directories;
-  unsigned hook_time_limit = 60;          // seconds, for each script
+  unsigned hook_time_limit = 60;  // seconds, for each script
 
   // Seen as its source (source_variant): a session writes to the tree itself.
   bool is_source = false;
 
-  std::string script_config;              // the deprecated key, as given; profile_name is then its folder
+  std::string script_config;  // the deprecated key, as given; profile_name is then its folder
   std::string profile_name = "default";
-  Profile profile;                        // as it was when the definition was loaded
+  Profile profile;  // as it was when the definition was loaded
 
-  std::string file;                       // where it was read: FILE and line of the section header; "built-in" and 0
+  std::string file;  // where it was read: FILE and line of the section header; "built-in" and 0
   unsigned line = 0;
-  std::map<std::string, unsigned, std::less<>> key_lines;  // where each key stands; for messages, not kept with sessions
+  std::map<std::string, unsigned, std::less<>>
+      key_lines;  // where each key stands; for messages, not kept with sessions
 
   // Overlay, or a snapshot, or a tarball: a session does not touch the source tree. Never true of a source variant.
   [[nodiscard]] bool clonable() const;

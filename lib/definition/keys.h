@@ -25,7 +25,8 @@ enum TypeBit : unsigned {
 
 inline constexpr unsigned snapshot_types = type_btrfs_snapshot | type_lvm_snapshot | type_zfs_snapshot;
 // An overlay over a tree that schroot knows how to union.
-inline constexpr unsigned union_choice_types = type_directory | type_image | type_loopback | type_block_device | type_custom;
+inline constexpr unsigned union_choice_types =
+    type_directory | type_image | type_loopback | type_block_device | type_custom;
 // These are always overlays: the unpacked tree, or the stack of layers, is shared by all sessions.
 inline constexpr unsigned always_union_types = type_file | type_layers | type_oci;
 inline constexpr unsigned union_types = union_choice_types | always_union_types;

@@ -207,7 +207,8 @@ void parse_hooks(SectionReader& reader, unsigned type, bool from_schroot, Defini
 // Whether there is a source:NAME.
 void parse_source_clone(SectionReader& reader, unsigned type, Definition& definition) {
   definition.source_clone = (type & (type_layers | type_oci)) == 0;  // a stack of layers has no one tree to change
-  if (const auto* custom = std::get_if<CustomSource>(&definition.source)) definition.source_clone = custom->source_cloneable;
+  if (const auto* custom = std::get_if<CustomSource>(&definition.source))
+    definition.source_clone = custom->source_cloneable;
   if (definition.source_clone) reader.boolean("source-clone", definition.source_clone);
 }
 

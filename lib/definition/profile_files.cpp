@@ -57,8 +57,9 @@ void for_each_line(std::string_view text, const std::string& file, Problems& pro
 
 // Text that came out of libmount, which undoes \040 and the like: such an escape may hide anything.
 bool plain_text(std::string_view text) {
-  return base::valid_utf8(text) && std::none_of(text.begin(), text.end(),
-                                          [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
+  return base::valid_utf8(text) && std::none_of(text.begin(), text.end(), [](char c) {
+           return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
+         });
 }
 
 std::string text_or_empty(const char* text) { return text == nullptr ? std::string() : std::string(text); }

@@ -7,16 +7,16 @@
 namespace unionroot::definition {
 
 struct Settings {
-  std::string config_directory = "/etc/unionroot";   // chroot.d/*.conf, profiles/ ; and the settings file itself
+  std::string config_directory = "/etc/unionroot";  // chroot.d/*.conf, profiles/ ; and the settings file itself
   std::string config_file = "/etc/unionroot/unionroot.conf";  // settings, and definitions too
   std::string state_directory = "/var/lib/unionroot";
   std::string runtime_directory = "/run/unionroot";
-  std::string bus = "system";                        // system | session | a D-Bus address
-  std::string helper;                                // the launch helper; empty: the installed one
-  bool read_schroot = false;                         // also /etc/schroot/schroot.conf and chroot.d
+  std::string bus = "system";  // system | session | a D-Bus address
+  std::string helper;          // the launch helper; empty: the installed one
+  bool read_schroot = false;   // also /etc/schroot/schroot.conf and chroot.d
   std::string schroot_directory = "/etc/schroot";
   std::string log_level = "info";
-  unsigned sessions_per_user = 1000;                 // live sessions of one user who is not root; 0: no limit
+  unsigned sessions_per_user = 1000;  // live sessions of one user who is not root; 0: no limit
   bool built_in_host = true;
 };
 

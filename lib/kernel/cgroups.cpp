@@ -109,11 +109,10 @@ bool wait_until_empty(int group, Clock::time_point end) {
   std::vector<pid_t> pids;
   collect_processes(group, pids);
   std::string names;
-  for (const pid_t pid : pids)
-    names += base::concat(names.empty() ? "" : ", ", pid, " (", base::command_of(pid), ")");
+  for (const pid_t pid : pids) names += base::concat(names.empty() ? "" : ", ", pid, " (", base::command_of(pid), ")");
   throw base::Error(base::ErrorCode::timed_out,
-                    base::concat("killing the processes of ", base::printable(session), ": these remain: ",
-                                 names.empty() ? "none that can be named" : names),
+                    base::concat("killing the processes of ", base::printable(session),
+                                 ": these remain: ", names.empty() ? "none that can be named" : names),
                     "they may wait for a device or a network file system; try again when it answers");
 }
 

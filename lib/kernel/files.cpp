@@ -60,8 +60,8 @@ bool ensure_directory(int dir, const std::string& name, mode_t mode) {
     struct stat found {};
     if (saved == EEXIST && ::fstatat(dir, name.c_str(), &found, AT_SYMLINK_NOFOLLOW) == 0) {
       if (S_ISDIR(found.st_mode)) return false;
-      throw SystemError(ENOTDIR, base::concat("making the folder ", base::printable(name),
-                                              ": something else has that name"));
+      throw SystemError(ENOTDIR,
+                        base::concat("making the folder ", base::printable(name), ": something else has that name"));
     }
     errno = saved;
     fail("making the folder", name);
@@ -94,8 +94,8 @@ void ensure_directories(const std::string& path, mode_t mode) {
       if (errno != ENOENT) fail("looking at", upto);
       ensure_directory(AT_FDCWD, upto, mode);
     } else if (!S_ISDIR(found.st_mode)) {
-      throw SystemError(ENOTDIR, base::concat("making the folder ", base::printable(path), ": ",
-                                              base::printable(upto), " is not a folder"));
+      throw SystemError(ENOTDIR, base::concat("making the folder ", base::printable(path), ": ", base::printable(upto),
+                                              " is not a folder"));
     }
     upto += '/';
   }

@@ -14,18 +14,18 @@
 
 namespace unionroot::kernel {
 
-base::UniqueFd open_directory(const std::string& path);                       // O_PATH-less: readable, O_DIRECTORY|O_NOFOLLOW
+base::UniqueFd open_directory(const std::string& path);  // O_PATH-less: readable, O_DIRECTORY|O_NOFOLLOW
 base::UniqueFd open_directory_at(int dir, const std::string& name);
-void make_directory(int dir, const std::string& name, mode_t mode);           // fails if it exists
-bool ensure_directory(int dir, const std::string& name, mode_t mode);         // true if it was made
-bool ensure_file(int dir, const std::string& name, mode_t mode);              // an empty one; true if it was made
-void ensure_directories(const std::string& path, mode_t mode);                // mkdir -p, for our own folders
+void make_directory(int dir, const std::string& name, mode_t mode);    // fails if it exists
+bool ensure_directory(int dir, const std::string& name, mode_t mode);  // true if it was made
+bool ensure_file(int dir, const std::string& name, mode_t mode);       // an empty one; true if it was made
+void ensure_directories(const std::string& path, mode_t mode);         // mkdir -p, for our own folders
 void rename_to(int from_dir, const std::string& from, int to_dir, const std::string& to);  // RENAME_NOREPLACE
-bool remove_file(int dir, const std::string& name);                           // false if it was not there
-bool remove_directory(int dir, const std::string& name);                      // an empty one
-void sync_directory(int dir);                                                 // fsync
+bool remove_file(int dir, const std::string& name);                                        // false if it was not there
+bool remove_directory(int dir, const std::string& name);                                   // an empty one
+void sync_directory(int dir);                                                              // fsync
 void write_file_atomically(int dir, const std::string& name, std::string_view content, mode_t mode, bool durable);
-std::vector<std::string> list_directory(int dir);                             // names, without . and ..
+std::vector<std::string> list_directory(int dir);  // names, without . and ..
 bool exists_at(int dir, const std::string& name);
 
 // Inside a tree that a user controls: `path` relative to `root`, resolved with openat2(RESOLVE_IN_ROOT), symlinks in

@@ -93,7 +93,8 @@ std::vector<Holder> holders_of_device(dev_t device) {
   const auto wanted_minor = minor(device);
   return find([=](const struct statx& facts) {
     const bool in_it = facts.stx_dev_major == wanted_major && facts.stx_dev_minor == wanted_minor;
-    const bool itself = S_ISBLK(facts.stx_mode) && facts.stx_rdev_major == wanted_major && facts.stx_rdev_minor == wanted_minor;
+    const bool itself =
+        S_ISBLK(facts.stx_mode) && facts.stx_rdev_major == wanted_major && facts.stx_rdev_minor == wanted_minor;
     return in_it || itself;
   });
 }

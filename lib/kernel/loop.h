@@ -27,8 +27,8 @@ struct LoopDevice {
 // there is no /dev/loop-control.
 LoopDevice attach_loop(int backing, const std::string& file, const LoopPart& part, bool read_only);
 
-// A loop device that has this file behind it, if there is one. An image that is mounted twice for writing is destroyed. Reads
-// /sys/block: some 10 us for each loop device there is.
+// A loop device that has this file behind it, if there is one. An image that is mounted twice for writing is destroyed.
+// Reads /sys/block: some 10 us for each loop device there is.
 std::optional<dev_t> loop_device_of(int backing);
 
 }  // namespace unionroot::kernel

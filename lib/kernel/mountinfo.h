@@ -12,10 +12,10 @@ namespace unionroot::kernel {
 struct MountEntry {
   std::uint64_t id = 0;
   std::uint64_t parent = 0;
-  std::string device;           // "254:0"
-  std::string root;             // of the mount within its file system
-  std::string target;           // mount point, relative to the reader's root
-  std::string options;          // of the mount
+  std::string device;                    // "254:0"
+  std::string root;                      // of the mount within its file system
+  std::string target;                    // mount point, relative to the reader's root
+  std::string options;                   // of the mount
   std::vector<std::string> propagation;  // "shared:1", "master:2" ...
   std::string type;
   std::string source;

@@ -53,8 +53,8 @@ class RealMounts final : public Mounts {
 
   UniqueFd clone_tree(int dirfd, const std::string& path, bool recursive) override {
     fault_point("open_tree");
-    const unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0U) |
-                           (path.empty() ? AT_EMPTY_PATH : 0U);
+    const unsigned flags =
+        OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0U) | (path.empty() ? AT_EMPTY_PATH : 0U);
     UniqueFd tree(::open_tree(dirfd, path.c_str(), flags));
     if (!tree) fail("cloning the mount at ", path.empty() ? "an open directory" : base::printable(path));
     fault_point("open_tree done");
@@ -110,8 +110,9 @@ class RealMounts final : public Mounts {
     const int result = ::umount2(path.c_str(), flags | UMOUNT_NOFOLLOW);
     if (result != 0 && errno == EBUSY) {
       const auto holders = describe(holders_of_mount(path));
-      throw SystemError(EBUSY, base::concat("unmounting ", base::printable(path), holders.empty() ? "" : ", which is ", holders),
-                        "end those processes, or have them leave it, and try again");
+      throw SystemError(
+          EBUSY, base::concat("unmounting ", base::printable(path), holders.empty() ? "" : ", which is ", holders),
+          "end those processes, or have them leave it, and try again");
     }
     if (result != 0 && errno != EINVAL && errno != ENOENT) fail("unmounting ", base::printable(path));
     fault_point("umount done");

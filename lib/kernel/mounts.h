@@ -36,8 +36,8 @@ class Mounts {
   virtual bool unmount(const std::string& path, int flags) = 0;
   virtual void pivot_root_here(int new_root) = 0;  // fchdir, pivot_root(".", "."), umount2(".", MNT_DETACH)
 
-  virtual void unshare_fs() = 0;  // unshare(CLONE_FS) of the calling thread; before every visit
-  virtual base::UniqueFd new_mount_namespace() = 0;     // unshare(CLONE_NEWNS) of the calling thread; its descriptor
+  virtual void unshare_fs() = 0;                     // unshare(CLONE_FS) of the calling thread; before every visit
+  virtual base::UniqueFd new_mount_namespace() = 0;  // unshare(CLONE_NEWNS) of the calling thread; its descriptor
   virtual base::UniqueFd current_mount_namespace() = 0;
   // A namespace's file can be bound only in namespaces of a lower number (bind loops, move_mount(2) ELOOP). 0 where the
   // kernel does not tell (before 6.11): there a younger namespace has the higher number, always.

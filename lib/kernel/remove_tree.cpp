@@ -34,7 +34,7 @@ struct CloseDirectory {
 struct Level {
   std::string name;
   std::unique_ptr<DIR, CloseDirectory> stream;
-  bool failed = false;      // something in it could not be removed, so it stays
+  bool failed = false;  // something in it could not be removed, so it stays
   unsigned rewinds = 0;
   [[nodiscard]] int fd() const { return ::dirfd(stream.get()); }
 };

@@ -22,14 +22,22 @@ struct LimitName {
 
 // As fs/proc/base.c of the kernel names them, in /proc/PID/limits.
 constexpr LimitName limit_names[] = {
-    {"Max cpu time", RLIMIT_CPU},           {"Max file size", RLIMIT_FSIZE},
-    {"Max data size", RLIMIT_DATA},         {"Max stack size", RLIMIT_STACK},
-    {"Max core file size", RLIMIT_CORE},    {"Max resident set", RLIMIT_RSS},
-    {"Max processes", RLIMIT_NPROC},        {"Max open files", RLIMIT_NOFILE},
-    {"Max locked memory", RLIMIT_MEMLOCK},  {"Max address space", RLIMIT_AS},
-    {"Max file locks", RLIMIT_LOCKS},       {"Max pending signals", RLIMIT_SIGPENDING},
-    {"Max msgqueue size", RLIMIT_MSGQUEUE}, {"Max nice priority", RLIMIT_NICE},
-    {"Max realtime priority", RLIMIT_RTPRIO}, {"Max realtime timeout", RLIMIT_RTTIME},
+    {"Max cpu time", RLIMIT_CPU},
+    {"Max file size", RLIMIT_FSIZE},
+    {"Max data size", RLIMIT_DATA},
+    {"Max stack size", RLIMIT_STACK},
+    {"Max core file size", RLIMIT_CORE},
+    {"Max resident set", RLIMIT_RSS},
+    {"Max processes", RLIMIT_NPROC},
+    {"Max open files", RLIMIT_NOFILE},
+    {"Max locked memory", RLIMIT_MEMLOCK},
+    {"Max address space", RLIMIT_AS},
+    {"Max file locks", RLIMIT_LOCKS},
+    {"Max pending signals", RLIMIT_SIGPENDING},
+    {"Max msgqueue size", RLIMIT_MSGQUEUE},
+    {"Max nice priority", RLIMIT_NICE},
+    {"Max realtime priority", RLIMIT_RTPRIO},
+    {"Max realtime timeout", RLIMIT_RTTIME},
 };
 
 std::optional<rlim_t> limit_value(std::string_view text) {
@@ -60,7 +68,8 @@ std::vector<std::pair<int, rlimit>> rlimits_of(pid_t pid) {
   const std::string path = base::concat("/proc/", pid, "/limits");
   auto limits = parse_limits(base::read_file(path, std::size_t{1} << 16));
   if (limits.empty())
-    throw base::Error(base::ErrorCode::failed, base::concat("reading the resource limits of process ", pid, ": ", path, " has none"),
+    throw base::Error(base::ErrorCode::failed,
+                      base::concat("reading the resource limits of process ", pid, ": ", path, " has none"),
                       "the process has probably ended: try again");
   return limits;
 }

@@ -8,14 +8,14 @@ namespace unionroot::launch::control {
 
 enum class Type : std::uint32_t {
   // client to supervisor
-  signal = 1,        // value: signal number, sent to the command's process group
-  window_size = 2,   // value: rows << 16 | columns
+  signal = 1,       // value: signal number, sent to the command's process group
+  window_size = 2,  // value: rows << 16 | columns
   // supervisor to client
-  started = 16,      // value: pid of the command (as the host sees it); with a terminal, SCM_RIGHTS: the master
-  exited = 17,       // value: exit status 0-255
-  killed = 18,       // value: signal number
-  failed = 19,       // value: exit status for the client (125, 126, 127); text: what went wrong
-  warning = 20,      // text: for the client's stderr ("W: falling back to directory ...")
+  started = 16,  // value: pid of the command (as the host sees it); with a terminal, SCM_RIGHTS: the master
+  exited = 17,   // value: exit status 0-255
+  killed = 18,   // value: signal number
+  failed = 19,   // value: exit status for the client (125, 126, 127); text: what went wrong
+  warning = 20,  // text: for the client's stderr ("W: falling back to directory ...")
 };
 
 inline constexpr std::uint32_t longest_text = 1024;

@@ -44,13 +44,14 @@ std::pair<base::UniqueFd, base::UniqueFd> control_pair() {
   return {base::UniqueFd(ends[0]), base::UniqueFd(ends[1])};
 }
 
-// One descriptor that holds several: a socket in whose queue they lie. Whoever has the socket open holds them open. None
-// if there are not several.
+// One descriptor that holds several: a socket in whose queue they lie. Whoever has the socket open holds them open.
+// None if there are not several.
 base::UniqueFd bundle(const std::vector<int>& descriptors) {
   constexpr std::size_t most_in_a_message = 253;  // SCM_MAX_FD, unix(7)
   if (descriptors.size() < 2) return {};
   std::array<int, 2> ends{-1, -1};
-  base::check(::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends.data()), "making a socket for a session's locks");
+  base::check(::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends.data()),
+              "making a socket for a session's locks");
   const base::UniqueFd sender(ends[0]);
   base::UniqueFd holder(ends[1]);
   for (std::size_t begin = 0; begin < descriptors.size(); begin += most_in_a_message) {
@@ -98,8 +99,9 @@ LaunchedRun Launcher::launch(const LaunchSpec& spec, const LaunchDescriptors& de
   request.descriptors[wire::root_descriptor] = descriptors.root;
   request.descriptors[wire::cgroup_descriptor] = descriptors.cgroup;
   const base::UniqueFd locks = bundle(descriptors.session_locks);
-  request.descriptors[wire::lock_descriptor] =
-      locks ? locks.get() : descriptors.session_locks.empty() ? -1 : descriptors.session_locks.front();
+  request.descriptors[wire::lock_descriptor] = locks                               ? locks.get()
+                                               : descriptors.session_locks.empty() ? -1
+                                                                                   : descriptors.session_locks.front();
   // Every number is taken, so that nothing that the helper opens can get one of them.
   for (int& descriptor : request.descriptors)
     if (descriptor < 0) descriptor = null_.get();

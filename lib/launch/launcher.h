@@ -15,20 +15,20 @@ namespace unionroot::launch {
 
 // Descriptors a run needs. The launcher duplicates what it hands on; the caller keeps its own.
 struct LaunchDescriptors {
-  int standard[3] = {-1, -1, -1};   // the caller's own; unused for a terminal
+  int standard[3] = {-1, -1, -1};  // the caller's own; unused for a terminal
   int mount_namespace = -1;
-  int root = -1;                    // O_PATH of the session's root: where devpts is found for a terminal
-  int cgroup = -1;                  // directory of the run's leaf; -1: none
-  int cgroup_session = -1;          // not handed on: the supervisor kills its own run only
-  std::vector<int> session_locks;   // held open by the supervisor for as long as the run lasts
+  int root = -1;                   // O_PATH of the session's root: where devpts is found for a terminal
+  int cgroup = -1;                 // directory of the run's leaf; -1: none
+  int cgroup_session = -1;         // not handed on: the supervisor kills its own run only
+  std::vector<int> session_locks;  // held open by the supervisor for as long as the run lasts
 };
 
 struct LaunchedRun {
   base::ProcessIdentity supervisor;
-  base::UniqueFd pidfd;             // readable when the supervisor has ended
-  base::UniqueFd control;           // the client's end of the control socket: goes to the client
-  base::UniqueFd hold;              // the supervisor's end again: while it is open the client sees no end of file,
-                                    // so that the daemon can end an automatic session first
+  base::UniqueFd pidfd;    // readable when the supervisor has ended
+  base::UniqueFd control;  // the client's end of the control socket: goes to the client
+  base::UniqueFd hold;     // the supervisor's end again: while it is open the client sees no end of file,
+                           // so that the daemon can end an automatic session first
 };
 
 // Thread-safe. The helper is opened once and executed with execveat through vfork semantics (posix_spawn-like clone

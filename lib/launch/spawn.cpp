@@ -58,7 +58,8 @@ IN_THE_CHILD void become_stranger() {
 //   - duplicates the descriptors out of the way (so that source and target numbers cannot collide), close-on-exec;
 //   - duplicates them to their final numbers, or closes these;
 //   - joins its control group, and becomes a stranger, if it is to;
-//   - executes the helper, or a program. All signals stay blocked, so no handler of the parent can run here (a stranger's
+//   - executes the helper, or a program. All signals stay blocked, so no handler of the parent can run here (a
+//   stranger's
 //     are unblocked once none has a handler); exec resets handlers, and the helper deals with ignored signals.
 // The descriptor table is the child's own (no CLONE_FILES). It never returns.
 IN_THE_CHILD int child_main(void* argument) {
@@ -159,7 +160,8 @@ Spawned spawn(const SpawnRequest& request) {
     clone_error = errno;
   }
   if (pid < 0)
-    throw base::SystemError(clone_error, base::concat("starting ", what), "the machine is short of processes or memory");
+    throw base::SystemError(clone_error, base::concat("starting ", what),
+                            "the machine is short of processes or memory");
   Spawned spawned{pid, base::UniqueFd(pidfd)};
   if (plan.error != 0) {
     ::waitpid(pid, nullptr, 0);

@@ -13,18 +13,18 @@ namespace unionroot::launch {
 
 struct LaunchSpec {
   std::string session;
-  std::string run;                           // id of the run
-  std::vector<std::string> arguments;        // argv; never empty
-  bool login_shell = false;                  // argv[0] gets a leading '-'
-  std::vector<std::string> environment;      // NAME=VALUE, final
-  std::vector<std::string> directories;      // tried in order inside; the first that works; none: error
-  bool directory_fallback = false;           // warn when it is not the first (login shells)
+  std::string run;                       // id of the run
+  std::vector<std::string> arguments;    // argv; never empty
+  bool login_shell = false;              // argv[0] gets a leading '-'
+  std::vector<std::string> environment;  // NAME=VALUE, final
+  std::vector<std::string> directories;  // tried in order inside; the first that works; none: error
+  bool directory_fallback = false;       // warn when it is not the first (login shells)
   uid_t uid = 0;
   gid_t gid = 0;
   std::vector<gid_t> groups;
   mode_t umask = 022;
   std::vector<std::pair<int, rlimit>> limits;  // RLIMIT_* of the calling process
-  bool terminal = false;                     // a pseudo-terminal from the session's devpts
+  bool terminal = false;                       // a pseudo-terminal from the session's devpts
   unsigned short rows = 24, columns = 80;
   bool no_network = false;
   unsigned long personality = 0xffffffffUL;  // personality(2); 0xffffffff: leave it
@@ -52,10 +52,10 @@ User tree_user(int root, const std::string& name_or_uid);
 
 struct EnvironmentRequest {
   bool preserve = false;
-  std::vector<std::string> callers;              // NAME=VALUE of the caller
-  std::string filter;                            // extended regular expression of names to drop
-  std::map<std::string, std::string> extra;      // SCHROOT_* and UNIONROOT_* names
-  std::string terminal_type;                     // TERM
+  std::vector<std::string> callers;          // NAME=VALUE of the caller
+  std::string filter;                        // extended regular expression of names to drop
+  std::map<std::string, std::string> extra;  // SCHROOT_* and UNIONROOT_* names
+  std::string terminal_type;                 // TERM
 };
 
 // The final environment: HOME LOGNAME PATH SHELL TERM USER, the extra names, and the caller's if preserved, less the

@@ -95,7 +95,8 @@ class Planner {
     if (options.noauto || entry.type == "swap" || entry.type == "ignore") return;
     const auto target = relative_to_root(entry.target);
     if (!target)
-      refuse(origin_of(entry), base::concat("target ", base::printable(entry.target), ": expected an absolute path without .."));
+      refuse(origin_of(entry),
+             base::concat("target ", base::printable(entry.target), ": expected an absolute path without .."));
     if (target->empty()) refuse(origin_of(entry), "target /: the root is what the definition itself says");
 
     InnerMount mount;
@@ -127,8 +128,8 @@ class Planner {
     check_filesystem_options(entry, "bind", options.others);
     const auto source = relative_to_root(entry.source);
     if (!source)
-      refuse(mount.origin,
-             base::concat("source ", base::printable(entry.source), " of a bind: expected an absolute path without .."));
+      refuse(mount.origin, base::concat("source ", base::printable(entry.source),
+                                        " of a bind: expected an absolute path without .."));
     // The host's own would show and change the host's processes, disks and terminals.
     static const std::map<std::string, std::string> instead = {
         {"proc", "proc"}, {"sys", "sysfs"}, {"dev/pts", "devpts"}, {"dev", "dev"}};
@@ -178,7 +179,9 @@ class Planner {
   void refuse_used_upper(const InnerMount& mount) {
     for (const std::string& path : written_folders(mount)) {
       const auto [other, fresh] = written_.emplace(path, mount.origin);
-      if (!fresh) refuse(mount.origin, base::concat("the overlay of ", other->second, " writes to ", base::printable(path), " too"));
+      if (!fresh)
+        refuse(mount.origin,
+               base::concat("the overlay of ", other->second, " writes to ", base::printable(path), " too"));
     }
   }
 
@@ -210,9 +213,9 @@ class Planner {
                        [&](const InnerMount& mount) { return mount.target == target; });
   }
   [[nodiscard]] bool listed(const std::string& path) const {
-    return std::any_of(definition_.profile.fstab.begin(), definition_.profile.fstab.end(), [&](const FstabEntry& entry) {
-      return relative_to_root(entry.target) == relative_to_root(path);
-    });
+    return std::any_of(
+        definition_.profile.fstab.begin(), definition_.profile.fstab.end(),
+        [&](const FstabEntry& entry) { return relative_to_root(entry.target) == relative_to_root(path); });
   }
 
   const definition::Definition& definition_;
@@ -260,7 +263,8 @@ void check_overlay_option(const std::string& key, const std::string& value) {
   if (known == overlay_words().end()) {
     std::string expected;
     for (const auto& [name, values] : overlay_words()) expected += (expected.empty() ? "" : ", ") + name;
-    refuse_option(base::concat("unknown overlay option ", base::printable(key)), base::concat("expected one of ", expected));
+    refuse_option(base::concat("unknown overlay option ", base::printable(key)),
+                  base::concat("expected one of ", expected));
   }
   if (known->second.contains(value) || (known->second.empty() && value.empty())) return;
   std::string expected;
@@ -272,7 +276,7 @@ void check_overlay_option(const std::string& key, const std::string& value) {
 }  // namespace
 
 std::vector<std::pair<std::string, std::string>> overlay_options(const std::string& text) {
-  static const std::set<std::string> ours = {"lowerdir", "lowerdir+", "datadir+",  "upperdir",
+  static const std::set<std::string> ours = {"lowerdir", "lowerdir+", "datadir+", "upperdir",
                                              "workdir",  "userxattr", "volatile"};
   std::vector<std::pair<std::string, std::string>> options;
   for (const std::string& part : base::split(text, ',')) {

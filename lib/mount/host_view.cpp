@@ -38,7 +38,8 @@ std::vector<std::string> names_in(const std::string& runtime, const char* folder
 HostViews::HostViews(kernel::Mounts& mounts, std::string runtime_directory)
     : mounts_(mounts), runtime_(std::move(runtime_directory)) {
   kernel::ensure_directories(runtime_, 0755);
-  const UniqueFd runtime(base::check(::open(runtime_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "opening", runtime_));
+  const UniqueFd runtime(
+      base::check(::open(runtime_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "opening", runtime_));
   make_place(mounts_, runtime, runtime_, "mount", 0755, MS_SHARED);
   make_place(mounts_, runtime, runtime_, "ns", 0755, MS_PRIVATE);
 }
@@ -104,9 +105,10 @@ void HostViews::keep_namespace(const std::string& session, int ns_descriptor) {
     mounts_.attach(tree.get(), place.get());
   } catch (const base::SystemError& error) {
     if (error.error_number() != ELOOP) throw;
-    throw base::Error(base::ErrorCode::not_supported,
-                      base::concat("keeping the namespace of ", session, ": the daemon's own mount namespace is too new"),
-                      "run the daemon in the machine's own mount namespace, without unshare or PrivateMounts=");
+    throw base::Error(
+        base::ErrorCode::not_supported,
+        base::concat("keeping the namespace of ", session, ": the daemon's own mount namespace is too new"),
+        "run the daemon in the machine's own mount namespace, without unshare or PrivateMounts=");
   }
   rollback.commit();
 }
@@ -147,7 +149,8 @@ std::vector<std::string> HostViews::namespaces() const { return names_in(runtime
 
 void HostViews::release_if_empty() {
   if (!views().empty() || !namespaces().empty()) return;
-  const UniqueFd runtime(base::check(::open(runtime_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "opening", runtime_));
+  const UniqueFd runtime(
+      base::check(::open(runtime_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "opening", runtime_));
   for (const char* name : {"mount", "ns"}) {
     unmount_all(mounts_, runtime.get(), name, base::concat(runtime_, "/", name));
     kernel::remove_directory(runtime.get(), name);

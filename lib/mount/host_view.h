@@ -17,17 +17,17 @@ class HostViews {
   HostViews(kernel::Mounts& mounts, std::string runtime_directory);
 
   void attach_view(const std::string& session, const base::UniqueFd& tree);
-  void detach_view(const std::string& session);           // idempotent
+  void detach_view(const std::string& session);  // idempotent
   void keep_namespace(const std::string& session, int ns_descriptor);
-  void drop_namespace(const std::string& session);        // idempotent
-  // The folder of a view without the view, for whoever mounts something there in a namespace of his own. Both idempotent; one
-  // on which a view stands is left.
+  void drop_namespace(const std::string& session);  // idempotent
+  // The folder of a view without the view, for whoever mounts something there in a namespace of his own. Both
+  // idempotent; one on which a view stands is left.
   void make_folder(const std::string& session);
   void remove_folder(const std::string& session);
   [[nodiscard]] base::UniqueFd open_namespace(const std::string& session) const;  // empty if it is not kept
   [[nodiscard]] std::string view_path(const std::string& session) const;
-  [[nodiscard]] bool has_view(const std::string& session) const;     // mounted, not only a folder
-  [[nodiscard]] std::vector<std::string> views() const;              // names of the folders there
+  [[nodiscard]] bool has_view(const std::string& session) const;  // mounted, not only a folder
+  [[nodiscard]] std::vector<std::string> views() const;           // names of the folders there
   [[nodiscard]] std::vector<std::string> namespaces() const;
 
   // Unmounts both if no session stands there; the daemon calls it when it stops.

@@ -115,15 +115,18 @@ void Executor::make_private_dev() {
     unsigned major, minor;
   };
   // The kernel's list of devices, devices.txt.
-  for (const Node& node : {Node{"null", 1, 3}, {"zero", 1, 5}, {"full", 1, 7}, {"random", 1, 8}, {"urandom", 1, 9},
-                           {"tty", 5, 0}})
+  for (const Node& node :
+       {Node{"null", 1, 3}, {"zero", 1, 5}, {"full", 1, 7}, {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}})
     mounts_.make_device(dev.get(), node.name, node.major, node.minor, 0666);
   struct Link {
     const char* name;
     const char* target;
   };
-  for (const Link& link : {Link{"fd", "/proc/self/fd"}, {"stdin", "/proc/self/fd/0"}, {"stdout", "/proc/self/fd/1"},
-                           {"stderr", "/proc/self/fd/2"}, {"ptmx", "pts/ptmx"}})
+  for (const Link& link : {Link{"fd", "/proc/self/fd"},
+                           {"stdin", "/proc/self/fd/0"},
+                           {"stdout", "/proc/self/fd/1"},
+                           {"stderr", "/proc/self/fd/2"},
+                           {"ptmx", "pts/ptmx"}})
     mounts_.make_link(dev.get(), link.name, link.target);
   mounts_.make_folder(dev.get(), "pts", 0755);
   mounts_.make_folder(dev.get(), "mqueue", 0755);
@@ -194,7 +197,8 @@ void Executor::hide(const std::string& path) {
 // What to do about it, as far as the errno tells.
 std::string hint_for(const SystemError& error) {
   switch (error.error_number()) {
-    case ELOOP: return "a symlink in the tree leads in a circle, or through /proc: change the tree or the entry's target";
+    case ELOOP:
+      return "a symlink in the tree leads in a circle, or through /proc: change the tree or the entry's target";
     case ENOTDIR: return "something on the way to the target is not a folder: change the tree or the entry's target";
     case EROFS: return "the tree is read-only, so the target cannot be made: make it in the tree";
     default: return error.hint();
@@ -206,11 +210,11 @@ void named(const std::string& origin, const std::string& target, Action&& action
   try {
     action();
   } catch (const MissingTarget& missing) {
-    throw base::Error(base::ErrorCode::stage_failed,
-                      base::concat(origin, ": mounting on ", base::printable(target), ": the tree has no /",
-                                   base::printable(missing.path),
-                                   ", and the session has no layer of its own to make it in"),
-                      "make it in the tree, or use union-type=overlay, or add the option x-unionroot.optional");
+    throw base::Error(
+        base::ErrorCode::stage_failed,
+        base::concat(origin, ": mounting on ", base::printable(target), ": the tree has no /",
+                     base::printable(missing.path), ", and the session has no layer of its own to make it in"),
+        "make it in the tree, or use union-type=overlay, or add the option x-unionroot.optional");
   } catch (const SystemError& error) {
     throw base::Error(error.code() == base::ErrorCode::no_space ? error.code() : base::ErrorCode::stage_failed,
                       base::concat(origin, ": mounting on ", base::printable(target), ": ", error.what()),
@@ -220,8 +224,8 @@ void named(const std::string& origin, const std::string& target, Action&& action
 
 }  // namespace
 
-std::vector<std::string> execute_inner_mounts(kernel::Mounts& mounts, int template_root, int root, const MountPlan& plan,
-                                              std::vector<Namespace::OpenedSource>& sources) {
+std::vector<std::string> execute_inner_mounts(kernel::Mounts& mounts, int template_root, int root,
+                                              const MountPlan& plan, std::vector<Namespace::OpenedSource>& sources) {
   Executor executor(mounts, template_root, root, plan.makes_targets);
   if (plan.private_dev) named("built-in", "/dev", [&] { executor.make_private_dev(); });
   for (std::size_t i = 0; i < plan.mounts.size(); ++i) {

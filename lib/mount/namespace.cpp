@@ -88,13 +88,13 @@ Visit::Visit(const NamespaceFactory::Impl& factory, int descriptor) : factory_(f
 Visit::~Visit() { leave(); }
 
 void Visit::leave() noexcept {
-  const int error = factory_.mounts.go_home(factory_.host_namespace.get(), factory_.host_root.get(),
-                                            factory_.host_directory.get());
+  const int error =
+      factory_.mounts.go_home(factory_.host_namespace.get(), factory_.host_root.get(), factory_.host_directory.get());
   if (error == 0) return;
   char buffer[128];
-  base::log::error(base::concat("a thread could not return to the host's mount namespace: ",
-                                strerror_r(error, buffer, sizeof buffer),
-                                "; ending the daemon, since it must not go on in a session's namespace"));
+  base::log::error(base::concat(
+      "a thread could not return to the host's mount namespace: ", strerror_r(error, buffer, sizeof buffer),
+      "; ending the daemon, since it must not go on in a session's namespace"));
   std::abort();
 }
 

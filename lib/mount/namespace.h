@@ -3,8 +3,8 @@
 //
 // How it works (measured on 6.18: 250-370 us for a whole session, flat in the number of live sessions):
 //  - A template namespace, made once, holds a small tmpfs with the folders /root, /lower/N, /store, /scratch and
-//    nothing else. A session's namespace is a copy of the template (unshare from within it), so the cost of a copy does not
-//    grow with the host's mount table.
+//    nothing else. A session's namespace is a copy of the template (unshare from within it), so the cost of a copy does
+//    not grow with the host's mount table.
 //  - Threads of the daemon visit with setns(2): a thread whose file system attributes are its own (unshare(CLONE_FS),
 //    before each visit, since a thread shares them with those it starts) may change its mount namespace alone. Every
 //    visit ends with setns back to the host's namespace and fchdir+chroot back to the factory's root and working
@@ -61,9 +61,9 @@ class Namespace {
   // root (openat2), and one that cannot be resolved is Error(stage_failed) with the entry's origin. Returns notes: what
   // was passed over.
   struct OpenedSource {
-    base::UniqueFd tree;                  // a bind's source, or what holds an overlay's upper and work
+    base::UniqueFd tree;  // a bind's source, or what holds an overlay's upper and work
     bool missing = false;
-    std::vector<base::UniqueFd> layers;   // an overlay's lower trees; none: what the session has at the target
+    std::vector<base::UniqueFd> layers;  // an overlay's lower trees; none: what the session has at the target
   };
   std::vector<std::string> mount_inner(const MountPlan& plan, std::vector<OpenedSource> sources);
 

@@ -51,12 +51,13 @@ bool without_effect(const std::string& word) {
 
 // Propagation is not free to choose: what is mounted in a session must not reach the host.
 bool is_propagation(const definition::FstabEntry& entry, const std::string& word, const EntryOptions& sorted) {
-  static const std::set<std::string> words = {"shared", "rshared", "private", "rprivate",
+  static const std::set<std::string> words = {"shared", "rshared", "private",    "rprivate",
                                               "slave",  "rslave",  "unbindable", "runbindable"};
   if (!words.contains(word)) return false;
   const bool fits = sorted.recursive ? word == "slave" || word == "rslave" : word == "private" || word == "rprivate";
   if (!fits)
-    refuse(entry, base::concat("option ", word, ": a bind in a session is private, and an rbind is a slave of the host's"),
+    refuse(entry,
+           base::concat("option ", word, ": a bind in a session is private, and an rbind is a slave of the host's"),
            "leave the option out");
   return true;
 }
@@ -99,7 +100,8 @@ void check_filesystem_options(const definition::FstabEntry& entry, const std::st
   static const std::map<std::string, std::set<std::string>> known = {
       {"proc", {"hidepid", "gid", "subset"}},
       {"sysfs", {}},
-      {"tmpfs", {"size", "nr_blocks", "nr_inodes", "mode", "uid", "gid", "huge", "mpol", "inode32", "inode64", "noswap"}},
+      {"tmpfs",
+       {"size", "nr_blocks", "nr_inodes", "mode", "uid", "gid", "huge", "mpol", "inode32", "inode64", "noswap"}},
       {"devpts", {"newinstance", "mode", "uid", "gid", "ptmxmode", "max"}},
       {"mqueue", {}},
       {"bind", {}},

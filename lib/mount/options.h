@@ -11,8 +11,8 @@
 namespace unionroot::mount {
 
 struct EntryOptions {
-  std::uint64_t set = 0;       // MOUNT_ATTR_*
-  std::uint64_t cleared = 0;   // "exec", "suid", "dev": wins over what is set by default
+  std::uint64_t set = 0;      // MOUNT_ATTR_*
+  std::uint64_t cleared = 0;  // "exec", "suid", "dev": wins over what is set by default
   bool bind = false;
   bool recursive = false;
   bool optional = false;

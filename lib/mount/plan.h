@@ -11,10 +11,10 @@ namespace unionroot::mount {
 // The overlay that is a session's root. Lower trees, and the tree that holds upper and work, come as detached trees
 // (see namespace.h), in the same order.
 struct OverlayPlan {
-  unsigned lowers = 1;                                        // how many, top first
-  std::string upper = "upper";                                // relative to the store tree
+  unsigned lowers = 1;          // how many, top first
+  std::string upper = "upper";  // relative to the store tree
   std::string work = "work";
-  std::vector<std::pair<std::string, std::string>> options;   // "redirect_dir" -> "on"; "" for a flag
+  std::vector<std::pair<std::string, std::string>> options;  // "redirect_dir" -> "on"; "" for a flag
   bool volatile_upper = false;
 
   [[nodiscard]] std::string text() const;  // one line, for logs and tests
@@ -27,14 +27,14 @@ struct InnerMount {
   enum class Kind { filesystem, bind, overlay };
   Kind kind = Kind::filesystem;
   std::string target;
-  std::string type;                    // filesystem: proc, sysfs, tmpfs, devpts, mqueue
-  std::string source;                  // bind: an absolute path on the host. filesystem: the name shown
+  std::string type;    // filesystem: proc, sysfs, tmpfs, devpts, mqueue
+  std::string source;  // bind: an absolute path on the host. filesystem: the name shown
   std::vector<std::pair<std::string, std::string>> options;  // filesystem or overlay options; "" for a flag
-  std::uint64_t attributes = 0;        // MOUNT_ATTR_*: mount_setattr(2)
-  bool recursive = false;              // rbind; made rslave, so that later host mounts arrive and none leaves
+  std::uint64_t attributes = 0;                              // MOUNT_ATTR_*: mount_setattr(2)
+  bool recursive = false;  // rbind; made rslave, so that later host mounts arrive and none leaves
   TargetKind target_kind = TargetKind::directory;  // what to make if it is missing
-  bool optional = false;               // x-unionroot.optional: what is missing is no error
-  std::string origin;                  // "FILE:LINE" or "built-in", for messages
+  bool optional = false;                           // x-unionroot.optional: what is missing is no error
+  std::string origin;                              // "FILE:LINE" or "built-in", for messages
 
   [[nodiscard]] std::string text() const;
   bool operator==(const InnerMount&) const = default;
@@ -46,8 +46,8 @@ struct MountPlan {
   // False for a session that has no layer of its own: nothing is made in a tree that others stand on, so a mount point
   // that is missing there is an error, or, of an optional entry, passed over.
   bool makes_targets = true;
-  std::vector<InnerMount> mounts;            // in order
-  std::vector<std::string> hidden;           // absolute host paths hidden under an empty read-only tmpfs, if present
+  std::vector<InnerMount> mounts;   // in order
+  std::vector<std::string> hidden;  // absolute host paths hidden under an empty read-only tmpfs, if present
 
   [[nodiscard]] std::string text() const;
 };

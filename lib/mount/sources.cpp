@@ -17,8 +17,7 @@ using base::UniqueFd;
 UniqueFd open_tree_clone(kernel::Mounts& mounts, const std::string& path, bool recursive, bool read_only) {
   UniqueFd tree = mounts.clone_tree(AT_FDCWD, path, recursive);
   // A clone of a shared mount would be shared with it: mounts made in the session would appear on the host.
-  mounts.set_attributes(tree.get(), read_only ? MOUNT_ATTR_RDONLY : 0, 0, recursive ? MS_SLAVE : MS_PRIVATE,
-                        recursive);
+  mounts.set_attributes(tree.get(), read_only ? MOUNT_ATTR_RDONLY : 0, 0, recursive ? MS_SLAVE : MS_PRIVATE, recursive);
   return tree;
 }
 
@@ -31,8 +30,7 @@ bool is_missing(const base::SystemError& error) {
 Namespace::OpenedSource open_overlay_layers(kernel::Mounts& mounts, const InnerMount& entry) {
   Namespace::OpenedSource opened;
   const OverlayEntry overlay = overlay_entry(entry);
-  for (const std::string& lower : overlay.lowers)
-    opened.layers.push_back(open_tree_clone(mounts, lower, false, true));
+  for (const std::string& lower : overlay.lowers) opened.layers.push_back(open_tree_clone(mounts, lower, false, true));
   if (!overlay.store.empty()) opened.tree = open_tree_clone(mounts, overlay.store, false, false);
   return opened;
 }

@@ -47,8 +47,8 @@ class Visit {
 base::UniqueFd open_root();
 
 // Step 2 of a Namespace, in the calling thread's own namespace (a Visit is under way). `root`: the laid root.
-std::vector<std::string> execute_inner_mounts(kernel::Mounts& mounts, int template_root, int root, const MountPlan& plan,
-                                              std::vector<Namespace::OpenedSource>& sources);
+std::vector<std::string> execute_inner_mounts(kernel::Mounts& mounts, int template_root, int root,
+                                              const MountPlan& plan, std::vector<Namespace::OpenedSource>& sources);
 
 // lowerdir= and so on for mount(2). Layers are named relative to the template's folder /lower: 500 of them have to fit
 // into the 4 KB that mount(2) takes. Throws Error(invalid_argument).

@@ -49,7 +49,8 @@ definition::DefinitionPtr with_user_data(const BeginRequest& request) {
   for (const auto& [key, value] : request.options) {
     if (key.rfind("setup.", 0) == 0)
       throw Error(ErrorCode::invalid_argument, concat(key, " cannot be set for one session"),
-                  concat("define another chroot with a profile of its own, or set ", key, " in the definition of ", changed->name));
+                  concat("define another chroot with a profile of its own, or set ", key, " in the definition of ",
+                         changed->name));
     changed->user_data[key] = value;
   }
   return changed;
@@ -67,8 +68,10 @@ definition::DefinitionPtr shape_of(const BeginRequest& request) {
 locks::Wait wait_of(const BeginRequest& request, std::function<bool()> cancelled) {
   locks::Wait wait;
   wait.cancelled = std::move(cancelled);
-  if (request.wait && request.wait->count() < 0) wait.limit = std::nullopt;
-  else if (request.wait) wait.limit = *request.wait;
+  if (request.wait && request.wait->count() < 0)
+    wait.limit = std::nullopt;
+  else if (request.wait)
+    wait.limit = *request.wait;
   return wait;
 }
 
@@ -99,7 +102,8 @@ void Manager::Impl::discard_unbegun(const LiveSessionPtr& session) noexcept {
   Attempts attempts;
   if (const auto left = session->pipeline.tear_down(session->context, TearDown::everything); !left.empty()) {
     // What is still there stays locked and listed, so that it can be ended once that is mended.
-    mark_failed(*session, concat("it could not be begun, and what was set up could not all be undone: ", base::join(left, "; ")));
+    mark_failed(*session,
+                concat("it could not be begun, and what was set up could not all be undone: ", base::join(left, "; ")));
     return;
   }
   attempts.run([&] { release_locks(*session); });
@@ -147,8 +151,10 @@ LiveSessionPtr Manager::Impl::begin(const BeginRequest& asked) {
   } catch (...) {
     session->context.cancelled = {};
     tell_notes(*session);
-    if (of_another) table.remove(session->record.id);
-    else discard_unbegun(session);
+    if (of_another)
+      table.remove(session->record.id);
+    else
+      discard_unbegun(session);
     throw;
   }
   session->context.cancelled = {};

@@ -17,7 +17,8 @@ std::string definition_text(const definition::DefinitionPtr& definition) {
   const std::lock_guard guard(mutex);
   auto& entry = texts[definition.get()];
   if (entry.made_from.lock() != definition) {
-    std::erase_if(texts, [&](const auto& item) { return item.first != definition.get() && item.second.made_from.expired(); });
+    std::erase_if(texts,
+                  [&](const auto& item) { return item.first != definition.get() && item.second.made_from.expired(); });
     auto& fresh = texts[definition.get()];
     fresh = {definition, definition::serialize(*definition)};
     return fresh.text;

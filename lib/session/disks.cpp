@@ -92,8 +92,8 @@ void throw_in_use(const std::string& chroot, const Disk& disk) {
   struct stat node {};
   const bool known = ::stat(disk.path.c_str(), &node) == 0 && S_ISBLK(node.st_mode);
   throw Error(ErrorCode::stage_failed,
-              concat("chroot ", chroot, ": its ", disk.what, " ", disk.path, " is in use: ",
-                     known ? kernel::users_of_device(node.st_rdev) : std::string("mounted elsewhere")),
+              concat("chroot ", chroot, ": its ", disk.what, " ", disk.path,
+                     " is in use: ", known ? kernel::users_of_device(node.st_rdev) : std::string("mounted elsewhere")),
               "end what uses it, or unmount it; lsblk shows more");
 }
 

@@ -53,8 +53,7 @@ EndResult Manager::Impl::end(const LiveSessionPtr& session, bool force, TellProg
     throw Error(ErrorCode::session_busy, concat("another operation on session ", id, " is under way"),
                 "try again, or use --force to cancel it");
   }
-  if (table.find(id) != session)
-    throw Error(ErrorCode::no_such_session, concat("session ", id, " has ended already"));
+  if (table.find(id) != session) throw Error(ErrorCode::no_such_session, concat("session ", id, " has ended already"));
   const Reporting reporting(table, events, *session, std::move(progress));
   return end_locked(session, force);
 }
@@ -76,7 +75,9 @@ EndResult Manager::Impl::end_locked(const LiveSessionPtr& session, bool force) {
   {
     // Noted so that a start after a crash finishes. Where it cannot be noted (the disk is full), ending is what helps.
     Attempts noting;
-    noting.run([&] { store.update_session(table.change(*session, [](auto& record) { record.state = SessionState::ending; })); });
+    noting.run([&] {
+      store.update_session(table.change(*session, [](auto& record) { record.state = SessionState::ending; }));
+    });
     for (const auto& problem : noting.problems()) base::log::warning(concat("ending session ", id, ": ", problem));
   }
   if (events.session_changed) events.session_changed(id);
@@ -86,7 +87,8 @@ EndResult Manager::Impl::end_locked(const LiveSessionPtr& session, bool force) {
     for (const auto& problem : noting.problems()) base::log::warning(concat("ending session ", id, ": ", problem));
   }
   attempts.run([&] { kill_processes(*session); });
-  for (auto& problem : session->pipeline.tear_down(session->context, TearDown::everything)) left.push_back(std::move(problem));
+  for (auto& problem : session->pipeline.tear_down(session->context, TearDown::everything))
+    left.push_back(std::move(problem));
   tell_notes(*session);
   give_up_unless_forced();
   attempts.run([&] { release_locks(*session); });

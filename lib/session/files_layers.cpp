@@ -22,17 +22,21 @@ namespace {
 // Users times chroots. More than that come and go one after another, and each makes its own again.
 constexpr std::size_t most_slots = 256;
 
-bool same(const struct stat& one, const struct stat& other) { return one.st_dev == other.st_dev && one.st_ino == other.st_ino; }
+bool same(const struct stat& one, const struct stat& other) {
+  return one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+}
 
 // overlayfs refuses a lower layer inside another (ELOOP), as it would be where the tree is the machine's own root.
 bool lies_beneath(const std::string& folder, int root) {
-  struct stat wanted {}, found {}, above {};
+  struct stat wanted {
+  }, found{}, above{};
   base::check(::fstatat(root, "", &wanted, AT_EMPTY_PATH), "looking at the tree's root");
   auto place = kernel::open_directory(folder);
   base::check(::fstat(place.get(), &found), "looking at", folder);
   while (true) {
     if (same(found, wanted)) return true;
-    base::UniqueFd parent(base::check(::openat(place.get(), "..", O_PATH | O_DIRECTORY | O_CLOEXEC), "opening what is above", folder));
+    base::UniqueFd parent(
+        base::check(::openat(place.get(), "..", O_PATH | O_DIRECTORY | O_CLOEXEC), "opening what is above", folder));
     base::check(::fstat(parent.get(), &above), "looking at what is above", folder);
     if (same(above, found)) return false;
     place = std::move(parent);
@@ -54,7 +58,8 @@ bool worthwhile(const SessionContext& context) {
          context.layers.size() == 1 && &backing_for(context) == &directory_backing();
 }
 
-// Whether one of the profile's mounts may lie over one of the files: what is there then is told by looking at each session.
+// Whether one of the profile's mounts may lie over one of the files: what is there then is told by looking at each
+// session.
 bool may_be_covered(const definition::Definition& definition, const tree::FilesRequest& request) {
   const auto paths = tree::file_paths(request);
   const auto beside = [](const std::string& path, const std::string& target) {
@@ -133,7 +138,8 @@ std::shared_ptr<const FilesLayer> FilesLayers::current(Slot& slot, const Session
   return slot.layer;
 }
 
-std::shared_ptr<const FilesLayer> FilesLayers::make(const SessionContext& context, const tree::FilesRequest& request, int lower) {
+std::shared_ptr<const FilesLayer> FilesLayers::make(const SessionContext& context, const tree::FilesRequest& request,
+                                                    int lower) {
   kernel::ensure_directories(folder_, 0700);
   const auto layers = kernel::open_directory(folder_);
   const auto layer = std::make_shared<FilesLayer>();
@@ -147,7 +153,8 @@ std::shared_ptr<const FilesLayer> FilesLayers::make(const SessionContext& contex
     auto space = context.services.namespaces.create();
     std::vector<base::UniqueFd> lowers;
     lowers.push_back(mount::open_tree_clone(context.services.mounts, context.directories.front(), false, true));
-    space.lay_overlay(plan, std::move(lowers), mount::open_tree_clone(context.services.mounts, concat(folder_, "/", layer->name), false, false));
+    space.lay_overlay(plan, std::move(lowers),
+                      mount::open_tree_clone(context.services.mounts, concat(folder_, "/", layer->name), false, false));
     layer->notes = tree::write_files(space.root().get(), request);
   } catch (...) {
     const std::lock_guard guard(mutex_);
@@ -187,9 +194,7 @@ void FilesLayers::retire_locked(const std::string& name) {
   }
 }
 
-void FilesLayers::discard(const std::string& name) {
-  trash_.discard(folder_, name, trash_folder(settings_));
-}
+void FilesLayers::discard(const std::string& name) { trash_.discard(folder_, name, trash_folder(settings_)); }
 
 void FilesLayers::clean() {
   std::vector<std::string> names;

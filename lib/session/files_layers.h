@@ -1,13 +1,16 @@
 // The files that automatic sessions get from the host, written once and shared.
 //
-// What the files stage writes is the same for every session of one user on one tree, until the host's files or the tree's
-// change. For sessions that live as long as one command, seven files made and deleted again cost more than all their
-// mounts. So they are written into a layer of their own, which lies between the tree and the upper layers of all sessions
-// that would get the same. What a session changes of them goes into its own upper layer, as with every file of the tree.
+// What the files stage writes is the same for every session of one user on one tree, until the host's files or the
+// tree's change. For sessions that live as long as one command, seven files made and deleted again cost more than all
+// their mounts. So they are written into a layer of their own, which lies between the tree and the upper layers of all
+// sessions that would get the same. What a session changes of them goes into its own upper layer, as with every file of
+// the tree.
 //
-// <state>/files/<name>/upper    the layer: the upper directory of an overlay over the tree, into which the files were written
+// <state>/files/<name>/upper    the layer: the upper directory of an overlay over the tree, into which the files were
+// written
 //
-// Preserved sessions have the files in their own upper layer: they outlive the machine's next start, and the layers do not.
+// Preserved sessions have the files in their own upper layer: they outlive the machine's next start, and the layers do
+// not.
 #pragma once
 
 #include <map>
@@ -28,8 +31,9 @@ class FilesLayers {
  public:
   FilesLayers(const definition::Settings& settings, Trash& trash);  // borrowed
 
-  // A layer for this session, which holds it until `release`. `lower`: the tree's root. nullptr if it is to write its files
-  // itself: nothing would be saved, a mount may lie over them, files have just changed, or a layer could not be made (a warning in the log).
+  // A layer for this session, which holds it until `release`. `lower`: the tree's root. nullptr if it is to write its
+  // files itself: nothing would be saved, a mount may lie over them, files have just changed, or a layer could not be
+  // made (a warning in the log).
   std::shared_ptr<const FilesLayer> take(const SessionContext& context, int lower);
 
   // Of a session that a former daemon set up: the layer stays.
@@ -57,10 +61,10 @@ class FilesLayers {
   const definition::Settings& settings_;
   const std::string folder_;
   Trash& trash_;
-  std::mutex mutex_;  // of what follows
-  std::map<std::string, std::shared_ptr<Slot>> slots_;      // by chroot and user
-  std::map<std::string, std::set<std::string>> holders_;    // sessions, by layer
-  std::set<std::string> retired_;                           // layers that go with their last holder
+  std::mutex mutex_;                                      // of what follows
+  std::map<std::string, std::shared_ptr<Slot>> slots_;    // by chroot and user
+  std::map<std::string, std::set<std::string>> holders_;  // sessions, by layer
+  std::set<std::string> retired_;                         // layers that go with their last holder
 };
 
 }  // namespace unionroot::session

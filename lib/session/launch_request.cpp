@@ -21,8 +21,8 @@ using launch::User;
 
 namespace {
 
-// Who the command runs as. The uid is what was authorized, and the host's word alone; home and shell are the tree's, where
-// it knows that uid: root's shell on the host may not be there inside.
+// Who the command runs as. The uid is what was authorized, and the host's word alone; home and shell are the tree's,
+// where it knows that uid: root's shell on the host may not be there inside.
 User target_user(const RunRequest& request, int root) {
   const bool own = request.user.empty();
   User user;
@@ -68,11 +68,13 @@ std::string shell_for(const RunRequest& request, const definition::Definition& d
 unsigned long personality_of(const definition::Definition& definition) {
   // schroot's words for those of personality(2).
   static const std::map<std::string, unsigned long> names{
-      {"linux", PER_LINUX},     {"linux32", PER_LINUX32}, {"linux_32bit", PER_LINUX_32BIT}, {"bsd", PER_BSD},
-      {"hpux", PER_HPUX},       {"irix32", PER_IRIX32},   {"irixn32", PER_IRIXN32},         {"irix64", PER_IRIX64},
-      {"iscr4", PER_ISCR4},     {"osf4", PER_OSF4},       {"osr5", PER_OSR5},               {"riscos", PER_RISCOS},
-      {"scorvr3", PER_SCOSVR3}, {"solaris", PER_SOLARIS}, {"sunos", PER_SUNOS},             {"svr4", PER_SVR4},
-      {"uw7", PER_UW7},         {"wysev386", PER_WYSEV386}, {"xenix", PER_XENIX}};
+      {"linux", PER_LINUX},     {"linux32", PER_LINUX32}, {"linux_32bit", PER_LINUX_32BIT},
+      {"bsd", PER_BSD},         {"hpux", PER_HPUX},       {"irix32", PER_IRIX32},
+      {"irixn32", PER_IRIXN32}, {"irix64", PER_IRIX64},   {"iscr4", PER_ISCR4},
+      {"osf4", PER_OSF4},       {"osr5", PER_OSR5},       {"riscos", PER_RISCOS},
+      {"scorvr3", PER_SCOSVR3}, {"solaris", PER_SOLARIS}, {"sunos", PER_SUNOS},
+      {"svr4", PER_SVR4},       {"uw7", PER_UW7},         {"wysev386", PER_WYSEV386},
+      {"xenix", PER_XENIX}};
   constexpr unsigned long leave = 0xffffffffUL;
   if (definition.personality.empty() || definition.personality == "undefined") return leave;
   const auto found = names.find(definition.personality);

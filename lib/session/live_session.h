@@ -22,8 +22,22 @@ struct LiveSession {
               std::shared_ptr<const definition::Definition> shape, std::vector<store::StageRecord> stages_so_far)
       : record(std::move(initial)),
         definition(shape),
-        context{services, record.id, std::move(shape), record.kind, record.owner, record.owner_name, record.source,
-                false, {}, {}, {}, {}, {}, {}, {}, record.state != store::SessionState::beginning},
+        context{services,
+                record.id,
+                std::move(shape),
+                record.kind,
+                record.owner,
+                record.owner_name,
+                record.source,
+                false,
+                {},
+                {},
+                {},
+                {},
+                {},
+                {},
+                {},
+                record.state != store::SessionState::beginning},
         pipeline(stages, services.store, std::move(stages_so_far)) {
     context.selected_name = record.selected_name;
   }
@@ -54,7 +68,7 @@ struct LiveSession {
   std::size_t notes_told = 0;  // of the context's, in the log
   std::vector<locks::HeldLock> locks;
   std::vector<std::string> trees;  // the keys of what is locked
-  bool taken_up = false;  // from a former daemon, whose commands may hold locks for it
+  bool taken_up = false;           // from a former daemon, whose commands may hold locks for it
 };
 
 using LiveSessionPtr = std::shared_ptr<LiveSession>;

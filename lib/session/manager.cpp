@@ -57,7 +57,16 @@ Manager::Impl::Impl(definition::Settings given, Events given_events)
       launcher(helper_path(settings)),
       stages(session_stages()),
       files_layers(settings, trash),
-      services{settings, mounts, *cgroups, namespaces, views, lock_directory, store, trash, source_mounts, files_layers,
+      services{settings,
+               mounts,
+               *cgroups,
+               namespaces,
+               views,
+               lock_directory,
+               store,
+               trash,
+               source_mounts,
+               files_layers,
                can_be_upper(settings.state_directory)} {
   if (!cgroups->available())
     base::log::warning(concat("processes are killed by a scan of /proc, since ", cgroups->description()));
@@ -88,7 +97,8 @@ Manager::Started Manager::run_automatic(const BeginRequest& begin, RunRequest ru
     try {
       impl_->end(session, true);
     } catch (const std::exception& error) {
-      base::log::error(concat("ending automatic session ", run.session, " whose command could not be run: ", error.what()));
+      base::log::error(
+          concat("ending automatic session ", run.session, " whose command could not be run: ", error.what()));
     }
     throw;
   }
@@ -104,7 +114,8 @@ SessionView Manager::recover(const SessionId& wanted, std::function<bool()> canc
   const auto session = impl_->table.require(wanted);
   const std::unique_lock operation(session->operation, std::try_to_lock);
   if (!operation)
-    throw base::Error(base::ErrorCode::session_busy, concat("another operation on session ", wanted.id, " is under way"), "try again");
+    throw base::Error(base::ErrorCode::session_busy,
+                      concat("another operation on session ", wanted.id, " is under way"), "try again");
   impl_->recover_locked(session, cancelled, std::move(progress));
   return impl_->view(*session);
 }

@@ -25,25 +25,25 @@ struct Caller {
   uid_t uid = 0;
   std::string name;
   pid_t pid = 0;
-  std::string command;   // for lock files and listings
+  std::string command;  // for lock files and listings
 };
 
 struct BeginRequest {
   definition::DefinitionPtr definition;
-  std::string selected_name;               // what was asked for, "source:sid"
-  std::string name;                        // wanted session id; empty: <chroot>-<uuid>
+  std::string selected_name;  // what was asked for, "source:sid"
+  std::string name;           // wanted session id; empty: <chroot>-<uuid>
   bool source = false;
   store::SessionKind kind = store::SessionKind::preserved;
   std::map<std::string, std::string> options;
   Caller owner;
   // How long to wait for a source change to end; nullopt: not at all; negative: without end.
   std::optional<std::chrono::milliseconds> wait;
-  std::function<bool()> cancelled;         // asked while waiting and in long stages; may be empty
-  TellProgress progress;                   // called on the thread that begins it; must not block; may be empty
+  std::function<bool()> cancelled;  // asked while waiting and in long stages; may be empty
+  TellProgress progress;            // called on the thread that begins it; must not block; may be empty
 };
 
-// Which session is meant. By its name alone it is whichever has that name when the operation begins; with the time of its
-// creation it is that one or none: who was asked about a session must not act on a later one of the same name.
+// Which session is meant. By its name alone it is whichever has that name when the operation begins; with the time of
+// its creation it is that one or none: who was asked about a session must not act on a later one of the same name.
 struct SessionId {
   SessionId(std::string name, std::optional<std::int64_t> begun = std::nullopt) : id(std::move(name)), created(begun) {}
   SessionId(const char* name) : id(name) {}
@@ -55,34 +55,35 @@ struct SessionId {
 struct RunRequest {
   std::string session;
   std::optional<std::int64_t> session_created;  // as in SessionId
-  std::vector<std::string> command;        // empty: login shell
-  std::string user;                        // wanted user; empty: the caller's own
-  uid_t target_uid = 0;                    // what was authorized; the user found must have it
-  std::string directory;                   // empty: the caller's working directory does not count
-  bool directory_required = true;          // -d, or a command: only that one
+  std::vector<std::string> command;             // empty: login shell
+  std::string user;                             // wanted user; empty: the caller's own
+  uid_t target_uid = 0;                         // what was authorized; the user found must have it
+  std::string directory;                        // empty: the caller's working directory does not count
+  bool directory_required = true;               // -d, or a command: only that one
   bool preserve_environment = false;
-  std::vector<std::string> environment;    // the caller's
-  std::string shell;                       // instead of the user's own; empty: that one
-  std::string terminal_type;               // TERM; empty: none
+  std::vector<std::string> environment;  // the caller's
+  std::string shell;                     // instead of the user's own; empty: that one
+  std::string terminal_type;             // TERM; empty: none
   bool terminal = false;
   unsigned short rows = 24, columns = 80;
   Caller caller;
-  int standard[3] = {-1, -1, -1};          // borrowed
+  int standard[3] = {-1, -1, -1};  // borrowed
 };
 
-struct SessionView {                        // a copy, for listings
+struct SessionView {  // a copy, for listings
   store::SessionRecord record;
-  std::string location;                     // host view; empty if it has none
-  std::string type;                         // of the definition
+  std::string location;  // host view; empty if it has none
+  std::string type;      // of the definition
   std::vector<store::StageRecord> stages;
   std::vector<store::RunRecord> runs;
-  std::string upper;                        // where the upper layer is on the host; empty if none
+  std::string upper;  // where the upper layer is on the host; empty if none
   definition::DefinitionPtr definition;
-  std::vector<std::string> notes;           // of its set-up, if this daemon did it: conflicts, what was passed over, what hooks wrote
+  std::vector<std::string>
+      notes;  // of its set-up, if this daemon did it: conflicts, what was passed over, what hooks wrote
   // In bytes; where the upper layer has a file system of its own (tmpfs, image, device), and not in listings of all
   // sessions.
   std::optional<std::uint64_t> upper_size, upper_used;
-  Progress progress;                        // of what is under way; empty if nothing is that takes its time
+  Progress progress;  // of what is under way; empty if nothing is that takes its time
 };
 
 struct EndResult {
@@ -113,15 +114,21 @@ class Manager {
 
   SessionView begin(const BeginRequest& request);
 
-  struct Started { std::string session; std::string run; base::UniqueFd control; };
+  struct Started {
+    std::string session;
+    std::string run;
+    base::UniqueFd control;
+  };
   Started run(const RunRequest& request);
   // For automatic sessions: begin and run; when the run ends the session ends. If the run cannot be started the
   // session is ended before this throws.
   Started run_automatic(const BeginRequest& begin, RunRequest run);
-  // status: what the supervisor ended with (launch::reap); nullopt if nobody can tell, since a former daemon started it.
+  // status: what the supervisor ended with (launch::reap); nullopt if nobody can tell, since a former daemon started
+  // it.
   void run_ended(const std::string& run, std::optional<int> status);
 
-  // What is to be known of the last change of the definition's source tree, if it did not come to a good end: for people.
+  // What is to be known of the last change of the definition's source tree, if it did not come to a good end: for
+  // people.
   [[nodiscard]] std::optional<std::string> source_trouble(const definition::Definition& definition) const;
 
   EndResult end(const SessionId& session, bool force, TellProgress progress = {});
@@ -129,7 +136,7 @@ class Manager {
 
   [[nodiscard]] std::vector<SessionView> sessions() const;
   [[nodiscard]] std::optional<SessionView> find(const std::string& session) const;
-  [[nodiscard]] SessionView require(const std::string& session) const;   // throws Error(no_such_session)
+  [[nodiscard]] SessionView require(const std::string& session) const;  // throws Error(no_such_session)
 
   // Stops the background workers; sessions stay as they are. `final`: the machine shuts down (on-shutdown applies).
   void stop(bool final);

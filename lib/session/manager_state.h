@@ -50,7 +50,8 @@ struct Manager::Impl {
   void note_source_end(LiveSession& session);
 
   // recover.cpp
-  void recover_locked(const LiveSessionPtr& session, const std::function<bool()>& cancelled = {}, TellProgress progress = {});
+  void recover_locked(const LiveSessionPtr& session, const std::function<bool()>& cancelled = {},
+                      TellProgress progress = {});
   void mark_failed(LiveSession& session, const std::string& why);
   // What the stages noted, for the log and for listings.
   void tell_notes(LiveSession& session);
@@ -63,7 +64,9 @@ struct Manager::Impl {
   void finish(const LiveSessionPtr& session);
   Recovery look_at(LiveSession& session);
   void settle_active(const LiveSessionPtr& session);
-  [[nodiscard]] bool is_strange(const std::string& name) const { return !table.find(name) && !not_taken_up.contains(name); }
+  [[nodiscard]] bool is_strange(const std::string& name) const {
+    return !table.find(name) && !not_taken_up.contains(name);
+  }
   void remove_strangers();
   void drop_strange_namespace(const std::string& name);
   void set_aside_orphans(const std::string& sessions_folder);
@@ -92,12 +95,14 @@ struct Manager::Impl {
   FilesLayers files_layers;
   Services services;
 
-  std::set<std::string> not_taken_up;  // in the store, but something went wrong with them at start; reconcile alone uses it
-  std::vector<LiveSessionPtr> to_recover;  // or to end, by their states; filled by reconcile, worked off in the background
+  std::set<std::string>
+      not_taken_up;  // in the store, but something went wrong with them at start; reconcile alone uses it
+  std::vector<LiveSessionPtr>
+      to_recover;  // or to end, by their states; filled by reconcile, worked off in the background
   std::atomic<std::size_t> next_to_recover{0};
   std::atomic<bool> stopping{false};
-  std::vector<std::thread> background;  // what reconcile began; each ends by itself; once `stopping`, when what it is at is done or
-                                        // cancelled (scripts that stop are not)
+  std::vector<std::thread> background;  // what reconcile began; each ends by itself; once `stopping`, when what it is
+                                        // at is done or cancelled (scripts that stop are not)
 };
 
 }  // namespace unionroot::session

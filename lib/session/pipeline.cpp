@@ -114,7 +114,8 @@ std::vector<std::string> Pipeline::tear_down_once(SessionContext& context, TearD
       // What is kept is still to be undone one day.
       if (mode == TearDown::everything) entry->second.state = StageState::undone;
     } catch (const Error& error) {
-      left.push_back(concat("stage ", stage->name(), ": ", error.what(), error.hint().empty() ? "" : "; ", error.hint()));
+      left.push_back(
+          concat("stage ", stage->name(), ": ", error.what(), error.hint().empty() ? "" : "; ", error.hint()));
     } catch (const std::exception& error) {
       left.push_back(concat("stage ", stage->name(), ": ", error.what()));
     }

@@ -15,9 +15,10 @@ class Pipeline {
   // Both are borrowed and outlive the pipeline. `journal` holds what the store knows of this session's stages.
   Pipeline(const Stages& stages, store::Store& store, std::vector<store::StageRecord> journal = {});
 
-  // Each stage's set_up in order, 'starting' journalled before and 'done' after (the last 'done' is left to `commit`, so
-  // that it shares the commit that makes the session active). If one fails, it and those before it are torn down in
-  // reverse with `undo`, and Error(stage_failed, or the stage's own code if it says more) names the stage and the first cause.
+  // Each stage's set_up in order, 'starting' journalled before and 'done' after (the last 'done' is left to `commit`,
+  // so that it shares the commit that makes the session active). If one fails, it and those before it are torn down in
+  // reverse with `undo`, and Error(stage_failed, or the stage's own code if it says more) names the stage and the first
+  // cause.
   void set_up(SessionContext& context, TearDown undo);
 
   // The records that set_up has not written yet.

@@ -58,11 +58,14 @@ void attempt(const std::string& doing, const Step& step) {
 
 void Manager::Impl::reconcile() {
   if (const auto& aside = store.set_aside())
-    base::log::error(concat("the database was corrupt and is set aside as ", *aside, "; sessions are rebuilt from what is on disk"));
+    base::log::error(
+        concat("the database was corrupt and is set aside as ", *aside, "; sessions are rebuilt from what is on disk"));
   attempt("reading the list of folders with sessions", [&] { folders.load(); });
-  // Asked of the database itself, so that a crash while it is rebuilt does not make orphans of the sessions that are missing.
+  // Asked of the database itself, so that a crash while it is rebuilt does not make orphans of the sessions that are
+  // missing.
   if (!store.complete()) {
-    for (const auto& folder : folders.all()) attempt(concat("looking for sessions in ", folder), [&] { rebuild_from_disk(folder); });
+    for (const auto& folder : folders.all())
+      attempt(concat("looking for sessions in ", folder), [&] { rebuild_from_disk(folder); });
     store.set_complete();
   }
   for (const auto& record : store.sessions()) {
@@ -131,7 +134,8 @@ void Manager::Impl::finish(const LiveSessionPtr& session) {
     end_locked(session, true);
     return;
   }
-  // Until then its tree is not to be changed. One that had not come to its locks, or had let go of them, stands in nobody's way.
+  // Until then its tree is not to be changed. One that had not come to its locks, or had let go of them, stands in
+  // nobody's way.
   attempt(concat("locking the tree of session ", session->record.id, ", which ends"), [&] {
     if (had_its_locks(*session)) hold_locks_again(*session);
   });
@@ -202,9 +206,8 @@ void Manager::Impl::remove_strangers() {
     lock_directory.clean();
   });
   attempt("unmounting sources that nobody uses", [&] { source_mounts.remove_strangers(); });
-  attempt("looking after the cached trees", [&] {
-    TreeCache(services).clean([&](const auto& name) { return !is_strange(name); });
-  });
+  attempt("looking after the cached trees",
+          [&] { TreeCache(services).clean([&](const auto& name) { return !is_strange(name); }); });
   attempt("looking after the layers of files", [&] { files_layers.clean(); });
   for (const auto& folder : folders.all()) {
     attempt(concat("looking for orphans in ", folder), [&] { set_aside_orphans(folder); });
@@ -226,17 +229,18 @@ void Manager::Impl::set_aside_orphans(const std::string& sessions_folder) {
     const auto target = kernel::open_directory(orphans);
     const auto kept_as = concat(name, "-", base::random_token());
     kernel::rename_to(sessions.get(), name, target.get(), kept_as);
-    base::log::warning(concat("no session is known for ", sessions_folder, "/", name, "; it is set aside as ", orphans, "/", kept_as,
-                              "; look at it and delete it"));
+    base::log::warning(concat("no session is known for ", sessions_folder, "/", name, "; it is set aside as ", orphans,
+                              "/", kept_as, "; look at it and delete it"));
   }
 }
 
-// Commands that nobody knows, since the daemon died right after it started them, are being ended by their supervisors. Those
-// hold their session's lock under names of their own, which are stale in a moment.
+// Commands that nobody knows, since the daemon died right after it started them, are being ended by their supervisors.
+// Those hold their session's lock under names of their own, which are stale in a moment.
 void Manager::Impl::remove_stale_locks_soon() {
   const auto second_ones = [this] {
     const auto locks = lock_directory.list();
-    return std::any_of(locks.begin(), locks.end(), [](const auto& lock) { return lock.file.find('+') != std::string::npos; });
+    return std::any_of(locks.begin(), locks.end(),
+                       [](const auto& lock) { return lock.file.find('+') != std::string::npos; });
   };
   if (!second_ones()) return;
   background.emplace_back([this, second_ones] {

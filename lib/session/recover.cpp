@@ -51,8 +51,8 @@ void Manager::Impl::recover_locked(const LiveSessionPtr& session, const std::fun
   not_cancelled_later.add([&context = session->context] { context.cancelled = {}; });
   session->context.cancelled = [&] { return session->end_wanted || (cancelled && cancelled()); };
   try {
-    // One that was active is taken up again at the next start whatever the store says of it, so nothing is written then:
-    // hundreds of sessions are recovered at boot.
+    // One that was active is taken up again at the next start whatever the store says of it, so nothing is written
+    // then: hundreds of sessions are recovered at boot.
     const auto record = table.change(*session, [](auto& shown) { shown.state = SessionState::recovering; });
     if (state == SessionState::failed) store.update_session(record);
     if (session->locks.empty()) hold_locks_again(*session);

@@ -1,5 +1,5 @@
-// The sessions that a start found to be set up again, or to be ended by scripts that may take their time: several at once,
-// while the daemon serves everybody already.
+// The sessions that a start found to be set up again, or to be ended by scripts that may take their time: several at
+// once, while the daemon serves everybody already.
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
@@ -24,8 +24,8 @@ constexpr std::size_t at_first = 4;
 constexpr std::size_t most = 64;
 constexpr std::chrono::milliseconds patience{250};
 
-// Threads that work off a list. Where all of them are held up, by trees on a disk that does not answer or by hooks that take
-// their time, one more is started: slow sessions do not hold back the others.
+// Threads that work off a list. Where all of them are held up, by trees on a disk that does not answer or by hooks that
+// take their time, one more is started: slow sessions do not hold back the others.
 class Recoverers {
  public:
   explicit Recoverers(std::function<bool()> one) : one_(std::move(one)) {}

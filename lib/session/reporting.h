@@ -1,4 +1,5 @@
-// Progress of one operation on a session: to listings, to everybody who follows events, and to who asked for the operation.
+// Progress of one operation on a session: to listings, to everybody who follows events, and to who asked for the
+// operation.
 #pragma once
 
 #include "session/live_session.h"
@@ -8,8 +9,8 @@
 
 namespace unionroot::session {
 
-// While this lives, what the session's stages report is told. Then nothing is under way any more, which is told as well.
-// For the thread that holds session->operation. All arguments but `caller` are borrowed.
+// While this lives, what the session's stages report is told. Then nothing is under way any more, which is told as
+// well. For the thread that holds session->operation. All arguments but `caller` are borrowed.
 class Reporting {
  public:
   Reporting(SessionTable& table, const Events& events, LiveSession& session, TellProgress caller);

@@ -28,9 +28,10 @@ using store::SessionState;
 namespace {
 
 [[noreturn]] void refuse(const store::SessionRecord& session, SessionState state) {
-  throw Error(ErrorCode::session_not_active, concat("session ", session.id, " is ", store::to_string(state), ", not active"),
-              state == SessionState::failed ? concat("`unionroot info ", session.id, "` says why; `unionroot recover ", session.id,
-                                                     "` or `unionroot end ", session.id, "`")
+  throw Error(ErrorCode::session_not_active,
+              concat("session ", session.id, " is ", store::to_string(state), ", not active"),
+              state == SessionState::failed ? concat("`unionroot info ", session.id, "` says why; `unionroot recover ",
+                                                     session.id, "` or `unionroot end ", session.id, "`")
                                             : std::string("try again, or begin another session"));
 }
 
@@ -41,8 +42,8 @@ std::string user_of(const launch::LaunchSpec& spec) {
   return std::to_string(spec.uid);
 }
 
-// A session that lives long may see the host go from one network to another. That it cannot be written (a full layer, for
-// one) is no reason not to run the command.
+// A session that lives long may see the host go from one network to another. That it cannot be written (a full layer,
+// for one) is no reason not to run the command.
 void follow_host(LiveSession& session, int root) {
   if (!follows_resolv_conf(session.context)) return;
   const std::lock_guard guard(session.resolver_mutex);
@@ -50,7 +51,8 @@ void follow_host(LiveSession& session, int root) {
     if (tree::follow_resolv_conf(root, {}, session.resolver))
       base::log::debug(concat("session ", session.record.id, ": its resolv.conf is the host's new one"));
   } catch (const std::exception& error) {
-    base::log::warning(concat("session ", session.record.id, ": keeping its resolv.conf as the host's: ", error.what()));
+    base::log::warning(
+        concat("session ", session.record.id, ": keeping its resolv.conf as the host's: ", error.what()));
   }
 }
 
@@ -79,8 +81,14 @@ Manager::Started Manager::Impl::run(const LiveSessionPtr& session, const RunRequ
     base::fault_point("after spawning a supervisor");
 
     LiveRun run;
-    run.record = {id, session->record.id, launched.supervisor, spec.uid, user_of(spec), base::printable(base::join(spec.arguments, " ")),
-                  cgroup ? id : std::string(), base::now_microseconds()};
+    run.record = {id,
+                  session->record.id,
+                  launched.supervisor,
+                  spec.uid,
+                  user_of(spec),
+                  base::printable(base::join(spec.arguments, " ")),
+                  cgroup ? id : std::string(),
+                  base::now_microseconds()};
     store.add_run(run.record);
     run.pidfd = launched.pidfd.duplicate();
     if (session->context.automatic()) run.hold = std::move(launched.hold);
@@ -94,7 +102,8 @@ Manager::Started Manager::Impl::run(const LiveSessionPtr& session, const RunRequ
 }
 
 // Undoes what run did; nobody was told of it.
-void Manager::Impl::discard_run(const LiveSession& session, const std::string& id, launch::LaunchedRun launched) noexcept {
+void Manager::Impl::discard_run(const LiveSession& session, const std::string& id,
+                                launch::LaunchedRun launched) noexcept {
   table.take_run(id);
   // Without a client the supervisor, if it did start, ends its command and then itself.
   launched.control.reset();
@@ -106,7 +115,8 @@ void Manager::Impl::discard_run(const LiveSession& session, const std::string& i
     if (launched.pidfd) launch::wait_and_reap(launched.pidfd.get());
   });
   for (const auto& problem : attempts.problems())
-    base::log::error(concat("session ", session.record.id, ": undoing run ", id, ", which could not be started: ", problem));
+    base::log::error(
+        concat("session ", session.record.id, ": undoing run ", id, ", which could not be started: ", problem));
 }
 
 void Manager::Impl::run_ended(const std::string& id, std::optional<int> status) {
@@ -119,8 +129,8 @@ void Manager::Impl::run_ended(const std::string& id, std::optional<int> status) 
   // Should it stay, the next start finds that nobody runs it.
   attempts.run([&] { store.remove_run(id); });
   if (session && session->record.kind != store::SessionKind::automatic) {
-    // What the command left running stays, as long as the session does: a service that was started in it. Then the group
-    // cannot be removed yet; it goes with the session.
+    // What the command left running stays, as long as the session does: a service that was started in it. Then the
+    // group cannot be removed yet; it goes with the session.
     attempts.run([&] {
       try {
         cgroups->remove(run->record.session, id);

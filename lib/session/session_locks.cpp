@@ -1,5 +1,5 @@
-// The locks that a session holds on the trees that it stands on: taken when it begins, held again by a daemon that takes it up,
-// let go when it ends.
+// The locks that a session holds on the trees that it stands on: taken when it begins, held again by a daemon that
+// takes it up, let go when it ends.
 #include <algorithm>
 #include <chrono>
 #include <exception>
@@ -75,7 +75,9 @@ void Manager::Impl::hold_locks_again(LiveSession& session) {
     bool created = false;
     session.locks.push_back(exclusive ? lock_directory.reown_source(tree.key, owner, created)
                                       : lock_directory.reown_session(tree.key, owner, created));
-    if (created) base::log::warning(concat("session ", owner.session, ": its lock on ", tree.path, " was missing and is made again"));
+    if (created)
+      base::log::warning(
+          concat("session ", owner.session, ": its lock on ", tree.path, " was missing and is made again"));
   }
   rollback.commit();
 }
@@ -105,13 +107,16 @@ void Manager::Impl::remove_locks_left(const std::string& id) {
     for (const auto& lock : lock_directory.list()) {
       if (lock.owner.session != id) continue;
       try {
-        if (lock.kind == locks::LockKind::session) lock_directory.remove_session(lock.key, id);
-        else if (!std::exchange(cleaned, true)) lock_directory.clean();
+        if (lock.kind == locks::LockKind::session)
+          lock_directory.remove_session(lock.key, id);
+        else if (!std::exchange(cleaned, true))
+          lock_directory.clean();
       } catch (const locks::LockedError&) {
         held = std::current_exception();
       }
       if (lock.kind == locks::LockKind::source && lock.state != locks::LockState::stale)
-        held = std::make_exception_ptr(Error(ErrorCode::timed_out, concat("the source lock ", lock.file, " is still held")));
+        held = std::make_exception_ptr(
+            Error(ErrorCode::timed_out, concat("the source lock ", lock.file, " is still held")));
     }
     if (!held) return;
     if (std::chrono::steady_clock::now() > end) std::rethrow_exception(held);

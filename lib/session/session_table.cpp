@@ -22,7 +22,8 @@ void SessionTable::add(const LiveSessionPtr& session, unsigned owner_limit) {
                 "choose another name with --name, or leave it out");
   unsigned& count = per_owner_[record.owner];
   if (record.owner != 0 && owner_limit != 0 && count >= owner_limit)
-    throw Error(ErrorCode::limit_exceeded, concat("user ", record.owner_name, " has ", count, " sessions already, the limit"),
+    throw Error(ErrorCode::limit_exceeded,
+                concat("user ", record.owner_name, " has ", count, " sessions already, the limit"),
                 "end some of them (`unionroot list`, `unionroot end`), or have sessions-per-user raised");
   sessions_.emplace(record.id, session);
   ++count;
@@ -59,7 +60,8 @@ std::vector<LiveSessionPtr> SessionTable::all() const {
   return list;
 }
 
-store::SessionRecord SessionTable::change(LiveSession& session, const std::function<void(store::SessionRecord&)>& edit) {
+store::SessionRecord SessionTable::change(LiveSession& session,
+                                          const std::function<void(store::SessionRecord&)>& edit) {
   const std::lock_guard guard(mutex_);
   edit(session.record);
   return session.record;

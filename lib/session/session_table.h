@@ -18,7 +18,7 @@ class SessionTable {
   // Throws Error(session_exists), or Error(limit_exceeded) when `owner_limit` (0: none) sessions of this owner live.
   void add(const LiveSessionPtr& session, unsigned owner_limit);
   void remove(const std::string& id);
-  [[nodiscard]] LiveSessionPtr find(const std::string& id) const;  // nullptr if there is none
+  [[nodiscard]] LiveSessionPtr find(const std::string& id) const;       // nullptr if there is none
   [[nodiscard]] LiveSessionPtr require(const SessionId& wanted) const;  // throws Error(no_such_session)
   [[nodiscard]] std::vector<LiveSessionPtr> all() const;
 
@@ -30,7 +30,7 @@ class SessionTable {
   void set_progress(LiveSession& session, const Progress& progress);
 
   void add_run(LiveRun run);
-  std::optional<LiveRun> take_run(const std::string& id);  // removes it
+  std::optional<LiveRun> take_run(const std::string& id);         // removes it
   std::vector<LiveRun> take_runs_of(const std::string& session);  // removes them
   [[nodiscard]] std::size_t runs_of(const std::string& session) const;
   // True if one of them has ended, and is still to be taken away by whoever watches it.

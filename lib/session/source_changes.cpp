@@ -39,21 +39,27 @@ void Manager::Impl::note_source_trouble(LiveSession& session, const std::string&
   base::log::warning(concat("source session ", session.record.id, " of chroot ", session.record.chroot, ": ", what));
 }
 
-void Manager::Impl::note_command_in_source(LiveSession& session, const std::string& command, std::optional<int> status) {
+void Manager::Impl::note_command_in_source(LiveSession& session, const std::string& command,
+                                           std::optional<int> status) {
   if (table.state(session) == store::SessionState::ending) return;  // killed by that: note_source_end says so
   if (status == 0) {
     for (const auto& tree : trees_of(session))
       store.remove_source_trouble(tree, session.record.id, Store::Whose::that_session);
     return;
   }
-  if (!status) note_source_trouble(session, concat("how '", command, "' ended in it is not known, since the daemon was not there"));
-  else if (*status > 128) note_source_trouble(session, concat("'", command, "' in it was killed by signal ", *status - 128));
-  else note_source_trouble(session, concat("'", command, "' in it ended with status ", *status));
+  if (!status)
+    note_source_trouble(session,
+                        concat("how '", command, "' ended in it is not known, since the daemon was not there"));
+  else if (*status > 128)
+    note_source_trouble(session, concat("'", command, "' in it was killed by signal ", *status - 128));
+  else
+    note_source_trouble(session, concat("'", command, "' in it ended with status ", *status));
 }
 
 void Manager::Impl::note_source_end(LiveSession& session) {
   if (const auto running = table.runs_of(session.record.id); running != 0)
-    note_source_trouble(session, concat("it was ended while ", running, running == 1 ? " command" : " commands", " ran in it"));
+    note_source_trouble(session,
+                        concat("it was ended while ", running, running == 1 ? " command" : " commands", " ran in it"));
   // Its own trouble stays; that of those before it is over.
   for (const auto& tree : trees_of(session))
     store.remove_source_trouble(tree, session.record.id, Store::Whose::other_sessions);

@@ -33,28 +33,28 @@ struct SessionContext {
   store::SessionKind kind = store::SessionKind::preserved;
   uid_t owner = 0;
   std::string owner_name;
-  bool source = false;                     // works on the source tree itself, for all later sessions
-  bool recovering = false;                 // set-up of a session that has an upper layer already
-  std::function<bool()> cancelled;         // asked in long stages; may be empty
+  bool source = false;              // works on the source tree itself, for all later sessions
+  bool recovering = false;          // set-up of a session that has an upper layer already
+  std::function<bool()> cancelled;  // asked in long stages; may be empty
 
-  std::vector<std::string> directories;    // of the source on the host, top layer first
-  std::vector<base::UniqueFd> layers;      // detached trees, top first: what the union stage lays; consumed by it
-  std::optional<mount::Namespace> space;   // the session's mount namespace
-  std::string upper;                       // where the upper layer is on the host; empty if none
-  std::vector<std::string> notes;          // worth telling: conflicts, skipped files
+  std::vector<std::string> directories;   // of the source on the host, top layer first
+  std::vector<base::UniqueFd> layers;     // detached trees, top first: what the union stage lays; consumed by it
+  std::optional<mount::Namespace> space;  // the session's mount namespace
+  std::string upper;                      // where the upper layer is on the host; empty if none
+  std::vector<std::string> notes;         // worth telling: conflicts, skipped files
   std::function<void(const Progress&)> progress;  // told in long stages, often; may be empty
-  bool begun = false;                      // it was active once: what it did to its source counts
-  // The session's root, while it stands, where its upper layer has a file system of its own: the root's statfs(2) is that
-  // of the upper layer. Listings hold it weakly, since a descriptor of the root keeps it mounted.
+  bool begun = false;                             // it was active once: what it did to its source counts
+  // The session's root, while it stands, where its upper layer has a file system of its own: the root's statfs(2) is
+  // that of the upper layer. Listings hold it weakly, since a descriptor of the root keeps it mounted.
   std::shared_ptr<base::UniqueFd> measured = nullptr;
   std::shared_ptr<const FilesLayer> files_layer = nullptr;  // the top lower layer, if its files are written already
-  std::string selected_name = {};          // what was asked for: a name or an alias, with its namespace if one was given
+  std::string selected_name = {};  // what was asked for: a name or an alias, with its namespace if one was given
 
   [[nodiscard]] bool automatic() const { return kind == store::SessionKind::automatic; }
 };
 
-// Small facts that tear_down and recover need; kept in the journal once set_up has returned. The daemon may die before that,
-// so tear_down must be able to undo a part-done set_up from the definition and the session's id alone.
+// Small facts that tear_down and recover need; kept in the journal once set_up has returned. The daemon may die before
+// that, so tear_down must be able to undo a part-done set_up from the definition and the session's id alone.
 using StageData = std::map<std::string, std::string>;
 
 enum class Recovery { intact, partial, gone };

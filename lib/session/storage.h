@@ -14,8 +14,9 @@ namespace unionroot::session {
 
 // <state>/sessions, or the definition's union-overlay-directory; each session has a folder of its id in it.
 std::string sessions_folder(const definition::Settings& settings, const definition::Definition& definition);
-// Every folder that sessions were ever begun in: <state>/overlay-directories has the others than our own, one a line. What is
-// left in one must be found although the definition that named it has changed, and the database may be lost. Thread-safe.
+// Every folder that sessions were ever begun in: <state>/overlay-directories has the others than our own, one a line.
+// What is left in one must be found although the definition that named it has changed, and the database may be lost.
+// Thread-safe.
 class SessionFolders {
  public:
   explicit SessionFolders(const definition::Settings& settings);
@@ -32,8 +33,9 @@ class SessionFolders {
   std::set<std::string> others_;
 };
 
-// The folder of one session, made if it is missing, for root alone: whoever is to see inside has the host view. Where it is in
-// a union-overlay-directory, which others may use as well (schroot's own upper layers look the same), it is marked as ours.
+// The folder of one session, made if it is missing, for root alone: whoever is to see inside has the host view. Where
+// it is in a union-overlay-directory, which others may use as well (schroot's own upper layers look the same), it is
+// marked as ours.
 base::UniqueFd ensure_session_folder(const definition::Settings& settings, const std::string& sessions_folder,
                                      const std::string& id);
 // True if it is marked as a folder of this very daemon's.

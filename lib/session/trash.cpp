@@ -46,7 +46,8 @@ void Trash::discard(const std::string& folder, const std::string& name, const st
     kernel::rename_to(from.get(), name, to.get(), thrown);
   } catch (const base::SystemError& error) {
     if (kernel::exists_at(to.get(), thrown)) enqueue();
-    throw base::SystemError(error.error_number(), concat("moving ", folder, "/", name, " to ", trash_folder), error.hint());
+    throw base::SystemError(error.error_number(), concat("moving ", folder, "/", name, " to ", trash_folder),
+                            error.hint());
   }
   enqueue();
 }
@@ -74,7 +75,8 @@ void Trash::work() {
   std::unique_lock guard(mutex_);
   while (!stopping_) {
     const auto now = Clock::now();
-    const auto due = std::find_if(items_.begin(), items_.end(), [&](const Item& item) { return item.not_before <= now; });
+    const auto due =
+        std::find_if(items_.begin(), items_.end(), [&](const Item& item) { return item.not_before <= now; });
     if (due == items_.end()) {
       auto wake = now + std::chrono::hours(1);
       for (const auto& item : items_) wake = std::min(wake, item.not_before);

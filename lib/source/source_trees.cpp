@@ -106,9 +106,8 @@ base::UniqueFd open_device(const std::string& chroot, const std::string& what, c
 }
 
 void order_for_locking(std::vector<SourceTree>& trees) {
-  std::sort(trees.begin(), trees.end(), [](const auto& a, const auto& b) {
-    return a.key != b.key ? a.key < b.key : a.exclusive > b.exclusive;
-  });
+  std::sort(trees.begin(), trees.end(),
+            [](const auto& a, const auto& b) { return a.key != b.key ? a.key < b.key : a.exclusive > b.exclusive; });
   const auto same = [](const auto& a, const auto& b) { return a.key == b.key; };
   trees.erase(std::unique(trees.begin(), trees.end(), same), trees.end());
 }

@@ -36,15 +36,16 @@ struct Connection {
     add_run = database.prepare(concat("INSERT INTO runs (", run_columns, ") VALUES (?,?,?,?,?,?,?,?,?,?)"));
     remove_run = database.prepare("DELETE FROM runs WHERE id = ?");
     all_runs = database.prepare(concat("SELECT ", run_columns, " FROM runs ORDER BY since, id"));
-    put_trouble = database.prepare("INSERT OR REPLACE INTO source_troubles (tree, session, owner, at, what) VALUES (?,?,?,?,?)");
+    put_trouble =
+        database.prepare("INSERT OR REPLACE INTO source_troubles (tree, session, owner, at, what) VALUES (?,?,?,?,?)");
     remove_own_trouble = database.prepare("DELETE FROM source_troubles WHERE tree = ? AND session = ?");
     remove_others_trouble = database.prepare("DELETE FROM source_troubles WHERE tree = ? AND session <> ?");
     one_trouble = database.prepare("SELECT tree, session, owner, at, what FROM source_troubles WHERE tree = ?");
     count_durable = database.prepare("UPDATE durable_commits SET number = number + 1");
   }
 
-  // SQLite writes nothing, and so syncs nothing, where new values are the same as the old ones. But those may still be in
-  // memory alone, from a commit that was not durable: a durable commit must change something.
+  // SQLite writes nothing, and so syncs nothing, where new values are the same as the old ones. But those may still be
+  // in memory alone, from a commit that was not durable: a durable commit must change something.
   void mark(bool durable) {
     if (durable) count_durable.run();
   }
@@ -214,7 +215,8 @@ void Store::put_source_trouble(const SourceTrouble& trouble) {
 void Store::remove_source_trouble(const std::string& tree, const std::string& session, Whose whose) {
   const auto connection = impl_->connection.lock();
   Transaction transaction(connection->database, false);
-  (whose == Whose::that_session ? connection->remove_own_trouble : connection->remove_others_trouble).run(tree, session);
+  (whose == Whose::that_session ? connection->remove_own_trouble : connection->remove_others_trouble)
+      .run(tree, session);
   transaction.commit();
 }
 

@@ -59,7 +59,7 @@ struct RunRecord {
 
 // A change of a source tree that did not come to a good end.
 struct SourceTrouble {
-  std::string tree;     // locks::tree_key
+  std::string tree;  // locks::tree_key
   std::string session;
   std::string owner;    // who changed it
   std::int64_t at = 0;  // microseconds since the epoch

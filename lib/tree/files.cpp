@@ -27,7 +27,8 @@ struct Owner {
   gid_t gid = 0;
 };
 
-// Which content it had when it was written: FNV-1a. Nobody gains by a forgery but a resolv.conf that is kept up to date.
+// Which content it had when it was written: FNV-1a. Nobody gains by a forgery but a resolv.conf that is kept up to
+// date.
 std::string mark_of(std::string_view content) {
   std::uint64_t hash = 0xcbf29ce484222325;
   for (const char c : content) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;

@@ -41,9 +41,9 @@ std::vector<std::string> write_files(int root, const FilesRequest& request);
 // session has changed or replaced stays. True if it was written. Throws as write_files does.
 bool follow_resolv_conf(int root, const std::string& host_root, FileVersion& seen);
 
-// Two calls with the same answer mean that write_files would write the same, and note the same, into an overlay over the
-// tree at `root`: the request, and which versions of the host's files and the tree's there are. Costs a stat(2) a file.
-// nullopt if one of them has just changed, so that its times do not tell.
+// Two calls with the same answer mean that write_files would write the same, and note the same, into an overlay over
+// the tree at `root`: the request, and which versions of the host's files and the tree's there are. Costs a stat(2) a
+// file. nullopt if one of them has just changed, so that its times do not tell.
 std::optional<std::string> files_version(int root, const FilesRequest& request);
 
 // What write_files looks at, relative to the tree's root.

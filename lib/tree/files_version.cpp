@@ -38,7 +38,8 @@ std::optional<std::string> host_version(const std::string& path) {
 
 std::string request_text(const FilesRequest& request) {
   std::string text;
-  add(text, concat(static_cast<int>(request.nss), request.follow_resolv_conf, request.mark_resolv_conf, request.write_hostname));
+  add(text, concat(static_cast<int>(request.nss), request.follow_resolv_conf, request.mark_resolv_conf,
+                   request.write_hostname));
   for (const auto& database : request.databases) add(text, database);
   add(text, "copyfiles");
   for (const auto& path : request.copyfiles) add(text, path);
@@ -77,7 +78,8 @@ std::vector<std::string> file_paths(const FilesRequest& request) {
   }
   for (const auto& path : request.copyfiles) {
     const auto parts = base::split(path, '/');
-    const bool refused = std::any_of(parts.begin(), parts.end(), [](const auto& part) { return part == "." || part == ".."; });
+    const bool refused =
+        std::any_of(parts.begin(), parts.end(), [](const auto& part) { return part == "." || part == ".."; });
     if (!parts.empty() && !refused) paths.push_back(base::join(parts, "/"));
   }
   for (const char* path : {"etc/resolv.conf", "etc/hostname", "etc/debian_chroot"}) paths.emplace_back(path);

@@ -45,8 +45,9 @@ std::shared_ptr<const HostFile> HostFiles::read(const std::string& path, std::st
   const base::UniqueFd file(
       base::check(::open(base::concat("/proc/self/fd/", handle.get()).c_str(), O_RDONLY | O_CLOEXEC), "opening", path));
   base::check(::fstat(file.get(), &status), "looking at", path);
-  auto read = std::make_shared<const HostFile>(HostFile{base::version_of(status), status.st_mode & 07777u, status.st_uid,
-                                                        status.st_gid, base::read_all(file.get(), path, largest_file)});
+  auto read =
+      std::make_shared<const HostFile>(HostFile{base::version_of(status), status.st_mode & 07777u, status.st_uid,
+                                                status.st_gid, base::read_all(file.get(), path, largest_file)});
   const std::scoped_lock hold(mutex_);
   ++reads_;
   if (read->content.size() <= largest_kept && base::is_settled(read->version)) files_[path] = read;

@@ -46,11 +46,12 @@ class TreeAccess {
   [[nodiscard]] TreeFile read(const std::string& path);
   void write(const std::string& path, std::string_view content, mode_t mode, uid_t uid, gid_t gid);
 
-  // A word that goes with a regular file, and that users of the tree can neither set nor change, but copy or lose. Where
-  // the file system has no room for it, nothing is kept.
+  // A word that goes with a regular file, and that users of the tree can neither set nor change, but copy or lose.
+  // Where the file system has no room for it, nothing is kept.
   void set_mark(const std::string& path, const std::string& mark);
   [[nodiscard]] std::string mark(const std::string& path);  // empty: none
-  // What `read` would find, told from times and inode numbers alone; nullopt if they do not tell, since it has just changed.
+  // What `read` would find, told from times and inode numbers alone; nullopt if they do not tell, since it has just
+  // changed.
   [[nodiscard]] std::optional<std::string> version(const std::string& path);
 
  private:

@@ -76,7 +76,8 @@ void FakeMounts::attach(int tree, int target) { record(concat("attach ", label(t
 UniqueFd FakeMounts::new_filesystem(const std::string& type, const std::string& source,
                                     const kernel::MountOptions& options, std::uint64_t attributes) {
   std::string text;
-  for (const auto& [key, value] : options) text += concat(text.empty() ? " " : ",", key, value.empty() ? "" : "=", value);
+  for (const auto& [key, value] : options)
+    text += concat(text.empty() ? " " : ",", key, value.empty() ? "" : "=", value);
   record(concat("new ", type, " ", source, text, " attributes ", attributes));
   return descriptor(type);
 }
@@ -124,7 +125,9 @@ void FakeMounts::set_namespace_numbers(std::vector<std::uint64_t> numbers) {
 }
 
 void FakeMounts::enter_mount_namespace(int descriptor) { record(concat("enter ", label(descriptor))); }
-void FakeMounts::change_root(int, int working_directory) { record(concat("change directory to ", label(working_directory))); }
+void FakeMounts::change_root(int, int working_directory) {
+  record(concat("change directory to ", label(working_directory)));
+}
 
 int FakeMounts::go_home(int, int, int) noexcept {
   const std::lock_guard guard(lock_);

@@ -28,8 +28,8 @@ class FakeMounts final : public kernel::Mounts {
 
   base::UniqueFd clone_tree(int dirfd, const std::string& path, bool recursive) override;
   void attach(int tree, int target) override;
-  base::UniqueFd new_filesystem(const std::string& type, const std::string& source,
-                                const kernel::MountOptions& options, std::uint64_t attributes) override;
+  base::UniqueFd new_filesystem(const std::string& type, const std::string& source, const kernel::MountOptions& options,
+                                std::uint64_t attributes) override;
   void mount_at(const std::string& source, const std::string& target, const std::string& type, unsigned long flags,
                 const std::string& data) override;
   void set_attributes(int mount, std::uint64_t set, std::uint64_t clear, std::uint64_t propagation,

@@ -202,7 +202,8 @@ unsigned describe_execute(const Spec& spec, const Failure& failure, Text& proble
     return 127;
   }
   problem.add_error(error);
-  if (error == EACCES) problem.add("\nis it a program, with the permission to execute it (ls -l), in folders that the user may enter?");
+  if (error == EACCES)
+    problem.add("\nis it a program, with the permission to execute it (ls -l), in folders that the user may enter?");
   if (error == ENOEXEC) problem.add("\nis it a program for another architecture?");
   if (error == E2BIG) problem.add("\npass long lists in a file or on standard input");
   return error == ENOENT || error == ENOTDIR ? 127 : 126;

@@ -7,8 +7,8 @@ namespace unionroot::helper {
 
 // What was found where it could not be executed.
 struct Found {
-  bool file_exists = false;           // ENOENT although the file is there: its interpreter is missing
-  bool foreign = false;               // it is a program for another machine
+  bool file_exists = false;            // ENOENT although the file is there: its interpreter is missing
+  bool foreign = false;                // it is a program for another machine
   const char* architecture = nullptr;  // which, if there is a word for it
 };
 

@@ -50,7 +50,8 @@ void make_upper_and_work(int store, int lower) {
   kernel::make_directory(store, "work", 0700);
   kernel::make_directory(store, "upper", 0700);
   base::fault_point("upper's owner");
-  base::check(::fchownat(store, "upper", root.st_uid, root.st_gid, AT_SYMLINK_NOFOLLOW), "setting the upper layer's owner");
+  base::check(::fchownat(store, "upper", root.st_uid, root.st_gid, AT_SYMLINK_NOFOLLOW),
+              "setting the upper layer's owner");
   base::check(::fchmodat(store, "upper", root.st_mode & 07777, 0), "setting the upper layer's mode");
   const timespec times[2] = {root.st_atim, root.st_mtim};
   base::check(::utimensat(store, "upper", times, AT_SYMLINK_NOFOLLOW), "setting the upper layer's times");

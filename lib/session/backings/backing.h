@@ -16,9 +16,9 @@ class Backing {
   virtual ~Backing() = default;
   [[nodiscard]] virtual const char* name() const = 0;
 
-  // A detached tree that holds `upper` and `work`, in its folder(); made anew, or, when the context is recovering, found
-  // again with its work directory cleared, unless union-reset wants it anew. Fills in context.upper where the host can
-  // see it.
+  // A detached tree that holds `upper` and `work`, in its folder(); made anew, or, when the context is recovering,
+  // found again with its work directory cleared, unless union-reset wants it anew. Fills in context.upper where the
+  // host can see it.
   virtual base::UniqueFd set_up(SessionContext& context, StageData& data) const = 0;
 
   // Of the tree that set_up returns; empty: its root.
@@ -45,8 +45,8 @@ const Backing& tmpfs_backing();
 const Backing& image_backing();
 const Backing& device_backing();
 
-// Shared by the backings. `store`: a descriptor of the folder that is to hold both; `lower`: the top layer's root, whose
-// owner, mode and times the upper directory gets, since an overlay's root shows those of its upper directory.
+// Shared by the backings. `store`: a descriptor of the folder that is to hold both; `lower`: the top layer's root,
+// whose owner, mode and times the upper directory gets, since an overlay's root shows those of its upper directory.
 void make_upper_and_work(int store, int lower);
 
 // Whether what is there from before is to be used: the context is recovering, and there is no union-reset.
@@ -60,8 +60,8 @@ void discard_session_folder(const SessionContext& context, const StageData& data
 [[noreturn]] void refuse_foreign(const SessionContext& context, StageData& data, const std::string& path);
 bool is_foreign(const StageData& data);
 
-// What overlayfs left in work/work: `incompat/volatile` refuses the next mount, and left-overs three or more levels deep
-// make it succeed read-only. It makes the folder anew.
+// What overlayfs left in work/work: `incompat/volatile` refuses the next mount, and left-overs three or more levels
+// deep make it succeed read-only. It makes the folder anew.
 void clear_work(int store);
 
 }  // namespace unionroot::session

@@ -13,8 +13,8 @@ namespace unionroot::session {
 
 namespace {
 
-// A session that was begun once is never set up on an empty layer in the place of its own: its files are missed, and perhaps
-// only a file system is not mounted yet.
+// A session that was begun once is never set up on an empty layer in the place of its own: its files are missed, and
+// perhaps only a file system is not mounted yet.
 void require_upper(const std::string& folder, const std::string& id) {
   const auto path = base::concat(folder, "/", id, "/upper");
   struct stat facts {};
@@ -59,7 +59,8 @@ class DirectoryBacking : public Backing {
   }
 
   void recover(SessionContext& context, const StageData&) const override {
-    context.upper = base::concat(sessions_folder(context.services.settings, *context.definition), "/", context.id, "/upper");
+    context.upper =
+        base::concat(sessions_folder(context.services.settings, *context.definition), "/", context.id, "/upper");
   }
 
  private:

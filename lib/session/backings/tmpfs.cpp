@@ -13,8 +13,10 @@ class TmpfsBacking : public Backing {
 
   base::UniqueFd set_up(SessionContext& context, StageData&) const override {
     if (keeps_upper(context))
-      throw base::Error(base::ErrorCode::stage_failed, "its upper layer was in memory (union-backing=tmpfs) and went with it",
-                        base::concat("`unionroot end ", context.id, "`; use another union-backing for sessions that are to "
+      throw base::Error(base::ErrorCode::stage_failed,
+                        "its upper layer was in memory (union-backing=tmpfs) and went with it",
+                        base::concat("`unionroot end ", context.id,
+                                     "`; use another union-backing for sessions that are to "
                                      "survive a restart of the machine"));
     kernel::MountOptions options{{"mode", "0711"}};
     if (const auto& size = context.definition->union_.size)

@@ -42,8 +42,8 @@ class Stream {
   [[nodiscard]] int writing() const { return writing_.get(); }
   void started() { writing_.reset(); }
 
-  // Takes what is there, a full pipe at most: a writer that never stops must not keep its end from being noticed. What is
-  // beyond the limit is read and dropped, so that the writer goes on.
+  // Takes what is there, a full pipe at most: a writer that never stops must not keep its end from being noticed. What
+  // is beyond the limit is read and dropped, so that the writer goes on.
   void take() {
     constexpr int pipe_pages = 16;  // pipe(7)
     char buffer[4096];
@@ -87,8 +87,8 @@ class Stream {
   std::size_t taken_ = 0;
 };
 
-// What was made of it before it failed, or what could not be ended of a script before, must not be in the way of those that
-// are run to stop.
+// What was made of it before it failed, or what could not be ended of a script before, must not be in the way of those
+// that are run to stop.
 UniqueFd make_group(kernel::Cgroups& cgroups, const std::string& session) {
   try {
     return cgroups.create(session, group_name);
@@ -107,10 +107,7 @@ UniqueFd make_group(kernel::Cgroups& cgroups, const std::string& session) {
 class Processes {
  public:
   Processes(const Program& program, const mount::HostCopy& space, kernel::Cgroups& cgroups)
-      : session_(program.session),
-        space_(space),
-        cgroups_(cgroups),
-        group_(make_group(cgroups, program.session)) {}
+      : session_(program.session), space_(space), cgroups_(cgroups), group_(make_group(cgroups, program.session)) {}
   Processes(const Processes&) = delete;
   Processes& operator=(const Processes&) = delete;
   ~Processes() {

@@ -16,7 +16,8 @@ base::UniqueFd open_trusted_file(const std::string& chroot, const std::string& w
 void require_root_owned(int file, const std::string& chroot, const std::string& path);
 
 // Options that report to the session and obey its definition's unpack-limit.
-// what: is told with the progress, "unpacking /srv/base.tar". cache_key: under which sessions that wait for the tree find how far it is; empty: nobody else wants it.
+// what: is told with the progress, "unpacking /srv/base.tar". cache_key: under which sessions that wait for the tree
+// find how far it is; empty: nobody else wants it.
 archive::Options unpack_options(const SessionContext& context, const std::string& path, const std::string& what,
                                 const std::string& cache_key);
 

@@ -17,8 +17,8 @@
 #include "base/rollback.h"
 #include "base/text.h"
 #include "kernel/files.h"
-#include "session/storage.h"
 #include "locks/source_lock.h"
+#include "session/storage.h"
 
 namespace unionroot::session {
 

@@ -27,7 +27,7 @@ struct CacheRequest {
   std::string session;
   unsigned index = 0;  // of the session's layers, top first
   unsigned count = 1;
-  std::function<bool()> cancelled;     // may be empty
+  std::function<bool()> cancelled;  // may be empty
   // Called now and then while another session makes it, with the bytes of that, or zeros; may be empty.
   std::function<void(std::uint64_t done, std::uint64_t total)> waits;
   std::function<void(int tree)> make;  // fills the empty folder

@@ -38,9 +38,10 @@ bool is_beneath(const std::string& path, const std::string& folder) {
 void refuse_upper_layers(const SessionContext& context, const std::string& path) {
   const auto sessions = context.services.settings.state_directory + "/sessions";
   if (!is_beneath(canonical(path), canonical(sessions))) return;
-  throw Error(ErrorCode::stage_failed,
-              concat("chroot ", context.definition->name, ": its directory ", path, " is inside a session's own upper layer"),
-              "copy the tree to a place outside the state directory first");
+  throw Error(
+      ErrorCode::stage_failed,
+      concat("chroot ", context.definition->name, ": its directory ", path, " is inside a session's own upper layer"),
+      "copy the tree to a place outside the state directory first");
 }
 
 class DirectorySourceKind : public SourceKind {

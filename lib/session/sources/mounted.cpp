@@ -2,7 +2,6 @@
 // once for all sessions; without one, each session has it to itself and writes to it.
 #include <fcntl.h>
 
-
 #include "base/error.h"
 #include "base/text.h"
 #include "session/disks.h"

@@ -32,8 +32,8 @@ const SourceKind& source_kind(const definition::Definition& definition) {
 
 namespace {
 
-// overlayfs takes an upper layer that is in use with no more than a line in the kernel's log. Folders that are not there
-// are an error of the stage that mounts them, or of no entry at all.
+// overlayfs takes an upper layer that is in use with no more than a line in the kernel's log. Folders that are not
+// there are an error of the stage that mounts them, or of no entry at all.
 void add_written_folders(const definition::Definition& definition, std::vector<SourceTree>& trees) {
   for (const auto& path : mount::folders_written_by_overlays(definition)) {
     const base::UniqueFd folder(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));

@@ -31,15 +31,15 @@ class SourceKind {
 // The kind for a definition's type. Throws Error(not_supported).
 const SourceKind& source_kind(const definition::Definition& definition);
 
-// All that a session on this definition locks, in the order of locking: the source's trees, the device of the upper layer if it
-// has one, and the folders that overlays of the profile write to.
+// All that a session on this definition locks, in the order of locking: the source's trees, the device of the upper
+// layer if it has one, and the folders that overlays of the profile write to.
 std::vector<SourceTree> locked_trees(const definition::Definition& definition);
 
 // The kinds. Each is in the file of its name.
-const SourceKind& directory_source();   // plain, directory, layers
-const SourceKind& tarball_source();     // file
-const SourceKind& oci_source();         // oci
-const SourceKind& mounted_source();     // image, loopback, block-device
+const SourceKind& directory_source();  // plain, directory, layers
+const SourceKind& tarball_source();    // file
+const SourceKind& oci_source();        // oci
+const SourceKind& mounted_source();    // image, loopback, block-device
 const SourceKind& btrfs_snapshot_source();
 const SourceKind& lvm_snapshot_source();
 const SourceKind& zfs_snapshot_source();

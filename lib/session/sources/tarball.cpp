@@ -3,7 +3,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-
 #include "base/error.h"
 #include "base/fault_point.h"
 #include "base/files.h"

@@ -1,6 +1,7 @@
+#include "tree/files.h"
+
 #include "base/text.h"
 #include "session/stages/stages.h"
-#include "tree/files.h"
 
 namespace unionroot::session {
 

@@ -8,14 +8,14 @@ namespace unionroot::session {
 
 namespace {
 
-// An automatic session's namespace lives as long as its command, and its processes are found by their control group. Only
-// without control groups must the namespace be there to tell them by.
+// An automatic session's namespace lives as long as its command, and its processes are found by their control group.
+// Only without control groups must the namespace be there to tell them by.
 bool keeps_namespace(const SessionContext& context) {
   return !context.automatic() || !context.services.cgroups.available();
 }
 
-// Everybody on the host may look through the window. It must be no way to run a set-uid program of an old tree, or to open
-// a device: those work in the session's own namespace alone.
+// Everybody on the host may look through the window. It must be no way to run a set-uid program of an old tree, or to
+// open a device: those work in the session's own namespace alone.
 void attach_view(const SessionContext& context) {
   const auto view = context.space->clone_view();
   context.services.mounts.set_attributes(view.get(), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, 0, 0, true);

@@ -8,8 +8,8 @@ namespace unionroot::session {
 // True if what a session on it writes goes with the session: it has an overlay, a snapshot, or a folder of its own.
 bool has_own_layer(const definition::Definition& definition);
 
-// Whatever yields a tree: unpacks a tarball, attaches a device, takes a snapshot, mounts an image. What each kind of source
-// does is in ../sources.
+// Whatever yields a tree: unpacks a tarball, attaches a device, takes a snapshot, mounts an image. What each kind of
+// source does is in ../sources.
 class BlockDeviceStage : public Stage {
  public:
   [[nodiscard]] std::string_view name() const override { return "block-device"; }
@@ -28,7 +28,8 @@ class SourceStage : public Stage {
   Recovery recover(SessionContext& context, const StageData& data) override;
 };
 
-// The session's mount namespace with its root: upper and work directories (../backings) and the overlay, or the tree itself.
+// The session's mount namespace with its root: upper and work directories (../backings) and the overlay, or the tree
+// itself.
 class UnionStage : public Stage {
  public:
   [[nodiscard]] std::string_view name() const override { return "union"; }
@@ -37,7 +38,8 @@ class UnionStage : public Stage {
   Recovery recover(SessionContext& context, const StageData& data) override;
 };
 
-// The profile's fstab, and the root made `/` of the namespace. Nothing of it is outside the namespace, so it goes with it.
+// The profile's fstab, and the root made `/` of the namespace. Nothing of it is outside the namespace, so it goes with
+// it.
 class InnerMountsStage : public Stage {
  public:
   [[nodiscard]] std::string_view name() const override { return "inner-mounts"; }
@@ -55,12 +57,12 @@ class FilesStage : public Stage {
   Recovery recover(SessionContext& context, const StageData& data) override;
 };
 
-// True for a session that outlives its first command, has a layer of its own and says so: its resolv.conf is the host's also
-// when that changes.
+// True for a session that outlives its first command, has a layer of its own and says so: its resolv.conf is the host's
+// also when that changes.
 bool follows_resolv_conf(const SessionContext& context);
 
-// The administrator's own scripts (../hooks). What they mount beneath the root goes with the namespace; what else they did they
-// undo themselves.
+// The administrator's own scripts (../hooks). What they mount beneath the root goes with the namespace; what else they
+// did they undo themselves.
 class HooksStage : public Stage {
  public:
   [[nodiscard]] std::string_view name() const override { return "hooks"; }

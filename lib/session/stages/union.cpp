@@ -29,7 +29,8 @@ void lay_overlay(SessionContext& context, StageData& data) {
   data["backing"] = backing.name();
   if (auto layer = context.services.files_layers.take(context, context.layers.front().get())) {
     data["files-layer"] = layer->name;
-    context.layers.insert(context.layers.begin(), mount::open_tree_clone(context.services.mounts, layer->path, false, true));
+    context.layers.insert(context.layers.begin(),
+                          mount::open_tree_clone(context.services.mounts, layer->path, false, true));
     context.files_layer = std::move(layer);
   }
   mount::OverlayPlan plan;
@@ -59,8 +60,8 @@ void UnionStage::set_up(SessionContext& context, StageData& data) {
     return;
   }
   if (context.layers.size() != 1)
-    throw Error(ErrorCode::stage_failed, concat("several layers need union-type=overlay; chroot ", context.definition->name,
-                                                " has union-type=none"));
+    throw Error(ErrorCode::stage_failed, concat("several layers need union-type=overlay; chroot ",
+                                                context.definition->name, " has union-type=none"));
   context.space.emplace(context.services.namespaces.create());
   context.space->lay_tree(std::move(context.layers.front()));
   context.layers.clear();
@@ -94,7 +95,8 @@ Recovery UnionStage::recover(SessionContext& context, const StageData& data) {
   auto kept = context.services.views.open_namespace(context.id);
   if (!kept) return Recovery::gone;
   context.space.emplace(context.services.namespaces.adopt(std::move(kept)));
-  if (backing != nullptr && backing->measurable()) context.measured = std::make_shared<base::UniqueFd>(context.space->root());
+  if (backing != nullptr && backing->measurable())
+    context.measured = std::make_shared<base::UniqueFd>(context.space->root());
   return Recovery::intact;
 }
 

@@ -76,7 +76,8 @@ session::SessionView FakeCore::begin(const session::BeginRequest& request) {
   }
   if (named(name, "late-")) until_cancelled(request.cancelled);
   if (named(name, "slow-")) std::this_thread::sleep_for(300ms);
-  if (named(name, "broken-")) throw Error(ErrorCode::stage_failed, "stage 'source': /tmp/\xff\xfe is missing", "make it");
+  if (named(name, "broken-"))
+    throw Error(ErrorCode::stage_failed, "stage 'source': /tmp/\xff\xfe is missing", "make it");
   if (named(name, "odd-")) throw std::runtime_error("not one of ours");
   session::SessionView view = view_of(request, name);
   if (named(name, "long-")) begin_long(request, name);
@@ -84,7 +85,8 @@ session::SessionView FakeCore::begin(const session::BeginRequest& request) {
     const std::lock_guard lock(mutex_);
     if (named(name, "long-")) sessions_.erase(name);
     if (!sessions_.emplace(name, view).second) {
-      throw Error(ErrorCode::session_exists, base::concat("there is a session '", name, "' already"), "choose another name");
+      throw Error(ErrorCode::session_exists, base::concat("there is a session '", name, "' already"),
+                  "choose another name");
     }
   }
   events_.session_added(name);
@@ -97,8 +99,9 @@ session::Manager::Started FakeCore::start(const session::RunRequest& request, bo
   base::check(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), "socketpair");
   base::UniqueFd client(pair[0]), hold(pair[1]);
   if (request.standard[1] >= 0) {
-    base::write_all(request.standard[1],
-                    base::concat(base::join(request.command, " "), " uid=", static_cast<long>(request.target_uid), "\n"), "stdout");
+    base::write_all(
+        request.standard[1],
+        base::concat(base::join(request.command, " "), " uid=", static_cast<long>(request.target_uid), "\n"), "stdout");
   }
   pid_t pid = 0;
   const bool lasts = !request.command.empty() && request.command.front() == "last";
@@ -141,14 +144,16 @@ session::EndResult FakeCore::end(const session::SessionId& session, bool force, 
   if (progress) progress(id, {"packing", 7, 0});
   {
     const std::lock_guard lock(mutex_);
-    if (sessions_.erase(id) == 0) throw Error(ErrorCode::no_such_session, base::concat("there is no session '", id, "'"));
+    if (sessions_.erase(id) == 0)
+      throw Error(ErrorCode::no_such_session, base::concat("there is no session '", id, "'"));
   }
   events_.session_removed(id);
   return {force ? std::vector<std::string>{"left: /tmp/\xff"} : std::vector<std::string>{}};
 }
 
 // Makes an active session fail, so that State can be seen to change.
-session::SessionView FakeCore::recover(const session::SessionId& session, std::function<bool()>, session::TellProgress progress) {
+session::SessionView FakeCore::recover(const session::SessionId& session, std::function<bool()>,
+                                       session::TellProgress progress) {
   const auto& id = session.id;
   if (progress) progress(id, {"recovering", 1, 2});
   session::SessionView view;

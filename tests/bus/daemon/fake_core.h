@@ -23,7 +23,9 @@ class FakeCore final : public daemon::Core {
   session::Manager::Started run(const session::RunRequest& request) override;
   session::Manager::Started run_automatic(const session::BeginRequest& begin, session::RunRequest run) override;
   void run_ended(const std::string& run, std::optional<int> status) override;
-  [[nodiscard]] std::optional<std::string> source_trouble(const definition::Definition&) const override { return std::nullopt; }
+  [[nodiscard]] std::optional<std::string> source_trouble(const definition::Definition&) const override {
+    return std::nullopt;
+  }
   session::EndResult end(const session::SessionId& session, bool force, session::TellProgress progress) override;
   session::SessionView recover(const session::SessionId& session, std::function<bool()> cancelled,
                                session::TellProgress progress) override;

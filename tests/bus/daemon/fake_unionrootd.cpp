@@ -28,11 +28,12 @@ int main(int argc, char** argv) {
     limits.operations = {"operations", 4, 2, 4};
     limits.waiting = 2;
     int status = 0;
-    daemon::Service service(io, *connection, core, registry, *users, authority, {"fake"}, limits, [&](const std::string& why) {
-      base::log::error("the bus is gone: " + why);
-      status = 1;
-      io.stop();
-    });
+    daemon::Service service(io, *connection, core, registry, *users, authority, {"fake"}, limits,
+                            [&](const std::string& why) {
+                              base::log::error("the bus is gone: " + why);
+                              status = 1;
+                              io.stop();
+                            });
     relay.attach(&service);
     daemon::asio::signal_set ends(io, SIGTERM);
     ends.async_wait([&](const daemon::AsioError&, int) { io.stop(); });

@@ -1,5 +1,5 @@
-// A client over the generated proxies: proxy_client ADDRESS. Begins a session on the chroot `sid`, finds it, ends it, and
-// prints a line for each, with the signals that it saw.
+// A client over the generated proxies: proxy_client ADDRESS. Begins a session on the chroot `sid`, finds it, ends it,
+// and prints a line for each, with the signals that it saw.
 #include <sdbus-c++/sdbus-c++.h>
 
 #include <chrono>
@@ -31,8 +31,8 @@ class ManagerClient final : public Manager {
   void onChrootRemoved(const std::string& chroot, const sdbus::ObjectPath&) override { say("chroot removed", chroot); }
   void onProgress(const uint32_t& call, const std::string& session, const std::string& what, const uint64_t& done,
                   const uint64_t& total) override {
-    std::printf("progress %u %s %s %llu %llu\n", call, session.c_str(), what.c_str(), static_cast<unsigned long long>(done),
-                static_cast<unsigned long long>(total));
+    std::printf("progress %u %s %s %llu %llu\n", call, session.c_str(), what.c_str(),
+                static_cast<unsigned long long>(done), static_cast<unsigned long long>(total));
   }
   static void say(const char* what, const std::string& name) {
     std::printf("signal %s %s\n", what, name.c_str());

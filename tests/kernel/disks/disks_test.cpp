@@ -72,7 +72,8 @@ TEST_CASE("what a disk holds") {
   const auto zeros = place.path("/zeros");
   tests::write_file(zeros, std::string(1 << 20, '\0'));
   CHECK(kernel::probe_content(open_file(zeros).get(), {}, zeros).empty());
-  CHECK_THROWS_WITH(kernel::find_partition(open_file(zeros).get(), 1, zeros), Catch::Contains("has no partition table"));
+  CHECK_THROWS_WITH(kernel::find_partition(open_file(zeros).get(), 1, zeros),
+                    Catch::Contains("has no partition table"));
   // A DOS partition table with one primary partition.
   std::string disk(1 << 20, '\0');
   const unsigned char entry[] = {0, 0, 0, 0, 0x83, 0, 0, 0, 0x10, 0, 0, 0, 0x20, 0, 0, 0};
@@ -97,7 +98,9 @@ TEST_CASE("one mount serves all its users and goes with the last") {
     ++made;
     return kernel_mounts.new_filesystem("tmpfs", "test", {}, 0);
   };
-  const auto mounted = [&](const std::string& path) { return tests::mount_table().find(" " + path + " ") != std::string::npos; };
+  const auto mounted = [&](const std::string& path) {
+    return tests::mount_table().find(" " + path + " ") != std::string::npos;
+  };
   {
     mount::SourceMounts mounts(kernel_mounts, place.path());
     mounts.remove_strangers();
@@ -135,7 +138,8 @@ TEST_CASE("a mount that cannot be made leaves nothing, and is tried again by the
   const Place place;
   mount::SourceMounts mounts(kernel::real_mounts(), place.path());
   mounts.remove_strangers();
-  CHECK_THROWS_AS(mounts.acquire("image", "one", []() -> base::UniqueFd { throw base::SystemError(EIO, "reading"); }), base::SystemError);
+  CHECK_THROWS_AS(mounts.acquire("image", "one", []() -> base::UniqueFd { throw base::SystemError(EIO, "reading"); }),
+                  base::SystemError);
   CHECK(kernel::list_directory(kernel::open_directory(place.path("/sources")).get()).empty());
   mounts.acquire("image", "one", [] { return kernel::real_mounts().new_filesystem("tmpfs", "test", {}, 0); });
   mounts.release("one");

@@ -173,7 +173,8 @@ TEST_CASE("a killed session's lock no longer holds back a change that waits") {
   directory.lock_session(key, owner("later"), Wait{}).release();
 }
 
-// Stopped between two of its looks: whoever is stopped while it holds the manage lock stops everybody, as tests/unit has it.
+// Stopped between two of its looks: whoever is stopped while it holds the manage lock stops everybody, as tests/unit
+// has it.
 void stop_outside_manage(const Place& place, pid_t pid) {
   const locks::detail::Directory directory(place.locks());
   for (int attempt = 0; attempt < 100; ++attempt) {

@@ -1,4 +1,6 @@
 // Finding and killing a session's processes.
+#include "kernel/cgroups.h"
+
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -8,7 +10,6 @@
 #include <thread>
 
 #include "fixture.h"
-#include "kernel/cgroups.h"
 
 using namespace unionroot;
 using namespace unionroot::tests;

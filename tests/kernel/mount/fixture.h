@@ -45,8 +45,8 @@ inline bool can_mount() {
 
 inline std::string mount_table() { return base::read_file("/proc/self/mountinfo"); }
 
-// What is mounted now and was not then. Not the other way round: the copy was taken with what other programs had mounted, and
-// that goes from it when they remove the folders that it stood in.
+// What is mounted now and was not then. Not the other way round: the copy was taken with what other programs had
+// mounted, and that goes from it when they remove the folders that it stood in.
 inline std::string mounted_since(const std::string& table) {
   std::string added;
   for (const auto& line : base::split(mount_table(), '\n'))
@@ -55,7 +55,8 @@ inline std::string mounted_since(const std::string& table) {
 }
 
 inline void write_file(const std::string& path, const std::string& content) {
-  const UniqueFd file(base::check(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644), "making", path));
+  const UniqueFd file(
+      base::check(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644), "making", path));
   base::write_all(file.get(), content, path);
 }
 
@@ -64,8 +65,8 @@ class Place {
  public:
   Place() : table_(mount_table()), parent_(kernel::open_directory("/var/tmp")) {
     name_ = concat("unionroot-test-", base::random_token());
-    for (const char* sub : {"", "/lower", "/lower/etc", "/lower/proc", "/lower/sys", "/lower/dev", "/lower/tmp", "/store",
-                            "/store/upper", "/store/work"})
+    for (const char* sub : {"", "/lower", "/lower/etc", "/lower/proc", "/lower/sys", "/lower/dev", "/lower/tmp",
+                            "/store", "/store/upper", "/store/work"})
       base::check(::mkdir((path() + sub).c_str(), 0755), "making", sub);
     write_file(path() + "/lower/etc/issue", "lower\n");
   }

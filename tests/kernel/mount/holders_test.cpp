@@ -79,23 +79,29 @@ TEST_CASE("each way of holding a mount is named, with the process", "[root]") {
   std::string expected;
   std::function<void()> hold;
   SECTION("working directory") {
-    hold = [&] { if (::chdir((place.path + "/folder").c_str()) != 0) ::_exit(1); };
+    hold = [&] {
+      if (::chdir((place.path + "/folder").c_str()) != 0) ::_exit(1);
+    };
     expected = "working directory " + place.path + "/folder";
   }
   SECTION("root directory") {
-    hold = [&] { if (::chroot(place.path.c_str()) != 0) ::_exit(1); };
+    hold = [&] {
+      if (::chroot(place.path.c_str()) != 0) ::_exit(1);
+    };
     expected = "root directory " + place.path;
   }
   SECTION("descriptor") {
-    hold = [&] { if (::dup2(::open((place.path + "/file").c_str(), O_CREAT | O_RDWR, 0600), 77) != 77) ::_exit(1); };
+    hold = [&] {
+      if (::dup2(::open((place.path + "/file").c_str(), O_CREAT | O_RDWR, 0600), 77) != 77) ::_exit(1);
+    };
     expected = "descriptor ";
   }
   const Child child(hold);
   for (const auto& holders : {kernel::holders_of_mount(place.path), [&] {
-         struct stat facts {};
-         REQUIRE(::stat(place.path.c_str(), &facts) == 0);
-         return kernel::holders_of_device(facts.st_dev);
-       }()}) {
+                                struct stat facts {};
+                                REQUIRE(::stat(place.path.c_str(), &facts) == 0);
+                                return kernel::holders_of_device(facts.st_dev);
+                              }()}) {
     REQUIRE(holders.size() == 1);
     CHECK(holders[0].pid == child.pid);
     CHECK_THAT(holders[0].how, Catch::StartsWith(expected));

@@ -1,7 +1,8 @@
 // The host's side: views and kept namespaces.
+#include "mount/host_view.h"
+
 #include "fixture.h"
 #include "kernel/mountinfo.h"
-#include "mount/host_view.h"
 
 using namespace unionroot;
 using namespace unionroot::tests;

@@ -119,9 +119,10 @@ TEST_CASE("an overlay that the kernel refuses is an error that says what was ask
   plan.upper = "not-there";
   std::vector<UniqueFd> lowers;
   lowers.push_back(mount::open_tree_clone(kernel::real_mounts(), place.path("/lower"), false, true));
-  CHECK_THROWS_WITH(space.lay_overlay(plan, std::move(lowers),
-                                      mount::open_tree_clone(kernel::real_mounts(), place.path("/store"), false, false)),
-                    Catch::Contains("upperdir=/store/not-there"));
+  CHECK_THROWS_WITH(
+      space.lay_overlay(plan, std::move(lowers),
+                        mount::open_tree_clone(kernel::real_mounts(), place.path("/store"), false, false)),
+      Catch::Contains("upperdir=/store/not-there"));
   plan.upper = "a,b";
   std::vector<UniqueFd> again(1);
   CHECK_THROWS_WITH(space.lay_overlay(plan, std::move(again), UniqueFd()), Catch::Contains("comma"));
@@ -173,7 +174,9 @@ TEST_CASE("set-uid programs work in a session, and not on its inner mounts") {
   };
   CHECK(uid_of("/usr/bin/id-of-root") == 0);
   CHECK(uid_of("/usr/bin/id") == 1);
-  CHECK(run_in(space, {"/bin/sh", "-c", "mkdir /tmp/unionroot-inside && mount -t tmpfs none /tmp/unionroot-inside && touch /tmp/unionroot-inside/inside"}) == 0);
+  CHECK(run_in(space, {"/bin/sh", "-c",
+                       "mkdir /tmp/unionroot-inside && mount -t tmpfs none /tmp/unionroot-inside && touch "
+                       "/tmp/unionroot-inside/inside"}) == 0);
   CHECK(mount_table().find("/tmp/unionroot-inside") == std::string::npos);
   CHECK(::access("/usr/bin/id-of-root", F_OK) != 0);
 }
@@ -184,7 +187,8 @@ TEST_CASE("the calling thread keeps its namespace, root and working directory, a
   const auto where = [] {
     char link[128];
     const auto length = ::readlink("/proc/thread-self/ns/mnt", link, sizeof link);
-    struct stat root {}, here {};
+    struct stat root {
+    }, here{};
     CHECK(::stat("/", &root) == 0);
     CHECK(::stat(".", &here) == 0);
     return concat(std::string_view(link, static_cast<std::size_t>(length)), " ", root.st_ino, " ", here.st_ino);
@@ -227,8 +231,8 @@ TEST_CASE("fifty threads build at once; timing is printed") {
   const mount::MountPlan plan = usual_plan();
   std::mutex lock;
   std::vector<std::string> errors;
-  std::vector<long> times;       // as the clock on the wall has it
-  std::vector<long> own_times;   // of the thread's own work: what a busy machine does not change
+  std::vector<long> times;      // as the clock on the wall has it
+  std::vector<long> own_times;  // of the thread's own work: what a busy machine does not change
   std::vector<std::thread> threads;
   const auto build = [&](int number) {
     const auto begin = std::chrono::steady_clock::now();

@@ -304,7 +304,8 @@ TEST_CASE("an overlay from a profile is laid from host folders") {
   entry.type = "overlay";
   entry.target = "srv/cache";
   entry.origin = "fstab:3";
-  entry.options = {{"lowerdir", place.path("/o/low")}, {"upperdir", place.path("/o/s/up")}, {"workdir", place.path("/o/s/wk")}};
+  entry.options = {
+      {"lowerdir", place.path("/o/low")}, {"upperdir", place.path("/o/s/up")}, {"workdir", place.path("/o/s/wk")}};
   mount::Namespace space = lay(place);
   mount::MountPlan plan = one(entry);
   entry.target = "srv/again";

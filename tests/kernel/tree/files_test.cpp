@@ -81,7 +81,8 @@ TEST_CASE("resolv.conf follows the host's later, unless it was changed inside") 
   Place::write(place.host("etc/resolv.conf"), "nameserver 1\n");
   Place::write(place.tree("etc/resolv.conf"), "nameserver 1\n");  // as mmdebstrap leaves it
   place.run(request);
-  const base::UniqueFd root(base::check(::open(place.tree().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "opening", "tree"));
+  const base::UniqueFd root(
+      base::check(::open(place.tree().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "opening", "tree"));
   FileVersion seen;
   const auto follow = [&] { return follow_resolv_conf(root.get(), place.path("host"), seen); };
   CHECK_FALSE(follow());

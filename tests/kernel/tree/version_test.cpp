@@ -13,7 +13,8 @@ namespace {
 void settle() { std::this_thread::sleep_for(std::chrono::milliseconds(130)); }
 
 std::optional<std::string> version(const Place& place, const FilesRequest& request) {
-  const base::UniqueFd root(base::check(::open(place.tree().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC), "opening the tree"));
+  const base::UniqueFd root(
+      base::check(::open(place.tree().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC), "opening the tree"));
   return files_version(root.get(), request);
 }
 
@@ -37,7 +38,8 @@ TEST_CASE("the version of files changes with each file of the host and of the tr
   settle();
   auto last = version(place, request);
   REQUIRE(last);
-  for (const char* path : {"etc/passwd", "etc/shadow", "etc/group", "etc/gshadow", "etc/services", "etc/extra", "etc/resolv.conf"})
+  for (const char* path :
+       {"etc/passwd", "etc/shadow", "etc/group", "etc/gshadow", "etc/services", "etc/extra", "etc/resolv.conf"})
     for (const bool on_host : {true, false}) {
       INFO(path << (on_host ? " of the host" : " of the tree"));
       Place::write(on_host ? place.host(path) : place.tree(path), "changed\n");

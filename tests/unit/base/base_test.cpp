@@ -45,7 +45,8 @@ TEST_CASE("text for people has no control characters") {
 
 TEST_CASE("only real UTF-8 counts as such") {
   CHECK(valid_utf8("a\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80"));
-  for (const char* bad : {"\xc0\x80", "\xe0\x80\x80", "\xed\xa0\x80", "\xf0\x80\x80\x80", "\xf4\x90\x80\x80", "\xe2\x82", "\x80"}) {
+  for (const char* bad :
+       {"\xc0\x80", "\xe0\x80\x80", "\xed\xa0\x80", "\xf0\x80\x80\x80", "\xf4\x90\x80\x80", "\xe2\x82", "\x80"}) {
     INFO(bad);
     CHECK_FALSE(valid_utf8(bad));
     CHECK(valid_utf8(printable(bad)));

@@ -1,10 +1,10 @@
 // The rules table, row by row, and what a refusal says.
-#include <catch2/catch.hpp>
+#include "daemon/authorization.h"
 
+#include <catch2/catch.hpp>
 #include <map>
 
 #include "base/error.h"
-#include "daemon/authorization.h"
 
 using namespace unionroot;
 using daemon::HostUser;
@@ -92,9 +92,7 @@ TEST_CASE("another user inside needs that user's authentication, or root") {
   CHECK(judge(root, bob, {}, users) == Verdict::allowed);
 }
 
-TEST_CASE("root is allowed although no list names it") {
-  CHECK(judge(root, 0, {}, users) == Verdict::allowed);
-}
+TEST_CASE("root is allowed although no list names it") { CHECK(judge(root, 0, {}, users) == Verdict::allowed); }
 
 TEST_CASE("the owner of a session counts as one of its users") {
   CHECK(judge(alice, 1000, {}, users, true) == Verdict::allowed);
@@ -115,17 +113,23 @@ TEST_CASE("names are compared whole and as they are written") {
 TEST_CASE("a refusal says who asked for what, and which key of which definition would permit it") {
   const auto definition = sid();
   daemon::NoAuthority nobody;
-  const auto plain = refusal({alice, 7, 1000, "alice", "begin a session on chroot 'sid'", &definition, false, false}, nobody);
+  const auto plain =
+      refusal({alice, 7, 1000, "alice", "begin a session on chroot 'sid'", &definition, false, false}, nobody);
   CHECK(plain.code() == base::ErrorCode::access_denied);
-  CHECK(plain.what() == std::string("alice (uid 1000) may not begin a session on chroot 'sid': none of its lists names them "
-                                    "or a group of theirs"));
+  CHECK(plain.what() ==
+        std::string("alice (uid 1000) may not begin a session on chroot 'sid': none of its lists names them "
+                    "or a group of theirs"));
   CHECK(plain.hint() == "root may permit it: add alice to users= of [sid] (/etc/unionroot/chroot.d/sid.conf:12)");
 
-  const auto as_root = refusal({alice, 7, 0, "root", "run a command as root in chroot 'sid'", &definition, false, false}, nobody);
-  CHECK(as_root.hint() == "root may permit it: add alice to root-users= of [sid] (/etc/unionroot/chroot.d/sid.conf:12)");
+  const auto as_root =
+      refusal({alice, 7, 0, "root", "run a command as root in chroot 'sid'", &definition, false, false}, nobody);
+  CHECK(as_root.hint() ==
+        "root may permit it: add alice to root-users= of [sid] (/etc/unionroot/chroot.d/sid.conf:12)");
 
-  const auto source = refusal({alice, 7, 1000, "alice", "begin a session on the source of chroot 'sid'", &definition, true, false}, nobody);
-  CHECK(source.hint() == "root may permit it: add alice to source-users= of [sid] (/etc/unionroot/chroot.d/sid.conf:12)");
+  const auto source = refusal(
+      {alice, 7, 1000, "alice", "begin a session on the source of chroot 'sid'", &definition, true, false}, nobody);
+  CHECK(source.hint() ==
+        "root may permit it: add alice to source-users= of [sid] (/etc/unionroot/chroot.d/sid.conf:12)");
 }
 
 TEST_CASE("a built-in definition cannot be edited, and the hint says what to do instead") {
@@ -140,7 +144,8 @@ TEST_CASE("a built-in definition cannot be edited, and the hint says what to do 
 TEST_CASE("what the lists send to authentication is asked, and refused when nobody is there to ask") {
   auto definition = sid();
   definition.access.users = {"alice"};
-  const daemon::AccessQuestion question{alice, 7, 0, "root", "run a command as root in chroot 'sid'", &definition, false, false};
+  const daemon::AccessQuestion question{alice,       7,     0,    "root", "run a command as root in chroot 'sid'",
+                                        &definition, false, false};
 
   FakeAuthority yes(daemon::Authority::Answer::yes);
   CHECK_NOTHROW(daemon::require_access(question, users, yes));

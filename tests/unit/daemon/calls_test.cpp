@@ -1,12 +1,12 @@
 // Options from strangers.
-#include <catch2/catch.hpp>
+#include "daemon/calls.h"
 
 #include <sdbus-c++/sdbus-c++.h>
 
+#include <catch2/catch.hpp>
 #include <limits>
 
 #include "base/error.h"
-#include "daemon/calls.h"
 
 using namespace unionroot;
 using daemon::Dictionary;
@@ -40,8 +40,9 @@ using Bytes = std::vector<std::uint8_t>;
 TEST_CASE("an unknown option is refused, with its name and the known ones") {
   const auto text = begin_refusal({{"nmae", Variant(std::string("x"))}});
   CHECK(text == "Begin does not know the option 'nmae'\nit knows: name, wait, user-data, progress");
-  CHECK(refusal([] { daemon::parse_recover({{"force", Variant(true)}}); }) ==
-        "Recover does not know the option 'force'\nit knows: progress");
+  CHECK(refusal([] {
+          daemon::parse_recover({{"force", Variant(true)}});
+        }) == "Recover does not know the option 'force'\nit knows: progress");
   CHECK(begin_refusal({{"e\x1b[1m", Variant(true)}}).find('\x1b') == std::string::npos);
 }
 
@@ -50,7 +51,8 @@ TEST_CASE("an option of the wrong type is refused, with what it must be") {
         "Begin: the option 'name' is of type 'i'\nit must be a string (s), or bytes (ay)");
   CHECK(begin_refusal({{"wait", Variant(std::string("5"))}}).find("it must be an integer (x)") != std::string::npos);
   CHECK(run_refusal({{"terminal", Variant(std::int32_t{1})}}).find("it must be a boolean (b)") != std::string::npos);
-  CHECK(run_refusal({{"environment", Variant(std::string("A=b"))}}).find("it must be strings (as)") != std::string::npos);
+  CHECK(run_refusal({{"environment", Variant(std::string("A=b"))}}).find("it must be strings (as)") !=
+        std::string::npos);
   CHECK(run_refusal({{"user-data", Variant(std::vector<std::string>{})}}).find("a{ss}") != std::string::npos);
 }
 
@@ -66,8 +68,11 @@ TEST_CASE("wait: absent and 0 do not wait, -1 waits without end, any integer typ
 }
 
 TEST_CASE("sizes of a terminal fit in what the kernel keeps them in") {
-  const auto call = daemon::parse_run("sid", {}, {{"rows", Variant(std::uint16_t{50})}, {"columns", Variant(std::uint16_t{65535})},
-                                                  {"terminal", Variant(true)}, {"term", Variant(std::string("xterm"))}});
+  const auto call = daemon::parse_run("sid", {},
+                                      {{"rows", Variant(std::uint16_t{50})},
+                                       {"columns", Variant(std::uint16_t{65535})},
+                                       {"terminal", Variant(true)},
+                                       {"term", Variant(std::string("xterm"))}});
   CHECK(call.rows == 50);
   CHECK(call.columns == 65535);
   CHECK(call.terminal_type == "xterm");
@@ -89,9 +94,10 @@ TEST_CASE("a command needs the caller's directory, a login shell falls back, a d
 
 TEST_CASE("what is not UTF-8 comes as bytes, and takes no NUL") {
   const Bytes latin{'A', '=', 0xe4};
-  auto call = daemon::parse_run("sid", {}, {{"environment", Variant(std::vector<Bytes>{latin})},
-                                            {"arguments", Variant(std::vector<Bytes>{{'l', 's'}, {0xff}})},
-                                            {"directory", Variant(Bytes{'/', 0xfc})}});
+  auto call = daemon::parse_run("sid", {},
+                                {{"environment", Variant(std::vector<Bytes>{latin})},
+                                 {"arguments", Variant(std::vector<Bytes>{{'l', 's'}, {0xff}})},
+                                 {"directory", Variant(Bytes{'/', 0xfc})}});
   CHECK(call.environment == std::vector<std::string>{"A=\xe4"});
   CHECK(call.arguments == std::vector<std::string>{"ls", "\xff"});
   CHECK(call.directory == "/\xfc");

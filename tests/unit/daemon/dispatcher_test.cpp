@@ -1,7 +1,8 @@
 // Nobody keeps another from working.
-#include <catch2/catch.hpp>
+#include "daemon/dispatcher.h"
 
 #include <atomic>
+#include <catch2/catch.hpp>
 #include <chrono>
 #include <condition_variable>
 #include <future>
@@ -10,7 +11,6 @@
 #include <vector>
 
 #include "base/error.h"
-#include "daemon/dispatcher.h"
 
 using namespace unionroot;
 using daemon::Lane;

@@ -1,13 +1,14 @@
-#include <catch2/catch.hpp>
+#include "daemon/startup.h"
+
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <catch2/catch.hpp>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
 #include "base/error.h"
-#include "daemon/startup.h"
 
 using namespace unionroot;
 
@@ -53,8 +54,8 @@ TEST_CASE("one daemon for a state directory") {
     daemon::lock_state(state);
     FAIL("a second daemon was let in");
   } catch (const base::Error& error) {
-    CHECK(std::string(error.what()) == "another unionrootd (pid " + std::to_string(::getpid()) +
-                                           ") runs on the state directory " + state);
+    CHECK(std::string(error.what()) ==
+          "another unionrootd (pid " + std::to_string(::getpid()) + ") runs on the state directory " + state);
     CHECK_FALSE(error.hint().empty());
   }
   first.reset();

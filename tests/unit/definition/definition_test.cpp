@@ -166,8 +166,9 @@ TEST_CASE("a custom chroot has a source session, and is purged, only if it says 
   CHECK_FALSE(plain->source_clone);
   CHECK_FALSE(plain->has_union());
   CHECK(plain->hook_time_limit == 60);
-  const auto rich = parse("type=custom\nhook-directories=/h,/i\nhook-time-limit=600\ncustom-session-purgeable=yes\n"
-                          "custom-source-cloneable=yes\nunion-type=overlay\n");
+  const auto rich = parse(
+      "type=custom\nhook-directories=/h,/i\nhook-time-limit=600\ncustom-session-purgeable=yes\n"
+      "custom-source-cloneable=yes\nunion-type=overlay\n");
   REQUIRE(rich.definition);
   CHECK(rich.problems.empty());
   CHECK(rich.definition->purgeable());
@@ -255,7 +256,8 @@ TEST_CASE("what is only worth a word leaves the definition there") {
       {good + "source-users=x\n", "'source-users' has no effect without union-type=overlay"},
       {good + "users=a, b\n", "' b' begins or ends with a blank"},
       {good + "script-config=sbuild/config\n", "script-config is deprecated"},
-      {"type=plain\ndirectory=/srv\nhook-directories=/h\n", "'hook-directories' has no effect for a chroot of type plain"},
+      {"type=plain\ndirectory=/srv\nhook-directories=/h\n",
+       "'hook-directories' has no effect for a chroot of type plain"},
       {good + "setup.services=cron\n", "setup.services has no effect"},
       {good + "union-type=overlay\nunion-backing=tmpfs\nunion-device=/dev/x\n", "no effect with union-backing=tmpfs"},
       {"type=directory\nlocation=/srv\n", "'location' is the old name of 'directory'"},

@@ -180,8 +180,7 @@ TEST_CASE("checking what is on disk") {
   ::mkdir((folder / "state/tree").c_str(), 0755);
   ::mkdir((folder / "open").c_str(), 0755);
   REQUIRE(::chmod((folder / "open").c_str(), 0777) == 0);
-  folder.write("profiles/p/fstab",
-               "/nowhere /x none bind\n/nowhere /y none bind,x-unionroot.optional\n");
+  folder.write("profiles/p/fstab", "/nowhere /x none bind\n/nowhere /y none bind,x-unionroot.optional\n");
   const auto conf = folder.write(
       "a.conf",
       "[none]\ntype=directory\ndirectory=" + (folder / "none") + "\n[file]\ntype=directory\ndirectory=" + file +
@@ -203,6 +202,6 @@ TEST_CASE("checking what is on disk") {
   CHECK_THAT(problems, !Contains("'root'"));
   CHECK_THAT(problems, Contains("holds unionroot's own"));
   CHECK_THAT(problems, Contains("a.conf:18: profile: binds '/nowhere' (profiles/p/fstab:1)") && !Contains("fstab:2"));
-  CHECK_THAT(problems,
-             Contains("a.conf:21: device: 'file' is not a block device") && Contains("a.conf:24: file: '/tmp' is not a regular file"));
+  CHECK_THAT(problems, Contains("a.conf:21: device: 'file' is not a block device") &&
+                           Contains("a.conf:24: file: '/tmp' is not a regular file"));
 }

@@ -12,7 +12,8 @@ using definition::MountWords;
 using definition::parse_mount_words;
 
 TEST_CASE("mount options alone, and as words of mount(8)") {
-  for (const char* text : {"noatime,commit=30,ro", "-o noatime,commit=30 -o ro", "-onoatime -o\tcommit=30,,ro ", "-o defaults,noatime,commit=30,ro,x-a.b=c,nofail"}) {
+  for (const char* text : {"noatime,commit=30,ro", "-o noatime,commit=30 -o ro", "-onoatime -o\tcommit=30,,ro ",
+                           "-o defaults,noatime,commit=30,ro,x-a.b=c,nofail"}) {
     INFO(text);
     MountWords words;
     CHECK(parse_mount_words(text, words).empty());
@@ -30,8 +31,8 @@ TEST_CASE("mount options alone, and as words of mount(8)") {
 
 TEST_CASE("what has no place among mount options") {
   const std::pair<const char*, const char*> cases[] = {
-      {"-v", "'-v' is no option"},       {"--bind", "no option of mount(8)"}, {"-o", "a word is missing after '-o'"},
-      {"noatime -t", "missing after"},   {"bind", "'bind' has no place"},     {"offset=512", "'offset' has no place"},
+      {"-v", "'-v' is no option"},        {"--bind", "no option of mount(8)"},  {"-o", "a word is missing after '-o'"},
+      {"noatime -t", "missing after"},    {"bind", "'bind' has no place"},      {"offset=512", "'offset' has no place"},
       {"-o remount,rw", "'remount' has"}, {"=x", "'=x' is not a mount option"}, {"a\nb,=", "is not a mount option"}};
   for (const auto& [text, expected] : cases) {
     INFO(text);

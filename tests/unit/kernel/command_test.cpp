@@ -1,4 +1,6 @@
 // Programs that the daemon runs: their output, their end, and that nothing of them is left.
+#include "kernel/command.h"
+
 #include <sys/wait.h>
 
 #include <catch2/catch.hpp>
@@ -6,7 +8,6 @@
 #include <chrono>
 
 #include "base/error.h"
-#include "kernel/command.h"
 
 using namespace unionroot;
 using kernel::Command;
@@ -54,7 +55,8 @@ TEST_CASE("its environment and its standard input are not the daemon's") {
 }
 
 TEST_CASE("more output than is kept does not stop it") {
-  const auto result = run_command(command({"sh", "-c", "head -c 300000 /dev/zero; head -c 300000 /dev/zero | tr '\\0' e >&2"}));
+  const auto result =
+      run_command(command({"sh", "-c", "head -c 300000 /dev/zero; head -c 300000 /dev/zero | tr '\\0' e >&2"}));
   CHECK(result.status == 0);
   CHECK(result.output.size() == std::size_t{64} << 10);
   CHECK(result.errors.size() <= 4096);

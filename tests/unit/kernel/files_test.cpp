@@ -1,3 +1,5 @@
+#include "base/files.h"
+
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -7,7 +9,6 @@
 #include <catch2/catch.hpp>
 
 #include "base/error.h"
-#include "base/files.h"
 #include "base/ids.h"
 #include "base/text.h"
 #include "kernel/files.h"

@@ -1,8 +1,9 @@
+#include "kernel/mountinfo.h"
+
 #include <catch2/catch.hpp>
 
 #include "base/error.h"
 #include "base/files.h"
-#include "kernel/mountinfo.h"
 
 using namespace unionroot::kernel;
 
@@ -31,8 +32,9 @@ TEST_CASE("mountinfo lines as proc(5) shows them") {
 }
 
 TEST_CASE("lines that are not mountinfo are named, and never read past") {
-  for (const char* bad : {"x", "36", "36 35 98:0 / /mnt rw", "36 35 98:0 / /mnt rw -", "36 35 98:0 / /mnt rw - ext3 /dev",
-                          "a 35 98:0 / /mnt rw - ext3 /dev rw", "36 35 98:0 - ext3 /dev rw", "- - - - - - -"}) {
+  for (const char* bad :
+       {"x", "36", "36 35 98:0 / /mnt rw", "36 35 98:0 / /mnt rw -", "36 35 98:0 / /mnt rw - ext3 /dev",
+        "a 35 98:0 / /mnt rw - ext3 /dev rw", "36 35 98:0 - ext3 /dev rw", "- - - - - - -"}) {
     INFO(bad);
     CHECK_THROWS_WITH(parse_mountinfo(bad), Catch::Contains("not as proc(5) says"));
   }

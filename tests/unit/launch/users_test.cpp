@@ -130,7 +130,8 @@ TEST_CASE("a caller's limits and umask are read") {
   CHECK(limits.size() == RLIM_NLIMITS);
   rlimit own{};
   REQUIRE(::getrlimit(RLIMIT_NOFILE, &own) == 0);
-  const auto files = std::find_if(limits.begin(), limits.end(), [](const auto& each) { return each.first == RLIMIT_NOFILE; });
+  const auto files =
+      std::find_if(limits.begin(), limits.end(), [](const auto& each) { return each.first == RLIMIT_NOFILE; });
   REQUIRE(files != limits.end());
   CHECK(files->second.rlim_cur == own.rlim_cur);
   CHECK(files->second.rlim_max == own.rlim_max);

@@ -75,9 +75,8 @@ TEST_CASE("a change is refused while a session stands, with its holder's name") 
   CHECK_THAT(text, Catch::Contains("session 'one' of user alice, pid " + std::to_string(::getpid()) + " ("));
   CHECK_THAT(text, Catch::Contains("session 'two' of user alice") && Catch::Contains("test_unit_locks"));
   CHECK_THAT(text, Catch::Contains(", since 20") && Catch::Contains("(0 s ago)"));
-  CHECK_THAT(text,
-             (Catch::Contains("`unionroot end one two`") || Catch::Contains("`unionroot end two one`")) &&
-                 Catch::Contains("wait with --wait") && Catch::Contains("`unionroot locks`"));
+  CHECK_THAT(text, (Catch::Contains("`unionroot end one two`") || Catch::Contains("`unionroot end two one`")) &&
+                       Catch::Contains("wait with --wait") && Catch::Contains("`unionroot locks`"));
   const auto later = message_of([&] { directory.lock_source(key, owner(), Wait{10ms, {}}); });
   CHECK_THAT(later, Catch::Contains("after waiting") && Catch::Contains("wait longer") && !Catch::Contains("--wait"));
   CHECK(place.files().size() == 2);                                  // the refused one left nothing

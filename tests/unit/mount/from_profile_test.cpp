@@ -1,10 +1,11 @@
+#include "mount/from_profile.h"
+
 #include <sys/mount.h>
 
 #include <catch2/catch.hpp>
 
 #include "base/error.h"
 #include "base/text.h"
-#include "mount/from_profile.h"
 #include "mount/overlay_entry.h"
 
 using namespace unionroot;
@@ -21,7 +22,8 @@ Definition with(const std::vector<std::string>& lines, DeviceMode dev = DeviceMo
   unsigned number = 0;
   for (const std::string& line : lines) {
     const auto words = base::split(line, ' ');
-    definition.profile.fstab.push_back({words.at(0), words.at(1), words.at(2), base::split(words.at(3), ','), "fstab", ++number});
+    definition.profile.fstab.push_back(
+        {words.at(0), words.at(1), words.at(2), base::split(words.at(3), ','), "fstab", ++number});
   }
   return definition;
 }
@@ -36,15 +38,18 @@ const std::string own_memory = "tmpfs on /dev/shm with mode=1777 as nosuid,nodev
 }  // namespace
 
 TEST_CASE("schroot's default profile") {
-  const std::vector<std::string> lines = {"/proc /proc none rw,bind", "/sys /sys none rw,bind", "/dev /dev none rw,bind",
-                                          "/dev/pts /dev/pts none rw,bind", "/home /home none rw,bind",
-                                          "/tmp /tmp none rw,bind"};
+  const std::vector<std::string> lines = {"/proc /proc none rw,bind", "/sys /sys none rw,bind",
+                                          "/dev /dev none rw,bind",   "/dev/pts /dev/pts none rw,bind",
+                                          "/home /home none rw,bind", "/tmp /tmp none rw,bind"};
   const std::string ends = "bind of /home on /home [fstab:5]\nbind of /tmp on /tmp [fstab:6]\n";
   CHECK(planned(lines) == "private /dev\n" + own_memory + "proc on /proc as nosuid,nodev,noexec [fstab:1]\n" +
-                              "sysfs on /sys as nosuid,nodev,noexec [fstab:2]\n" + own_terminals + " [fstab:4]\n" + ends);
-  CHECK(planned(lines, DeviceMode::host) == "proc on /proc as nosuid,nodev,noexec [fstab:1]\n"
-                                            "sysfs on /sys as nosuid,nodev,noexec [fstab:2]\n"
-                                            "rbind of /dev on /dev [fstab:3]\n" + own_terminals + " [fstab:4]\n" + ends);
+                              "sysfs on /sys as nosuid,nodev,noexec [fstab:2]\n" + own_terminals + " [fstab:4]\n" +
+                              ends);
+  CHECK(planned(lines, DeviceMode::host) ==
+        "proc on /proc as nosuid,nodev,noexec [fstab:1]\n"
+        "sysfs on /sys as nosuid,nodev,noexec [fstab:2]\n"
+        "rbind of /dev on /dev [fstab:3]\n" +
+            own_terminals + " [fstab:4]\n" + ends);
 }
 
 TEST_CASE("schroot's sbuild, buildd and minimal profiles") {
@@ -84,7 +89,8 @@ TEST_CASE("options become attributes, and the rest goes to the file system") {
   CHECK(first("tmpfs /tmp tmpfs size=1g,mode=1777").text() ==
         "tmpfs on /tmp with size=1g,mode=1777 as nosuid,nodev [fstab:1]");
   CHECK(first("tmpfs /build tmpfs exec,dev,noatime").attributes == (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOATIME));
-  CHECK(first("proc /proc proc hidepid=2,ro").text() == "proc on /proc with hidepid=2 as ro,nosuid,nodev,noexec [fstab:1]");
+  CHECK(first("proc /proc proc hidepid=2,ro").text() ==
+        "proc on /proc with hidepid=2 as ro,nosuid,nodev,noexec [fstab:1]");
   CHECK(first("/proc /host/proc none bind").text() == "bind of /proc on /host/proc [fstab:1]");
   CHECK(planned({"/a /b none bind,noauto", "/swap none swap sw"}) == "");
 }
@@ -127,8 +133,9 @@ TEST_CASE("entries that cannot be honoured name their line and what is expected"
 }
 
 TEST_CASE("an overlay's upper and work come as one tree") {
-  const auto entry = plan_inner_mounts(with({"overlay /c overlay lowerdir=/a:/b,upperdir=/srv/x/up,workdir=/srv/x/wk/1,index=off"}))
-                         .mounts.at(0);
+  const auto entry =
+      plan_inner_mounts(with({"overlay /c overlay lowerdir=/a:/b,upperdir=/srv/x/up,workdir=/srv/x/wk/1,index=off"}))
+          .mounts.at(0);
   const OverlayEntry overlay = overlay_entry(entry);
   CHECK(overlay.lowers == std::vector<std::string>{"/a", "/b"});
   CHECK(overlay.store == "/srv/x");
@@ -142,15 +149,18 @@ TEST_CASE("an overlay's upper and work come as one tree") {
 }
 
 TEST_CASE("an overlay over what the session has itself, and folders that serve one session at a time") {
-  const auto definition = with({"overlay /var overlay upperdir=/srv/s/up,workdir=/srv/s/./work", "overlay /c overlay lowerdir=/a"});
+  const auto definition =
+      with({"overlay /var overlay upperdir=/srv/s/up,workdir=/srv/s/./work", "overlay /c overlay lowerdir=/a"});
   const OverlayEntry overlay = overlay_entry(plan_inner_mounts(definition).mounts.at(0));
   CHECK(overlay.lowers.empty());
   CHECK(overlay.store == "/srv/s");
   CHECK(folders_written_by_overlays(definition) == std::vector<std::string>{"/srv/s/up", "/srv/s/work"});
-  CHECK_THROWS_WITH(planned({"overlay /a overlay upperdir=/s/u,workdir=/s/w", "overlay /b overlay lowerdir=/x,upperdir=/s//u,workdir=/s/w2"}),
+  CHECK_THROWS_WITH(planned({"overlay /a overlay upperdir=/s/u,workdir=/s/w",
+                             "overlay /b overlay lowerdir=/x,upperdir=/s//u,workdir=/s/w2"}),
                     "fstab:2: the overlay of fstab:1 writes to /s/u too");
-  CHECK_THROWS_WITH(planned({"overlay /a overlay upperdir=/s/u,workdir=/s/w", "overlay /b overlay upperdir=/s/w,workdir=/s/w2"}),
-                    "fstab:2: the overlay of fstab:1 writes to /s/w too");
+  CHECK_THROWS_WITH(
+      planned({"overlay /a overlay upperdir=/s/u,workdir=/s/w", "overlay /b overlay upperdir=/s/w,workdir=/s/w2"}),
+      "fstab:2: the overlay of fstab:1 writes to /s/w too");
 }
 
 TEST_CASE("options of the session's own overlay") {

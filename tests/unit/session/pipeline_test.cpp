@@ -187,7 +187,8 @@ TEST_CASE_METHOD(Fixture, "a stage that does not apply is passed over, and nothi
 }
 
 TEST_CASE_METHOD(Fixture, "what a version with other stages wrote down is found by name") {
-  store().put_stages("s", {{0, "a", store::StageState::done, "{}"}, {1, "c", store::StageState::done, R"({"made":"then"})"}});
+  store().put_stages(
+      "s", {{0, "a", store::StageState::done, "{}"}, {1, "c", store::StageState::done, R"({"made":"then"})"}});
   stage[1]->wanted = false;
   auto context = make_context("s");
   session::Pipeline pipeline(stages, store(), store().stages("s"));

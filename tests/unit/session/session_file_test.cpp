@@ -20,7 +20,8 @@ TEST_CASE("a session file gives back the record and its stages") {
   file.record.created = 1234567890123456;
   file.record.boot_id = "b";
   file.record.options = "{}";
-  file.stages = {{0, "source", store::StageState::done, "{}"}, {1, "union", store::StageState::done, "{\"backing\":\"directory\"}"}};
+  file.stages = {{0, "source", store::StageState::done, "{}"},
+                 {1, "union", store::StageState::done, "{\"backing\":\"directory\"}"}};
   session::write_session_file(folder.path, file, false);
 
   struct stat facts {};
@@ -44,7 +45,8 @@ TEST_CASE("a torn, foreign or missing session file is none") {
   const auto text = session::to_json(file);
   CHECK(session::from_json(text, "a"));
   CHECK_FALSE(session::from_json(text, "b"));
-  for (std::size_t length = 0; length + 2 < text.size(); length += 7) CHECK_FALSE(session::from_json(text.substr(0, length), "a"));
+  for (std::size_t length = 0; length + 2 < text.size(); length += 7)
+    CHECK_FALSE(session::from_json(text.substr(0, length), "a"));
   CHECK_FALSE(session::from_json("[]", "a"));
   CHECK_FALSE(session::read_session_file("/nonexistent", "a"));
 }

@@ -45,8 +45,9 @@ class SessionFixture {
     views_ = std::make_unique<mount::HostViews>(mounts, settings_.runtime_directory);
     locks_ = std::make_unique<locks::LockDirectory>(settings_.state_directory + "/locks");
     files_layers_ = std::make_unique<session::FilesLayers>(settings_, trash);
-    services_ = std::unique_ptr<session::Services>(
-        new session::Services{settings_, mounts, cgroups_, *namespaces_, *views_, *locks_, *store_, trash, source_mounts, *files_layers_, true});
+    services_ = std::unique_ptr<session::Services>(new session::Services{settings_, mounts, cgroups_, *namespaces_,
+                                                                         *views_, *locks_, *store_, trash,
+                                                                         source_mounts, *files_layers_, true});
     auto shape = std::make_shared<definition::Definition>();
     shape->name = "sid";
     shape->type = "directory";
@@ -72,7 +73,8 @@ class SessionFixture {
     store_->add_session(record);
   }
   session::SessionContext make_context(const std::string& id) {
-    return {*services_, id, definition_, store::SessionKind::preserved, 0, "root", false, false, {}, {}, {}, {}, {}, {}, {}, true};
+    return {*services_, id, definition_, store::SessionKind::preserved, 0, "root", false, false, {}, {}, {}, {}, {},
+            {},         {}, true};
   }
 
  private:

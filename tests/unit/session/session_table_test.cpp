@@ -18,7 +18,8 @@ struct Fixture : test::SessionFixture {
     record.owner = owner;
     record.owner_name = "u" + std::to_string(owner);
     record.state = store::SessionState::active;
-    return std::make_shared<session::LiveSession>(services(), stages, record, definition(), std::vector<store::StageRecord>{});
+    return std::make_shared<session::LiveSession>(services(), stages, record, definition(),
+                                                  std::vector<store::StageRecord>{});
   }
 };
 
@@ -64,7 +65,8 @@ TEST_CASE_METHOD(Fixture, "the limit holds for each user alone, and not for root
 }
 
 TEST_CASE_METHOD(Fixture, "runs are counted by session and taken once") {
-  for (const char* id : {"1", "2"}) table.add_run({{id, "a", {}, 0, "root", "true", "", 0}, base::UniqueFd(), base::UniqueFd()});
+  for (const char* id : {"1", "2"})
+    table.add_run({{id, "a", {}, 0, "root", "true", "", 0}, base::UniqueFd(), base::UniqueFd()});
   CHECK(table.runs_of("a") == 2);
   CHECK(table.runs_of("b") == 0);
   CHECK(table.take_run("1"));

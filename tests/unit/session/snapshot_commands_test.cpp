@@ -25,7 +25,8 @@ TEST_CASE("what is run for a session on an LVM snapshot") {
 
 TEST_CASE("names and devices that LVM does not have") {
   const definition::LvmSnapshotSource source{"/dev/vg/base", "-L1G", "", ""};
-  for (const char* name : {"snapshot1", "pvmove0", "a_mlog", "x_tmeta"}) CHECK_THROWS_AS(LvmSnapshot(source, name), base::Error);
+  for (const char* name : {"snapshot1", "pvmove0", "a_mlog", "x_tmeta"})
+    CHECK_THROWS_AS(LvmSnapshot(source, name), base::Error);
   CHECK_THROWS_AS(LvmSnapshot(source, std::string(121, 'a')), base::Error);
   for (const char* device : {"/dev/sda1", "/dev/mapper/vg-base", "/srv/vg/base", "/dev/vg/a/b"})
     CHECK_THROWS_WITH(LvmSnapshot({device, "-L1G", "", ""}, "sid"), Catch::Contains("does not name a logical volume"));
@@ -36,7 +37,8 @@ TEST_CASE("what is run for a session on a ZFS snapshot") {
   const ZfsSnapshot names(source, "sid-1");
   CHECK(line(names.make_snapshot("sid-1")) == "zfs|snapshot|-o|unionroot:session=sid-1|pool/base@unionroot-sid-1");
   CHECK(line(names.make_clone(source, "sid-1")) ==
-        "zfs|clone|-o|unionroot:session=sid-1|-o|atime=off|-o|mountpoint=legacy|pool/base@unionroot-sid-1|pool/base/unionroot-sid-1");
+        "zfs|clone|-o|unionroot:session=sid-1|-o|atime=off|-o|mountpoint=legacy|pool/base@unionroot-sid-1|pool/base/"
+        "unionroot-sid-1");
   CHECK(line(ZfsSnapshot::owner(names.clone)) == "zfs|get|-H|-o|value|unionroot:session|pool/base/unionroot-sid-1");
   CHECK(line(ZfsSnapshot::destroy(names.snapshot)) == "zfs|destroy|pool/base@unionroot-sid-1");
 }

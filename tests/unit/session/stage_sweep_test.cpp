@@ -1,4 +1,5 @@
-// Every stage, over a kernel that fails at its N-th call, for every N: nothing may be left, and the first cause is told.
+// Every stage, over a kernel that fails at its N-th call, for every N: nothing may be left, and the first cause is
+// told.
 #include <unistd.h>
 
 #include <catch2/catch.hpp>

@@ -62,7 +62,8 @@ TEST_CASE("a tree's trouble is kept until a better session takes it away") {
   store.put_source_trouble({"other", "two", "bob", 7, "as well"});
   const auto trouble = store.source_trouble("tree");
   REQUIRE(trouble);
-  CHECK((trouble->session == "two" && trouble->owner == "bob" && trouble->at == 6 && trouble->what == "it broke again"));
+  CHECK(
+      (trouble->session == "two" && trouble->owner == "bob" && trouble->at == 6 && trouble->what == "it broke again"));
   store.remove_source_trouble("tree", "two", Store::Whose::other_sessions);
   store.remove_source_trouble("tree", "one", Store::Whose::that_session);
   CHECK(store.source_trouble("tree"));
