@@ -71,9 +71,8 @@ void ControlChannel::handle(const Message& message) {
                          line_end == std::string::npos ? std::string() : text.substr(line_end + 1)};
       break;
     }
-    case Type::warning:
-      if (warn_) warn_(message.text);
-      break;
+    case Type::warning: warning_ = message.text; break;
+    case Type::stopped: stopped_ = true; break;
     case Type::started:
     case Type::signal:
     case Type::window_size: break;

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <optional>
+#include <string>
+#include <utility>
 
 #include "base/unique_fd.h"
 #include "launch/control.h"
@@ -23,6 +25,14 @@ class ControlChannel {
 
   [[nodiscard]] const std::optional<Outcome>& outcome() const { return outcome_; }
   [[nodiscard]] base::UniqueFd take_master() { return std::move(master_); }
+  // The last message was a warning: it is to be shown, on a terminal that is in its usual mode.
+  [[nodiscard]] bool has_warning() const { return !warning_.empty(); }
+  void show_warning() {
+    if (warn_ && has_warning()) warn_(warning_);
+    warning_.clear();
+  }
+  // Whether the command has stopped since this was asked last.
+  [[nodiscard]] bool take_stop() { return std::exchange(stopped_, false); }
 
  private:
   void handle(const launch::control::Message& message);
@@ -31,6 +41,8 @@ class ControlChannel {
   const Warn& warn_;
   std::optional<Outcome> outcome_;
   base::UniqueFd master_;
+  std::string warning_;
+  bool stopped_ = false;
 };
 
 }  // namespace unionroot::terminal

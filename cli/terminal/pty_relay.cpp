@@ -49,7 +49,8 @@ class Buffer {
   std::size_t end_ = 0;
 };
 
-constexpr int look_again_after = 50;  // milliseconds: at a terminal that nobody had open
+constexpr int look_again_after = 50;          // milliseconds: at a terminal that nobody had open
+constexpr int look_for_terminal_after = 200;  // whether the shell has brought us to the foreground: it does not tell
 
 class PtyRelay {
  public:
@@ -68,25 +69,54 @@ class PtyRelay {
     std::array<pollfd, places> watched{};
     watched[at_control] = {control_.descriptor(), POLLIN, 0};
     watched[at_signals] = {signals_.descriptor(), POLLIN, 0};
-    watched[at_input] = {master_ && input_open_ && to_master_.empty() ? STDIN_FILENO : -1, POLLIN, 0};
+    const bool reads = foreground_ && master_ && input_open_ && to_master_.empty();
+    watched[at_input] = {reads ? STDIN_FILENO : -1, POLLIN, 0};
     watched[at_output] = {to_output_.empty() ? -1 : STDOUT_FILENO, POLLOUT, 0};
     short on_master = 0;
     if (to_output_.empty() && master_open_) on_master |= POLLIN;
     if (!to_master_.empty()) on_master |= POLLOUT;
     watched[at_master] = {master_ && on_master != 0 ? master_.get() : -1, on_master, 0};
-    const int limit = master_ && !master_open_ ? look_again_after : -1;
-    const int ready = ::poll(watched.data(), watched.size(), limit);
+    const int ready = ::poll(watched.data(), watched.size(), limit());
     if (ready < 0 && errno != EINTR) base::throw_errno("waiting for the terminal");
+    if (!foreground_) enter();
     if (ready == 0) master_open_ = true;
     if (ready <= 0) return true;
     if (watched[at_signals].revents != 0) handle_signals();
-    if (watched[at_input].revents != 0) read_input();
+    if (watched[at_input].revents != 0 && foreground_) read_input();
     if (watched[at_output].revents != 0) write_output();
     if (watched[at_master].revents != 0) use_master(watched[at_master].revents);
     if (watched[at_control].revents == 0) return true;
     if (!control_.receive()) return false;
     if (!master_) take_master();
+    if (control_.has_warning()) show_warning();
+    if (control_.take_stop()) stop_too();
     return true;
+  }
+
+  [[nodiscard]] int limit() const {
+    if (master_ && !master_open_) return look_again_after;
+    return foreground_ ? -1 : look_for_terminal_after;
+  }
+
+  void enter() {
+    foreground_ = raw_.enter();
+    if (foreground_) send_window_size();
+  }
+
+  // In raw mode its line would not go back to the first column.
+  void show_warning() {
+    raw_.restore();
+    control_.show_warning();
+    enter();
+  }
+
+  // The command stopped, by Ctrl-Z mostly: our own shell is to notice, and goes on with both.
+  void stop_too() {
+    drain();
+    raw_.restore();
+    signals_.stop_group();
+    enter();
+    control_.send(Type::signal, SIGCONT);
   }
 
   void take_master() {
@@ -119,15 +149,11 @@ class PtyRelay {
 
   void handle_signals() {
     while (const auto number = signals_.take()) {
-      if (*number == SIGWINCH || *number == SIGCONT) {
-        raw_.enter();
-        send_window_size();
-      } else {
+      if (*number != SIGWINCH && *number != SIGCONT) {
         raw_.restore();
         signals_.act(*number);  // SIGTSTP comes back here; the others do not
-        raw_.enter();
-        send_window_size();
       }
+      enter();
     }
   }
 
@@ -153,6 +179,7 @@ class PtyRelay {
   ControlChannel& control_;
   Signals signals_{SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT, SIGWINCH};
   RawTerminal raw_{STDIN_FILENO};
+  bool foreground_ = raw_.enter();  // the terminal is ours, not another job's
   base::UniqueFd master_;
   bool master_open_ = false;
   bool input_open_ = true;

@@ -23,8 +23,11 @@ namespace {
 // A signal for us is one for the command: it is in a process session of its own, where no terminal reaches it.
 void pass_on(Signals& signals, ControlChannel& control) {
   while (const auto number = signals.take()) {
-    control.send(Type::signal, static_cast<std::uint32_t>(*number));
-    if (*number == SIGTSTP) signals.act(SIGTSTP);  // stops here; SIGCONT follows by itself
+    // The kernel ignores SIGTSTP in a group that nobody could continue by the keyboard, which the command's is.
+    control.send(Type::signal, static_cast<std::uint32_t>(*number == SIGTSTP ? SIGSTOP : *number));
+    if (*number != SIGTSTP) continue;
+    signals.act(SIGTSTP);
+    control.send(Type::signal, SIGCONT);  // also where nothing stops: in an orphaned group
   }
 }
 
@@ -39,7 +42,9 @@ void relay_messages(ControlChannel& control) {
       base::throw_errno("waiting for the command");
     }
     if (watched[1].revents != 0) pass_on(signals, control);
-    if (watched[0].revents != 0 && !control.receive()) return;
+    if (watched[0].revents == 0) continue;
+    if (!control.receive()) return;
+    control.show_warning();
   }
 }
 

@@ -31,7 +31,15 @@ std::optional<int> Signals::take() {
   return static_cast<int>(info.ssi_signo);
 }
 
-void Signals::act(int number) const {
+void Signals::act(int number) const { act_on(number, ::getpid()); }
+
+void Signals::stop_group() const {
+  struct sigaction current {};
+  ::sigaction(SIGTSTP, nullptr, &current);
+  if (current.sa_handler != SIG_IGN) act_on(SIGTSTP, 0);
+}
+
+void Signals::act_on(int number, pid_t whom) {
   struct sigaction standard {};
   struct sigaction former {};
   standard.sa_handler = SIG_DFL;
@@ -39,7 +47,7 @@ void Signals::act(int number) const {
   sigset_t one;
   ::sigemptyset(&one);
   ::sigaddset(&one, number);
-  ::raise(number);  // pending, since it is blocked ...
+  ::kill(whom, number);  // pending, since it is blocked ...
   sigset_t mask;
   ::pthread_sigmask(SIG_UNBLOCK, &one, &mask);  // ... and now it acts
   ::pthread_sigmask(SIG_SETMASK, &mask, nullptr);

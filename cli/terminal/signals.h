@@ -25,8 +25,13 @@ class Signals {
   // Does what the signal would have done by default: this process stops or ends. Returns if it was stopped and goes
   // on now.
   void act(int number) const;
+  // Stops this process and all of its process group, as Ctrl-Z on their terminal would. Returns when it goes on; at
+  // once if nobody could make it go on (an orphaned group), or if the signal is ignored.
+  void stop_group() const;
 
  private:
+  static void act_on(int number, pid_t whom);
+
   sigset_t former_{};
   base::UniqueFd descriptor_;
 };

@@ -16,6 +16,7 @@ enum class Type : std::uint32_t {
   killed = 18,   // value: signal number
   failed = 19,   // value: exit status for the client (125, 126, 127); text: what went wrong
   warning = 20,  // text: for the client's stderr ("W: falling back to directory ...")
+  stopped = 21,  // with a terminal: the command has stopped, as by Ctrl-Z. value: signal number
 };
 
 inline constexpr std::uint32_t longest_text = 1024;

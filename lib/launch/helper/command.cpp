@@ -102,8 +102,9 @@ bool enter_directory(const Spec& spec, Failure& failure) {
   return false;
 }
 
-bool take_terminal(int slave) {
-  return ioctl(slave, TIOCSCTTY, 0) == 0 && dup2(slave, 0) == 0 && dup2(slave, 1) == 1 && dup2(slave, 2) == 2;
+bool use_terminal(int slave) {
+  const auto self = static_cast<pid_t>(syscall(SYS_getpid));
+  return give_terminal(slave, self) && dup2(slave, 0) == 0 && dup2(slave, 1) == 1 && dup2(slave, 2) == 2;
 }
 
 void default_signals() {
@@ -125,9 +126,10 @@ bool prepare(const Plan& plan, Failure& failure) {
   failure.step = Step::network;
   if (spec.has(wire::no_network) && !private_network()) return false;
   failure.step = Step::session;
-  if (setsid() < 0) return false;
+  const bool on_terminal = spec.has(wire::terminal);
+  if ((on_terminal ? setpgid(0, 0) : setsid()) < 0) return false;
   failure.step = Step::terminal;
-  if (spec.has(wire::terminal) && !take_terminal(plan.terminal->slave)) return false;
+  if (on_terminal && !use_terminal(plan.terminal->slave)) return false;
   umask(spec.header->umask);
   failure.step = Step::personality;
   if (spec.header->personality != wire::keep_personality && personality(spec.header->personality) < 0) return false;
@@ -202,6 +204,8 @@ unsigned describe_execute(const Spec& spec, const Failure& failure, Text& proble
     return 127;
   }
   problem.add_error(error);
+  if (error == ENOENT || error == ENOTDIR)
+    problem.add("\nit is a path inside the session: give the right one, or install the program there");
   if (error == EACCES)
     problem.add("\nis it a program, with the permission to execute it (ls -l), in folders that the user may enter?");
   if (error == ENOEXEC) problem.add("\nis it a program for another architecture?");

@@ -51,7 +51,8 @@ int run(const Spec& spec) {
   Text problem;
   Text warning;
   Terminal terminal;
-  if (spec.has(wire::terminal) && !open_terminal(wire::root_descriptor, spec, terminal, problem))
+  if (spec.has(wire::terminal) &&
+      (!open_terminal(wire::root_descriptor, spec, terminal, problem) || !take_terminal(terminal, problem)))
     return fail(own_failure, problem);
   if (!spec.has(wire::has_cgroup)) adopt_orphans();
   Child child;

@@ -114,6 +114,7 @@ int execve(const char* file, char* const* arguments, char* const* environment) {
 }
 int kill(int pid, int number) { return call(__NR_kill, pid, number); }
 int setsid() { return call(__NR_setsid); }
+int setpgid(int pid, int group) { return call(__NR_setpgid, pid, group); }
 int setns(int fd, int type) { return call(__NR_setns, fd, type); }
 int unshare(int flags) { return call(__NR_unshare, flags); }
 int personality(unsigned long value) { return call(__NR_personality, static_cast<long>(value)); }

@@ -126,8 +126,11 @@ class Ending {
 // 32 and 33 belong to glibc's threads.
 bool may_be_sent(std::uint32_t number) { return (number >= 1 && number <= 31) || (number >= 34 && number <= 64); }
 
-void obey(const Message& message, pid_t command, int master) {
+void obey(const Message& message, pid_t command, int master, bool& stopped) {
   if (message.type == Type::signal && may_be_sent(message.value)) {
+    // One that stopped because another group had the terminal would stop again.
+    if (message.value == SIGCONT && stopped && master >= 0) give_terminal(master, command);
+    if (message.value == SIGCONT) stopped = false;
     kill(-command, static_cast<int>(message.value));
   } else if (message.type == Type::window_size && master >= 0) {
     set_window_size(master, message.value >> 16, message.value & 0xffff);
@@ -135,11 +138,11 @@ void obey(const Message& message, pid_t command, int master) {
 }
 
 // True if the client is gone.
-bool handle_control(int control, short events, pid_t command, int master) {
+bool handle_control(int control, short events, pid_t command, int master, bool& stopped) {
   if ((events & POLLIN) != 0) {
     Message message{};
     const Received received = receive_message(control, message);
-    if (received == Received::message) obey(message, command, master);
+    if (received == Received::message) obey(message, command, master, stopped);
     if (received == Received::hang_up) return true;
     if (received == Received::nothing && (events & POLLRDHUP) != 0) return true;
     // What the client sent before it went is obeyed first.
@@ -148,22 +151,33 @@ bool handle_control(int control, short events, pid_t command, int master) {
   return (events & (POLLHUP | POLLERR | POLLNVAL | POLLRDHUP)) != 0;
 }
 
-int orphan_signals() {
+int child_signals() {
   sigset_t child;
   sigemptyset(&child);
   sigaddset(&child, SIGCHLD);
   return signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-void reap_orphans(int signals, pid_t command) {
+void forget(int signals) {
   signalfd_siginfo ignored{};
   while (read(signals, &ignored, sizeof ignored) > 0) {
   }
+}
+
+void reap_orphans(pid_t command) {
   for (;;) {
     siginfo_t info{};
     if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0 || info.si_pid == command) return;
     waitid(P_PID, static_cast<id_t>(info.si_pid), &info, WEXITED);
   }
+}
+
+// The client stops with its command, and sends SIGCONT when it goes on.
+bool tell_stop(int control, pid_t command) {
+  siginfo_t info{};
+  if (waitid(P_PID, static_cast<id_t>(command), &info, WSTOPPED | WNOHANG) != 0 || info.si_pid != command) return false;
+  send_message(control, Type::stopped, static_cast<std::uint32_t>(info.si_status));
+  return true;
 }
 
 int report(int control, pid_t command) {
@@ -183,19 +197,24 @@ void adopt_orphans() { prctl(PR_SET_CHILD_SUBREAPER, 1); }
 int supervise(const Spec& spec, const Child& child, int master) {
   const bool has_cgroup = spec.has(wire::has_cgroup);
   Ending ending(child.pid, has_cgroup);
+  bool stopped = false;
   // poll(2) skips negative descriptors.
   pollfd watched[3] = {{wire::control_descriptor, POLLIN | POLLRDHUP, 0},
                        {child.pidfd, POLLIN, 0},
-                       {has_cgroup ? -1 : orphan_signals(), POLLIN, 0}};
+                       {has_cgroup && master < 0 ? -1 : child_signals(), POLLIN, 0}};
   for (;;) {
     if (poll(watched, 3, ending.wait_milliseconds()) < 0 && errno != EINTR) break;
-    if (watched[0].revents != 0 && handle_control(watched[0].fd, watched[0].revents, child.pid, master)) {
+    if (watched[0].revents != 0 && handle_control(watched[0].fd, watched[0].revents, child.pid, master, stopped)) {
       watched[0].fd = -1;
       ending.begin();
       if (master >= 0) close(master);  // the kernel hangs the terminal up
       master = -1;
     }
-    if (watched[2].revents != 0) reap_orphans(watched[2].fd, child.pid);
+    if (watched[2].revents != 0) {
+      forget(watched[2].fd);
+      if (!has_cgroup) reap_orphans(child.pid);
+      if (master >= 0 && tell_stop(wire::control_descriptor, child.pid)) stopped = true;
+    }
     if (ending.begun()) ending.go_on();
     if (watched[1].revents != 0) break;
     for (pollfd& one : watched) one.revents = 0;

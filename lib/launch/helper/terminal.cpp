@@ -72,4 +72,10 @@ bool open_terminal(int root, const Spec& spec, Terminal& terminal, Text& problem
   return true;
 }
 
+bool take_terminal(const Terminal& terminal, Text& problem) {
+  return ioctl(terminal.slave, TIOCSCTTY, 0) == 0 || fail(problem, "taking it", errno);
+}
+
+bool give_terminal(int terminal, pid_t command) { return ioctl(terminal, TIOCSPGRP, &command) == 0; }
+
 }  // namespace unionroot::helper

@@ -1,6 +1,8 @@
 // A pseudo-terminal from the session's own devpts.
 #pragma once
 
+#include <sys/types.h>
+
 #include "launch/helper/spec_reader.h"
 #include "launch/helper/text.h"
 
@@ -16,6 +18,14 @@ struct Terminal {
 bool open_terminal(int root, const Spec& spec, Terminal& terminal, Text& problem);
 
 // Sets the window size; the kernel tells the foreground process group. False if the size makes no sense.
+// Makes it the controlling terminal of this process, which leads a process session. The command is in that session too,
+// in a process group of its own: so its parent is there to notice that it stops. The kernel ignores Ctrl-Z in a group
+// that has no such parent, as a session leader's own (setpgid(2): orphaned).
+bool take_terminal(const Terminal& terminal, Text& problem);
+
+// Makes the command's group the one that the keyboard's signals go to, and that may read. By either end.
+bool give_terminal(int terminal, pid_t command);
+
 bool set_window_size(int terminal, unsigned rows, unsigned columns);
 
 }  // namespace unionroot::helper

@@ -151,6 +151,27 @@ TEST_CASE("an interactive shell has job control, ^C and resizing") {
   CHECK_THAT(person.screen(), !Contains("no job control"));
 }
 
+TEST_CASE("a command that stops goes on at once where no shell could continue its client") {
+  const SessionTree tree;
+  // The client leads a session of its own here, as in a window that runs it alone.
+  Person person(tree,
+                on_terminal({"sh", "-c", "trap 'echo continued' CONT; echo up; kill -TSTP $$; echo past; exit 4"}));
+  REQUIRE(person.sees("up"));
+  CHECK(person.sees("continued"));
+  CHECK(person.sees("past"));
+  CHECK(WEXITSTATUS(person.finish()) == 4);
+}
+
+TEST_CASE("a command that was stopped on its terminal dies with its client") {
+  const SessionTree tree;
+  Person person(tree, on_terminal({"sh", "-c", "echo pid=$$=; kill -STOP $$; exec sleep 600"}));
+  REQUIRE(person.sees("=\r\n"));
+  ::kill(person.client(), SIGKILL);
+  pollfd supervisor{person.launched().pidfd.get(), POLLIN, 0};
+  CHECK(::poll(&supervisor, 1, 10000) == 1);
+  CHECK(launch::reap(person.launched().pidfd.get()).has_value());
+}
+
 TEST_CASE("all that a command wrote before it ended is seen") {
   const SessionTree tree;
   Person person(tree, on_terminal({"sh", "-c", "seq 1 50000; echo last-line"}));

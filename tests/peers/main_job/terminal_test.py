@@ -4,6 +4,7 @@ import os
 import shlex
 import shutil
 import subprocess
+import tempfile
 import unittest
 
 import unionroot_testing as testing
@@ -104,6 +105,19 @@ class TerminalTest(EndToEndTest):
         self.type("echo status=$?")
         self.wait_for("status=3")
 
+    def test_a_warning_leaves_the_screen_in_order(self):
+        elsewhere = tempfile.mkdtemp(dir="/var/tmp")
+        self.addCleanup(os.rmdir, elsewhere)
+        self.type("cd " + elsewhere)
+        self.unionroot("run", "small")
+        self.wait_for("falling back to the directory '/root'")
+        self.type("echo re''ady; exit")
+        self.wait_for("ready")
+        self.back()
+        self.type("cd /")
+        # The shell's prompt begins where a line does.
+        self.assertRegex(self.screen(), r"directory '/root'\n\S")
+
     def test_job_control(self):
         self.shell()
         self.type("sleep 4711")
@@ -120,6 +134,80 @@ class TerminalTest(EndToEndTest):
         self.assertNotIn("no job control", self.screen())
         self.assertNotIn("cannot set terminal process group", self.screen())
         self.type("exit")
+
+    def state_of(self, *command):
+        """The state of the process with that command line (R, S, T ...), or None."""
+        wanted = "\0".join(command).encode() + b"\0"
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{pid}/cmdline", "rb") as text:
+                    if text.read() != wanted:
+                        continue
+                with open(f"/proc/{pid}/stat", "rb") as text:
+                    return text.read().rpartition(b")")[2].split()[0].decode()
+            except OSError:
+                continue  # it has ended
+        return None
+
+    def wait_for_state(self, states, *command):
+        if not testing.wait_until(lambda: (self.state_of(*command) or "gone") in states, 20, 0.05):
+            self.fail(f"{command} is {self.state_of(*command)}, not {states}:\n{self.screen()}")
+
+    def test_ctrl_z_stops_the_command_and_the_client(self):
+        self.unionroot("run", "--directory", "/", "small", "--", "sleep", "4714")
+        self.wait_in_foreground("sleep", "4714")
+        self.key("C-z")
+        self.wait_for("Stopped")
+        self.back()
+        self.wait_for_state("T", "sleep", "4714")
+        # The terminal is the shell's meanwhile, in its own mode.
+        self.type("stty -a | grep -q ' icanon' && echo coo''ked")
+        self.wait_for("cooked")
+        self.type("bg")
+        self.wait_for_state("RS", "sleep", "4714")
+        self.type("echo still-he''re")
+        self.wait_for("still-here")
+        self.type("fg")
+        self.wait_in_foreground("sleep", "4714")
+        # Ctrl-C is the command's again as soon as the client has the terminal: dash's fg does not tell a running job.
+        for _ in range(100):
+            self.key("C-c")
+            if testing.wait_until(lambda: self.state_of("sleep", "4714") is None, 0.5):
+                break
+        self.assertTrue(testing.wait_until(lambda: self.screen().endswith("outer#")), self.screen())  # behind a ^C
+        self.type("echo status=$?")
+        self.wait_for("status=130")
+
+    def test_ctrl_z_with_a_pipe(self):
+        line = shlex.join(self.machine.arguments("run", "--directory", "/", "small", "--", "sleep", "4715"))
+        self.type(line + " | cat")
+        self.assertTrue(testing.wait_until(lambda: self.state_of("sleep", "4715") == "S", 20))
+        self.key("C-z")
+        self.back()
+        self.wait_for_state("T", "sleep", "4715")
+        self.type("bg")
+        self.wait_for_state("RS", "sleep", "4715")
+        self.type("kill %1; wait; echo wa''ited")
+        self.wait_for("waited")
+        self.assertIsNone(self.state_of("sleep", "4715"))
+
+    def test_in_the_background_of_its_shell(self):
+        line = shlex.join(self.machine.arguments("run", "--directory", "/", "small", "--", "sh", "-c",
+                                                 "tty; read line; echo got-$line"))
+        self.type(line + " &")
+        self.wait_for("/dev/pts/")
+        self.type("echo mi''ne")
+        self.wait_for("mine")
+        self.type("fg")
+        # What is typed before the client has the terminal again waits in it.
+        self.type("word")
+        self.wait_for("got-word")
+        self.back()
+        self.type(shlex.join(self.machine.arguments("run", "--directory", "/", "small", "--", "sleep", "4716")) + " &")
+        self.assertTrue(testing.wait_until(lambda: self.state_of("sleep", "4716") == "S", 20))
+        self.type("kill $!; wait $!; echo status=$?")
+        self.wait_for("status=143")
+        self.assertTrue(testing.wait_until(lambda: self.state_of("sleep", "4716") is None))
 
     def test_ctrl_c_reaches_the_command_and_not_the_client(self):
         self.unionroot("run", "--directory", "/", "small", "--", "sh", "-c", "trap 'echo caught; exit 5' INT; echo up; "
