@@ -187,9 +187,14 @@ ChrootObject::ChrootObject(BusLoop& loop, definition::DefinitionPtr definition)
 }
 
 void ChrootObject::update(definition::DefinitionPtr definition) {
-  if (definition == definition_) return;
+  // Each edit makes all definitions anew; only what differs is told.
+  std::vector<std::string> changed;
+  if (definition->description != definition_->description) changed.emplace_back("Description");
+  if (definition->type != definition_->type) changed.emplace_back("Type");
+  if (definition->aliases != definition_->aliases) changed.emplace_back("Aliases");
+  if (place_of(*definition) != place_of(*definition_)) changed.emplace_back("File");
   definition_ = std::move(definition);
-  emitPropertiesChangedSignal(Chroot_adaptor::INTERFACE_NAME, {"Description", "Type", "Aliases", "File"});
+  if (!changed.empty()) emitPropertiesChangedSignal(Chroot_adaptor::INTERFACE_NAME, changed);
 }
 
 std::string ChrootObject::Description() { return valid_text(definition_->description); }

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <chrono>
 #include <exception>
 #include <utility>
@@ -18,6 +19,12 @@ namespace {
 // Sessions that the bus layer did not begin for a caller are looked at this much later: an automatic session that
 // has come and gone by then was never on the bus, and cost it nothing.
 constexpr auto announcement_delay = std::chrono::milliseconds(50);
+
+std::vector<std::string> texts_of(const definition::Problems& problems) {
+  std::vector<std::string> texts;
+  for (const auto& problem : problems) texts.push_back(problem.text());
+  return texts;
+}
 
 }  // namespace
 
@@ -198,11 +205,14 @@ void Service::watch_configuration() {
 void Service::show_configuration() {
   auto snapshot = registry_.snapshot();
   if (snapshot == shown_) return;
-  const bool first = shown_ == nullptr;
-  shown_ = std::move(snapshot);
+  const auto former = std::exchange(shown_, std::move(snapshot));
   exports_.chroots(*shown_);
-  for (const auto& problem : shown_->problems) base::log::warning(problem.text());
-  if (!first) manager_.problems_changed();
+  // What was wrong before the edit has been told.
+  const auto known = former != nullptr ? texts_of(former->problems) : std::vector<std::string>();
+  const auto problems = texts_of(shown_->problems);
+  for (const auto& problem : problems)
+    if (std::find(known.begin(), known.end(), problem) == known.end()) base::log::warning(problem);
+  if (former != nullptr && problems != known) manager_.problems_changed();
 }
 
 void Service::reload() {

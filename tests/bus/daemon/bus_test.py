@@ -6,6 +6,7 @@ Callers of other uids are processes of their own: this script again, as `bus_tes
 import ctypes
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -120,9 +121,12 @@ class BusTest(unittest.TestCase):
 
     @classmethod
     def write(cls, name, text):
-        with open(f"{cls.folder}/{name}", "w", encoding="utf-8") as file:
+        # As an editor does it: the daemon, which watches, never finds half a file.
+        path = f"{cls.folder}/{name}"
+        with open(path + ".dpkg-new", "w", encoding="utf-8") as file:
             file.write(text)
-        os.chmod(f"{cls.folder}/{name}", 0o644)
+        os.chmod(path + ".dpkg-new", 0o644)
+        os.rename(path + ".dpkg-new", path)
 
     @classmethod
     def start_bus(cls):
@@ -230,13 +234,18 @@ class BusTest(unittest.TestCase):
         self.call("Ping", interface="org.freedesktop.DBus.Peer")
         self.call("End", "introspected", options({}))
 
-    def test_every_method_is_documented(self):
+    def test_every_member_is_documented(self):
         with open(INTERFACE, encoding="utf-8") as file:
             text = file.read()
-        for method in ElementTree.fromstring(text.encode()).iter("method"):
-            name = method.get("name")
-            before = text[:text.index(f'<method name="{name}"')]
-            self.assertIn(name, before[before.rindex("<!--"):] if "<!--" in before else "", name)
+        members = list(re.finditer(r'<(?:method|signal|property) name="(\w+)"', text))
+        self.assertEqual(len(members), sum(each.tag in ("method", "signal", "property")
+                                           for each in ElementTree.fromstring(text.encode()).iter()))
+        for member in members:
+            interface = text[text.rindex("<interface", 0, member.start()):member.start()]
+            comments = re.findall(r"<!--(.*?)-->", interface, re.DOTALL)
+            self.assertTrue(comments, member.group(0))
+            # The last comment before it begins with its name, perhaps among others: "SessionNew, SessionRemoved: ...".
+            self.assertIn(member.group(1), comments[-1].split(":")[0], member.group(0))
 
     def test_properties(self):
         everything = self.call("GetAll", MANAGER, interface="org.freedesktop.DBus.Properties")
@@ -513,6 +522,13 @@ class BusTest(unittest.TestCase):
         await_member("ChrootNew", "more")
         self.write("config/chroot.d/more.conf", "[more]\ntype=directory\ndirectory=/\nunion-type=overlay\ndescription=edited\n")
         await_member("PropertiesChanged", "edited")
+        # Of what the edit did not touch nothing is said.
+        changes = [(path, str(args[0]), sorted(map(str, args[1]))) for name, args, path in seen
+                   if name == "PropertiesChanged" and args[0] != "org.unionroot1.Session"]
+        self.assertEqual(changes, [(ROOT + "/chroot/more", "org.unionroot1.Chroot", ["Description"])])
+        self.write("config/chroot.d/other.conf", "[other]\ntype=floppy\n")
+        await_member("PropertiesChanged", "floppy")
+        os.remove(f"{self.folder}/config/chroot.d/other.conf")
         os.remove(f"{self.folder}/config/chroot.d/more.conf")
         await_member("ChrootRemoved", "more")
         connection.close()
