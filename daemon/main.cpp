@@ -96,7 +96,9 @@ int run(int argc, char** argv) {
   const CommandLine line = parse_command_line(argc, argv);
   if (line.help) return std::fputs(help_text, stdout) < 0 ? 1 : 0;
   if (line.version) return std::puts("unionrootd " UNIONROOT_VERSION) < 0 ? 1 : 0;
-  if (::geteuid() != 0) throw base::Error(base::ErrorCode::access_denied, "unionrootd must be run by root");
+  if (::geteuid() != 0)
+    throw base::Error(base::ErrorCode::access_denied, "unionrootd must be run by root",
+                      "try: systemctl start unionrootd, or sudo unionrootd");
   ::umask(022);
   allow_many_descriptors();
   return serve(settings_for(line));

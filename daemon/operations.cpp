@@ -248,8 +248,10 @@ Operations::Found Operations::info(const std::string& name) const {
 std::string Operations::location(const std::string& session) const {
   session::SessionView view = core_.require(session_name(session));
   if (view.location.empty() && view.definition && !view.definition->host_view) {
-    throw Error(ErrorCode::not_supported, concat("session '", view.record.id, "' cannot be seen from the host"),
-                concat("its definition says host-view=no (", place_of(*view.definition), ")"));
+    throw Error(
+        ErrorCode::not_supported, concat("session '", view.record.id, "' cannot be seen from the host"),
+        concat("its definition says host-view=no (", place_of(*view.definition), "): go through `unionroot run ",
+               view.record.id, "`, or set host-view=yes there for the sessions to come"));
   }
   if (view.location.empty()) {
     throw Error(ErrorCode::session_not_active,

@@ -20,6 +20,23 @@ ErrorCode code_for(int error_number) {
   return error_number == ENOSPC || error_number == EDQUOT ? ErrorCode::no_space : ErrorCode::failed;
 }
 
+// What to do about errors whose cause is the same whatever was being done.
+std::string usual_hint(int error_number) {
+  switch (error_number) {
+    case ENOSPC: return "make room on that file system (df -h, df -i), for example by ending sessions";
+    case EDQUOT: return "the quota on that file system is used up: make room, or have it raised";
+    case EROFS:
+      return "that file system is read-only: make it writable, or see in the kernel's log (dmesg) why it became so";
+    case EIO: return "the disk may be failing: look at the kernel's log (dmesg)";
+    case ENOMEM: return "the machine is short of memory: end what uses it (free -h), then try again";
+    case EMFILE:
+    case ENFILE:
+      return "too many files are open: end some sessions, or raise the limit (LimitNOFILE= of the service, "
+             "fs.file-max)";
+    default: return {};
+  }
+}
+
 }  // namespace
 
 std::string_view error_name(ErrorCode code) {
@@ -51,7 +68,8 @@ Error::Error(ErrorCode code, std::string message, std::string hint)
     : std::runtime_error(std::move(message)), code_(code), hint_(std::move(hint)) {}
 
 SystemError::SystemError(int error_number, std::string doing, std::string hint)
-    : Error(code_for(error_number), std::move(doing) + ": " + describe(error_number), std::move(hint)),
+    : Error(code_for(error_number), std::move(doing) + ": " + describe(error_number),
+            hint.empty() ? usual_hint(error_number) : std::move(hint)),
       error_number_(error_number) {}
 
 void throw_errno(std::string_view doing) {

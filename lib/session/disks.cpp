@@ -31,7 +31,9 @@ namespace {
 definition::MountWords words_of(const std::string& chroot, const Disk& disk) {
   definition::MountWords words;
   const auto wrong = definition::parse_mount_words(disk.mount_options, words);
-  if (!wrong.empty()) throw Error(ErrorCode::definition_invalid, concat("chroot ", chroot, ": mount options: ", wrong));
+  if (!wrong.empty())
+    throw Error(ErrorCode::definition_invalid, concat("chroot ", chroot, ": mount options: ", wrong),
+                "correct its mount-options; `unionroot check` shows where they are");
   return words;
 }
 

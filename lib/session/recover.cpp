@@ -45,7 +45,8 @@ void Manager::Impl::recover_locked(const LiveSessionPtr& session, const std::fun
   const auto state = table.state(*session);
   if (state == SessionState::active) return;  // whole already
   if (state != SessionState::failed && state != SessionState::recovering)
-    throw Error(ErrorCode::session_not_active, concat("session ", id, " is ", store::to_string(state), ", not failed"));
+    throw Error(ErrorCode::session_not_active, concat("session ", id, " is ", store::to_string(state), ", not failed"),
+                "wait until that is over; `unionroot list --sessions` shows the state");
   const Reporting reporting(table, events, *session, std::move(progress));
   base::Rollback not_cancelled_later;
   not_cancelled_later.add([&context = session->context] { context.cancelled = {}; });

@@ -42,8 +42,8 @@ UniqueFd open_trusted_file(const std::string& chroot, const std::string& what, c
   struct stat facts {};
   base::check(::fstat(file.get(), &facts), "looking at", path);
   if (!S_ISREG(facts.st_mode))
-    throw Error(ErrorCode::stage_failed,
-                concat("chroot ", chroot, ": its ", what, ' ', path, " is not a regular file"));
+    throw Error(ErrorCode::stage_failed, concat("chroot ", chroot, ": its ", what, ' ', path, " is not a regular file"),
+                "put the file itself there, or mend the path in its definition; `unionroot check` shows where that is");
   require_root_owned(file.get(), chroot, path);
   return file;
 }

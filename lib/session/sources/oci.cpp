@@ -66,7 +66,8 @@ class OciSourceKind : public SourceKind {
     constexpr std::size_t most = 500;  // lower layers of one overlay
     if (stack.size() > most)
       throw Error(ErrorCode::stage_failed,
-                  concat("the image has ", stack.size(), " layers; at most ", most, " can be stacked"));
+                  concat("the image has ", stack.size(), " layers; at most ", most, " can be stacked"),
+                  "make an image with fewer layers of it, for example by squashing it");
 
     // From the bottom, since what a layer says is about those below it.
     std::vector<std::string> trees;

@@ -117,6 +117,14 @@ TEST_CASE("descriptors close themselves and errors say what was being done") {
   CHECK_FALSE(try_read_file("/nonexistent/x"));
 }
 
+TEST_CASE("an error of the system says what to do where that does not hang on what was being done") {
+  CHECK(SystemError(ENOSPC, "writing").hint().find("make room") == 0);
+  CHECK(SystemError(ENOSPC, "writing").code() == ErrorCode::no_space);
+  CHECK_FALSE(SystemError(EROFS, "writing").hint().empty());
+  CHECK(SystemError(ENOSPC, "writing", "as the caller says").hint() == "as the caller says");
+  CHECK(SystemError(ENOENT, "opening").hint().empty());
+}
+
 TEST_CASE("ids are of their form and differ") {
   const auto id = random_uuid();
   CHECK(id.size() == 36);
