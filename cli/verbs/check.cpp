@@ -3,6 +3,7 @@
 
 #include <CLI/App.hpp>
 #include <algorithm>
+#include <tuple>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -52,6 +53,9 @@ class Check : public Verb {
     auto on_disk = definition::check_on_disk(snapshot, settings);
     problems.insert(problems.end(), std::make_move_iterator(on_disk.begin()), std::make_move_iterator(on_disk.end()));
     check_mounts(snapshot, problems);
+    // As an editor shows them: the findings of both rounds, by file and line.
+    std::stable_sort(problems.begin(), problems.end(),
+                     [](const auto& a, const auto& b) { return std::tie(a.file, a.line) < std::tie(b.file, b.line); });
     const auto sound = count_sound(snapshot, problems);
     if (json_)
       print_json(problems_json(sound, problems));

@@ -53,7 +53,8 @@ class Checker {
 
   bool look(std::string_view key, const std::string& path, struct stat& status) {
     if (::stat(path.c_str(), &status) == 0) return true;
-    error(key, concat('\'', printable(path), "': ", std::generic_category().message(errno)));
+    error(key, concat('\'', printable(path), "': ", std::generic_category().message(errno),
+                      errno == ENOENT ? "; make it, or correct the path" : ""));
     return false;
   }
 

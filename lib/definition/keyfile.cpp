@@ -141,11 +141,12 @@ class Parser {
   void finish_section() {
     const auto* section = current();
     if (section != nullptr && blank_lines_ > 0)
-      report(
-          Problem::Severity::notice, first_blank_line_, section->name,
-          concat("white space around '=' and at the end of the line is ignored here",
-                 blank_lines_ > 1 ? concat(" and in ", blank_lines_ - 1, " more lines of the section") : std::string(),
-                 "; schroot would take it as part of the key or value"));
+      report(Problem::Severity::notice, first_blank_line_, section->name,
+             concat("white space around '=' and at the end of the line is ignored here",
+                    blank_lines_ > 1 ? concat(" and in ", blank_lines_ - 1, " more line", blank_lines_ > 2 ? "s" : "",
+                                              " of the section")
+                                     : std::string(),
+                    "; schroot would take it as part of the key or value"));
     blank_lines_ = 0;
     keys_.clear();
   }

@@ -40,7 +40,7 @@ TEST_CASE("white space around '=' is trimmed, with one notice a section") {
   CHECK(section(keyfile, "a").find("l")->value == "w");
   REQUIRE(keyfile.problems.size() == 1);
   CHECK(keyfile.problems[0].severity == Problem::Severity::notice);
-  CHECK_THAT(keyfile.problems[0].text(), Contains("f:2: ") && Contains("1 more lines") && Contains("schroot"));
+  CHECK_THAT(keyfile.problems[0].text(), Contains("f:2: ") && Contains("1 more line of") && Contains("schroot"));
 }
 
 TEST_CASE("a bad line takes out its section and no other") {
