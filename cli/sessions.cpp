@@ -4,9 +4,11 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "cli/arguments.h"
 #include "cli/exit_status.h"
 #include "cli/output.h"
+#include "cli/progress.h"
 #include "cli/verb.h"
 
 namespace unionroot::cli {
@@ -46,13 +48,19 @@ std::vector<std::string> chosen_sessions(const std::vector<std::string>& given, 
   return names;
 }
 
-int for_each_session(const std::vector<std::string>& sessions, const std::function<void(const std::string&)>& action) {
+int for_each_session(std::string_view verb, std::string_view doing, const std::vector<std::string>& sessions,
+                     const std::function<void(const std::string&)>& action) {
   int status = success;
+  Progress progress({});
+  std::size_t number = 0;
   for (const auto& session : sessions) {
+    if (sessions.size() > 1)
+      progress.advance({base::concat(doing, ' ', session, " (", ++number, " of ", sessions.size(), ")")});
     try {
       action(session);
     } catch (const base::Error& error) {
-      print_error(error.what(), error.hint());
+      progress.clear();
+      print_error(base::concat(verb, ": ", error.what()), error.hint());
       status = failure;
     }
   }

@@ -17,8 +17,11 @@ std::vector<std::string> all_sessions(Manager& manager, const std::function<bool
 // not `all`, or both.
 std::vector<std::string> chosen_sessions(const std::vector<std::string>& given, bool all);
 
-// Does `action` for each, reports each failure and goes on. Returns the exit status: failure if one failed.
-int for_each_session(const std::vector<std::string>& sessions, const std::function<void(const std::string&)>& action);
+// Does `action` for each, reports each failure as the verb's and goes on. Returns the exit status: failure if one
+// failed. doing: "ending", for the progress line: many that are quick take their time together. The action writes
+// nothing to stderr.
+int for_each_session(std::string_view verb, std::string_view doing, const std::vector<std::string>& sessions,
+                     const std::function<void(const std::string&)>& action);
 
 // A string of a dictionary, or empty.
 std::string text_of(const nlohmann::json& dictionary, const char* key);

@@ -131,7 +131,7 @@ int run_verb(const VerbEntry& entry, const std::string& config, std::vector<std:
   } catch (const UsageError& error) {
     return wrong_usage(entry, error.what(), error.hint());
   } catch (const base::Error& error) {
-    print_error(error.what(), error.hint());
+    print_error(base::concat(entry.name, ": ", error.what()), error.hint());
     return status_of(error);
   } catch (const std::exception& error) {
     print_error(base::concat(entry.name, ": ", std::string_view(error.what())), "");

@@ -44,19 +44,18 @@ class End : public Verb {
     auto names = chosen_sessions(sessions_, all_);
     Manager manager(config);
     if (all_) names = all_sessions(manager, [](const nlohmann::json&) { return true; });
-    bool left_over = false;
-    const int status = for_each_session(names, [&](const std::string& session) {
+    std::vector<std::string> left;
+    const int status = for_each_session("end", "ending", names, [&](const std::string& session) {
       bus::Options options;
       if (force_) options.emplace_back("force", true);
       ask_for_progress(options);
       const auto answer =
           manager.call("End", bus::Body().text(session).options(options), base::concat("ending ", session));
-      for (const auto& what : value_of<std::vector<std::string>>(answer, 0)) {
-        print_error(base::concat("ending ", session, ": left behind: ", what), "");
-        left_over = true;
-      }
+      for (const auto& what : value_of<std::vector<std::string>>(answer, 0))
+        left.push_back(base::concat("ending ", session, ": left behind: ", what));
     });
-    return left_over ? failure : status;
+    for (const auto& what : left) print_error(what, "");
+    return left.empty() ? status : failure;
   }
 
  private:

@@ -17,7 +17,7 @@ constexpr const char* help =
     R"(Usage: unionroot info [OPTION]... NAME
 
 Shows everything known of a chroot or a session. NAME may be session:ID, chroot:NAME or
-source:NAME; a bare name is a session's if there is one of that id, else a chroot's.
+source:NAME; a bare name is a chroot's if there is one of that name, else a session's.
 
 Options:
       --json            print it as an object; unionroot(1) lists the keys

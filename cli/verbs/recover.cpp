@@ -41,7 +41,7 @@ class Recover : public Verb {
     if (all_)
       names =
           all_sessions(manager, [](const nlohmann::json& session) { return text_of(session, "state") == "failed"; });
-    return for_each_session(names, [&manager](const std::string& session) {
+    return for_each_session("recover", "recovering", names, [&manager](const std::string& session) {
       bus::Options options;
       ask_for_progress(options);
       manager.call("Recover", bus::Body().text(session).options(options), base::concat("recovering ", session));

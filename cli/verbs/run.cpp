@@ -23,8 +23,8 @@ constexpr const char* help =
 
 Runs COMMAND in the session NAME; or, if NAME is a chroot, in a session of its own that ends
 with the command. Without COMMAND it starts a login shell. All that follows NAME belongs to
-the command. NAME may be session:ID, chroot:NAME or source:NAME; a bare name is a session's
-if there is one of that id, else a chroot's.
+the command. NAME may be session:ID, chroot:NAME or source:NAME; a bare name is a chroot's
+if there is one of that name, else a session's.
 
 Options:
   -u, --user USER       run as USER; otherwise as you
@@ -76,7 +76,7 @@ std::string working_directory() {
 // Until the command has ended; its exit status.
 int relayed(base::UniqueFd control, bool on_terminal) {
   const auto outcome = terminal::relay_run(std::move(control), on_terminal, print_warning);
-  if (!outcome.text.empty()) print_error(outcome.text, outcome.hint);
+  if (!outcome.text.empty()) print_error(base::concat("run: ", outcome.text), outcome.hint);
   return outcome.exit_status();
 }
 

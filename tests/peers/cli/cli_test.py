@@ -257,7 +257,7 @@ class BusTest(ClientTest):
             while b"closed the connection" not in seen:
                 seen += terminal.read(4096)
             # The line is taken back before the error is shown.
-            self.assertRegex(seen, rb"s\x1b\[K\r\x1b\[Kunionroot: the bus closed the connection")
+            self.assertRegex(seen, rb"s\x1b\[K\r\x1b\[Kunionroot: begin: the bus closed the connection")
             self.assertEqual(process.wait(10), 125)
 
 
