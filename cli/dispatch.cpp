@@ -79,8 +79,8 @@ CommandLine parse_command_line(const std::vector<std::string>& words) {
     else if (word.size() > 1 && word[0] == '-')
       throw UsageError(base::concat("unknown option '", base::printable(word), "'"),
                        did_you_mean(word, {"--config", "--help", "--version"}));
-    else if (word == "help" && !line.help)
-      line.help = true;
+    else if (word == "help")
+      line.help = true;  // help for help is the general one
     else
       break;
   }

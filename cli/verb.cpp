@@ -22,12 +22,13 @@ std::vector<std::string> option_names(const CLI::App& app) {
 }
 
 // What is left over after parsing is what nobody expected.
-void refuse_extras(const CLI::App& app) {
+void refuse_extras(const CLI::App& app, bool waits) {
   const auto extras = app.remaining();
   if (extras.empty()) return;
   const std::string& extra = extras.front();
   if (extra.size() < 2 || extra[0] != '-')
-    throw UsageError(base::concat("unexpected argument '", base::printable(extra), "'"));
+    throw UsageError(base::concat("unexpected argument '", base::printable(extra), "'"),
+                     waits ? "the value of --wait stands behind a '=': --wait=30" : "");
   throw UsageError(base::concat("unknown option '", base::printable(extra), "'"),
                    did_you_mean(extra.substr(0, extra.find('=')), option_names(app)));
 }
@@ -122,9 +123,10 @@ int run_verb(const VerbEntry& entry, const std::string& config, std::vector<std:
     }
     split_command(entry, *verb, app, arguments);
     refuse_empty_values(arguments);
+    const bool waits = std::find(arguments.begin(), arguments.end(), "--wait") != arguments.end();
     std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
     app.parse(std::move(arguments));
-    refuse_extras(app);
+    refuse_extras(app, waits);
     return verb->execute(own_config);
   } catch (const CLI::ParseError& error) {
     return wrong_usage(entry, message_of(error), {});

@@ -13,6 +13,7 @@
 #include "cli/settings.h"
 #include "cli/verbs/verbs.h"
 #include "definition/registry.h"
+#include "definition/settings_error.h"
 #include "mount/from_profile.h"
 
 namespace unionroot::cli {
@@ -47,7 +48,16 @@ class Check : public Verb {
   }
 
   int execute(const std::string& config) override {
-    const auto settings = settings_for(config);
+    try {
+      return check(settings_for(config));
+    } catch (const definition::SettingsError& error) {
+      // Where everything else lies is not known then.
+      return report(0, error.problems());
+    }
+  }
+
+ private:
+  int check(const definition::Settings& settings) {
     const auto snapshot = files_.empty() ? definition::load(settings) : definition::load_files(files_, settings);
     auto problems = snapshot.problems;
     auto on_disk = definition::check_on_disk(snapshot, settings);
@@ -56,7 +66,10 @@ class Check : public Verb {
     // As an editor shows them: the findings of both rounds, by file and line.
     std::stable_sort(problems.begin(), problems.end(),
                      [](const auto& a, const auto& b) { return std::tie(a.file, a.line) < std::tie(b.file, b.line); });
-    const auto sound = count_sound(snapshot, problems);
+    return report(count_sound(snapshot, problems), problems);
+  }
+
+  [[nodiscard]] int report(std::size_t sound, const definition::Problems& problems) const {
     if (json_)
       print_json(problems_json(sound, problems));
     else
@@ -64,7 +77,6 @@ class Check : public Verb {
     return anything_wrong(problems) ? wrong_configuration : success;
   }
 
- private:
   static std::size_t count_sound(const definition::Snapshot& snapshot, const definition::Problems& problems) {
     return static_cast<std::size_t>(
         std::count_if(snapshot.chroots.begin(), snapshot.chroots.end(), [&](const auto& chroot) {

@@ -116,13 +116,15 @@ class Parser {
   void read_entry(std::string_view text) {
     auto* section = current();
     const auto equals = text.find('=');
+    const char start = trim_blanks(text).front();
     if (section == nullptr)
-      return fail(concat("'", printable(text), "' stands before the first section; expected [NAME] first"));
-    if (equals == std::string_view::npos) {
-      const bool comment = trim_blanks(text).front() == '#';
+      return fail(concat("'", printable(text), "' stands before the first section; expected [NAME] ",
+                         start == '[' ? "in the first column" : "first"));
+    if (equals == std::string_view::npos)
       return fail(concat("'", printable(text), "' has no '='; expected ",
-                         comment ? "a comment to begin in the first column" : "KEY=VALUE"));
-    }
+                         start == '#'   ? "a comment to begin in the first column"
+                         : start == '[' ? "[NAME] to begin in the first column"
+                                        : "KEY=VALUE"));
     const auto key = trim_blanks(text.substr(0, equals));
     const auto value = trim_blanks(text.substr(equals + 1));
     if (key.empty()) return fail(concat("'", printable(text), "' has no key before '='; expected KEY=VALUE"));

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "definition/section_reader.h"
+#include "definition/settings_error.h"
 #include "definition/settings_section.h"
 #include "definition/suggest.h"
 #include "definition/trusted_file.h"
@@ -74,11 +75,6 @@ void parse_session_limit(SectionReader& reader, unsigned& limit) {
                  concat("sessions-per-user: '", printable(text), "' is not a number from 0 (no limit) to ", most));
 }
 
-[[noreturn]] void refuse(const Problem& problem) {
-  throw Error(ErrorCode::definition_invalid, problem.text(),
-              "correct it; `unionroot check` shows everything wrong at once");
-}
-
 const KeyfileSection* find_settings(const Keyfile& keyfile) {
   const auto found = std::find_if(keyfile.sections.begin(), keyfile.sections.end(),
                                   [](const auto& section) { return section.name == settings_section; });
@@ -86,9 +82,9 @@ const KeyfileSection* find_settings(const Keyfile& keyfile) {
 }
 
 // Only what concerns [unionroot]: the rest is for load() to report.
-void refuse_broken(const Problems& problems) {
+void take_errors(const Problems& problems, Problems& wrong) {
   for (const auto& problem : problems)
-    if (problem.severity == Problem::Severity::error && problem.section == settings_section) refuse(problem);
+    if (problem.severity == Problem::Severity::error && problem.section == settings_section) wrong.push_back(problem);
 }
 
 }  // namespace
@@ -134,12 +130,14 @@ Settings read_settings(const std::string& file, bool optional) {
                 "give the path of one with --config, or make it: unionroot.conf(5) says what may be in it");
   }
   Keyfile keyfile = parse_keyfile(*text, settings.config_file);
-  refuse_broken(keyfile.problems);
+  Problems wrong;
+  take_errors(keyfile.problems, wrong);
   if (const auto* section = find_settings(keyfile)) {
     Problems problems;
     parse_settings(*section, settings.config_file, settings, problems);
-    refuse_broken(problems);
+    take_errors(problems, wrong);
   }
+  if (!wrong.empty()) throw SettingsError(std::move(wrong));
   return settings;
 }
 

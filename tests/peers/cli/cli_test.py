@@ -98,7 +98,7 @@ class UsageTest(ClientTest):
         self.assertIn("--directory", done.stderr)
 
     def test_help(self):
-        for words in (["--help"], ["-h"], ["help"]):
+        for words in (["--help"], ["-h"], ["help"], ["help", "help"]):
             done = self.client(*words)
             self.assertEqual((done.returncode, done.stderr), (0, ""))
             for verb in VERBS:
@@ -131,6 +131,7 @@ class UsageTest(ClientTest):
         self.refused("begin", "--name=", "small", fragments=["--name", "empty"])
         self.refused("begin", "small", "--name", fragments=["--name"])
         self.refused("run", "--tty", "--no-tty", "small", fragments=["--no-tty"])
+        self.refused("begin", "--wait", "5", "small", fragments=["unexpected argument 'small'", "--wait=30"])
         self.refused("lock", "--frob", "small", "--", "true", fragments=["--frob"])
         self.refused("check", "--frob", fragments=["--frob"])
 
@@ -278,6 +279,15 @@ class CheckTest(ClientTest):
             self.assertRegex(done.stdout, r"(?m)^\d+ definitions?, \d+ problems?$")
         listed = json.loads(self.client("check", "--json", path).stdout)
         self.assertEqual([(p["file"], p["line"], p["severity"]) for p in listed["problems"]], [(path, 2, "error")])
+
+    def test_all_that_is_wrong_in_the_settings(self):
+        path = self.write(os.path.join(self.place, "wrong.conf"),
+                          "[unionroot]\nbus=carrier-pigeon\nlog-level=info\nstate-directory=here\n")
+        done = subprocess.run([CLIENT, "--config", path, "check"], capture_output=True, text=True, check=False, timeout=60)
+        self.assertEqual((done.returncode, done.stderr), (1, ""), done)
+        self.assertRegex(done.stdout, f"(?m)^{path}:2: bus: .*carrier-pigeon")
+        self.assertRegex(done.stdout, f"(?m)^{path}:4: state-directory: ")
+        self.assertRegex(done.stdout, r"(?m)^0 definitions, 2 problems$")
 
     def test_what_is_not_on_disk(self):
         path = self.define("gone", "[gone]\ntype=directory\ndirectory=/no/such/tree\nunion-type=overlay\n")

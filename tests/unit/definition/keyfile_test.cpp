@@ -48,6 +48,7 @@ TEST_CASE("a bad line takes out its section and no other") {
     std::string line, says;
   } cases[] = {
       {"nonsense", "f:5: 'nonsense' has no '='"},
+      {" [b]", "f:5: ' [b]' has no '='; expected [NAME] to begin in the first column"},
       {"  # comment", "begin in the first column"},
       {"=v", "has no key"},
       {"k=again", "was given in line 4"},
