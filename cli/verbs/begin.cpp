@@ -1,4 +1,6 @@
 // unionroot begin: begins a session that lives until it is ended.
+#include <signal.h>
+
 #include <CLI/App.hpp>
 
 #include "base/text.h"
@@ -59,14 +61,31 @@ class Begin : public Verb {
     const auto answer = manager.call("Begin", bus::Body().text(chroot_).options(options),
                                      base::concat("beginning a session on ", chroot_));
     const auto session = value_of<std::string>(answer, 0);
-    if (json_)
-      print_json({{"session", session}, {"path", value_of<std::string>(answer, 1)}});
-    else
-      print(session + "\n");
+    ::signal(SIGPIPE, SIG_IGN);  // a reader that has gone is an error like any other here
+    try {
+      if (json_)
+        print_json({{"session", session}, {"path", value_of<std::string>(answer, 1)}});
+      else
+        print(session + "\n");
+    } catch (const base::Error& error) {
+      end_untold(manager, session, error);
+    }
     return success;
   }
 
  private:
+  // Nobody would ever end a session whose name went nowhere.
+  [[noreturn]] static void end_untold(Manager& manager, const std::string& session, const base::Error& cause) {
+    try {
+      manager.call("End", bus::Body().text(session).options({}), base::concat("ending ", session));
+    } catch (const base::Error& error) {
+      throw base::Error(cause.code(), cause.what(),
+                        base::concat("the session ", session, " was begun, and could not be ended again (",
+                                     error.what(), "): unionroot end --force ", session));
+    }
+    throw base::Error(cause.code(), cause.what(), "the session was ended again, since its name could not be told");
+  }
+
   std::string chroot_;
   std::optional<std::string> name_;
   std::vector<std::string> options_;

@@ -87,6 +87,19 @@ class BadInputTest(EndToEndTest):
         self.refused("begin", "--name", "taken", "small", fragments=["taken"])
         self.machine.ok("end", session)
 
+    def test_a_name_that_nobody_can_be_told(self):
+        with open("/dev/full", "w") as full:
+            result = self.machine.run("begin", "small", stdout=full)
+        self.assert_refused(result, FAILED, "No space left", "ended again")
+        read, write = os.pipe()
+        os.close(read)
+        try:
+            result = self.machine.run("begin", "--json", "small", stdout=write)
+        finally:
+            os.close(write)
+        self.assert_refused(result, FAILED, "Broken pipe", "ended again")
+        self.assertEqual(self.machine.sessions(), [])
+
     def test_relative_directory(self):
         self.refused("run", "--directory", "etc", "small", "--", "true", fragments=["etc", "absolute"])
 
