@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <string_view>
@@ -37,11 +38,13 @@ class Buffer {
     start_ += static_cast<std::size_t>(size);
     return true;
   }
-  void put(char c) {
-    data_[0] = c;
+  // Nothing is in it.
+  void put(std::string_view text) {
+    std::copy(text.begin(), text.end(), data_.begin());
     start_ = 0;
-    end_ = 1;
+    end_ = text.size();
   }
+  [[nodiscard]] char last() const { return data_[end_ - 1]; }
 
  private:
   std::array<char, 4096> data_{};
@@ -127,9 +130,13 @@ class PtyRelay {
   }
 
   void read_input() {
-    if (to_master_.fill(STDIN_FILENO)) return;
+    if (to_master_.fill(STDIN_FILENO)) {
+      if (!to_master_.empty()) line_begun_ = to_master_.last() != '\n' && to_master_.last() != '\r';
+      return;
+    }
     input_open_ = false;
-    to_master_.put('\x04');  // the end of the input, as a terminal says it
+    // The end of the input, as a terminal says it: behind a line that is not finished the first only hands that over.
+    to_master_.put(line_begun_ ? "\x04\x04" : "\x04");
   }
 
   void write_output() {
@@ -183,6 +190,7 @@ class PtyRelay {
   base::UniqueFd master_;
   bool master_open_ = false;
   bool input_open_ = true;
+  bool line_begun_ = false;  // by what was read last
   Buffer to_master_;
   Buffer to_output_;
 };

@@ -260,6 +260,12 @@ class TerminalTest(EndToEndTest):
         self.type(shlex.join(self.machine.arguments("run", "--directory", "/", "small", "--", "tty")) + " </dev/null | cat")
         self.wait_for("not a tty")
 
+    def test_input_that_is_no_terminal_ends_on_one_that_is(self):
+        for text, answer in (("", "0"), ("a\nb\n", "4"), ("a\nb", "3"), ("x" * 70 + "\n", "71")):
+            out = self.machine.ok("run", "--tty", "--directory", "/", "small", "--", "sh", "-c", "stty -echo; wc -c",
+                                  input=text, timeout=30)
+            self.assertTrue(out.strip().endswith(answer), (text, out))  # behind an echo, perhaps
+
     def test_sudo(self):
         if shutil.which("sudo") is None:
             self.skipTest("needs sudo")
