@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "cli/exit_status.h"
+#include "cli/habits.h"
 #include "cli/output.h"
 
 namespace unionroot::cli {
@@ -26,6 +27,12 @@ constexpr Summary summaries[] = {
     {"check", "check the configuration"},
     {"help", "show a verb's options and examples"},
 };
+
+[[noreturn]] void refuse_option(const std::string& word) {
+  auto hint = in_place_of_schroot_option(word, {});
+  if (hint.empty()) hint = did_you_mean(word, {"--config", "--help", "--version"});
+  throw UsageError(base::concat("unknown option '", base::printable(word), "'"), hint);
+}
 
 bool is_local(std::string_view verb) { return verb == "locks" || verb == "lock" || verb == "check"; }
 
@@ -60,7 +67,8 @@ int run_known_verb(const CommandLine& line, const std::vector<VerbEntry>& verbs,
     if (verb.name == line.verb)
       return run_verb(verb, line.config, line.help ? std::vector<std::string>{"--help"} : line.arguments);
   if (is_local(line.verb)) return other(line);
-  const auto near = did_you_mean(line.verb, verb_names());
+  auto near = in_place_of_other_verb(line.verb);
+  if (near.empty()) near = did_you_mean(line.verb, verb_names());
   return wrong_usage(base::concat("there is no verb '", base::printable(line.verb), "'"), near);
 }
 
@@ -77,8 +85,7 @@ CommandLine parse_command_line(const std::vector<std::string>& words) {
     else if (word == "-V" || word == "--version")
       line.version = true;
     else if (word.size() > 1 && word[0] == '-')
-      throw UsageError(base::concat("unknown option '", base::printable(word), "'"),
-                       did_you_mean(word, {"--config", "--help", "--version"}));
+      refuse_option(word);
     else if (word == "help")
       line.help = true;  // help for help is the general one
     else

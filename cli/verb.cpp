@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "cli/exit_status.h"
+#include "cli/habits.h"
 #include "cli/output.h"
 #include "definition/suggest.h"
 
@@ -22,15 +23,16 @@ std::vector<std::string> option_names(const CLI::App& app) {
 }
 
 // What is left over after parsing is what nobody expected.
-void refuse_extras(const CLI::App& app, bool waits) {
+void refuse_extras(const VerbEntry& entry, const CLI::App& app, bool waits) {
   const auto extras = app.remaining();
   if (extras.empty()) return;
   const std::string& extra = extras.front();
   if (extra.size() < 2 || extra[0] != '-')
     throw UsageError(base::concat("unexpected argument '", base::printable(extra), "'"),
                      waits ? "the value of --wait stands behind a '=': --wait=30" : "");
-  throw UsageError(base::concat("unknown option '", base::printable(extra), "'"),
-                   did_you_mean(extra.substr(0, extra.find('=')), option_names(app)));
+  auto hint = in_place_of_schroot_option(extra, entry.name);
+  if (hint.empty()) hint = did_you_mean(extra.substr(0, extra.find('=')), option_names(app));
+  throw UsageError(base::concat("unknown option '", base::printable(extra), "'"), hint);
 }
 
 std::size_t dashes_in(const std::vector<std::string>& arguments) {
@@ -126,7 +128,7 @@ int run_verb(const VerbEntry& entry, const std::string& config, std::vector<std:
     const bool waits = std::find(arguments.begin(), arguments.end(), "--wait") != arguments.end();
     std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
     app.parse(std::move(arguments));
-    refuse_extras(app, waits);
+    refuse_extras(entry, app, waits);
     return verb->execute(own_config);
   } catch (const CLI::ParseError& error) {
     return wrong_usage(entry, message_of(error), {});

@@ -40,8 +40,8 @@ class Begin : public Verb {
  public:
   void declare(CLI::App& app) override {
     app.add_option("CHROOT", chroot_)->required();
-    app.add_option("-n,--name", name_);
-    app.add_option("-o,--option", options_)->allow_extra_args(false);
+    app.add_option("-n,--name", name_)->type_name("ID");
+    app.add_option("-o,--option", options_)->type_name("KEY=VALUE")->allow_extra_args(false);
     wait_.declare(app);
     app.add_flag("--json", json_);
   }

@@ -23,7 +23,7 @@ Options:
 
 Examples:
   unionroot location mybuild
-  cp hello.dsc "$(unionroot location mybuild)/build/"
+  cp hello.dsc "$(unionroot location mybuild)/var/tmp/"
 )";
 
 class Location : public Verb {

@@ -47,7 +47,7 @@ Examples:
   unionroot run sid                              a login shell that leaves nothing behind
   unionroot run sid -- gcc --version
   unionroot run --user root host apt-get install -y hello
-  unionroot run --directory /build "$id" -- make -j4 < input > output
+  unionroot run --directory /var/tmp "$id" -- make -j4 < input > output
 )";
 
 // Everything that may be sent; a variable that is not UTF-8 cannot be, and is told of if it was asked for.
@@ -83,11 +83,11 @@ int relayed(base::UniqueFd control, bool on_terminal) {
 class Run : public Verb {
  public:
   void declare(CLI::App& app) override {
-    app.add_option("-u,--user", user_);
-    app.add_option("-d,--directory", directory_);
+    app.add_option("-u,--user", user_)->type_name("USER");
+    app.add_option("-d,--directory", directory_)->type_name("DIR");
     app.add_flag("-p,--preserve-environment", preserve_environment_);
-    app.add_option("-s,--shell", shell_);
-    app.add_option("-o,--option", options_)->allow_extra_args(false);
+    app.add_option("-s,--shell", shell_)->type_name("SHELL");
+    app.add_option("-o,--option", options_)->type_name("KEY=VALUE")->allow_extra_args(false);
     auto* const tty = app.add_flag("-t,--tty", terminal_wanted_);
     app.add_flag("-T,--no-tty", terminal_refused_)->excludes(tty);
     wait_.declare(app);

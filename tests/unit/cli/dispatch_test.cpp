@@ -6,6 +6,8 @@
 #include <CLI/Formatter.hpp>
 #include <catch2/catch.hpp>
 
+#include "cli/habits.h"
+
 using namespace unionroot::cli;
 using Catch::Matchers::Contains;
 
@@ -90,4 +92,36 @@ TEST_CASE("general help names every verb") {
   const auto help = general_help();
   for (const auto* verbs : {&bus_verbs(), &local_verbs()})
     for (const auto& verb : *verbs) CHECK_THAT(help, Contains("\n  " + std::string(verb.name) + " "));
+}
+
+TEST_CASE("an option of schroot's is answered with what to use here") {
+  for (const auto* option : {"-c", "-csid", "--chroot", "--chroot=sid"}) {
+    INFO(option);
+    CHECK_THAT(in_place_of_schroot_option(option, ""), Contains("unionroot run NAME -- COMMAND"));
+    CHECK_THAT(in_place_of_schroot_option(option, "end"), Contains("unionroot end NAME"));
+  }
+  const std::pair<const char*, const char*> expected[] = {
+      {"-l", "unionroot list"},
+      {"-bc", "unionroot begin"},
+      {"--run-session", "unionroot run SESSION"},
+      {"-e", "unionroot end"},
+      {"--recover-session", "unionroot recover"},
+      {"-i", "unionroot info"},
+      {"--location", "unionroot location"},
+      {"--session-name=x", "--name"},
+      {"-u", "--user"},
+      {"--all-sessions", "unionroot end --all"},
+      {"-q", "leave it out"},
+  };
+  for (const auto& [option, hint] : expected) CHECK_THAT(in_place_of_schroot_option(option, ""), Contains(hint));
+  for (const auto* option : {"-x", "--chroots", "--frobnicate", "-", "", "--"})
+    CHECK(in_place_of_schroot_option(option, "") == "");
+}
+
+TEST_CASE("other programs' verbs, and no verb of ours, have a hint") {
+  CHECK_THAT(in_place_of_other_verb("rm"), Contains("'end'"));
+  CHECK_THAT(in_place_of_other_verb("exec"), Contains("'run'"));
+  CHECK(in_place_of_other_verb("frobnicate") == "");
+  for (const auto* verbs : {&bus_verbs(), &local_verbs()})
+    for (const auto& verb : *verbs) CHECK(in_place_of_other_verb(verb.name) == "");
 }
