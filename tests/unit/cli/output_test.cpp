@@ -76,6 +76,7 @@ TEST_CASE("info") {
   CHECK_THAT(info_text({{"progress", {"packing", 2048u, 0u}}}), Contains("packing, 2.0 KiB\n"));
   CHECK_NOTHROW(info_text(json::object({{"progress", {{"done", "x"}}}})));
   CHECK_THAT(text, !Contains("Description"));
+  CHECK_THAT(info_text({{"device", "/dev/x"}}), Contains("Device:"));
   CHECK(readable_pairs(info)["stages"][0] == json{{"name", "source"}, {"state", "done"}});
   CHECK(readable_pairs(info)["progress"] == json{{"what", "unpacking /a"}, {"done", 512}, {"total", 2048}});
 }
