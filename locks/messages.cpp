@@ -44,6 +44,13 @@ std::string process_text(const LockInfo& info) {
   return concat(", begun by pid ", process.pid, ", which is gone while its commands still run");
 }
 
+// A change that is no change of a source tree: a session has something to itself, such as what an overlay inside it
+// writes to, or a file system without a union.
+bool has_for_itself(const LockOwner& owner) {
+  return !owner.session.empty() &&
+         (owner.purpose.starts_with("session") || owner.purpose.starts_with("automatic session"));
+}
+
 std::string quoted(std::string_view text) { return concat("'", printable(text), "'"); }
 
 }  // namespace
@@ -63,7 +70,7 @@ std::string describe(const LockInfo& info) {
   if (info.kind == LockKind::session)
     who = concat(info.state == LockState::preserved ? "preserved session " : "session ", quoted(owner.session));
   else if (!owner.session.empty())
-    who = concat("source session ", quoted(owner.session));
+    who = concat(has_for_itself(owner) ? "session " : "source session ", quoted(owner.session));
   else
     who = known ? concat("source change ", quoted(owner.purpose)) : concat("source change ", quoted(info.file));
   if (known) who += owner.user.empty() ? concat(" of uid ", owner.uid) : concat(" of user ", printable(owner.user));
@@ -84,7 +91,9 @@ LockedError refusal(std::string_view what, const LockOwner& owner, const std::ve
   }
   const auto& named = owner.chroot.empty() && owner.tree.empty() && !infos.empty() ? infos.front().owner : owner;
   const auto subject = !named.chroot.empty() ? concat("chroot ", quoted(named.chroot)) : quoted(named.tree);
-  auto message = concat(what, " the source tree of ", subject, ": ");
+  auto message = what == "changing" && has_for_itself(owner)
+                     ? concat("beginning a session on ", subject, ", which needs ", quoted(owner.tree), " to itself: ")
+                     : concat(what, " the source tree of ", subject, ": ");
   if (waited.count() > 0)
     message += concat("after waiting for ", waited.count() / 1000, ".", waited.count() % 1000 / 100, " s, ");
   message += concat("it is locked by ", base::join(texts, "; "));

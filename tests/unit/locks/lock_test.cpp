@@ -96,9 +96,27 @@ TEST_CASE("a session is refused while the tree is changed") {
                                "change 'apt-get upgrade' of user alice, pid "));
   CHECK_THAT(message_of([&] { directory.lock_source(key, owner(), Wait{}); }), Catch::Contains("source change"));
   change.release();
-  auto source = directory.lock_source(key, owner("src"), Wait{});
+  auto changer = owner("src");
+  changer.purpose = "source session";
+  auto source = directory.lock_source(key, changer, Wait{});
   CHECK_THAT(message_of([&] { directory.lock_session(key, owner("one"), Wait{}); }),
              Catch::Contains("source session 'src'") && Catch::Contains("`unionroot end src`"));
+}
+
+TEST_CASE("what a session has to itself is not called a source") {
+  const Place place;
+  LockDirectory directory(place.path);
+  auto mine = owner("one"), yours = owner("two");
+  mine.purpose = "session, begun by: unionroot begin bookworm";
+  yours.purpose = "automatic session";
+  yours.tree = "/srv/up";
+  auto held = directory.lock_source(key, mine, Wait{});
+  const auto text = message_of([&] { directory.lock_source(key, yours, Wait{}); });
+  CHECK_THAT(text, Catch::StartsWith("beginning a session on chroot 'bookworm', which needs '/srv/up' to itself: it is "
+                                     "locked by session 'one' of user alice"));
+  yours.purpose = "source session";
+  CHECK_THAT(message_of([&] { directory.lock_source(key, yours, Wait{}); }),
+             Catch::StartsWith("changing the source tree of chroot 'bookworm'"));
 }
 
 TEST_CASE("a session's name is taken once on a tree") {
