@@ -39,7 +39,7 @@ std::string remedy(const AccessQuestion& question, const char* key) {
   const std::string wanted = concat(question.source ? "source-" : "", key);
   if (definition.line == 0) {
     return concat("root may permit it: the definition '", definition.name, "' is built in, so write a section [",
-                  definition.name, "] of your own with ", wanted, "=", name);
+                  definition.name, "] of your own with ", wanted, "=", name, "; unionroot.conf(5) has an example");
   }
   return concat("root may permit it: add ", name, " to ", wanted, "= of [", definition.name, "] (",
                 place_of(definition), ")");
@@ -99,7 +99,7 @@ void require_access(const AccessQuestion& question, const UserDatabase& users, A
     case Authority::Answer::absent: break;
   }
   const std::string why =
-      concat("to be ", printable(question.target_name), " needs authentication, and no polkit is there to ask");
+      concat("to be ", printable(question.target_name), " needs authentication, which this version cannot ask for");
   if (question.target == 0) refuse(question, why, "root-users");
   throw base::Error(base::ErrorCode::access_denied,
                     concat(who(question.caller), " may not ", question.doing, ": ", why),

@@ -48,7 +48,10 @@ void check_key(SectionReader& reader, const KeyfileEntry& entry, unsigned type, 
     return reader.warning(entry.line,
                           concat("'", entry.key, "' belongs to a session and has no effect in a definition"));
   if ((known->types & type) == 0)
-    return reader.warning(entry.line, concat("'", entry.key, "' has no effect for a chroot of type ", definition.type));
+    return reader.warning(entry.line, concat("'", entry.key, "' has no effect for a chroot of type ", definition.type,
+                                             definition.type == "plain" && entry.key == "union-type"
+                                                 ? ", which it is without a key 'type'; type=directory has sessions"
+                                                 : ""));
   const bool of_source = entry.key.rfind("source-", 0) == 0;
   if (of_source && (type & union_types & ~type_custom) != 0 && !definition.has_union())
     reader.warning(entry.line, concat("'", entry.key, "' has no effect without union-type=overlay"));

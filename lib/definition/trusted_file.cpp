@@ -42,6 +42,9 @@ UniqueFd open_file(const std::string& path) {
   if (errno == ELOOP)
     throw Error(ErrorCode::access_denied, concat("'", path, "' is a symbolic link and is not read"),
                 "put the file itself there");
+  if (errno == EACCES)  // the command line reads its settings as whoever calls it
+    throw Error(ErrorCode::access_denied, concat("'", path, "' cannot be read by this user"),
+                concat("root can permit it: chmod a+r ", path, ", and a+x its folder; or name another with --config"));
   base::throw_errno("opening", path);
 }
 

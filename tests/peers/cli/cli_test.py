@@ -135,8 +135,18 @@ class UsageTest(ClientTest):
         self.refused("lock", "--frob", "small", "--", "true", fragments=["--frob"])
         self.refused("check", "--frob", fragments=["--frob"])
 
+    def test_schroot_options(self):
+        self.refused("-c", "small", "--", "true", fragments=["-c", "unionroot run NAME -- COMMAND"])
+        self.refused("-b", "-c", "small", fragments=["unionroot begin CHROOT"])
+        self.refused("run", "-c", "small", "--", "true", fragments=["unionroot run NAME -- COMMAND"])
+        self.refused("end", "-c", "x", fragments=["unionroot end NAME"])
+        self.refused("begin", "--session-name", "x", "small", fragments=["--name"])
+        self.refused("rm", "x", fragments=["did you mean 'end'?"])
+
     def test_values(self):
         self.refused("begin", "--wait=soon", "small", fragments=["soon", "seconds"])
+        self.refused("begin", "--wait", "5", "small", fragments=["--wait=60"])
+        self.refused("run", "--user", fragments=["--user", "USER"])
         self.refused("begin", "--option", "malformed", "small", fragments=["malformed", "KEY=VALUE"])
         self.refused("run", "--directory", "etc", "small", fragments=["etc", "absolute"])
         self.refused("lock", "small", "--wait=-1", "--", "true", fragments=["-1"])
@@ -409,6 +419,15 @@ class LockTest(ClientTest):
             self.skipTest("nobody may not execute the build tree")
         self.assertEqual(done.returncode, 125, done)
         self.assertIn("only root", done.stderr)
+
+    def test_settings_that_only_root_can_read(self):
+        os.chmod(self.settings, 0o600)
+        try:
+            done = self.client("list", user=65534, group=65534, extra_groups=[])
+        except PermissionError:
+            self.skipTest("nobody may not execute the build tree")
+        self.assertEqual(done.returncode, 125, done)
+        self.assertIn("chmod a+r " + self.settings, done.stderr)
 
 
 if __name__ == "__main__":

@@ -258,6 +258,7 @@ TEST_CASE("what is only worth a word leaves the definition there") {
       {good + "script-config=sbuild/config\n", "script-config is deprecated"},
       {"type=plain\ndirectory=/srv\nhook-directories=/h\n",
        "'hook-directories' has no effect for a chroot of type plain"},
+      {"directory=/srv\nunion-type=overlay\n", "of type plain, which it is without a key 'type'"},
       {good + "setup.services=cron\n", "setup.services has no effect"},
       {good + "union-type=overlay\nunion-backing=tmpfs\nunion-device=/dev/x\n", "no effect with union-backing=tmpfs"},
       {"type=directory\nlocation=/srv\n", "'location' is the old name of 'directory'"},
