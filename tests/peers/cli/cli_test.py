@@ -145,7 +145,6 @@ class UsageTest(ClientTest):
 
     def test_values(self):
         self.refused("begin", "--wait=soon", "small", fragments=["soon", "seconds"])
-        self.refused("begin", "--wait", "5", "small", fragments=["--wait=60"])
         self.refused("run", "--user", fragments=["--user", "USER"])
         self.refused("begin", "--option", "malformed", "small", fragments=["malformed", "KEY=VALUE"])
         self.refused("run", "--directory", "etc", "small", fragments=["etc", "absolute"])
