@@ -11,6 +11,11 @@ import unionroot_testing as testing
 from unionroot_testing import EndToEndTest
 
 
+def ours(seconds):
+    """A time to sleep by which this process's own are known from those of another that runs the same test."""
+    return f"{seconds}.{os.getpid()}"
+
+
 class TerminalTest(EndToEndTest):
     @classmethod
     def setUpClass(cls):
@@ -120,14 +125,14 @@ class TerminalTest(EndToEndTest):
 
     def test_job_control(self):
         self.shell()
-        self.type("sleep 4711")
-        self.wait_in_foreground("sleep", "4711")
+        self.type("sleep " + ours(4711))
+        self.wait_in_foreground("sleep", ours(4711))
         self.key("C-z")
         self.wait_for("Stopped")
         self.type("bg; jobs")
         self.wait_for("Running")
         self.type("fg")
-        self.wait_in_foreground("sleep", "4711")
+        self.wait_in_foreground("sleep", ours(4711))
         self.key("C-c")
         self.type("echo after=$?")
         self.wait_for("after=130")
@@ -154,42 +159,42 @@ class TerminalTest(EndToEndTest):
             self.fail(f"{command} is {self.state_of(*command)}, not {states}:\n{self.screen()}")
 
     def test_ctrl_z_stops_the_command_and_the_client(self):
-        self.unionroot("run", "--directory", "/", "small", "--", "sleep", "4714")
-        self.wait_in_foreground("sleep", "4714")
+        self.unionroot("run", "--directory", "/", "small", "--", "sleep", ours(4714))
+        self.wait_in_foreground("sleep", ours(4714))
         self.key("C-z")
         self.wait_for("Stopped")
         self.back()
-        self.wait_for_state("T", "sleep", "4714")
+        self.wait_for_state("T", "sleep", ours(4714))
         # The terminal is the shell's meanwhile, in its own mode.
         self.type("stty -a | grep -q ' icanon' && echo coo''ked")
         self.wait_for("cooked")
         self.type("bg")
-        self.wait_for_state("RS", "sleep", "4714")
+        self.wait_for_state("RS", "sleep", ours(4714))
         self.type("echo still-he''re")
         self.wait_for("still-here")
         self.type("fg")
-        self.wait_in_foreground("sleep", "4714")
+        self.wait_in_foreground("sleep", ours(4714))
         # Ctrl-C is the command's again as soon as the client has the terminal: dash's fg does not tell a running job.
         for _ in range(100):
             self.key("C-c")
-            if testing.wait_until(lambda: self.state_of("sleep", "4714") is None, 0.5):
+            if testing.wait_until(lambda: self.state_of("sleep", ours(4714)) is None, 0.5):
                 break
         self.assertTrue(testing.wait_until(lambda: self.screen().endswith("outer#")), self.screen())  # behind a ^C
         self.type("echo status=$?")
         self.wait_for("status=130")
 
     def test_ctrl_z_with_a_pipe(self):
-        line = shlex.join(self.machine.arguments("run", "--directory", "/", "small", "--", "sleep", "4715"))
+        line = shlex.join(self.machine.arguments("run", "--directory", "/", "small", "--", "sleep", ours(4715)))
         self.type(line + " | cat")
-        self.assertTrue(testing.wait_until(lambda: self.state_of("sleep", "4715") == "S", 20))
+        self.assertTrue(testing.wait_until(lambda: self.state_of("sleep", ours(4715)) == "S", 20))
         self.key("C-z")
         self.back()
-        self.wait_for_state("T", "sleep", "4715")
+        self.wait_for_state("T", "sleep", ours(4715))
         self.type("bg")
-        self.wait_for_state("RS", "sleep", "4715")
+        self.wait_for_state("RS", "sleep", ours(4715))
         self.type("kill %1; wait; echo wa''ited")
         self.wait_for("waited")
-        self.assertIsNone(self.state_of("sleep", "4715"))
+        self.assertIsNone(self.state_of("sleep", ours(4715)))
 
     def test_in_the_background_of_its_shell(self):
         line = shlex.join(self.machine.arguments("run", "--directory", "/", "small", "--", "sh", "-c",
@@ -203,11 +208,11 @@ class TerminalTest(EndToEndTest):
         self.type("word")
         self.wait_for("got-word")
         self.back()
-        self.type(shlex.join(self.machine.arguments("run", "--directory", "/", "small", "--", "sleep", "4716")) + " &")
-        self.assertTrue(testing.wait_until(lambda: self.state_of("sleep", "4716") == "S", 20))
+        self.type(shlex.join(self.machine.arguments("run", "--directory", "/", "small", "--", "sleep", ours(4716))) + " &")
+        self.assertTrue(testing.wait_until(lambda: self.state_of("sleep", ours(4716)) == "S", 20))
         self.type("kill $!; wait $!; echo status=$?")
         self.wait_for("status=143")
-        self.assertTrue(testing.wait_until(lambda: self.state_of("sleep", "4716") is None))
+        self.assertTrue(testing.wait_until(lambda: self.state_of("sleep", ours(4716)) is None))
 
     def test_ctrl_c_reaches_the_command_and_not_the_client(self):
         self.unionroot("run", "--directory", "/", "small", "--", "sh", "-c", "trap 'echo caught; exit 5' INT; echo up; "
