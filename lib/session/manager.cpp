@@ -68,7 +68,9 @@ Manager::Impl::Impl(definition::Settings given, Events given_events)
                source_mounts,
                files_layers,
                can_be_upper(settings.state_directory)} {
-  if (!cgroups->available())
+  if (cgroups->available())
+    base::log::debug(concat("control groups are in ", cgroups->description()));
+  else
     base::log::warning(concat("processes are killed by a scan of /proc, since ", cgroups->description()));
 }
 

@@ -45,12 +45,13 @@ std::shared_ptr<const HostFile> HostFiles::read(const std::string& path, std::st
   const base::UniqueFd file(
       base::check(::open(base::concat("/proc/self/fd/", handle.get()).c_str(), O_RDONLY | O_CLOEXEC), "opening", path));
   base::check(::fstat(file.get(), &status), "looking at", path);
-  auto read =
-      std::make_shared<const HostFile>(HostFile{base::version_of(status), status.st_mode & 07777u, status.st_uid,
-                                                status.st_gid, base::read_all(file.get(), path, largest_file)});
+  const auto version = base::version_of(status);
+  const bool settled = base::is_settled(version);  // before it is read: afterwards it may have changed once more
+  auto read = std::make_shared<const HostFile>(HostFile{version, status.st_mode & 07777u, status.st_uid, status.st_gid,
+                                                        base::read_all(file.get(), path, largest_file), settled});
   const std::scoped_lock hold(mutex_);
   ++reads_;
-  if (read->content.size() <= largest_kept && base::is_settled(read->version)) files_[path] = read;
+  if (read->content.size() <= largest_kept && read->settled) files_[path] = read;
   return read;
 } catch (const base::SystemError& error) {
   why = error.what();
@@ -66,7 +67,7 @@ std::shared_ptr<const Table> HostFiles::table(Database database, const std::stri
   }
   auto table = std::make_shared<const Table>(database, file->content);
   const std::scoped_lock hold(mutex_);
-  if (base::is_settled(file->version)) tables_[path] = {file->version, table};
+  if (file->settled) tables_[path] = {file->version, table};
   return table;
 }
 

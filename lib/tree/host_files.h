@@ -25,6 +25,8 @@ struct HostFile {
   uid_t uid = 0;
   gid_t gid = 0;
   std::string content;
+  // The version was old enough before the content was read: another content would have another version.
+  bool settled = false;
 };
 
 // Thread-safe.

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -125,7 +126,11 @@ def reap_orphans(managed):
                 pass
 
 
-def wait_until(condition, seconds=10.0, step=0.02):
+# For what happens in a moment on an idle machine, and must not fail on one that is busy with ten other things.
+PATIENCE = 120.0
+
+
+def wait_until(condition, seconds=PATIENCE, step=0.02):
     """True as soon as condition() is; False if that took too long."""
     end = time.monotonic() + seconds
     while True:
@@ -209,6 +214,30 @@ def _cached(name, make):
     return target
 
 
+_verified = {}
+
+
+def _unchanged(name, make):
+    """As _cached(), and as it was made: if somebody has written to it, another is made in its place. Looked at once a process."""
+    number = 0
+    while name not in _verified:
+        numbered = f"{name}-{number}" if number else name
+        record = os.path.join(CACHE, numbered + ".sum")
+
+        def make_and_note(path):
+            make(path)
+            os.chmod(path, 0o755)
+            with open(record, "w") as file:
+                file.write(tree_checksum(path))
+
+        tree = _cached(numbered, make_and_note)
+        with open(record) as file:
+            if file.read() == tree_checksum(tree):
+                _verified[name] = tree
+        number += 1
+    return _verified[name]
+
+
 def debian_tree():
     """A Debian 12 tree (mmdebstrap --variant=buildd), made once; never to be written to."""
 
@@ -272,7 +301,7 @@ def small_tree():
 
     # The name changes when the recipe does.
     recipe = hashlib.sha256(" ".join(SMALL_TREE_PROGRAMS).encode()).hexdigest()[:8]
-    return _cached("small-" + recipe, make)
+    return _unchanged("small-tree-" + recipe, make)
 
 
 # --- the machine's state ---------------------------------------------------------------------------------------
@@ -307,14 +336,11 @@ def loop_devices(fragment):
     return found
 
 
-def cgroup_folders(names):
-    """Every cgroup v2 folder whose last part is one of `names`."""
-    roots = [line.split()[4] for line in mountinfo() if " - cgroup2 " in line]
-    found = []
-    for root in roots[:1]:
-        for folder, children, _ in os.walk(root):
-            found.extend(os.path.join(folder, child) for child in children if child in names)
-    return found
+def leave_the_other_tests():
+    """Unmounts in a mount namespace that this test has for itself what other tests had mounted when it was copied: held here,
+    their loop devices and file systems would not go when they unmount them."""
+    for point in sorted((p for p in mount_points() if p.startswith(os.path.join(SCRATCH, "unionroot"))), key=len, reverse=True):
+        _libc.umount2(os.fsencode(point), 2 | 8)  # MNT_DETACH, UMOUNT_NOFOLLOW
 
 
 # --- the daemon ------------------------------------------------------------------------------------------------
@@ -400,6 +426,7 @@ class Machine:
         self.bus = None
         self.daemon = None
         self.session_names = set()
+        self.cgroup_root = None
         self.children = {}
         self._write_settings()
 
@@ -452,7 +479,7 @@ class Machine:
             return True
 
         if not wait_until(listens):
-            raise AssertionError("dbus-daemon does not listen after ten seconds")
+            raise AssertionError(f"dbus-daemon does not listen after {PATIENCE:.0f} seconds")
 
     def start_daemon(self, environment=None, wait=True):
         surroundings = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
@@ -466,7 +493,7 @@ class Machine:
         if wait:
             self.wait_ready()
 
-    def wait_ready(self, seconds=30):
+    def wait_ready(self, seconds=PATIENCE):
         def ready():
             if self.daemon.poll() is not None:
                 raise AssertionError(f"unionrootd ended with {self.daemon.returncode}:\n{self.log()}")
@@ -480,7 +507,7 @@ class Machine:
         self.start_daemon()
         return self
 
-    def stop_daemon(self, how=signal.SIGTERM, seconds=30):
+    def stop_daemon(self, how=signal.SIGTERM, seconds=PATIENCE):
         if self.daemon is None:
             return None
         if self.daemon.poll() is None:
@@ -498,7 +525,7 @@ class Machine:
     def stop_bus(self):
         if self.bus is not None:
             self.bus.terminate()
-            self.bus.wait(10)
+            self.bus.wait(PATIENCE)
             self.bus = None
 
     def log(self):
@@ -529,7 +556,7 @@ class Machine:
         command = (["prlimit", *limits] if limits else []) + self.arguments(*arguments)
         return subprocess.Popen(command, env=surroundings, **options)
 
-    def run(self, *arguments, input=None, timeout=120, **options):
+    def run(self, *arguments, input=None, timeout=2 * PATIENCE, **options):
         if input is not None:
             options["stdin"] = subprocess.PIPE
         process = self.popen(*arguments, **options)
@@ -562,17 +589,34 @@ class Machine:
     def sessions(self):
         return json.loads(self.ok("list", "--sessions", "--json"))["sessions"]
 
+    def cgroups(self):
+        """{session: its control group's folder}, of this daemon alone: it says where it keeps them."""
+        if self.cgroup_root is None and os.path.exists(self.log_file):
+            with open(self.log_file, errors="replace") as file:
+                said = re.findall(r"control groups are in (/\S+)", file.read())
+            self.cgroup_root = said[-1] if said else None
+        if self.cgroup_root is None:
+            return {}
+        try:
+            names = os.listdir(self.cgroup_root)
+        except FileNotFoundError:
+            return {}
+        found = {name: os.path.join(self.cgroup_root, name) for name in names}
+        # As the daemon has it: a name with a dot gets an underscore in front.
+        return {name.lstrip("_"): path for name, path in found.items() if os.path.isdir(path)}
+
     # What is left
 
-    def leftovers(self, settle=10.0):
+    def leftovers(self, settle=PATIENCE, besides=()):
         """Everything that should not be there once all sessions have ended: a list of sentences, empty if all is well.
 
-        Looked at until it is clean or the time is over: the trash is emptied in the background.
+        Looked at until it is clean or the time is over: the trash is emptied in the background. What has one of `besides` in
+        it is the test's own.
         """
         found = []
 
         def clean():
-            found[:] = self._look()
+            found[:] = [line for line in self._look() if not any(own in line for own in besides)]
             return not found
 
         wait_until(clean, settle, 0.05)
@@ -591,7 +635,7 @@ class Machine:
                 found.append(f"process: {pid} {command}")
         for device in loop_devices(self.place):
             found.append("loop device: " + device)
-        for folder in cgroup_folders(self.session_names):
+        for folder in self.cgroups().values():
             found.append("control group: " + folder + processes_in(folder))
         for folder, allowed in (("locks", ".manage"), ("sessions", None), ("trash", None), ("orphans", None)):
             path = os.path.join(self.state, folder)
@@ -624,7 +668,7 @@ class Machine:
 
     def close(self):
         """Ends what runs and deletes the folder; says what was left (a list of sentences)."""
-        left = self.leftovers(5.0) if self.daemon is not None else []
+        left = self.leftovers() if self.daemon is not None else []
         problems = ["before the daemon stopped: " + sentence for sentence in left]
         try:
             self.stop_daemon()
@@ -633,8 +677,8 @@ class Machine:
         self.stop_bus()
         # A test's own mount stays for a while where the root's mounts are private and somebody has a copy of this mount
         # namespace just now: another test, whose hooks run.
-        wait_until(lambda: not loop_devices(self.place), 60)
-        problems += ["after the daemon stopped: " + sentence for sentence in self.leftovers(5.0)]
+        problems += ["after the daemon stopped: " + sentence for sentence in self.leftovers()]
+        self._remove_cgroup_root()
         for pid, command in descendants(os.getpid()).items():
             try:
                 os.kill(pid, signal.SIGKILL)
@@ -651,6 +695,15 @@ class Machine:
         else:
             shutil.rmtree(self.place, ignore_errors=False)
         return problems
+
+
+    def _remove_cgroup_root(self):
+        """A daemon that was killed leaves the empty folder of its control groups."""
+        if self.cgroup_root is not None:
+            try:
+                os.rmdir(self.cgroup_root)
+            except FileNotFoundError:
+                pass
 
 
 class EndToEndTest(unittest.TestCase):

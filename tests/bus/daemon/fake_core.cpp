@@ -56,6 +56,11 @@ void FakeCore::begin_long(const session::BeginRequest& request, const std::strin
     sessions_.emplace(name, view);
   }
   events_.session_added(name);
+  // Held back before its progress and after it, until a session begins that says that somebody has looked.
+  const auto hold = [&](int wanted) {
+    while (name == "long-held" && released_ < wanted && !request.cancelled()) std::this_thread::sleep_for(5ms);
+  };
+  hold(1);
   for (std::uint64_t done = 100; done <= 1000; done += 100) {
     std::this_thread::sleep_for(50ms);
     const session::Progress progress{"unpacking /\xff", done, 1000};
@@ -66,6 +71,7 @@ void FakeCore::begin_long(const session::BeginRequest& request, const std::strin
     events_.progress(name, progress);
     if (request.progress) request.progress(name, progress);
   }
+  hold(2);
 }
 
 session::SessionView FakeCore::begin(const session::BeginRequest& request) {
@@ -75,6 +81,7 @@ session::SessionView FakeCore::begin(const session::BeginRequest& request) {
     throw Error(ErrorCode::cancelled, "the caller has gone");
   }
   if (named(name, "late-")) until_cancelled(request.cancelled);
+  if (named(name, "release-")) ++released_;
   if (named(name, "slow-")) std::this_thread::sleep_for(300ms);
   if (named(name, "broken-"))
     throw Error(ErrorCode::stage_failed, "stage 'source': /tmp/\xff\xfe is missing", "make it");
@@ -105,7 +112,7 @@ session::Manager::Started FakeCore::start(const session::RunRequest& request, bo
   }
   pid_t pid = 0;
   const bool lasts = !request.command.empty() && request.command.front() == "last";
-  const std::string seconds = lasts ? "0.5" : "0";
+  const std::string seconds = lasts ? "3" : "0";
   char* argv[] = {const_cast<char*>("sleep"), const_cast<char*>(seconds.c_str()), nullptr};
   if (const int result = ::posix_spawn(&pid, "/bin/sleep", nullptr, nullptr, argv, environ); result != 0) {
     throw base::SystemError(result, "starting sleep");

@@ -8,6 +8,7 @@
 // Every run is a real process, so that its end can be watched.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <mutex>
 #include <set>
@@ -47,6 +48,7 @@ class FakeCore final : public daemon::Core {
   mutable std::mutex mutex_;
   std::map<std::string, session::SessionView> sessions_;
   std::map<std::string, Run> runs_;
+  std::atomic<int> released_{0};
 };
 
 }  // namespace unionroot::testing

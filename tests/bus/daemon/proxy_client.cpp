@@ -3,11 +3,13 @@
 #include <sdbus-c++/sdbus-c++.h>
 
 #include <chrono>
+#include <condition_variable>
 #include <cstdio>
 #include <exception>
 #include <map>
+#include <mutex>
+#include <set>
 #include <string>
-#include <thread>
 
 #include "daemon/proxies.h"
 
@@ -24,9 +26,20 @@ class ManagerClient final : public Manager {
   ManagerClient(const ManagerClient&) = delete;
   ManagerClient& operator=(const ManagerClient&) = delete;
 
+  // Signals come when they come. False after two minutes.
+  bool wait_until_removed(const std::string& session) {
+    std::unique_lock guard(mutex_);
+    return changed_.wait_for(guard, std::chrono::minutes(2), [&] { return removed_.count(session) != 0; });
+  }
+
  private:
   void onSessionNew(const std::string& session, const sdbus::ObjectPath&) override { say("new", session); }
-  void onSessionRemoved(const std::string& session, const sdbus::ObjectPath&) override { say("removed", session); }
+  void onSessionRemoved(const std::string& session, const sdbus::ObjectPath&) override {
+    say("removed", session);
+    const std::lock_guard guard(mutex_);
+    removed_.insert(session);
+    changed_.notify_all();
+  }
   void onChrootNew(const std::string& chroot, const sdbus::ObjectPath&) override { say("chroot new", chroot); }
   void onChrootRemoved(const std::string& chroot, const sdbus::ObjectPath&) override { say("chroot removed", chroot); }
   void onProgress(const uint32_t& call, const std::string& session, const std::string& what, const uint64_t& done,
@@ -38,6 +51,10 @@ class ManagerClient final : public Manager {
     std::printf("signal %s %s\n", what, name.c_str());
     std::fflush(stdout);
   }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::set<std::string> removed_;
 };
 
 }  // namespace
@@ -59,9 +76,9 @@ int main(int argc, char** argv) {
       std::printf("error %s\n", error.getName().c_str());
     }
     std::fflush(stdout);
-    std::this_thread::sleep_for(std::chrono::milliseconds(500));  // the signals of the end
+    const bool heard = manager.wait_until_removed(session);
     connection->leaveEventLoop();
-    return 0;
+    return heard ? 0 : 1;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return 1;

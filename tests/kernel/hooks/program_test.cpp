@@ -47,14 +47,17 @@ struct Fixture {
     program.arguments = {"-c", script};
     program.environment = {"PATH=/usr/bin:/bin", "PLACE=" + place.path()};
     program.session = "s";
-    program.limit = 10s;
+    program.limit = 120s;
     program.line = [this](bool to_errors, const std::string& line) { (to_errors ? errors : output) += line + "\n"; };
     return program;
   }
   kernel::Cgroups& with_groups(bool wanted) { return wanted && groups->available() ? *groups : none; }
 };
 
-// The processes that sleep for so many seconds; the number is the test's own.
+// A number of seconds that is this program's own, whatever else runs on the machine.
+std::string own_seconds(int number) { return std::to_string(1'000'000 + 10 * ::getpid() + number); }
+
+// The processes that sleep for so many seconds.
 std::size_t sleepers(const std::string& seconds) {
   std::size_t count = 0;
   for (const auto& name : kernel::list_directory(kernel::open_directory("/proc").get())) {
@@ -83,11 +86,11 @@ TEST_CASE("what it leaves running, in whatever session, is killed") {
   if (!can_mount()) return;
   for (const bool grouped : {true, false}) {
     Fixture fixture;
-    const auto end =
-        run_program(fixture.shell("setsid sleep 98701 & (sleep 98701 >/dev/null 2>&1 </dev/null &) ; sleep 0.2"),
-                    *fixture.copy, fixture.with_groups(grouped));
+    const auto end = run_program(fixture.shell(concat("setsid sleep ", own_seconds(1), " & (sleep ", own_seconds(1),
+                                                      " >/dev/null 2>&1 </dev/null &) ; sleep 0.2")),
+                                 *fixture.copy, fixture.with_groups(grouped));
     CHECK(end.status == 0);
-    CHECK(sleepers("98701") == 0);
+    CHECK(sleepers(own_seconds(1)) == 0);
   }
 }
 
@@ -95,15 +98,16 @@ TEST_CASE("one that takes too long, or is cancelled, is killed with all it start
   if (!can_mount()) return;
   for (const bool grouped : {true, false}) {
     Fixture fixture;
-    auto program = fixture.shell("trap '' TERM HUP INT; setsid sleep 98702 & sleep 98702");
+    auto program =
+        fixture.shell(concat("trap '' TERM HUP INT; setsid sleep ", own_seconds(2), " & sleep ", own_seconds(2)));
     program.limit = 300ms;
     CHECK(run_program(program, *fixture.copy, fixture.with_groups(grouped)).how == How::over_limit);
-    CHECK(sleepers("98702") == 0);
-    program.limit = 10s;
+    CHECK(sleepers(own_seconds(2)) == 0);
+    program.limit = 120s;
     int asked = 0;
     program.cancelled = [&] { return ++asked > 2; };
     CHECK(run_program(program, *fixture.copy, fixture.with_groups(grouped)).how == How::cancelled);
-    CHECK(sleepers("98702") == 0);
+    CHECK(sleepers(own_seconds(2)) == 0);
     program = fixture.shell("kill -KILL $$");
     const auto end = run_program(program, *fixture.copy, fixture.with_groups(grouped));
     CHECK(end.how == How::killed);

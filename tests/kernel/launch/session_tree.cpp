@@ -10,8 +10,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <thread>
 
 #include "base/error.h"
@@ -132,6 +134,38 @@ Cgroup::~Cgroup() {
 
 std::string Cgroup::processes() const { return base::read_file(path_ + "/cgroup.procs"); }
 
+namespace {
+
+// The fields of /proc/PID/stat from the state on (the third of proc(5)); none if the process has gone.
+std::vector<std::string> stat_fields(const std::string& pid) {
+  const auto text = base::try_read_file("/proc/" + pid + "/stat");
+  if (!text) return {};
+  auto fields = base::split(text->substr(text->rfind(')') + 1), ' ');
+  fields.erase(std::remove(fields.begin(), fields.end(), std::string()), fields.end());
+  return fields;
+}
+
+}  // namespace
+
+char state_of(pid_t pid) {
+  const auto fields = stat_fields(std::to_string(pid));
+  return fields.empty() ? '\0' : fields[0][0];
+}
+
+bool in_foreground(const std::string& command) {
+  std::string wanted = command + ' ';
+  std::replace(wanted.begin(), wanted.end(), ' ', '\0');
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    const std::string pid = entry.path().filename();
+    if (pid.find_first_not_of("0123456789") != std::string::npos) continue;
+    if (base::try_read_file("/proc/" + pid + "/cmdline") != wanted) continue;
+    // The third, fifth and eighth: its state, its process group, the one in the terminal's foreground.
+    const auto fields = stat_fields(pid);
+    if (fields.size() > 5 && fields[0] != "T" && fields[2] == fields[5]) return true;
+  }
+  return false;
+}
+
 launch::LaunchSpec command(std::vector<std::string> arguments) {
   launch::LaunchSpec spec;
   spec.session = "test";
@@ -176,7 +210,7 @@ Result run(const SessionTree& tree, const launch::LaunchSpec& spec, const RunOpt
       terminal::relay_run(std::move(launched.control), false, [&](std::string_view text) { result.warnings += text; });
   reader.join();
   pollfd ended{launched.pidfd.get(), POLLIN, 0};
-  REQUIRE(::poll(&ended, 1, 10000) == 1);
+  REQUIRE(::poll(&ended, 1, patience) == 1);
   result.supervisor = launch::reap(launched.pidfd.get()).value_or(-1);
   return result;
 }

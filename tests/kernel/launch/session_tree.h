@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/unique_fd.h"
+#include "eventually.h"
 #include "launch/launcher.h"
 #include "terminal/relay.h"
 
@@ -61,14 +62,14 @@ Result run(const SessionTree& tree, const unionroot::launch::LaunchSpec& spec, c
 
 unionroot::launch::Launcher& launcher();
 
-// Asks again and again, for at most ten seconds.
-template <typename Condition>
-bool eventually(Condition condition) {
-  for (int i = 0; i < 2000; ++i) {
-    if (condition()) return true;
-    ::usleep(5000);
-  }
-  return false;
-}
+using unionroot::tests::eventually;
+
+// In milliseconds: how long to wait for what takes a moment on an idle machine.
+constexpr int patience = 60'000;
+
+// proc(5): the letter of a process's state, '\0' if there is none.
+char state_of(pid_t pid);
+// A process that has this command line, its words parted by blanks, and the terminal that it stands on.
+bool in_foreground(const std::string& command);
 
 }  // namespace test

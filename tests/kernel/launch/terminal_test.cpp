@@ -56,20 +56,20 @@ class Person {
   void type(const std::string& text) {
     REQUIRE(::write(keyboard_.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()));
   }
-  // Reads until the text has come; false after ten seconds without it.
+  // Reads until the text has come; false after a minute without it.
   bool sees(const std::string& text) {
     while (screen_.find(text) == std::string::npos)
-      if (!read_more(10000)) return false;
+      if (!read_more(patience)) return false;
     return true;
   }
   int finish() {
-    while (read_more(10000)) {
+    while (read_more(patience)) {
     }
     int status = 0;
     ::waitpid(client_, &status, 0);
     client_ = 0;
     pollfd supervisor{launched_.pidfd.get(), POLLIN, 0};
-    CHECK(::poll(&supervisor, 1, 10000) == 1);
+    CHECK(::poll(&supervisor, 1, patience) == 1);
     launch::reap(launched_.pidfd.get());
     return status;
   }
@@ -125,25 +125,26 @@ TEST_CASE("an interactive shell has job control, ^C and resizing") {
   REQUIRE(person.sees("$ "));
   CHECK(person.is_raw());
   person.forget();
-  person.type("sleep 500\r");
-  REQUIRE(person.sees("sleep 500\r\n"));
-  ::usleep(200000);
+  // So long as no other program on the machine sleeps.
+  const std::string sleep = base::concat("sleep ", 1'000'000 + ::getpid());
+  person.type(sleep + "\r");
+  REQUIRE(person.sees(sleep + "\r\n"));
+  REQUIRE(eventually([&] { return in_foreground(sleep); }));
   person.type("\x03");
   person.type("echo status=$?\r");
   CHECK(person.sees("status=130"));
   person.forget();
-  person.type("sleep 501\r");
-  REQUIRE(person.sees("sleep 501\r\n"));
-  ::usleep(200000);
+  person.type(sleep + "\r");
+  REQUIRE(person.sees(sleep + "\r\n"));
+  REQUIRE(eventually([&] { return in_foreground(sleep); }));
   person.type("\x1a");
   CHECK(person.sees("Stopped"));
   person.type("kill %1; wait; echo job-done\r");
   CHECK(person.sees("job-done\r\n"));
   person.forget();
   person.resize(50, 120);
-  ::usleep(200000);
-  person.type("stty size\r");
-  CHECK(person.sees("50 120"));
+  person.type("until test \"$(stty size)\" = '50 120'; do sleep 0.05; done; echo re''sized\r");
+  CHECK(person.sees("\r\nresized\r\n"));
   person.type("exit 7\r");
   const int status = person.finish();
   CHECK(WIFEXITED(status));
@@ -205,7 +206,7 @@ TEST_CASE("a client that is killed takes its interactive shell along") {
   REQUIRE(eventually([&] { return person.sees("=\r\n"); }));
   ::kill(person.client(), SIGKILL);
   pollfd supervisor{person.launched().pidfd.get(), POLLIN, 0};
-  CHECK(::poll(&supervisor, 1, 10000) == 1);
+  CHECK(::poll(&supervisor, 1, patience) == 1);
   CHECK(launch::reap(person.launched().pidfd.get()).value_or(-1) > 0);
 }
 

@@ -109,7 +109,7 @@ int sweep(const Case& tried, const std::string& variable, const std::function<vo
                    std::vector<std::string>{variable + "=" + std::to_string(number), "UNIONROOT_FAULT_FROM_START=1"});
     if (tried.before == Before::living_session) {  // until the waiter is registered and waits, or has died
       LockDirectory directory(place.locks());
-      for (int i = 0; i < 60 && directory.list().size() < 2; ++i) std::this_thread::sleep_for(1ms);
+      CHECK(tests::eventually([&] { return directory.list().size() >= 2 || helper->has_ended(); }));
       prepared.session->finish();
     }
     const int status = helper->reap();
@@ -165,10 +165,8 @@ TEST_CASE("a killed session's lock no longer holds back a change that waits") {
   LockDirectory directory(place.locks());
   while (directory.list().size() < 2) std::this_thread::sleep_for(1ms);
   CHECK_THROWS_AS(directory.lock_session(key, owner("later"), Wait{}), LockedError);
-  const auto begin = std::chrono::steady_clock::now();
   session.kill();
   CHECK(change.wait_held());
-  CHECK(std::chrono::steady_clock::now() - begin < 2s);
   change.kill();
   directory.lock_session(key, owner("later"), Wait{}).release();
 }

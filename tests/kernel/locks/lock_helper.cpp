@@ -198,7 +198,7 @@ int operate(const std::string& path, LockDirectory& directory, const std::string
   else if (operation == "source")
     directory.lock_source(key, owner_of("", false), Wait{}).release();
   else if (operation == "wait-source")
-    directory.lock_source(key, owner_of("", false), Wait{10s, {}}).release();
+    directory.lock_source(key, owner_of("", false), Wait{120s, {}}).release();
   else if (operation == "reown")
     directory.reown_session(key, owner_of("one", true), created).abandon();
   else if (operation == "remove")
@@ -211,7 +211,7 @@ int operate(const std::string& path, LockDirectory& directory, const std::string
     until_end_of_input();
     held.release();
   } else if (operation == "hold-source") {
-    auto held = directory.lock_source(key, owner_of("", false), Wait{10s, {}});
+    auto held = directory.lock_source(key, owner_of("", false), Wait{120s, {}});
     say("held");
     until_end_of_input();
   } else if (operation == "storm")

@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "base/unique_fd.h"
+#include "eventually.h"
 #include "locks/source_lock.h"
 
 namespace locks_test {
@@ -88,6 +89,11 @@ class Helper {
   }
   void finish() { input_.reset(); }
   [[nodiscard]] pid_t pid() const { return pid_; }
+  // Without reaping it.
+  [[nodiscard]] bool has_ended() const {
+    siginfo_t info{};
+    return ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid_;
+  }
   int reap() {
     int status = 0;
     ::waitpid(std::exchange(pid_, 0), &status, 0);

@@ -18,7 +18,9 @@
 #include "base/ids.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
+#include "eventually.h"
 #include "kernel/files.h"
+#include "kernel/mountinfo.h"
 #include "kernel/mounts.h"
 #include "mount/namespace.h"
 
@@ -28,11 +30,16 @@ using base::concat;
 using base::UniqueFd;
 
 // A copy of the machine's mount table for this program alone: whatever others mount meanwhile does not disturb the
-// comparisons, and a test that dies leaves nothing behind. Before the first thread is started.
+// comparisons, and a test that dies leaves nothing behind. Before the first thread is started. What other tests had
+// mounted is not kept: it would hold their loop devices and file systems after they have unmounted them.
 inline bool leave_the_others() {
   if (::geteuid() != 0) return false;
   base::check(::unshare(CLONE_NEWNS), "making a mount namespace");
   base::check(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), "making the mounts private");
+  const auto table = kernel::parse_mountinfo(base::read_file("/proc/self/mountinfo"));
+  for (auto entry = table.rbegin(); entry != table.rend(); ++entry)
+    if (entry->target.rfind("/var/tmp/unionroot", 0) == 0 || entry->target.rfind("/tmp/unionroot", 0) == 0)
+      ::umount2(entry->target.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW);  // it may have gone with one above it
   return true;
 }
 

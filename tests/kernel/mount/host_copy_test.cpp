@@ -15,6 +15,13 @@ void mount_tmpfs(const std::string& at) {
   base::check(::mount("none", at.c_str(), "tmpfs", 0, nullptr), "mounting on", at);
 }
 
+// Nothing new anywhere, and nothing gone of the test's own; other programs' mounts may go.
+bool as_before(const std::string& table, const Place& place) {
+  for (const auto& line : base::split(table, '\n'))
+    if (line.find(place.path()) != std::string::npos && mount_table().find(line) == std::string::npos) return false;
+  return mounted_since(table).empty();
+}
+
 std::string table_of(const mount::Namespace& space) {
   int ends[2];
   base::check(::pipe2(ends, O_CLOEXEC), "making a pipe");
@@ -55,7 +62,7 @@ TEST_CASE("what is mounted in a copy of the host reaches the session it shares m
       // A file's mode shows the mask.
       base::check(::mkdir(place.path("/view/mode").c_str(), 0777), "making a folder");
     });
-    CHECK(mount_table() == host_before);
+    CHECK(as_before(host_before, place));
     CHECK(::access(place.path("/view/etc").c_str(), F_OK) != 0);
   }
   space.unshare_mounts();
@@ -66,7 +73,7 @@ TEST_CASE("what is mounted in a copy of the host reaches the session it shares m
   CHECK(after.find("shared:") == std::string::npos);
   for (const auto& line : base::split(session_before, '\n'))
     CHECK(after.find(line) != std::string::npos);  // as private as before
-  CHECK(mount_table() == host_before);
+  CHECK(as_before(host_before, place));
   const UniqueFd root = space.root();
   CHECK(in_namespace(space, [] { return base::read_file("/srv/file") == "from the host\n" ? 0 : 1; }) == 0);
   struct stat facts {};

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import shutil
 import signal
 import socket
@@ -46,7 +47,7 @@ class ClientTest(unittest.TestCase):
 
     def client(self, *words, **options):
         options.setdefault("stdin", subprocess.DEVNULL)
-        return subprocess.run([CLIENT, "--config", self.settings, *words], capture_output=True, text=True, timeout=60,
+        return subprocess.run([CLIENT, "--config", self.settings, *words], capture_output=True, text=True, timeout=120,
                               check=False, **options)
 
     def start(self, *words, **options):
@@ -61,7 +62,7 @@ class ClientTest(unittest.TestCase):
         if process.poll() is None:
             process.terminate()
             try:
-                process.wait(10)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -80,9 +81,9 @@ class ClientTest(unittest.TestCase):
         return done
 
     def until(self, condition):
-        end = time.monotonic() + 20
+        end = time.monotonic() + 120
         while not condition():
-            self.assertLess(time.monotonic(), end, "waited for 20 s")
+            self.assertLess(time.monotonic(), end, "waited for two minutes")
             time.sleep(0.02)
 
 
@@ -92,7 +93,7 @@ class UsageTest(ClientTest):
         script = 'mkdir "$1" && cd "$1" && rmdir "$1" && shift && exec "$@"'
         done = subprocess.run(["sh", "-c", script, "sh", os.path.join(self.place, "gone"), CLIENT, "--config", self.settings,
                                "run", "small", "--", "true"], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                              timeout=60, check=False)
+                              timeout=120, check=False)
         self.assertEqual(done.returncode, 125, done)
         self.assertIn("current directory", done.stderr)
         self.assertIn("--directory", done.stderr)
@@ -207,9 +208,7 @@ class BusTest(ClientTest):
     @unittest.skipUnless(shutil.which("dbus-daemon"), "needs dbus-daemon")
     def test_a_policy_that_lets_no_answer_through(self):
         self.start_bus('<allow send_destination="*"/>')
-        started = time.monotonic()
-        self.refused("list", fragments=["the bus does not answer"])
-        self.assertLess(time.monotonic() - started, 30)
+        self.refused("list", fragments=["the bus does not answer"])  # it does not wait for ever
 
     def serve(self, answer):
         """A bus that answers with the given bytes, and closes."""
@@ -229,7 +228,7 @@ class BusTest(ClientTest):
 
         thread = threading.Thread(target=one, daemon=True)
         thread.start()
-        self.addCleanup(thread.join, 10)
+        self.addCleanup(thread.join, 120)
 
     def test_buses_that_are_none(self):
         agreed = b"OK 0123\r\nAGREE_UNIX_FD\r\n"
@@ -260,15 +259,14 @@ class BusTest(ClientTest):
             connection.recv(4096)
             connection.sendall(b"OK 0123\r\nAGREE_UNIX_FD\r\n")
             seen = b""
-            while b" 1 s" not in seen:
+            while not re.search(rb"\rbeginning a session on small \.\.\. [1-9]\d* s", seen):
                 seen += terminal.read(4096)
-            self.assertIn(b"\rbeginning a session on small ... 1 s", seen)
             connection.close()
             while b"closed the connection" not in seen:
                 seen += terminal.read(4096)
             # The line is taken back before the error is shown.
             self.assertRegex(seen, rb"s\x1b\[K\r\x1b\[Kunionroot: begin: the bus closed the connection")
-            self.assertEqual(process.wait(10), 125)
+            self.assertEqual(process.wait(60), 125)
 
 
 class CheckTest(ClientTest):
@@ -312,11 +310,11 @@ class CheckTest(ClientTest):
     def test_output_that_cannot_be_written(self):
         with open("/dev/full", "w", encoding="utf-8") as full:
             done = subprocess.run([CLIENT, "--config", self.settings, "check"], stdout=full, stderr=subprocess.PIPE,
-                                  text=True, check=False, timeout=60)
+                                  text=True, check=False, timeout=120)
         self.assertEqual(done.returncode, 125, done)
         self.assertIn("No space left on device", done.stderr)
         closed = subprocess.run(["sh", "-c", 'exec "$@" >&-', "sh", CLIENT, "--help"], stderr=subprocess.PIPE, text=True,
-                                check=False, timeout=60)
+                                check=False, timeout=120)
         self.assertEqual(closed.returncode, 125, closed)
         self.assertIn("standard output", closed.stderr)
 
@@ -378,14 +376,14 @@ class LockTest(ClientTest):
         self.refused("lock", "small", "--wait=0.5", "--", "true", fragments=[str(process.pid)])
         self.assertGreaterEqual(time.monotonic() - started, 0.5)
         process.send_signal(signal.SIGTERM)
-        self.assertEqual(process.wait(10), 128 + 15)
+        self.assertEqual(process.wait(60), 128 + 15)
 
     def test_waiting(self):
         first = self.holder()
         second = self.start("lock", "small", "--wait", "--", "echo", "mine")
         self.until(lambda: sorted(lock["state"] for lock in self.locks()) == ["held", "waiting"])
         first.terminate()
-        self.assertEqual(second.communicate(timeout=20), ("mine\n", ""))
+        self.assertEqual(second.communicate(timeout=120), ("mine\n", ""))
         self.assertEqual(second.returncode, 0)
 
     def test_a_wait_that_is_interrupted(self):
@@ -393,18 +391,18 @@ class LockTest(ClientTest):
         second = self.start("lock", "small", "--wait", "--", "echo", "mine")
         self.until(lambda: len(self.locks()) == 2)
         second.send_signal(signal.SIGINT)
-        out, err = second.communicate(timeout=20)
+        out, err = second.communicate(timeout=120)
         # By the signal itself, so that a shell's loop around it stops too.
         self.assertEqual((second.returncode, out, err), (-signal.SIGINT, "", ""))
         self.assertEqual(len(self.locks()), 1)
         first.terminate()
-        first.wait(10)
+        first.wait(60)
 
     def test_killed_while_the_command_runs(self):
         process = self.start("lock", "small", "--", "sh", "-c", "echo $$; exec sleep 1000")
         command = int(process.stdout.readline())
         process.kill()
-        process.wait(10)
+        process.wait(60)
         # The tree is still being changed.
         self.refused("lock", "small", "--", "true")
         os.kill(command, signal.SIGKILL)
@@ -413,7 +411,7 @@ class LockTest(ClientTest):
 
     def test_only_root(self):
         done = subprocess.run([CLIENT, "--config", self.settings, "lock", "small", "--", "true"], capture_output=True,
-                              text=True, user=65534, group=65534, extra_groups=[], check=False, timeout=60)
+                              text=True, user=65534, group=65534, extra_groups=[], check=False, timeout=120)
         if done.returncode == 126 and "unionroot-local" in done.stderr:
             self.skipTest("nobody may not execute the build tree")
         self.assertEqual(done.returncode, 125, done)

@@ -16,7 +16,7 @@ class CustomTest(RecoveryTest):
         machine = cls.machine
         cls.scripts = Scripts(machine)
         usual = {"type": "custom", "profile": "minimal", "hook_directories": cls.scripts.folder, "users": "nobody",
-                 "hook_time_limit": "20"}
+                 "hook_time_limit": "120"}
         machine.define("mounts", **usual)
         machine.define("writes", **usual, custom_session_purgeable="yes")
         machine.define("laid", **usual, union_type="overlay")

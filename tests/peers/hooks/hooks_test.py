@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import time
 
 import unionroot_testing as testing
 from unionroot_testing import wait_until
@@ -19,9 +18,10 @@ class HooksTest(RecoveryTest):
         cls.more = Scripts(machine, "more")
         cls.host = os.path.join(machine.place, "host")
         os.mkdir(cls.host)
-        machine.define_tree("hooked", cls.tree, hook_directories=cls.scripts.folder, hook_time_limit=2,
+        machine.define_tree("hooked", cls.tree, hook_directories=cls.scripts.folder, hook_time_limit=600,
                             user_modifiable_keys="site.mirror,ld.preload,path.x", aliases="other")
         machine.define_tree("both", cls.tree, hook_directories=f"{cls.scripts.folder},{cls.more.folder}")
+        machine.define_tree("limited", cls.tree, hook_directories=cls.scripts.folder, hook_time_limit=2)
         machine.define_tree("unseen", cls.tree, hook_directories=cls.scripts.folder, host_view="no")
 
     def setUp(self):
@@ -223,9 +223,7 @@ esac""")
 
     def test_a_script_that_hangs_is_killed_with_all_it_started(self):
         self.scripts.add("10a", 'test "$1" = setup-stop && exit; (trap "" TERM; setsid sleep 98765 & ) ; sleep 98765')
-        started = time.monotonic()
-        self.refused("took longer than 2 s", "hook-time-limit")
-        self.assertLess(time.monotonic() - started, 30)
+        self.refused("took longer than 2 s", "hook-time-limit", chroot="limited")
         self.assertEqual(processes_with("98765"), {})
 
     def test_what_a_script_leaves_running_is_killed(self):
@@ -236,7 +234,7 @@ esac""")
         self.assertEqual(processes_with("98764"), {})
 
     def test_a_cancelled_client(self):
-        self.machine.define_tree("slow", self.tree, hook_directories=self.scripts.folder)
+        self.machine.define_tree("slow", self.tree, hook_directories=self.scripts.folder, hook_time_limit=1000)
         self.addCleanup(os.unlink, os.path.join(self.machine.configuration, "chroot.d", "slow.conf"))
         self.scripts.add("10a", 'test "$1" = setup-stop || sleep 98763')
         self.machine.wait_ready()
@@ -244,8 +242,8 @@ esac""")
         client = self.client("begin", "slow")
         self.assertTrue(wait_until(lambda: processes_with("98763")))
         client.send_signal(signal.SIGINT)
-        client.wait(20)
-        self.assertTrue(wait_until(lambda: not processes_with("98763") and not self.machine.sessions(), 20))
+        client.wait(testing.PATIENCE)
+        self.assertTrue(wait_until(lambda: not processes_with("98763") and not self.machine.sessions()))
         self.assertEqual(self.scripts.calls(), ["10a setup-start ok", "10a setup-stop fail"])
 
     def test_a_script_that_fails_to_stop(self):
@@ -391,7 +389,7 @@ esac""")
         self.assertEqual(self.scripts.calls(), ["10a setup-recover ok", "10a setup-stop ok"])
 
     def define_slow(self):
-        self.machine.define_tree("slow", self.tree, hook_directories=self.scripts.folder)
+        self.machine.define_tree("slow", self.tree, hook_directories=self.scripts.folder, hook_time_limit=1000)
         self.addCleanup(os.unlink, os.path.join(self.machine.configuration, "chroot.d", "slow.conf"))
         self.assertTrue(wait_until(lambda: self.machine.run("info", "slow").status == 0))
 
@@ -403,9 +401,7 @@ esac""")
         self.machine.session_names.add("cut")
         self.assertTrue(wait_until(lambda: processes_with("98763")))
         self.machine.end_daemon(signal.SIGKILL)
-        start = time.monotonic()
-        self.machine.start_daemon()  # ready within 30 s; the script has 60 s
-        self.assertLess(time.monotonic() - start, 30)
+        self.machine.start_daemon()  # ready, although the script waits until it is told to go
         # Others are served; its own tree is nobody's to change yet.
         self.machine.define_tree("quick", self.tree)
         self.addCleanup(os.unlink, os.path.join(self.machine.configuration, "chroot.d", "quick.conf"))

@@ -39,9 +39,8 @@ class Scripts:
 
 
 def processes_with(word):
-    """Processes whose command line has the word in it."""
-    return {pid: command for pid, (_, state, command) in testing.parents().items() if word in command and state != "Z"
-            and pid != os.getpid()}
+    """The test's own processes, with all that its daemons have started, whose command line has the word in it."""
+    return {pid: command for pid, command in testing.descendants(os.getpid()).items() if word in command}
 
 
 def own_mounts(machine):

@@ -1,22 +1,31 @@
 """After a restart of the machine the slow sessions do not hold back the others, however many they are."""
 
-import time
+import os
 
 import unionroot_testing as testing
 from unionroot_testing import wait_until
 from hooks_testing import Scripts
 from surviving_test import RecoveryTest
 
-SLOW = 8       # more than are recovered at once at first
-SECONDS = 8
+SLOW = 8  # more than are recovered at once at first
 
 
 class SlowRecovery(RecoveryTest):
     @classmethod
     def prepare(cls):
         cls.scripts = Scripts(cls.machine)
-        cls.scripts.add("10slow", f'if [ "$1" = setup-recover ]; then sleep {SECONDS}; fi')
-        cls.machine.define_tree("slow", cls.tree, hook_directories=cls.scripts.folder)
+        # It takes as long as the test wants it to.
+        cls.go = os.path.join(cls.machine.place, "go")
+        cls.scripts.add("10slow", f'test "$1" != setup-recover || while test ! -e {cls.go}; do sleep 0.1; done')
+        cls.machine.define_tree("slow", cls.tree, hook_directories=cls.scripts.folder, hook_time_limit=1000)
+
+    def setUp(self):
+        if os.path.exists(self.go):
+            os.unlink(self.go)
+
+    def let_go(self):
+        with open(self.go, "w"):
+            pass
 
     def states(self, sessions):
         listed = self.machine.by_id()
@@ -30,16 +39,15 @@ class SlowRecovery(RecoveryTest):
             machine.inside(session, "sh", "-c", "echo kept >/file")
         machine.end_daemon()
         machine.simulate_reboot("slow-boot")
-        begin = time.monotonic()
         machine.start_daemon()
-        self.assertTrue(wait_until(lambda: self.states(quick) == {"active"}, SECONDS - 1), machine.sessions())
-        self.assertLess(time.monotonic() - begin, SECONDS)
+        self.assertTrue(wait_until(lambda: self.states(quick) == {"active"}), machine.sessions())
         self.assertEqual(self.states(slow), {"recovering"})
         self.assertEqual(machine.inside(quick[0], "cat", "/file"), "kept")
         refused = machine.run("run", "--directory", "/", slow[0], "--", "true")
         self.assertEqual(refused.status, 125, repr(refused))
         self.assertIn("recovering", refused.err)
-        self.assertTrue(wait_until(lambda: self.states(slow) == {"active"}, 3 * SECONDS), machine.sessions())
+        self.let_go()
+        self.assertTrue(wait_until(lambda: self.states(slow) == {"active"}), machine.sessions())
         for session in slow:
             self.assertEqual(machine.inside(session, "cat", "/file"), "kept")
         machine.ok("end", *slow, *quick)
@@ -51,11 +59,10 @@ class SlowRecovery(RecoveryTest):
         machine.simulate_reboot("stopped-boot")
         machine.start_daemon()
         self.assertEqual(self.states(slow), {"recovering"})
-        begin = time.monotonic()
-        machine.end_daemon()
-        self.assertLess(time.monotonic() - begin, SECONDS - 1, "a hook that is under way must not delay the stop")
+        machine.end_daemon()  # a hook that is under way, which would not end, does not delay the stop
         machine.start_daemon()
-        self.assertTrue(wait_until(lambda: self.states(slow) == {"active"}, 3 * SECONDS), machine.sessions())
+        self.let_go()
+        self.assertTrue(wait_until(lambda: self.states(slow) == {"active"}), machine.sessions())
         machine.ok("end", *slow)
 
 

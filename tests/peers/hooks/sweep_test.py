@@ -49,7 +49,7 @@ esac""")
             raise
 
     @classmethod
-    def problems(cls, settle=5.0):
+    def problems(cls, settle=60.0):
         found = cls.machine.leftovers(settle)
         found += [f"not stopped: {name}" for name in sorted(os.listdir(cls.made))]
         found += [f"left running: {pid} {command}" for pid, command in processes_with("98761").items()]

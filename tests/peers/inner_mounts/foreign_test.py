@@ -14,7 +14,7 @@ import unionroot_testing as testing
 
 BINFMT = "/proc/sys/fs/binfmt_misc"
 NAME = f"unionroot-test-{os.getpid()}"
-NOBODY = 0x7A7A  # an e_machine that nobody has
+NOBODY = 0x7000 + os.getpid() % 0x600  # an e_machine that nobody has, nor a test that runs beside this one
 
 
 def own_mounts():
@@ -22,6 +22,7 @@ def own_mounts():
     if testing._libc.unshare(0x00020000) != 0:  # CLONE_NEWNS
         raise unittest.SkipTest("needs a mount namespace of its own: " + os.strerror(ctypes.get_errno()))
     subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+    testing.leave_the_other_tests()
 
 
 def own_namespace():

@@ -30,7 +30,7 @@ MASKED = """apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub
 UNITS = ("machine-test.service", "machine-lock-first.service", "machine-lock-prober.service")
 
 
-def command(*arguments, seconds=120, **options):
+def command(*arguments, seconds=600, **options):
     """Runs a program; its output. An error says all that it said."""
     done = subprocess.run(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           text=True, errors="replace", timeout=seconds, **options)
@@ -83,9 +83,9 @@ def base_root(programs):
         try:
             done = subprocess.run(["unshare", "--mount", "mmdebstrap", "--quiet", *options, "bookworm", path],
                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                  text=True, errors="replace", timeout=480)
+                                  text=True, errors="replace", timeout=1200)
         except subprocess.TimeoutExpired:
-            raise unittest.SkipTest("mmdebstrap took over eight minutes; the mirror is slow") from None
+            raise unittest.SkipTest("mmdebstrap took over twenty minutes; the mirror is slow") from None
         if done.returncode != 0:
             raise unittest.SkipTest("mmdebstrap could not make a root (no mirror?): " + done.stdout[-800:])
 
@@ -166,12 +166,12 @@ def make_disk(build, place):
     """Makes <place>/disk.img; (disk, kernel, initial file system)."""
     base = base_root(installed_programs(build))
     root = os.path.join(place, "root")
-    command("cp", "-a", "--reflink=auto", base, root, seconds=240)
+    command("cp", "-a", "--reflink=auto", base, root)
     install_unionroot(build, root)
     add_tests(build, root)
     set_up(root)
     disk = os.path.join(place, "disk.img")
     # As large as two builds with debugging sanitizers would need; sparse.
-    command("mke2fs", "-q", "-t", "ext4", "-d", root, disk, "2G", seconds=240)
+    command("mke2fs", "-q", "-t", "ext4", "-d", root, disk, "2G")
     shutil.rmtree(root)
     return (disk, *boot_files(base))

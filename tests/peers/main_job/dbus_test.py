@@ -70,7 +70,7 @@ class DbusTest(EndToEndTest):
         return socket.socket(fileno=control.take()), str(session), os.fdopen(read, "rb")
 
     @staticmethod
-    def outcome(control, seconds=30):
+    def outcome(control, seconds=testing.PATIENCE):
         """The last message of the run (type, value, text), once the socket is at its end."""
         control.settimeout(seconds)
         last = None
@@ -132,12 +132,13 @@ class DbusTest(EndToEndTest):
             self.assertEqual(self.outcome(control)[:2], (EXITED, 9))
 
     def test_nonsense_over_the_control_socket_is_ignored(self):
-        control, _, out = self.start("small", ["sh", "-c", "echo ready; sleep 1; exit 4"])
+        control, _, out = self.start("small", ["sh", "-c", "trap 'exit 4' USR1; echo ready; while :; do sleep 0.1; done"])
         with control, out:
             self.assertEqual(out.readline(), b"ready\n")
             for packet in (b"x", b"\xff" * 8, bytes(1032), struct.pack("=II", SIGNAL, 9999) + bytes(1024),
                            struct.pack("=II", SIGNAL, 0xffffffff), b"\xff" * 5000):
                 control.send(packet)
+            control.send(struct.pack("=II", SIGNAL, 10) + bytes(1024))
             self.assertEqual(self.outcome(control)[:2], (EXITED, 4))
 
     def test_closing_the_control_socket_ends_the_command(self):
@@ -171,7 +172,7 @@ class DbusTest(EndToEndTest):
                                    stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
         self.machine.children[monitor.pid] = "gdbus"
         try:
-            lines = []
+            seen = []
             while "owned by" not in (line := monitor.stdout.readline()):
                 self.assertTrue(line, "gdbus ended")
             session, _ = self.begin("small", name="heard")
@@ -180,14 +181,15 @@ class DbusTest(EndToEndTest):
             os.set_blocking(monitor.stdout.fileno(), False)
 
             def heard(*names):
-                while line := monitor.stdout.readline():
-                    lines.append(line)
-                return all(any(f".{name} " in line for line in lines) for name in names)
+                # A line may come in pieces.
+                while piece := monitor.stdout.readline():
+                    seen.append(piece)
+                return all(f".{name} " in "".join(seen) for name in names)
 
-            self.assertTrue(testing.wait_until(lambda: heard("SessionNew", "SessionRemoved", "ChrootNew")), lines)
+            self.assertTrue(testing.wait_until(lambda: heard("SessionNew", "SessionRemoved", "ChrootNew")), seen)
             os.unlink(path)
-            self.assertTrue(testing.wait_until(lambda: heard("ChrootRemoved")), lines)
-            self.assertTrue(testing.wait_until(lambda: heard("InterfacesAdded", "InterfacesRemoved")), lines)
+            self.assertTrue(testing.wait_until(lambda: heard("ChrootRemoved")), seen)
+            self.assertTrue(testing.wait_until(lambda: heard("InterfacesAdded", "InterfacesRemoved")), seen)
         finally:
             monitor.kill()
             monitor.wait()

@@ -59,7 +59,7 @@ class FilesLayerTest(testing.EndToEndTest):
             upper = os.path.join(self.machine.state, "sessions", session["name"], "upper")
             return [os.path.relpath(os.path.join(top, name), upper) for top, _, names in os.walk(upper) for name in names]
         finally:
-            client.communicate("\n", timeout=20)
+            client.communicate("\n", timeout=testing.PATIENCE)
 
     def test_files_are_written_once_for_all(self):
         self.assertEqual(self.read(self.copied), "first")
@@ -139,7 +139,7 @@ class FilesLayerTest(testing.EndToEndTest):
             self.machine.start_daemon()
             self.assertEqual(self.layers(), [held])
         finally:
-            out, _ = client.communicate("\n", timeout=20)
+            out, _ = client.communicate("\n", timeout=testing.PATIENCE)
         self.assertTrue(out.startswith("first\n") and out.count("\n") == 2, out)
         self.assertTrue(wait_until(lambda: self.layers() == []), self.layers())
 

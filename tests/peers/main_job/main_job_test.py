@@ -4,7 +4,6 @@ import concurrent.futures
 import os
 import signal
 import subprocess
-import time
 import unittest
 
 import unionroot_testing as testing
@@ -20,6 +19,16 @@ def mirror_reachable(machine, session):
                        "Acquire::Retries=1", "-o", "Acquire::Check-Date=false", "-o",
                        "APT::Update::Error-Mode=any", timeout=180)
     return done.status == 0, done.out[-400:] + done.err[-400:]
+
+
+def install_hello(test, session):
+    """Skips where the mirror gave its lists, but not the package."""
+    done = test.machine.run("run", "--directory", "/", session, "--", "sh", "-c",
+                            "DEBIAN_FRONTEND=noninteractive apt-get install -q -y hello", timeout=300)
+    said = done.out[-1000:] + done.err[-1000:]
+    if done.status != 0 and ("Failed to fetch" in said or "Unable to fetch" in said):
+        test.skipTest("the mirror does not answer: " + said)
+    test.assertEqual(done.status, 0, repr(done))
 
 
 class DebianTreeTest(EndToEndTest):
@@ -109,7 +118,7 @@ class DebianTreeTest(EndToEndTest):
         big = os.urandom(3 << 20)
         result = machine.popen("run", "--directory", "/", "sid", "--", "sh", "-c", "cat; echo problem >&2; exit 3",
                                stdin=subprocess.PIPE)
-        out, err = result.communicate(big, 60)
+        out, err = result.communicate(big, testing.PATIENCE)
         self.assertEqual((out == big, err.decode().strip(), result.returncode), (True, "problem", 3))
 
     def test_exit_statuses(self):
@@ -132,10 +141,10 @@ class DebianTreeTest(EndToEndTest):
         for how in (signal.SIGKILL, signal.SIGTERM):
             client = machine.popen("run", "--directory", "/", "sid", "--", "sh", "-c",
                                    "trap '' HUP; sleep 4321 & sleep 4321 & wait")
-            self.assertTrue(testing.wait_until(lambda: sum("sleep 4321" in c for c in self.commands()) >= 2, 20))
+            self.assertTrue(testing.wait_until(lambda: sum("sleep 4321" in c for c in self.commands()) >= 2))
             client.send_signal(how)
-            client.communicate(timeout=20)
-            self.assertTrue(testing.wait_until(lambda: not any("sleep 4321" in c for c in self.commands()), 15),
+            client.communicate(timeout=testing.PATIENCE)
+            self.assertTrue(testing.wait_until(lambda: not any("sleep 4321" in c for c in self.commands())),
                             f"after {how!r}: {self.commands()}")
             self.assert_nothing_left()
 
@@ -147,11 +156,9 @@ class DebianTreeTest(EndToEndTest):
         session = machine.begin("sid")
         client = machine.popen("run", "--directory", "/", session, "--", "sh", "-c",
                                "setsid sleep 4322 & trap '' TERM HUP INT; sleep 4322; sleep 4322")
-        self.assertTrue(testing.wait_until(lambda: any("sleep 4322" in c for c in self.commands()), 20))
-        started = time.monotonic()
-        machine.ok("end", session)
-        self.assertLess(time.monotonic() - started, 5)
-        client.communicate(timeout=20)
+        self.assertTrue(testing.wait_until(lambda: any("sleep 4322" in c for c in self.commands())))
+        machine.ok("end", session)  # which would take over an hour, were it waited for
+        client.communicate(timeout=testing.PATIENCE)
         self.assertEqual(client.returncode, 128 + signal.SIGKILL)
 
     def test_installing_a_package(self):
@@ -161,8 +168,7 @@ class DebianTreeTest(EndToEndTest):
             reachable, said = mirror_reachable(machine, session)
             if not reachable:
                 self.skipTest("no mirror is reachable: " + said)
-            machine.inside(session, "sh", "-c", "DEBIAN_FRONTEND=noninteractive apt-get install -q -y hello",
-                           timeout=300)
+            install_hello(self, session)
             self.assertEqual(machine.inside(session, "hello"), "Hello, world!")
             self.assertTrue(os.path.exists(os.path.join(machine.ok("location", session), "usr/bin/hello")))
         finally:
@@ -205,18 +211,26 @@ class DebianTreeTest(EndToEndTest):
 class HostTest(EndToEndTest):
     """The built-in definition: this machine's own root."""
 
+    # What the tests make, remove and change inside; of the rest of the machine others may change what they like meanwhile.
+    MADE = ("/etc/only-here", "/usr/bin/only-here", "/usr/bin/hello")
+    CHANGED = ("/etc", "/etc/passwd", "/usr/bin", "/var/lib/dpkg/status")
+
     def setUp(self):
-        with open("/etc/passwd", "rb") as file:
-            self.passwd = file.read()
-        self.before = os.lstat("/etc"), sorted(os.listdir("/etc")), sorted(os.listdir("/usr/bin"))
+        self.before = self.look()
 
     def tearDown(self):
         self.assert_nothing_left()
-        after = os.lstat("/etc"), sorted(os.listdir("/etc")), sorted(os.listdir("/usr/bin"))
-        self.assertEqual((self.before[0].st_mode, self.before[1], self.before[2]),
-                         (after[0].st_mode, after[1], after[2]))
+        self.assertEqual(self.look(), self.before)
+
+    def look(self):
+        found = {path: os.path.lexists(path) for path in self.MADE}
+        for path in self.CHANGED:
+            if os.path.exists(path):
+                status = os.lstat(path)
+                found[path] = (status.st_mode, status.st_uid, status.st_gid, status.st_ino)
         with open("/etc/passwd", "rb") as file:
-            self.assertEqual(self.passwd, file.read())
+            found["passwd"] = file.read()
+        return found
 
     def test_a_session(self):
         machine = self.machine
@@ -243,8 +257,7 @@ class HostTest(EndToEndTest):
             reachable, said = mirror_reachable(machine, session)
             if not reachable:
                 self.skipTest("no mirror is reachable: " + said)
-            machine.inside(session, "sh", "-c", "DEBIAN_FRONTEND=noninteractive apt-get install -q -y hello",
-                           timeout=300)
+            install_hello(self, session)
             self.assertEqual(machine.inside(session, "hello"), "Hello, world!")
         finally:
             machine.ok("end", session)

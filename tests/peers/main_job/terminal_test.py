@@ -51,13 +51,13 @@ class TerminalTest(EndToEndTest):
     def screen(self):
         return self.tmux("capture-pane", "-p", "-J", "-S", "-200", "-t", "t").stdout.rstrip()
 
-    def wait_for(self, text, seconds=20):
-        if not testing.wait_until(lambda: text in self.screen(), seconds, 0.1):
+    def wait_for(self, text):
+        if not testing.wait_until(lambda: text in self.screen(), step=0.1):
             self.fail(f"{text!r} never appeared on the terminal:\n{self.screen()}\n{self.machine.log()}")
 
     def back(self):
         """Waits for the outer shell: what is typed before the command has gone belongs to the command."""
-        if not testing.wait_until(lambda: self.screen().endswith("\nouter#"), 20, 0.1):
+        if not testing.wait_until(lambda: self.screen().endswith("\nouter#"), step=0.1):
             self.fail(f"the outer shell never came back:\n{self.screen()}\n{self.machine.log()}")
 
     def type(self, line):
@@ -72,7 +72,7 @@ class TerminalTest(EndToEndTest):
         wanted = "\0".join(command).encode() + b"\0"
 
         def there():
-            for pid in filter(str.isdigit, os.listdir("/proc")):
+            for pid in testing.descendants(os.getpid()):  # not those of a test that runs beside this one
                 try:
                     with open(f"/proc/{pid}/cmdline", "rb") as text:
                         if text.read() != wanted:
@@ -86,7 +86,7 @@ class TerminalTest(EndToEndTest):
                     return True
             return False
 
-        if not testing.wait_until(there, 20, 0.05):
+        if not testing.wait_until(there, step=0.05):
             self.fail(f"{command} was never in the foreground:\n{self.screen()}")
 
     def unionroot(self, *arguments):

@@ -87,7 +87,7 @@ class RunAutomatic(Operation):
     def expect(self, result, died):
         if result.status == 0 and result.out != "x\n":
             raise AssertionError(repr(result))
-        if not wait_until(lambda: not self.machine.sessions(), 10):
+        if not wait_until(lambda: not self.machine.sessions()):
             raise AssertionError("sessions: " + str(self.machine.sessions()))
 
 
@@ -101,9 +101,9 @@ class RunInSession(Operation):
     def expect(self, result, died):
         if result.status == 0 and result.out != "x\nkept\n":
             raise AssertionError(repr(result))
-        if not wait_until(lambda: not self.machine.info(self.session).get("runs"), 10):
+        if not wait_until(lambda: not self.machine.info(self.session).get("runs")):
             raise AssertionError("runs: " + str(self.machine.info(self.session).get("runs")))
-        wait_until(lambda: len(self.machine.lock_files()) == 1, 5)
+        wait_until(lambda: len(self.machine.lock_files()) == 1)
         self.whole_or_nothing(must_be=True, wanted="kept")
 
 
@@ -162,7 +162,7 @@ class RunSource(Operation):
 
     def expect(self, result, died):
         machine = self.machine
-        if not wait_until(lambda: not machine.sessions(), 10):
+        if not wait_until(lambda: not machine.sessions()):
             raise AssertionError("sessions: " + str(machine.sessions()))
         # The lock is free again: the tree can be changed, and stood on.
         machine.ok("run", "--directory", "/", "source:moved", "--", "rm", "-f", "/file")
@@ -245,10 +245,10 @@ class Start(Operation):
         if self.running.poll() is not None:
             raise AssertionError("the command that ran on is gone: " + repr(self.running.communicate()))
         self.running.stdin.close()
-        if self.running.wait(20) != 7:
+        if self.running.wait(testing.PATIENCE) != 7:
             raise AssertionError(f"its exit status is {self.running.returncode}")
         self.running.stdout.close(), self.running.stderr.close()
-        if not wait_until(lambda: not [s for s in machine.sessions() if s["automatic"]], 10):
+        if not wait_until(lambda: not [s for s in machine.sessions() if s["automatic"]]):
             raise AssertionError("an automatic session is left: " + str(machine.sessions()))
         machine.ok("end", *self.names)
 
@@ -384,7 +384,7 @@ class Sweep:
         """False if the daemon ended during its start."""
         machine = self.machine
         process = machine.daemon
-        wait_until(lambda: process.poll() is not None or machine.owns_the_name(), 30, 0.004)
+        wait_until(lambda: process.poll() is not None or machine.owns_the_name(), step=0.004)
         if process.poll() is None:
             return True
         if crash:

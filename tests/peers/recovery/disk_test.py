@@ -73,7 +73,7 @@ class DiskTest(unittest.TestCase):
         client.stdin.flush()
         self.assertEqual(client.stdout.readline(), b"still\n")
         client.stdin.close()
-        self.assertEqual(client.wait(20), 3)
+        self.assertEqual(client.wait(testing.PATIENCE), 3)
         client.stdout.close(), client.stderr.close()
         os.unlink(filler)
         self.assertEqual(self.machine.inside(running, "echo", "works"), "works")
@@ -100,7 +100,7 @@ class DiskTest(unittest.TestCase):
         filler = self.fill()
         self.machine.start_daemon(wait=False)
         # Either it serves, or it says what is wrong and ends.
-        wait_until(lambda: self.machine.daemon.poll() is not None or self.machine.owns_the_name(), 30)
+        wait_until(lambda: self.machine.daemon.poll() is not None or self.machine.owns_the_name())
         if self.machine.daemon.poll() is None:
             self.assertEqual(self.machine.inside(session, "echo", "works"), "works")
             self.machine.end_daemon()
@@ -118,7 +118,7 @@ class DiskTest(unittest.TestCase):
         self.machine.end_daemon()
         self.remount("ro")
         self.machine.start_daemon(wait=False)
-        wait_until(lambda: self.machine.daemon.poll() is not None or self.machine.owns_the_name(), 30)
+        wait_until(lambda: self.machine.daemon.poll() is not None or self.machine.owns_the_name())
         if self.machine.daemon.poll() is None:
             self.refused("read-only")
             self.machine.end_daemon()

@@ -64,7 +64,7 @@ class EndForce(RecoveryTest):
         client = self.client("run", "--directory", "/", "stubborn", "--", "sh", "-c", "trap '' TERM HUP INT; echo in; while :; do sleep 1; done")
         self.line(client, "in")
         self.machine.ok("end", "--force", "stubborn")
-        self.assertEqual(client.wait(20), 128 + signal.SIGKILL)
+        self.assertEqual(client.wait(testing.PATIENCE), 128 + signal.SIGKILL)
         self.assertTrue(wait_until(lambda: not self.machine.lock_files()))
 
     def test_all_that_is_not_there(self):

@@ -1,5 +1,6 @@
 """What the recovery tests share: a machine whose daemon is killed and started again, and what must hold afterwards."""
 
+import errno
 import json
 import os
 import signal
@@ -30,7 +31,7 @@ class CrashMachine(Machine):
         if self.daemon is not None and self.daemon.poll() is not None:
             self.daemon = None
 
-    def wait_ready(self, seconds=30):
+    def wait_ready(self, seconds=testing.PATIENCE):
         """Sooner than the parent's: sweeps start hundreds of daemons. False if the daemon died meanwhile."""
         process = self.daemon
 
@@ -83,7 +84,7 @@ class CrashMachine(Machine):
         found = self.by_id().get(session)
         return found["state"] if found else None
 
-    def settled(self, session, seconds=20):
+    def settled(self, session, seconds=testing.PATIENCE):
         """Waits until the session is neither beginning, ending nor recovering; its state, None if there is none."""
         wait_until(lambda: self.state_of(session) in (None, "active", "failed"), seconds)
         return self.state_of(session)
@@ -112,7 +113,7 @@ class CrashMachine(Machine):
             self.lines_seen = file.tell()
         return text
 
-    def problems(self, settle=5.0):
+    def problems(self, settle=60.0):
         """leftovers(), where sessions and their parts are as they should be: none may be left."""
         return self.leftovers(settle)
 
@@ -139,15 +140,25 @@ class CrashMachine(Machine):
         for point in sorted(points, key=len, reverse=True):
             if testing._libc.umount2(os.fsencode(point), 2 | 8) != 0:
                 raise AssertionError("unmounting " + point)
-        for folder in testing.cgroup_folders(self.session_names):
-            for path, _, _ in os.walk(folder, topdown=False):
-                os.rmdir(path)
+        # A process leaves its group a moment after its parent heard that it ended.
+        if not wait_until(self._groups_removed):
+            raise AssertionError("control groups that cannot be removed: " + str(self.cgroups()))
         subprocess.run(["find", self.runtime, "-mindepth", "1", "-xdev", "-delete"], check=True)
         self.environment["UNIONROOT_BOOT_ID"] = boot
 
+    def _groups_removed(self):
+        for folder in self.cgroups().values():
+            for path, _, _ in os.walk(folder, topdown=False):
+                try:
+                    os.rmdir(path)
+                except OSError as error:
+                    if error.errno != errno.EBUSY:
+                        raise
+        return not self.cgroups()
+
     def list_now(self):
         """The sessions as the very first answer of the daemon has them."""
-        end = time.monotonic() + 20
+        end = time.monotonic() + testing.PATIENCE
         while time.monotonic() < end:
             result = self.run("list", "--sessions", "--json")
             if result.status == 0:

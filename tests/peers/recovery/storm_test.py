@@ -46,7 +46,7 @@ class Storm:
         with self.guard:
             self.machine.children[process.pid] = "client"
         try:
-            out, err = process.communicate(timeout=kill_after if kill_after is not None else 60)
+            out, err = process.communicate(timeout=kill_after if kill_after is not None else testing.PATIENCE)
         except subprocess.TimeoutExpired:
             if kill_after is None:
                 self.problem("hangs: " + " ".join(arguments))
@@ -167,7 +167,7 @@ class StormTest(unittest.TestCase):
             machine.session_names.update(machine.by_id())
             return all(not s["automatic"] and s["state"] in ("active", "failed") for s in machine.sessions())
 
-        self.assertTrue(wait_until(quiet, 30), str(machine.sessions()) + machine.log())
+        self.assertTrue(wait_until(quiet), str(machine.sessions()) + machine.log())
         sessions = machine.by_id()
         failed = {name: machine.info(name)["error"] for name, s in sessions.items() if s["state"] != "active"}
         self.assertEqual(failed, {})
@@ -176,10 +176,10 @@ class StormTest(unittest.TestCase):
         for name in sessions:
             self.assertEqual(machine.inside(name, "echo", "works"), "works")
         held = lambda: sorted(lock.partition(".session.")[2] for lock in machine.lock_files())
-        self.assertTrue(wait_until(lambda: held() == sorted(sessions), 10), f"{held()} {sorted(sessions)}")
+        self.assertTrue(wait_until(lambda: held() == sorted(sessions)), f"{held()} {sorted(sessions)}")
         if sessions:
             machine.ok("end", *sessions)
-        self.assertEqual(machine.problems(10), [], machine.log())
+        self.assertEqual(machine.problems(), [], machine.log())
 
 
 if __name__ == "__main__":

@@ -72,7 +72,7 @@ class RecoveryTest(unittest.TestCase):
 
     def only_locks_of(self, *sessions):
         held = lambda: sorted(name.partition(".session.")[2] for name in self.machine.lock_files())
-        self.assertTrue(wait_until(lambda: held() == sorted(sessions), 8), held())
+        self.assertTrue(wait_until(lambda: held() == sorted(sessions)), held())
 
 
 class Restarts(RecoveryTest):
@@ -102,7 +102,7 @@ class Restarts(RecoveryTest):
                 self.assertEqual(file.read(), "kept\n")
             self.assertEqual(len(self.machine.info(session)["runs"]), 1)
             client.stdin.close()
-            self.assertEqual(client.wait(20), 9)
+            self.assertEqual(client.wait(testing.PATIENCE), 9)
             self.assertTrue(wait_until(lambda: not self.machine.info(session)["runs"]))
             self.only_locks_of(session)
             self.machine.ok("end", session)
@@ -119,7 +119,7 @@ class Restarts(RecoveryTest):
             self.machine.start_daemon()
             self.assertEqual(self.machine.state_of(session), "active")
             client.stdin.close()
-            self.assertEqual(client.wait(20), 9)
+            self.assertEqual(client.wait(testing.PATIENCE), 9)
             self.assertTrue(wait_until(lambda: not self.machine.sessions()))
             self.only_locks_of()
 
@@ -136,7 +136,7 @@ class Restarts(RecoveryTest):
             self.stop(how)
             for client in clients:
                 client.stdin.close()
-                self.assertEqual(client.wait(20), 9)
+                self.assertEqual(client.wait(testing.PATIENCE), 9)
             self.machine.start_daemon()
             self.assertEqual(list(self.machine.by_id()), [kept])
             self.only_locks_of(kept)
@@ -161,7 +161,7 @@ class Restarts(RecoveryTest):
         self.stop(signal.SIGKILL)
         self.machine.start_daemon()
         self.machine.ok("end", session)
-        self.assertEqual(client.wait(20), 137)
+        self.assertEqual(client.wait(testing.PATIENCE), 137)
         self.only_locks_of()
 
     def test_many_restarts(self):
@@ -172,7 +172,7 @@ class Restarts(RecoveryTest):
             self.machine.restart(signal.SIGKILL if number % 2 else signal.SIGTERM)
         self.assertEqual(self.machine.inside(session, "echo", "works"), "works")
         client.stdin.close()
-        self.assertEqual(client.wait(20), 9)
+        self.assertEqual(client.wait(testing.PATIENCE), 9)
         self.only_locks_of(session)
         self.machine.ok("end", session)
 
@@ -315,7 +315,7 @@ class SourceSessions(RecoveryTest):
             seen[:] = [self.machine.info(name).get("source-trouble") for name in ("source:own", "twin")]
             return seen[0] == seen[1]
 
-        self.assertTrue(wait_until(agree, 2), seen)
+        self.assertTrue(wait_until(agree), seen)
         return seen[0]
 
     def test_it_writes_to_the_tree(self):
@@ -356,7 +356,7 @@ class SourceSessions(RecoveryTest):
                 self.assertNotEqual(refused.status, 0)
                 self.assertIn(session, refused.err)
                 client.stdin.close()
-                self.assertEqual(client.wait(20), 0)
+                self.assertEqual(client.wait(testing.PATIENCE), 0)
                 self.assertTrue(wait_until(lambda: not self.machine.sessions()))
                 self.assertEqual(self.machine.lock_files(), [])
                 # Its end could not be seen by a daemon that had not started it.
@@ -380,7 +380,7 @@ class SourceSessions(RecoveryTest):
         self.assertEqual(self.machine.settled(session), "failed")
         self.assertIn("unionroot lock", self.machine.info(session)["error"])
         client.stdin.close()
-        client.wait(20)
+        client.wait(testing.PATIENCE)
         self.machine.ok("end", session)
 
     def test_a_command_that_fails_is_reported(self):
@@ -413,7 +413,7 @@ class SourceSessions(RecoveryTest):
         client = self.client("run", "--directory", "/", session, "--", "sh", "-c", "echo runs; cat")
         self.line(client, "runs")
         self.machine.ok("end", session)
-        client.wait(20)
+        client.wait(testing.PATIENCE)
         self.assertIn("ended while 1 command ran", self.trouble())
 
     def test_a_restart_of_the_machine(self):

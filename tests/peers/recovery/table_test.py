@@ -192,7 +192,7 @@ class Table(RecoveryTest):
         self.up()
         self.assert_failed(session, "unionroot lock")
         client.stdin.close()
-        client.wait(20)
+        client.wait(testing.PATIENCE)
         self.machine.ok("recover", session)
         self.assert_whole(session)
         self.machine.ok("end", session)
@@ -241,7 +241,7 @@ class Table(RecoveryTest):
         self.assertIn("no session is known for", log)
         self.assert_orphan(session)
         self.assertEqual(self.machine.lock_files(), [])
-        self.assertEqual(testing.cgroup_folders([session]), [])
+        self.assertEqual(self.machine.cgroups(), {})
 
     def test_an_upper_layer_elsewhere(self):
         known, session = self.begun("elsewhere"), self.begun("elsewhere")
@@ -280,7 +280,7 @@ class Table(RecoveryTest):
     def test_a_strange_control_group_with_a_process(self):
         keeper = self.begun()
         self.machine.inside(keeper, "sh", "-c", "sleep 1000 >/dev/null 2>&1 & echo")
-        (folder,) = testing.cgroup_folders([keeper])
+        (folder,) = self.machine.cgroups().values()
         self.down()
         strange = os.path.join(os.path.dirname(folder), "stranger", "run")
         os.makedirs(strange)
@@ -289,7 +289,7 @@ class Table(RecoveryTest):
         with open(os.path.join(strange, "cgroup.procs"), "w") as file:
             file.write(str(process.pid))
         self.up()
-        self.assertEqual(process.wait(10), -signal.SIGKILL)
+        self.assertEqual(process.wait(testing.PATIENCE), -signal.SIGKILL)
         self.assertFalse(os.path.exists(os.path.dirname(strange)))
         self.assert_whole(keeper)
         self.machine.ok("end", keeper)

@@ -132,7 +132,7 @@ class RealTrees(unittest.TestCase):
         machine.end_daemon(signal.SIGKILL)
         machine.simulate_reboot("boot-" + chroot)
         machine.start_daemon()
-        self.assertEqual(machine.settled(session, 60), "active" if survives_boot else "failed", machine.log())
+        self.assertEqual(machine.settled(session), "active" if survives_boot else "failed", machine.log())
         if survives_boot:
             self.assertEqual(machine.inside(session, "sh", "-c", "cat /srv/kept; test ! -e /usr/bin/gcc && dpkg -l | wc -l").split()[0], "kept")
         machine.ok("end", session)
@@ -149,7 +149,7 @@ class RealTrees(unittest.TestCase):
         changed = os.path.join(machine.place, os.path.basename(self.tarball))
         shutil.copyfile(self.tarball, changed)
         self.define("changed", type="file", file=changed, profile="buildd", nss="none", resolv_conf="none")
-        testing.wait_until(lambda: machine.run("info", "changed").status == 0, 5)
+        testing.wait_until(lambda: machine.run("info", "changed").status == 0)
         session = machine.begin("source:changed", name="change")
         machine.inside("session:" + session, "sh", "-c", "echo added >/srv/added; chown 12:34 /srv/added; rm /usr/bin/gcc")
         machine.ok("end", session)

@@ -66,7 +66,7 @@ class TarballTest(archives.ArchiveCase):
         os.utime(self.tarball)  # cold
         clients = [self.machine.popen("begin", "--name", f"two-{number}", "ball") for number in range(4)]
         for client in clients:
-            _, err = client.communicate(timeout=60)
+            _, err = client.communicate(timeout=testing.PATIENCE)
             self.assertEqual(client.returncode, 0, err)
         log = self.machine.log()
         entries = [key for key in self.cache() if os.listdir(os.path.join(self.machine.state, "cache", key, "users"))]
@@ -96,7 +96,7 @@ class TarballTest(archives.ArchiveCase):
         self.assertNotIn("new-version", self.machine.inside(old, "ls", "/etc"))
         self.assertEqual(self.users(), ["new", "old"])
         self.machine.ok("end", old)
-        testing.wait_until(lambda: len(self.cache()) == 1)
+        self.assertTrue(testing.wait_until(lambda: len(self.cache()) == 1), self.cache())
         self.machine.ok("end", new)
         self.assert_cache_settles(1)
 
@@ -128,7 +128,7 @@ class TarballTest(archives.ArchiveCase):
             self.machine.run(*arguments)
             return self.machine.daemon.poll() is not None
 
-        if not testing.wait_until(crashed, 20):
+        if not testing.wait_until(crashed, 30):
             for session in self.machine.sessions():
                 self.machine.run("end", "--force", session["id"])
             self.skipTest("this build has no fault points")
@@ -284,11 +284,11 @@ class TarballTest(archives.ArchiveCase):
         shutil.rmtree(folder)
         self.define_tarball("slow", path)
         client = self.machine.popen("begin", "slow")
-        self.assertTrue(testing.wait_until(lambda: any(key.startswith("tmp-") for key in self.cache()), 20))
+        self.assertTrue(testing.wait_until(lambda: any(key.startswith("tmp-") for key in self.cache())))
         client.send_signal(signal.SIGINT)
-        client.communicate(timeout=60)
+        client.communicate(timeout=testing.PATIENCE)
         self.assertNotEqual(client.returncode, 0)
-        gone = testing.wait_until(lambda: not any(key.startswith("tmp-") for key in self.cache()) and not self.machine.sessions(), 30)
+        gone = testing.wait_until(lambda: not any(key.startswith("tmp-") for key in self.cache()) and not self.machine.sessions())
         os.unlink(path)
         self.assertTrue(gone, self.machine.log())
         self.assert_nothing_left()

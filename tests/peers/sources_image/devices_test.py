@@ -65,22 +65,15 @@ class DeviceTest(testing.EndToEndTest):
 
     def assert_nothing_left(self):
         """The test's own devices and mounts do not count."""
-        own = [device.device for device in self.devices] + [mounted.folder for mounted in self.mounts]
-        left = []
-
-        def clean():
-            left[:] = [line for line in self.machine.leftovers(0) if not any(name + " " in line + " " for name in own)]
-            return not left
-
-        testing.wait_until(clean, 10)
-        self.assertEqual(left, [], self.machine.log())
+        own = [device.device + " " for device in self.devices] + [mounted.folder for mounted in self.mounts]
+        self.assertEqual(self.machine.leftovers(besides=own), [], self.machine.log())
 
     def info(self, name):
         return json.loads(self.machine.ok("info", "--json", name))
 
     def settled(self, session):
         state = lambda: {s["id"]: s["state"] for s in self.machine.sessions()}.get(session)
-        testing.wait_until(lambda: state() in ("active", "failed"), 20)
+        testing.wait_until(lambda: state() in ("active", "failed"))
         return state()
 
     def reboot(self):
@@ -307,14 +300,7 @@ class BtrfsSnapshots(DeviceTest):
 
     def assert_nothing_left(self):
         self.assertEqual(os.listdir(self.pool + "/snapshots"), [])
-        left = []
-
-        def clean():
-            left[:] = [line for line in self.machine.leftovers(0) if self.pool not in line and "pool.img" not in line]
-            return not left
-
-        testing.wait_until(clean, 10)
-        self.assertEqual(left, [], self.machine.log())
+        self.assertEqual(self.machine.leftovers(besides=[self.pool, "pool.img"]), [], self.machine.log())
 
     def test_sessions_and_their_source(self):
         machine = self.machine

@@ -1,5 +1,6 @@
 """Images and loop devices for tests, made of the small tree; what is made goes with the machine's folder."""
 
+import errno
 import os
 import shutil
 import struct
@@ -40,6 +41,15 @@ def make_file(path, size):
     os.chmod(path, 0o644)
 
 
+def backing_of(device):
+    """The file behind a loop device; None if there is none."""
+    try:
+        with open(f"/sys/block/{os.path.basename(device)}/loop/backing_file") as file:
+            return file.read().strip()
+    except FileNotFoundError:
+        return None
+
+
 class LoopDevice:
     """A loop device of the test's own."""
 
@@ -57,13 +67,38 @@ class Mounted:
         self.folder = folder
         os.makedirs(folder, exist_ok=True)
         command("mount", *options, source, folder)
+        (line,) = [line for line in testing.mountinfo() if line.split()[4] == folder]
+        self.device = line.split(" - ")[1].split()[1]
+        self.backing = None if self.device == source else backing_of(self.device)  # its own, with -o loop
 
     def __enter__(self):
         return self.folder
 
+    def _unmounted(self):
+        """Another test's daemon that looks for who holds something may have a file of it in its hands just now."""
+        done = subprocess.run(["umount", self.folder], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              text=True)
+        self.said = done.stdout
+        return done.returncode == 0
+
     def __exit__(self, *_):
-        command("umount", self.folder)
+        if not testing.wait_until(self._unmounted, step=0.2):
+            raise AssertionError(f"unmounting {self.folder}: {self.said}")
         os.rmdir(self.folder)
+        # Where the root's mounts are private, a copy of this mount namespace holds it a moment longer: another test has one.
+        if not testing.wait_until(self._free):
+            raise AssertionError(f"{self.device} is still mounted somewhere")
+
+    def _free(self):
+        if self.backing is not None:
+            return backing_of(self.device) != self.backing
+        try:
+            os.close(os.open(self.device, os.O_RDONLY | os.O_EXCL))
+        except OSError as error:
+            if error.errno == errno.EBUSY:
+                return False
+            raise
+        return True
 
 
 def fill(mount_point, tree):
@@ -105,4 +140,7 @@ def partitioned(path, image, number):
 
 
 def loops_of(machine):
-    return testing.loop_devices(machine.place)
+    """The devices of the trees that the daemon has mounted for its sessions. Devices that it has given up do not count: they
+    stay while somebody else has a copy of the mount namespace."""
+    return [line.split(" - ")[1].split()[1] for line in testing.mountinfo()
+            if os.path.dirname(line.split()[4]) == os.path.join(machine.runtime, "sources")]

@@ -269,7 +269,7 @@ class UpperLayers(testing.EndToEndTest):
 
     def settled(self, session):
         state = lambda: {s["id"]: s["state"] for s in self.machine.sessions()}.get(session)
-        testing.wait_until(lambda: state() in ("active", "failed"), 20)
+        testing.wait_until(lambda: state() in ("active", "failed"))
         return state()
 
     def test_recovery_of_each_backing(self):
@@ -355,7 +355,7 @@ class StateOnAnOverlay(unittest.TestCase):
             self.assertIn("is on an overlay itself", refused.err)
             self.assertIn("union-backing=tmpfs", refused.err)
             self.assertEqual(machine.inside("elsewhere", "echo", "fine"), "fine")
-            self.assertEqual([l for l in machine.leftovers() if machine.state not in l], [])
+            self.assertEqual(machine.leftovers(besides=[machine.state]), [])
             machine.stop_daemon()
             subprocess.run(["umount", machine.state], check=True)
         finally:

@@ -83,7 +83,7 @@ def check(machine):
     for point in sorted((p for p in testing.mount_points() if p.startswith(machine.runtime + "/")), key=len, reverse=True):
         testing._libc.umount2(os.fsencode(point), 2 | 8)
     machine.start_daemon()
-    expect(testing.wait_until(lambda: json.loads(machine.ok("info", "--json", one))["state"] == "active", 30), "not recovered")
+    expect(testing.wait_until(lambda: json.loads(machine.ok("info", "--json", one))["state"] == "active"), "not recovered")
     expect(machine.inside(one, "cat", "/marker") == "one", "the snapshot was lost")
     machine.ok("end", one)
     machine.ok("end", two)

@@ -47,7 +47,7 @@ class Lives(unittest.TestCase):
     @classmethod
     def tearDownClass(cls):
         cls.machine.run("end", "--all", "--force")
-        testing.wait_until(lambda: not cls.machine.sessions(), 10)
+        testing.wait_until(lambda: not cls.machine.sessions())
         cls.unmake()
         log = cls.machine.log()
         problems = cls.machine.close()
@@ -71,7 +71,7 @@ class Lives(unittest.TestCase):
     def device_on(cls, path):
         device = disks.LoopDevice(path)
         cls.cleanups.append(device.close)
-        cls.own = getattr(cls, "own", []) + [device.device]
+        cls.own = getattr(cls, "own", []) + [device.device + " "]
         return device.device
 
     @classmethod
@@ -83,14 +83,7 @@ class Lives(unittest.TestCase):
 
     def assert_nothing_left(self):
         own = getattr(self, "own", [])
-        left = []
-
-        def clean():
-            left[:] = [line for line in self.machine.leftovers(0) if not any(name in line for name in own)]
-            return not left
-
-        testing.wait_until(clean, 10)
-        self.assertEqual(left, [], self.machine.log())
+        self.assertEqual(self.machine.leftovers(besides=own), [], self.machine.log())
 
     def tearDown(self):
         for session in self.machine.sessions():
@@ -210,7 +203,7 @@ class Sources(Lives):
         machine = self.machine
         shutil.copy2(self.path("tree.tar.gz"), self.path("changed.tar.gz"))
         self.define("changed", type="file", file=self.path("changed.tar.gz"))
-        testing.wait_until(lambda: machine.run("info", "changed").status == 0, 5)
+        testing.wait_until(lambda: machine.run("info", "changed").status == 0)
         session = machine.begin("source:changed", name="changed-one")
         machine.inside("session:" + session, "sh", "-c", "echo one >/srv/one; sync")
         self.reboot()

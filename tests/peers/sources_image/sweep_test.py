@@ -76,20 +76,15 @@ class SnapshotSweep(ImageSweep):
         os.mkdir(pool + "/snapshots")
         machine.define("small", f"[small]\ntype=btrfs-snapshot\nprofile=buildd\nbtrfs-source-subvolume={pool}/base\n"
                                 f"btrfs-snapshot-directory={pool}/snapshots\n")
-        machine.problems = lambda settle=5.0: cls.problems_beside(machine, settle)
+        machine.problems = lambda settle=60.0: cls.problems_beside(machine, settle)
 
     @classmethod
     def problems_beside(cls, machine, settle):
         """What is left, but for the test's own mount."""
-        found = []
-
-        def clean():
-            found[:] = [line for line in machine.leftovers(0) if "/pool" not in line]
-            found.extend("snapshot: " + name for name in os.listdir(cls.mounted.folder + "/snapshots"))
-            return not found
-
-        testing.wait_until(clean, settle)
-        return list(found)
+        snapshots = lambda: ["snapshot: " + name for name in os.listdir(cls.mounted.folder + "/snapshots")]
+        found = machine.leftovers(settle, besides=["/pool"])
+        testing.wait_until(lambda: not snapshots(), settle)
+        return found + snapshots()
 
 
 class Start(sweep.Start):
@@ -98,7 +93,7 @@ class Start(sweep.Start):
     def prepare(self):
         super().prepare()
         ready = lambda: all(s["state"] == "active" and (not s["automatic"] or s["run-count"]) for s in self.machine.sessions())
-        if not testing.wait_until(ready, 20):
+        if not testing.wait_until(ready):
             raise AssertionError("not active: " + str(self.machine.sessions()))
 
 
@@ -111,7 +106,7 @@ class ArchiveSweep(ImageSweep):
         testing.subprocess.run(["tar", "-C", tree, "--numeric-owner", "-czf", archive, "."], check=True)
         machine.define("small", f"[small]\ntype=file\nfile={archive}\nprofile=buildd\nunion-backing=tmpfs\nunion-size=32M\n")
         machine.cool = lambda: os.utime(archive)
-        machine.problems = lambda settle=5.0: cls.problems_with_cache(machine, settle)
+        machine.problems = lambda settle=60.0: cls.problems_with_cache(machine, settle)
 
     @classmethod
     def problems_with_cache(cls, machine, settle):
@@ -143,7 +138,7 @@ class LayersSweep(ImageSweep):
         machine.define("small", f"[small]\ntype=layers\nlower-directories={','.join([*layers, tree])}\nprofile=buildd\n"
                                 f"union-backing=device\nunion-device={cls.device.device}\n")
         machine.trees = 3
-        machine.problems = lambda settle=5.0: cls.problems_on_device(machine, settle)
+        machine.problems = lambda settle=60.0: cls.problems_on_device(machine, settle)
 
     @classmethod
     def unmount(cls):
@@ -154,15 +149,9 @@ class LayersSweep(ImageSweep):
     @classmethod
     def problems_on_device(cls, machine, settle):
         """What is left, but for the test's own device; and what is left in the file system on it."""
-        found = []
-
-        def clean():
-            found[:] = [line for line in machine.leftovers(0) if cls.device.device + " " not in line]
-            return not found
-
-        testing.wait_until(clean, settle)
+        found = machine.leftovers(settle, besides=[cls.device.device + " "])
         if found or disks.command("sh", "-c", f"blkid -p {cls.device.device} || true") == "":
-            return list(found)
+            return found
         with disks.Mounted(cls.device.device, os.path.join(machine.place, "look"), "-o", "ro") as folder:
             return ["device: " + name for name in os.listdir(folder) if name != "lost+found"]
 
@@ -188,7 +177,7 @@ class OciSweep(ArchiveSweep):
 
         cool()
         machine.cool = cool
-        machine.problems = lambda settle=5.0: cls.problems_with_cache(machine, settle)
+        machine.problems = lambda settle=60.0: cls.problems_with_cache(machine, settle)
 
 
 class ColdBegin(sweep.Begin):
@@ -210,7 +199,7 @@ class ChangeTarball(sweep.Operation):
     def expect(self, result, died):
         machine = self.machine
         # What could not be packed stays as a failed session, to be ended again.
-        testing.wait_until(lambda: all(s["state"] == "failed" for s in machine.sessions()), 20)
+        testing.wait_until(lambda: all(s["state"] == "failed" for s in machine.sessions()))
         for session in machine.sessions():
             machine.ok("end", session["id"])
         out = machine.ok("run", "--directory", "/", "small", "--", "sh", "-c", "cat /etc/hostname; cat /opt/file || true")

@@ -37,7 +37,7 @@ struct Gate {
 };
 
 bool soon(const std::function<bool()>& condition) {
-  const auto end = std::chrono::steady_clock::now() + 5s;
+  const auto end = std::chrono::steady_clock::now() + 60s;
   while (!condition()) {
     if (std::chrono::steady_clock::now() > end) return false;
     std::this_thread::sleep_for(1ms);

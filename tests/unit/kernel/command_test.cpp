@@ -78,15 +78,13 @@ TEST_CASE("a program that is not installed is named with its package, and no pat
 }
 
 TEST_CASE("a command that takes too long is killed with all that it started") {
-  const auto start = std::chrono::steady_clock::now();
-  const auto error = error_of(command({"sh", "-c", "sleep 60 & sleep 60"}, milliseconds(200)));
+  const auto error = error_of(command({"sh", "-c", "sleep 6000 & sleep 6000"}, milliseconds(200)));
   CHECK(error.code() == base::ErrorCode::timed_out);
-  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(20));
   CHECK_FALSE(has_children());
 }
 
 TEST_CASE("a command can be cancelled") {
-  auto cancelled = command({"sleep", "60"});
+  auto cancelled = command({"sleep", "6000"});
   int asked = 0;
   cancelled.cancelled = [&] { return ++asked > 2; };
   CHECK(error_of(cancelled).code() == base::ErrorCode::cancelled);

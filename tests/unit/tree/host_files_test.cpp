@@ -62,6 +62,17 @@ TEST_CASE("a file of the host is read once as long as it stays the same") {
   CHECK(files.read(folder / "passwd", why)->content == "c:x:1:1:::\n");
 }
 
+TEST_CASE("what was read of a file that changed just then is not kept, however late it is parsed") {
+  HostFiles files;
+  FileVersion version;
+  version.changed = 1;  // long ago by now
+  // Two contents within one tick of the kernel's clock.
+  const auto early = std::make_shared<const HostFile>(HostFile{version, 0644, 0, 0, "a:x:1:1:::\n", false});
+  const auto late = std::make_shared<const HostFile>(HostFile{version, 0644, 0, 0, "b:x:1:1:::\n", true});
+  CHECK(files.table(Database::passwd, "passwd", early)->by_name("a") != nullptr);
+  CHECK(files.table(Database::passwd, "passwd", late)->by_name("b") != nullptr);
+}
+
 TEST_CASE("a file that changed just now is not kept") {
   const Folder folder;
   HostFiles files;
