@@ -140,9 +140,11 @@ class StormTest(unittest.TestCase):
         try:
             tree = os.path.join(machine.place, "tree")
             subprocess.run(["cp", "-a", testing.small_tree(), tree], check=True)
-            before = testing.tree_lines(tree)
             machine.define_tree("tree", tree, source_root_users="root")
             machine.start()
+            # What a source session copies into its tree, as the host's hosts; a later one finds it there.
+            machine.ok("run", "--directory", "/", "source:tree", "--", "true")
+            before = testing.tree_lines(tree)
             storm = Storm(machine, tree)
             threads = [threading.Thread(target=storm.work, args=(SEED + number,)) for number in range(CLIENTS)]
             for thread in threads:
