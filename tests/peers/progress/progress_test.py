@@ -27,6 +27,7 @@ except ImportError:
 CHUNK = 4 << 20
 ERASED = b"\r\x1b[K"
 COLUMNS = 90
+LONG = 5 * testing.PATIENCE  # for all the megabytes on a busy machine
 
 
 def make_archive(path, megabytes):
@@ -159,7 +160,7 @@ class ProgressTest(testing.EndToEndTest):
     def test_a_bar_on_a_terminal(self):
         start = time.monotonic()
         terminal, client = self.start_on_terminal("begin", "--name", "shown", "large")
-        out, _ = client.communicate(timeout=testing.PATIENCE)
+        out, _ = client.communicate(timeout=LONG)
         passed = time.monotonic() - start
         self.assertEqual((client.returncode, out), (0, b"shown\n"), terminal.seen)
         self.await_shown(terminal, lambda: terminal.seen.endswith(ERASED))
@@ -173,12 +174,12 @@ class ProgressTest(testing.EndToEndTest):
         self.assertGreater(len(set(shares)), 3, shares)
         # Once it is there nothing takes long, and nothing is shown.
         terminal, client = self.start_on_terminal("begin", "large")
-        client.communicate(timeout=testing.PATIENCE)
+        client.communicate(timeout=LONG)
         self.assertEqual((client.returncode, terminal.seen), (0, b""))
         self.machine.ok("end", "--all")
 
     def test_nothing_but_on_a_terminal(self):
-        result = self.machine.run("begin", "--name", "quiet", "large")
+        result = self.machine.run("begin", "--name", "quiet", "large", timeout=LONG)
         self.assertEqual((result.status, result.out, result.err), (0, "quiet\n", ""))
         self.assertNotIn("progress", self.machine.ok("info", "--json", "quiet"))
         self.machine.ok("end", "quiet")
@@ -296,7 +297,7 @@ class ProgressTest(testing.EndToEndTest):
         self.define("packed", path)
         session = self.machine.begin("source:packed", "packing")
         terminal, client = self.start_on_terminal("end", session)
-        client.communicate(timeout=testing.PATIENCE)
+        client.communicate(timeout=LONG)
         self.assertEqual(client.returncode, 0, terminal.seen)
         self.assertTrue(any(re.fullmatch(r"packing .*packed\.tar\.bz2 \.\.\. [\d.]+ MB", line) for line in terminal.lines()),
                         terminal.seen)
@@ -315,7 +316,7 @@ class ProgressTest(testing.EndToEndTest):
         connection.call_blocking("org.unionroot1", place, "org.freedesktop.DBus.Peer", "Ping", None, [])
         options = dbus.Dictionary({"name": "seen", "progress": dbus.UInt32(5)}, signature="sv")
         connection.call_async("org.unionroot1", place, "org.unionroot1.Manager", "Begin", None, ["large", options],
-                              lambda *answer: ended.append(answer), ended.append, timeout=120)
+                              lambda *answer: ended.append(answer), ended.append, timeout=LONG)
         self.assertFalse(ended)
         context = GLib.MainContext.default()
         shown = []
@@ -327,7 +328,7 @@ class ProgressTest(testing.EndToEndTest):
                 shown.append(connection.call_blocking("org.unionroot1", place + "/session/seen", "org.freedesktop.DBus.Properties",
                                                       "GetAll", None, ["org.unionroot1.Session"]))
             return bool(ended) and changed[-1].get("State") == "active"
-        self.assertTrue(testing.wait_until(over), (ended, changed[-1:], self.machine.log()))
+        self.assertTrue(testing.wait_until(over, LONG), (ended, changed[-1:], self.machine.log()))
         self.machine.session_names.add("seen")
         total = os.stat(self.archive).st_size
         bytes_told = [args for args in told if args[4] != 0]
