@@ -66,10 +66,11 @@ class Mounted:
     def __init__(self, source, folder, *options):
         self.folder = folder
         os.makedirs(folder, exist_ok=True)
+        there = testing.loop_devices(source)  # mount(8) takes one that has the file already
         command("mount", *options, source, folder)
         (line,) = [line for line in testing.mountinfo() if line.split()[4] == folder]
         self.device = line.split(" - ")[1].split()[1]
-        self.backing = None if self.device == source else backing_of(self.device)  # its own, with -o loop
+        self.backing = None if self.device == source or there else backing_of(self.device)  # its own, with -o loop
 
     def __enter__(self):
         return self.folder
