@@ -169,7 +169,7 @@ TEST_CASE("a command that was stopped on its terminal dies with its client") {
   REQUIRE(person.sees("=\r\n"));
   ::kill(person.client(), SIGKILL);
   pollfd supervisor{person.launched().pidfd.get(), POLLIN, 0};
-  CHECK(::poll(&supervisor, 1, 10000) == 1);
+  CHECK(::poll(&supervisor, 1, patience) == 1);
   CHECK(launch::reap(person.launched().pidfd.get()).has_value());
 }
 

@@ -143,7 +143,7 @@ class TerminalTest(EndToEndTest):
     def state_of(self, *command):
         """The state of the process with that command line (R, S, T ...), or None."""
         wanted = "\0".join(command).encode() + b"\0"
-        for pid in filter(str.isdigit, os.listdir("/proc")):
+        for pid in testing.descendants(os.getpid()):
             try:
                 with open(f"/proc/{pid}/cmdline", "rb") as text:
                     if text.read() != wanted:
@@ -155,7 +155,7 @@ class TerminalTest(EndToEndTest):
         return None
 
     def wait_for_state(self, states, *command):
-        if not testing.wait_until(lambda: (self.state_of(*command) or "gone") in states, 20, 0.05):
+        if not testing.wait_until(lambda: (self.state_of(*command) or "gone") in states, step=0.05):
             self.fail(f"{command} is {self.state_of(*command)}, not {states}:\n{self.screen()}")
 
     def test_ctrl_z_stops_the_command_and_the_client(self):
@@ -186,7 +186,7 @@ class TerminalTest(EndToEndTest):
     def test_ctrl_z_with_a_pipe(self):
         line = shlex.join(self.machine.arguments("run", "--directory", "/", "small", "--", "sleep", ours(4715)))
         self.type(line + " | cat")
-        self.assertTrue(testing.wait_until(lambda: self.state_of("sleep", ours(4715)) == "S", 20))
+        self.assertTrue(testing.wait_until(lambda: self.state_of("sleep", ours(4715)) == "S"))
         self.key("C-z")
         self.back()
         self.wait_for_state("T", "sleep", ours(4715))
@@ -209,7 +209,7 @@ class TerminalTest(EndToEndTest):
         self.wait_for("got-word")
         self.back()
         self.type(shlex.join(self.machine.arguments("run", "--directory", "/", "small", "--", "sleep", ours(4716))) + " &")
-        self.assertTrue(testing.wait_until(lambda: self.state_of("sleep", ours(4716)) == "S", 20))
+        self.assertTrue(testing.wait_until(lambda: self.state_of("sleep", ours(4716)) == "S"))
         self.type("kill $!; wait $!; echo status=$?")
         self.wait_for("status=143")
         self.assertTrue(testing.wait_until(lambda: self.state_of("sleep", ours(4716)) is None))
