@@ -35,6 +35,19 @@ std::string chroot_title(const SelectedChroot& chroot) {
   return concat(chroot.source ? "the source of chroot '" : "chroot '", chroot.definition->name, "'");
 }
 
+// Why a chroot has no source:NAME, and how its tree is changed instead.
+std::string change_without_source(const definition::Definition& definition) {
+  const auto in_lock = concat("`unionroot lock ", definition.name, "` keeps sessions away meanwhile");
+  if (!definition.clonable()) return concat("its sessions work on the tree itself: use chroot:", definition.name);
+  if (definition.type == "layers") return concat("a stack has no one tree to change: change its folders; ", in_lock);
+  if (definition.type == "oci")
+    return "its layers are what their digests say: make another image, and a new session stands on that";
+  if (definition.type == "custom")
+    return concat("its definition does not say custom-source-cloneable=yes (", place_of(definition), ")");
+  if (definition.line == 0) return "change the machine itself, without a session";
+  return concat("its definition says source-clone=no (", place_of(definition), ")");
+}
+
 }  // namespace
 
 bool Operations::is_chroot(const std::string& name) const {
@@ -78,9 +91,7 @@ SelectedChroot Operations::select(Namespace space, const std::string& name) cons
   if (!selected.source) return selected;
   if (!selected.definition->clonable() || !selected.definition->source_clone) {
     throw Error(ErrorCode::no_such_chroot, concat("chroot '", selected.definition->name, "' has no source to change"),
-                selected.definition->clonable()
-                    ? concat("its definition says source-clone=false (", place_of(*selected.definition), ")")
-                    : concat("its sessions work on the tree itself: use chroot:", selected.definition->name));
+                change_without_source(*selected.definition));
   }
   return selected;
 }

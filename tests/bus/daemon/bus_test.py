@@ -54,6 +54,16 @@ source-users=games
 [broken]
 type=nonsense
 directory=/
+
+[stack]
+type=layers
+lower-directories=/usr,/etc
+
+[still]
+type=directory
+directory=/
+union-type=overlay
+source-clone=no
 """
 
 
@@ -343,7 +353,7 @@ class BusTest(unittest.TestCase):
         self.assertEqual(self.call("Info", "alias-of-open-source")["kind"], "source")
         self.refused("NoSuchChroot", "Info", "nonsense")
         self.assertRegex(self.refused("DefinitionInvalid", "Info", "broken"), r"test\.conf:\d+")
-        self.assertEqual({str(each["name"]) for each in self.call("ListChroots")}, {"open", "rooted"})
+        self.assertEqual({str(each["name"]) for each in self.call("ListChroots")}, {"open", "rooted", "stack", "still"})
 
     def test_run_in_a_session_and_in_a_chroot(self):
         self.begin("runs")
@@ -427,6 +437,11 @@ class BusTest(unittest.TestCase):
         answer = self.call_as(NOBODY, "Begin", "source:rooted", {})
         self.assertIn("source-users= of [rooted]", answer["message"])
         self.assertEqual(self.call_as(GAMES, "Begin", "rooted", {})["error"], "org.unionroot1.Error.AccessDenied")
+
+    def test_why_there_is_no_source(self):
+        self.assertRegex(self.refused("NoSuchChroot", "Begin", "source:still", options({})),
+                         r"source-clone=no \(.*test\.conf:\d+\)")
+        self.assertIn("`unionroot lock stack`", self.refused("NoSuchChroot", "Begin", "source:stack", options({})))
 
     def test_reload_is_for_root(self):
         self.assertEqual(self.call_as(GAMES, "Reload")["error"], "org.unionroot1.Error.AccessDenied")
