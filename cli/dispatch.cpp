@@ -57,7 +57,8 @@ bool take_config(const std::vector<std::string>& words, std::size_t& at, std::st
     return false;
   else if (++at < words.size())
     config = words[at];
-  if (config.empty()) throw UsageError("--config needs the name of a file");
+  if (config.empty() || config[0] == '-')
+    throw UsageError("--config needs the name of a file", "what schroot shows with --config: unionroot info NAME");
   return true;
 }
 

@@ -41,6 +41,7 @@ TEST_CASE("what stands before the verb") {
   CHECK_THROWS_WITH(parse_command_line({"--frob", "run"}), Contains("--frob"));
   CHECK_THROWS_AS(parse_command_line({"--config"}), UsageError);
   CHECK_THROWS_AS(parse_command_line({"--config="}), UsageError);
+  CHECK_THROWS_AS(parse_command_line({"--config", "-c", "sid"}), UsageError);  // as schroot has it
 }
 
 TEST_CASE("where the command of run begins") {
