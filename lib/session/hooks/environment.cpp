@@ -102,7 +102,9 @@ void add_chroot(const SessionContext& context, const HookPlace& place, Variables
   // "source:NAME" as well as "NAME".
   const auto colon = context.selected_name.find(':');
   out["CHROOT_ALIAS"] = context.selected_name.substr(colon == std::string::npos ? 0 : colon + 1);
-  out["CHROOT_DESCRIPTION"] = definition.description;
+  // As schroot describes what its scripts are run for, whatever the description is.
+  out["CHROOT_DESCRIPTION"] =
+      concat(definition.description, context.source ? " (source chroot)" : "", " (session chroot)");
   out["CHROOT_MOUNT_LOCATION"] = out["CHROOT_PATH"] = place.location;
   if (!definition.script_config.empty()) out["CHROOT_SCRIPT_CONFIG"] = definition.script_config;
   out["CHROOT_PROFILE"] = definition.profile_name;

@@ -100,7 +100,7 @@ class HooksTest(RecoveryTest):
             self.assertEqual(file.read().split(), ["0", "1", "2", "3"])  # 3: the folder that ls reads
         location = self.machine.ok("location", session)
         for line in ("AUTH_USER=root", "AUTH_UID=0", "AUTH_RGROUP=root", "AUTH_HOME=/root", "CHROOT_TYPE=directory",
-                     "CHROOT_NAME=hooked", "CHROOT_ALIAS=other", "CHROOT_DESCRIPTION=a tree for tests",
+                     "CHROOT_NAME=hooked", "CHROOT_ALIAS=other", "CHROOT_DESCRIPTION=a tree for tests (session chroot)",
                      "CHROOT_DIRECTORY=" + self.tree, "CHROOT_PATH=" + location, "CHROOT_MOUNT_LOCATION=" + location,
                      "CHROOT_PROFILE=buildd", "CHROOT_SESSION_SOURCE=false", "CHROOT_SESSION_PURGE=true",
                      "CHROOT_UNION_TYPE=overlay", "SESSION_ID=" + session, "PLATFORM=linux", "VERBOSE=normal",

@@ -12,8 +12,10 @@ namespace {
 struct Fixture : test::SessionFixture {
   std::vector<std::string> notes;
 
-  std::vector<std::string> environment(const definition::Definition& shape, const std::string& selected = "sid") {
+  std::vector<std::string> environment(const definition::Definition& shape, const std::string& selected = "sid",
+                                       bool source = false) {
     auto context = make_context("s");
+    context.source = source;
     context.definition = std::make_shared<definition::Definition>(shape);
     context.selected_name = selected;
     context.owner = 1000;
@@ -80,6 +82,15 @@ TEST_CASE_METHOD(
   CHECK_FALSE(names(found, "UNIONROOT_TEST_SECRET"));
   CHECK(notes.size() == 1);
   CHECK(std::is_sorted(found.begin(), found.end()));
+}
+
+TEST_CASE_METHOD(Fixture, "a description says that it is a session's, as schroot's does") {
+  auto shape = *definition();
+  shape.description = "a tree";
+  CHECK(has(environment(shape), "CHROOT_DESCRIPTION=a tree (session chroot)"));
+  CHECK(has(environment(shape, "source:sid", true), "CHROOT_DESCRIPTION=a tree (source chroot) (session chroot)"));
+  shape.description = "";
+  CHECK(has(environment(shape), "CHROOT_DESCRIPTION= (session chroot)"));
 }
 
 TEST_CASE_METHOD(Fixture, "each type tells where its tree is from") {
