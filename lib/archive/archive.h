@@ -50,14 +50,18 @@ struct Unpacked {
 // which the limit was passed; `cancelled`. What was unpacked until then stays, for the caller to delete.
 Unpacked unpack(int archive, int folder, const Options& options);
 
+// Whether an unpacked layer hides all that lies below it: `.wh..wh..opq` in its root. overlayfs does not look for that
+// mark there, so the layers below are to be left out.
+bool hides_all_below(int folder);
+
 struct Packed {
   std::uint64_t members = 0;
   std::vector<std::string> notes;  // sockets that were left out
 };
 
 // Packs the tree beneath the folder, the folder itself included, in pax format. Never enters another mount: such a
-// folder is packed empty. `progress` gets the bytes of files packed, and a total of 0. `options.limits` and `layer`
-// mean nothing.
+// folder is packed empty. `progress` gets the bytes of files packed, and how many there are: they are counted first,
+// which takes a small part of the time that compressing them does. `options.limits` and `layer` mean nothing.
 Packed pack(int folder, int archive, Compression compression, const Options& options);
 
 }  // namespace unionroot::archive

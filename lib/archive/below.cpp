@@ -8,6 +8,7 @@
 
 #include <cerrno>
 
+#include "archive/archive.h"
 #include "base/error.h"
 #include "base/text.h"
 
@@ -83,3 +84,9 @@ std::string target_of(int file) {
 }
 
 }  // namespace unionroot::archive::detail
+
+namespace unionroot::archive {
+
+bool hides_all_below(int folder) { return detail::is_opaque(folder); }
+
+}  // namespace unionroot::archive

@@ -13,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "archive/archive.h"
 #include "archive/locale.h"
@@ -64,11 +65,11 @@ class Packer {
     struct stat root {};
     base::check(::fstat(folder_, &root), "looking at the tree");
     device_ = root.st_dev;
+    if (options_.progress) total_ = bytes_of_files();
     // The names yet to come, deepest first: a tree of any depth needs no stack of calls or of descriptors.
     std::vector<std::string> pending{""};
     while (!pending.empty()) {
-      if (options_.cancelled && options_.cancelled())
-        throw Error(ErrorCode::cancelled, concat("packing ", printable(options_.name), " was cancelled"));
+      check_cancelled();
       const auto path = std::move(pending.back());
       pending.pop_back();
       if (!add(path)) continue;
@@ -81,6 +82,34 @@ class Packer {
   }
 
  private:
+  void check_cancelled() const {
+    if (options_.cancelled && options_.cancelled())
+      throw Error(ErrorCode::cancelled, concat("packing ", printable(options_.name), " was cancelled"));
+  }
+
+  // Of all files that add_file will read.
+  std::uint64_t bytes_of_files() {
+    std::uint64_t bytes = 0;
+    std::set<ino_t> counted;  // of those that have several names
+    std::vector<std::string> pending{""};
+    while (!pending.empty()) {
+      check_cancelled();
+      const auto path = std::move(pending.back());
+      pending.pop_back();
+      const UniqueFd folder = open(path, O_RDONLY | O_DIRECTORY);
+      for (const auto& name : kernel::list_directory(folder.get())) {
+        struct stat facts {};
+        base::check(::fstatat(folder.get(), name.c_str(), &facts, AT_SYMLINK_NOFOLLOW), "looking at", name);
+        if (facts.st_dev != device_) continue;
+        if (S_ISDIR(facts.st_mode))
+          pending.push_back(path.empty() ? name : path + "/" + name);
+        else if (S_ISREG(facts.st_mode) && (facts.st_nlink < 2 || counted.insert(facts.st_ino).second))
+          bytes += static_cast<std::uint64_t>(facts.st_size);
+      }
+    }
+    return bytes;
+  }
+
   void check(int result, std::string_view doing) {
     if (result == ARCHIVE_OK) return;
     const char* const why = ::archive_error_string(writer_.get());
@@ -199,9 +228,8 @@ class Packer {
         check(ARCHIVE_FATAL, concat("packing '", printable(path), "' into"));
       left -= static_cast<std::uint64_t>(got);
       done_ += static_cast<std::uint64_t>(got);
-      if (options_.progress) options_.progress(done_, 0);
-      if (options_.cancelled && options_.cancelled())
-        throw Error(ErrorCode::cancelled, concat("packing ", printable(options_.name), " was cancelled"));
+      if (options_.progress) options_.progress(done_, total_);
+      check_cancelled();
     }
   }
 
@@ -231,7 +259,7 @@ class Packer {
   std::string buffer_;
   dev_t device_ = 0;
   std::map<ino_t, std::string> first_;  // the first name of a file that has several
-  std::uint64_t done_ = 0;
+  std::uint64_t done_ = 0, total_ = 0;  // bytes of files
   Packed result_;
 };
 

@@ -166,12 +166,21 @@ void TreeWriter::make_folder(const Member& member, const std::string& path, bool
   folders_.emplace(path, std::move(made));
 }
 
+// True where the layer took `path` away, or a folder above it, and now has something beneath it without having listed
+// the folder.
+bool TreeWriter::below_whiteout(std::string path) const {
+  if (whiteouts_.empty()) return false;
+  for (; !path.empty(); path = folder_part(path))
+    if (whiteouts_.contains(path) && !folders_.contains(path)) return true;
+  return false;
+}
+
 // The descriptor stays ours. Folders that the archive does not list are made.
 int TreeWriter::parent_of(const Member& member, std::string& name) {
   name = name_part(member.path);
   const auto parent = folder_part(member.path);
   if (last_descriptor_ && parent == last_parent_) return last_descriptor_.get();
-  auto opened = open_folder(member, parent);
+  auto opened = below_whiteout(parent) ? UniqueFd() : open_folder(member, parent);
   if (!opened) {
     make_folder(member, parent, false);
     opened = open_folder(member, parent);

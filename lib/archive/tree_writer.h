@@ -45,6 +45,7 @@ class TreeWriter {
     bool inherits = false;  // not listed, and the layers below have it: as it is there
   };
 
+  [[nodiscard]] bool below_whiteout(std::string path) const;
   int parent_of(const Member& member, std::string& name);
   base::UniqueFd open_folder(const Member& member, const std::string& path);
   void make_folder(const Member& member, const std::string& path, bool listed);

@@ -22,6 +22,13 @@ const definition::OciSource& source_of(const definition::Definition& definition)
   return std::get<definition::OciSource>(definition.source);
 }
 
+// Of the trees of all layers, top first, those that show.
+std::vector<std::string> shown(std::vector<std::string> trees) {
+  for (std::size_t i = 0; i + 1 < trees.size(); ++i)
+    if (archive::hides_all_below(kernel::open_directory(trees[i]).get())) trees.resize(i + 1);
+  return trees;
+}
+
 // below: the trees of the layers that it lies on, top first.
 void unpack_layer(SessionContext& context, const OciLayout& layout, const OciLayer& layer,
                   const std::vector<std::string>& below, int folder, const CacheRequest& request) {
@@ -30,7 +37,7 @@ void unpack_layer(SessionContext& context, const OciLayout& layout, const OciLay
   auto options = unpack_options(context, layer.path, what, request.key);
   options.layer = true;
   std::vector<base::UniqueFd> opened;
-  for (const auto& path : below) {
+  for (const auto& path : shown(below)) {
     opened.push_back(kernel::open_directory(path));
     options.below.push_back(opened.back().get());
   }
@@ -53,7 +60,7 @@ class OciSourceKind : public SourceKind {
     TreeCache cache(context.services);
     if (context.recovering) {
       auto held = cache.held_by(context.id);
-      if (!held.empty()) return held;
+      if (!held.empty()) return shown(std::move(held));
     }
     const auto& source = source_of(*context.definition);
     const OciLayout layout(context.definition->name, source.directory);
@@ -77,7 +84,7 @@ class OciSourceKind : public SourceKind {
       trees.insert(trees.begin(), take(cache, context, layout, *layer, chain, trees, stack.size()));
     }
     data["layers"] = std::to_string(trees.size());
-    return trees;
+    return shown(std::move(trees));
   }
 
   void tear_down(SessionContext& context, const StageData&, TearDown mode) const override {

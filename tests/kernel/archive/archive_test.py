@@ -4,6 +4,7 @@ import io
 import os
 import shutil
 import socket
+import stat
 import subprocess
 import tarfile
 import tempfile
@@ -160,6 +161,27 @@ class ArchiveTest(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assert_same(by_tar, tree)
 
+    def test_packing_tells_how_much_there_is(self):
+        tree = self.make_tree()
+        os.mkdir(os.path.join(tree, "mounted"))
+        subprocess.run(["mount", "-t", "tmpfs", "none", os.path.join(tree, "mounted")], check=True)
+        try:
+            with open(os.path.join(tree, "mounted", "large"), "wb") as file:
+                file.write(bytes(1_000_000))
+            # Each file once, however many names it has, and nothing of other mounts.
+            sizes = {}
+            for folder, _, names in os.walk(os.fsencode(tree)):
+                for name in names:
+                    info = os.lstat(os.path.join(folder, name))
+                    if stat.S_ISREG(info.st_mode) and info.st_dev == os.stat(tree).st_dev:
+                        sizes[info.st_ino] = info.st_size
+            result = tool("pack", tree, self.path("told.tar.gz"))
+        finally:
+            subprocess.run(["umount", os.path.join(tree, "mounted")], check=True)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        total = sum(sizes.values())
+        self.assertIn(f"\npacked {total} of {total}\n", result.stdout)
+
     def test_a_socket_is_left_out_with_a_note_and_a_mount_is_not_entered(self):
         tree = self.folder("tree")
         with socket.socket(socket.AF_UNIX) as server:
@@ -250,6 +272,78 @@ class ArchiveTest(unittest.TestCase):
             with self.subTest(str(members)):
                 self.assert_refused(members, *fragments)
 
+    def raw(self, *headers):
+        """An archive of what tarfile would not write: (fields of a header, and what follows it)."""
+        path = self.path("raw.tar")
+        with open(path, "wb") as file:
+            for fields, data in headers:
+                block = bytearray(tarfile.TarInfo(fields.get("name", "x")).tobuf(tarfile.USTAR_FORMAT))
+                for at, value in fields.get("at", {}).items():
+                    block[at:at + len(value)] = value
+                size = fields.get("size", b"%011o\0" % len(data))
+                block[124:124 + len(size)] = size
+                block[156:157] = fields.get("type", b"0")
+                block[148:156] = b" " * 8
+                block[148:156] = b"%06o\0 " % sum(block)
+                file.write(block + data + bytes(-len(data) % 512))
+            file.write(bytes(1024))
+        return path
+
+    @staticmethod
+    def extended(**records):
+        text = b""
+        for key, value in records.items():
+            record = b" " + key.replace("_", ".").encode() + b"=" + value + b"\n"
+            length = len(record) + 1
+            while length != len(record) + len(str(length)):
+                length = len(record) + len(str(length))
+            text += str(length).encode() + record
+        return {"type": b"x"}, text
+
+    def test_headers_that_mean_harm(self):
+        """Refused, naming what is refused; or made beneath the folder, under a harmless name."""
+        file, extended, outside = ({}, b"written"), self.extended, b"/etc/passwd"
+        gnu = {257: b"ustar  \0"}
+        sparse = lambda name, real: extended(GNU_sparse_major=b"1", GNU_sparse_minor=b"0", GNU_sparse_name=name, GNU_sparse_realsize=real)
+        cases = {
+            "a long absolute name": ([extended(path=b"/tmp/unionroot-escaped"), file], "member '/tmp/unionroot-escaped'", "absolute"),
+            "a long name that climbs": ([extended(path=b"a/../../x"), file], "member 'a/../../x'", "'..'"),
+            "GNU's long name": ([({"type": b"L", "at": gnu}, b"../../up\0"), ({"at": gnu}, b"x")], "member '../../up'", "'..'"),
+            "a name in two parts": ([({"at": {345: b"/etc"}}, b"x")], "member '/etc/x'", "absolute"),
+            "a sparse file's name": ([sparse(b"../up", b"9"), ({}, b"1\n0\n1\n".ljust(512, b"\0") + b"x")], "member '../up'", "'..'"),
+            "a sparse file of all sizes": ([sparse(b"huge", b"9223372036854775807"), ({}, b"1\n0\n1\n".ljust(512, b"\0") + b"x")], "'huge'", "File too large"),
+            "a long target of a hard link": ([extended(linkpath=outside), ({"type": b"1", "at": {157: b"f"}}, b"")], "member 'x'", "hard link to '/etc/passwd'"),
+            "an absolute hard link to a member": ([({"name": "f"}, b"1"), ({"type": b"1", "at": {157: b"/f"}}, b"")], "hard link to '/f'", "outside"),
+            "no name at all": ([({"at": {0: bytes(100)}}, b"x")], "member ''", "no name"),
+            "slashes alone": ([({"name": "///", "type": b"5"}, b"")], "absolute"),
+            "a link with a slash behind it, and a way through": ([({"name": "l/", "type": b"2", "at": {157: b"/etc"}}, b""), ({"name": "l/x"}, b"x")], "member 'l/x'", "symbolic link"),
+            "links in a ring": ([({"name": "a", "type": b"2", "at": {157: b"b"}}, b""), ({"name": "b", "type": b"2", "at": {157: b"a"}}, b""), ({"name": "a/x"}, b"x")], "member 'a/x'", "symbolic link"),
+            "a size beyond all": ([extended(size=b"9" * 30), file], "raw.tar", "size"),
+            "a negative size": ([extended(size=b"-1"), file], "raw.tar", "size"),
+            "a binary size": ([({"size": b"\x80" + bytes(3) + b"\x7f" + b"\xff" * 7, "at": gnu}, b"x")], "raw.tar", "size"),
+            "an owner beyond all": ([extended(uid=b"99999999999"), file], "member 'x'", "owner"),
+            "a header of two megabytes": ([extended(comment=b"c" * (2 << 20)), file], "too large"),
+            "a name of a megabyte": ([({"type": b"L", "at": gnu}, b"a/" * 450_000), ({"at": gnu}, b"x")], "too long"),
+            "no attribute that fits": ([extended(SCHILY_xattr_user_big=b"v" * 900_000), file], "user.big", "'x'"),
+        }
+        for name, (headers, *fragments) in cases.items():
+            with self.subTest(name):
+                target = tempfile.mkdtemp(dir=self.place)
+                result = tool("unpack", self.raw(*headers), target)
+                self.assertEqual(result.returncode, 1, result.stdout)
+                for fragment in fragments:
+                    self.assertIn(fragment.lower(), result.stderr.lower())
+        for name, headers, wanted in (
+            ("a name cut short by a NUL", [extended(path=b"fine\0/../../up"), file], ["fine"]),
+            ("GNU's, the same", [({"type": b"L", "at": gnu}, b"fine\0/../../up"), ({"at": gnu}, b"x")], ["fine"]),
+        ):
+            with self.subTest(name):
+                target = tempfile.mkdtemp(dir=self.place)
+                result = tool("unpack", self.raw(*headers), target)
+                self.assertEqual(result.returncode, 0, result.stderr)
+                self.assertEqual(os.listdir(target), wanted)
+        self.assertFalse(os.path.lexists("/tmp/unionroot-escaped"))
+
     def test_a_hard_link_to_a_symlink_links_the_link(self):
         os.mkdir(self.path("outside"))
         archive = self.hostile(("link", tarfile.SYMTYPE, "/etc/passwd"), ("h", tarfile.LNKTYPE, "link"))
@@ -325,7 +419,17 @@ class ArchiveTest(unittest.TestCase):
             self.assertEqual(file.read(), "written")
         plain, _ = self.unpacked(self.hostile(*members[:2]), "plain")
         self.assertEqual(os.listdir(os.path.join(plain, "etc")), [".wh.gone"])
-        self.assert_refused([(".wh...", regular, b"")], "whiteout", options=("--layer",))
+        for name in (".wh...", ".wh..", ".wh.", "deep/.wh..."):
+            self.assert_refused([(name, regular, b"")], "whiteout of no name", options=("--layer",))
+
+    def test_a_whiteout_of_a_folder_that_the_layer_has_anew_without_listing_it(self):
+        regular = tarfile.REGTYPE
+        members = [(".wh.a", regular, b""), ("a/b/new", regular), ("c/.wh.d", regular, b""), ("c/d/e/new", regular), (".wh.f", regular, b"")]
+        target, _ = self.unpacked(self.hostile(*members), "ours", "--layer")
+        opaque = lambda name: os.listxattr(os.path.join(target, name)) == ["trusted.overlay.opaque"]
+        self.assertTrue(os.path.isfile(os.path.join(target, "a/b/new")) and os.path.isfile(os.path.join(target, "c/d/e/new")))
+        self.assertEqual([opaque(name) for name in ("a", "a/b", "c", "c/d", "c/d/e")], [True, False, False, True, False])
+        self.assertTrue(stat.S_ISCHR(os.stat(os.path.join(target, "f")).st_mode))
 
     def lower_layers(self):
         """Two unpacked layers: the upper one takes some of the lower one away."""

@@ -1,7 +1,7 @@
 // archive_tool unpack [--layer] [--bytes N] [--members N] [--cancel-after CALLS] ARCHIVE FOLDER
 // archive_tool pack FOLDER ARCHIVE
-// What the library says goes to stdout: "members N", "bytes N", "read N of N", "note TEXT"; an error to stderr, "NAME:
-// TEXT".
+// What the library says goes to stdout: "members N", "bytes N", "read N of N", "packed N of N", "note TEXT"; an error
+// to stderr, "NAME: TEXT".
 #include <fcntl.h>
 
 #include <cstdio>
@@ -58,13 +58,20 @@ int unpack(const std::vector<std::string>& words) {
 int pack(const std::vector<std::string>& words) {
   archive::Options options;
   options.name = words.at(2);
+  unsigned long long done = 0, total = 0, reports = 0;
+  bool steady = true;
+  options.progress = [&](std::uint64_t now, std::uint64_t of) {
+    steady = steady && now >= done && now <= of && (reports == 0 || of == total);
+    done = now, total = of, ++reports;
+  };
   const auto folder = kernel::open_directory(words.at(1));
   const base::UniqueFd file(
       base::check(::open(words.at(2).c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644), "making", words.at(2)));
   const auto compression = archive::compression_of_name(words.at(2));
   if (!compression) throw base::Error(base::ErrorCode::invalid_argument, "a name that does not say how to compress");
   const auto result = archive::pack(folder.get(), file.get(), *compression, options);
-  std::printf("members %llu\n", static_cast<unsigned long long>(result.members));
+  std::printf("members %llu\npacked %llu of %llu%s\n", static_cast<unsigned long long>(result.members), done, total,
+              steady ? "" : ", in leaps");
   show_notes(result.notes);
   return 0;
 }

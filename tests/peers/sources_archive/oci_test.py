@@ -88,7 +88,12 @@ class OciTest(archives.ArchiveCase):
         through = layout.manifest([cls.base, added, linked])
         with open(os.path.join(layout.path, "index.json")) as file:
             layout.index(*json.load(file)["manifests"], {**through, **named("through")})
-        for reference in ("through", "full", "short", "several", "foreign", "missing"):
+        # overlayfs does not look for that mark in the root of a layer.
+        fresh = gzip.compress(layer((".wh..wh..opq", b"")) [:512] + base, 1)
+        anew = layout.manifest([cls.base, added, layout.blob(fresh, LAYER + "+gzip"), linked])
+        with open(os.path.join(layout.path, "index.json")) as file:
+            layout.index(*json.load(file)["manifests"], {**anew, **named("anew")})
+        for reference in ("anew", "through", "full", "short", "several", "foreign", "missing"):
             cls.define_image(reference, reference=reference)
         cls.define_image("unnamed")
 
@@ -135,6 +140,22 @@ class OciTest(archives.ArchiveCase):
         """As layers do that know nothing of a merged /usr."""
         look = "readlink /lib; cat /usr/lib/new; test ! -e /lib/old && test ! -e /usr/lib/old && cat /tmp/first /tmp/second; stat -c %a /tmp"
         self.assertEqual(self.machine.inside("through", "sh", "-c", look), "usr/lib\nnew121777")
+
+    def test_a_layer_that_hides_all_below(self):
+        session = self.machine.begin("anew", "fresh")
+        look = "ls /tmp /usr/lib/new; test ! -e /usr/lib/old && cat /etc/nsswitch.conf | head -n1"
+        wanted = "/usr/lib/new\n\n/tmp:\nsecond\npasswd: files"
+        self.assertEqual(self.machine.inside(session, "sh", "-c", look), wanted)
+        # The same once it was set up again.
+        self.kill_daemon()
+        for folder in ("mount", "ns"):
+            for name in os.listdir(os.path.join(self.machine.runtime, folder)):
+                subprocess.run(["umount", "-l", os.path.join(self.machine.runtime, folder, name)], stderr=subprocess.DEVNULL)
+        self.machine.start_daemon()
+        testing.wait_until(lambda: all(one["state"] in ("active", "failed") for one in self.machine.sessions()))
+        self.assertEqual(self.machine.inside(session, "sh", "-c", look), wanted)
+        self.machine.ok("end", session)
+        self.assertEqual(self.users(), [])
 
     def test_which_image(self):
         for name, *fragments in (("unnamed", "several images", "full", "short", "reference=NAME"),
