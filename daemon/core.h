@@ -19,7 +19,8 @@ class Core {
   virtual session::Manager::Started run_automatic(const session::BeginRequest& begin, session::RunRequest run) = 0;
   virtual void run_ended(const std::string& run, std::optional<int> status) = 0;
   [[nodiscard]] virtual std::optional<std::string> source_trouble(const definition::Definition& definition) const = 0;
-  virtual session::EndResult end(const session::SessionId& session, bool force, session::TellProgress progress) = 0;
+  virtual session::EndResult end(const session::SessionId& session, bool force, session::TellProgress progress,
+                                 std::function<bool()> cancelled) = 0;
   virtual session::SessionView recover(const session::SessionId& session, std::function<bool()> cancelled,
                                        session::TellProgress progress) = 0;
   [[nodiscard]] virtual std::vector<session::SessionView> sessions() const = 0;

@@ -17,8 +17,9 @@ class ManagerCore final : public Core {
   [[nodiscard]] std::optional<std::string> source_trouble(const definition::Definition& definition) const override {
     return manager_.source_trouble(definition);
   }
-  session::EndResult end(const session::SessionId& session, bool force, session::TellProgress progress) override {
-    return manager_.end(session, force, std::move(progress));
+  session::EndResult end(const session::SessionId& session, bool force, session::TellProgress progress,
+                         std::function<bool()> cancelled) override {
+    return manager_.end(session, force, std::move(progress), std::move(cancelled));
   }
   session::SessionView recover(const session::SessionId& session, std::function<bool()> cancelled,
                                session::TellProgress progress) override {

@@ -223,8 +223,10 @@ session::SessionView Operations::owned(CallerId id, const std::string& session, 
 }
 
 std::vector<std::string> Operations::end(CallerId id, const std::string& session, bool force,
-                                         session::TellProgress progress) {
-  return core_.end(session::SessionId(owned(id, session, "end").record), force, std::move(progress)).could_not_undo;
+                                         std::function<bool()> cancelled, session::TellProgress progress) {
+  return core_
+      .end(session::SessionId(owned(id, session, "end").record), force, std::move(progress), std::move(cancelled))
+      .could_not_undo;
 }
 
 session::SessionView Operations::recover(CallerId id, const std::string& session, std::function<bool()> cancelled,
@@ -236,7 +238,7 @@ session::SessionView Operations::recover(CallerId id, const std::string& session
 void Operations::take_back(const session::SessionId& session) noexcept {
   try {
     base::log::info(concat("ending session '", session.id, "': its client has gone before it could be told"));
-    core_.end(session, false, {});
+    core_.end(session, false, {}, {});
   } catch (const Error& error) {
     if (error.code() == ErrorCode::no_such_session) return;
     base::log::warning(concat("ending session '", session.id, "', whose client has gone: ", error.what()));

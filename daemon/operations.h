@@ -39,7 +39,8 @@ class Operations {
                              session::TellProgress progress);
   session::Manager::Started run(CallerId caller, const RunCall& call, std::function<bool()> cancelled,
                                 session::TellProgress progress);
-  std::vector<std::string> end(CallerId caller, const std::string& session, bool force, session::TellProgress progress);
+  std::vector<std::string> end(CallerId caller, const std::string& session, bool force, std::function<bool()> cancelled,
+                               session::TellProgress progress);
   session::SessionView recover(CallerId caller, const std::string& session, std::function<bool()> cancelled,
                                session::TellProgress progress);
   // Takes away a session that was begun for a client which is not there to learn of it.

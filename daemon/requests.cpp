@@ -118,7 +118,9 @@ void Requests::run(const std::string& sender, RunReply reply, RunCall call) {
 
 void Requests::end(const std::string& sender, EndReply reply, std::string session, EndCall call) {
   dispatch(operations_lane_, sender, reply, [this, reply, session = std::move(session), call](const PeerPtr& peer) {
-    auto left = operations_.end(identity(*peer), session, call.force, progress(peer, call.progress));
+    // A daemon that stops lets it come to its end, or leaves the rest to the next one.
+    const auto gone = [peer] { return peer->gone.load(); };
+    auto left = operations_.end(identity(*peer), session, call.force, gone, progress(peer, call.progress));
     for (auto& line : left) line = valid_text(line);
     reply->send({}, std::move(left));
   });

@@ -7,6 +7,7 @@
 #include "base/files.h"
 #include "base/text.h"
 #include "cli/arguments.h"
+#include "cli/exit_status.h"
 #include "cli/manager.h"
 #include "cli/output.h"
 #include "cli/verbs/verbs.h"
@@ -80,6 +81,27 @@ int relayed(base::UniqueFd control, bool on_terminal) {
   return outcome.exit_status();
 }
 
+// A bare name may be a session's, and ends in "-source" then all the same; it is not an automatic one.
+bool means_source(const std::string& name) { return name.starts_with("source:") || name.ends_with("-source"); }
+
+// What was changed in the source of a tarball is packed after the command has ended. Where that failed, the session is
+// still there; the command's exit status must not hide it.
+int after_source_session(const std::string& config, const std::string& session, int status) {
+  try {
+    Manager manager(config);
+    const auto name = base::concat("session:", session);
+    const auto info =
+        value_of<nlohmann::json>(manager.call("Info", bus::Body().text(name), base::concat("looking up ", name)), 0);
+    if (!info.value("automatic", false) || info.value("state", "") != "failed") return status;
+    print_error(base::concat("the command has ended, but session ", session, " has not: ", info.value("error", "")),
+                base::concat("once that is mended: unionroot end ", session));
+    return failure;
+  } catch (const base::Error& error) {
+    if (error.code() == base::ErrorCode::no_such_session) return status;
+    throw;
+  }
+}
+
 class Run : public Verb {
  public:
   void declare(CLI::App& app) override {
@@ -107,6 +129,7 @@ class Run : public Verb {
     body.text(name_).texts(command_).options(options(on_terminal)).descriptor(0).descriptor(1).descriptor(2);
 
     base::UniqueFd control;
+    std::string session;
     {
       Manager manager(config);
       auto answer = manager.call("Run", std::move(body), base::concat("starting in ", name_),
@@ -116,8 +139,10 @@ class Run : public Verb {
         throw base::Error(base::ErrorCode::failed, "unionrootd gave no control socket",
                           "the two are of different versions: restart the daemon (systemctl restart unionrootd)");
       control = std::move(answer.descriptors[index]);
+      session = value_of<std::string>(answer, 1);
     }  // the bus is not needed while the command runs: users have a limited number of connections
-    return relayed(std::move(control), on_terminal);
+    const int status = relayed(std::move(control), on_terminal);
+    return means_source(name_) ? after_source_session(config, session, status) : status;
   }
 
  private:

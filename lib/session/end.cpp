@@ -3,9 +3,11 @@
 #include <exception>
 #include <thread>
 #include <utility>
+#include <variant>
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/rollback.h"
 #include "base/text.h"
 #include "session/attempts.h"
 #include "session/manager_state.h"
@@ -32,6 +34,11 @@ void wait_for_what_has_ended(const SessionTable& table, const std::string& sessi
 
 }  // namespace
 
+bool is_put_back(const LiveSession& session) {
+  return session.record.source && session.context.begun &&
+         std::holds_alternative<definition::FileSource>(session.definition->source);
+}
+
 void Manager::Impl::kill_processes(LiveSession& session) {
   const auto& id = session.record.id;
   if (cgroups->available()) cgroups->kill(id, "", kill_limit);
@@ -42,7 +49,8 @@ void Manager::Impl::kill_processes(LiveSession& session) {
     kernel::kill_mount_namespace(session.context.space->inode(), kill_limit);
 }
 
-EndResult Manager::Impl::end(const LiveSessionPtr& session, bool force, TellProgress progress) {
+EndResult Manager::Impl::end(const LiveSessionPtr& session, bool force, TellProgress progress,
+                             std::function<bool()> cancelled) {
   const auto& id = session->record.id;
   std::unique_lock operation(session->operation, std::defer_lock);
   if (force) {
@@ -55,11 +63,22 @@ EndResult Manager::Impl::end(const LiveSessionPtr& session, bool force, TellProg
   }
   if (table.find(id) != session) throw Error(ErrorCode::no_such_session, concat("session ", id, " has ended already"));
   const Reporting reporting(table, events, *session, std::move(progress));
-  return end_locked(session, force);
+  return end_locked(session, force, std::move(cancelled));
 }
 
-EndResult Manager::Impl::end_locked(const LiveSessionPtr& session, bool force) {
+void Manager::Impl::end_unasked(const LiveSessionPtr& session) {
+  const std::unique_lock operation(session->operation);
+  if (table.find(session->record.id) != session) return;  // somebody ended it first
+  const Reporting reporting(table, events, *session, {});
+  end_locked(session, !is_put_back(*session));
+}
+
+EndResult Manager::Impl::end_locked(const LiveSessionPtr& session, bool force, std::function<bool()> cancelled) {
   const auto id = session->record.id;
+  base::Rollback not_cancelled_later;
+  not_cancelled_later.add([&context = session->context] { context.cancelled = {}; });
+  // What is forced is forgotten, whatever stays of it: that is not for a client to bring about by leaving.
+  session->context.cancelled = force ? std::function<bool()>() : std::move(cancelled);
   const bool preserved = session->record.kind == SessionKind::preserved;
   const bool begun = table.state(*session) != SessionState::beginning;
   Attempts attempts;
@@ -68,7 +87,8 @@ EndResult Manager::Impl::end_locked(const LiveSessionPtr& session, bool force) {
   const auto give_up_unless_forced = [&] {
     if (left.empty() || force) return;
     const auto why = base::join(left, "; ");
-    mark_failed(*session, concat("it could not be ended: ", why));
+    // What a daemon that stops breaks off, the next one finishes.
+    if (!stopping) mark_failed(*session, concat("it could not be ended: ", why));
     throw Error(ErrorCode::stage_failed, concat("ending session ", id, ": ", why),
                 concat("`unionroot end ", id, "` again once that is mended, or `unionroot end --force ", id, "`"));
   };

@@ -73,6 +73,10 @@ struct LiveSession {
 
 using LiveSessionPtr = std::shared_ptr<LiveSession>;
 
+// Whether what is changed in it is put into its source when it ends, and not before: a source session on a tarball.
+// That takes long, and what was changed must not be forgotten if it fails.
+bool is_put_back(const LiveSession& session);
+
 struct LiveRun {
   store::RunRecord record;
   base::UniqueFd pidfd;

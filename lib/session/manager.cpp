@@ -97,7 +97,7 @@ Manager::Started Manager::run_automatic(const BeginRequest& begin, RunRequest ru
     return impl_->run(session, run);
   } catch (...) {
     try {
-      impl_->end(session, true);
+      impl_->end_unasked(session);
     } catch (const std::exception& error) {
       base::log::error(
           concat("ending automatic session ", run.session, " whose command could not be run: ", error.what()));
@@ -108,8 +108,8 @@ Manager::Started Manager::run_automatic(const BeginRequest& begin, RunRequest ru
 
 void Manager::run_ended(const std::string& run, std::optional<int> status) { impl_->run_ended(run, status); }
 
-EndResult Manager::end(const SessionId& session, bool force, TellProgress progress) {
-  return impl_->end(impl_->table.require(session), force, std::move(progress));
+EndResult Manager::end(const SessionId& session, bool force, TellProgress progress, std::function<bool()> cancelled) {
+  return impl_->end(impl_->table.require(session), force, std::move(progress), std::move(cancelled));
 }
 
 SessionView Manager::recover(const SessionId& wanted, std::function<bool()> cancelled, TellProgress progress) {

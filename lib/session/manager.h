@@ -131,7 +131,9 @@ class Manager {
   // people.
   [[nodiscard]] std::optional<std::string> source_trouble(const definition::Definition& definition) const;
 
-  EndResult end(const SessionId& session, bool force, TellProgress progress = {});
+  // cancelled: asked while a changed tree is packed into its tarball; the session is `failed` then, with the tree, and
+  // the tarball as it was. Nothing else is cancelled, and nothing is with `force`.
+  EndResult end(const SessionId& session, bool force, TellProgress progress = {}, std::function<bool()> cancelled = {});
   SessionView recover(const SessionId& session, std::function<bool()> cancelled = {}, TellProgress progress = {});
 
   [[nodiscard]] std::vector<SessionView> sessions() const;

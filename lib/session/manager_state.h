@@ -25,8 +25,13 @@ struct Manager::Impl {
   void discard_unbegun(const LiveSessionPtr& session) noexcept;
 
   // end.cpp
-  EndResult end(const LiveSessionPtr& session, bool force, TellProgress progress = {});
-  EndResult end_locked(const LiveSessionPtr& session, bool force);  // the caller holds session->operation
+  EndResult end(const LiveSessionPtr& session, bool force, TellProgress progress = {},
+                std::function<bool()> cancelled = {});
+  // The caller holds session->operation.
+  EndResult end_locked(const LiveSessionPtr& session, bool force, std::function<bool()> cancelled = {});
+  // As the daemon ends an automatic session: by force, once what is under way on it is over. But it stays, failed, if
+  // what was changed in it cannot be put into its source.
+  void end_unasked(const LiveSessionPtr& session);
   void kill_processes(LiveSession& session);
 
   // session_locks.cpp

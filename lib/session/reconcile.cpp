@@ -128,9 +128,9 @@ void Manager::Impl::settle(const LiveSessionPtr& session) {
   }
 }
 
-// Ends it: at once, or where scripts have a part in that, when everybody is served again.
+// Ends it: at once, or where that may take long, when everybody is served again.
 void Manager::Impl::finish(const LiveSessionPtr& session) {
-  if (!has_hooks(*session->definition)) {
+  if (!has_hooks(*session->definition) && !is_put_back(*session)) {
     end_locked(session, true);
     return;
   }

@@ -100,7 +100,7 @@ bool Manager::Impl::recover_next() {
       recover_locked(session, [this] { return stopping.load(); });
     } else if (state == store::SessionState::beginning || state == store::SessionState::ending) {
       const Reporting reporting(table, events, *session, {});
-      end_locked(session, true);
+      end_locked(session, !is_put_back(*session), [this] { return stopping.load(); });
     }
   } catch (const std::exception& error) {
     // It is listed as failed, and says why, or waits for the next start; the others are recovered all the same.

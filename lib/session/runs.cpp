@@ -145,9 +145,9 @@ void Manager::Impl::run_ended(const std::string& id, std::optional<int> status) 
   if (!session || session->record.kind != store::SessionKind::automatic) return;
   if (table.runs_of(run->record.session) != 0) return;
   try {
-    end(session, true);
-  } catch (const Error& error) {
-    if (error.code() != ErrorCode::no_such_session) throw;  // somebody ended it first
+    end_unasked(session);
+  } catch (const std::exception& error) {
+    base::log::error(concat(error.what(), "; the session stays until it is ended again"));
   }
   // Only now does the client see the end of the control socket: `run` is dropped with its hold.
 }

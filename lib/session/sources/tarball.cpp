@@ -209,6 +209,7 @@ class TarballSourceKind : public SourceKind {
     options.progress = [&](std::uint64_t done, std::uint64_t total) {
       report(context, concat("packing ", path), done, total);
     };
+    options.cancelled = context.cancelled;
     for (auto& note : archive::pack(tree.get(), made, *compression, options).notes)
       context.notes.push_back(std::move(note));
   }

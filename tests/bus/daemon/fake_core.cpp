@@ -143,10 +143,11 @@ void FakeCore::run_ended(const std::string& id, std::optional<int>) {
     run = std::move(found->second);
     runs_.erase(found);
   }
-  if (run.automatic) end(run.session, false, {});
+  if (run.automatic) end(run.session, false, {}, {});
 }
 
-session::EndResult FakeCore::end(const session::SessionId& session, bool force, session::TellProgress progress) {
+session::EndResult FakeCore::end(const session::SessionId& session, bool force, session::TellProgress progress,
+                                 std::function<bool()>) {
   const auto& id = session.id;
   if (progress) progress(id, {"packing", 7, 0});
   {

@@ -27,7 +27,8 @@ class FakeCore final : public daemon::Core {
   [[nodiscard]] std::optional<std::string> source_trouble(const definition::Definition&) const override {
     return std::nullopt;
   }
-  session::EndResult end(const session::SessionId& session, bool force, session::TellProgress progress) override;
+  session::EndResult end(const session::SessionId& session, bool force, session::TellProgress progress,
+                         std::function<bool()> cancelled) override;
   session::SessionView recover(const session::SessionId& session, std::function<bool()> cancelled,
                                session::TellProgress progress) override;
   [[nodiscard]] std::vector<session::SessionView> sessions() const override;

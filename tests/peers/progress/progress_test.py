@@ -291,7 +291,7 @@ class ProgressTest(testing.EndToEndTest):
         holder.wait(testing.PATIENCE)
         self.assert_as_before()
 
-    def test_packing_shows_bytes_alone(self):
+    def test_packing_shows_a_bar(self):
         path = os.path.join(self.machine.place, "packed.tar.bz2")
         make_archive(path, 40)
         self.define("packed", path)
@@ -299,10 +299,70 @@ class ProgressTest(testing.EndToEndTest):
         terminal, client = self.start_on_terminal("end", session)
         client.communicate(timeout=LONG)
         self.assertEqual(client.returncode, 0, terminal.seen)
-        self.assertTrue(any(re.fullmatch(r"packing .*packed\.tar\.bz2 \.\.\. [\d.]+ MB", line) for line in terminal.lines()),
-                        terminal.seen)
-        self.assertEqual(terminal.percentages(), [])
+        bars = [line for line in terminal.lines() if re.fullmatch(r"packing .*packed\.tar\.bz2 \[=*>? *\] \d+% [\d.]+ of 41 MB", line)]
+        self.assertGreater(len(bars), 2, terminal.lines())
+        shares = terminal.percentages()
+        self.assertEqual(shares, sorted(shares))
         os.unlink(path)
+
+    def start_packing(self, name, megabytes):
+        """A source session in which something was written, and its tarball, which takes long to pack."""
+        path = os.path.join(self.machine.place, name + ".tar.bz2")
+        make_archive(path, megabytes)
+        self.define(name, path)
+        session = self.machine.begin("source:" + name, name + "-change")
+        with open(os.path.join(self.machine.ok("location", session), "srv/mine"), "w") as file:
+            file.write("mine")
+        return path, session, os.stat(path)
+
+    def assert_packed(self, path, before):
+        self.assertNotEqual(os.stat(path).st_ino, before.st_ino)
+        with tarfile.open(path) as archive:
+            self.assertIn("./srv/mine", archive.getnames())
+        os.unlink(path)
+
+    def packing(self, session):
+        return '"packing ' in self.machine.run("info", "--json", session).out
+
+    def test_packing_can_be_cancelled_and_nothing_is_lost(self):
+        path, session, before = self.start_packing("cancelled", 60)
+        terminal, client = self.start_on_terminal("end", session)
+        self.await_shown(terminal, lambda: any(share > 5 for share in terminal.percentages()))
+        terminal.press(b"\x03")
+        client.communicate(timeout=20)
+        self.assertEqual(client.returncode, -signal.SIGINT)
+        state = lambda: [one["state"] for one in self.machine.sessions()]
+        self.assertTrue(testing.wait_until(lambda: state() == ["failed"], 30), self.machine.log())
+        after = os.stat(path)
+        self.assertEqual((after.st_ino, after.st_mtime_ns), (before.st_ino, before.st_mtime_ns))
+        self.assertEqual([name for name in os.listdir(self.machine.place) if name.startswith(".unionroot")], [])
+        said = self.machine.ok("info", session)
+        for fragment in ("was cancelled", "the archive is as it was", "/" + session + "/tree"):
+            self.assertIn(fragment, said)
+        # One may go on working in it, or end it after all.
+        self.machine.ok("recover", session)
+        with open(os.path.join(self.machine.ok("location", session), "srv/mine")) as file:
+            self.assertEqual(file.read(), "mine")
+        self.machine.ok("end", session)
+        self.assert_packed(path, before)
+
+    def test_packing_that_a_daemon_leaves_is_done_by_the_next_while_it_serves(self):
+        path, session, before = self.start_packing("left", 60)
+        client = self.machine.popen("end", session)
+        self.addCleanup(self.finish, client)
+        self.machine.children[client.pid] = "client"
+        self.assertTrue(testing.wait_until(lambda: self.packing(session), 30), self.machine.log())
+        self.machine.stop_daemon(signal.SIGKILL)
+        client.wait(20)
+        self.machine.start_daemon()
+        self.assertTrue(testing.wait_until(lambda: self.packing(session), 30), self.machine.log())
+        self.assertIn("source", self.machine.ok("locks", "--json"))
+        # Stopped while it is at that, it breaks off, and the session is not failed for it.
+        self.assertEqual(self.machine.stop_daemon(), 0)
+        self.assertEqual(os.stat(path).st_ino, before.st_ino)
+        self.machine.start_daemon()
+        self.assertTrue(testing.wait_until(lambda: not self.machine.sessions(), 120), self.machine.log())
+        self.assert_packed(path, before)
 
     @unittest.skipIf(dbus is None, "needs python3-dbus")
     def test_the_bus(self):

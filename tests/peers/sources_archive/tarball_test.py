@@ -200,6 +200,35 @@ class TarballTest(archives.ArchiveCase):
             self.assertIn("./srv/precious", archive.getnames())
         os.unlink(self.tarball + ".theirs")
 
+    def test_an_automatic_one_that_cannot_be_packed_stays_too(self):
+        client = self.machine.popen("run", "--directory", "/", "source:ball", "--", "sh", "-c", "echo precious > /srv/precious; echo written; read wait",
+                                    stdin=subprocess.PIPE)
+        self.assertEqual(client.stdout.readline(), b"written\n")
+        (session,) = [one["id"] for one in self.machine.sessions()]
+        self.machine.session_names.add(session)
+        shutil.copy2(self.original, self.tarball + ".new")
+        os.rename(self.tarball + ".new", self.tarball)
+        before = digest_of(self.tarball)
+        _, err = client.communicate(b"\n", timeout=60)
+        # The command did well, but what it did is not where it should be.
+        self.assertEqual(client.returncode, 125, err)
+        for fragment in ("somebody else has changed it", "the archive is as it was", "unionroot end " + session):
+            self.assertIn(fragment, err.decode())
+        self.assertEqual(digest_of(self.tarball), before)
+        self.assertEqual([one["state"] for one in self.machine.sessions()], ["failed"])
+        self.assert_refused(self.machine.run("begin", "ball"), 125, session)
+        # Over a restart of the daemon too.
+        self.kill_daemon()
+        self.machine.start_daemon()
+        self.assertEqual([one["state"] for one in self.machine.sessions()], ["failed"])
+        os.rename(self.tarball, self.tarball + ".theirs")
+        self.machine.ok("end", session)
+        with tarfile.open(self.tarball) as archive:
+            self.assertIn("./srv/precious", archive.getnames())
+        os.unlink(self.tarball + ".theirs")
+        result = self.machine.run("run", "--directory", "/", "source:ball", "--", "sh", "-c", "exit 7")
+        self.assertEqual((result.status, result.err), (7, ""))
+
     def test_a_source_session_lives_through_a_crash_of_the_daemon(self):
         session = self.machine.begin("source:ball", "lived")
         self.machine.inside(session, "sh", "-c", "echo one > /srv/one")
@@ -223,6 +252,9 @@ class TarballTest(archives.ArchiveCase):
                 with tarfile.open(self.tarball) as archive:
                     self.assertIn("./etc/hostname", archive.getnames())  # whole, the old one or the new one
                 self.machine.start_daemon()
+                # What end had begun goes on by itself.
+                settled = lambda: all(one["state"] in ("active", "failed") for one in self.machine.sessions())
+                self.assertTrue(testing.wait_until(settled, 60), self.machine.log())
                 if self.machine.sessions():
                     self.machine.ok("end", f"pack-{point}")
                 with tarfile.open(self.tarball) as archive:
