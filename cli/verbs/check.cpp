@@ -12,6 +12,7 @@
 #include "cli/problems.h"
 #include "cli/settings.h"
 #include "cli/verbs/verbs.h"
+#include "definition/definition.h"
 #include "definition/registry.h"
 #include "definition/settings_error.h"
 #include "mount/from_profile.h"
@@ -86,16 +87,23 @@ class Check : public Verb {
         }));
   }
 
-  // What the daemon would find when a session begins: each definition's fstab as a plan.
+  // What the daemon would find when a session begins: each definition's fstab as a plan, and the overlay's options.
   static void check_mounts(const definition::Snapshot& snapshot, definition::Problems& problems) {
-    for (const auto& chroot : snapshot.chroots) {
+    const auto attempt = [&](const definition::Definition& chroot, const char* what, auto&& plan) {
       try {
-        static_cast<void>(mount::plan_inner_mounts(*chroot));
+        plan();
       } catch (const base::Error& error) {
         const auto hint = error.hint().empty() ? std::string() : base::concat("; ", error.hint());
-        problems.push_back({definition::Problem::Severity::error, chroot->file, chroot->line, chroot->name,
-                            base::concat("its profile cannot be mounted: ", error.what(), hint)});
+        problems.push_back({definition::Problem::Severity::error, chroot.file, chroot.line, chroot.name,
+                            base::concat(what, error.what(), hint)});
       }
+    };
+    for (const auto& chroot : snapshot.chroots) {
+      attempt(*chroot,
+              "its profile cannot be mounted: ", [&] { static_cast<void>(mount::plan_inner_mounts(*chroot)); });
+      attempt(*chroot, "union-mount-options: ", [&] {
+        static_cast<void>(mount::overlay_options(chroot->union_.mount_options));
+      });
     }
   }
 

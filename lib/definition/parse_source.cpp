@@ -1,4 +1,7 @@
 // What tree a definition names: the keys of each type.
+#include <set>
+#include <string_view>
+
 #include "base/text.h"
 #include "definition/keys.h"
 #include "definition/mount_words.h"
@@ -114,9 +117,13 @@ LayersSource parse_layers(SectionReader& reader) {
   if (source.lower_directories.size() > most)
     reader.error(line, concat("lower-directories: ", source.lower_directories.size(), " layers; at most ", most,
                               " can be stacked"));
+  std::set<std::string_view> seen;
   for (const auto& layer : source.lower_directories) {
     const auto fault = path_fault(layer);
     if (!fault.empty()) reader.error(line, concat("lower-directories: '", printable(layer), "' ", fault));
+    if (!seen.insert(layer).second)
+      reader.error(line,
+                   concat("lower-directories: '", printable(layer), "' is there twice; expected each folder once"));
   }
   return source;
 }

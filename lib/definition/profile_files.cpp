@@ -109,6 +109,7 @@ std::string fstab_fault(const FstabEntry& entry) {
   const bool clean = plain_text(entry.source) && plain_text(entry.target) && plain_text(entry.type) &&
                      std::all_of(entry.options.begin(), entry.options.end(), plain_text);
   if (!clean) return "there is a control character or invalid UTF-8 behind an escape";
+  if (entry.type == "swap") return {};  // passed over; it is mounted nowhere, and its mount point is a word
   if (const auto fault = path_fault(entry.target); !fault.empty())
     return concat("the mount point '", printable(entry.target), "' ", fault);
   const auto parts = base::split(entry.target, '/');

@@ -72,15 +72,15 @@ class RealMounts final : public Mounts {
                           std::uint64_t attributes) override {
     fault_point("fsmount");
     const UniqueFd context(::fsopen(type.c_str(), FSOPEN_CLOEXEC));
-    if (!context) fail("making a ", base::printable(type), " file system");
+    if (!context) fail("mounting a file system of type ", base::printable(type));
     configure(context.get(), type, "source", source.empty() ? type : source);
     for (const auto& [key, value] : options) configure(context.get(), type, key, value);
     if (::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0) {
       const int saved = errno;
-      throw SystemError(saved, base::concat("making a ", type, " file system", context_messages(context.get())));
+      throw SystemError(saved, base::concat("mounting a file system of type ", type, context_messages(context.get())));
     }
     UniqueFd mount(::fsmount(context.get(), FSMOUNT_CLOEXEC, static_cast<unsigned>(attributes)));
-    if (!mount) fail("making a mount of a new ", type, " file system");
+    if (!mount) fail("mounting a file system of type ", type);
     fault_point("fsmount done");
     return mount;
   }
@@ -203,7 +203,7 @@ class RealMounts final : public Mounts {
                                      : ::fsconfig(context, FSCONFIG_SET_STRING, key.c_str(), value.c_str(), 0);
     if (result == 0) return;
     const int saved = errno;
-    throw SystemError(saved, base::concat("making a ", base::printable(type), " file system: option ",
+    throw SystemError(saved, base::concat("mounting a file system of type ", base::printable(type), ": option ",
                                           base::printable(value.empty() ? key : base::concat(key, "=", value)),
                                           context_messages(context)));
   }

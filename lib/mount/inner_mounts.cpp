@@ -143,7 +143,17 @@ UniqueFd Executor::make_overlay(const InnerMount& entry, Namespace::OpenedSource
     mounts_.set_attributes(source.layers.back().get(), MOUNT_ATTR_RDONLY, 0, MS_PRIVATE, false);
   }
   const std::string data = overlay_data(source.layers.size(), overlay.upper, overlay.work, overlay.options, false);
-  mount_overlay(mounts_, template_root_, source.layers, source.tree, "scratch", data);
+  try {
+    mount_overlay(mounts_, template_root_, source.layers, source.tree, "scratch", data);
+  } catch (const SystemError& error) {
+    if (error.error_number() != ENOENT) throw;
+    throw base::Error(base::ErrorCode::stage_failed,
+                      base::concat(entry.origin, ": mounting on /", base::printable(entry.target),
+                                   ": its upperdir or its workdir does not exist"),
+                      "make both, on one file system: mkdir -p UPPERDIR WORKDIR");
+  } catch (const base::Error& error) {
+    throw base::Error(error.code(), base::concat(entry.origin, ": ", error.what()), error.hint());
+  }
   return mounts_.open_in_root(template_root_, "scratch", O_PATH | O_DIRECTORY, 0);
 }
 

@@ -242,7 +242,14 @@ void mount_overlay(kernel::Mounts& mounts, int template_root, const std::vector<
     mounts.attach(store.get(), place.get());
   }
   mounts.change_root(template_root, lower.get());
-  mounts.mount_at("overlay", "/" + target, "overlay", 0, data);
+  try {
+    mounts.mount_at("overlay", "/" + target, "overlay", 0, data);
+  } catch (const base::SystemError& error) {
+    if (error.error_number() != ELOOP) throw;
+    throw base::Error(base::ErrorCode::stage_failed,
+                      "mounting an overlay: two of its folders are the same one, or one lies in another",
+                      "overlayfs refuses that; mend the list of the lower folders, or where the upper one is");
+  }
 }
 
 }  // namespace unionroot::mount

@@ -85,7 +85,7 @@ std::string located(const SessionContext& context, const std::string& tree, cons
                                                                  : nullptr;
   if (why == nullptr) throw base::SystemError(problem, concat("opening ", tree, '/', inner));
   throw Error(ErrorCode::stage_failed, concat("chroot ", context.definition->name, ": its location ", location, why),
-              "mend the key location in its definition: the path of the tree within the archive");
+              "mend the key location in its definition: the path of the tree within the archive or image");
 }
 
 }  // namespace unionroot::session

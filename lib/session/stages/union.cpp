@@ -19,6 +19,18 @@ bool is_volatile(const SessionContext& context) {
   return context.automatic() && context.definition->union_.volatile_upper != definition::Choice::no;
 }
 
+mount::OverlayPlan plan_of(const SessionContext& context) {
+  mount::OverlayPlan plan;
+  plan.lowers = static_cast<unsigned>(context.layers.size());
+  try {
+    plan.options = mount::overlay_options(context.definition->union_.mount_options);
+  } catch (const Error& error) {
+    throw Error(error.code(), concat("union-mount-options: ", error.what()), error.hint());
+  }
+  plan.volatile_upper = is_volatile(context);
+  return plan;
+}
+
 const Backing* backing_in(const StageData& data) {
   const auto name = data.find("backing");
   return name == data.end() ? nullptr : backing_named(name->second);
@@ -33,10 +45,7 @@ void lay_overlay(SessionContext& context, StageData& data) {
                           mount::open_tree_clone(context.services.mounts, layer->path, false, true));
     context.files_layer = std::move(layer);
   }
-  mount::OverlayPlan plan;
-  plan.lowers = static_cast<unsigned>(context.layers.size());
-  plan.options = mount::overlay_options(context.definition->union_.mount_options);
-  plan.volatile_upper = is_volatile(context);
+  auto plan = plan_of(context);
   if (!plan.options.empty()) require_options(context.services, plan.options);
   auto store = backing.set_up(context, data);
   if (const auto folder = backing.folder(context); !folder.empty()) {

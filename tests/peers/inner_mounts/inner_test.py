@@ -67,7 +67,7 @@ class InnerMounts(testing.EndToEndTest):
 
     def test_each_kind_of_file_system(self):
         name, _ = self.chroot("proc /proc proc defaults", "sysfs /sys sysfs ro", "devpts /dev/pts devpts gid=5,mode=620",
-                              "tmpfs /srv tmpfs size=1m,mode=0750", "mqueue /dev/mqueue mqueue defaults", "none /unused swap sw")
+                              "tmpfs /srv tmpfs size=1m,mode=0750", "mqueue /dev/mqueue mqueue defaults", "none /unused swap sw", "/dev/made-up none swap sw")
         session = self.machine.begin(name)
         mounts = self.mounts(session)
         self.assertEqual({point: kind for point, (_, kind, _) in mounts.items() if point != "/"},
@@ -212,6 +212,12 @@ class InnerMounts(testing.EndToEndTest):
                 if "type" in keys:
                     self.assert_tree_unchanged(before, tree)
                 self.assertFalse(os.path.exists(os.path.join(tree, "var/lib/kept")))
+
+    def test_an_overlay_without_its_folders(self):
+        layer = self.folder("incomplete")
+        os.mkdir(os.path.join(layer, "up"))
+        name, path = self.chroot("proc /proc proc defaults", f"overlay /var overlay upperdir={layer}/up,workdir={layer}/work")
+        self.assert_refused(self.machine.run("begin", name), 125, path + ":2: ", "/var", "upperdir or its workdir does not exist", "mkdir -p")
 
     # Files
 

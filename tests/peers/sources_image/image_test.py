@@ -197,6 +197,8 @@ class UpperLayers(testing.EndToEndTest):
         machine.define("image-reset", union_backing="image", union_size="32M", union_reset="yes", **common)
         machine.define("reset", union_reset="yes", **common)
         machine.define("options", union_mount_options="redirect_dir=on,index=off,xino=off", **common)
+        machine.define("unknown-options", union_mount_options="redirect_dir=on,colour=red", **common)
+        machine.define("overlapping", type="layers", lower_directories=cls.tree + "/usr," + cls.tree)
         machine.define("bad-options", union_mount_options="redirect_dir=on,nfs_export=on,metacopy=on", **common)
 
     def info(self, name):
@@ -314,6 +316,16 @@ class UpperLayers(testing.EndToEndTest):
         machine.ok("end", session)
         for _ in range(2):  # the second time from memory
             self.assert_refused(machine.run("begin", "bad-options"), 125, "union-mount-options", "nfs_export=on")
+        unknown = ("union-mount-options", "unknown overlay option colour", "redirect_dir")
+        self.assert_refused(machine.run("begin", "unknown-options"), 125, *unknown)
+        checked = machine.run("check")
+        self.assertEqual(checked.status, 1, repr(checked))
+        lines = [line for line in checked.out.splitlines() if "unknown-options.conf:" in line]
+        self.assertTrue(any(all(word in line for word in unknown) for line in lines), repr(checked))
+        self.assert_nothing_left()
+
+    def test_layers_that_lie_in_each_other(self):
+        self.assert_refused(self.machine.run("begin", "overlapping"), 125, "one lies in another", "list of the lower folders")
         self.assert_nothing_left()
 
     def test_a_folder_that_is_there_is_not_taken_for_the_session(self):

@@ -198,6 +198,7 @@ TEST_CASE("what is wrong with a definition takes it out, and says the line and w
       {"type=lvm-snapshot\ndevice=/a\n", "'lvm-snapshot-options' is missing"},
       {"type=zfs-snapshot\nzfs-dataset=-rf\n", "not the name of a data set"},
       {"type=layers\nlower-directories=,\n", "the list is empty"},
+      {"type=layers\nlower-directories=/a,/b,/a\n", "lower-directories: '/a' is there twice"},
       {"type=layers\nlower-directories=/a,b\n", "lower-directories: 'b' is not an absolute path"},
       {good + "union-type=aufs\n", "a.conf:4: union-type: 'aufs' is not in today's kernels; use overlay"},
       {good + "union-type=unionfs\n", "use overlay"},
