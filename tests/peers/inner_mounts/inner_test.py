@@ -217,7 +217,7 @@ class InnerMounts(testing.EndToEndTest):
         layer = self.folder("incomplete")
         os.mkdir(os.path.join(layer, "up"))
         name, path = self.chroot("proc /proc proc defaults", f"overlay /var overlay upperdir={layer}/up,workdir={layer}/work")
-        self.assert_refused(self.machine.run("begin", name), 125, path + ":2: ", "/var", "upperdir or its workdir does not exist", "mkdir -p")
+        self.assert_refused(self.machine.run("begin", name), 125, path + ":3: ", "/var", "upperdir or its workdir does not exist", "mkdir -p")
 
     # Files
 
