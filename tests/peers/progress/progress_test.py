@@ -325,7 +325,7 @@ class ProgressTest(testing.EndToEndTest):
         return '"packing ' in self.machine.run("info", "--json", session).out
 
     def test_packing_can_be_cancelled_and_nothing_is_lost(self):
-        path, session, before = self.start_packing("cancelled", 60)
+        path, session, before = self.start_packing("cancelled", 40)
         terminal, client = self.start_on_terminal("end", session)
         self.await_shown(terminal, lambda: any(share > 5 for share in terminal.percentages()))
         terminal.press(b"\x03")
@@ -347,7 +347,7 @@ class ProgressTest(testing.EndToEndTest):
         self.assert_packed(path, before)
 
     def test_packing_that_a_daemon_leaves_is_done_by_the_next_while_it_serves(self):
-        path, session, before = self.start_packing("left", 60)
+        path, session, before = self.start_packing("left", 40)
         client = self.machine.popen("end", session)
         self.addCleanup(self.finish, client)
         self.machine.children[client.pid] = "client"
