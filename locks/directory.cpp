@@ -246,6 +246,30 @@ std::optional<UniqueFd> create_locked(const Directory& directory, const FileName
   return descriptor;
 }
 
+std::optional<UniqueFd> lock_again(const Directory& directory, const Entry& entry,
+                                   const base::ProcessIdentity& process) {
+  UniqueFd file(
+      ::openat(directory.descriptor(), entry.file.c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  struct stat status {};
+  if (!file || ::fstat(file.get(), &status) < 0 || !S_ISREG(status.st_mode)) return std::nullopt;
+  // A file with two names is one that commands hold; they are to keep it to themselves.
+  if (status.st_nlink != 1 || status.st_uid != ::geteuid() || (status.st_mode & 0777) != lock_file_mode)
+    return std::nullopt;
+  const auto old_lines = format_process(entry.info.owner.process);
+  const auto new_lines = format_process(process);
+  std::string there(old_lines.size(), '\0');
+  if (::pread(file.get(), there.data(), there.size(), 0) != static_cast<ssize_t>(there.size())) return std::nullopt;
+  if (there != old_lines || new_lines.size() != old_lines.size()) return std::nullopt;
+  auto lock = range(F_WRLCK, owner_byte, 1);
+  fault_point("lock_again");
+  if (::fcntl(file.get(), F_OFD_SETLK, &lock) < 0) return std::nullopt;
+  fault_point("lock_locked_again");
+  if (::pwrite(file.get(), new_lines.data(), new_lines.size(), 0) != static_cast<ssize_t>(new_lines.size()))
+    return std::nullopt;
+  fault_point("lock_rewritten");
+  return file;
+}
+
 void end_waiting(int descriptor) {
   auto lock = range(F_UNLCK, waiting_byte, 1);
   fault_point("lock_granted");

@@ -67,6 +67,14 @@ enum class Creation { unnamed, named };  // named: for file systems without O_TM
 std::optional<base::UniqueFd> create_locked(const Directory& directory, const FileName& name, const LockOwner& owner,
                                             bool waiting, Creation how = Creation::unnamed);
 
+// Locks a file that nobody has locked, and writes `process` in the place of the process that `entry` names; the caller
+// holds the manage lock. Costs a fraction of a new file in its place. The new lines are as long as the old ones and
+// within the file's first sector, so that a power cut leaves either; for a moment, a reader without the manage lock may
+// see some of both. nullopt if it cannot be done so: the file is of a former version, a stranger has a read lock on it,
+// or the disk will not take it.
+std::optional<base::UniqueFd> lock_again(const Directory& directory, const Entry& entry,
+                                         const base::ProcessIdentity& process);
+
 // The waiter holds the lock from here on.
 void end_waiting(int descriptor);
 

@@ -38,6 +38,12 @@ void append_escaped(std::string& out, std::string_view value) {
   }
 }
 
+void append_line(std::string& out, std::string_view key, std::string_view value) {
+  out.append(key).push_back('=');
+  append_escaped(out, value);
+  out.push_back('\n');
+}
+
 int hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
@@ -163,17 +169,22 @@ void require_valid_key(std::string_view key) {
                     "keys come from tree_key or file_key");
 }
 
-std::string format_owner(const LockOwner& owner) {
+std::string format_process(const base::ProcessIdentity& process) {
+  constexpr std::size_t longest = 10 + 20 + 36;  // the digits of a pid and of a time, a boot id
   std::string out;
   out.reserve(512);
-  const auto line = [&](std::string_view key, std::string_view value) {
-    out.append(key).push_back('=');
-    append_escaped(out, value);
-    out.push_back('\n');
-  };
-  line("pid", std::to_string(owner.process.pid));
-  line("start-time", std::to_string(owner.process.start_time));
-  line("boot-id", owner.process.boot_id);
+  const auto pid = std::to_string(process.pid), start_time = std::to_string(process.start_time);
+  append_line(out, "pid", pid);
+  append_line(out, "start-time", start_time);
+  append_line(out, "boot-id", process.boot_id);
+  const auto size = pid.size() + start_time.size() + process.boot_id.size();
+  append_line(out, "fill", std::string(size < longest ? longest - size : 0, '.'));
+  return out;
+}
+
+std::string format_owner(const LockOwner& owner) {
+  std::string out = format_process(owner.process);
+  const auto line = [&](std::string_view key, std::string_view value) { append_line(out, key, value); };
   line("uid", std::to_string(owner.uid));
   line("user", owner.user);
   line("session", owner.session);

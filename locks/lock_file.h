@@ -34,6 +34,10 @@ void require_valid_key(std::string_view key);
 // file_system: f_fsid, 0 if the file system has none; then the device number stands in.
 std::string format_tree_key(std::uint64_t file_system, std::uint64_t device, std::uint64_t inode);
 
+// The first lines of a lock file: which process it belongs to. Of the same size for every process (but for one with a
+// boot id longer than any kernel's), so that they can be written over.
+std::string format_process(const base::ProcessIdentity& process);
+
 // One key=value a line, values escaped so that each stays on its line and a terminal can show it.
 std::string format_owner(const LockOwner& owner);
 // nullopt if anything is missing or malformed, the last line included: a cut file is not half believed.

@@ -51,6 +51,16 @@ HeldLock LockDirectory::reown_source(const std::string& key, const LockOwner& as
   return reown(LockKind::source, key, owner, created);
 }
 
+namespace {
+
+// The same lock in other hands. Its purpose, for people, is that of whoever took it first.
+bool is_same_but_for_process(const LockOwner& one, const LockOwner& other) {
+  return std::tie(one.uid, one.user, one.session, one.chroot, one.tree, one.preserved, one.since) ==
+         std::tie(other.uid, other.user, other.session, other.chroot, other.tree, other.preserved, other.since);
+}
+
+}  // namespace
+
 HeldLock LockDirectory::reown(LockKind kind, const std::string& key, const LockOwner& asked, bool& created) {
   auto name = detail::session_name(key, asked.session);
   name.kind = kind;
@@ -68,6 +78,9 @@ HeldLock LockDirectory::reown(LockKind kind, const std::string& key, const LockO
       if (there) detail::set_aside(*directory_, there->file);
       refuse_if_taken(*directory_, name, owner, manage);
     }
+    if (there && there->info.state == LockState::preserved && is_same_but_for_process(there->info.owner, owner))
+      if (auto again = detail::lock_again(*directory_, *there, owner.process))
+        return HeldLock(std::make_unique<HeldLock::Impl>(directory_, name, std::move(*again), owner.preserved));
     if (kind == LockKind::source) manage.expect_source();
     if (there && there->locked) {
       // Commands of the session hold the old file's lock, and go on doing so under a second name.

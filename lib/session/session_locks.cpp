@@ -31,8 +31,7 @@ std::string purpose_of(const store::SessionRecord& record) {
 }
 
 locks::LockOwner owner_of(const LiveSession& session) {
-  locks::LockOwner owner;
-  owner.process = base::this_process();
+  locks::LockOwner owner;  // of this process, as long as it names no other
   owner.uid = session.record.owner;
   owner.user = session.record.owner_name;
   owner.session = session.record.id;

@@ -17,7 +17,15 @@ using locks::Wait;
 namespace {
 
 // What must be there before the operation, and what is expected of a session lock after a crash in it.
-enum class Before { nothing, preserved, preserved_with_commands, stale_session, dead_waiter, living_session };
+enum class Before {
+  nothing,
+  preserved,
+  preserved_by_another_user,
+  preserved_with_commands,
+  stale_session,
+  dead_waiter,
+  living_session
+};
 enum class Session { none, maybe, always };
 
 struct Case {
@@ -43,9 +51,17 @@ Prepared prepare(const Place& place, Before before) {
   Prepared prepared;
   auto dead = owner("one", before != Before::stale_session);
   dead.process = dead_process();
+  if (before == Before::preserved) {  // all but its process is as the helper has it
+    dead.uid = 0;
+    dead.user = "root";
+    dead.chroot = "test";
+    dead.tree.clear();
+    dead.since = 1;
+  }
   switch (before) {
     case Before::nothing: break;
-    case Before::preserved: directory.lock_session(key, dead, Wait{}).abandon(); break;
+    case Before::preserved:
+    case Before::preserved_by_another_user: directory.lock_session(key, dead, Wait{}).abandon(); break;
     case Before::preserved_with_commands: prepared.commands = directory.lock_session(key, dead, Wait{}); break;
     case Before::stale_session: directory.lock_session(key, dead, Wait{}).abandon(); break;
     case Before::dead_waiter: {
@@ -131,6 +147,7 @@ const Case cases[] = {
     {"source", Before::stale_session, Session::none},
     {"wait-source", Before::living_session, Session::none},
     {"reown", Before::preserved, Session::always},
+    {"reown", Before::preserved_by_another_user, Session::always},
     {"reown", Before::preserved_with_commands, Session::always},
     {"reown", Before::nothing, Session::maybe},
     {"remove", Before::preserved, Session::maybe},

@@ -30,6 +30,7 @@ namespace {
 
 LockOwner owner_of(const std::string& session, bool preserved) {
   LockOwner owner;
+  if (preserved) owner.since = 1;  // as the daemon has it from its store
   owner.user = "root";
   owner.session = session;
   owner.chroot = "test";

@@ -1,6 +1,8 @@
 // Names and content of lock files; keys of trees.
 #include "locks/lock_file.h"
 
+#include <limits>
+
 #include "place.h"
 
 using namespace locks_test;
@@ -59,6 +61,23 @@ TEST_CASE("content can be read by people, and read back") {
   CHECK(read->purpose == made.purpose);
   CHECK(read->preserved);
   CHECK(read->since == made.since);
+}
+
+TEST_CASE("the lines that name the process are of one size, for all there can be") {
+  const std::string boot = "00000000-0000-4000-8000-000000000000";
+  const auto size = format_process({1, 1, boot}).size();
+  CHECK(format_process({4194304, std::numeric_limits<std::uint64_t>::max(), boot}).size() == size);
+  CHECK(format_process({std::numeric_limits<pid_t>::max(), 1, ""}).size() == size);
+  CHECK(size <= 512);  // a sector
+  auto made = owner("x", true);
+  made.process = {42, 4711, boot};
+  made.since = 1;
+  auto text = format_owner(made);
+  REQUIRE(text.starts_with(format_process(made.process)));
+  made.process = {43, 1, boot};
+  text.replace(0, size, format_process(made.process));
+  REQUIRE(parse_owner(text));
+  CHECK(parse_owner(text)->process == made.process);
 }
 
 TEST_CASE("content that was cut anywhere, or garbled, is not believed") {

@@ -1,10 +1,12 @@
 // What was left behind: stale, preserved, unreadable lock files, and taking them over.
+#include "base/text.h"
 #include "locks/directory.h"
 #include "place.h"
 
 using namespace locks_test;
 using locks::LockDirectory;
 using locks::LockedError;
+using locks::LockOwner;
 using locks::LockState;
 using locks::Wait;
 
@@ -98,6 +100,71 @@ TEST_CASE("the daemon takes a preserved lock over") {
   CHECK_THROWS_AS(directory.reown_session(key, owner("one", true), created), LockedError);
   CHECK_THROWS_AS(directory.remove_session(key, "one"), LockedError);
   held.release();
+  CHECK(place.files().empty());
+}
+
+TEST_CASE("a preserved lock that nobody holds is taken over in its file") {
+  const Place place;
+  LockDirectory directory(place.path);
+  bool created = true;
+  const std::string name = place.path + "/abc-1.session.one";
+  auto first = dead_owner("one", true);
+  first.purpose = "session, begun by: somebody";
+  first.since = 1'700'000'000'000'001;
+  directory.lock_session(key, first, Wait{}).abandon();
+  struct stat before {
+  }, after{};
+  REQUIRE(::stat(name.c_str(), &before) == 0);
+  const auto take_over = [&](const LockOwner& owner) {
+    auto held = directory.reown_session(key, owner, created);
+    CHECK_FALSE(created);
+    REQUIRE(::stat(name.c_str(), &after) == 0);
+    CHECK(place.files() == std::vector<std::string>{"abc-1.session.one"});
+    const auto found = directory.list().at(0);
+    CHECK(found.state == LockState::held);
+    CHECK(found.owner.process == base::this_process());
+    CHECK(found.owner.tree == owner.tree);
+    CHECK(change_refused(directory));
+    return held;
+  };
+  auto asked = first;
+  asked.process = base::this_process();
+  asked.purpose = "session";
+  SECTION("it is the same file") {
+    auto held = take_over(asked);
+    CHECK(after.st_ino == before.st_ino);
+    CHECK(after.st_size == before.st_size);
+    CHECK(directory.list().at(0).owner.purpose == first.purpose);
+    held.abandon();
+    CHECK(directory.list().at(0).state == LockState::preserved);
+  }
+  SECTION("a stranger who reads it, and locks what he reads, holds up nobody") {
+    const base::UniqueFd stranger(::open(name.c_str(), O_RDONLY | O_CLOEXEC));
+    struct flock whole {};
+    whole.l_type = F_RDLCK;
+    whole.l_whence = SEEK_SET;
+    REQUIRE(::fcntl(stranger.get(), F_OFD_SETLK, &whole) == 0);
+    auto held = take_over(asked);
+    CHECK(after.st_ino != before.st_ino);
+    held.abandon();
+  }
+  SECTION("where it says anything else, it is another file") {
+    asked.tree = "/srv/elsewhere";
+    auto held = take_over(asked);
+    CHECK(after.st_ino != before.st_ino);
+    held.abandon();
+  }
+  SECTION("a former version's file has no room") {
+    std::string text;
+    for (const auto& line : base::split(base::read_file(name), '\n'))
+      if (!line.starts_with("fill=")) text += line + "\n";
+    place.write("abc-1.session.one", text);
+    asked.purpose = first.purpose;
+    auto held = take_over(asked);
+    CHECK(after.st_size == before.st_size);
+    held.abandon();
+  }
+  directory.remove_session(key, "one");
   CHECK(place.files().empty());
 }
 
