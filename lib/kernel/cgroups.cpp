@@ -48,15 +48,8 @@ UniqueFd try_open_group(int parent, const std::string& folder) {
   return group;
 }
 
-std::vector<std::string> children_of(int group) {
-  std::vector<std::string> folders;
-  for (std::string& name : list_directory(group)) {
-    struct stat found {};
-    if (::fstatat(group, name.c_str(), &found, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(found.st_mode))
-      folders.push_back(std::move(name));
-  }
-  return folders;
-}
+// Each group has some twenty files, so they are told by what the listing says of them.
+std::vector<std::string> children_of(int group) { return list_directory(group, Listed::folders); }
 
 void collect_processes(int group, std::vector<pid_t>& pids) {
   const UniqueFd file(::openat(group, "cgroup.procs", O_RDONLY | O_CLOEXEC));
@@ -70,11 +63,8 @@ void collect_processes(int group, std::vector<pid_t>& pids) {
     if (const UniqueFd opened = try_open_group(group, child)) collect_processes(opened.get(), pids);
 }
 
-// False if it is not empty yet (a killed process may take a moment to leave).
-bool remove_groups(int parent, const std::string& folder) {
-  if (const UniqueFd group = try_open_group(parent, folder))
-    for (const std::string& child : children_of(group.get()))
-      if (!remove_groups(group.get(), child)) return false;
+// False if there are groups in it, or processes.
+bool remove_group(int parent, const std::string& folder) {
   fault_point("cgroup rmdir");
   if (::unlinkat(parent, folder.c_str(), AT_REMOVEDIR) != 0) {
     if (errno == EBUSY || errno == ENOTEMPTY) return false;
@@ -82,6 +72,15 @@ bool remove_groups(int parent, const std::string& folder) {
   }
   fault_point("cgroup rmdir done");
   return true;
+}
+
+// False if it is not empty yet (a killed process may take a moment to leave).
+bool remove_groups(int parent, const std::string& folder) {
+  if (remove_group(parent, folder)) return true;  // as a run's, which has none beneath
+  if (const UniqueFd group = try_open_group(parent, folder))
+    for (const std::string& child : children_of(group.get()))
+      if (!remove_groups(group.get(), child)) return false;
+  return remove_group(parent, folder);
 }
 
 // Waits until the group and all beneath it have no process: cgroup.events, "populated", kernel's cgroup-v2 manual.

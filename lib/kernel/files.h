@@ -23,9 +23,13 @@ void ensure_directories(const std::string& path, mode_t mode);         // mkdir 
 void rename_to(int from_dir, const std::string& from, int to_dir, const std::string& to);  // RENAME_NOREPLACE
 bool remove_file(int dir, const std::string& name);                                        // false if it was not there
 bool remove_directory(int dir, const std::string& name);                                   // an empty one
-void sync_directory(int dir);                                                              // fsync
+// A hint to the file system that what the folders in this one hold has nothing in common: whatever is made in one of
+// them is to lie apart from the others. Only where it helps: see the definition. Never fails.
+void spread_folders(const std::string& path);
+void sync_directory(int dir);  // fsync
 void write_file_atomically(int dir, const std::string& name, std::string_view content, mode_t mode, bool durable);
-std::vector<std::string> list_directory(int dir);  // names, without . and ..
+enum class Listed { all, folders };
+std::vector<std::string> list_directory(int dir, Listed which = Listed::all);  // names, without . and ..
 bool exists_at(int dir, const std::string& name);
 
 // Inside a tree that a user controls: `path` relative to `root`, resolved with openat2(RESOLVE_IN_ROOT), symlinks in

@@ -20,6 +20,7 @@ namespace {
 definition::Settings with_folders(definition::Settings settings) {
   kernel::ensure_directories(settings.state_directory, 0755);
   kernel::ensure_directories(settings.runtime_directory, 0755);
+  kernel::spread_folders(settings.state_directory);
   return settings;
 }
 

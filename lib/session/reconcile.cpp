@@ -221,6 +221,7 @@ void Manager::Impl::set_aside_orphans(const std::string& sessions_folder) {
   const auto sessions = kernel::open_directory(sessions_folder);
   // Beside the sessions, on the same file system, so that nothing needs to be copied.
   const bool own = sessions_folder == folders.own();
+  if (own) kernel::spread_folders(sessions_folder);
   for (const auto& name : kernel::list_directory(sessions.get())) {
     if (name.front() == '.' || !is_strange(name)) continue;
     if (!own && !is_marked(settings, sessions_folder, name)) continue;  // somebody else's

@@ -1,6 +1,8 @@
 #include "base/files.h"
 
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -207,4 +209,38 @@ TEST_CASE("removing stops when it is asked to, and can go on later") {
   CHECK(left < 500);
   CHECK(remove_tree(folder.fd.get(), "t", [] { return false; }));
   CHECK(folder.names().empty());
+}
+
+TEST_CASE("folders alone are listed where they are asked for") {
+  const Folder folder;
+  make_directory(folder.fd.get(), "one", 0755);
+  make_directory(folder.fd.get(), ".two", 0755);
+  CHECK(ensure_file(folder.fd.get(), "file", 0644));
+  REQUIRE(::symlinkat("one", folder.fd.get(), "link") == 0);
+  auto found = list_directory(folder.fd.get(), Listed::folders);
+  std::sort(found.begin(), found.end());
+  CHECK(found == std::vector<std::string>{".two", "one"});
+  CHECK(folder.names().size() == 4);
+}
+
+TEST_CASE("a hint to spread folders changes nothing else, and fails nowhere") {
+  const Folder folder;
+  make_directory(folder.fd.get(), "one", 0755);
+  CHECK(ensure_file(folder.fd.get(), "file", 0644));
+  const auto flags_of = [](const std::string& path) {
+    const UniqueFd opened(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    int flags = 0;  // stays so where the file system has none
+    ::ioctl(opened.get(), FS_IOC_GETFLAGS, &flags);
+    return flags;
+  };
+  const auto before = flags_of(folder.path("one"));
+  spread_folders(folder.path("one"));
+  spread_folders(folder.path("one"));
+  CHECK((flags_of(folder.path("one")) & ~FS_TOPDIR_FL) == before);
+  const auto file_before = flags_of(folder.path("file"));
+  for (const char* name : {"file", "none"}) spread_folders(folder.path(name));
+  CHECK(flags_of(folder.path("file")) == file_before);
+  spread_folders("/proc/self");
+  make_directory(open_directory(folder.path("one")).get(), "beneath", 0755);
+  CHECK((flags_of(folder.path("one/beneath")) & FS_TOPDIR_FL) == 0);
 }
