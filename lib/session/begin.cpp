@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "session/attempts.h"
 #include "session/definition_text.h"
+#include "session/hooks/hooks.h"
 #include "session/manager_state.h"
 #include "session/reporting.h"
 #include "session/session_file.h"
@@ -77,6 +78,10 @@ locks::Wait wait_of(const BeginRequest& request, std::function<bool()> cancelled
 
 }  // namespace
 
+bool Manager::Impl::ends_with_its_run(const LiveSession& session) {
+  return session.context.automatic() && !session.context.source && !has_hooks(*session.definition);
+}
+
 void Manager::Impl::activate(LiveSession& session) {
   const bool preserved = session.record.kind == SessionKind::preserved;
   auto record = session.record;
@@ -91,7 +96,10 @@ void Manager::Impl::activate(LiveSession& session) {
     const SessionFile file{record, session.pipeline.journal()};
     if (!again || !says_the_same(folder, file)) write_session_file(folder, file, true);
   }
-  store.activate(record, session.pipeline.pending(), preserved && !again);
+  if (ends_with_its_run(session))
+    session.active_with_run = true;
+  else
+    store.activate(record, session.pipeline.pending(), preserved && !again);
   session.context.begun = true;
   table.change(session, [&](auto& shown) { shown = record; });
   table.publish(session);
@@ -140,7 +148,8 @@ LiveSessionPtr Manager::Impl::begin(const BeginRequest& asked) {
     if (events.session_added) events.session_added(session->record.id);
     take_locks(*session, wait_of(request, cancelled), request.owner);
     folders.remember(sessions_folder(settings, *session->definition));
-    session->pipeline.set_up(session->context, TearDown::everything);
+    session->pipeline.set_up(session->context, TearDown::everything,
+                             ends_with_its_run(*session) ? Journal::at_once : Journal::each_stage);
     try {
       activate(*session);
     } catch (const std::exception&) {

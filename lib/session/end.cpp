@@ -92,11 +92,15 @@ EndResult Manager::Impl::end_locked(const LiveSessionPtr& session, bool force, s
     throw Error(ErrorCode::stage_failed, concat("ending session ", id, ": ", why),
                 concat("`unionroot end ", id, "` again once that is mended, or `unionroot end --force ", id, "`"));
   };
+  // A start after a crash ends it anyway.
+  const bool is_known =
+      ends_with_its_run(*session) && table.state(*session) == SessionState::active && table.runs_of(id) == 0;
   {
     // Noted so that a start after a crash finishes. Where it cannot be noted (the disk is full), ending is what helps.
     Attempts noting;
     noting.run([&] {
-      store.update_session(table.change(*session, [](auto& record) { record.state = SessionState::ending; }));
+      const auto record = table.change(*session, [](auto& shown) { shown.state = SessionState::ending; });
+      if (!is_known) store.update_session(record);
     });
     for (const auto& problem : noting.problems()) base::log::warning(concat("ending session ", id, ": ", problem));
   }

@@ -62,6 +62,9 @@ struct LiveSession {
   // Somebody ends it by force: whatever is under way and can be cancelled is.
   std::atomic<bool> end_wanted{false};
 
+  // It is active, but the store is to hear of that with its first run (ends_with_its_run).
+  std::atomic<bool> active_with_run{false};
+
   // Guarded by `operation`.
   SessionContext context;
   Pipeline pipeline;

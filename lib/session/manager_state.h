@@ -19,6 +19,11 @@ namespace unionroot::session {
 struct Manager::Impl {
   Impl(definition::Settings given, Events given_events);
 
+  // True for automatic sessions that a start after a crash ends whatever it finds of them, but for a run that lives: so
+  // the store needs to know that they are there, and of their run, and no more. Not for those of which more than their
+  // parts is to be undone, or noted: with scripts, or on the source itself.
+  [[nodiscard]] static bool ends_with_its_run(const LiveSession& session);
+
   // begin.cpp
   LiveSessionPtr begin(const BeginRequest& request);
   void activate(LiveSession& session);

@@ -58,9 +58,18 @@ StageData Pipeline::data_of(const StageRecord& record) {
   return data;
 }
 
-void Pipeline::set_up(SessionContext& context, TearDown undo) {
+void Pipeline::note_all_starting(const SessionContext& context) {
+  std::vector<StageRecord> records;
+  for (unsigned position = 0; position < stages_.size(); ++position)
+    if (stages_[position]->applies(context))
+      records.push_back({position, std::string(stages_[position]->name()), StageState::starting, "{}"});
+  store_.put_stages(context.id, records);
+}
+
+void Pipeline::set_up(SessionContext& context, TearDown undo, Journal how) {
   unsigned position = 0;
   try {
+    if (how == Journal::at_once) note_all_starting(context);
     for (; position < stages_.size(); ++position) {
       const auto& stage = stages_[position];
       if (!stage->applies(context)) continue;
@@ -68,9 +77,11 @@ void Pipeline::set_up(SessionContext& context, TearDown undo) {
       auto& entry = record(position, stage->name());
       entry.state = StageState::starting;
       entry.data = "{}";
-      pending_.push_back(entry);
-      store_.put_stages(context.id, pending_);
-      pending_.clear();
+      if (how == Journal::each_stage) {
+        pending_.push_back(entry);
+        store_.put_stages(context.id, pending_);
+        pending_.clear();
+      }
 
       StageData data;
       try {

@@ -89,7 +89,13 @@ Manager::Started Manager::Impl::run(const LiveSessionPtr& session, const RunRequ
                   base::printable(base::join(spec.arguments, " ")),
                   cgroup ? id : std::string(),
                   base::now_microseconds()};
-    store.add_run(run.record);
+    if (session->active_with_run) {
+      const auto active = table.change(*session, [](auto&) {});
+      store.add_run(run.record, &active, session->pipeline.pending());
+      session->active_with_run = false;
+    } else {
+      store.add_run(run.record);
+    }
     run.pidfd = launched.pidfd.duplicate();
     if (session->context.automatic()) run.hold = std::move(launched.hold);
     table.add_run(std::move(run));
@@ -126,8 +132,9 @@ void Manager::Impl::run_ended(const std::string& id, std::optional<int> status) 
   Attempts attempts;
   if (session && session->record.source)
     attempts.run([&] { note_command_in_source(*session, run->record.command, status); });
-  // Should it stay, the next start finds that nobody runs it.
-  attempts.run([&] { store.remove_run(id); });
+  // Should it stay, the next start finds that nobody runs it. Where it was the last of its session, it goes with that.
+  const bool goes_with_session = session && ends_with_its_run(*session) && table.runs_of(session->record.id) == 0;
+  if (!goes_with_session) attempts.run([&] { store.remove_run(id); });
   if (session && session->record.kind != store::SessionKind::automatic) {
     // What the command left running stays, as long as the session does: a service that was started in it. Then the
     // group cannot be removed yet; it goes with the session.

@@ -51,6 +51,7 @@ struct Connection {
   }
   void put_stages(const std::string& session, const std::vector<StageRecord>& stages);
   void set_state(const SessionRecord& session);
+  void activate(const SessionRecord& session, const std::vector<StageRecord>& stages);
 };
 
 [[noreturn]] void no_such_session(const std::string& id) {
@@ -71,6 +72,13 @@ void Connection::put_stages(const std::string& session, const std::vector<StageR
 void Connection::set_state(const SessionRecord& session) {
   update_session.run(session.id, to_string(session.state), session.error, session.boot_id);
   if (database.changes() == 0) no_such_session(session.id);
+}
+
+void Connection::activate(const SessionRecord& session, const std::vector<StageRecord>& stages) {
+  put_stages(session.id, stages);
+  SessionRecord active = session;
+  active.state = SessionState::active;
+  set_state(active);
 }
 
 }  // namespace
@@ -159,16 +167,14 @@ void Store::activate(const SessionRecord& session, const std::vector<StageRecord
   const auto connection = impl_->connection.lock();
   Transaction transaction(connection->database, durable);
   connection->mark(durable);
-  connection->put_stages(session.id, stages);
-  SessionRecord active = session;
-  active.state = SessionState::active;
-  connection->set_state(active);
+  connection->activate(session, stages);
   transaction.commit();
 }
 
-void Store::add_run(const RunRecord& run) {
+void Store::add_run(const RunRecord& run, const SessionRecord* active, const std::vector<StageRecord>& stages) {
   const auto connection = impl_->connection.lock();
   Transaction transaction(connection->database, false);
+  if (active != nullptr) connection->activate(*active, stages);
   try {
     connection->add_run.run(run.id, run.session, std::int64_t{run.supervisor.pid},
                             static_cast<std::int64_t>(run.supervisor.start_time), run.supervisor.boot_id,

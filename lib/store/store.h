@@ -102,7 +102,10 @@ class Store {
   // begin's last step: the last stage done, and the session active, in one commit.
   void activate(const SessionRecord& session, const std::vector<StageRecord>& stages, bool durable);
 
-  void add_run(const RunRecord& run);
+  // `active`: its session, if that becomes active with the run; then one commit does what `activate`, not durable, and
+  // this would do.
+  void add_run(const RunRecord& run, const SessionRecord* active = nullptr,
+               const std::vector<StageRecord>& stages = {});
   void remove_run(const std::string& id);
   [[nodiscard]] std::vector<RunRecord> runs() const;
 

@@ -74,6 +74,45 @@ TEST_CASE_METHOD(Fixture, "stages are set up in order, journalled before and aft
   CHECK(pipeline.pending()[0].state == store::StageState::done);
 }
 
+TEST_CASE_METHOD(Fixture,
+                 "journalled at once, every stage that applies is noted before the first, and done after the last") {
+  stage[1]->wanted = false;
+  std::vector<store::StageRecord> seen;
+  auto context = make_context("s");
+  int asked = 0;
+  context.cancelled = [&] {  // asked before each stage
+    if (++asked == 2) seen = store().stages("s");
+    return false;
+  };
+  session::Pipeline pipeline(stages, store());
+  pipeline.set_up(context, TearDown::everything, session::Journal::at_once);
+  CHECK(log == "+a +c ");
+  REQUIRE(seen.size() == 2);
+  for (const auto& each : seen) {
+    CHECK(each.state == store::StageState::starting);
+    CHECK(each.data == "{}");
+  }
+  CHECK(seen[0].name == "a");
+  CHECK(seen[1].name == "c");
+  REQUIRE(pipeline.pending().size() == 2);
+  for (const auto& each : pipeline.pending()) CHECK(each.state == store::StageState::done);
+  CHECK(pipeline.pending()[1].data == R"({"made":"c"})");
+}
+
+TEST_CASE_METHOD(Fixture, "journalled at once, only what was set up is undone in the same process") {
+  stage[1]->fails_up = true;
+  auto context = make_context("s");
+  session::Pipeline pipeline(stages, store());
+  CHECK_THROWS_WITH(pipeline.set_up(context, TearDown::everything, session::Journal::at_once),
+                    Catch::Contains("stage b: making"));
+  CHECK(log == "+a +b -b -a ");
+  CHECK(pipeline.pending().empty());
+  log.clear();
+  session::Pipeline after_a_crash(stages, store(), store().stages("s"));
+  CHECK(after_a_crash.tear_down(context, TearDown::everything).empty());
+  CHECK(log == "-c -b -a ");
+}
+
 TEST_CASE_METHOD(Fixture, "whoever cancels between two stages gets what was set up undone, and no further stage") {
   auto context = make_context("s");
   int asked = 0;

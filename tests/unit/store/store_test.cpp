@@ -244,6 +244,33 @@ TEST_CASE("a run comes back as it was put in") {
   CHECK(store.runs().empty());
 }
 
+TEST_CASE("a session becomes active together with its run, or neither is written") {
+  const Folder folder;
+  Store store(folder.file());
+  store.add_session(session("a"));
+  auto active = session("a");
+  active.boot_id = "boot-9";
+  RunRecord run;
+  run.id = "r1";
+  run.session = "a";
+  const std::vector<StageRecord> stages{{1, "x", StageState::done, "{}"}, {2, "y", StageState::done, "{}"}};
+  store.add_run(run, &active, stages);
+  CHECK(store.session("a")->state == SessionState::active);
+  CHECK(store.session("a")->boot_id == "boot-9");
+  CHECK(store.stages("a").size() == 2);
+  CHECK(store.runs().size() == 1);
+
+  store.add_session(session("b"));
+  auto other = session("b");
+  CHECK_THROWS(store.add_run(run, &other, stages));  // there is a run of that id
+  CHECK(store.session("b")->state == SessionState::beginning);
+  CHECK(store.stages("b").empty());
+  auto unknown = session("c");
+  run.id = "r2";
+  CHECK(error_of([&] { store.add_run(run, &unknown, stages); }).code() == base::ErrorCode::no_such_session);
+  CHECK(store.runs().size() == 1);
+}
+
 TEST_CASE("the file and its log can be read by root alone, and an older mode is put right") {
   const Folder folder;
   const auto mode_of = [](const std::string& path) {
