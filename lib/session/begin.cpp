@@ -82,6 +82,14 @@ bool Manager::Impl::ends_with_its_run(const LiveSession& session) {
   return session.context.automatic() && !session.context.source && !has_hooks(*session.definition);
 }
 
+// A device may be another session's: then it is better known that this one never came to it.
+Journal Manager::Impl::journal_of(const LiveSession& session) {
+  const auto& definition = *session.definition;
+  const bool plain = !session.context.source && !has_hooks(definition) &&
+                     definition.union_.backing != definition::UnionBacking::device;
+  return plain && (session.context.automatic() || session.context.recovering) ? Journal::at_once : Journal::each_stage;
+}
+
 void Manager::Impl::activate(LiveSession& session) {
   const bool preserved = session.record.kind == SessionKind::preserved;
   auto record = session.record;
@@ -148,8 +156,7 @@ LiveSessionPtr Manager::Impl::begin(const BeginRequest& asked) {
     if (events.session_added) events.session_added(session->record.id);
     take_locks(*session, wait_of(request, cancelled), request.owner);
     folders.remember(sessions_folder(settings, *session->definition));
-    session->pipeline.set_up(session->context, TearDown::everything,
-                             ends_with_its_run(*session) ? Journal::at_once : Journal::each_stage);
+    session->pipeline.set_up(session->context, TearDown::everything, journal_of(*session));
     try {
       activate(*session);
     } catch (const std::exception&) {

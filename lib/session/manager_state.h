@@ -23,6 +23,9 @@ struct Manager::Impl {
   // the store needs to know that they are there, and of their run, and no more. Not for those of which more than their
   // parts is to be undone, or noted: with scripts, or on the source itself.
   [[nodiscard]] static bool ends_with_its_run(const LiveSession& session);
+  // At once, for automatic sessions and those that are set up again (at boot, hundreds), where a stage that never
+  // started has nothing to undo.
+  [[nodiscard]] static Journal journal_of(const LiveSession& session);
 
   // begin.cpp
   LiveSessionPtr begin(const BeginRequest& request);

@@ -3,7 +3,6 @@
 #include "base/log.h"
 #include "base/rollback.h"
 #include "base/text.h"
-#include "session/hooks/hooks.h"
 #include "session/manager_state.h"
 #include "session/reporting.h"
 #include "session/sources/source.h"
@@ -64,9 +63,7 @@ void Manager::Impl::recover_locked(const LiveSessionPtr& session, const std::fun
     session->context.recovering = true;
     session->context.notes.clear();
     session->notes_told = 0;
-    // At boot hundreds are set up again.
-    const bool at_once = !session->context.source && !has_hooks(*session->definition);
-    session->pipeline.set_up(session->context, TearDown::keep_data, at_once ? Journal::at_once : Journal::each_stage);
+    session->pipeline.set_up(session->context, TearDown::keep_data, journal_of(*session));
     activate(*session);
   } catch (const std::exception& error) {
     tell_notes(*session);
