@@ -27,6 +27,9 @@ using store::SessionState;
 
 namespace {
 
+using Clock = std::chrono::steady_clock;
+constexpr std::chrono::seconds moment{2};
+
 [[noreturn]] void refuse(const store::SessionRecord& session, SessionState state) {
   throw Error(ErrorCode::session_not_active,
               concat("session ", session.id, " is ", store::to_string(state), ", not active"),
@@ -59,8 +62,13 @@ void follow_host(LiveSession& session, int root) {
 }  // namespace
 
 Manager::Started Manager::Impl::run(const LiveSessionPtr& session, const RunRequest& request) {
-  const std::shared_lock operation(session->operation, std::try_to_lock);
-  const auto state = table.state(*session);
+  std::shared_lock operation(session->operation, std::try_to_lock);
+  auto state = table.state(*session);
+  // Who has just set it up shows it as active a moment before letting go of it; who has just begun to end it shows that
+  // a moment later.
+  for (const auto end = Clock::now() + moment; !operation && state == SessionState::active && Clock::now() < end;
+       state = table.state(*session))
+    operation.try_lock_for(std::chrono::milliseconds(5));
   if (!operation || state != SessionState::active) refuse(session->record, state);
 
   const auto id = base::random_token();
