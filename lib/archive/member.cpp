@@ -1,5 +1,8 @@
 #include "archive/member.h"
 
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
 #include <algorithm>
 
 #include "archive/archive.h"
@@ -19,6 +22,26 @@ Limits limits_for(std::uint64_t bytes) {
 
 namespace detail {
 
+namespace {
+
+// null, zero, full, random and urandom; tty, console and ptmx: mem(4), null(4), random(4), tty(4). And overlayfs's
+// whiteout, which nobody can open.
+bool does_no_harm(mode_t type, dev_t device) {
+  if (type != S_IFCHR) return false;
+  const auto major = ::major(device), minor = ::minor(device);
+  if (major == 1) return minor == 3 || minor == 5 || (minor >= 7 && minor <= 9);
+  return (major == 5 && minor <= 2) || device == 0;
+}
+
+// Base systems have more than those in their /dev, where sessions have another /dev on top. Anywhere else a device is a
+// way to the machine's disks and memory that nobody looks for.
+bool lies_in_dev(const std::string& path) {
+  const auto parts = base::split(path, '/');
+  return parts.size() > 1 && std::find(parts.begin(), parts.end() - 1, "dev") != parts.end() - 1;
+}
+
+}  // namespace
+
 void refuse(const std::string& archive, std::string_view member, std::string_view why) {
   throw base::Error(base::ErrorCode::failed,
                     base::concat("member '", base::printable(member), "' of ", base::printable(archive), " ", why),
@@ -36,6 +59,10 @@ std::string clean_name(const std::string& archive, std::string_view name) {
     clean += part;
   }
   return clean;
+}
+
+bool device_belongs_there(const std::string& path, mode_t type, dev_t device) {
+  return does_no_harm(type, device) || lies_in_dev(path);
 }
 
 }  // namespace detail

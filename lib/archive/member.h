@@ -36,4 +36,7 @@ struct Member {
 // Without "./", doubled and trailing slashes. Refuses absolute names and such with "..".
 std::string clean_name(const std::string& archive, std::string_view name);
 
+// Whether a tree may have that device (S_IFCHR or S_IFBLK) at that path: one that does no harm, or in a folder dev.
+bool device_belongs_there(const std::string& path, mode_t type, dev_t device);
+
 }  // namespace unionroot::archive::detail

@@ -164,6 +164,13 @@ class Packer {
       detail::add_note(result_.notes, concat("'", printable(path), "' is left out: something is mounted on it"));
       return false;
     }
+    // It would not be unpacked again.
+    if ((S_ISBLK(facts.st_mode) || S_ISCHR(facts.st_mode)) &&
+        !detail::device_belongs_there(path, facts.st_mode & S_IFMT, facts.st_rdev))
+      throw Error(ErrorCode::failed,
+                  concat("'", printable(path), "' is a device, ", ::major(facts.st_rdev), ':', ::minor(facts.st_rdev),
+                         ", and not in a folder dev"),
+                  "`unionroot recover` gives the session back: delete it there, and end the session again");
     base::fault_point("pack member");
     const Entry entry = entry_of(path, file.get(), facts);
     const bool is_link = ::archive_entry_hardlink(entry.get()) != nullptr;

@@ -218,6 +218,10 @@ void TreeWriter::add_symlink(const Member& member) {
 }
 
 void TreeWriter::add_node(const Member& member, mode_t type) {
+  if (type != S_IFIFO && !device_belongs_there(member.path, type, member.device))
+    refuse(archive_, member.name,
+           concat("is a ", type == S_IFBLK ? "block" : "character", " device, ", ::major(member.device), ':',
+                  ::minor(member.device), ", and not in a folder dev"));
   std::string name;
   const int parent = parent_of(member, name);
   if (layer_) take_back_mark(parent, name, member);

@@ -344,6 +344,36 @@ class ArchiveTest(unittest.TestCase):
                 self.assertEqual(os.listdir(target), wanted)
         self.assertFalse(os.path.lexists("/tmp/unionroot-escaped"))
 
+    def test_devices_are_made_in_dev_alone(self):
+        def node(name, kind, major, minor):
+            return {"name": name, "type": kind, "at": {329: b"%07o\0" % major, 337: b"%07o\0" % minor}}, b""
+        for header, *fragments in (
+            (node("srv/disk", b"4", 8, 0), "member 'srv/disk'", "block device, 8:0"),
+            (node("disk", b"4", 259, 3), "member 'disk'", "block device, 259:3"),
+            (node("tmp/mem", b"3", 1, 1), "member 'tmp/mem'", "character device, 1:1"),
+            (node("dev", b"4", 8, 0), "member 'dev'", "not in a folder dev"),
+            (node("device/x", b"3", 10, 200), "member 'device/x'"),
+        ):
+            for options in ((), ("--layer",)):
+                with self.subTest(fragments[0], options=options):
+                    target = tempfile.mkdtemp(dir=self.place)
+                    result = tool("unpack", *options, self.raw(header), target)
+                    self.assertEqual(result.returncode, 1, result.stdout)
+                    for fragment in fragments:
+                        self.assertIn(fragment, result.stderr)
+        target = tempfile.mkdtemp(dir=self.place)
+        result = tool("unpack", self.raw(node("dev/sda", b"4", 8, 0), node("srv/null", b"3", 1, 3), node("jail/dev/mem", b"3", 1, 1),
+                                         node("srv/tty", b"3", 5, 0), node("srv/zero", b"3", 1, 5)), target)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        found = {name: os.stat(os.path.join(target, name)).st_rdev for name in ("dev/sda", "srv/null", "jail/dev/mem")}
+        self.assertEqual(found, {"dev/sda": os.makedev(8, 0), "srv/null": os.makedev(1, 3), "jail/dev/mem": os.makedev(1, 1)})
+        # What would not be unpacked is not packed either.
+        self.assertEqual(tool("pack", target, self.path("fine.tar")).returncode, 0)
+        os.mknod(os.path.join(target, "srv/disk"), 0o60600, os.makedev(8, 0))
+        result = tool("pack", target, self.path("not.tar"))
+        self.assertEqual(result.returncode, 1, result.stdout)
+        self.assertIn("'srv/disk' is a device, 8:0", result.stderr)
+
     def test_a_hard_link_to_a_symlink_links_the_link(self):
         os.mkdir(self.path("outside"))
         archive = self.hostile(("link", tarfile.SYMTYPE, "/etc/passwd"), ("h", tarfile.LNKTYPE, "link"))
