@@ -156,11 +156,15 @@ class PtyRelay {
 
   void handle_signals() {
     while (const auto number = signals_.take()) {
-      if (*number != SIGWINCH && *number != SIGCONT) {
+      if (*number == SIGWINCH || *number == SIGCONT) {
+        enter();
+      } else if (*number == SIGTSTP) {
+        // Not typed in raw mode. The command stops first, and then, as it tells that, this process.
+        control_.send(Type::signal, SIGSTOP);
+      } else {
         raw_.restore();
-        signals_.act(*number);  // SIGTSTP comes back here; the others do not
+        signals_.act(*number);  // ends this process
       }
-      enter();
     }
   }
 

@@ -163,6 +163,16 @@ TEST_CASE("a command that stops goes on at once where no shell could continue it
   CHECK(WEXITSTATUS(person.finish()) == 4);
 }
 
+TEST_CASE("a client that is asked to stop lets its command stop first") {
+  const SessionTree tree;
+  Person person(tree,
+                on_terminal({"sh", "-c", "trap 'echo continued; exit 8' CONT; echo up; while :; do sleep 0.1; done"}));
+  REQUIRE(person.sees("up"));
+  ::kill(person.client(), SIGTSTP);
+  CHECK(person.sees("continued"));
+  CHECK(WEXITSTATUS(person.finish()) == 8);
+}
+
 TEST_CASE("a command that was stopped on its terminal dies with its client") {
   const SessionTree tree;
   Person person(tree, on_terminal({"sh", "-c", "echo pid=$$=; kill -STOP $$; exec sleep 600"}));

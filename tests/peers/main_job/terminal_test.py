@@ -3,6 +3,7 @@
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import tempfile
 import unittest
@@ -140,27 +141,44 @@ class TerminalTest(EndToEndTest):
         self.assertNotIn("cannot set terminal process group", self.screen())
         self.type("exit")
 
-    def state_of(self, *command):
-        """The state of the process with that command line (R, S, T ...), or None."""
+    def about(self, file, *command):
+        """That file in /proc of the process with that command line, or None."""
         wanted = "\0".join(command).encode() + b"\0"
         for pid in testing.descendants(os.getpid()):
             try:
                 with open(f"/proc/{pid}/cmdline", "rb") as text:
                     if text.read() != wanted:
                         continue
-                with open(f"/proc/{pid}/stat", "rb") as text:
-                    return text.read().rpartition(b")")[2].split()[0].decode()
+                with open(f"/proc/{pid}/{file}", "rb") as text:
+                    return text.read().decode(errors="replace")
             except OSError:
                 continue  # it has ended
         return None
+
+    def state_of(self, *command):
+        """The state of the process with that command line (R, S, T ...), or None."""
+        stat = self.about("stat", *command)
+        return stat.rpartition(")")[2].split()[0] if stat else None
+
+    def wait_for_client(self, *words):
+        """Waits until the client takes care of the keyboard's signals: before, Ctrl-Z stops it alone."""
+        def ready():
+            status = self.about("status", *self.machine.arguments(*words)) or ""
+            blocked = [line.split()[1] for line in status.splitlines() if line.startswith("SigBlk:")]
+            return bool(blocked) and int(blocked[0], 16) >> (signal.SIGTSTP - 1) & 1
+
+        if not testing.wait_until(ready, step=0.05):
+            self.fail(f"the client never blocked SIGTSTP:\n{self.screen()}")
 
     def wait_for_state(self, states, *command):
         if not testing.wait_until(lambda: (self.state_of(*command) or "gone") in states, step=0.05):
             self.fail(f"{command} is {self.state_of(*command)}, not {states}:\n{self.screen()}")
 
     def test_ctrl_z_stops_the_command_and_the_client(self):
-        self.unionroot("run", "--directory", "/", "small", "--", "sleep", ours(4714))
+        words = ["run", "--directory", "/", "small", "--", "sleep", ours(4714)]
+        self.unionroot(*words)
         self.wait_in_foreground("sleep", ours(4714))
+        self.wait_for_client(*words)
         self.key("C-z")
         self.wait_for("Stopped")
         self.back()
@@ -173,8 +191,9 @@ class TerminalTest(EndToEndTest):
         self.type("echo still-he''re")
         self.wait_for("still-here")
         self.type("fg")
+        # Ctrl-C before that would be the shell's, which would forget what it has not read by then.
+        self.wait_in_foreground(*self.machine.arguments(*words))
         self.wait_in_foreground("sleep", ours(4714))
-        # Ctrl-C is the command's again as soon as the client has the terminal: dash's fg does not tell a running job.
         for _ in range(100):
             self.key("C-c")
             if testing.wait_until(lambda: self.state_of("sleep", ours(4714)) is None, 0.5):
@@ -184,9 +203,10 @@ class TerminalTest(EndToEndTest):
         self.wait_for("status=130")
 
     def test_ctrl_z_with_a_pipe(self):
-        line = shlex.join(self.machine.arguments("run", "--directory", "/", "small", "--", "sleep", ours(4715)))
-        self.type(line + " | cat")
+        words = ["run", "--directory", "/", "small", "--", "sleep", ours(4715)]
+        self.type(shlex.join(self.machine.arguments(*words)) + " | cat")
         self.assertTrue(testing.wait_until(lambda: self.state_of("sleep", ours(4715)) == "S"))
+        self.wait_for_client(*words)
         self.key("C-z")
         self.back()
         self.wait_for_state("T", "sleep", ours(4715))
@@ -194,7 +214,7 @@ class TerminalTest(EndToEndTest):
         self.wait_for_state("RS", "sleep", ours(4715))
         self.type("kill %1; wait; echo wa''ited")
         self.wait_for("waited")
-        self.assertIsNone(self.state_of("sleep", ours(4715)))
+        self.assertTrue(testing.wait_until(lambda: self.state_of("sleep", ours(4715)) is None))
 
     def test_in_the_background_of_its_shell(self):
         line = shlex.join(self.machine.arguments("run", "--directory", "/", "small", "--", "sh", "-c",
