@@ -289,7 +289,7 @@ class TerminalTest(EndToEndTest):
     def test_input_that_is_no_terminal_ends_on_one_that_is(self):
         for text, answer in (("", "0"), ("a\nb\n", "4"), ("a\nb", "3"), ("x" * 70 + "\n", "71")):
             out = self.machine.ok("run", "--tty", "--directory", "/", "small", "--", "sh", "-c", "stty -echo; wc -c",
-                                  input=text, timeout=30)
+                                  input=text)
             self.assertTrue(out.strip().endswith(answer), (text, out))  # behind an echo, perhaps
 
     def test_sudo(self):

@@ -329,10 +329,10 @@ class ProgressTest(testing.EndToEndTest):
         terminal, client = self.start_on_terminal("end", session)
         self.await_shown(terminal, lambda: any(share > 5 for share in terminal.percentages()))
         terminal.press(b"\x03")
-        client.communicate(timeout=20)
+        client.communicate(timeout=LONG)
         self.assertEqual(client.returncode, -signal.SIGINT)
         state = lambda: [one["state"] for one in self.machine.sessions()]
-        self.assertTrue(testing.wait_until(lambda: state() == ["failed"], 30), self.machine.log())
+        self.assertTrue(testing.wait_until(lambda: state() == ["failed"]), self.machine.log())
         after = os.stat(path)
         self.assertEqual((after.st_ino, after.st_mtime_ns), (before.st_ino, before.st_mtime_ns))
         self.assertEqual([name for name in os.listdir(self.machine.place) if name.startswith(".unionroot")], [])
@@ -343,7 +343,7 @@ class ProgressTest(testing.EndToEndTest):
         self.machine.ok("recover", session)
         with open(os.path.join(self.machine.ok("location", session), "srv/mine")) as file:
             self.assertEqual(file.read(), "mine")
-        self.machine.ok("end", session)
+        self.machine.ok("end", session, timeout=LONG)
         self.assert_packed(path, before)
 
     def test_packing_that_a_daemon_leaves_is_done_by_the_next_while_it_serves(self):
@@ -351,17 +351,17 @@ class ProgressTest(testing.EndToEndTest):
         client = self.machine.popen("end", session)
         self.addCleanup(self.finish, client)
         self.machine.children[client.pid] = "client"
-        self.assertTrue(testing.wait_until(lambda: self.packing(session), 30), self.machine.log())
+        self.assertTrue(testing.wait_until(lambda: self.packing(session)), self.machine.log())
         self.machine.stop_daemon(signal.SIGKILL)
-        client.wait(20)
+        client.wait(testing.PATIENCE)
         self.machine.start_daemon()
-        self.assertTrue(testing.wait_until(lambda: self.packing(session), 30), self.machine.log())
+        self.assertTrue(testing.wait_until(lambda: self.packing(session)), self.machine.log())
         self.assertIn("source", self.machine.ok("locks", "--json"))
         # Stopped while it is at that, it breaks off, and the session is not failed for it.
         self.assertEqual(self.machine.stop_daemon(), 0)
         self.assertEqual(os.stat(path).st_ino, before.st_ino)
         self.machine.start_daemon()
-        self.assertTrue(testing.wait_until(lambda: not self.machine.sessions(), 120), self.machine.log())
+        self.assertTrue(testing.wait_until(lambda: not self.machine.sessions(), LONG), self.machine.log())
         self.assert_packed(path, before)
 
     @unittest.skipIf(dbus is None, "needs python3-dbus")

@@ -209,7 +209,7 @@ class TarballTest(archives.ArchiveCase):
         shutil.copy2(self.original, self.tarball + ".new")
         os.rename(self.tarball + ".new", self.tarball)
         before = digest_of(self.tarball)
-        _, err = client.communicate(b"\n", timeout=60)
+        _, err = client.communicate(b"\n", timeout=testing.PATIENCE)
         # The command did well, but what it did is not where it should be.
         self.assertEqual(client.returncode, 125, err)
         for fragment in ("somebody else has changed it", "the archive is as it was", "unionroot end " + session):
@@ -254,7 +254,7 @@ class TarballTest(archives.ArchiveCase):
                 self.machine.start_daemon()
                 # What end had begun goes on by itself.
                 settled = lambda: all(one["state"] in ("active", "failed") for one in self.machine.sessions())
-                self.assertTrue(testing.wait_until(settled, 60), self.machine.log())
+                self.assertTrue(testing.wait_until(settled), self.machine.log())
                 if self.machine.sessions():
                     self.machine.ok("end", f"pack-{point}")
                 with tarfile.open(self.tarball) as archive:
