@@ -140,7 +140,7 @@ bool machine_shuts_down(const definition::Settings& settings, sdbus::IConnection
     sdbus::Variant state;
     systemd->callMethod("Get")
         .onInterface("org.freedesktop.DBus.Properties")
-        .withTimeout(std::chrono::seconds(2))
+        .withTimeout(std::chrono::seconds(10))  // at a shutdown it has much to do
         .withArguments(std::string("org.freedesktop.systemd1.Manager"), std::string("SystemState"))
         .storeResultsTo(state);
     return state.get<std::string>() == "stopping";
