@@ -231,7 +231,7 @@ class ProgressTest(testing.EndToEndTest):
 
     def test_a_recovery_that_is_cancelled_leaves_the_session_failed(self):
         path = os.path.join(self.machine.place, "recovered.tar.bz2")
-        make_archive(path, 200)
+        make_archive(path, 60)
         self.define("recovered", path)
         session = self.machine.begin("recovered", "kept")
         with open(os.path.join(self.machine.ok("location", session), "srv/mine"), "w") as file:
