@@ -58,6 +58,8 @@ class SessionObject final : public std::enable_shared_from_this<SessionObject>,
   ~SessionObject() { unregisterAdaptor(); }
   void update(const session::SessionView& view);
   void update(const session::Progress& progress);
+  // True if that very session is shown, and not another of its name.
+  [[nodiscard]] bool shows(const store::SessionRecord& record) const { return record_.created == record.created; }
   // Another session of that name, begun while this object still owed a reply.
   void become(const session::SessionView& view);
 

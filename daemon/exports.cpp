@@ -8,6 +8,10 @@
 namespace unionroot::daemon {
 
 void Exports::session(const session::SessionView& view) {
+  // Another of that name, whose predecessor's end is still to be told of.
+  if (const auto former = sessions_.find(view.record.id);
+      former != sessions_.end() && !former->second->shows(view.record))
+    session_gone(view.record.id);
   auto& object = sessions_[view.record.id];
   if (object) {
     object->update(view);
@@ -56,7 +60,12 @@ void Exports::chroots(const definition::Snapshot& snapshot) {
       object->update(definition);
       continue;
     }
-    object = std::make_unique<ChrootObject>(loop_, definition);
+    try {
+      object = std::make_unique<ChrootObject>(loop_, definition);
+    } catch (...) {
+      chroots_.erase(definition->name);
+      throw;
+    }
     manager_.emitChrootNew(definition->name, object->getObjectPath());
   }
   for (auto each = chroots_.begin(); each != chroots_.end();) {

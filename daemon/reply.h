@@ -40,7 +40,10 @@ class Reply {
     if (!result_) return;
     loop_.post([object = std::move(object_), before = std::move(before), method = method_, result = take(),
                 values = std::tuple<Values...>(std::move(values)...)]() mutable {
-      if (before && !before()) return;
+      bool wanted = true;
+      // What cannot be shown to others is no reason to leave the caller without an answer.
+      if (before) BusLoop::guarded([&] { wanted = before(); });
+      if (!wanted) return;
       try {
         std::apply([&](const Values&... value) { result.returnResults(value...); }, values);
       } catch (const sdbus::Error& error) {

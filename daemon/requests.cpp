@@ -92,7 +92,12 @@ void Requests::begin(const std::string& sender, BeginReply reply, BeginCall call
     // had never been begun.
     auto before = [this, view, peer] {
       if (peer->gone) {
-        in_background(peer->uid, [this, session = session::SessionId(view.record)] { operations_.take_back(session); });
+        const session::SessionId session(view.record);
+        // No lane takes work once these stop; but then nobody waits for this thread either.
+        if (*stopping_)
+          operations_.take_back(session);
+        else
+          in_background(peer->uid, [this, session] { operations_.take_back(session); });
         return false;
       }
       tell_.begun(view);

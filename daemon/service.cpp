@@ -20,6 +20,8 @@ namespace {
 // has come and gone by then was never on the bus, and cost it nothing.
 constexpr auto announcement_delay = std::chrono::milliseconds(50);
 
+constexpr auto farewell = std::chrono::seconds(5);
+
 std::vector<std::string> texts_of(const definition::Problems& problems) {
   std::vector<std::string> texts;
   for (const auto& problem : problems) texts.push_back(problem.text());
@@ -113,12 +115,13 @@ void Service::stop() {
     base::log::debug(base::concat("giving the bus name back: ", error.getMessage()));  // the bus may be gone
   }
   requests_.stop();
-  // What the workers posted last: replies that are owed. They hold the bus's messages, so none may outlive this.
+  // What the workers posted last: replies that are owed. Clients that go on asking do not hold this up for ever.
   io_.restart();
-  for (bool more = true; more;) {
+  const auto end = std::chrono::steady_clock::now() + farewell;
+  for (bool more = true; more && std::chrono::steady_clock::now() < end;) {
     try {
-      more = io_.poll() != 0;
-    } catch (const base::Error& error) {
+      more = io_.poll_one() != 0;
+    } catch (const std::exception& error) {
       base::log::debug(base::concat("while stopping: ", error.what()));
     }
   }
@@ -151,7 +154,11 @@ void Service::refresh() {
     }
     loop_.post([this, found = std::move(found)] {
       refreshing_ = false;
-      for (const auto& [id, view] : found) view ? exports_.session(*view) : exports_.session_gone(id);
+      for (const auto& [id, view] : found) {
+        if (overtaken_.contains(id)) continue;  // what was seen may have been true before that
+        BusLoop::guarded([&, &id = id, &view = view] { view ? exports_.session(*view) : exports_.session_gone(id); });
+      }
+      overtaken_.clear();
       if (dirty_.empty()) return;
       const auto again = std::exchange(dirty_, {});
       for (const auto& id : again) session_changed(id);
@@ -159,8 +166,12 @@ void Service::refresh() {
   });
 }
 
+// Another session of that name may have been begun, shown even, before this came: so whether there is one is looked at
+// in any case.
 void Service::session_removed(const std::string& id) {
-  dirty_.erase(id);
+  if (stopped_) return;
+  if (refreshing_) overtaken_.insert(id);
+  session_changed(id);
   if (!exports_.has_session(id)) return;
   exports_.session_gone(id);
   loop_.kick();
@@ -193,7 +204,7 @@ void Service::watch_configuration() {
           base::log::error(base::concat("reading the configuration again: ", problem.what()));  // and go on watching it
         }
         service->loop_.post([service] {
-          service->show_configuration();
+          BusLoop::guarded([service] { service->show_configuration(); });  // and go on watching, as above
           service->configuration_.async_wait(asio::posix::stream_descriptor::wait_read, Wait{service});
         });
       });

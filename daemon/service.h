@@ -69,7 +69,8 @@ class Service {
   std::shared_ptr<const definition::Snapshot> shown_;
   asio::posix::stream_descriptor configuration_;
   asio::steady_timer refresh_timer_;
-  std::unordered_set<std::string> dirty_;  // sessions to look at again
+  std::unordered_set<std::string> dirty_;      // sessions to look at again
+  std::unordered_set<std::string> overtaken_;  // have gone since the look that is under way began
   bool refreshing_ = false;
   bool stopped_ = false;
 };

@@ -595,6 +595,38 @@ class BusTest(unittest.TestCase):
         await_member("ChrootRemoved", "more")
         connection.close()
 
+    def objects(self):
+        return self.call("GetManagedObjects", interface="org.freedesktop.DBus.ObjectManager")
+
+    def test_a_session_that_ends_while_it_is_looked_at_is_not_shown_again(self):
+        self.begin("stale-1")
+        time.sleep(0.2)  # by now the look that follows each begin has found it
+        self.call("End", "stale-1", options({}))
+        self.begin("seen")
+        self.call("Recover", "seen", options({}))
+        # Shown by a look that came after the other one.
+        self.eventually(lambda: self.objects()[f"{ROOT}/session/seen"]["org.unionroot1.Session"]["State"] == "failed",
+                        "its state was not shown")
+        self.assertNotIn(f"{ROOT}/session/stale_2d1", self.objects())
+        self.call("End", "seen", options({}))
+
+    def test_a_session_is_shown_though_the_end_of_another_of_its_name_is_told_late(self):
+        path = f"{ROOT}/session/again_2d1"
+        self.begin("again-1")
+        first = self.objects()[path]["org.unionroot1.Session"]["Created"]
+        ending = threading.Thread(target=self.call, args=("End", "again-1", options({})))
+        ending.start()
+        self.eventually(lambda: "again-1" not in self.sessions(), "it did not end")
+        self.begin("again-1")
+        ending.join()
+        self.eventually(lambda: path in self.objects(), "the new session is not shown")
+        time.sleep(0.2)
+        self.assertGreater(self.objects()[path]["org.unionroot1.Session"]["Created"], first)
+        last = threading.Thread(target=self.call, args=("End", "again-1", options({})))
+        last.start()
+        last.join()
+        self.assertNotIn(path, self.objects())
+
     def test_sessions_of_a_moment_cost_the_bus_nothing(self):
         connection = dbus.bus.BusConnection(self.address)
         start = time.monotonic()
@@ -695,6 +727,19 @@ class BusTest(unittest.TestCase):
 
 class LostBusTest(BusTest):
     """Its own bus, since it is taken away."""
+
+    def test_a_session_for_a_client_that_goes_as_the_daemon_stops_is_ended(self):
+        client = self.start_as(GAMES, "Begin", "open", {"name": "late-2"})
+        time.sleep(0.7)
+        self.daemon.send_signal(signal.SIGSTOP)
+        client.kill()
+        client.communicate()
+        self.daemon.send_signal(signal.SIGTERM)
+        self.daemon.send_signal(signal.SIGCONT)
+        self.stop(self.daemon)
+        with open(f"{self.folder}/log", encoding="utf-8", errors="replace") as log:
+            self.assertIn("ending session 'late-2': its client has gone", log.read())
+        self.start_daemon()
 
     def test_stopping_answers_and_a_lost_bus_ends_the_daemon(self):
         client = self.ask_as(GAMES, "Begin", "open", {"name": "block-at-stop"})

@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <stdexcept>
 #include <thread>
@@ -28,6 +29,18 @@ void until_cancelled(const std::function<bool()>& cancelled) {
   while (!cancelled()) std::this_thread::sleep_for(5ms);
 }
 
+// A test that goes wrong must not hang.
+void until(const std::function<bool()>& condition) {
+  const auto end = std::chrono::steady_clock::now() + 3s;
+  while (!condition() && std::chrono::steady_clock::now() < end) std::this_thread::sleep_for(5ms);
+}
+
+// Each a microsecond later than the one before.
+std::int64_t next_time() {
+  static std::atomic<std::int64_t> last{1'700'000'000'000'000};
+  return last++;
+}
+
 session::SessionView view_of(const session::BeginRequest& request, const std::string& name) {
   session::SessionView view;
   view.record.id = name;
@@ -38,7 +51,7 @@ session::SessionView view_of(const session::BeginRequest& request, const std::st
   view.record.state = store::SessionState::active;
   view.record.owner = request.owner.uid;
   view.record.owner_name = request.owner.name;
-  view.record.created = 1'700'000'000'000'000;
+  view.record.created = next_time();
   view.location = "/run/fake/\xff/" + name;  // a path need not be UTF-8
   view.type = request.definition->type;
   view.definition = request.definition;
@@ -48,8 +61,8 @@ session::SessionView view_of(const session::BeginRequest& request, const std::st
 
 }  // namespace
 
-void FakeCore::begin_long(const session::BeginRequest& request, const std::string& name) {
-  auto view = view_of(request, name);
+void FakeCore::begin_long(const session::BeginRequest& request, session::SessionView view) {
+  const std::string name = view.record.id;
   view.record.state = store::SessionState::beginning;
   {
     const std::lock_guard lock(mutex_);
@@ -87,7 +100,7 @@ session::SessionView FakeCore::begin(const session::BeginRequest& request) {
     throw Error(ErrorCode::stage_failed, "stage 'source': /tmp/\xff\xfe is missing", "make it");
   if (named(name, "odd-")) throw std::runtime_error("not one of ours");
   session::SessionView view = view_of(request, name);
-  if (named(name, "long-")) begin_long(request, name);
+  if (named(name, "long-")) begin_long(request, view);
   {
     const std::lock_guard lock(mutex_);
     if (named(name, "long-")) sessions_.erase(name);
@@ -155,6 +168,7 @@ session::EndResult FakeCore::end(const session::SessionId& session, bool force, 
     if (sessions_.erase(id) == 0)
       throw Error(ErrorCode::no_such_session, base::concat("there is no session '", id, "'"));
   }
+  if (named(id, "again-")) until([&] { return look(id).has_value(); });
   events_.session_removed(id);
   return {force ? std::vector<std::string>{"left: /tmp/\xff"} : std::vector<std::string>{}};
 }
@@ -183,6 +197,12 @@ std::vector<session::SessionView> FakeCore::sessions() const {
 }
 
 std::optional<session::SessionView> FakeCore::find(const std::string& id) const {
+  auto view = look(id);
+  if (view && named(id, "stale-")) until([&] { return !look(id); });
+  return view;
+}
+
+std::optional<session::SessionView> FakeCore::look(const std::string& id) const {
   const std::lock_guard lock(mutex_);
   const auto found = sessions_.find(id);
   if (found == sessions_.end()) return std::nullopt;
@@ -190,7 +210,7 @@ std::optional<session::SessionView> FakeCore::find(const std::string& id) const 
 }
 
 session::SessionView FakeCore::require(const std::string& id) const {
-  auto view = find(id);
+  auto view = look(id);
   if (!view) throw Error(ErrorCode::no_such_session, base::concat("there is no session '", base::printable(id), "'"));
   return *view;
 }

@@ -5,6 +5,8 @@
 //   long-*    begin is seen, and tells its progress ten times, every 50 ms
 //   broken-*  begin fails with a message that is not UTF-8
 //   odd-*     begin throws what is no base::Error
+//   stale-*   find sees it, and tells so only when it has ended
+//   again-*   end tells of it only when another session of that name has begun
 // Every run is a real process, so that its end can be watched.
 #pragma once
 
@@ -42,7 +44,8 @@ class FakeCore final : public daemon::Core {
     base::UniqueFd hold;
     base::UniqueFd pidfd;
   };
-  void begin_long(const session::BeginRequest& request, const std::string& name);
+  void begin_long(const session::BeginRequest& request, session::SessionView view);
+  [[nodiscard]] std::optional<session::SessionView> look(const std::string& session) const;
   session::Manager::Started start(const session::RunRequest& request, bool automatic);
 
   session::Events events_;
