@@ -105,7 +105,8 @@ void Operations::require_chroot_access(AccessQuestion question, const SelectedCh
 }
 
 session::Caller Operations::describe(CallerId caller, const HostUser& user) const {
-  return {caller.uid, user.name, caller.pid, caller.pid > 0 ? base::command_of(caller.pid) : std::string()};
+  return {caller.uid, user.name, caller.pid, caller.pid > 0 ? base::command_of(caller.pid) : std::string(),
+          caller.start_time};
 }
 
 session::SessionView Operations::begin(CallerId id, const BeginCall& call, std::function<bool()> cancelled,

@@ -1,10 +1,14 @@
 #include "daemon/peers.h"
 
+#include <sys/stat.h>
+
 #include <cstdint>
 #include <map>
+#include <sstream>
 #include <utility>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "base/process_identity.h"
 #include "base/text.h"
 
@@ -24,6 +28,22 @@ std::uint32_t number(const std::map<std::string, sdbus::Variant>& credentials, c
                       "connect over a unix socket on this machine");
   }
   return found->second.get<std::uint32_t>();
+}
+
+// Whoever connected may have ended since, and left its connection to a child and its pid to a stranger, whose limits a
+// command must not get.
+bool belongs_to(pid_t pid, uid_t uid) {
+  struct stat facts {};
+  const auto folder = base::concat("/proc/", pid);
+  if (::stat(folder.c_str(), &facts) != 0) return false;
+  if (facts.st_uid == uid) return true;
+  // proc(5): what belongs to it is root's if others may not look into it, after a setuid(2) without exec for one.
+  const auto status = base::try_read_file(folder + "/status");
+  const auto line = status ? status->find("\nUid:") : std::string::npos;
+  if (line == std::string::npos) return false;
+  std::istringstream words(status->substr(line + 5));  // real, effective, saved set, file system
+  uid_t real = 0, effective = 0;
+  return words >> real >> effective && (real == uid || effective == uid);
 }
 
 }  // namespace
@@ -81,6 +101,7 @@ void Peers::answered(const std::string& sender, const sdbus::Error* error,
     // A client in another pid namespace has none that means anything here.
     if (credentials.count("ProcessID") != 0) peer->pid = static_cast<pid_t>(number(credentials, "ProcessID"));
     if (peer->pid > 0) peer->start_time = base::process_start_time(peer->pid);
+    if (peer->pid > 0 && !belongs_to(peer->pid, peer->uid)) peer->start_time.reset();
     peers_.emplace(sender, peer);
   } catch (...) {
     failure = std::current_exception();

@@ -8,6 +8,7 @@
 
 #include "base/accounts.h"
 #include "base/error.h"
+#include "base/process_identity.h"
 #include "base/text.h"
 #include "kernel/mounts.h"
 #include "launch/caller.h"
@@ -137,6 +138,10 @@ launch::LaunchSpec launch_spec(const RunRequest& request, const definition::Defi
   spec.groups = user.groups;
   spec.umask = launch::umask_of(request.caller.pid);
   spec.limits = launch::rlimits_of(request.caller.pid);
+  // What was just read is the caller's only if the pid still is.
+  if (request.caller.start_time && base::process_start_time(request.caller.pid) != request.caller.start_time)
+    throw Error(ErrorCode::access_denied, concat("the process that asks (pid ", request.caller.pid, ") has gone"),
+                "the command takes its limits from it");
   spec.terminal = request.terminal;
   spec.rows = request.rows;
   spec.columns = request.columns;
