@@ -111,7 +111,9 @@ struct Registry::Impl {
   void refresh() {
     const std::lock_guard guard(reading);
     if (!pending && !readable(watch.descriptor())) return;
-    if ((watch.drain() || pending) && reload()) set_timer(std::chrono::nanoseconds(1));  // on_readable tells the others
+    if (!watch.drain() && !pending) return;
+    pending = true;  // should the reading fail, it is still to be done: the event is taken
+    if (reload()) set_timer(std::chrono::nanoseconds(1));  // on_readable tells the others
   }
 
   [[nodiscard]] std::shared_ptr<const Snapshot> snapshot() {
@@ -152,6 +154,7 @@ bool Registry::on_readable() {
 bool Registry::reload() {
   const std::lock_guard guard(impl_->reading);
   impl_->watch.drain();
+  impl_->pending = true;  // as in refresh
   impl_->reload();
   return std::exchange(impl_->changed, false);
 }
