@@ -109,8 +109,13 @@ void Manager::Impl::activate(LiveSession& session) {
   else
     store.activate(record, session.pipeline.pending(), preserved && !again);
   session.context.begun = true;
-  table.change(session, [&](auto& shown) { shown = record; });
-  table.publish(session);
+  table.publish(session);  // before the state says that all of it is there
+  // These alone: the others never change, and are read without the table's lock.
+  table.change(session, [&](auto& shown) {
+    shown.state = record.state;
+    shown.error = record.error;
+    shown.boot_id = record.boot_id;
+  });
 }
 
 // Undoes what begin did before the stages, or after they were torn down.

@@ -23,12 +23,14 @@ using store::SessionState;
 
 namespace {
 constexpr std::chrono::seconds kill_limit{10};
-constexpr std::chrono::seconds moment{2};  // a command that is just being started is no reason to refuse
+// A supervisor tells its client how the command ended, and then ends itself.
+constexpr std::chrono::milliseconds last_steps{100};
 
 // How a command ended is noted after its client was told. It was not interrupted by an end that comes right then.
 void wait_for_what_has_ended(const SessionTable& table, const std::string& session) {
-  const auto end = std::chrono::steady_clock::now() + moment;
-  while (table.has_ended_run(session) && std::chrono::steady_clock::now() < end)
+  const auto begin = std::chrono::steady_clock::now();
+  const auto within = [begin](auto limit) { return std::chrono::steady_clock::now() - begin < limit; };
+  while (table.runs_of(session) != 0 && (within(last_steps) || (table.has_ended_run(session) && within(a_moment))))
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
 }
 
@@ -57,7 +59,7 @@ EndResult Manager::Impl::end(const LiveSessionPtr& session, bool force, TellProg
     // What is under way is cancelled, or ends by itself; then the session can be ended whatever that left.
     session->end_wanted = true;
     operation.lock();
-  } else if (!operation.try_lock_for(moment)) {
+  } else if (!operation.try_lock_for(a_moment)) {
     throw Error(ErrorCode::session_busy, concat("another operation on session ", id, " is under way"),
                 "try again, or use --force to cancel it");
   }

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <shared_mutex>
 #include <string>
 #include <utility>
@@ -55,6 +56,10 @@ struct LiveSession {
   // Exclusive: set-up, tear-down, recovery. Shared: starting a run, which needs the session to stay as it is.
   std::shared_timed_mutex operation;
 
+  // The keys of what is locked. The end of a command is noted with them without `operation`.
+  std::mutex trees_mutex;
+  std::vector<std::string> trees;
+
   // Which of the host's resolv.confs the session's was last compared with.
   std::mutex resolver_mutex;
   tree::FileVersion resolver;
@@ -70,8 +75,7 @@ struct LiveSession {
   Pipeline pipeline;
   std::size_t notes_told = 0;  // of the context's, in the log
   std::vector<locks::HeldLock> locks;
-  std::vector<std::string> trees;  // the keys of what is locked
-  bool taken_up = false;           // from a former daemon, whose commands may hold locks for it
+  bool taken_up = false;  // from a former daemon, whose commands may hold locks for it; fixed once it is in the table
 };
 
 using LiveSessionPtr = std::shared_ptr<LiveSession>;

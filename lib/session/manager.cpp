@@ -81,6 +81,9 @@ Manager::Manager(definition::Settings settings, Events events)
 Manager::~Manager() {
   impl_->stopping = true;
   for (auto& thread : impl_->background) thread.join();
+  // Without stop(), as when the daemon cannot be had by the bus: sessions live on, and so do their locks.
+  for (const auto& session : impl_->table.all())
+    for (auto& lock : session->locks) lock.abandon();
 }
 
 void Manager::reconcile() { impl_->reconcile(); }
@@ -115,10 +118,12 @@ EndResult Manager::end(const SessionId& session, bool force, TellProgress progre
 
 SessionView Manager::recover(const SessionId& wanted, std::function<bool()> cancelled, TellProgress progress) {
   const auto session = impl_->table.require(wanted);
-  const std::unique_lock operation(session->operation, std::try_to_lock);
+  const std::unique_lock operation(session->operation, a_moment);
   if (!operation)
     throw base::Error(base::ErrorCode::session_busy,
                       concat("another operation on session ", wanted.id, " is under way"), "try again");
+  if (impl_->table.find(wanted.id) != session)
+    throw base::Error(base::ErrorCode::no_such_session, concat("session ", wanted.id, " has ended already"));
   impl_->recover_locked(session, cancelled, std::move(progress));
   return impl_->view(*session);
 }

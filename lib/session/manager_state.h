@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <set>
 #include <string>
 #include <thread>
@@ -15,6 +16,10 @@
 #include "session/storage.h"
 
 namespace unionroot::session {
+
+// Whoever needs a session waits so long for another operation on it that is about to be over: a command that is just
+// being started, or a session that has just begun, is no reason to refuse.
+constexpr std::chrono::seconds a_moment{2};
 
 struct Manager::Impl {
   Impl(definition::Settings given, Events given_events);

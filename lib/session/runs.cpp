@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <shared_mutex>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -27,15 +28,27 @@ using store::SessionState;
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-constexpr std::chrono::seconds moment{2};
-
 [[noreturn]] void refuse(const store::SessionRecord& session, SessionState state) {
   throw Error(ErrorCode::session_not_active,
               concat("session ", session.id, " is ", store::to_string(state), ", not active"),
               state == SessionState::failed ? concat("`unionroot info ", session.id, "` says why; `unionroot recover ",
                                                      session.id, "` or `unionroot end ", session.id, "`")
                                             : std::string("try again, or begin another session"));
+}
+
+// An active session is to stay as it is while a command is started. Who holds an active session alone has just begun
+// it, or looks at it, or is about to end it: that is known in a moment.
+std::shared_lock<std::shared_timed_mutex> keep_active(const SessionTable& table, LiveSession& session) {
+  constexpr std::chrono::milliseconds interval{10};
+  const auto end = std::chrono::steady_clock::now() + a_moment;
+  std::shared_lock operation(session.operation, std::try_to_lock);
+  while (!operation && table.state(session) == SessionState::active && std::chrono::steady_clock::now() < end)
+    static_cast<void>(operation.try_lock_for(interval));
+  const auto state = table.state(session);
+  if (state != SessionState::active) refuse(session.record, state);
+  if (operation) return operation;
+  throw Error(ErrorCode::session_busy, concat("another operation on session ", session.record.id, " is under way"),
+              "try again");
 }
 
 // The name that compose_environment gave the user.
@@ -62,14 +75,7 @@ void follow_host(LiveSession& session, int root) {
 }  // namespace
 
 Manager::Started Manager::Impl::run(const LiveSessionPtr& session, const RunRequest& request) {
-  std::shared_lock operation(session->operation, std::try_to_lock);
-  auto state = table.state(*session);
-  // Who has just set it up shows it as active a moment before letting go of it; who has just begun to end it shows that
-  // a moment later.
-  for (const auto end = Clock::now() + moment; !operation && state == SessionState::active && Clock::now() < end;
-       state = table.state(*session))
-    operation.try_lock_for(std::chrono::milliseconds(5));
-  if (!operation || state != SessionState::active) refuse(session->record, state);
+  const auto operation = keep_active(table, *session);
 
   const auto id = base::random_token();
   const auto root = session->context.space->root();
@@ -134,12 +140,15 @@ void Manager::Impl::discard_run(const LiveSession& session, const std::string& i
 }
 
 void Manager::Impl::run_ended(const std::string& id, std::optional<int> status) {
-  auto run = table.take_run(id);
-  if (!run) return;  // its session was ended meanwhile
-  const auto session = table.find(run->record.session);
+  const auto found = table.find_run(id);
+  if (!found) return;  // its session was ended meanwhile
+  const auto& record = found->record;
+  const auto& session = found->session;
   Attempts attempts;
+  // Before it is taken away: that is what whoever ends the session waits for.
   if (session && session->record.source)
-    attempts.run([&] { note_command_in_source(*session, run->record.command, status); });
+    attempts.run([&] { note_command_in_source(*session, record.command, status); });
+  const auto run = table.take_run(id);
   // Should it stay, the next start finds that nobody runs it. Where it was the last of its session, it goes with that.
   const bool goes_with_session = session && ends_with_its_run(*session) && table.runs_of(session->record.id) == 0;
   if (!goes_with_session) attempts.run([&] { store.remove_run(id); });
@@ -148,7 +157,7 @@ void Manager::Impl::run_ended(const std::string& id, std::optional<int> status) 
     // group cannot be removed yet; it goes with the session.
     attempts.run([&] {
       try {
-        cgroups->remove(run->record.session, id);
+        cgroups->remove(record.session, id);
       } catch (const base::SystemError& error) {
         if (error.error_number() != EBUSY) throw;
       }
@@ -158,7 +167,7 @@ void Manager::Impl::run_ended(const std::string& id, std::optional<int> status) 
   }
   for (const auto& problem : attempts.problems()) base::log::warning(concat("run ", id, " has ended: ", problem));
   if (!session || session->record.kind != store::SessionKind::automatic) return;
-  if (table.runs_of(run->record.session) != 0) return;
+  if (table.runs_of(record.session) != 0) return;
   try {
     end_unasked(session);
   } catch (const std::exception& error) {

@@ -41,15 +41,23 @@ locks::LockOwner owner_of(const LiveSession& session) {
   return owner;
 }
 
+// The trees to be locked, whose keys the session keeps: a tree may be away when something is to be noted of it.
+std::vector<SourceTree> trees_to_lock(LiveSession& session) {
+  auto trees = locked_trees(*session.definition);
+  std::vector<std::string> keys;
+  for (const auto& tree : trees) keys.push_back(tree.key);
+  const std::lock_guard guard(session.trees_mutex);
+  session.trees = std::move(keys);
+  return trees;
+}
+
 }  // namespace
 
 void Manager::Impl::take_locks(LiveSession& session, locks::Wait wait, const Caller& caller) {
   auto owner = owner_of(session);
   if (!caller.command.empty()) owner.purpose = concat(owner.purpose, ", begun by: ", caller.command);
-  session.trees.clear();
-  for (const auto& tree : locked_trees(*session.definition)) {
+  for (const auto& tree : trees_to_lock(session)) {
     owner.tree = tree.path;
-    session.trees.push_back(tree.key);
     wait.waits = [&] { session.context.progress({concat("waiting until ", tree.path, " is free"), 0, 0}); };
     const bool exclusive = session.record.source || tree.exclusive;
     owner.preserved = session.record.kind == SessionKind::preserved && !exclusive;
@@ -60,15 +68,13 @@ void Manager::Impl::take_locks(LiveSession& session, locks::Wait wait, const Cal
 
 void Manager::Impl::hold_locks_again(LiveSession& session) {
   auto owner = owner_of(session);
-  session.trees.clear();
   base::Rollback rollback;
   rollback.add([&] {  // all or none; what was taken stays as it was
     for (auto& lock : session.locks) lock.abandon();
     session.locks.clear();
   });
-  for (const auto& tree : locked_trees(*session.definition)) {
+  for (const auto& tree : trees_to_lock(session)) {
     owner.tree = tree.path;
-    session.trees.push_back(tree.key);
     const bool exclusive = session.record.source || tree.exclusive;
     owner.preserved = session.record.kind == SessionKind::preserved && !exclusive;
     bool created = false;

@@ -91,6 +91,14 @@ void SessionTable::add_run(LiveRun run) {
   runs_.emplace(std::move(id), std::move(run));
 }
 
+std::optional<SessionTable::FoundRun> SessionTable::find_run(const std::string& id) const {
+  const std::lock_guard guard(mutex_);
+  const auto run = runs_.find(id);
+  if (run == runs_.end()) return std::nullopt;
+  const auto session = sessions_.find(run->second.record.session);
+  return FoundRun{run->second.record, session == sessions_.end() ? nullptr : session->second};
+}
+
 std::optional<LiveRun> SessionTable::take_run(const std::string& id) {
   const std::lock_guard guard(mutex_);
   auto node = runs_.extract(id);

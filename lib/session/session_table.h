@@ -30,6 +30,11 @@ class SessionTable {
   void set_progress(LiveSession& session, const Progress& progress);
 
   void add_run(LiveRun run);
+  struct FoundRun {
+    store::RunRecord record;
+    LiveSessionPtr session;  // nullptr if it has gone
+  };
+  [[nodiscard]] std::optional<FoundRun> find_run(const std::string& id) const;
   std::optional<LiveRun> take_run(const std::string& id);         // removes it
   std::vector<LiveRun> take_runs_of(const std::string& session);  // removes them
   [[nodiscard]] std::size_t runs_of(const std::string& session) const;

@@ -2,6 +2,7 @@
 #include <array>
 #include <chrono>
 #include <ctime>
+#include <mutex>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -25,7 +26,8 @@ std::string time_for_people(std::int64_t microseconds) {
 }
 
 // A session that was taken up again has its keys once its locks are had; its tree may be away.
-const std::vector<std::string>& trees_of(LiveSession& session) {
+std::vector<std::string> trees_of(LiveSession& session) {
+  const std::lock_guard guard(session.trees_mutex);
   if (session.trees.empty())
     for (const auto& tree : locked_trees(*session.definition)) session.trees.push_back(tree.key);
   return session.trees;

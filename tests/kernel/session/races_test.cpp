@@ -1,0 +1,243 @@
+// Real sessions, and two threads that do something with one at the same time. The tree holds one program, the helper:
+// without what the daemon hands it, it ends at once with a status that is not 0.
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "base/ids.h"
+#include "base/text.h"
+#include "launch/launcher.h"
+#include "session/manager.h"
+
+namespace {
+
+using namespace unionroot;
+using namespace std::chrono_literals;
+using session::Manager;
+
+// Folders of its own. What a failed test leaves mounted keeps them.
+struct Place {
+  std::string path = "/var/tmp/unionroot-test-" + base::random_token();
+  Place() {
+    for (const char* folder : {"/etc", "/state", "/run", "/tree"}) std::filesystem::create_directories(path + folder);
+    std::filesystem::copy_file(HELPER, path + "/tree/program");
+  }
+  ~Place() {
+    std::error_code left;
+    std::filesystem::remove(path + "/run", left);  // empty, unless something is mounted beneath
+    if (!left) std::filesystem::remove_all(path, left);
+  }
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+
+  [[nodiscard]] definition::Settings settings() const {
+    definition::Settings settings;
+    settings.config_directory = path + "/etc";
+    settings.state_directory = path + "/state";
+    settings.runtime_directory = path + "/run";
+    settings.helper = HELPER;
+    return settings;
+  }
+  [[nodiscard]] definition::DefinitionPtr definition() const {
+    auto definition = std::make_shared<definition::Definition>();
+    definition->name = "races";
+    definition->type = "directory";
+    definition->source = definition::DirectorySource{path + "/tree", false};
+    definition->union_.type = definition::UnionType::overlay;
+    definition->source_clone = true;
+    return definition;
+  }
+};
+
+session::Caller caller() { return {0, "root", ::getpid(), "a test", {}}; }
+
+session::BeginRequest begin_request(const Place& place, bool source) {
+  session::BeginRequest request;
+  request.definition = place.definition();
+  request.selected_name = "races";
+  request.source = source;
+  request.owner = caller();
+  return request;
+}
+
+Manager::Started run_program(Manager& manager, const std::string& session) {
+  const base::UniqueFd nothing(base::check(::open("/dev/null", O_RDWR | O_CLOEXEC), "opening", "/dev/null"));
+  session::RunRequest request;
+  request.session = session;
+  request.command = {"/program"};
+  request.caller = caller();
+  for (int& descriptor : request.standard) descriptor = nothing.get();
+  return manager.run(request);
+}
+
+// Until the supervisor has closed its end, as a client does.
+void wait_for_end(const base::UniqueFd& control) {
+  char message[64];
+  while (::recv(control.get(), message, sizeof message, 0) > 0) continue;
+}
+
+// Does as the daemon does: tells the manager of each run that has ended, from a thread of its own.
+class Watch {
+ public:
+  explicit Watch(Manager*& manager) : manager_(manager) {}
+  ~Watch() { join(); }
+  void add(const std::string& run, int pidfd) {
+    const std::lock_guard guard(mutex_);
+    const int own = base::check(::fcntl(pidfd, F_DUPFD_CLOEXEC, 3), "duplicating a pidfd");
+    threads_.emplace_back([this, run, pidfd = base::UniqueFd(own)] {
+      pollfd ended{pidfd.get(), POLLIN, 0};
+      while (::poll(&ended, 1, -1) < 1) continue;
+      manager_->run_ended(run, launch::reap(pidfd.get()));
+    });
+  }
+  void join() {
+    std::vector<std::thread> threads;
+    {
+      const std::lock_guard guard(mutex_);
+      threads.swap(threads_);
+    }
+    for (auto& thread : threads) thread.join();
+  }
+
+ private:
+  Manager*& manager_;
+  std::mutex mutex_;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace
+
+TEST_CASE("A command is run in a session that is active, though its begin has not returned yet", "[session]") {
+  const Place place;
+  Manager* known = nullptr;
+  Watch watch(known);
+  std::thread early;
+  bool asked = false;
+  std::string refused;
+  session::Events events;
+  events.run_started = [&](const std::string& run, int pidfd) { watch.add(run, pidfd); };
+  events.session_changed = [&](const std::string& id) {
+    if (std::exchange(asked, true)) return;
+    early = std::thread([&, id] {
+      try {
+        wait_for_end(run_program(*known, id).control);
+      } catch (const base::Error& error) {
+        refused = error.what();
+      }
+    });
+    std::this_thread::sleep_for(200ms);  // whoever asks now finds it active
+  };
+  Manager manager(place.settings(), events);
+  known = &manager;
+  manager.reconcile();
+  const auto begun = manager.begin(begin_request(place, false));
+  REQUIRE(early.joinable());
+  early.join();
+  watch.join();
+  CHECK(refused.empty());
+  manager.end(begun.record.id, false);
+  manager.stop(false);
+}
+
+TEST_CASE("How the last command in a source session ended is noted before the session goes", "[session]") {
+  const Place place;
+  Manager* known = nullptr;
+  Watch watch(known);
+  session::Events events;
+  events.run_started = [&](const std::string& run, int pidfd) { watch.add(run, pidfd); };
+  Manager manager(place.settings(), events);
+  known = &manager;
+  manager.reconcile();
+  for (int i = 0; i < 30; ++i) {
+    const auto id = manager.begin(begin_request(place, true)).record.id;
+    wait_for_end(run_program(manager, id).control);
+    manager.end(id, false);
+    const auto trouble = manager.source_trouble(*place.definition());
+    REQUIRE(trouble);
+    REQUIRE_THAT(*trouble, Catch::Contains(id) && Catch::Contains("ended with status"));
+  }
+  watch.join();
+  manager.stop(false);
+}
+
+TEST_CASE("A daemon that goes without having served leaves its sessions' locks", "[session]") {
+  const Place place;
+  const auto locks = [&] {
+    std::set<std::string> names;
+    for (const auto& file : std::filesystem::directory_iterator(place.path + "/state/locks"))
+      if (file.path().filename().string().find(".source.") != std::string::npos) names.insert(file.path().filename());
+    return names;
+  };
+  std::string id;
+  std::set<std::string> held;
+  {
+    Manager manager(place.settings(), {});
+    manager.reconcile();
+    id = manager.begin(begin_request(place, true)).record.id;
+    held = locks();
+    REQUIRE(held.size() == 1);
+  }
+  CHECK(locks() == held);
+  Manager manager(place.settings(), {});
+  manager.reconcile();
+  manager.end(id, false);
+  CHECK(locks().empty());
+  manager.stop(false);
+}
+
+TEST_CASE("Whoever does something with a session while it is being recovered or ended is told so", "[session]") {
+  const Place place;
+  Manager* known = nullptr;
+  Watch watch(known);
+  session::Events events;
+  events.run_started = [&](const std::string& run, int pidfd) { watch.add(run, pidfd); };
+  Manager manager(place.settings(), events);
+  known = &manager;
+  manager.reconcile();
+  std::vector<std::string> strange;
+  std::mutex mutex;
+  for (int i = 0; i < 20; ++i) {
+    auto request = begin_request(place, false);
+    request.name = "races-again";
+    const auto id = manager.begin(request).record.id;
+    const auto attempt = [&](const auto& action) {
+      try {
+        action();
+      } catch (const base::Error& error) {
+        using base::ErrorCode;
+        const auto code = error.code();
+        if (code == ErrorCode::no_such_session || code == ErrorCode::session_not_active) return;
+        const std::lock_guard guard(mutex);
+        strange.emplace_back(error.what());
+      }
+    };
+    std::thread recovering([&] { attempt([&] { manager.recover(id); }); });
+    std::thread running([&] { attempt([&] { wait_for_end(run_program(manager, id).control); }); });
+    std::thread looking([&] {
+      for (int look = 0; look < 20; ++look)
+        if (const auto view = manager.find(id)) CHECK(view->record.id == id);
+    });
+    std::this_thread::sleep_for(std::chrono::microseconds(200 * i));
+    attempt([&] { manager.end(id, true); });
+    for (auto* thread : {&recovering, &running, &looking}) thread->join();
+    watch.join();
+    REQUIRE_FALSE(manager.find(id));
+  }
+  CHECK(strange == std::vector<std::string>{});
+  manager.stop(false);
+}
