@@ -120,6 +120,27 @@ class Watch {
   std::vector<std::thread> threads_;
 };
 
+// Ends what there still is, in a test that failed too: sessions, those who watch runs, mounts.
+class Ending {
+ public:
+  Ending(Manager& manager, Watch* watch) : manager_(manager), watch_(watch) {}
+  Ending(const Ending&) = delete;
+  Ending& operator=(const Ending&) = delete;
+  ~Ending() {
+    try {
+      for (const auto& view : manager_.sessions()) manager_.end(session::SessionId(view.record), true);
+      if (watch_ != nullptr) watch_->join();
+      manager_.stop(false);
+    } catch (const base::Error& error) {
+      UNSCOPED_INFO(error.what());
+    }
+  }
+
+ private:
+  Manager& manager_;
+  Watch* watch_;
+};
+
 }  // namespace
 
 TEST_CASE("A command is run in a session that is active, though its begin has not returned yet", "[session]") {
@@ -144,6 +165,7 @@ TEST_CASE("A command is run in a session that is active, though its begin has no
   };
   Manager manager(place.settings(), events);
   known = &manager;
+  const Ending ending(manager, &watch);
   manager.reconcile();
   const auto begun = manager.begin(begin_request(place, false));
   REQUIRE(early.joinable());
@@ -151,7 +173,6 @@ TEST_CASE("A command is run in a session that is active, though its begin has no
   watch.join();
   CHECK(refused.empty());
   manager.end(begun.record.id, false);
-  manager.stop(false);
 }
 
 TEST_CASE("How the last command in a source session ended is noted before the session goes", "[session]") {
@@ -162,6 +183,7 @@ TEST_CASE("How the last command in a source session ended is noted before the se
   events.run_started = [&](const std::string& run, int pidfd) { watch.add(run, pidfd); };
   Manager manager(place.settings(), events);
   known = &manager;
+  const Ending ending(manager, &watch);
   manager.reconcile();
   for (int i = 0; i < 30; ++i) {
     const auto id = manager.begin(begin_request(place, true)).record.id;
@@ -171,8 +193,6 @@ TEST_CASE("How the last command in a source session ended is noted before the se
     REQUIRE(trouble);
     REQUIRE_THAT(*trouble, Catch::Contains(id) && Catch::Contains("ended with status"));
   }
-  watch.join();
-  manager.stop(false);
 }
 
 TEST_CASE("A daemon that goes without having served leaves its sessions' locks", "[session]") {
@@ -194,10 +214,10 @@ TEST_CASE("A daemon that goes without having served leaves its sessions' locks",
   }
   CHECK(locks() == held);
   Manager manager(place.settings(), {});
+  const Ending ending(manager, nullptr);
   manager.reconcile();
   manager.end(id, false);
   CHECK(locks().empty());
-  manager.stop(false);
 }
 
 TEST_CASE("Whoever does something with a session while it is being recovered or ended is told so", "[session]") {
@@ -208,6 +228,7 @@ TEST_CASE("Whoever does something with a session while it is being recovered or 
   events.run_started = [&](const std::string& run, int pidfd) { watch.add(run, pidfd); };
   Manager manager(place.settings(), events);
   known = &manager;
+  const Ending ending(manager, &watch);
   manager.reconcile();
   std::vector<std::string> strange;
   std::mutex mutex;
@@ -239,5 +260,4 @@ TEST_CASE("Whoever does something with a session while it is being recovered or 
     REQUIRE_FALSE(manager.find(id));
   }
   CHECK(strange == std::vector<std::string>{});
-  manager.stop(false);
 }
