@@ -175,21 +175,28 @@ class DbusTest(EndToEndTest):
             seen = []
             while "owned by" not in (line := monitor.stdout.readline()):
                 self.assertTrue(line, "gdbus ended")
-            session, _ = self.begin("small", name="heard")
-            self.end(session)
-            path = self.machine.define_tree("fresh", testing.small_tree())
             os.set_blocking(monitor.stdout.fileno(), False)
 
             def heard(*names):
                 # A line may come in pieces.
                 while piece := monitor.stdout.readline():
                     seen.append(piece)
-                return all(f".{name} " in "".join(seen) for name in names)
+                return all(f".{name}" in "".join(seen) for name in names)
 
-            self.assertTrue(testing.wait_until(lambda: heard("SessionNew", "SessionRemoved", "ChrootNew")), seen)
+            def listens():
+                # It says who owns the name before the bus has heard what it wants to hear.
+                session, _ = self.begin("small")
+                self.end(session)
+                return heard("SessionNew (")
+
+            self.assertTrue(testing.wait_until(listens), seen)
+            session, _ = self.begin("small", name="heard")
+            self.end(session)
+            path = self.machine.define_tree("fresh", testing.small_tree())
+            self.assertTrue(testing.wait_until(lambda: heard("SessionNew ('heard'", "SessionRemoved ('heard'", "ChrootNew ('fresh'")), seen)
             os.unlink(path)
-            self.assertTrue(testing.wait_until(lambda: heard("ChrootRemoved")), seen)
-            self.assertTrue(testing.wait_until(lambda: heard("InterfacesAdded", "InterfacesRemoved")), seen)
+            self.assertTrue(testing.wait_until(lambda: heard("ChrootRemoved ('fresh'")), seen)
+            self.assertTrue(testing.wait_until(lambda: heard("InterfacesAdded (", "InterfacesRemoved (")), seen)
         finally:
             monitor.kill()
             monitor.wait()
