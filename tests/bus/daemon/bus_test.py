@@ -729,16 +729,14 @@ class LostBusTest(BusTest):
     """Its own bus, since it is taken away."""
 
     def test_a_session_for_a_client_that_goes_as_the_daemon_stops_is_ended(self):
-        client = self.start_as(GAMES, "Begin", "open", {"name": "late-2"})
-        time.sleep(0.7)
+        client = self.ask_as(GAMES, "Begin", "open", {"name": "late-2"})
         self.daemon.send_signal(signal.SIGSTOP)
         client.kill()
         client.communicate()
         self.daemon.send_signal(signal.SIGTERM)
         self.daemon.send_signal(signal.SIGCONT)
         self.stop(self.daemon)
-        with open(f"{self.folder}/log", encoding="utf-8", errors="replace") as log:
-            self.assertIn("ending session 'late-2': its client has gone", log.read())
+        self.assertIn("ending session 'late-2': its client has gone", self.logged())
         self.start_daemon()
 
     def test_stopping_answers_and_a_lost_bus_ends_the_daemon(self):
