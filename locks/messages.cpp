@@ -51,6 +51,12 @@ bool has_for_itself(const LockOwner& owner) {
          (owner.purpose.starts_with("session") || owner.purpose.starts_with("automatic session"));
 }
 
+// Who asked the daemon for the session: its own name says nothing to people.
+std::string begun_by(const std::string& purpose) {
+  const auto found = purpose.find(", begun by: ");
+  return found == std::string::npos ? std::string() : printable(std::string_view(purpose).substr(found));
+}
+
 std::string quoted(std::string_view text) { return concat("'", printable(text), "'"); }
 
 }  // namespace
@@ -74,6 +80,7 @@ std::string describe(const LockInfo& info) {
   else
     who = known ? concat("source change ", quoted(owner.purpose)) : concat("source change ", quoted(info.file));
   if (known) who += owner.user.empty() ? concat(" of uid ", owner.uid) : concat(" of user ", printable(owner.user));
+  if (!owner.session.empty()) who += begun_by(owner.purpose);
   who += process_text(info);
   if (known) who += concat(info.state == LockState::waiting ? ", waiting" : ",", since_text(owner.since));
   return who;

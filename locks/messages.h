@@ -8,7 +8,7 @@
 
 namespace unionroot::locks::detail {
 
-// "session 'x' of user alice, pid 12 (sbuild hello), since 2026-11-21 10:52:03 (3 min ago)"
+// "session 'x' of user alice, begun by: sbuild hello, pid 12 (unionrootd), since 2026-11-21 10:52:03 (3 min ago)"
 std::string describe(const LockInfo& info);
 
 // "3 min", "2 h 5 min", "4 days"

@@ -64,7 +64,7 @@ bool is_same_but_for_process(const LockOwner& one, const LockOwner& other) {
 HeldLock LockDirectory::reown(LockKind kind, const std::string& key, const LockOwner& asked, bool& created) {
   auto name = detail::session_name(key, asked.session);
   name.kind = kind;
-  const auto owner = detail::completed(asked);
+  auto owner = detail::completed(asked);
   auto replacement = name;
   replacement.token = base::random_token();
   base::UniqueFd made;
@@ -72,6 +72,8 @@ HeldLock LockDirectory::reown(LockKind kind, const std::string& key, const LockO
     ManageLock manage(*directory_, key);
     const auto there = detail::probe(*directory_, name);
     created = !there || there->broken;
+    // Whose doing the session is, its first owner knew: "session, begun by: sbuild hello".
+    if (!created && there->info.owner.purpose.starts_with(owner.purpose)) owner.purpose = there->info.owner.purpose;
     if (there && there->locked && (there->broken || base::is_alive(there->info.owner.process)))
       throw detail::refusal(base::concat("taking over session '", name.holder, "' on"), owner, {*there}, {});
     if (created) {
