@@ -35,7 +35,10 @@ bool exists_at(int dir, const std::string& name);
 // Inside a tree that a user controls: `path` relative to `root`, resolved with openat2(RESOLVE_IN_ROOT), symlinks in
 // it never leave the root; the last component is replaced, never followed.
 std::optional<std::string> read_in_tree(int root, const std::string& path, std::size_t limit);
-void write_in_tree(int root, const std::string& path, std::string_view content, mode_t mode, uid_t uid, gid_t gid);
+// temporary: the file's name, in the same folder, until it is whole; one that is there, of a writer that died, goes.
+// Empty: a name that nobody else has.
+void write_in_tree(int root, const std::string& path, std::string_view content, mode_t mode, uid_t uid, gid_t gid,
+                   std::string temporary = {});
 
 // Deletes what is beneath dir/name, and it, never crossing into another mount, never following a symlink, by
 // directory descriptors alone, at any depth. `stop` is asked now and then: true ends it early (false returned).

@@ -40,7 +40,8 @@ std::optional<std::string> read_in_tree(int root, const std::string& path, std::
   return base::read_all(file.get(), path, limit);
 }
 
-void write_in_tree(int root, const std::string& path, std::string_view content, mode_t mode, uid_t uid, gid_t gid) {
+void write_in_tree(int root, const std::string& path, std::string_view content, mode_t mode, uid_t uid, gid_t gid,
+                   std::string temporary) {
   const std::size_t slash = path.rfind('/');
   const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
   const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
@@ -49,7 +50,10 @@ void write_in_tree(int root, const std::string& path, std::string_view content, 
   const UniqueFd parent(try_open_beneath(root, folder, O_RDONLY | O_DIRECTORY, 0, resolve_in_root));
   if (!parent) base::throw_errno(doing);
 
-  const std::string temporary = base::concat(".unionroot-", base::random_token());
+  if (temporary.empty())
+    temporary = base::concat(".unionroot-", base::random_token());
+  else
+    remove_file(parent.get(), temporary);
   fault_point("create");
   const UniqueFd file(
       ::openat(parent.get(), temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
@@ -59,6 +63,7 @@ void write_in_tree(int root, const std::string& path, std::string_view content, 
     if (::unlinkat(parent.get(), temporary.c_str(), 0) != 0)
       base::log::warning(base::concat(doing, ": the temporary file ", temporary, " could not be removed"));
   });
+  fault_point("create done");
   base::write_all(file.get(), content, base::printable(path));
   // The owner before the mode: chown(2) clears the set-id bits.
   if (::fchown(file.get(), uid, gid) != 0 || ::fchmod(file.get(), mode) != 0) base::throw_errno(doing);

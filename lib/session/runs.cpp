@@ -64,7 +64,8 @@ void follow_host(LiveSession& session, int root) {
   if (!follows_resolv_conf(session.context)) return;
   const std::lock_guard guard(session.resolver_mutex);
   try {
-    if (tree::follow_resolv_conf(root, {}, session.resolver))
+    const auto temporary = half_written_file(session.record.id);
+    if (tree::follow_resolv_conf(root, {}, session.resolver, temporary))
       base::log::debug(concat("session ", session.record.id, ": its resolv.conf is the host's new one"));
   } catch (const std::exception& error) {
     base::log::warning(

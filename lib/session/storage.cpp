@@ -47,11 +47,15 @@ SessionFolders::SessionFolders(const definition::Settings& settings)
     : state_(settings.state_directory), own_(settings.state_directory + "/sessions") {}
 
 void SessionFolders::load() {
-  const auto text = base::try_read_file(state_ + "/" + list_name);
-  if (!text) return;
   const std::lock_guard guard(mutex_);
-  for (const auto& line : base::split(*text, '\n'))
-    if (line.front() == '/') others_.insert(line);
+  if (const auto text = base::try_read_file(state_ + "/" + list_name))
+    for (const auto& line : base::split(*text, '\n'))
+      if (line.front() == '/') others_.insert(line);
+  // What a daemon left that died while it wrote the list.
+  const auto state = kernel::open_directory(state_);
+  for (const auto& name : kernel::list_directory(state.get()))
+    if (name.starts_with(base::concat(".", list_name, ".")) && name.ends_with(".tmp"))
+      kernel::remove_file(state.get(), name);
 }
 
 void SessionFolders::remember(const std::string& folder) {

@@ -44,7 +44,7 @@ void write_marked(TreeAccess& tree, const std::string& content) {
 
 class Writer {
  public:
-  Writer(int root, const FilesRequest& request) : tree_(root), request_(request) {}
+  Writer(int root, const FilesRequest& request) : tree_(root, request.temporary), request_(request) {}
 
   std::vector<std::string> run() {
     if (request_.nss != NssMode::none) {
@@ -241,12 +241,13 @@ FilesRequest files_request(const definition::Definition& definition, std::option
   return request;
 }
 
-bool follow_resolv_conf(int root, const std::string& host_root, FileVersion& seen) {
+bool follow_resolv_conf(int root, const std::string& host_root, FileVersion& seen, const std::string& temporary) {
   const std::string path(resolv_conf);
   std::string why;
   const auto source = host_files().read(base::concat(host_root, "/", path), why);
   if (!source || source->version == seen) return false;
-  TreeAccess tree(root);
+  TreeAccess tree(root, temporary);
+  if (seen == FileVersion() && !temporary.empty()) tree.remove_half_written(path);
   const TreeFile now = tree.read(path);
   const bool ours = now.found == Found::file && !now.symlink && tree.mark(path) == mark_of(now.content);
   const bool write = ours && now.content != source->content;
@@ -256,5 +257,11 @@ bool follow_resolv_conf(int root, const std::string& host_root, FileVersion& see
 }
 
 std::vector<std::string> write_files(int root, const FilesRequest& request) { return Writer(root, request).run(); }
+
+void remove_half_written(int root, const FilesRequest& request) {
+  if (request.temporary.empty()) return;
+  TreeAccess tree(root, request.temporary);
+  for (const auto& path : file_paths(request)) tree.remove_half_written(path);
+}
 
 }  // namespace unionroot::tree

@@ -23,6 +23,9 @@ struct FilesRequest {
   std::string chroot_name;   // written to etc/debian_chroot; empty: not written
   std::optional<User> user;  // always present inside when nss is merge or copy
   std::string host_root;     // where the host's files are: empty is the real root; tests set another
+  // A file's name until it is whole, where others stand on the tree, too: so that remove_half_written finds it after a
+  // crash. Of one writer at a time. Empty: any.
+  std::string temporary;
 };
 
 // What a definition asks for, for a session on it that `owner` begins.
@@ -36,10 +39,14 @@ FilesRequest files_request(const definition::Definition& definition, std::option
 // is wrong with one file of the host or the tree is a note, and leaves that file alone.
 std::vector<std::string> write_files(int root, const FilesRequest& request);
 
+// What write_files leaves of a file in the tree if it is cut off by a crash. Idempotent.
+void remove_half_written(int root, const FilesRequest& request);
+
 // For sessions that live long: if the host's resolv.conf is not of the version `seen` any more, and the tree's is as
 // write_files (with mark_resolv_conf) or this function left it, the tree's becomes the host's. What somebody in the
-// session has changed or replaced stays. True if it was written. Throws as write_files does.
-bool follow_resolv_conf(int root, const std::string& host_root, FileVersion& seen);
+// session has changed or replaced stays. True if it was written. Throws as write_files does. temporary: as in
+// FilesRequest; what a daemon that died left of it goes the first time, when `seen` is none yet.
+bool follow_resolv_conf(int root, const std::string& host_root, FileVersion& seen, const std::string& temporary = {});
 
 // Two calls with the same answer mean that write_files would write the same, and note the same, into an overlay over
 // the tree at `root`: the request, and which versions of the host's files and the tree's there are. Costs a stat(2) a

@@ -65,7 +65,8 @@ std::string_view describe(Found found) {
   return "unknown";
 }
 
-TreeAccess::TreeAccess(int root) : root_(root), mount_(status_of(root, "the tree's root").stx_mnt_id) {}
+TreeAccess::TreeAccess(int root, std::string temporary)
+    : root_(root), temporary_(std::move(temporary)), mount_(status_of(root, "the tree's root").stx_mnt_id) {}
 
 const TreeAccess::Folder& TreeAccess::folder_of(const std::string& path) {
   const std::string name = folder_part(path);
@@ -140,7 +141,13 @@ void TreeAccess::write(const std::string& path, std::string_view content, mode_t
   const Folder& folder = folder_of(path);
   if (folder.found != Found::file)
     throw base::Error(base::ErrorCode::failed, base::concat("writing ", path, ": ", describe(folder.found)));
-  kernel::write_in_tree(folder.handle.get(), name_part(path), content, mode, uid, gid);
+  kernel::write_in_tree(folder.handle.get(), name_part(path), content, mode, uid, gid, temporary_);
+}
+
+void TreeAccess::remove_half_written(const std::string& path) {
+  const Folder& folder = folder_of(path);
+  if (folder.found == Found::file && kernel::exists_at(folder.handle.get(), temporary_))
+    kernel::remove_file(folder.handle.get(), temporary_);
 }
 
 // O_PATH; empty if there is no regular file of that very name.

@@ -40,11 +40,15 @@ struct TreeFile {
 // Found.
 class TreeAccess {
  public:
-  explicit TreeAccess(int root);
+  // temporary: of kernel::write_in_tree.
+  explicit TreeAccess(int root, std::string temporary = {});
 
   // Paths are relative to the root, without "..".
   [[nodiscard]] TreeFile read(const std::string& path);
   void write(const std::string& path, std::string_view content, mode_t mode, uid_t uid, gid_t gid);
+
+  // What a `write` of the file `path` that was broken off by a crash left, with that same `temporary`.
+  void remove_half_written(const std::string& path);
 
   // A word that goes with a regular file, and that users of the tree can neither set nor change, but copy or lose.
   // Where the file system has no room for it, nothing is kept.
@@ -63,6 +67,7 @@ class TreeAccess {
   base::UniqueFd regular_file(const std::string& path);
 
   int root_;
+  std::string temporary_;
   std::uint64_t mount_;
   std::map<std::string, Folder> folders_;
 };

@@ -57,7 +57,10 @@ class DirectorySourceKind : public SourceKind {
 
   void tear_down(SessionContext&, const StageData&, TearDown) const override {}  // it made nothing
 
-  Recovery recover(SessionContext&, const StageData&) const override { return Recovery::intact; }
+  Recovery recover(SessionContext& context, const StageData&) const override {
+    context.directories = directories_of(*context.definition);
+    return Recovery::intact;
+  }
 };
 
 }  // namespace

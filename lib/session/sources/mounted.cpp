@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "session/disks.h"
 #include "session/sources/archives.h"
@@ -46,8 +47,18 @@ class MountedSourceKind : public SourceKind {
 
   Recovery recover(SessionContext& context, const StageData& data) const override {
     // The session's namespace has a copy of the mount, so it does not depend on it.
-    const auto name = data.find("mount");
-    context.services.source_mounts.adopt(name != data.end() ? name->second : concat("own.", context.id), context.id);
+    const auto known = data.find("mount");
+    const auto name = known != data.end() ? known->second : concat("own.", context.id);
+    const bool mounted = context.services.source_mounts.adopt(name, context.id);
+    // Where it cannot be found in the mount, nothing can have been written to it.
+    if (mounted && !context.definition->has_union()) {
+      try {
+        context.directories = {
+            located(context, context.services.source_mounts.path(name), source_of(*context.definition).location)};
+      } catch (const base::Error& error) {
+        base::log::debug(concat("session ", context.id, ": ", error.what()));
+      }
+    }
     return Recovery::intact;
   }
 

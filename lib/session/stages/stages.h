@@ -61,6 +61,9 @@ class FilesStage : public Stage {
 // also when that changes.
 bool follows_resolv_conf(const SessionContext& context);
 
+// The name that a file has while it is being copied into a tree that outlives a crash, in the file's own folder.
+std::string half_written_file(const std::string& session);
+
 // The administrator's own scripts (../hooks). What they mount beneath the root goes with the namespace; what else they
 // did they undo themselves.
 class HooksStage : public Stage {

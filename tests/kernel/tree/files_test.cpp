@@ -74,6 +74,30 @@ TEST_CASE("resolv.conf follows the host's, through symlinks there") {
   CHECK(content(place.tree("etc/resolv.conf")) == "nameserver 127.0.0.53\n");
 }
 
+TEST_CASE("what was left half-written is removed, in the tree alone, and nothing else") {
+  const Place place;
+  auto request = place.request();
+  request.temporary = ".unionroot-x";
+  request.copyfiles = {"/etc/good", "/opt/key", "/away/key", "/none/key"};
+  fs::create_directories(place.tree("opt"));
+  fs::create_directories(place.host("away"));
+  fs::create_directory_symlink(place.host("away"), place.tree("away"));
+  for (const auto& left : {place.tree("etc/.unionroot-x"), place.tree("opt/.unionroot-x"),
+                           place.host("away/.unionroot-x"), place.tree(".unionroot-x"), place.tree("etc/.unionroot-y")})
+    Place::write(left, "half");
+  const base::UniqueFd root(
+      base::check(::open(place.tree("").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC), "opening the tree"));
+  for (int round = 0; round < 2; ++round) remove_half_written(root.get(), request);
+  CHECK_FALSE(fs::exists(place.tree("etc/.unionroot-x")));
+  CHECK_FALSE(fs::exists(place.tree("opt/.unionroot-x")));
+  CHECK(fs::exists(place.host("away/.unionroot-x")));
+  CHECK(fs::exists(place.tree(".unionroot-x")));  // no file is written there
+  CHECK(fs::exists(place.tree("etc/.unionroot-y")));
+  request.temporary.clear();
+  remove_half_written(root.get(), request);
+  CHECK(fs::exists(place.tree("etc/.unionroot-y")));
+}
+
 TEST_CASE("resolv.conf follows the host's later, unless it was changed inside") {
   const Place place;
   auto request = place.request();

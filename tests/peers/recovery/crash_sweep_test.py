@@ -154,7 +154,19 @@ class Recover(Operation):
         self.whole_or_nothing(must_be=True, wanted="kept")
 
 
-class RunSource(Operation):
+class ChangesTheTree(Operation):
+    """In a tree that sessions write to as it is, nothing may be left half-written."""
+
+    def assert_whole_files(self):
+        tree = self.machine.moved
+        strays = [os.path.join(place, name) for place, _, files in os.walk(tree) for name in files if "unionroot" in name]
+        for stray in strays:
+            os.unlink(stray)
+        if strays:
+            raise AssertionError("left in the source tree: " + " ".join(strays))
+
+
+class RunSource(ChangesTheTree):
     """A command in a source session, which writes to the tree itself."""
 
     def operate(self):
@@ -164,18 +176,27 @@ class RunSource(Operation):
         machine = self.machine
         if not wait_until(lambda: not machine.sessions()):
             raise AssertionError("sessions: " + str(machine.sessions()))
+        self.assert_whole_files()
         # The lock is free again: the tree can be changed, and stood on.
         machine.ok("run", "--directory", "/", "source:moved", "--", "rm", "-f", "/file")
         machine.ok("run", "--directory", "/", "moved", "--", "true")
 
 
-class BeginSource(Operation):
+class BeginSource(ChangesTheTree):
+    def prepare(self):
+        # As if the host's had changed: else only the first of all writes it.
+        for name in ("resolv.conf", "hosts", "networks"):
+            path = os.path.join(self.machine.moved, "etc", name)
+            if os.path.exists(path):
+                os.unlink(path)
+
     def operate(self):
         return self.machine.run("begin", "--name", self.session, "source:moved")
 
     def expect(self, result, died):
         machine = self.machine
         state = machine.settled(self.session)
+        self.assert_whole_files()
         if result.status == 0 and state != "active":
             raise AssertionError(f"begun, but {state}")
         if state == "active":
@@ -185,6 +206,30 @@ class BeginSource(Operation):
             machine.ok("end", self.session)
         elif state is not None:
             raise AssertionError(f"the session is {state}: {machine.info(self.session).get('error')}")
+
+
+class EndSource(ChangesTheTree):
+    def prepare(self):
+        self.machine.begin("source:moved", name=self.session)
+        self.machine.inside(self.session, "sh", "-c", "echo x >/file")
+
+    def operate(self):
+        return self.machine.run("end", self.session)
+
+    def expect(self, result, died):
+        machine = self.machine
+        state = machine.settled(self.session)
+        if result is not None and result.status == 0 and state is not None:
+            raise AssertionError(f"ended, but {state}")
+        if state is not None:
+            # Until it has ended nobody else may have the tree.
+            if machine.run("begin", "moved").status == 0:
+                raise AssertionError("a session beside a source session that is " + state)
+            machine.ok("end", self.session)
+        # What it wrote stays, and the tree is to be had again.
+        machine.ok("run", "--directory", "/", "source:moved", "--", "rm", "/file")
+        machine.ok("run", "--directory", "/", "moved", "--", "true")
+        self.assert_whole_files()
 
 
 class FirstStart(Operation):
@@ -429,6 +474,7 @@ EndSweep = sweep_case(End)
 RecoverSweep = sweep_case(Recover)
 RunSourceSweep = sweep_case(RunSource)
 BeginSourceSweep = sweep_case(BeginSource)
+EndSourceSweep = sweep_case(EndSource)
 
 if __name__ == "__main__":
     testing.main()

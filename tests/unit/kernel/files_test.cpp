@@ -149,6 +149,22 @@ TEST_CASE("writing in a tree replaces the name, and follows nothing") {
   CHECK(outside.names() == std::vector<std::string>{"victim"});
 }
 
+TEST_CASE("what a writer that died left half-written does not hinder the next one") {
+  const Folder outside;
+  write_file_atomically(outside.fd.get(), "victim", "untouched", 0644, false);
+  const Folder tree;
+  const int root = tree.fd.get();
+  SECTION("a file") { write_file_atomically(root, ".half", "half", 0600, false); }
+  SECTION("a symlink that somebody put there") {
+    REQUIRE(::symlinkat(outside.path("victim").c_str(), root, ".half") == 0);
+  }
+  SECTION("nothing") {}
+  write_in_tree(root, "issue", "new", 0644, ::getuid(), ::getgid(), ".half");
+  CHECK(base::read_file(tree.path("issue")) == "new");
+  CHECK(tree.names() == std::vector<std::string>{"issue"});
+  CHECK(base::read_file(outside.path("victim")) == "untouched");
+}
+
 TEST_CASE("a tree is removed with symlinks, odd names and closed folders, and nothing beside it") {
   const Folder folder;
   make_directory(folder.fd.get(), "kept", 0755);
