@@ -201,8 +201,10 @@ class RealCgroups final : public Cgroups {
 
  private:
   static void make(int parent, const std::string& folder) {
+    fault_point("cgroup mkdir");
     if (::mkdirat(parent, folder.c_str(), 0755) != 0 && errno != EEXIST && errno != ENOENT && errno != ENODEV)
       base::throw_errno("making the control group", folder);
+    fault_point("cgroup mkdir done");
   }
 
   static void kill_all(int group) {
@@ -229,9 +231,11 @@ class RealCgroups final : public Cgroups {
     }
     const std::string run_folder = folder_of(run);
     if (const UniqueFd group = try_open_group(base_group.get(), session_folder)) act(group.get(), run_folder);
+    fault_point("cgroup rmdir");
     if (::unlinkat(base_group.get(), session_folder.c_str(), AT_REMOVEDIR) != 0 && errno != EBUSY &&
         errno != ENOTEMPTY && errno != ENOENT)
       base::throw_errno("removing the control group", session_folder);
+    fault_point("cgroup rmdir done");
   }
 
   UniqueFd own_;        // the group that this process was in at start-up

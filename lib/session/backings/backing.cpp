@@ -55,6 +55,7 @@ void make_upper_and_work(int store, int lower) {
   base::check(::fchmodat(store, "upper", root.st_mode & 07777, 0), "setting the upper layer's mode");
   const timespec times[2] = {root.st_atim, root.st_mtim};
   base::check(::utimensat(store, "upper", times, AT_SYMLINK_NOFOLLOW), "setting the upper layer's times");
+  base::fault_point("upper's owner done");
 }
 
 bool keeps_upper(const SessionContext& context) { return context.recovering && !context.definition->union_.reset; }

@@ -77,11 +77,13 @@ class ImageBacking : public Backing {
     const UniqueFd file(::openat(folder, file_name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!file) base::throw_errno("making", path);
     base::fault_point("create done");
+    base::fault_point("truncate");
     if (::ftruncate(file.get(), static_cast<off_t>(union_.size->bytes)) != 0) {
       const int problem = errno;
       throw base::SystemError(problem, concat("making ", path, " ", union_.size->bytes, " bytes long"),
                               problem == EFBIG ? "its file system cannot hold a file of this union-size" : "");
     }
+    base::fault_point("truncate done");
     // What does not outlive the daemon needs no journal.
     make_filesystem(context,
                     {union_.filesystem.empty() ? "ext4" : union_.filesystem, path, false, !context.automatic()});

@@ -74,8 +74,10 @@ std::vector<std::string> TreeCache::keys() const {
 std::optional<UniqueFd> TreeCache::try_lock(const std::string& key, short kind) const {
   const auto name = concat(key, lock_ending);
   for (;;) {
+    base::fault_point("create");
     UniqueFd file(base::check(::openat(folder_.get(), name.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600),
                               "opening the lock", name));
+    base::fault_point("create done");
     struct flock lock {};
     lock.l_type = kind;
     lock.l_whence = SEEK_SET;

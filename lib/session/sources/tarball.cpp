@@ -179,6 +179,7 @@ class TarballSourceKind : public SourceKind {
     const UniqueFd made(base::check(
         ::openat(archives.get(), temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600),
         "making a new archive in", place.folder));
+    base::fault_point("create done");
     base::Rollback rollback;
     rollback.add([&] { static_cast<void>(::unlinkat(archives.get(), temporary.c_str(), 0)); });
     write_archive(context, own, before.get(), made.get(), path);
