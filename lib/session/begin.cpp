@@ -76,6 +76,17 @@ locks::Wait wait_of(const BeginRequest& request, std::function<bool()> cancelled
   return wait;
 }
 
+// The current exception. Whoever waits for a session that somebody else ended is told so.
+[[noreturn]] void rethrow(const LiveSession& session) {
+  try {
+    throw;
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::cancelled || !session.end_wanted) throw;
+    throw Error(ErrorCode::cancelled, concat("session ", session.record.id, " was ended while it was being begun"),
+                "somebody used `unionroot end --force`; begin another");
+  }
+}
+
 }  // namespace
 
 bool Manager::Impl::ends_with_its_run(const LiveSession& session) {
@@ -96,6 +107,7 @@ void Manager::Impl::activate(LiveSession& session) {
   record.state = SessionState::active;
   record.error.clear();
   record.boot_id = base::boot_id();
+  record.notes = notes_to_json(session.context.notes);
   // A recovered session is as durable as it was: should power fail now, it is recovered again. Hundreds of them would
   // otherwise wait for the disk at boot, one after another.
   const bool again = session.context.recovering;
@@ -176,7 +188,7 @@ LiveSessionPtr Manager::Impl::begin(const BeginRequest& asked) {
       table.remove(session->record.id);
     else
       discard_unbegun(session);
-    throw;
+    rethrow(*session);
   }
   session->context.cancelled = {};
   tell_notes(*session);

@@ -11,6 +11,7 @@
 
 #include "base/unique_fd.h"
 #include "locks/source_lock.h"
+#include "session/notes.h"
 #include "session/pipeline.h"
 #include "session/stage.h"
 #include "store/store.h"
@@ -41,6 +42,8 @@ struct LiveSession {
                 record.state != store::SessionState::beginning},
         pipeline(stages, services.store, std::move(stages_so_far)) {
     context.selected_name = record.selected_name;
+    context.notes = notes_from_json(record.notes);
+    notes_told = context.notes.size();
   }
 
   // Guarded by the table's mutex (SessionTable): what listings show.

@@ -79,8 +79,7 @@ struct SessionView {  // a copy, for listings
   std::vector<store::RunRecord> runs;
   std::string upper;  // where the upper layer is on the host; empty if none
   definition::DefinitionPtr definition;
-  std::vector<std::string>
-      notes;  // of its set-up, if this daemon did it: conflicts, what was passed over, what hooks wrote
+  std::vector<std::string> notes;  // of its set-up: conflicts, what was passed over, what hooks wrote
   // In bytes; where the upper layer has a file system of its own (tmpfs, image, device), and not in listings of all
   // sessions.
   std::optional<std::uint64_t> upper_size, upper_used;

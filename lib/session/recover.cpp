@@ -18,6 +18,7 @@ void Manager::Impl::mark_failed(LiveSession& session, const std::string& why) {
   const auto record = table.change(session, [&](auto& shown) {
     shown.state = SessionState::failed;
     shown.error = why;
+    shown.notes = notes_to_json(session.context.notes);
   });
   try {
     store.update_session(record);
@@ -29,12 +30,11 @@ void Manager::Impl::mark_failed(LiveSession& session, const std::string& why) {
 }
 
 void Manager::Impl::tell_notes(LiveSession& session) {
-  constexpr std::size_t most = 1000;  // hooks may write some at each attempt to end it
   auto& notes = session.context.notes;
   if (session.notes_told == notes.size()) return;
   for (auto& told = session.notes_told; told < notes.size(); ++told)
     base::log::info(concat("session ", session.record.id, ": ", notes[told]));
-  if (notes.size() > most) notes.erase(notes.begin(), notes.end() - most);
+  if (notes.size() > most_kept_notes) notes.erase(notes.begin(), notes.end() - most_kept_notes);
   session.notes_told = notes.size();
   table.publish(session);
 }

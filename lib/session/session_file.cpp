@@ -30,6 +30,7 @@ std::string to_json(const SessionFile& file) {
                       {"created", record.created},
                       {"boot-id", record.boot_id},
                       {"options", record.options},
+                      {"notes", record.notes},
                       {"stages", nlohmann::json::array()}};
   for (const auto& stage : file.stages) json["stages"].push_back(stage_json(stage));
   return json.dump(1) + "\n";
@@ -53,6 +54,7 @@ std::optional<SessionFile> from_json(const std::string& text, const std::string&
     json.at("created").get_to(record.created);
     json.at("boot-id").get_to(record.boot_id);
     json.at("options").get_to(record.options);
+    record.notes = json.value("notes", record.notes);  // a former version wrote none
     for (const auto& entry : json.at("stages")) {
       store::StageRecord stage;
       entry.at("position").get_to(stage.position);
@@ -79,6 +81,7 @@ bool says_the_same(const std::string& sessions_folder, const SessionFile& file) 
   auto there = read_session_file(sessions_folder, file.record.id);
   if (!there) return false;
   there->record.boot_id = file.record.boot_id;
+  there->record.notes = file.record.notes;
   return to_json(*there) == to_json(file);
 }
 

@@ -20,7 +20,7 @@ std::optional<SessionFile> from_json(const std::string& text, const std::string&
 
 // Written beside the upper layer, for root alone to read. Throws SystemError. durable: on the disk when it returns.
 void write_session_file(const std::string& sessions_folder, const SessionFile& file, bool durable);
-// Whether what is there differs in nothing but the boot in which the session was set up.
+// Whether what is there differs in nothing but the boot in which the session was set up, and what was noticed then.
 bool says_the_same(const std::string& sessions_folder, const SessionFile& file);
 std::optional<SessionFile> read_session_file(const std::string& sessions_folder, const std::string& id);
 

@@ -70,6 +70,7 @@ SessionRecord read_session(const Query& row) {
   session.boot_id = row.text(10);
   session.options = row.text(11);
   session.error = row.text(12);
+  session.notes = row.text(13);
   return session;
 }
 

@@ -70,6 +70,8 @@ CREATE TABLE source_troubles (
 CREATE TABLE complete (id INTEGER PRIMARY KEY CHECK (id = 1)) STRICT;
 INSERT INTO complete SELECT 1 WHERE EXISTS (SELECT 1 FROM sessions);
 )sql",
+      // What was noticed when a session was set up: a later daemon shows it too.
+      "ALTER TABLE sessions ADD COLUMN notes TEXT NOT NULL DEFAULT '[]';",
   };
   return steps;
 }

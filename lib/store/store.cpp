@@ -22,8 +22,9 @@ struct Connection {
   explicit Connection(Database opened) : database(std::move(opened)) {
     using base::concat;
     add_session =
-        database.prepare(concat("INSERT INTO sessions (", session_columns, ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"));
-    update_session = database.prepare("UPDATE sessions SET state = ?2, error = ?3, boot_id = ?4 WHERE id = ?1");
+        database.prepare(concat("INSERT INTO sessions (", session_columns, ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"));
+    update_session =
+        database.prepare("UPDATE sessions SET state = ?2, error = ?3, boot_id = ?4, notes = ?5 WHERE id = ?1");
     remove_session = database.prepare("DELETE FROM sessions WHERE id = ?");
     one_session = database.prepare(concat("SELECT ", session_columns, " FROM sessions WHERE id = ?"));
     all_sessions = database.prepare(concat("SELECT ", session_columns, " FROM sessions ORDER BY created, id"));
@@ -70,7 +71,7 @@ void Connection::put_stages(const std::string& session, const std::vector<StageR
 }
 
 void Connection::set_state(const SessionRecord& session) {
-  update_session.run(session.id, to_string(session.state), session.error, session.boot_id);
+  update_session.run(session.id, to_string(session.state), session.error, session.boot_id, session.notes);
   if (database.changes() == 0) no_such_session(session.id);
 }
 
@@ -109,7 +110,7 @@ void Store::add_session(const SessionRecord& session) {
     connection->add_session.run(session.id, session.chroot, session.selected_name, session.definition,
                                 to_string(session.kind), std::int64_t{session.source}, to_string(session.state),
                                 std::int64_t{session.owner}, session.owner_name, session.created, session.boot_id,
-                                session.options, session.error);
+                                session.options, session.error, session.notes);
   } catch (const DatabaseError& error) {
     if (error.result() != SQLITE_CONSTRAINT_PRIMARYKEY) throw;
     throw base::Error(base::ErrorCode::session_exists,

@@ -34,6 +34,7 @@ struct SessionRecord {
   std::string boot_id;       // the boot in which it was last set up
   std::string options;       // JSON object: the options it was begun with
   std::string error;         // why it failed, and what could not be undone
+  std::string notes = "[]";  // JSON array: what was noticed when it was set up
 };
 
 enum class StageState { starting, done, undoing, undone };
@@ -88,7 +89,7 @@ class Store {
 
   // Throws Error(session_exists) if the id is taken.
   void add_session(const SessionRecord& session);
-  // The state, error and boot_id of an existing session.
+  // The state, error, boot_id and notes of an existing session.
   void update_session(const SessionRecord& session, bool durable = false);
   void remove_session(const std::string& id, bool durable = false);  // with its stages and runs
   [[nodiscard]] std::optional<SessionRecord> session(const std::string& id) const;

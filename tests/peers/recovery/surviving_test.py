@@ -51,9 +51,22 @@ class RecoveryTest(unittest.TestCase):
         """A client in the background that reads its command's input from a pipe."""
         options.setdefault("stdin", subprocess.PIPE)
         process = self.machine.popen(*arguments, **options)
+        process.runs = arguments[0] == "run"
         self.machine.children[process.pid] = "client"
         self.addCleanup(self.close_client, process)
         return process
+
+    @staticmethod
+    def has_control(process):
+        """The client has the control socket of its command: the daemon's answer."""
+        with open("/proc/net/unix") as file:
+            sequenced = {fields[6] for fields in map(str.split, file) if fields[4] == "0005"}
+        folder = f"/proc/{process.pid}/fd"
+        try:
+            links = [os.readlink(os.path.join(folder, name)) for name in os.listdir(folder)]
+        except FileNotFoundError:
+            return False
+        return any(link.startswith("socket:[") and link[8:-1] in sequenced for link in links)
 
     def close_client(self, process):
         for stream in (process.stdin, process.stdout, process.stderr):
@@ -66,6 +79,9 @@ class RecoveryTest(unittest.TestCase):
     def line(self, process, expected):
         """The next line of its output."""
         self.assertEqual(process.stdout.readline().decode().rstrip("\n"), expected)
+        # The command may be quicker than the daemon's answer, which a daemon that is killed now would never give.
+        if process.runs and process.poll() is None:
+            self.assertTrue(wait_until(lambda: self.has_control(process) or process.poll() is not None, 20))
 
     def stop(self, how):
         self.machine.end_daemon(how)
@@ -77,6 +93,13 @@ class RecoveryTest(unittest.TestCase):
 
 class Restarts(RecoveryTest):
     """SIGTERM and SIGKILL: neither ends a session or a command."""
+
+    @classmethod
+    def prepare(cls):
+        copied = os.path.join(cls.machine.place, "copyfiles")
+        with open(copied, "w") as file:
+            file.write("/none/such\n")
+        cls.machine.define_tree("noted", cls.tree, **{"setup.copyfiles": copied})
 
     def each(self, check):
         for how in (signal.SIGTERM, signal.SIGKILL):
@@ -163,6 +186,26 @@ class Restarts(RecoveryTest):
         self.machine.ok("end", session)
         self.assertEqual(client.wait(testing.PATIENCE), 137)
         self.only_locks_of()
+
+    def test_what_was_noticed_is_known_to_the_next_daemon(self):
+        def check(how):
+            session = self.machine.begin("noted")
+            before = self.machine.info(session)["notes"]
+            self.assertEqual(len([note for note in before if "/none/such" in note]), 1, before)
+            self.stop(how)
+            self.machine.start_daemon()
+            self.assertEqual(self.machine.info(session)["notes"], before)
+            self.assertIn("/none/such", self.machine.ok("info", session))
+            # The reason of a failure does not take their place.
+            self.stop(how)
+            self.machine.database("update sessions set state = 'failed', error = 'a test' where id = ?", session)
+            self.machine.start_daemon()
+            self.assertEqual(self.machine.info(session)["notes"], before)
+            self.machine.ok("recover", session)
+            self.assertEqual(self.machine.settled(session), "active")
+            self.machine.ok("end", session)
+
+        self.each(check)
 
     def test_many_restarts(self):
         session = self.machine.begin("small")

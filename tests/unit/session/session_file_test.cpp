@@ -4,6 +4,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "session/notes.h"
 #include "session_fixture.h"
 
 using namespace unionroot;
@@ -37,6 +38,32 @@ TEST_CASE("a session file gives back the record and its stages") {
   CHECK(read->record.kind == store::SessionKind::preserved);
   REQUIRE(read->stages.size() == 2);
   CHECK(read->stages[1].data == file.stages[1].data);
+}
+
+TEST_CASE("notes go with a session file, and do not make another of it") {
+  test::TemporaryFolder folder;
+  session::SessionFile file;
+  file.record.id = "a";
+  file.record.notes = session::notes_to_json({"one", "two \xff"});
+  session::write_session_file(folder.path, file, false);
+  const auto read = session::read_session_file(folder.path, "a");
+  REQUIRE(read);
+  CHECK(session::notes_from_json(read->record.notes) == std::vector<std::string>{"one", "two \xef\xbf\xbd"});
+  file.record.notes = "[]";
+  file.record.boot_id = "another";
+  CHECK(session::says_the_same(folder.path, file));
+  file.record.owner = 7;
+  CHECK_FALSE(session::says_the_same(folder.path, file));
+}
+
+TEST_CASE("of many notes the last are kept, and of nonsense none") {
+  std::vector<std::string> many(session::most_kept_notes + 5, "x");
+  many.back() = "last";
+  const auto kept = session::notes_from_json(session::notes_to_json(many));
+  CHECK(kept.size() == session::most_kept_notes);
+  CHECK(kept.back() == "last");
+  for (const auto* text : {"", "{}", "[1]", "[\"a\"", "null"}) CHECK(session::notes_from_json(text).empty());
+  CHECK(session::notes_to_json({}) == "[]");
 }
 
 TEST_CASE("a torn, foreign or missing session file is none") {

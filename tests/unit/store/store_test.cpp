@@ -37,6 +37,7 @@ TEST_CASE("a session comes back as it was put in") {
   CHECK(found->boot_id == record.boot_id);
   CHECK(found->options == record.options);
   CHECK(found->error == record.error);
+  CHECK(found->notes == "[]");
   CHECK_FALSE(store.session("sid-2"));
   CHECK_FALSE(store.set_aside());
 }
@@ -102,7 +103,7 @@ TEST_CASE("sessions are listed by age, then by id") {
   CHECK(all[2].id == "a");
 }
 
-TEST_CASE("update changes state, error and boot of one session, and nothing else") {
+TEST_CASE("update changes state, error, boot and notes of one session, and nothing else") {
   const Folder folder;
   Store store(folder.file());
   store.add_session(session("a"));
@@ -111,12 +112,15 @@ TEST_CASE("update changes state, error and boot of one session, and nothing else
   changed.state = SessionState::failed;
   changed.error = "no";
   changed.boot_id = "boot-2";
+  changed.notes = R"(["skipped"])";
   changed.owner = 7;
   store.update_session(changed, GENERATE(false, true));
   const auto a = store.session("a");
   CHECK(a->state == SessionState::failed);
   CHECK(a->error == "no");
   CHECK(a->boot_id == "boot-2");
+  CHECK(a->notes == R"(["skipped"])");
+  CHECK(store.session("b")->notes == "[]");
   CHECK(a->owner == 1000);
   CHECK(store.session("b")->state == SessionState::beginning);
   CHECK(error_of([&] { store.update_session(session("c")); }).code() == base::ErrorCode::no_such_session);
