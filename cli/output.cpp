@@ -55,6 +55,8 @@ void print_error(std::string_view message, std::string_view hint) {
 
 void print_warning(std::string_view message) { to_stderr(lines("unionroot: warning: ", "  ", message)); }
 
+void print_remark(std::string_view message) { to_stderr(lines("unionroot: ", "  ", message)); }
+
 std::string safe(std::string_view text) {
   static constexpr char digits[] = "0123456789abcdef";
   std::string out;

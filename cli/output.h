@@ -19,6 +19,8 @@ void print_json(const nlohmann::json& value);
 // "unionroot: <message>" and the hint beneath it, on stderr. Control characters are escaped, lines kept.
 void print_error(std::string_view message, std::string_view hint);
 void print_warning(std::string_view message);
+// "unionroot: <message>" on stderr: what there is to know of a success.
+void print_remark(std::string_view message);
 
 // The text with control characters escaped, as base::printable has it, but never cut.
 std::string safe(std::string_view text);

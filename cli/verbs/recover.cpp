@@ -2,6 +2,7 @@
 #include <CLI/App.hpp>
 
 #include "base/text.h"
+#include "cli/output.h"
 #include "cli/sessions.h"
 #include "cli/verbs/verbs.h"
 
@@ -14,19 +15,25 @@ constexpr const char* help =
        unionroot recover [OPTION]... --all
 
 Sets up sessions again that could not be recovered after a restart, with every file that was
-written in them. 'unionroot info SESSION' says why one failed.
+written in them. 'unionroot info SESSION' says why one failed. One that is active stays as it is.
 
 Options:
   -a, --all             every failed session of yours; for root: every failed session
       --config FILE     the settings file
   -h, --help            show this
 
-Exit status: 0 if all were recovered, 125 if one was not.
+Exit status: 0 if all are active, 125 if one could not be recovered.
 
 Examples:
   unionroot recover mybuild
   unionroot recover --all
 )";
+
+bool is_active(Manager& manager, const std::string& session) {
+  const auto answer =
+      manager.call("Info", bus::Body().text("session:" + session), base::concat("looking up ", session));
+  return text_of(value_of<nlohmann::json>(answer, 0), "state") == "active";
+}
 
 class Recover : public Verb {
  public:
@@ -41,11 +48,19 @@ class Recover : public Verb {
     if (all_)
       names =
           all_sessions(manager, [](const nlohmann::json& session) { return text_of(session, "state") == "failed"; });
-    return for_each_session("recover", "recovering", names, [&manager](const std::string& session) {
+    std::vector<std::string> whole;
+    const int status = for_each_session("recover", "recovering", names, [&](const std::string& session) {
+      if (!all_ && is_active(manager, session)) {
+        whole.push_back(session);
+        return;
+      }
       bus::Options options;
       ask_for_progress(options);
       manager.call("Recover", bus::Body().text(session).options(options), base::concat("recovering ", session));
     });
+    for (const auto& session : whole)
+      print_remark(base::concat("recover: session ", session, " is active: there was nothing to recover"));
+    return status;
   }
 
  private:

@@ -63,7 +63,10 @@ EndResult Manager::Impl::end(const LiveSessionPtr& session, bool force, TellProg
     throw Error(ErrorCode::session_busy, concat("another operation on session ", id, " is under way"),
                 "try again, or use --force to cancel it");
   }
-  if (table.find(id) != session) throw Error(ErrorCode::no_such_session, concat("session ", id, " has ended already"));
+  if (table.find(id) != session) {
+    if (force) return {};  // one that was being begun, and was cancelled: just what was asked for
+    throw Error(ErrorCode::no_such_session, concat("session ", id, " has ended already"));
+  }
   const Reporting reporting(table, events, *session, std::move(progress));
   return end_locked(session, force, std::move(cancelled));
 }

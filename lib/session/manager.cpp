@@ -121,7 +121,9 @@ SessionView Manager::recover(const SessionId& wanted, std::function<bool()> canc
   const std::unique_lock operation(session->operation, a_moment);
   if (!operation)
     throw base::Error(base::ErrorCode::session_busy,
-                      concat("another operation on session ", wanted.id, " is under way"), "try again");
+                      concat("another operation on session ", wanted.id, " is under way: it is ",
+                             store::to_string(impl_->table.state(*session))),
+                      concat("`unionroot info ", wanted.id, "` shows what becomes of it; try again then"));
   if (impl_->table.find(wanted.id) != session)
     throw base::Error(base::ErrorCode::no_such_session, concat("session ", wanted.id, " has ended already"));
   impl_->recover_locked(session, cancelled, std::move(progress));

@@ -67,6 +67,29 @@ class EndForce(RecoveryTest):
         self.assertEqual(client.wait(testing.PATIENCE), 128 + signal.SIGKILL)
         self.assertTrue(wait_until(lambda: not self.machine.lock_files()))
 
+    def test_one_that_waits_for_its_tree(self):
+        self.machine.ok("end", "stubborn")
+        holder = self.client("lock", "small", "--", "sh", "-c", "echo runs; cat")
+        self.line(holder, "runs")
+        for chroot in ("small", "source:small"):
+            waiting = self.client("begin", "--wait", "--name", "waits", chroot)
+            self.assertTrue(wait_until(lambda: "is free" in str(self.progress_of("waits"))))
+            refused = self.machine.run("end", "waits")
+            self.assertEqual(refused.status, 125, repr(refused))
+            self.assertIn("--force", refused.err)
+            forced = self.machine.run("end", "--force", "waits")
+            self.assertEqual((forced.status, forced.out, forced.err), (0, "", ""))
+            out, err = waiting.communicate(timeout=20)
+            self.assertEqual((waiting.returncode, out), (125, b""))
+            self.assertIn(b"session waits was ended while it was being begun", err)
+            self.assertIsNone(self.machine.state_of("waits"))
+            self.assertEqual(len(self.machine.lock_files()), 1)
+        holder.stdin.close()
+        self.assertEqual(holder.wait(20), 0)
+
+    def progress_of(self, session):
+        return self.machine.info(session).get("progress") if self.machine.state_of(session) else None
+
     def test_all_that_is_not_there(self):
         self.machine.ok("end", "stubborn")
         refused = self.machine.run("end", "--force", "stubborn")

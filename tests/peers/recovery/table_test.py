@@ -102,6 +102,32 @@ class Table(RecoveryTest):
         self.assert_whole(session)
         self.machine.ok("end", session)
 
+    def test_recovering_one_that_is_active(self):
+        session = self.begun()
+        client = self.client("run", "--directory", "/", session, "--", "cat")
+        self.assertTrue(wait_until(lambda: self.machine.info(session)["runs"]))
+        for name in (session, "session:" + session):
+            done = self.machine.run("recover", name)
+            self.assertEqual((done.status, done.out), (0, ""), repr(done))
+            self.assertIn(f"session {session} is active: there was nothing to recover", done.err)
+        client.stdin.write(b"runs on\n")
+        client.stdin.close()
+        self.line(client, "runs on")
+        self.assertEqual(client.wait(20), 0)
+        self.assert_whole(session)
+        self.machine.ok("end", session)
+
+    def test_a_file_that_a_daemon_was_writing(self):
+        session = self.begun()
+        half = "/etc/.unionroot-" + session
+        self.machine.inside(session, "sh", "-c", f"echo half >{half}")
+        self.down()
+        self.up()
+        # Gone before the first command sees it.
+        self.assertEqual(self.machine.inside(session, "sh", "-c", f"test -e {half} || echo none"), "none")
+        self.assert_whole(session)
+        self.machine.ok("end", session)
+
     def test_a_definition_that_cannot_be_read(self):
         for text in ("", "[small]\ntype=nonsense\n", "\0"):
             with self.subTest(text=text):
@@ -245,10 +271,14 @@ class Table(RecoveryTest):
 
     def test_an_upper_layer_elsewhere(self):
         known, session = self.begun("elsewhere"), self.begun("elsewhere")
+        others = os.path.join(self.overlays, "somebody")
+        os.makedirs(os.path.join(others, "upper"))
         self.down()
         self.forget(session)
         self.up()
         self.assert_orphan(session, os.path.join(self.overlays, ".unionroot-orphans"))
+        os.rmdir(os.path.join(others, "upper"))  # what somebody else keeps there was left alone
+        os.rmdir(others)
         self.assert_whole(known)
         self.machine.ok("end", known)
         self.assertTrue(wait_until(lambda: not os.listdir(os.path.join(self.overlays, ".unionroot-trash"))))
@@ -262,6 +292,19 @@ class Table(RecoveryTest):
         os.mkdir(os.path.join(self.machine.runtime, "mount", "empty"))
         self.up()
         self.assertEqual(os.listdir(os.path.join(self.machine.runtime, "mount")), [keeper])
+        self.machine.ok("end", keeper)
+
+    def test_a_strange_source(self):
+        folder = os.path.join(self.machine.runtime, "sources")
+        place = os.path.join(folder, "stranger")
+        keeper = self.begun()
+        self.down()
+        os.makedirs(place, mode=0o700)
+        subprocess.run(["mount", "-t", "tmpfs", "stranger", place], check=True)
+        self.up()
+        self.assertEqual(os.listdir(folder), [])
+        self.assertNotIn(place, testing.mount_points())
+        self.assert_whole(keeper)
         self.machine.ok("end", keeper)
 
     def test_a_strange_namespace(self):
@@ -317,6 +360,14 @@ class Table(RecoveryTest):
         self.down()
         self.up()
         self.assertTrue(wait_until(lambda: not os.listdir(files) and not os.listdir(os.path.join(self.machine.state, "trash"))))
+
+    def test_a_list_of_folders_that_a_daemon_was_writing(self):
+        half = os.path.join(self.machine.state, ".overlay-directories.0123abcd.tmp")
+        self.down()
+        with open(half, "w") as file:
+            file.write("/half")
+        self.up()
+        self.assertFalse(os.path.exists(half))
 
     def test_trash(self):
         self.down()
@@ -374,6 +425,35 @@ class Table(RecoveryTest):
         self.up()
         self.assert_whole(session)
         self.machine.ok("end", session)
+
+    def test_the_database_is_lost_and_the_daemon_dies_while_sessions_are_rebuilt(self):
+        sessions = [self.begun(), self.begun("elsewhere"), self.begun()]
+        log = os.path.join(self.machine.place, "points")
+        from_start = {"UNIONROOT_FAULT_FROM_START": "1", "UNIONROOT_FAULT_LOG": log}
+
+        def lose(environment):
+            self.machine.end_daemon(signal.SIGKILL)
+            self.spoil("lost")
+            if os.path.exists(log):
+                os.unlink(log)
+            self.machine.start_daemon(environment, wait=False)
+
+        lose(from_start)
+        self.assertTrue(self.machine.wait_ready())
+        with open(log) as file:
+            passed = [line.split(" ", 1)[1] for line in file.read().split("\n")[:-1]]
+        # After the first is in the new database, and after each of the others.
+        commits = [number for number, name in enumerate(passed, 1) if name == "store_committed"]
+        self.assertGreater(len(commits), 6, passed)
+        for number in commits[:10]:
+            lose({**from_start, "UNIONROOT_CRASH_AT": str(number)})
+            self.assertTrue(self.machine.wait_dead(20), f"it does not die at {number}")
+            self.machine.start_daemon()
+            self.assertEqual(sorted(self.machine.by_id()), sorted(sessions), f"died at {number}")
+            for session in sessions:
+                self.assert_whole(session)
+        self.assertFalse(self.orphans())
+        self.machine.ok("end", *sessions)
 
     def test_the_database_is_lost_and_a_session_file_is_torn(self):
         session = self.begun()
