@@ -111,10 +111,13 @@ void Manager::Impl::activate(LiveSession& session) {
   // A recovered session is as durable as it was: should power fail now, it is recovered again. Hundreds of them would
   // otherwise wait for the disk at boot, one after another.
   const bool again = session.context.recovering;
-  if (preserved && !session.context.upper.empty()) {
-    const auto folder = sessions_folder(settings, *session.definition);
+  if (preserved) {
+    // Beside the upper layer; where that is no folder, in one of its own, for the case that the database is lost. Then
+    // it need not be on the disk at once: the database's own commit is.
+    const bool beside = !session.context.upper.empty();
+    const auto folder = beside ? sessions_folder(settings, *session.definition) : folders.own();
     const SessionFile file{record, session.pipeline.journal()};
-    if (!again || !says_the_same(folder, file)) write_session_file(folder, file, true);
+    if (!again || !says_the_same(folder, file)) write_session_file(folder, file, beside);
   }
   if (ends_with_its_run(session))
     session.active_with_run = true;
@@ -139,6 +142,7 @@ void Manager::Impl::discard_unbegun(const LiveSessionPtr& session) noexcept {
                 concat("it could not be begun, and what was set up could not all be undone: ", base::join(left, "; ")));
     return;
   }
+  attempts.run([&] { remove_session_file(folders.own(), session->record.id); });
   attempts.run([&] { release_locks(*session); });
   attempts.run([&] { store.remove_session(session->record.id); });
   for (const auto& problem : attempts.problems())

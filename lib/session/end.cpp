@@ -12,6 +12,7 @@
 #include "session/attempts.h"
 #include "session/manager_state.h"
 #include "session/reporting.h"
+#include "session/session_file.h"
 
 namespace unionroot::session {
 
@@ -120,6 +121,7 @@ EndResult Manager::Impl::end_locked(const LiveSessionPtr& session, bool force, s
     left.push_back(std::move(problem));
   tell_notes(*session);
   give_up_unless_forced();
+  if (preserved) attempts.run([&] { remove_session_file(folders.own(), id); });
   attempts.run([&] { release_locks(*session); });
   give_up_unless_forced();
   // Should the record not go, the next start finds the session `ending` and finishes.

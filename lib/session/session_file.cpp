@@ -1,8 +1,13 @@
 #include "session/session_file.h"
 
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
+#include "base/text.h"
 #include "kernel/files.h"
 
 namespace unionroot::session {
@@ -75,6 +80,21 @@ void write_session_file(const std::string& sessions_folder, const SessionFile& f
   kernel::ensure_directory(sessions.get(), file.record.id, 0711);
   const auto folder = kernel::open_directory_at(sessions.get(), file.record.id);
   kernel::write_file_atomically(folder.get(), file_name, to_json(file), 0600, durable);
+}
+
+void remove_session_file(const std::string& sessions_folder, const std::string& id) {
+  struct stat facts {};
+  if (::lstat(base::concat(sessions_folder, "/", id).c_str(), &facts) != 0 && errno == ENOENT) return;
+  const auto sessions = kernel::open_directory(sessions_folder);
+  const auto folder = kernel::open_directory_at(sessions.get(), id);
+  const auto names = kernel::list_directory(folder.get());
+  // Its temporary name too: a daemon that died while it wrote it left that.
+  const auto ours = [](const std::string& name) {
+    return name == file_name || name.starts_with(base::concat(".", file_name, "."));
+  };
+  if (!std::all_of(names.begin(), names.end(), ours)) return;
+  for (const auto& name : names) kernel::remove_file(folder.get(), name);
+  kernel::remove_directory(sessions.get(), id);
 }
 
 bool says_the_same(const std::string& sessions_folder, const SessionFile& file) {

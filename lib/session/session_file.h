@@ -1,4 +1,5 @@
-// <sessions>/<id>/session.json: enough to rebuild a preserved session's record when the database is lost.
+// <sessions>/<id>/session.json: enough to rebuild a preserved session's record when the database is lost. A session
+// whose upper layer is no folder, or that has none, has a folder for it alone.
 #pragma once
 
 #include <optional>
@@ -22,6 +23,8 @@ std::optional<SessionFile> from_json(const std::string& text, const std::string&
 void write_session_file(const std::string& sessions_folder, const SessionFile& file, bool durable);
 // Whether what is there differs in nothing but the boot in which the session was set up, and what was noticed then.
 bool says_the_same(const std::string& sessions_folder, const SessionFile& file);
+// Removes the file and its folder where that holds nothing else; leaves all as it is where it does. Idempotent.
+void remove_session_file(const std::string& sessions_folder, const std::string& id);
 std::optional<SessionFile> read_session_file(const std::string& sessions_folder, const std::string& id);
 
 }  // namespace unionroot::session

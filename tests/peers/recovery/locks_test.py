@@ -54,7 +54,7 @@ class Locks(RecoveryTest):
 
     def let_go(self, process):
         process.stdin.close()
-        self.assertEqual(process.wait(20), 0)
+        self.assertEqual(process.wait(testing.PATIENCE), 0)
 
     def waiter(self, *arguments):
         process = self.client(*arguments)
@@ -108,13 +108,13 @@ class Locks(RecoveryTest):
                 self.assertEqual(self.machine.inside(session, "echo", "works"), "works")
                 self.assertIsNone(later.poll())
                 self.machine.ok("end", session)
-                self.assertEqual(waiting.wait(20), 0)
+                self.assertEqual(waiting.wait(testing.PATIENCE), 0)
                 if change[0] == "begin":
                     self.assertEqual([lock["session"] for lock in self.locks()], ["change"])
                     self.assertIsNone(later.poll())
                     self.machine.ok("end", "change")
                 self.line(later, "later")
-                self.assertEqual(later.wait(20), 0)
+                self.assertEqual(later.wait(testing.PATIENCE), 0)
                 self.assertTrue(wait_until(lambda: not self.machine.sessions()))
 
     def test_who_gives_up_leaves_nothing(self):
@@ -125,7 +125,7 @@ class Locks(RecoveryTest):
                 with self.subTest(how=how.name, change=" ".join(change)):
                     waiting = self.waiter(*change)
                     waiting.send_signal(how)
-                    self.assertEqual(waiting.wait(20), -how)
+                    self.assertEqual(waiting.wait(testing.PATIENCE), -how)
                     # What the daemon waited for on its behalf is given up a moment later.
                     self.assertTrue(wait_until(lambda: [lock["session"] for lock in self.locks() if lock["state"] != "stale"] ==
                                                [session]), self.locks())
@@ -147,7 +147,7 @@ class Locks(RecoveryTest):
         waiting = self.client("begin", "--wait=20", "--name", "patient", "own")
         self.assertTrue(wait_until(lambda: self.machine.by_id()))
         self.let_go(process)
-        self.assertEqual(waiting.wait(20), 0)
+        self.assertEqual(waiting.wait(testing.PATIENCE), 0)
         self.machine.ok("end", "patient")
 
     def test_locks_tells_all(self):

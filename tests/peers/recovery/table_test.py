@@ -24,7 +24,11 @@ class Table(RecoveryTest):
         cls.machine.define_tree("elsewhere", cls.tree, union_overlay_directory=cls.overlays)
         cls.moved = os.path.join(cls.machine.place, "tree")
         subprocess.run(["cp", "-a", cls.tree, cls.moved], check=True)
-        cls.machine.define_tree("moved", cls.moved)
+        cls.machine.define_tree("moved", cls.moved, source_root_users="")
+        cls.machine.define_tree("memory", cls.tree, union_backing="tmpfs")
+        cls.direct = os.path.join(cls.machine.place, "direct")
+        subprocess.run(["cp", "-a", cls.tree, cls.direct], check=True)
+        cls.machine.define_tree("direct", cls.direct, union_type="none")
 
     def begun(self, chroot="small"):
         session = self.machine.begin(chroot)
@@ -425,6 +429,41 @@ class Table(RecoveryTest):
         self.up()
         self.assert_whole(session)
         self.machine.ok("end", session)
+
+    def test_the_database_is_lost_and_sessions_have_no_folder(self):
+        """In memory, on the tree itself, and one that changes the tree: their commands run on."""
+        sessions = {self.begun(name): name for name in ("memory", "direct", "source:moved")}
+        clients = {}
+        for session in sessions:
+            clients[session] = self.client("run", "--directory", "/", session, "--", "sh", "-c", "echo runs; cat; exit 3")
+            self.line(clients[session], "runs")
+        self.machine.end_daemon(signal.SIGKILL)
+        self.spoil("lost")
+        self.up()
+        self.assertEqual(sorted(self.machine.by_id()), sorted(sessions))
+        for session, name in sessions.items():
+            self.assertEqual(self.machine.settled(session), "active", self.machine.info(session).get("error"))
+            self.assertEqual(self.machine.inside(session, "cat", "/file"), "kept")
+            self.assertEqual(self.machine.info(session)["source"], name.startswith("source:"))
+        refused = self.machine.run("begin", "moved")
+        self.assertEqual(refused.status, 125, repr(refused))
+        for client in clients.values():
+            client.stdin.close()
+            self.assertEqual(client.wait(20), 3)
+        self.machine.ok("end", *sessions)
+        self.assertFalse(self.orphans())
+        for tree in (self.direct, self.moved):
+            os.unlink(os.path.join(tree, "file"))
+        # Nor does a machine that was restarted lose them, or what is to be known of them.
+        session, lost = self.begun("direct"), self.begun("memory")
+        self.machine.end_daemon(signal.SIGKILL)
+        self.spoil("lost")
+        self.machine.simulate_reboot("after-the-loss")
+        self.up()
+        self.assertEqual(self.machine.settled(session), "active")
+        self.assert_failed(lost, "in memory")
+        self.machine.ok("end", session, lost)
+        os.unlink(os.path.join(self.direct, "file"))
 
     def test_the_database_is_lost_and_the_daemon_dies_while_sessions_are_rebuilt(self):
         sessions = [self.begun(), self.begun("elsewhere"), self.begun()]
