@@ -79,13 +79,13 @@ class EndForce(RecoveryTest):
             self.assertIn("--force", refused.err)
             forced = self.machine.run("end", "--force", "waits")
             self.assertEqual((forced.status, forced.out, forced.err), (0, "", ""))
-            out, err = waiting.communicate(timeout=20)
+            out, err = waiting.communicate(timeout=testing.PATIENCE)
             self.assertEqual((waiting.returncode, out), (125, b""))
             self.assertIn(b"session waits was ended while it was being begun", err)
             self.assertIsNone(self.machine.state_of("waits"))
             self.assertEqual(len(self.machine.lock_files()), 1)
         holder.stdin.close()
-        self.assertEqual(holder.wait(20), 0)
+        self.assertEqual(holder.wait(testing.PATIENCE), 0)
 
     def progress_of(self, session):
         return self.machine.info(session).get("progress") if self.machine.state_of(session) else None

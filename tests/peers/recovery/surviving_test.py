@@ -81,7 +81,7 @@ class RecoveryTest(unittest.TestCase):
         self.assertEqual(process.stdout.readline().decode().rstrip("\n"), expected)
         # The command may be quicker than the daemon's answer, which a daemon that is killed now would never give.
         if process.runs and process.poll() is None:
-            self.assertTrue(wait_until(lambda: self.has_control(process) or process.poll() is not None, 20))
+            self.assertTrue(wait_until(lambda: self.has_control(process) or process.poll() is not None))
 
     def stop(self, how):
         self.machine.end_daemon(how)

@@ -117,7 +117,7 @@ class Table(RecoveryTest):
         client.stdin.write(b"runs on\n")
         client.stdin.close()
         self.line(client, "runs on")
-        self.assertEqual(client.wait(20), 0)
+        self.assertEqual(client.wait(testing.PATIENCE), 0)
         self.assert_whole(session)
         self.machine.ok("end", session)
 
@@ -449,7 +449,7 @@ class Table(RecoveryTest):
         self.assertEqual(refused.status, 125, repr(refused))
         for client in clients.values():
             client.stdin.close()
-            self.assertEqual(client.wait(20), 3)
+            self.assertEqual(client.wait(testing.PATIENCE), 3)
         self.machine.ok("end", *sessions)
         self.assertFalse(self.orphans())
         for tree in (self.direct, self.moved):
@@ -486,7 +486,7 @@ class Table(RecoveryTest):
         self.assertGreater(len(commits), 6, passed)
         for number in commits[:10]:
             lose({**from_start, "UNIONROOT_CRASH_AT": str(number)})
-            self.assertTrue(self.machine.wait_dead(20), f"it does not die at {number}")
+            self.assertTrue(self.machine.wait_dead(testing.PATIENCE), f"it does not die at {number}")
             self.machine.start_daemon()
             self.assertEqual(sorted(self.machine.by_id()), sorted(sessions), f"died at {number}")
             for session in sessions:

@@ -56,6 +56,22 @@ TEST_CASE("notes go with a session file, and do not make another of it") {
   CHECK_FALSE(session::says_the_same(folder.path, file));
 }
 
+TEST_CASE("a session file goes with its folder, but not from beside an upper layer") {
+  test::TemporaryFolder folder;
+  session::SessionFile file;
+  file.record.id = "a";
+  session::remove_session_file(folder.path, "a");
+  session::remove_session_file(folder.path + "/none", "a");
+  session::write_session_file(folder.path, file, false);
+  std::filesystem::create_directory(folder.path + "/a/upper");
+  session::remove_session_file(folder.path, "a");
+  CHECK(session::read_session_file(folder.path, "a"));
+  std::filesystem::remove(folder.path + "/a/upper");
+  std::filesystem::copy_file(folder.path + "/a/session.json", folder.path + "/a/.session.json.0123abcd.tmp");
+  session::remove_session_file(folder.path, "a");
+  CHECK_FALSE(std::filesystem::exists(folder.path + "/a"));
+}
+
 TEST_CASE("of many notes the last are kept, and of nonsense none") {
   std::vector<std::string> many(session::most_kept_notes + 5, "x");
   many.back() = "last";
