@@ -15,7 +15,7 @@ constexpr const char* help =
        unionroot recover [OPTION]... --all
 
 Sets up sessions again that could not be recovered after a restart, with every file that was
-written in them. 'unionroot info SESSION' says why one failed. One that is active stays as it is.
+written in them. 'unionroot info SESSION' says why one failed. An active one is left as it is.
 
 Options:
   -a, --all             every failed session of yours; for root: every failed session
