@@ -33,8 +33,8 @@ struct ChildPlan {
   int error;  // written by the child if it fails
 };
 
-// The child's frames never return, so the address sanitizer takes what is left of them for the next child's.
-#define IN_THE_CHILD __attribute__((no_sanitize_address))
+// The child's frames never return, so a sanitizer takes what is left of them for the next child's.
+#define IN_THE_CHILD __attribute__((no_sanitize_address, no_sanitize_thread))
 
 // In the child: the table of signal handlers is its own too (no CLONE_SIGHAND).
 IN_THE_CHILD void become_stranger() {
