@@ -130,6 +130,7 @@ void Manager::Impl::activate(LiveSession& session) {
     shown.state = record.state;
     shown.error = record.error;
     shown.boot_id = record.boot_id;
+    shown.notes = record.notes;  // which whatever is written of it later has, too: its first run, its end
   });
 }
 

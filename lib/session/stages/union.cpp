@@ -31,9 +31,17 @@ mount::OverlayPlan plan_of(const SessionContext& context) {
   return plan;
 }
 
-const Backing* backing_in(const StageData& data) {
-  const auto name = data.find("backing");
-  return name == data.end() ? nullptr : backing_named(name->second);
+// A crash before the journal had the backing's name: the definition says which it was. nullptr for one that is not
+// possible here: set_up refused it before it made anything.
+const Backing* backing_of(const SessionContext& context, const StageData& data) {
+  if (const auto name = data.find("backing"); name != data.end())
+    if (const auto* const backing = backing_named(name->second)) return backing;
+  try {
+    return &backing_for(context);
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::not_supported) return nullptr;
+    throw;
+  }
 }
 
 void lay_overlay(SessionContext& context, StageData& data) {
@@ -82,24 +90,13 @@ void UnionStage::tear_down(SessionContext& context, const StageData& data, TearD
   if (const auto layer = data.find("files-layer"); layer != data.end())
     context.services.files_layers.release(layer->second, context.id);
   if (!context.definition->has_union()) return;
-  const auto* backing = backing_in(data);
-  if (backing == nullptr) {
-    // A crash before the journal had the backing's name: the definition says which it was. One that is not possible
-    // here was refused by set_up, before it made anything.
-    try {
-      backing = &backing_for(context);
-    } catch (const Error& error) {
-      if (error.code() == ErrorCode::not_supported) return;
-      throw;
-    }
-  }
-  backing->tear_down(context, data, mode);
+  if (const auto* const backing = backing_of(context, data)) backing->tear_down(context, data, mode);
 }
 
 Recovery UnionStage::recover(SessionContext& context, const StageData& data) {
   if (const auto layer = data.find("files-layer"); layer != data.end())
     context.services.files_layers.hold_again(layer->second, context.id);
-  const auto* const backing = backing_in(data);
+  const auto* const backing = context.definition->has_union() ? backing_of(context, data) : nullptr;
   if (backing != nullptr) backing->recover(context, data);
   auto kept = context.services.views.open_namespace(context.id);
   if (!kept) return Recovery::gone;

@@ -207,6 +207,23 @@ class Restarts(RecoveryTest):
 
         self.each(check)
 
+    def test_what_was_noticed_of_an_automatic_session(self):
+        def check(how):
+            client = self.client("run", "--directory", "/", "noted", "--", "sh", "-c", "echo runs; cat")
+            self.line(client, "runs")
+            (session,) = self.machine.by_id()
+            self.machine.session_names.add(session)
+            before = self.machine.info(session)["notes"]
+            self.assertEqual(len([note for note in before if "/none/such" in note]), 1, before)
+            self.stop(how)
+            self.machine.start_daemon()
+            self.assertEqual(self.machine.info(session).get("notes"), before)
+            client.stdin.close()
+            self.assertEqual(client.wait(testing.PATIENCE), 0)
+            self.assertTrue(wait_until(lambda: not self.machine.sessions()))
+
+        self.each(check)
+
     def test_many_restarts(self):
         session = self.machine.begin("small")
         client = self.client("run", "--directory", "/", session, "--", "sh", "-c", "echo runs; cat; exit 9")
@@ -304,6 +321,12 @@ class Reboots(RecoveryTest):
         self.assertEqual(self.machine.settled(session), "failed")
         self.assertIn(self.moved, self.machine.info(session)["error"])
         self.assertTrue(os.path.exists(self.machine.in_upper(session, "file")), "the upper layer must stay")
+        # The next daemon, too, says where it is.
+        upper = os.path.join(self.machine.session_folder(session), "upper")
+        self.assertEqual(self.machine.info(session)["upper"], upper)
+        self.machine.end_daemon(signal.SIGTERM)
+        self.machine.start_daemon()
+        self.assertEqual(self.machine.info(session)["upper"], upper)
         refused = self.machine.run("recover", session)
         self.assertNotEqual(refused.status, 0)
         self.assertIn(self.moved, refused.err)
