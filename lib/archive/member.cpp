@@ -4,6 +4,7 @@
 #include <sys/sysmacros.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "archive/archive.h"
 #include "base/error.h"
@@ -24,13 +25,14 @@ namespace detail {
 
 namespace {
 
-// null, zero, full, random and urandom; tty, console and ptmx: mem(4), null(4), random(4), tty(4). And overlayfs's
-// whiteout, which nobody can open.
+// null, zero, full, random and urandom; tty, console and ptmx: mem(4), null(4), random(4), tty(4). And 0:0, which
+// nobody can open: overlayfs's whiteout, and both kinds in systemd's /run/systemd/inaccessible.
 bool does_no_harm(mode_t type, dev_t device) {
+  if (device == 0) return true;
   if (type != S_IFCHR) return false;
   const auto major = ::major(device), minor = ::minor(device);
   if (major == 1) return minor == 3 || minor == 5 || (minor >= 7 && minor <= 9);
-  return (major == 5 && minor <= 2) || device == 0;
+  return major == 5 && minor <= 2;
 }
 
 // Base systems have more than those in their /dev, where sessions have another /dev on top. Anywhere else a device is a
@@ -43,9 +45,14 @@ bool lies_in_dev(const std::string& path) {
 }  // namespace
 
 void refuse(const std::string& archive, std::string_view member, std::string_view why) {
+  refuse(archive, member, why,
+         "such an archive is not unpacked, since it may mean harm; make it anew (tar -C TREE -c .)");
+}
+
+void refuse(const std::string& archive, std::string_view member, std::string_view why, std::string hint) {
   throw base::Error(base::ErrorCode::failed,
                     base::concat("member '", base::printable(member), "' of ", base::printable(archive), " ", why),
-                    "such an archive is not unpacked, since it may mean harm; make it anew (tar -C TREE -c .)");
+                    std::move(hint));
 }
 
 std::string clean_name(const std::string& archive, std::string_view name) {

@@ -32,6 +32,8 @@ struct Member {
 
 // Throws Error(failed) "member 'NAME' of ARCHIVE <why>; nothing outside ...".
 [[noreturn]] void refuse(const std::string& archive, std::string_view member, std::string_view why);
+// With another hint than that to make it anew.
+[[noreturn]] void refuse(const std::string& archive, std::string_view member, std::string_view why, std::string hint);
 
 // Without "./", doubled and trailing slashes. Refuses absolute names and such with "..".
 std::string clean_name(const std::string& archive, std::string_view name);

@@ -221,7 +221,9 @@ void TreeWriter::add_node(const Member& member, mode_t type) {
   if (type != S_IFIFO && !device_belongs_there(member.path, type, member.device))
     refuse(archive_, member.name,
            concat("is a ", type == S_IFBLK ? "block" : "character", " device, ", ::major(member.device), ':',
-                  ::minor(member.device), ", and not in a folder dev"));
+                  ::minor(member.device), ", and not in a folder dev"),
+           "such an archive is not unpacked, since it may mean harm; make it anew without that member, for example "
+           "with tar's --exclude");
   std::string name;
   const int parent = parent_of(member, name);
   if (layer_) take_back_mark(parent, name, member);

@@ -359,11 +359,14 @@ class ArchiveTest(unittest.TestCase):
                     target = tempfile.mkdtemp(dir=self.place)
                     result = tool("unpack", *options, self.raw(header), target)
                     self.assertEqual(result.returncode, 1, result.stdout)
-                    for fragment in fragments:
+                    for fragment in (*fragments, "--exclude"):
                         self.assertIn(fragment, result.stderr)
         target = tempfile.mkdtemp(dir=self.place)
         result = tool("unpack", self.raw(node("dev/sda", b"4", 8, 0), node("srv/null", b"3", 1, 3), node("jail/dev/mem", b"3", 1, 1),
-                                         node("srv/tty", b"3", 5, 0), node("srv/zero", b"3", 1, 5)), target)
+                                         node("srv/tty", b"3", 5, 0), node("srv/zero", b"3", 1, 5),
+                                         # As systemd makes them: of a tree that was once booted.
+                                         node("run/systemd/inaccessible/blk", b"4", 0, 0),
+                                         node("run/systemd/inaccessible/chr", b"3", 0, 0)), target)
         self.assertEqual(result.returncode, 0, result.stderr)
         found = {name: os.stat(os.path.join(target, name)).st_rdev for name in ("dev/sda", "srv/null", "jail/dev/mem")}
         self.assertEqual(found, {"dev/sda": os.makedev(8, 0), "srv/null": os.makedev(1, 3), "jail/dev/mem": os.makedev(1, 1)})

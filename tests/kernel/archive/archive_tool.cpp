@@ -83,7 +83,8 @@ int main(int argc, char** argv) {
     const std::vector<std::string> words(argv + 1, argv + argc);
     return words.at(0) == "pack" ? pack(words) : unpack(words);
   } catch (const base::Error& error) {
-    std::fprintf(stderr, "%s: %s\n", std::string(base::error_name(error.code())).c_str(), error.what());
+    std::fprintf(stderr, "%s: %s\n%s\n", std::string(base::error_name(error.code())).c_str(), error.what(),
+                 error.hint().c_str());
     return 1;
   }
 }
