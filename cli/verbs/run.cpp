@@ -81,8 +81,12 @@ int relayed(base::UniqueFd control, bool on_terminal) {
   return outcome.exit_status();
 }
 
-// A bare name may be a session's, and ends in "-source" then all the same; it is not an automatic one.
-bool means_source(const std::string& name) { return name.starts_with("source:") || name.ends_with("-source"); }
+// Whether `session`, which the command ran in, was begun for it on a source. A bare name may be a session's, and ends
+// in
+// "-source" then all the same; that goes on, and no daemon need be there at the command's end.
+bool means_source(const std::string& name, const std::string& session) {
+  return (name.starts_with("source:") || name.ends_with("-source")) && !name.ends_with(session);
+}
 
 // What was changed in the source of a tarball is packed after the command has ended. Where that failed, the session is
 // still there; the command's exit status must not hide it.
@@ -142,7 +146,7 @@ class Run : public Verb {
       session = value_of<std::string>(answer, 1);
     }  // the bus is not needed while the command runs: users have a limited number of connections
     const int status = relayed(std::move(control), on_terminal);
-    return means_source(name_) ? after_source_session(config, session, status) : status;
+    return means_source(name_, session) ? after_source_session(config, session, status) : status;
   }
 
  private:

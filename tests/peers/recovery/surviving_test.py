@@ -167,6 +167,17 @@ class Restarts(RecoveryTest):
 
         self.each(check)
 
+    def test_a_session_that_is_called_as_a_source_is(self):
+        session = self.machine.begin("small", name="not-a-source")
+        for name in (session, "session:" + session):
+            client = self.client("run", "--directory", "/", name, "--", "sh", "-c", "echo runs; cat; exit 9")
+            self.line(client, "runs")
+            self.stop(signal.SIGTERM)
+            client.stdin.close()
+            self.assertEqual(client.wait(testing.PATIENCE), 9)
+            self.machine.start_daemon()
+        self.machine.ok("end", session)
+
     def test_a_client_that_dies_while_no_daemon_runs(self):
         client = self.client("run", "--directory", "/", "small", "--", "sh", "-c", "echo runs; cat; exit 9")
         self.line(client, "runs")
