@@ -81,9 +81,8 @@ int relayed(base::UniqueFd control, bool on_terminal) {
   return outcome.exit_status();
 }
 
-// Whether `session`, which the command ran in, was begun for it on a source. A bare name may be a session's, and ends
-// in
-// "-source" then all the same; that goes on, and no daemon need be there at the command's end.
+// Whether `session`, which the command ran in, was begun for it on a source. A bare name may be a session's that was
+// there before, and end in "-source" all the same: that goes on, and no daemon need be there at the command's end.
 bool means_source(const std::string& name, const std::string& session) {
   return (name.starts_with("source:") || name.ends_with("-source")) && !name.ends_with(session);
 }
