@@ -93,8 +93,9 @@ EndResult Manager::Impl::end_locked(const LiveSessionPtr& session, bool force, s
   const auto give_up_unless_forced = [&] {
     if (left.empty() || force) return;
     const auto why = base::join(left, "; ");
-    // What a daemon that stops breaks off, the next one finishes.
-    if (!stopping) mark_failed(*session, concat("it could not be ended: ", why));
+    // What a daemon that stops breaks off, the next one finishes. What fails as the machine goes down has failed.
+    const auto& cancelled_by = session->context.cancelled;
+    if (!stopping || !cancelled_by || !cancelled_by()) mark_failed(*session, concat("it could not be ended: ", why));
     throw Error(ErrorCode::stage_failed, concat("ending session ", id, ": ", why),
                 concat("`unionroot end ", id, "` again once that is mended, or `unionroot end --force ", id, "`"));
   };

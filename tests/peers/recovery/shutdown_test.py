@@ -58,6 +58,27 @@ class OnShutdown(unittest.TestCase):
         self.assertEqual(sorted(self.machine.by_id()), ["leave-session", "usual-session"])
         self.machine.ok("end", "--all")
 
+    def test_a_script_fails_as_the_machine_goes_down(self):
+        """The session stays, as failed: the next start must not end it by force."""
+        scripts = os.path.join(self.machine.place, "scripts")
+        broken = os.path.join(self.machine.place, "broken")
+        os.mkdir(scripts)
+        script = os.path.join(scripts, "10stop")
+        with open(script, "w") as file:
+            file.write(f"#!/bin/sh\n[ $1 != setup-stop ] || ! [ -e {broken} ]\n")
+        os.chmod(script, 0o755)
+        self.machine.define_tree("scripts", testing.small_tree(), on_shutdown="end", hook_directories=scripts)
+        self.systemd_says("stopping")
+        session = self.machine.begin("scripts")
+        with open(broken, "w"):
+            pass
+        self.machine.end_daemon(signal.SIGTERM)
+        self.machine.start_daemon()
+        self.assertEqual(self.machine.settled(session), "failed")
+        self.assertIn("10stop", self.machine.info(session)["error"])
+        os.unlink(broken)
+        self.machine.ok("end", session)
+
     def test_only_the_daemon_is_stopped(self):
         self.systemd_says("running")
         self.begin_all()
