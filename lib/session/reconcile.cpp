@@ -38,8 +38,9 @@ std::shared_ptr<const definition::Definition> shape_of(const store::SessionRecor
     auto unknown = std::make_shared<definition::Definition>();
     unknown->name = record.chroot;
     unknown->type = "unknown";
-    // So that ending it undoes all that sessions are made of.
-    unknown->union_.type = definition::UnionType::overlay;
+    // So that ending it undoes all that sessions are made of. A source session has no upper layer; what is in its
+    // folder is a tree that was unpacked to be changed: the next start sets it aside.
+    unknown->union_.type = record.source ? definition::UnionType::none : definition::UnionType::overlay;
     return unknown;
   }
 }

@@ -425,7 +425,6 @@ class Machine:
         self.environment = environment or {}
         self.bus = None
         self.daemon = None
-        self.session_names = set()
         self.cgroup_root = None
         self.children = {}
         self._write_settings()
@@ -578,9 +577,7 @@ class Machine:
 
     def begin(self, chroot, name=None, **options):
         arguments = ["begin"] + (["--name", name] if name else []) + [chroot]
-        session = self.ok(*arguments, **options)
-        self.session_names.add(session)
-        return session
+        return self.ok(*arguments, **options)
 
     def inside(self, session, *command, directory="/", **options):
         """A command in a session (or chroot), which must succeed; its output."""

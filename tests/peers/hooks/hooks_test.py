@@ -119,7 +119,6 @@ class HooksTest(RecoveryTest):
         self.machine.ok("end", session)
         result = self.machine.run("begin", "--name", "data", "--option", "site.mirror=a b; reboot $(reboot)\nPATH=/x", "--option",
                                   "ld.preload=/tmp/x.so", "--option", "path.x=1", "hooked", user="nobody")
-        self.machine.session_names.add("data")
         self.assertEqual(result.status, 0, repr(result))
         with open(self.host + "/env") as file:
             text = file.read()
@@ -398,7 +397,6 @@ esac""")
         self.scripts.add("20b", 'test "$1" = setup-stop || sleep 98763')
         self.define_slow()
         self.client("begin", "--name", "cut", "slow")
-        self.machine.session_names.add("cut")
         self.assertTrue(wait_until(lambda: processes_with("98763")))
         self.machine.end_daemon(signal.SIGKILL)
         self.machine.start_daemon()  # ready, although the script waits until it is told to go
@@ -425,7 +423,6 @@ esac""")
         waiting = {"a-waits": "owned", "b-waits": "source:owned"}
         for name, chroot in waiting.items():
             self.client("begin", "--wait", "--name", name, chroot)
-            self.machine.session_names.add(name)
             self.assertTrue(wait_until(lambda: self.machine.state_of(name) == "beginning"))
         self.assertTrue(wait_until(lambda: len([name for name in self.machine.lock_files() if ".source." in name]) == 2))
         self.machine.end_daemon(signal.SIGKILL)
@@ -440,7 +437,6 @@ esac""")
         self.scripts.add("20b", 'test "$1" = setup-stop || sleep 98762')
         self.define_slow()
         self.client("begin", "--name", "cut", "slow")
-        self.machine.session_names.add("cut")
         self.assertTrue(wait_until(lambda: processes_with("98762")))
         self.machine.end_daemon(signal.SIGKILL)
         self.machine.start_daemon()

@@ -41,7 +41,6 @@ esac""")
             machine.moved = os.path.join(machine.place, "tree")
             testing.subprocess.run(["cp", "-a", tree, machine.moved], check=True)
             cls.define(machine, tree)
-            machine.session_names.update(["swept", "again"])
             machine.problems = cls.problems
             machine.start()
         except BaseException:

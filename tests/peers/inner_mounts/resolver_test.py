@@ -40,7 +40,6 @@ class Resolver(unittest.TestCase):
         machine.define_tree("small", testing.small_tree())
         machine.define_tree("unfollowed", testing.small_tree(), resolv_conf="none")
         machine.start()
-        machine.session_names.update(["moving", "own", "left"])
         inside = lambda session: machine.inside(session, "cat", "/etc/resolv.conf")
         for session, chroot in (("moving", "small"), ("own", "small"), ("left", "unfollowed")):
             machine.begin(chroot, name=session)

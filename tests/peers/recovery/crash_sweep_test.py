@@ -314,7 +314,6 @@ class Sweep:
             cls.machine.moved = os.path.join(cls.machine.place, "tree")
             testing.subprocess.run(["cp", "-a", tree, cls.machine.moved], check=True)
             cls.machine.define_tree("moved", cls.machine.moved, source_root_users="root")
-            cls.machine.session_names.update(["swept", "again"])
             cls.machine.start()
         except BaseException:
             cls.machine.close()

@@ -166,7 +166,6 @@ class StormTest(unittest.TestCase):
 
     def check(self, machine, storm):
         def quiet():
-            machine.session_names.update(machine.by_id())
             return all(not s["automatic"] and s["state"] in ("active", "failed") for s in machine.sessions())
 
         self.assertTrue(wait_until(quiet), str(machine.sessions()) + machine.log())

@@ -137,7 +137,6 @@ class Restarts(RecoveryTest):
             client = self.client("run", "--directory", "/", "small", "--", "sh", "-c", "echo runs; cat; exit 9")
             self.line(client, "runs")
             (session,) = self.machine.by_id()
-            self.machine.session_names.add(session)
             self.stop(how)
             self.machine.start_daemon()
             self.assertEqual(self.machine.state_of(session), "active")
@@ -155,7 +154,6 @@ class Restarts(RecoveryTest):
                        for name in ("small", kept)]
             for client in clients:
                 self.line(client, "runs")
-            self.machine.session_names.update(self.machine.by_id())
             self.stop(how)
             for client in clients:
                 client.stdin.close()
@@ -181,7 +179,6 @@ class Restarts(RecoveryTest):
     def test_a_client_that_dies_while_no_daemon_runs(self):
         client = self.client("run", "--directory", "/", "small", "--", "sh", "-c", "echo runs; cat; exit 9")
         self.line(client, "runs")
-        self.machine.session_names.update(self.machine.by_id())
         self.stop(signal.SIGKILL)
         client.kill()
         client.wait()
@@ -223,7 +220,6 @@ class Restarts(RecoveryTest):
             client = self.client("run", "--directory", "/", "noted", "--", "sh", "-c", "echo runs; cat")
             self.line(client, "runs")
             (session,) = self.machine.by_id()
-            self.machine.session_names.add(session)
             before = self.machine.info(session)["notes"]
             self.assertEqual(len([note for note in before if "/none/such" in note]), 1, before)
             self.stop(how)
@@ -284,7 +280,6 @@ class Reboots(RecoveryTest):
                 sessions = [self.begun(chroot) for chroot in ("small", "boot-recover", "small", "small", "small", "small")]
                 automatic = self.client("run", "--directory", "/", "small", "--", "sh", "-c", "echo runs; cat")
                 self.line(automatic, "runs")
-                self.machine.session_names.update(self.machine.by_id())
                 automatic.kill()
                 self.reboot(how)
                 locks = self.machine.lock_files()
@@ -423,7 +418,6 @@ class SourceSessions(RecoveryTest):
                 client = self.client("run", "--directory", "/", "source:own", "--", "sh", "-c", "echo runs; cat; exit 0")
                 self.line(client, "runs")
                 (session,) = self.machine.by_id()
-                self.machine.session_names.add(session)
                 self.stop(how)
                 taken = self.machine.run("lock", "own", "--", "true")
                 self.assertNotEqual(taken.status, 0, repr(taken))

@@ -143,6 +143,28 @@ class Table(RecoveryTest):
                 self.assertTrue(os.path.exists(self.machine.in_upper(session, "file")))
                 self.machine.ok("end", session)
 
+    def test_a_tarballs_changed_tree_whose_definition_cannot_be_read(self):
+        ball = os.path.join(self.machine.place, "ball.tar")
+        subprocess.run(["tar", "-C", self.tree, "-cf", ball, "."], check=True)
+        self.machine.define("ball", f"[ball]\ntype=file\nfile={ball}\nnss=none\nresolv-conf=none\n")
+        session = self.begun("source:ball")
+        with open(ball, "rb") as file:
+            before = file.read()
+        self.down()
+        self.machine.database("update sessions set definition = ? where id = ?", "", session)
+        self.up()
+        self.assert_failed(session, "definition")
+        self.machine.ok("end", session)
+        self.down()
+        self.up()
+        (orphan,) = self.orphans()
+        with open(os.path.join(orphan, "tree", "file")) as file:
+            self.assertEqual(file.read(), "kept\n")
+        with open(ball, "rb") as file:
+            self.assertEqual(file.read(), before)
+        shutil.rmtree(orphan)
+        os.unlink(ball)
+
     def test_a_view_is_missing(self):
         session = self.begun()
         self.down()

@@ -61,7 +61,6 @@ class Lives(unittest.TestCase):
         keys = {"profile": "buildd", **keys}
         lines = [f"{key.replace('_', '-')}={value}" for key, value in keys.items()]
         cls.machine.define(name, "\n".join([f"[{name}]", *lines]) + "\n")
-        cls.machine.session_names.update({f"{name}-one", f"{name}-two"})
 
     @classmethod
     def path(cls, name):

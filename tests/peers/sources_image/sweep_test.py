@@ -29,7 +29,6 @@ class ImageSweep(sweep.Sweep):
             cls.tree_before = testing.tree_lines(tree)
             cls.define(cls.machine, tree)
             cls.machine.moved = os.path.join(cls.machine.place, "tree")
-            cls.machine.session_names.update(["swept", "again"])
             cls.machine.start()
         except BaseException:
             cls.unmount()

@@ -193,7 +193,8 @@ TEST_CASE("checking what is on disk") {
   CHECK(snapshot.chroots.size() == 7);
   const auto problems = texts(check_on_disk(snapshot, folder.settings()), folder.path());
   INFO(problems);
-  CHECK_THAT(problems, Contains("error: a.conf:3: directory: 'none': No such file or directory; make it, or correct the path"));
+  CHECK_THAT(problems,
+             Contains("error: a.conf:3: directory: 'none': No such file or directory; make it, or correct the path"));
   CHECK_THAT(problems, Contains("error: a.conf:6: directory: 'file' is not a directory"));
   CHECK_THAT(problems, Contains("error: a.conf:9: directory: 'state/tree' lies in unionroot's own"));
   CHECK_THAT(problems, Contains("warning: a.conf:12: directory: 'open' is writable by everybody"));
