@@ -5,7 +5,6 @@ needs a build with fault points: UNIONROOT_FAULTY_BUILD names one. BENCH_SESSION
 """
 
 import os
-import shutil
 import signal
 import statistics
 import subprocess

@@ -486,7 +486,7 @@ class ArchiveTest(unittest.TestCase):
         return ("--layer", "--below", upper, "--below", lower)
 
     def test_a_layer_on_others_means_what_their_symlinks_lead_to(self):
-        regular, directory = tarfile.REGTYPE, tarfile.DIRTYPE
+        regular = tarfile.REGTYPE
         below = self.lower_layers()
         members = [("lib/new", regular, b"new"), ("lib/.wh.old", regular, b""), ("sbin/x", regular), ("up/y", regular),
                    ("twice/z", regular), ("opt/link/in", regular), ("gone/own", regular), ("shut/link/own", regular)]

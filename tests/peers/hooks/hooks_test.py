@@ -208,7 +208,7 @@ esac""")
     # Failures
 
     def test_a_failing_script_undoes_the_session(self):
-        self.scripts.add("10a", f'test "$1" = setup-stop || mount -t tmpfs none "$CHROOT_PATH/srv"')
+        self.scripts.add("10a", 'test "$1" = setup-stop || mount -t tmpfs none "$CHROOT_PATH/srv"')
         self.scripts.add("20b", 'test "$1" = setup-stop && exit; echo "the disk is full" >&2; echo "try later" >&2; exit 3')
         self.scripts.add("30c")
         self.refused("stage hooks", self.scripts.path("20b"), "status 3", "setup-start", "the disk is full; try later")

@@ -5,7 +5,6 @@ import shutil
 import signal
 import subprocess
 import time
-import unittest
 
 import unionroot_testing as testing
 from unionroot_testing import wait_until

@@ -4,7 +4,6 @@ import concurrent.futures
 import os
 import signal
 import subprocess
-import unittest
 
 import unionroot_testing as testing
 from unionroot_testing import EndToEndTest

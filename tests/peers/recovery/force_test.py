@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import unittest
 
 import unionroot_testing as testing
 from unionroot_testing import wait_until

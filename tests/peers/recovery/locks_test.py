@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import subprocess
-import unittest
 
 import unionroot_testing as testing
 from unionroot_testing import wait_until

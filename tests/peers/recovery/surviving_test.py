@@ -1,10 +1,8 @@
 """Sessions outlive the daemon, a crash of it, and a restart of the machine (as far as that can be had without one)."""
 
 import os
-import shutil
 import signal
 import subprocess
-import time
 import unittest
 
 import unionroot_testing as testing

@@ -8,7 +8,6 @@ import os
 import shutil
 import signal
 import subprocess
-import unittest
 
 import unionroot_testing as testing
 from unionroot_testing import wait_until

@@ -8,10 +8,8 @@ import subprocess
 import sys
 import unittest
 
-for folder in ("recovery", "sources_image"):
-    sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, folder))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "recovery"))
 
-import disks  # noqa: E402
 import unionroot_testing as testing  # noqa: E402
 from recovery_testing import CrashMachine  # noqa: E402
 

@@ -1,7 +1,6 @@
 """Every kind of source, and every kind of upper layer, through the same life: begin, run, the daemon killed, the daemon
 stopped, the machine restarted (as far as that can be had without one), end. Table-driven: a kind is a line."""
 
-import json
 import os
 import shutil
 import signal
