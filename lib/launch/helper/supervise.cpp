@@ -24,6 +24,7 @@ namespace wire = launch::wire;
 
 constexpr long terminate_after = 200;  // milliseconds after the client went away: SIGTERM
 constexpr long kill_after = 2000;      // SIGKILL to everything
+constexpr long stop_awaited = 100;  // milliseconds after SIGSTOP: counts as stopped, even where the kernel says nothing
 
 long now() {
   timespec time{};
@@ -123,14 +124,58 @@ class Ending {
   bool killed_ = false;
 };
 
+// Whether the command on a terminal is stopped, and the client to stop with it. The client sends SIGCONT when it goes
+// on.
+class Stop {
+ public:
+  // SIGSTOP was sent. One that waits in vfork(2) for a child that was stopped with it does not stop, and so is not
+  // reported, though nothing of it goes on.
+  void asked() { asked_ = now(); }
+  void over() {
+    stopped_ = false;
+    asked_ = -1;
+  }
+  [[nodiscard]] bool stopped() const { return stopped_; }
+  [[nodiscard]] int wait_milliseconds() const {
+    if (asked_ < 0) return -1;
+    const long left = asked_ + stop_awaited - now();
+    return left > 0 ? static_cast<int>(left) : 0;
+  }
+
+  // After SIGCHLD.
+  void look(int control, pid_t command) {
+    siginfo_t info{};
+    if (waitid(P_PID, static_cast<id_t>(command), &info, WSTOPPED | WNOHANG) == 0 && info.si_pid == command)
+      tell(control, info.si_status);
+  }
+  void go_on(int control) {
+    if (wait_milliseconds() == 0) tell(control, SIGSTOP);
+  }
+
+ private:
+  void tell(int control, int signal) {
+    asked_ = -1;
+    if (stopped_) return;
+    stopped_ = true;
+    send_message(control, Type::stopped, static_cast<std::uint32_t>(signal));
+  }
+
+  long asked_ = -1;
+  bool stopped_ = false;
+};
+
+// For poll(2), where -1 is for ever.
+int sooner(int one, int other) { return one < 0 || (other >= 0 && other < one) ? other : one; }
+
 // 32 and 33 belong to glibc's threads.
 bool may_be_sent(std::uint32_t number) { return (number >= 1 && number <= 31) || (number >= 34 && number <= 64); }
 
-void obey(const Message& message, pid_t command, int master, bool& stopped) {
+void obey(const Message& message, pid_t command, int master, Stop& stop) {
   if (message.type == Type::signal && may_be_sent(message.value)) {
     // One that stopped because another group had the terminal would stop again.
-    if (message.value == SIGCONT && stopped && master >= 0) give_terminal(master, command);
-    if (message.value == SIGCONT) stopped = false;
+    if (message.value == SIGCONT && stop.stopped() && master >= 0) give_terminal(master, command);
+    if (message.value == SIGCONT) stop.over();
+    if (message.value == SIGSTOP && master >= 0) stop.asked();
     kill(-command, static_cast<int>(message.value));
   } else if (message.type == Type::window_size && master >= 0) {
     set_window_size(master, message.value >> 16, message.value & 0xffff);
@@ -138,11 +183,11 @@ void obey(const Message& message, pid_t command, int master, bool& stopped) {
 }
 
 // True if the client is gone.
-bool handle_control(int control, short events, pid_t command, int master, bool& stopped) {
+bool handle_control(int control, short events, pid_t command, int master, Stop& stop) {
   if ((events & POLLIN) != 0) {
     Message message{};
     const Received received = receive_message(control, message);
-    if (received == Received::message) obey(message, command, master, stopped);
+    if (received == Received::message) obey(message, command, master, stop);
     if (received == Received::hang_up) return true;
     if (received == Received::nothing && (events & POLLRDHUP) != 0) return true;
     // What the client sent before it went is obeyed first.
@@ -172,14 +217,6 @@ void reap_orphans(pid_t command) {
   }
 }
 
-// The client stops with its command, and sends SIGCONT when it goes on.
-bool tell_stop(int control, pid_t command) {
-  siginfo_t info{};
-  if (waitid(P_PID, static_cast<id_t>(command), &info, WSTOPPED | WNOHANG) != 0 || info.si_pid != command) return false;
-  send_message(control, Type::stopped, static_cast<std::uint32_t>(info.si_status));
-  return true;
-}
-
 int report(int control, pid_t command) {
   siginfo_t info{};
   while (waitid(P_PID, static_cast<id_t>(command), &info, WEXITED) != 0 && errno == EINTR) {
@@ -197,14 +234,14 @@ void adopt_orphans() { prctl(PR_SET_CHILD_SUBREAPER, 1); }
 int supervise(const Spec& spec, const Child& child, int master) {
   const bool has_cgroup = spec.has(wire::has_cgroup);
   Ending ending(child.pid, has_cgroup);
-  bool stopped = false;
+  Stop stop;
   // poll(2) skips negative descriptors.
   pollfd watched[3] = {{wire::control_descriptor, POLLIN | POLLRDHUP, 0},
                        {child.pidfd, POLLIN, 0},
                        {has_cgroup && master < 0 ? -1 : child_signals(), POLLIN, 0}};
   for (;;) {
-    if (poll(watched, 3, ending.wait_milliseconds()) < 0 && errno != EINTR) break;
-    if (watched[0].revents != 0 && handle_control(watched[0].fd, watched[0].revents, child.pid, master, stopped)) {
+    if (poll(watched, 3, sooner(ending.wait_milliseconds(), stop.wait_milliseconds())) < 0 && errno != EINTR) break;
+    if (watched[0].revents != 0 && handle_control(watched[0].fd, watched[0].revents, child.pid, master, stop)) {
       watched[0].fd = -1;
       ending.begin();
       if (master >= 0) close(master);  // the kernel hangs the terminal up
@@ -213,8 +250,9 @@ int supervise(const Spec& spec, const Child& child, int master) {
     if (watched[2].revents != 0) {
       forget(watched[2].fd);
       if (!has_cgroup) reap_orphans(child.pid);
-      if (master >= 0 && tell_stop(wire::control_descriptor, child.pid)) stopped = true;
+      if (master >= 0) stop.look(wire::control_descriptor, child.pid);
     }
+    stop.go_on(wire::control_descriptor);
     if (ending.begun()) ending.go_on();
     if (watched[1].revents != 0) break;
     for (pollfd& one : watched) one.revents = 0;

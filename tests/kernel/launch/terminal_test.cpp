@@ -173,6 +173,20 @@ TEST_CASE("a client that is asked to stop lets its command stop first") {
   CHECK(WEXITSTATUS(person.finish()) == 8);
 }
 
+TEST_CASE("a command that waits for a child it has begun is stopped too, though it does not say so") {
+  const SessionTree tree;
+  // vfork(2): a shell is not stopped while its child, which is, has not yet begun its program.
+  const std::vector<std::string> command = {"sh", "-c",
+                                            "trap 'echo continued; exit 8' CONT; echo up; while :; do /bin/true; done"};
+  for (int round = 0; round < 20; ++round) {
+    Person person(tree, on_terminal(command));
+    REQUIRE(person.sees("up"));
+    ::kill(person.client(), SIGTSTP);
+    REQUIRE(person.sees("continued"));
+    REQUIRE(WEXITSTATUS(person.finish()) == 8);
+  }
+}
+
 TEST_CASE("a command that was stopped on its terminal dies with its client") {
   const SessionTree tree;
   Person person(tree, on_terminal({"sh", "-c", "echo pid=$$=; kill -STOP $$; exec sleep 600"}));
