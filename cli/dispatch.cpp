@@ -28,12 +28,6 @@ constexpr Summary summaries[] = {
     {"help", "show a verb's options and examples"},
 };
 
-[[noreturn]] void refuse_option(const std::string& word) {
-  auto hint = in_place_of_schroot_option(word, {});
-  if (hint.empty()) hint = did_you_mean(word, {"--config", "--help", "--version"});
-  throw UsageError(base::concat("unknown option '", base::printable(word), "'"), hint);
-}
-
 bool is_local(std::string_view verb) { return verb == "locks" || verb == "lock" || verb == "check"; }
 
 std::vector<std::string> verb_names() {
@@ -86,7 +80,7 @@ CommandLine parse_command_line(const std::vector<std::string>& words) {
     else if (word == "-V" || word == "--version")
       line.version = true;
     else if (word.size() > 1 && word[0] == '-')
-      refuse_option(word);
+      refuse_option(word, {}, {"--config", "--help", "--version"});
     else if (word == "help")
       line.help = true;  // help for help is the general one
     else

@@ -108,4 +108,8 @@ bus::Answer Manager::call(std::string_view method, bus::Body body, std::string d
   }
 }
 
+nlohmann::json Manager::info(const std::string& name) {
+  return value_of<nlohmann::json>(call("Info", bus::Body().text(name), base::concat("looking up ", name)), 0);
+}
+
 }  // namespace unionroot::cli

@@ -22,6 +22,9 @@ class Manager {
   bus::Answer call(std::string_view method, bus::Body body, std::string doing,
                    const std::vector<int>& descriptors = {});
 
+  // All that is known of a chroot or a session.
+  nlohmann::json info(const std::string& name);
+
  private:
   bus::Connection connection_;
 };

@@ -30,9 +30,7 @@ void refuse_extras(const VerbEntry& entry, const CLI::App& app, bool waits) {
   if (extra.size() < 2 || extra[0] != '-')
     throw UsageError(base::concat("unexpected argument '", base::printable(extra), "'"),
                      waits ? "the value of --wait stands behind a '=': --wait=30" : "");
-  auto hint = in_place_of_schroot_option(extra, entry.name);
-  if (hint.empty()) hint = did_you_mean(extra.substr(0, extra.find('=')), option_names(app));
-  throw UsageError(base::concat("unknown option '", base::printable(extra), "'"), hint);
+  refuse_option(extra, entry.name, option_names(app));
 }
 
 std::size_t dashes_in(const std::vector<std::string>& arguments) {
@@ -141,6 +139,12 @@ int run_verb(const VerbEntry& entry, const std::string& config, std::vector<std:
     print_error(base::concat(entry.name, ": ", std::string_view(error.what())), "");
     return failure;
   }
+}
+
+void refuse_option(const std::string& word, std::string_view verb, const std::vector<std::string>& known) {
+  auto hint = in_place_of_schroot_option(word, verb);
+  if (hint.empty()) hint = did_you_mean(word.substr(0, word.find('=')), known);
+  throw UsageError(base::concat("unknown option '", base::printable(word), "'"), hint);
 }
 
 std::string did_you_mean(std::string_view given, const std::vector<std::string>& known) {

@@ -62,6 +62,9 @@ int run_verb(const VerbEntry& verb, const std::string& config, std::vector<std::
 // options take a value.
 std::size_t words_before_command(const CLI::App& app, const std::vector<std::string>& arguments);
 
+// Throws UsageError for a word that is no option. verb: after which it stands; empty if before any.
+[[noreturn]] void refuse_option(const std::string& word, std::string_view verb, const std::vector<std::string>& known);
+
 // "did you mean 'X'?", or empty if no known word is near.
 std::string did_you_mean(std::string_view given, const std::vector<std::string>& known);
 

@@ -39,9 +39,9 @@ bool belongs_to(pid_t pid, uid_t uid) {
   if (facts.st_uid == uid) return true;
   // proc(5): what belongs to it is root's if others may not look into it, after a setuid(2) without exec for one.
   const auto status = base::try_read_file(folder + "/status");
-  const auto line = status ? status->find("\nUid:") : std::string::npos;
-  if (line == std::string::npos) return false;
-  std::istringstream words(status->substr(line + 5));  // real, effective, saved set, file system
+  const auto uids = status ? base::status_field(*status, "Uid") : std::nullopt;
+  if (!uids) return false;
+  std::istringstream words{std::string(*uids)};  // real, effective, saved set, file system
   uid_t real = 0, effective = 0;
   return words >> real >> effective && (real == uid || effective == uid);
 }

@@ -38,9 +38,7 @@ class Info : public Verb {
 
   int execute(const std::string& config) override {
     require_name(name_);
-    Manager manager(config);
-    const auto info =
-        value_of<nlohmann::json>(manager.call("Info", bus::Body().text(name_), base::concat("looking up ", name_)), 0);
+    const auto info = Manager(config).info(name_);
     if (json_)
       print_json(readable_pairs(info));
     else

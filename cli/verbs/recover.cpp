@@ -30,9 +30,7 @@ Examples:
 )";
 
 bool is_active(Manager& manager, const std::string& session) {
-  const auto answer =
-      manager.call("Info", bus::Body().text("session:" + session), base::concat("looking up ", session));
-  return text_of(value_of<nlohmann::json>(answer, 0), "state") == "active";
+  return text_of(manager.info("session:" + session), "state") == "active";
 }
 
 class Recover : public Verb {

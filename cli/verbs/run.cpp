@@ -91,10 +91,7 @@ bool means_source(const std::string& name, const std::string& session) {
 // still there; the command's exit status must not hide it.
 int after_source_session(const std::string& config, const std::string& session, int status) {
   try {
-    Manager manager(config);
-    const auto name = base::concat("session:", session);
-    const auto info =
-        value_of<nlohmann::json>(manager.call("Info", bus::Body().text(name), base::concat("looking up ", name)), 0);
+    const auto info = Manager(config).info("session:" + session);
     if (!info.value("automatic", false) || info.value("state", "") != "failed") return status;
     print_error(base::concat("the command has ended, but session ", session, " has not: ", info.value("error", "")),
                 base::concat("once that is mended: unionroot end ", session));

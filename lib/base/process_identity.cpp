@@ -51,6 +51,14 @@ bool is_alive(const ProcessIdentity& identity) {
   return identity.boot_id == boot_id() && process_start_time(identity.pid) == identity.start_time;
 }
 
+std::optional<std::string_view> status_field(std::string_view status, std::string_view name) {
+  const auto key = concat("\n", name, ":");
+  const auto found = status.find(key);
+  if (found == std::string_view::npos) return std::nullopt;
+  const auto value = status.substr(found + key.size());
+  return trim(value.substr(0, value.find('\n')));
+}
+
 std::string command_of(pid_t pid) {
   auto text = try_read_file(concat("/proc/", pid, "/cmdline"));
   if (!text) return {};

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace unionroot::base {
 
@@ -31,6 +32,10 @@ std::optional<ProcessIdentity> identify(pid_t pid);
 
 // True if the very same process runs now, in this boot.
 bool is_alive(const ProcessIdentity& identity);
+
+// What /proc/PID/status, whose text this is, says under a name, without the blanks around it; nullopt if nothing.
+// proc(5).
+std::optional<std::string_view> status_field(std::string_view status, std::string_view name);
 
 // Its command line for people, cut at 200 characters; empty if it is gone.
 std::string command_of(pid_t pid);

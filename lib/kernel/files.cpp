@@ -168,8 +168,20 @@ void spread_folders(const std::string& path) {
 
 void sync_directory(int dir) { base::check(::fsync(dir), "syncing a folder"); }
 
+namespace {
+
+constexpr std::string_view temporary_end = ".tmp";
+
+std::string temporary_start(const std::string& name) { return base::concat(".", name.substr(0, 200), "."); }
+
+}  // namespace
+
+bool is_left_of_write(const std::string& entry, const std::string& name) {
+  return entry.starts_with(temporary_start(name)) && entry.ends_with(temporary_end);
+}
+
 void write_file_atomically(int dir, const std::string& name, std::string_view content, mode_t mode, bool durable) {
-  const std::string temporary = base::concat(".", name.substr(0, 200), ".", base::random_token(), ".tmp");
+  const std::string temporary = base::concat(temporary_start(name), base::random_token(), temporary_end);
   fault_point("create");
   const UniqueFd file(::openat(dir, temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!file) fail("making the file", temporary);

@@ -28,6 +28,8 @@ bool remove_directory(int dir, const std::string& name);                        
 void spread_folders(const std::string& path);
 void sync_directory(int dir);  // fsync
 void write_file_atomically(int dir, const std::string& name, std::string_view content, mode_t mode, bool durable);
+// Whether `entry` is what a write_file_atomically of `name` that was broken off by a crash left in the folder.
+bool is_left_of_write(const std::string& entry, const std::string& name);
 enum class Listed { all, folders };
 std::vector<std::string> list_directory(int dir, Listed which = Listed::all);  // names, without . and ..
 bool exists_at(int dir, const std::string& name);

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/process_identity.h"
 #include "base/text.h"
 
 namespace unionroot::launch {
@@ -77,15 +78,10 @@ std::vector<std::pair<int, rlimit>> rlimits_of(pid_t pid) {
 mode_t umask_of(pid_t pid) {
   const std::string path = base::concat("/proc/", pid, "/status");
   const std::string status = base::read_file(path, std::size_t{1} << 16);
-  constexpr std::string_view key = "\nUmask:";
-  const auto start = status.find(key);
-  if (start != std::string::npos) {
-    const auto end = status.find('\n', start + 1);
-    const std::string_view digits = base::trim(
-        std::string_view(status).substr(start + key.size(), end == std::string::npos ? end : end - start - key.size()));
+  if (const auto digits = base::status_field(status, "Umask")) {
     unsigned mask = 0;
-    const auto [rest, error] = std::from_chars(digits.data(), digits.data() + digits.size(), mask, 8);
-    if (error == std::errc() && rest == digits.data() + digits.size() && mask <= 0777) return mask;
+    const auto [rest, error] = std::from_chars(digits->data(), digits->data() + digits->size(), mask, 8);
+    if (error == std::errc() && rest == digits->data() + digits->size() && mask <= 0777) return mask;
   }
   throw base::Error(base::ErrorCode::failed,
                     base::concat("reading the umask of process ", pid, ": ", path, " has no line for it"),

@@ -212,8 +212,8 @@ void Manager::Impl::remove_strangers() {
   attempt("looking after the layers of files", [&] { files_layers.clean(); });
   for (const auto& folder : folders.all()) {
     attempt(concat("looking for orphans in ", folder), [&] { set_aside_orphans(folder); });
-    const auto trash_beside = folder == folders.own() ? trash_folder(settings) : folder + "/.unionroot-trash";
-    attempt(concat("emptying ", trash_beside), [&] { trash.adopt(trash_beside); });
+    const auto trash_of_folder = trash_folder(settings, folder);
+    attempt(concat("emptying ", trash_of_folder), [&] { trash.adopt(trash_of_folder); });
   }
 }
 

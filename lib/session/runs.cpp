@@ -105,7 +105,7 @@ Manager::Started Manager::Impl::run(const LiveSessionPtr& session, const RunRequ
                   cgroup ? id : std::string(),
                   base::now_microseconds()};
     if (session->active_with_run) {
-      const auto active = table.change(*session, [](auto&) {});
+      const auto active = table.record(*session);
       store.add_run(run.record, &active, session->pipeline.pending());
       session->active_with_run = false;
     } else {

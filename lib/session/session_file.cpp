@@ -90,7 +90,7 @@ void remove_session_file(const std::string& sessions_folder, const std::string& 
   const auto names = kernel::list_directory(folder.get());
   // Its temporary name too: a daemon that died while it wrote it left that.
   const auto ours = [](const std::string& name) {
-    return name == file_name || name.starts_with(base::concat(".", file_name, "."));
+    return name == file_name || kernel::is_left_of_write(name, file_name);
   };
   if (!std::all_of(names.begin(), names.end(), ours)) return;
   for (const auto& name : names) kernel::remove_file(folder.get(), name);

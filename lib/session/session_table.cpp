@@ -67,6 +67,11 @@ store::SessionRecord SessionTable::change(LiveSession& session,
   return session.record;
 }
 
+store::SessionRecord SessionTable::record(const LiveSession& session) const {
+  const std::lock_guard guard(mutex_);
+  return session.record;
+}
+
 store::SessionState SessionTable::state(const LiveSession& session) const {
   const std::lock_guard guard(mutex_);
   return session.record.state;

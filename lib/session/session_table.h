@@ -24,6 +24,7 @@ class SessionTable {
 
   // Changes what listings show of a session; returns a copy for the store.
   store::SessionRecord change(LiveSession& session, const std::function<void(store::SessionRecord&)>& edit);
+  [[nodiscard]] store::SessionRecord record(const LiveSession& session) const;  // a copy
   [[nodiscard]] store::SessionState state(const LiveSession& session) const;
   // Publishes what the stages have left, after an operation.
   void publish(LiveSession& session);

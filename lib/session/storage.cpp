@@ -8,16 +8,24 @@
 
 namespace unionroot::session {
 
+namespace {
+std::string own_sessions_folder(const definition::Settings& settings) { return settings.state_directory + "/sessions"; }
+}  // namespace
+
 std::string sessions_folder(const definition::Settings& settings, const definition::Definition& definition) {
-  return definition.union_.overlay_directory.empty() ? settings.state_directory + "/sessions"
+  return definition.union_.overlay_directory.empty() ? own_sessions_folder(settings)
                                                      : definition.union_.overlay_directory;
 }
 
 std::string trash_folder(const definition::Settings& settings) { return settings.state_directory + "/trash"; }
 
+std::string trash_folder(const definition::Settings& settings, const std::string& sessions_folder) {
+  return sessions_folder == own_sessions_folder(settings) ? trash_folder(settings)
+                                                          : sessions_folder + "/.unionroot-trash";
+}
+
 std::string trash_folder(const definition::Settings& settings, const definition::Definition& definition) {
-  return definition.union_.overlay_directory.empty() ? trash_folder(settings)
-                                                     : definition.union_.overlay_directory + "/.unionroot-trash";
+  return trash_folder(settings, sessions_folder(settings, definition));
 }
 
 std::string orphans_folder(const definition::Settings& settings) { return settings.state_directory + "/orphans"; }
@@ -33,7 +41,7 @@ base::UniqueFd ensure_session_folder(const definition::Settings& settings, const
   const auto sessions = kernel::open_directory(sessions_folder);
   const bool made = kernel::ensure_directory(sessions.get(), id, 0700);
   auto folder = kernel::open_directory_at(sessions.get(), id);
-  if (made && sessions_folder != settings.state_directory + "/sessions")
+  if (made && sessions_folder != own_sessions_folder(settings))
     kernel::write_file_atomically(folder.get(), mark_name, settings.state_directory + "\n", 0600, false);
   return folder;
 }
@@ -44,7 +52,7 @@ bool is_marked(const definition::Settings& settings, const std::string& sessions
 }
 
 SessionFolders::SessionFolders(const definition::Settings& settings)
-    : state_(settings.state_directory), own_(settings.state_directory + "/sessions") {}
+    : state_(settings.state_directory), own_(own_sessions_folder(settings)) {}
 
 void SessionFolders::load() {
   const std::lock_guard guard(mutex_);
@@ -54,8 +62,7 @@ void SessionFolders::load() {
   // What a daemon left that died while it wrote the list.
   const auto state = kernel::open_directory(state_);
   for (const auto& name : kernel::list_directory(state.get()))
-    if (name.starts_with(base::concat(".", list_name, ".")) && name.ends_with(".tmp"))
-      kernel::remove_file(state.get(), name);
+    if (kernel::is_left_of_write(name, list_name)) kernel::remove_file(state.get(), name);
 }
 
 void SessionFolders::remember(const std::string& folder) {

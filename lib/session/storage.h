@@ -43,6 +43,8 @@ bool is_marked(const definition::Settings& settings, const std::string& sessions
 
 // For what lies in the state directory: on the same file system, so that a rename suffices.
 std::string trash_folder(const definition::Settings& settings);
+// For what lies in a folder of sessions.
+std::string trash_folder(const definition::Settings& settings, const std::string& sessions_folder);
 // For a definition's sessions.
 std::string trash_folder(const definition::Settings& settings, const definition::Definition& definition);
 // <state>/orphans: upper layers without a record, never deleted by the daemon.

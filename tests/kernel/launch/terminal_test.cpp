@@ -104,6 +104,18 @@ class Person {
   std::string screen_;
 };
 
+// A shell that runs `program` again and again stops when its client is asked to, and is continued by it.
+void check_asked_to_stop(const SessionTree& tree, const std::string& program) {
+  Person person(
+      tree,
+      on_terminal(
+          {"sh", "-c", base::concat("trap 'echo continued; exit 8' CONT; echo up; while :; do ", program, "; done")}));
+  REQUIRE(person.sees("up"));
+  ::kill(person.client(), SIGTSTP);
+  REQUIRE(person.sees("continued"));
+  REQUIRE(WEXITSTATUS(person.finish()) == 8);
+}
+
 }  // namespace
 
 TEST_CASE("a run on a terminal has it as its controlling terminal, from the session's own devpts") {
@@ -165,26 +177,13 @@ TEST_CASE("a command that stops goes on at once where no shell could continue it
 
 TEST_CASE("a client that is asked to stop lets its command stop first") {
   const SessionTree tree;
-  Person person(tree,
-                on_terminal({"sh", "-c", "trap 'echo continued; exit 8' CONT; echo up; while :; do sleep 0.1; done"}));
-  REQUIRE(person.sees("up"));
-  ::kill(person.client(), SIGTSTP);
-  CHECK(person.sees("continued"));
-  CHECK(WEXITSTATUS(person.finish()) == 8);
+  check_asked_to_stop(tree, "sleep 0.1");
 }
 
 TEST_CASE("a command that waits for a child it has begun is stopped too, though it does not say so") {
   const SessionTree tree;
   // vfork(2): a shell is not stopped while its child, which is, has not yet begun its program.
-  const std::vector<std::string> command = {"sh", "-c",
-                                            "trap 'echo continued; exit 8' CONT; echo up; while :; do /bin/true; done"};
-  for (int round = 0; round < 20; ++round) {
-    Person person(tree, on_terminal(command));
-    REQUIRE(person.sees("up"));
-    ::kill(person.client(), SIGTSTP);
-    REQUIRE(person.sees("continued"));
-    REQUIRE(WEXITSTATUS(person.finish()) == 8);
-  }
+  for (int round = 0; round < 20; ++round) check_asked_to_stop(tree, "/bin/true");
 }
 
 TEST_CASE("a command that was stopped on its terminal dies with its client") {

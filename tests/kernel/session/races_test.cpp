@@ -141,6 +141,25 @@ class Ending {
   Watch* watch_;
 };
 
+// A manager that serves, as in the daemon.
+struct Served {
+  Served() : manager(place.settings(), watched()) {
+    known = &manager;
+    manager.reconcile();
+  }
+  session::Events watched() {
+    session::Events events;
+    events.run_started = [this](const std::string& run, int pidfd) { watch.add(run, pidfd); };
+    return events;
+  }
+
+  const Place place;
+  Manager* known = nullptr;
+  Watch watch{known};
+  Manager manager;
+  const Ending ending{manager, &watch};
+};
+
 }  // namespace
 
 TEST_CASE("A command is run in a session that is active, though its begin has not returned yet", "[session]") {
@@ -176,20 +195,13 @@ TEST_CASE("A command is run in a session that is active, though its begin has no
 }
 
 TEST_CASE("How the last command in a source session ended is noted before the session goes", "[session]") {
-  const Place place;
-  Manager* known = nullptr;
-  Watch watch(known);
-  session::Events events;
-  events.run_started = [&](const std::string& run, int pidfd) { watch.add(run, pidfd); };
-  Manager manager(place.settings(), events);
-  known = &manager;
-  const Ending ending(manager, &watch);
-  manager.reconcile();
+  Served served;
+  auto& manager = served.manager;
   for (int i = 0; i < 30; ++i) {
-    const auto id = manager.begin(begin_request(place, true)).record.id;
+    const auto id = manager.begin(begin_request(served.place, true)).record.id;
     wait_for_end(run_program(manager, id).control);
     manager.end(id, false);
-    const auto trouble = manager.source_trouble(*place.definition());
+    const auto trouble = manager.source_trouble(*served.place.definition());
     REQUIRE(trouble);
     REQUIRE_THAT(*trouble, Catch::Contains(id) && Catch::Contains("ended with status"));
   }
@@ -221,19 +233,12 @@ TEST_CASE("A daemon that goes without having served leaves its sessions' locks",
 }
 
 TEST_CASE("Whoever does something with a session while it is being recovered or ended is told so", "[session]") {
-  const Place place;
-  Manager* known = nullptr;
-  Watch watch(known);
-  session::Events events;
-  events.run_started = [&](const std::string& run, int pidfd) { watch.add(run, pidfd); };
-  Manager manager(place.settings(), events);
-  known = &manager;
-  const Ending ending(manager, &watch);
-  manager.reconcile();
+  Served served;
+  auto& manager = served.manager;
   std::vector<std::string> strange;
   std::mutex mutex;
   for (int i = 0; i < 20; ++i) {
-    auto request = begin_request(place, false);
+    auto request = begin_request(served.place, false);
     request.name = "races-again";
     const auto id = manager.begin(request).record.id;
     const auto attempt = [&](const auto& action) {
@@ -256,7 +261,7 @@ TEST_CASE("Whoever does something with a session while it is being recovered or 
     std::this_thread::sleep_for(std::chrono::microseconds(200 * i));
     attempt([&] { manager.end(id, true); });
     for (auto* thread : {&recovering, &running, &looking}) thread->join();
-    watch.join();
+    served.watch.join();
     REQUIRE_FALSE(manager.find(id));
   }
   CHECK(strange == std::vector<std::string>{});
