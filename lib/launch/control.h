@@ -10,6 +10,8 @@ enum class Type : std::uint32_t {
   // client to supervisor
   signal = 1,       // value: signal number, sent to the command's process group
   window_size = 2,  // value: rows << 16 | columns
+  // the daemon to the supervisor, before the client gets the socket
+  go = 3,  // the run is recorded: the command is executed
   // supervisor to client
   started = 16,  // value: pid of the command (as the host sees it); with a terminal, SCM_RIGHTS: the master
   exited = 17,   // value: exit status 0-255

@@ -9,11 +9,13 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 
 #include "base/error.h"
 #include "base/fault_point.h"
 #include "base/text.h"
+#include "launch/control.h"
 #include "launch/spawn.h"
 #include "launch/spec_file.h"
 #include "launch/wire.h"
@@ -115,6 +117,15 @@ LaunchedRun Launcher::launch(const LaunchSpec& spec, const LaunchDescriptors& de
   run.control = std::move(client);
   run.hold = std::move(supervisor);
   return run;
+}
+
+void LaunchedRun::go() const {
+  control::Message message{};
+  message.type = control::Type::go;
+  constexpr auto size = offsetof(control::Message, text) + 1;
+  // A supervisor that has ended already has told why, or died: the client sees either.
+  if (::send(control.get(), &message, size, MSG_NOSIGNAL) < 0 && errno != EPIPE)
+    base::throw_errno("telling a supervisor that its run is recorded");
 }
 
 void wait_and_reap(int pidfd) {

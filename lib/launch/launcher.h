@@ -23,12 +23,17 @@ struct LaunchDescriptors {
   std::vector<int> session_locks;  // held open by the supervisor for as long as the run lasts
 };
 
+// A command that is ready to be executed, and waits for go(). Closing `control` instead gives it up: nothing of it was
+// executed, and the supervisor ends.
 struct LaunchedRun {
   base::ProcessIdentity supervisor;
   base::UniqueFd pidfd;    // readable when the supervisor has ended
   base::UniqueFd control;  // the client's end of the control socket: goes to the client
   base::UniqueFd hold;     // the supervisor's end again: while it is open the client sees no end of file,
                            // so that the daemon can end an automatic session first
+
+  // Once, before `control` is handed on. Throws SystemError.
+  void go() const;
 };
 
 // Thread-safe. The helper is opened once and executed with execveat through vfork semantics (posix_spawn-like clone
@@ -42,8 +47,8 @@ class Launcher {
  public:
   explicit Launcher(const std::string& helper_path);  // throws Error naming the path and what to do
 
-  // Returns once the supervisor has started; the command's own start (or failure: not found, not executable,
-  // directory missing) is reported over the control socket.
+  // Returns once the supervisor has started, with a command that waits for go(); its start (or failure: not found, not
+  // executable, directory missing) is reported over the control socket.
   LaunchedRun launch(const LaunchSpec& spec, const LaunchDescriptors& descriptors);
 
  private:

@@ -59,6 +59,7 @@ struct Manager::Impl {
   // runs.cpp
   Started run(const LiveSessionPtr& session, const RunRequest& request);
   void discard_run(const LiveSession& session, const std::string& id, launch::LaunchedRun launched) noexcept;
+  void record_run(LiveSession& session, const store::RunRecord& run);
   void run_ended(const std::string& run, std::optional<int> status);
   void adopt_run(const store::RunRecord& record);
 

@@ -104,17 +104,13 @@ Manager::Started Manager::Impl::run(const LiveSessionPtr& session, const RunRequ
                   base::printable(base::join(spec.arguments, " ")),
                   cgroup ? id : std::string(),
                   base::now_microseconds()};
-    if (session->active_with_run) {
-      const auto active = table.record(*session);
-      store.add_run(run.record, &active, session->pipeline.pending());
-      session->active_with_run = false;
-    } else {
-      store.add_run(run.record);
-    }
+    record_run(*session, run.record);
     run.pidfd = launched.pidfd.duplicate();
     if (session->context.automatic()) run.hold = std::move(launched.hold);
     table.add_run(std::move(run));
     if (events.run_started) events.run_started(id, launched.pidfd.get());
+    base::fault_point("before a command is executed");
+    launched.go();
     return {session->record.id, id, std::move(launched.control)};
   } catch (...) {
     discard_run(*session, id, std::move(launched));
@@ -122,7 +118,25 @@ Manager::Started Manager::Impl::run(const LiveSessionPtr& session, const RunRequ
   }
 }
 
-// Undoes what run did; nobody was told of it.
+void Manager::Impl::record_run(LiveSession& session, const store::RunRecord& run) {
+  if (session.active_with_run) {
+    const auto active = table.record(session);
+    store.add_run(run, &active, session.pipeline.pending());
+    session.active_with_run = false;
+    return;
+  }
+  try {
+    store.add_run(run);
+  } catch (const Error& error) {
+    // The record is for the next daemon, which a session that stays can do without. On a full disk the command may be
+    // the one that makes room. How one ends that changes a tree must be known.
+    if (error.code() == ErrorCode::no_such_session || session.record.source || ends_with_its_run(session)) throw;
+    base::log::warning(concat("session ", session.record.id, ": run ", run.id,
+                              " goes on, and would not be listed after a restart of the daemon: ", error.what()));
+  }
+}
+
+// Undoes what run did; nothing was executed, and nobody was told of it.
 void Manager::Impl::discard_run(const LiveSession& session, const std::string& id,
                                 launch::LaunchedRun launched) noexcept {
   table.take_run(id);

@@ -19,6 +19,7 @@
 #include <cstring>
 
 #include "launch/helper/execute.h"
+#include "launch/helper/messages.h"
 
 namespace unionroot::helper {
 
@@ -136,6 +137,9 @@ bool prepare(const Plan& plan, Failure& failure) {
   failure.step = Step::limits;
   if (!set_limits(spec)) return false;
   if (!become_user(spec, failure) || !enter_directory(spec, failure)) return false;
+  // As late as that: the daemon records the run meanwhile.
+  failure.step = Step::go;
+  if (!wait_for_go(wire::control_descriptor)) return false;
   failure.step = Step::descriptors;
   return close_range(3, ~0U, 0) == 0;
 }
@@ -169,6 +173,7 @@ const char* what_failed(Step step) {
     case Step::gid: return "becoming the user's group";
     case Step::uid: return "becoming the user";
     case Step::capabilities: return "giving up capabilities";
+    case Step::go: return "waiting for the daemon to record the run";
     case Step::descriptors: return "closing descriptors";
     case Step::none:
     case Step::directory:

@@ -23,6 +23,7 @@ enum class Step {
   uid,
   capabilities,
   directory,
+  go,
   descriptors,
   execute,
 };

@@ -35,6 +35,13 @@ void send_message(int control, launch::control::Type type, std::uint32_t value, 
   (void)sendmsg(control, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+bool wait_for_go(int control) {
+  Message message{};
+  const ssize_t size = recv(control, &message, sizeof message, 0);
+  if (size == 0) errno = ECANCELED;
+  return size >= static_cast<ssize_t>(offsetof(Message, text)) && message.type == launch::control::Type::go;
+}
+
 Received receive_message(int control, Message& message) {
   ssize_t size = recv(control, &message, sizeof message, MSG_DONTWAIT);
   // A client that went without reading all of ours: this is told once, before what it sent last.

@@ -28,7 +28,7 @@ launch::LaunchedRun start(const SessionTree& tree, const std::vector<std::string
   descriptors.mount_namespace = tree.descriptor();
   if (cgroup != nullptr) descriptors.cgroup = cgroup->descriptor();
   descriptors.session_locks = locks;
-  launch::LaunchedRun launched = launcher().launch(command(arguments), descriptors);
+  launch::LaunchedRun launched = test::start(command(arguments), descriptors);
   launched.hold.reset();
   return launched;
 }
@@ -211,7 +211,7 @@ TEST_CASE("while the hold is kept the client waits, and has the status already")
   const SessionTree tree;
   launch::LaunchDescriptors descriptors;
   descriptors.mount_namespace = tree.descriptor();
-  auto launched = launcher().launch(command({"true"}), descriptors);
+  auto launched = test::start(command({"true"}), descriptors);
   CHECK(ended(launched) == 0);
   Message message{};
   REQUIRE(::recv(launched.control.get(), &message, sizeof message, 0) > 0);

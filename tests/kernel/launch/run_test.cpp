@@ -215,7 +215,7 @@ TEST_CASE("nothing keeps a pipe open once the command has closed it") {
   launch::LaunchDescriptors descriptors;
   descriptors.standard[1] = to.get();
   descriptors.mount_namespace = tree.descriptor();
-  auto launched = launcher().launch(command({"sh", "-c", "echo done; exec >/dev/null; sleep 600"}), descriptors);
+  auto launched = test::start(command({"sh", "-c", "echo done; exec >/dev/null; sleep 600"}), descriptors);
   to.reset();
   CHECK(base::read_all(from.get(), "pipe") == "done\n");  // ends although the command goes on
   launched.hold.reset();
@@ -223,6 +223,36 @@ TEST_CASE("nothing keeps a pipe open once the command has closed it") {
   pollfd ended{launched.pidfd.get(), POLLIN, 0};
   CHECK(::poll(&ended, 1, 10000) == 1);
   CHECK(launch::reap(launched.pidfd.get()) == 128 + SIGHUP);
+}
+
+TEST_CASE("nothing is executed before the run is recorded") {
+  const SessionTree tree;
+  launch::LaunchDescriptors descriptors;
+  descriptors.mount_namespace = tree.descriptor();
+  const auto launch = [&] {
+    auto launched = launcher().launch(command({"sh", "-c", "echo ran >/tmp/ran"}), descriptors);
+    launched.hold.reset();
+    return launched;
+  };
+  const auto ran = [&] { return shell(tree, "cat /tmp/ran").output == "ran\n"; };
+  const auto ends = [](const launch::LaunchedRun& launched, int milliseconds) {
+    pollfd ended{launched.pidfd.get(), POLLIN, 0};
+    return ::poll(&ended, 1, milliseconds) == 1;
+  };
+
+  auto given_up = launch();
+  CHECK_FALSE(ends(given_up, 100));  // it waits
+  CHECK_FALSE(ran());
+  given_up.control.reset();  // the daemon could not record it, or died
+  REQUIRE(ends(given_up, patience));
+  CHECK(launch::reap(given_up.pidfd.get()) == 125);
+  CHECK_FALSE(ran());
+
+  const auto wanted = launch();
+  wanted.go();
+  REQUIRE(ends(wanted, patience));
+  CHECK(launch::reap(wanted.pidfd.get()) == 0);
+  CHECK(ran());
 }
 
 TEST_CASE("the helper is refused unless it is root's own") {
@@ -252,7 +282,7 @@ TEST_CASE("a namespace that is none is told as such") {
   launch::LaunchDescriptors descriptors;
   CHECK_THROWS_AS(launcher().launch(command({"true"}), descriptors), base::Error);
   descriptors.mount_namespace = null.get();
-  auto launched = launcher().launch(command({"true"}), descriptors);
+  auto launched = test::start(command({"true"}), descriptors);
   launched.hold.reset();
   const auto outcome = terminal::relay_run(std::move(launched.control), false, {});
   CHECK(outcome.exit_status() == 125);

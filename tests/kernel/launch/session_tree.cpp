@@ -182,6 +182,12 @@ launch::Launcher& launcher() {
   return instance;
 }
 
+launch::LaunchedRun start(const launch::LaunchSpec& spec, const launch::LaunchDescriptors& descriptors) {
+  auto launched = launcher().launch(spec, descriptors);
+  launched.go();
+  return launched;
+}
+
 Result run(const SessionTree& tree, const launch::LaunchSpec& spec, const RunOptions& options) {
   int input[2];
   int output[2];
@@ -198,7 +204,7 @@ Result run(const SessionTree& tree, const launch::LaunchSpec& spec, const RunOpt
   descriptors.mount_namespace = tree.descriptor();
   descriptors.root = tree.root();
   if (options.cgroup != nullptr) descriptors.cgroup = options.cgroup->descriptor();
-  launch::LaunchedRun launched = launcher().launch(spec, descriptors);
+  launch::LaunchedRun launched = start(spec, descriptors);
   launched.hold.reset();
   in.reset();
   out.reset();

@@ -62,6 +62,10 @@ Result run(const SessionTree& tree, const unionroot::launch::LaunchSpec& spec, c
 
 unionroot::launch::Launcher& launcher();
 
+// As the daemon does once the run is recorded.
+unionroot::launch::LaunchedRun start(const unionroot::launch::LaunchSpec& spec,
+                                     const unionroot::launch::LaunchDescriptors& descriptors);
+
 using unionroot::tests::eventually;
 
 // In milliseconds: how long to wait for what takes a moment on an idle machine.

@@ -35,7 +35,7 @@ class Person {
     descriptors.mount_namespace = tree.descriptor();
     descriptors.root = tree.root();
     if (cgroup != nullptr) descriptors.cgroup = cgroup->descriptor();
-    launched_ = launcher().launch(spec, descriptors);
+    launched_ = test::start(spec, descriptors);
     launched_.hold.reset();
     winsize size{31, 97, 0, 0};
     int master = -1;

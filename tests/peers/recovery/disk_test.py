@@ -75,6 +75,9 @@ class DiskTest(unittest.TestCase):
         client.stdin.close()
         self.assertEqual(client.wait(testing.PATIENCE), 3)
         client.stdout.close(), client.stderr.close()
+        # So do new commands, more than there may be room left for: one of them may be what makes room.
+        for number in range(20):
+            self.assertEqual(self.machine.inside(running, "echo", str(number)), str(number))
         os.unlink(filler)
         self.assertEqual(self.machine.inside(running, "echo", "works"), "works")
         self.machine.ok("end", running)
@@ -137,12 +140,22 @@ class DiskTest(unittest.TestCase):
             other.execute("begin immediate")
             self.refused("state.db", "locked")
             self.assertEqual(list(self.machine.by_id()), [running])
-            # What needs no record works meanwhile.
+            # What can do without a record works meanwhile.
             self.assertIn(running, self.machine.ok("location", running))
+            client = self.machine.popen("run", "--directory", "/", running, "--", "sh", "-c", "echo runs; cat; exit 3",
+                                        stdin=subprocess.PIPE)
+            self.machine.children[client.pid] = "client"
+            self.assertEqual(client.stdout.readline(), b"runs\n")
+            self.assertIn("would not be listed after a restart", self.machine.log())
             other.execute("rollback")
         finally:
             other.close()
+        # Nor does a command that has no record need the daemon to go on.
+        self.machine.restart()
         self.assertEqual(self.machine.inside(running, "echo", "works"), "works")
+        client.stdin.close()
+        self.assertEqual(client.wait(testing.PATIENCE), 3)
+        client.stdout.close(), client.stderr.close()
         self.machine.ok("end", running)
         self.machine.ok("run", "--directory", "/", "small", "--", "true")
 
