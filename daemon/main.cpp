@@ -16,7 +16,6 @@
 #include "daemon/manager_core.h"
 #include "daemon/service.h"
 #include "daemon/startup.h"
-#include "kernel/cgroups.h"
 
 namespace unionroot::daemon {
 namespace {
@@ -29,10 +28,9 @@ definition::Settings settings_for(const CommandLine& line) {
   return settings;
 }
 
-// Found out by trying: a group of its own that goes again at once.
-std::vector<std::string> capabilities() {
+std::vector<std::string> capabilities(const session::Manager& manager) {
   std::vector<std::string> found{"host-view"};
-  if (kernel::real_cgroups(concat("unionroot-probe-", ::getpid()))->available()) found.emplace_back("cgroup");
+  if (manager.has_control_groups()) found.emplace_back("cgroup");
   return found;
 }
 
@@ -64,7 +62,7 @@ int serve(const definition::Settings& settings) {
     status = 1;
     io.stop();
   };
-  Service service(io, *connection, core, registry, *users, authority, capabilities(), RequestLimits{}, lost);
+  Service service(io, *connection, core, registry, *users, authority, capabilities(manager), RequestLimits{}, lost);
   relay.attach(&service);
   asio::signal_set ends(io, SIGTERM, SIGINT);
   ends.async_wait([&](const AsioError& error, int) {

@@ -45,8 +45,8 @@ bool ControlChannel::receive() {
   header.msg_controllen = attachments.size();
   const ssize_t size = ::recvmsg(socket_.get(), &header, MSG_CMSG_CLOEXEC);
   if (size < 0) {
-    if (errno == EINTR || errno == EAGAIN) return true;
-    if (errno == ECONNRESET) return false;
+    // The supervisor ended without reading all that was sent to it: told once, before what it sent last.
+    if (errno == EINTR || errno == EAGAIN || errno == ECONNRESET) return true;
     base::throw_errno("reading from the run's control socket");
   }
   if (size == 0) return false;
@@ -75,7 +75,8 @@ void ControlChannel::handle(const Message& message) {
     case Type::stopped: stopped_ = true; break;
     case Type::started:
     case Type::signal:
-    case Type::window_size: break;
+    case Type::window_size:
+    case Type::go: break;
   }
 }
 

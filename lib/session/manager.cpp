@@ -86,6 +86,8 @@ Manager::~Manager() {
     for (auto& lock : session->locks) lock.abandon();
 }
 
+bool Manager::has_control_groups() const { return impl_->cgroups->available(); }
+
 void Manager::reconcile() { impl_->reconcile(); }
 
 SessionView Manager::begin(const BeginRequest& request) { return impl_->view(*impl_->begin(request)); }

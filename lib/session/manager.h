@@ -108,6 +108,9 @@ class Manager {
   Manager(definition::Settings settings, Events events);
   ~Manager();
 
+  // Whether processes are counted and killed by control groups, not by a scan of /proc.
+  [[nodiscard]] bool has_control_groups() const;
+
   // Compares the store, lock files, namespaces, host views, control groups, upper layers and the trash with each
   // other, and puts them right; recovers preserved sessions in parallel. Call once, before anything else.
   void reconcile();

@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "base/fault_point.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
 #include "store/schema.h"
@@ -99,6 +100,22 @@ Database open_and_check(const std::string& file, std::chrono::milliseconds busy_
   return database;
 }
 
+// So that a full disk does not keep sessions from being ended, which is what makes room: the log has its blocks
+// already. Somewhat more than it grows to until SQLite writes it back (1000 pages, wal_autocheckpoint).
+// FALLOC_FL_KEEP_SIZE: what SQLite sees of the file is as before. Where the file system cannot do that, or is full
+// already, nothing is lost.
+void reserve_log(Database& database) {
+  constexpr off_t size = off_t{6} << 20;
+  const auto name = database.file() + "-wal";
+  try {
+    static_cast<void>(database.pragma("PRAGMA user_version"));  // the first look at a new database makes the file
+    const base::UniqueFd log(base::check(::open(name.c_str(), O_RDWR | O_CLOEXEC), "opening", name));
+    base::check(::fallocate(log.get(), FALLOC_FL_KEEP_SIZE, 0, size), "reserving room for", name);
+  } catch (const base::Error& error) {
+    base::log::info(base::concat(error.what(), "; on a full disk sessions may need --force to be ended"));
+  }
+}
+
 std::string time_stamp() {
   const std::time_t now = std::time(nullptr);
   std::tm parts{};
@@ -140,6 +157,7 @@ Opened open_database(const std::string& file, std::chrono::milliseconds busy_tim
       Opened opened{open_and_check(file, busy_timeout), damaged};
       // The log's own folder entry: a durable commit syncs the log's content only.
       sync_folder(file);
+      reserve_log(opened.database);
       return opened;
     } catch (const Damaged&) {
       if (damaged) throw;  // a new file that is damaged at once: the disk, not the file

@@ -43,6 +43,8 @@ void stand_alone() {
 }
 
 int fail(unsigned status, const Text& problem) {
+  // Ended with the daemon's word unread, it would be a socket that was reset to the client (unix(7), ECONNRESET).
+  wait_for_go(wire::control_descriptor);
   send_message(wire::control_descriptor, Type::failed, status, problem.c_str());
   return static_cast<int>(status);
 }

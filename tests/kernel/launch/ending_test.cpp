@@ -207,6 +207,22 @@ TEST_CASE("the session's locks are held for as long as the supervisor lives") {
   for (const auto& other : others) CHECK(eventually([&] { return ::flock(other.get(), LOCK_EX | LOCK_NB) == 0; }));
 }
 
+TEST_CASE("a signal that came too late does not hide how the command ended") {
+  int ends[2];
+  REQUIRE(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0);
+  launch::LaunchedRun one_side;
+  one_side.control.reset(ends[0]);
+  launch::LaunchedRun other_side;
+  other_side.control.reset(ends[1]);
+  send(one_side, Type::started, 1);
+  send(one_side, Type::exited, 3);
+  send(other_side, Type::signal, SIGTERM);
+  one_side.control.reset();  // with that unread: the other side's next read fails
+  const auto outcome = terminal::relay_run(std::move(other_side.control), false, {});
+  CHECK(outcome.kind == Kind::exited);
+  CHECK(outcome.exit_status() == 3);
+}
+
 TEST_CASE("while the hold is kept the client waits, and has the status already") {
   const SessionTree tree;
   launch::LaunchDescriptors descriptors;
