@@ -7,6 +7,7 @@
 #include <ctime>
 
 #include "base/error.h"
+#include "base/fault_point.h"
 #include "base/text.h"
 #include "cli/exit_status.h"
 
@@ -76,6 +77,7 @@ int HeldSignals::run(const std::vector<std::string>& command, const std::vector<
   const int error =
       ::posix_spawnp(&child, arguments[0], &options.actions, &options.attributes, arguments.data(), environ);
   if (error != 0) cannot_start(command.front(), error);
+  base::fault_point("after starting a command under a lock");
   return wait_for(child);
 }
 

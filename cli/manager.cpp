@@ -5,6 +5,7 @@
 
 #include <optional>
 
+#include "base/fault_point.h"
 #include "base/text.h"
 #include "cli/bus/address.h"
 #include "cli/progress.h"
@@ -99,10 +100,13 @@ bus::Answer Manager::call(std::string_view method, bus::Body body, std::string d
   const auto signalled = [&progress](const bus::Message& message) {
     if (auto advance = advance_of(message)) progress.advance(std::move(*advance));
   };
+  base::fault_point("before a call to the daemon");
   try {
-    return connection_.call(
+    auto answer = connection_.call(
         {"org.unionroot1", "/org/unionroot1", manager_interface, method, std::move(body)}, descriptors,
         [&progress] { progress.tick(); }, signalled);
+    base::fault_point("after a call to the daemon");
+    return answer;
   } catch (const bus::RemoteError& error) {
     throw explain(error);
   }

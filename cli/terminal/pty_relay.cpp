@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "base/fault_point.h"
 #include "terminal/raw_terminal.h"
 #include "terminal/signals.h"
 
@@ -81,6 +82,7 @@ class PtyRelay {
     watched[at_master] = {master_ && on_master != 0 ? master_.get() : -1, on_master, 0};
     const int ready = ::poll(watched.data(), watched.size(), limit());
     if (ready < 0 && errno != EINTR) base::throw_errno("waiting for the terminal");
+    base::fault_point("in the relay of a terminal");
     if (!foreground_) enter();
     if (ready == 0) master_open_ = true;
     if (ready <= 0) return true;
@@ -117,7 +119,9 @@ class PtyRelay {
   void stop_too() {
     drain();
     raw_.restore();
+    base::fault_point("before stopping with the command");
     signals_.stop_group();
+    base::fault_point("after stopping with the command");
     enter();
     control_.send(Type::signal, SIGCONT);
   }

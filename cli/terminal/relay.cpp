@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "base/error.h"
+#include "base/fault_point.h"
 #include "base/files.h"
 #include "base/text.h"
 #include "terminal/control_channel.h"
@@ -41,6 +42,7 @@ void relay_messages(ControlChannel& control) {
       if (errno == EINTR) continue;
       base::throw_errno("waiting for the command");
     }
+    base::fault_point("in the relay of a command");
     if (watched[1].revents != 0) pass_on(signals, control);
     if (watched[0].revents == 0) continue;
     if (!control.receive()) return;
@@ -80,7 +82,9 @@ int Outcome::exit_status() const {
 
 Outcome relay_run(base::UniqueFd control, bool terminal, const Warn& warn) {
   ControlChannel channel(std::move(control), warn);
+  base::fault_point("before the relay of a command");
   if (terminal) relay_terminal(channel);
+  base::fault_point("after the relay of a terminal");
   relay_messages(channel);
   if (channel.outcome()) return *channel.outcome();
   return Outcome{Outcome::Kind::lost, 0, "the session's supervisor ended unexpectedly",

@@ -4,14 +4,18 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
+#include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <string>
 
 #include "base/error.h"
+#include "base/fault_delay.h"
 
 namespace unionroot::base {
 
@@ -21,6 +25,8 @@ struct FaultPlan {
   long crash_at = 0;
   long fail_at = 0;
   int log = -1;
+  FaultDelay delay{std::getenv(fault_delay_variable)};
+  std::atomic<std::uint64_t> delayed{0};
   std::atomic<bool> armed{false};
   std::atomic<long> passed{0};
 
@@ -30,6 +36,17 @@ struct FaultPlan {
     if (const char* value = std::getenv("UNIONROOT_FAULT_LOG"))
       log = ::open(value, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     armed = std::getenv("UNIONROOT_FAULT_FROM_START") != nullptr;
+    // Else a test would believe that it tries what it does not.
+    if (std::getenv(fault_delay_variable) != nullptr && !delay.any()) {
+      std::fputs("UNIONROOT_FAULT_DELAY is not MICROSECONDS[,SEED], with at most 60000000\n", stderr);
+      ::abort();
+    }
+  }
+  void wait() {
+    const std::uint64_t microseconds = delay.at(delayed++);
+    timespec time{static_cast<time_t>(microseconds / 1'000'000), static_cast<long>(microseconds % 1'000'000 * 1000)};
+    while (::nanosleep(&time, &time) != 0 && errno == EINTR) {
+    }
   }
   [[nodiscard]] bool idle() const { return crash_at == 0 && fail_at == 0 && log < 0; }
 };
@@ -45,6 +62,7 @@ void arm_fault_points() { plan().armed = true; }
 
 void fault_point(const char* name) {
   FaultPlan& faults = plan();
+  if (faults.delay.any()) faults.wait();
   if (faults.idle() || !faults.armed) return;
   const long number = ++faults.passed;
   if (faults.log >= 0) {

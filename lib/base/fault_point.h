@@ -1,4 +1,4 @@
-// Fault points: places where a test may make the program fail or die.
+// Fault points: places where a test may make the program fail, die or wait.
 #pragma once
 
 namespace unionroot::base {
@@ -12,6 +12,10 @@ namespace unionroot::base {
 //   UNIONROOT_FAULT_LOG=F  the names passed are appended to the file F, one a line
 // Counting begins once arm_fault_points() was called (at the end of the daemon's start-up), or, with
 // UNIONROOT_FAULT_FROM_START=1, at once.
+//   UNIONROOT_FAULT_DELAY=MICROSECONDS[,SEED]
+// Each fault point, counted or not, waits a pseudo-random time from 0 up to that, whatever locks are held there: so
+// races show that are too narrow otherwise. The daemon hands it on to the supervisors of commands, which wait at places
+// of their own (launch/helper/pause.h).
 #ifdef UNIONROOT_FAULT_POINTS
 void fault_point(const char* name);
 void arm_fault_points();

@@ -10,9 +10,11 @@
 #include <array>
 #include <cerrno>
 #include <cstddef>
+#include <cstdlib>
 #include <cstring>
 
 #include "base/error.h"
+#include "base/fault_delay.h"
 #include "base/fault_point.h"
 #include "base/text.h"
 #include "launch/control.h"
@@ -91,6 +93,10 @@ LaunchedRun Launcher::launch(const LaunchSpec& spec, const LaunchDescriptors& de
   SpawnRequest request;
   request.executable = helper_.get();
   request.arguments = {"unionroot-helper", spec.session, spec.run};
+#ifdef UNIONROOT_FAULT_POINTS
+  if (const char* const delay = std::getenv(base::fault_delay_variable))
+    request.environment = {base::concat(base::fault_delay_variable, "=", delay)};
+#endif
   for (std::size_t i = 0; i < 3; ++i) {
     const int own = descriptors.standard[i];
     request.descriptors[i] = spec.terminal || own < 0 ? null_.get() : own;

@@ -364,8 +364,12 @@ BUS_CONFIGURATION = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus
 """
 
 
-# What a sanitizer's build of the daemon is told.
-SANITIZERS = ("ASAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS")
+# What a build of the daemon for tests is told: by a sanitizer's user, or to be slow at its fault points.
+HANDED_ON = ("ASAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS", "UNIONROOT_FAULT_DELAY")
+
+
+def handed_on():
+    return {name: os.environ[name] for name in HANDED_ON if name in os.environ}
 
 
 def processes_in(folder):
@@ -482,7 +486,7 @@ class Machine:
 
     def start_daemon(self, environment=None, wait=True):
         surroundings = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
-        surroundings.update({name: os.environ[name] for name in SANITIZERS if name in os.environ})
+        surroundings.update(handed_on())
         surroundings.update(self.environment)
         surroundings.update(environment or {})
         with open(self.log_file, "ab") as log:
@@ -547,6 +551,8 @@ class Machine:
             entry = pwd.getpwnam(user)
             options.update(user=entry.pw_uid, group=entry.pw_gid, extra_groups=os.getgrouplist(user, entry.pw_gid))
             surroundings.update(HOME=entry.pw_dir, USER=user, LOGNAME=user)
+        if "UNIONROOT_FAULT_DELAY" in os.environ:
+            surroundings["UNIONROOT_FAULT_DELAY"] = os.environ["UNIONROOT_FAULT_DELAY"]
         surroundings.update(environment or {})
         options.setdefault("stdin", subprocess.DEVNULL)
         options.setdefault("stdout", subprocess.PIPE)

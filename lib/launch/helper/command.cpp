@@ -20,6 +20,7 @@
 
 #include "launch/helper/execute.h"
 #include "launch/helper/messages.h"
+#include "launch/helper/pause.h"
 
 namespace unionroot::helper {
 
@@ -140,6 +141,7 @@ bool prepare(const Plan& plan, Failure& failure) {
   // As late as that: the daemon records the run meanwhile.
   failure.step = Step::go;
   if (!wait_for_go(wire::control_descriptor)) return false;
+  wait_a_moment();
   failure.step = Step::descriptors;
   return close_range(3, ~0U, 0) == 0;
 }

@@ -9,6 +9,7 @@
 
 #include "launch/helper/command.h"
 #include "launch/helper/messages.h"
+#include "launch/helper/pause.h"
 #include "launch/helper/spec_reader.h"
 #include "launch/helper/supervise.h"
 #include "launch/helper/terminal.h"
@@ -45,7 +46,9 @@ void stand_alone() {
 int fail(unsigned status, const Text& problem) {
   // Ended with the daemon's word unread, it would be a socket that was reset to the client (unix(7), ECONNRESET).
   wait_for_go(wire::control_descriptor);
+  wait_a_moment();
   send_message(wire::control_descriptor, Type::failed, status, problem.c_str());
+  wait_a_moment();
   return static_cast<int>(status);
 }
 
@@ -60,14 +63,17 @@ int run(const Spec& spec) {
   Child child;
   unsigned status = own_failure;
   if (!start_command(spec, terminal, child, problem, warning, status)) return fail(status, problem);
+  wait_a_moment();
   // The caller's streams, the session's namespace and its tree are the command's now. Held here, a pipe would never
   // end and the session's mounts could not go.
   close_range(0, wire::spec_descriptor, 0);
   close(wire::namespace_descriptor);
   close(wire::root_descriptor);
   if (terminal.slave >= 0) close(terminal.slave);
+  wait_a_moment();
   if (warning.c_str()[0] != '\0') send_message(wire::control_descriptor, Type::warning, 0, warning.c_str());
   send_message(wire::control_descriptor, Type::started, static_cast<std::uint32_t>(child.pid), "", terminal.master);
+  wait_a_moment();
   return supervise(spec, child, terminal.master);
 }
 
@@ -77,6 +83,7 @@ int main() {
   if (fcntl(wire::spec_descriptor, F_GETFD) < 0 || fcntl(wire::control_descriptor, F_GETFD) < 0)
     return refuse_by_hand();
   stand_alone();
+  wait_a_moment();
   Spec spec;
   if (!read_spec(wire::spec_descriptor, spec)) {
     Text problem;

@@ -53,6 +53,8 @@ extern "C" {
 
 int main();
 
+char** environ = nullptr;
+
 int* __errno_location() { return &error_number; }
 [[noreturn]] void _exit(int status) {
   for (;;) raw(__NR_exit_group, status);
@@ -248,6 +250,7 @@ const char* strerrordesc_np(int number) {
 // auxiliary values, one of which points to random bytes for the canary.
 [[noreturn, gnu::used]] void runtime_start(const unsigned long* stack) {
   const unsigned long* word = stack + 1 + stack[0] + 1;
+  environ = reinterpret_cast<char**>(const_cast<unsigned long*>(word));
   while (*word != 0) ++word;
   for (++word; word[0] != AT_NULL; word += 2)
     if (word[0] == AT_RANDOM) thread_block[5] = *reinterpret_cast<const unsigned long*>(word[1]) & ~0xffUL;

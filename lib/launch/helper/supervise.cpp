@@ -12,6 +12,7 @@
 #include <cerrno>
 
 #include "launch/helper/messages.h"
+#include "launch/helper/pause.h"
 #include "launch/helper/terminal.h"
 
 namespace unionroot::helper {
@@ -223,7 +224,9 @@ int report(int control, pid_t command) {
   }
   const auto value = static_cast<std::uint32_t>(info.si_status);
   const bool exited = info.si_code == CLD_EXITED;
+  wait_a_moment();
   send_message(control, exited ? Type::exited : Type::killed, value);
+  wait_a_moment();
   return exited ? info.si_status : 128 + info.si_status;
 }
 
@@ -241,6 +244,7 @@ int supervise(const Spec& spec, const Child& child, int master) {
                        {has_cgroup && master < 0 ? -1 : child_signals(), POLLIN, 0}};
   for (;;) {
     if (poll(watched, 3, sooner(ending.wait_milliseconds(), stop.wait_milliseconds())) < 0 && errno != EINTR) break;
+    wait_a_moment();
     if (watched[0].revents != 0 && handle_control(watched[0].fd, watched[0].revents, child.pid, master, stop)) {
       watched[0].fd = -1;
       ending.begin();

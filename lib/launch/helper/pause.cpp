@@ -1,0 +1,44 @@
+#include "launch/helper/pause.h"
+
+#ifdef UNIONROOT_FAULT_POINTS
+
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "base/fault_delay.h"
+
+extern "C" char** environ;
+
+namespace unionroot::helper {
+
+namespace {
+
+const char* delay_wanted() {
+  const std::size_t length = strlen(base::fault_delay_variable);
+  for (char* const* variable = environ; variable != nullptr && *variable != nullptr; ++variable)
+    if (strncmp(*variable, base::fault_delay_variable, length) == 0 && (*variable)[length] == '=')
+      return *variable + length + 1;
+  return nullptr;
+}
+
+}  // namespace
+
+void wait_a_moment() {
+  static std::uint64_t passed = 0;
+  const base::FaultDelay delay(delay_wanted());
+  if (!delay.any()) return;
+  // Each supervisor passes few: without its pid all would wait for the same times.
+  const std::uint64_t own = static_cast<std::uint64_t>(syscall(SYS_getpid)) << 8;
+  const std::uint64_t microseconds = delay.at(own + passed++);
+  timespec time{static_cast<time_t>(microseconds / 1000000), static_cast<long>(microseconds % 1000000 * 1000)};
+  while (nanosleep(&time, &time) != 0 && errno == EINTR) {
+  }
+}
+
+}  // namespace unionroot::helper
+
+#endif
