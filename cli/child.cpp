@@ -22,6 +22,13 @@ constexpr int to_pass_on[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2
 // A key pressed on the terminal reached the command as well: it is in the same process group.
 bool from_terminal(const siginfo_t& info) { return info.si_code == SI_KERNEL; }
 
+// By nohup(1), or by a script that started us in the background: whoever did that does not want it to end us. Held
+// back, it would wait to be seen all the same (signal(7)).
+bool is_ignored(int number) {
+  struct sigaction current {};
+  return ::sigaction(number, nullptr, &current) == 0 && current.sa_handler == SIG_IGN;
+}
+
 [[noreturn]] void cannot_start(const std::string& command, int error) {
   const bool missing = error == ENOENT;
   throw base::Error(missing ? base::ErrorCode::command_not_found : base::ErrorCode::command_not_executable,
@@ -49,7 +56,8 @@ struct SpawnOptions {
 
 HeldSignals::HeldSignals() {
   ::sigemptyset(&held_);
-  for (const int number : to_pass_on) ::sigaddset(&held_, number);
+  for (const int number : to_pass_on)
+    if (!is_ignored(number)) ::sigaddset(&held_, number);
   ::sigaddset(&held_, SIGCHLD);
   base::check(::sigprocmask(SIG_BLOCK, &held_, &before_), "holding signals back");
 }
@@ -60,7 +68,7 @@ int HeldSignals::interrupted() const {
   sigset_t pending;
   if (::sigpending(&pending) != 0) return 0;
   for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT})
-    if (::sigismember(&pending, number) == 1) return number;
+    if (::sigismember(&held_, number) == 1 && ::sigismember(&pending, number) == 1) return number;
   return 0;
 }
 

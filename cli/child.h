@@ -7,8 +7,8 @@
 
 namespace unionroot::cli {
 
-// From its construction on the signals that ask a program to end are held back, so that what it holds can be given
-// back first. Before a command runs, interrupted() tells; while one runs they go to it.
+// From its construction on the signals that ask a program to end are held back, unless they are ignored, so that what
+// it holds can be given back first. Before a command runs, interrupted() tells; while one runs they go to it.
 class HeldSignals {
  public:
   HeldSignals();

@@ -46,6 +46,17 @@ def helper_path():
     return os.path.join(BUILD, "lib", "launch", "helper", "unionroot-helper")
 
 
+def have_usual_signals():
+    """What nohup(1) or a script that put the tests into the background ignores, the programs under test would ignore too."""
+    for number in set(signal.Signals) - {signal.SIGPIPE}:  # which Popen sets back
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+have_usual_signals()
+
+
 def require_end_to_end():
     """Skips, with its reason, where the daemon cannot be run at all."""
     if not BUILD:

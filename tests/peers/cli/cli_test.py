@@ -14,7 +14,8 @@ import threading
 import time
 import unittest
 
-BUILD = os.environ.get("UNIONROOT_BUILD_DIR", "")
+from unionroot_testing import BUILD  # and the usual signals
+
 CLIENT = os.path.join(BUILD, "cli", "unionroot")
 VERBS = ("begin", "run", "end", "list", "info", "location", "recover", "locks", "lock", "check")
 
@@ -197,7 +198,13 @@ class BusTest(ClientTest):
         bus = subprocess.Popen(["dbus-daemon", "--nofork", "--config-file", path], stdin=subprocess.DEVNULL,
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.addCleanup(self.finish, bus)
-        self.until(lambda: os.path.exists(self.bus))
+        self.until(lambda: self.listens(self.bus))
+
+    @staticmethod
+    def listens(path):
+        """The socket is there a moment before anybody can connect."""
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(path) == 0
 
     @unittest.skipUnless(shutil.which("dbus-daemon"), "needs dbus-daemon")
     def test_no_daemon(self):
@@ -397,6 +404,19 @@ class LockTest(ClientTest):
         self.assertEqual(len(self.locks()), 1)
         first.terminate()
         first.wait(60)
+
+    def test_a_wait_that_is_not_to_be_interrupted(self):
+        first = self.holder()
+        # As a script starts what it puts into the background.
+        second = self.start("lock", "small", "--wait", "--", "echo", "mine",
+                            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
+        self.until(lambda: len(self.locks()) == 2)
+        second.send_signal(signal.SIGINT)
+        second.send_signal(signal.SIGCONT)
+        time.sleep(0.3)  # it looks every 0.1 s; too short a time would only make the test weaker
+        first.terminate()
+        self.assertEqual(second.communicate(timeout=120), ("mine\n", ""))
+        self.assertEqual(second.returncode, 0)
 
     def test_killed_while_the_command_runs(self):
         process = self.start("lock", "small", "--", "sh", "-c", "echo $$; exec sleep 1000")
