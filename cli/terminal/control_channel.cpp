@@ -7,8 +7,11 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+#include <string_view>
+#include <tuple>
 
 #include "base/error.h"
+#include "base/text.h"
 
 namespace unionroot::terminal {
 
@@ -32,7 +35,32 @@ base::UniqueFd attached_descriptor(msghdr& header) {
   return first;
 }
 
+// What was wrong, and what to do.
+std::pair<std::string, std::string> first_line_and_rest(const std::string& text) {
+  const auto end = text.find('\n');
+  return {text.substr(0, end), end == std::string::npos ? std::string() : text.substr(end + 1)};
+}
+
+// "DONE TOTAL WHAT": takes the first word off.
+std::optional<std::uint64_t> take_number(std::string_view& text) {
+  const auto end = text.find(' ');
+  if (end == std::string_view::npos) return std::nullopt;
+  const auto number = base::parse_unsigned(text.substr(0, end));
+  text.remove_prefix(end + 1);
+  return number;
+}
+
 }  // namespace
+
+bool ControlChannel::show_progress(const Ending& ending) {
+  const auto told = std::exchange(progress_, {});
+  std::string_view what = told;
+  const auto done = take_number(what);
+  const auto total = take_number(what);
+  if (!done || !total || !ending.advance) return false;
+  ending.advance(what, *done, *total);
+  return true;
+}
 
 bool ControlChannel::receive() {
   Message message{};
@@ -64,15 +92,17 @@ void ControlChannel::handle(const Message& message) {
     case Type::exited: outcome_ = Outcome{Outcome::Kind::exited, value, {}, {}}; break;
     case Type::killed: outcome_ = Outcome{Outcome::Kind::killed, value, {}, {}}; break;
     case Type::failed: {
-      // The first line says what was wrong, the rest what to do.
-      const std::string text = message.text;
-      const auto line_end = text.find('\n');
-      outcome_ = Outcome{Outcome::Kind::failed, value, text.substr(0, line_end),
-                         line_end == std::string::npos ? std::string() : text.substr(line_end + 1)};
+      auto [text, hint] = first_line_and_rest(message.text);
+      outcome_ = Outcome{Outcome::Kind::failed, value, std::move(text), std::move(hint)};
       break;
     }
     case Type::warning: warning_ = message.text; break;
     case Type::stopped: stopped_ = true; break;
+    case Type::progress: progress_ = message.text; break;
+    case Type::not_ended:
+      if (outcome_) std::tie(outcome_->not_ended, outcome_->not_ended_hint) = first_line_and_rest(message.text);
+      break;
+    case Type::cancel:
     case Type::started:
     case Type::signal:
     case Type::window_size:

@@ -31,6 +31,8 @@ class ControlChannel {
     if (warn_ && has_warning()) warn_(warning_);
     warning_.clear();
   }
+  // Tells it, if the last message was one of progress.
+  bool show_progress(const Ending& ending);
   // Whether the command has stopped since this was asked last.
   [[nodiscard]] bool take_stop() { return std::exchange(stopped_, false); }
 
@@ -42,6 +44,7 @@ class ControlChannel {
   std::optional<Outcome> outcome_;
   base::UniqueFd master_;
   std::string warning_;
+  std::string progress_;  // as it came
   bool stopped_ = false;
 };
 

@@ -21,9 +21,16 @@ using launch::control::Type;
 
 namespace {
 
-// A signal for us is one for the command: it is in a process session of its own, where no terminal reaches it.
+bool asks_to_end(int number) { return number == SIGINT || number == SIGTERM || number == SIGHUP || number == SIGQUIT; }
+
+// A signal for us is one for the command: it is in a process session of its own, where no terminal reaches it. Once it
+// has ended, one for the daemon, which ends the session.
 void pass_on(Signals& signals, ControlChannel& control) {
   while (const auto number = signals.take()) {
+    if (control.outcome() && asks_to_end(*number)) {
+      control.send(Type::cancel, 0);
+      continue;
+    }
     // The kernel ignores SIGTSTP in a group that nobody could continue by the keyboard, which the command's is.
     control.send(Type::signal, static_cast<std::uint32_t>(*number == SIGTSTP ? SIGSTOP : *number));
     if (*number != SIGTSTP) continue;
@@ -32,21 +39,25 @@ void pass_on(Signals& signals, ControlChannel& control) {
   }
 }
 
-// Until the socket ends. After the outcome only the session's own end is waited for; signals change nothing then, and
-// are taken so that the exit status stays the command's.
-void relay_messages(ControlChannel& control) {
+// Until the socket ends. After the outcome only the session's own end is waited for; signals are taken so that the exit
+// status stays the command's, or says that the session could not be ended.
+void relay_messages(ControlChannel& control, const Ending& ending) {
+  constexpr int tick_interval = 200;
+  bool ticks = false;
   Signals signals{SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGTSTP, SIGCONT};
   std::array<pollfd, 2> watched{pollfd{control.descriptor(), POLLIN, 0}, pollfd{signals.descriptor(), POLLIN, 0}};
   for (;;) {
-    if (::poll(watched.data(), watched.size(), -1) < 0) {
+    if (::poll(watched.data(), watched.size(), ticks ? tick_interval : -1) < 0) {
       if (errno == EINTR) continue;
       base::throw_errno("waiting for the command");
     }
     base::fault_point("in the relay of a command");
+    if (ticks && ending.tick) ending.tick();
     if (watched[1].revents != 0) pass_on(signals, control);
     if (watched[0].revents == 0) continue;
     if (!control.receive()) return;
     control.show_warning();
+    ticks = control.show_progress(ending) || ticks;
   }
 }
 
@@ -80,12 +91,12 @@ int Outcome::exit_status() const {
   return 125;
 }
 
-Outcome relay_run(base::UniqueFd control, bool terminal, const Warn& warn) {
+Outcome relay_run(base::UniqueFd control, bool terminal, const Warn& warn, const Ending& ending) {
   ControlChannel channel(std::move(control), warn);
   base::fault_point("before the relay of a command");
   if (terminal) relay_terminal(channel);
   base::fault_point("after the relay of a terminal");
-  relay_messages(channel);
+  relay_messages(channel, ending);
   if (channel.outcome()) return *channel.outcome();
   return Outcome{Outcome::Kind::lost, 0, "the session's supervisor ended unexpectedly",
                  "look at the daemon's log ('journalctl -u unionrootd') and at 'unionroot list'"};

@@ -1,6 +1,7 @@
 // The client's end of a run: passes on signals and, with a terminal, bytes, until the command has ended.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -31,9 +32,20 @@ struct Outcome {
   int value = 0;
   std::string text;
   std::string hint;
+  // The session that was begun for the command could not be ended: why, and what to do. Empty: nothing is known of
+  // that.
+  std::string not_ended = {};
+  std::string not_ended_hint = {};
 
   // The command's own; 128+N; 125, 126 or 127.
   [[nodiscard]] int exit_status() const;
+};
+
+// How its session ends, after the command has. Both may be empty.
+struct Ending {
+  // done, total: bytes; 0 where they are not known. May come often.
+  std::function<void(std::string_view what, std::uint64_t done, std::uint64_t total)> advance;
+  std::function<void()> tick;  // five times a second, once `advance` was called
 };
 
 using Warn = std::function<void(std::string_view text)>;
@@ -41,8 +53,9 @@ using Warn = std::function<void(std::string_view text)>;
 // Relays until the control socket has ended, which for an automatic session is after the session has. `terminal`: the
 // run has a pseudo-terminal; then this process's terminal is in raw mode meanwhile, and restored on every way out.
 // A signal that asks this process to end is passed on to the command, or, with a terminal, ends this process after
-// the terminal was restored. Throws Error if relaying itself is impossible.
-Outcome relay_run(base::UniqueFd control, bool terminal, const Warn& warn);
+// the terminal was restored. Once the command has ended, such a signal asks the daemon to cancel what takes long of
+// ending the session (packing a tarball). Throws Error if relaying itself is impossible.
+Outcome relay_run(base::UniqueFd control, bool terminal, const Warn& warn, const Ending& ending = {});
 
 // The same with messages on standard error ("E: ...", "I: ...", "W: ...") and the exit status.
 int relay(base::UniqueFd control, bool terminal);

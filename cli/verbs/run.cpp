@@ -2,7 +2,9 @@
 #include <unistd.h>
 
 #include <CLI/App.hpp>
+#include <cstdint>
 #include <cstdlib>
+#include <optional>
 
 #include "base/files.h"
 #include "base/text.h"
@@ -10,6 +12,7 @@
 #include "cli/exit_status.h"
 #include "cli/manager.h"
 #include "cli/output.h"
+#include "cli/progress.h"
 #include "cli/verbs/verbs.h"
 #include "terminal/relay.h"
 
@@ -74,11 +77,16 @@ std::string working_directory() {
   return directory.starts_with('/') && bus::valid_text(directory) ? directory : std::string();
 }
 
-// Until the command has ended; its exit status.
-int relayed(base::UniqueFd control, bool on_terminal) {
-  const auto outcome = terminal::relay_run(std::move(control), on_terminal, print_warning);
-  if (!outcome.text.empty()) print_error(base::concat("run: ", outcome.text), outcome.hint);
-  return outcome.exit_status();
+// Until the command has ended, and with it the session that was begun for it.
+terminal::Outcome relayed(base::UniqueFd control, bool on_terminal) {
+  std::optional<Progress> progress;  // of the session's end, once there is any
+  terminal::Ending ending;
+  ending.advance = [&progress](std::string_view what, std::uint64_t done, std::uint64_t total) {
+    if (!progress) progress.emplace(std::string(what));
+    progress->advance({std::string(what), done, total});
+  };
+  ending.tick = [&progress] { progress->tick(); };
+  return terminal::relay_run(std::move(control), on_terminal, print_warning, ending);
 }
 
 // Whether `session`, which the command ran in, was begun for it on a source. A bare name may be a session's that was
@@ -87,9 +95,18 @@ bool means_source(const std::string& name, const std::string& session) {
   return (name.starts_with("source:") || name.ends_with("-source")) && !name.ends_with(session);
 }
 
-// What was changed in the source of a tarball is packed after the command has ended. Where that failed, the session is
-// still there; the command's exit status must not hide it.
-int after_source_session(const std::string& config, const std::string& session, int status) {
+// Whether what is changed in it is packed when it ends. Where nobody can tell any more, it is taken for one.
+bool is_packed(Manager& manager, const std::string& session) {
+  try {
+    return manager.info("session:" + session).value("type", "file") == "file";
+  } catch (const base::Error&) {
+    return true;
+  }
+}
+
+// What was changed in the source of a tarball is packed after the command has ended. Where that failed, the command's
+// exit status must not hide it. packed: nothing else is lost if that is not known.
+int after_source_session(const std::string& config, const std::string& session, bool packed, int status) {
   try {
     const auto info = Manager(config).info("session:" + session);
     if (!info.value("automatic", false) || info.value("state", "") != "failed") return status;
@@ -98,7 +115,14 @@ int after_source_session(const std::string& config, const std::string& session, 
     return failure;
   } catch (const base::Error& error) {
     if (error.code() == base::ErrorCode::no_such_session) return status;
-    throw;
+    const auto unknown = base::concat(" session ", session, " has ended too is not known: ", error.what());
+    if (packed) {
+      print_error(base::concat("the command has ended, but whether what was changed is packed and", unknown),
+                  error.hint());
+      return failure;
+    }
+    print_warning(base::concat("the command has ended, but whether", unknown));
+    return status;
   }
 }
 
@@ -130,6 +154,7 @@ class Run : public Verb {
 
     base::UniqueFd control;
     std::string session;
+    bool of_source = false, packed = false;
     {
       Manager manager(config);
       auto answer = manager.call("Run", std::move(body), base::concat("starting in ", name_),
@@ -140,9 +165,17 @@ class Run : public Verb {
                           "the two are of different versions: restart the daemon (systemctl restart unionrootd)");
       control = std::move(answer.descriptors[index]);
       session = value_of<std::string>(answer, 1);
+      of_source = means_source(name_, session);
+      packed = of_source && is_packed(manager, session);
     }  // the bus is not needed while the command runs: users have a limited number of connections
-    const int status = relayed(std::move(control), on_terminal);
-    return means_source(name_, session) ? after_source_session(config, session, status) : status;
+    const auto outcome = relayed(std::move(control), on_terminal);
+    if (!outcome.text.empty()) print_error(base::concat("run: ", outcome.text), outcome.hint);
+    if (!outcome.not_ended.empty()) {
+      print_error(base::concat("the command has ended, but its session has not: ", outcome.not_ended),
+                  outcome.not_ended_hint);
+      return failure;
+    }
+    return of_source ? after_source_session(config, session, packed, outcome.exit_status()) : outcome.exit_status();
   }
 
  private:

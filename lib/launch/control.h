@@ -12,6 +12,8 @@ enum class Type : std::uint32_t {
   window_size = 2,  // value: rows << 16 | columns
   // the daemon to the supervisor, before the client gets the socket
   go = 3,  // the run is recorded: the command is executed
+  // client to the daemon, once it has had `exited` or `killed`: the supervisor reads nothing any more
+  cancel = 4,  // what takes long of ending its automatic session is cancelled, where that can be: packing a tarball
   // supervisor to client
   started = 16,  // value: pid of the command (as the host sees it); with a terminal, SCM_RIGHTS: the master
   exited = 17,   // value: exit status 0-255
@@ -19,6 +21,9 @@ enum class Type : std::uint32_t {
   failed = 19,   // value: exit status for the client (125, 126, 127); text: what went wrong
   warning = 20,  // text: for the client's stderr ("W: falling back to directory ...")
   stopped = 21,  // with a terminal: the command has stopped, as by Ctrl-Z. value: signal number
+  // the daemon to the client, while it ends the automatic session of a command that has ended
+  progress = 22,   // text: "DONE TOTAL WHAT": bytes, 0 where they are not known, and what is being done
+  not_ended = 23,  // text: the session could not be ended, why, and after a newline what to do
 };
 
 inline constexpr std::uint32_t longest_text = 1024;

@@ -72,19 +72,38 @@ EndResult Manager::Impl::end(const LiveSessionPtr& session, bool force, TellProg
   return end_locked(session, force, std::move(cancelled));
 }
 
-void Manager::Impl::end_unasked(const LiveSessionPtr& session) {
+void Manager::Impl::end_unasked(const LiveSessionPtr& session, launch::WaitingClient* client) {
   const std::unique_lock operation(session->operation);
   if (table.find(session->record.id) != session) return;  // somebody ended it first
-  const Reporting reporting(table, events, *session, {});
-  end_locked(session, !is_put_back(*session));
+  TellProgress tell;
+  std::function<bool()> cancelled;
+  if (client != nullptr) {
+    tell = [client](const std::string&, const Progress& progress) {
+      client->tell_progress(progress.what, progress.done, progress.total);
+    };
+    cancelled = [client] { return client->cancels(); };
+  }
+  const Reporting reporting(table, events, *session, std::move(tell));
+  try {
+    end_locked(session, !is_put_back(*session), std::move(cancelled));
+  } catch (const Error& error) {
+    // Told by whoever ended it, since one who asks later may find nothing: it may be ended by force by then.
+    if (client != nullptr) client->tell_not_ended(concat(error.what(), '\n', error.hint()));
+    throw;
+  }
 }
 
 EndResult Manager::Impl::end_locked(const LiveSessionPtr& session, bool force, std::function<bool()> cancelled) {
   const auto id = session->record.id;
   base::Rollback not_cancelled_later;
   not_cancelled_later.add([&context = session->context] { context.cancelled = {}; });
-  // What is forced is forgotten, whatever stays of it: that is not for a client to bring about by leaving.
-  session->context.cancelled = force ? std::function<bool()>() : std::move(cancelled);
+  // What is forced is forgotten, whatever stays of it: that is not for a client to bring about by leaving. Who forces
+  // the end of what another is packing has that broken off, and does not want to wait for it a second time.
+  if (!force)
+    session->context.cancelled = [&live = *session, cancelled = std::move(cancelled)] {
+      if (live.end_wanted) live.context.puts_back = false;
+      return live.end_wanted || (cancelled && cancelled());
+    };
   const bool preserved = session->record.kind == SessionKind::preserved;
   const bool begun = table.state(*session) != SessionState::beginning;
   Attempts attempts;
@@ -97,7 +116,9 @@ EndResult Manager::Impl::end_locked(const LiveSessionPtr& session, bool force, s
     const auto& cancelled_by = session->context.cancelled;
     if (!stopping || !cancelled_by || !cancelled_by()) mark_failed(*session, concat("it could not be ended: ", why));
     throw Error(ErrorCode::stage_failed, concat("ending session ", id, ": ", why),
-                concat("`unionroot end ", id, "` again once that is mended, or `unionroot end --force ", id, "`"));
+                session->end_wanted ? std::string("somebody used `unionroot end --force`, which broke it off")
+                                    : concat("`unionroot end ", id,
+                                             "` again once that is mended, or `unionroot end --force ", id, "`"));
   };
   // A start after a crash ends it anyway.
   const bool is_known =

@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "launch/waiting_client.h"
 #include "session/files_layers.h"
 #include "session/live_session.h"
 #include "session/manager.h"
@@ -43,8 +44,9 @@ struct Manager::Impl {
   // The caller holds session->operation.
   EndResult end_locked(const LiveSessionPtr& session, bool force, std::function<bool()> cancelled = {});
   // As the daemon ends an automatic session: by force, once what is under way on it is over. But it stays, failed, if
-  // what was changed in it cannot be put into its source.
-  void end_unasked(const LiveSessionPtr& session);
+  // what was changed in it cannot be put into its source. client: of the command that it was begun for, which waits and
+  // may cancel that; nullptr: nobody does.
+  void end_unasked(const LiveSessionPtr& session, launch::WaitingClient* client = nullptr);
   void kill_processes(LiveSession& session);
 
   // session_locks.cpp

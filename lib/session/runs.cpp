@@ -164,6 +164,7 @@ void Manager::Impl::run_ended(const std::string& id, std::optional<int> status) 
   if (session && session->record.source)
     attempts.run([&] { note_command_in_source(*session, record.command, status); });
   const auto run = table.take_run(id);
+  launch::WaitingClient client(run ? run->hold.get() : -1);
   // Should it stay, the next start finds that nobody runs it. Where it was the last of its session, it goes with that.
   const bool goes_with_session = session && ends_with_its_run(*session) && table.runs_of(session->record.id) == 0;
   if (!goes_with_session) attempts.run([&] { store.remove_run(id); });
@@ -184,7 +185,7 @@ void Manager::Impl::run_ended(const std::string& id, std::optional<int> status) 
   if (!session || session->record.kind != store::SessionKind::automatic) return;
   if (table.runs_of(record.session) != 0) return;
   try {
-    end_unasked(session);
+    end_unasked(session, &client);
   } catch (const std::exception& error) {
     base::log::error(concat(error.what(), "; the session stays until it is ended again"));
   }

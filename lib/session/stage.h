@@ -48,6 +48,8 @@ struct SessionContext {
   // that of the upper layer. Listings hold it weakly, since a descriptor of the root keeps it mounted.
   std::shared_ptr<base::UniqueFd> measured = nullptr;
   std::shared_ptr<const FilesLayer> files_layer = nullptr;  // the top lower layer, if its files are written already
+  // False: what was changed in a copy of its source stays where it is, and is not put into the source when it ends.
+  bool puts_back = true;
   std::string selected_name = {};  // what was asked for: a name or an alias, with its namespace if one was given
 
   [[nodiscard]] bool automatic() const { return kind == store::SessionKind::automatic; }

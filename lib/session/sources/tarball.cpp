@@ -173,6 +173,9 @@ class TarballSourceKind : public SourceKind {
       if (text_in(own, identity_file) != now) refuse_changed(path);
       base::check(::fstat(before.get(), &facts), "looking at", path);
     }
+    if (!context.puts_back)
+      throw Error(ErrorCode::cancelled, "that was broken off by force",
+                  "take what you need of it; the daemon sets it aside, among the orphans, when it starts next");
     const auto temporary = concat(".unionroot-", context.id);
     kernel::remove_file(archives.get(), temporary);  // of a crash
     base::fault_point("create");

@@ -2,6 +2,7 @@
 
 import bz2
 import fcntl
+import io
 import os
 import pty
 import re
@@ -30,10 +31,16 @@ COLUMNS = 90
 LONG = 5 * testing.PATIENCE  # for all the megabytes on a busy machine
 
 
-def make_archive(path, megabytes):
-    """A tarball that is made at once and takes long to unpack: one piece of bzip2, which is slow, many times over."""
+def make_archive(path, megabytes, tree=None):
+    """A tarball that is made at once and takes long to unpack: one piece of bzip2, which is slow, many times over. In
+    addition it has what `tree` has, programs for one."""
     count = max(1, (megabytes << 20) // CHUNK)
     header = b""
+    if tree is not None:
+        members = io.BytesIO()
+        archive = tarfile.open(fileobj=members, mode="w", format=tarfile.PAX_FORMAT)
+        archive.add(tree, arcname=".")
+        header = members.getvalue()[:archive.offset]
     for folder in ("srv", "proc", "sys", "dev", "dev/pts", "dev/shm", "etc", "run", "tmp"):
         info = tarfile.TarInfo(folder)
         info.type, info.mode = tarfile.DIRTYPE, 0o755
@@ -102,8 +109,8 @@ class ProgressTest(testing.EndToEndTest):
         cls.define("endless", cls.endless)
 
     @classmethod
-    def define(cls, name, path):
-        cls.machine.define(name, text=f"[{name}]\ntype=file\nfile={path}\nprofile=minimal\nusers=nobody\n")
+    def define(cls, name, path, profile="minimal"):
+        cls.machine.define(name, text=f"[{name}]\ntype=file\nfile={path}\nprofile={profile}\nusers=nobody\n")
 
     def setUp(self):
         os.utime(self.archive)  # cold
@@ -345,6 +352,94 @@ class ProgressTest(testing.EndToEndTest):
             self.assertEqual(file.read(), "mine")
         self.machine.ok("end", session, timeout=LONG)
         self.assert_packed(path, before)
+
+    def change_by_command(self, name, *options, megabytes=24, status=7):
+        """A command that changes a tarball which takes long to pack, and has ended when this returns: on its terminal."""
+        path = os.path.join(self.machine.place, name + ".tar.bz2")
+        make_archive(path, megabytes, testing.small_tree())
+        self.define(name, path, "buildd")
+        before = os.stat(path)
+        terminal, client = self.start_on_terminal("run", "--directory", "/", *options, "source:" + name, "--", "sh", "-c",
+                                                  f"echo mine >/srv/mine; exit {status}")
+        packing = lambda: client.poll() is not None or any(line.startswith("packing ") and "%" in line for line in terminal.lines())
+        self.assertTrue(testing.wait_until(packing, LONG), f"{terminal.seen!r}\n{self.machine.log()}")
+        return path, terminal, client, before
+
+    def test_packing_after_a_command_shows_a_bar(self):
+        for options in ((), ("--tty",)):
+            with self.subTest(options):
+                path, terminal, client, before = self.change_by_command("commanded", *options)
+                client.communicate(timeout=LONG)
+                self.assertEqual(client.returncode, 7, terminal.seen)
+                self.await_shown(terminal, lambda: terminal.seen.endswith(ERASED))
+                lines = [line for line in terminal.lines() if line.startswith("packing ")]
+                bars = [line for line in lines if re.fullmatch(r"packing .*commanded\.tar\.bz2 \[=*>? *\] \d+% [\d.]+ of \d+ MB", line)]
+                self.assertGreater(len(bars), 2, terminal.lines())
+                shares = [int(found) for line in bars for found in re.findall(r" (\d+)% ", line)]
+                self.assertEqual(shares, sorted(shares))
+                self.assert_packed(path, before)
+
+    def test_packing_after_a_command_can_be_cancelled_and_nothing_is_lost(self):
+        for options in ((), ("--tty",)):
+            with self.subTest(options):
+                path, terminal, client, before = self.change_by_command("given-up", *options, status=0)
+                (session,) = [one["id"] for one in self.machine.sessions()]
+                terminal.press(b"\x03")
+                client.communicate(timeout=LONG)
+                self.assertEqual(client.returncode, 125, terminal.seen)
+                for fragment in ("the command has ended, but its session has not", "was cancelled", "the archive is as it was",
+                                 "/" + session + "/tree", "unionroot end " + session):
+                    self.await_shown(terminal, lambda text=fragment: text in terminal.seen.decode())
+                self.assertEqual([one["state"] for one in self.machine.sessions()], ["failed"])
+                after = os.stat(path)
+                self.assertEqual((after.st_ino, after.st_mtime_ns), (before.st_ino, before.st_mtime_ns))
+                self.assertEqual([name for name in os.listdir(self.machine.place) if name.startswith(".unionroot")], [])
+                self.machine.ok("end", session, timeout=LONG)
+                self.assert_packed(path, before)
+
+    def orphans(self):
+        folder = os.path.join(self.machine.state, "orphans")
+        return [os.path.join(folder, name) for name in os.listdir(folder)] if os.path.isdir(folder) else []
+
+    def assert_given_up(self, session, forced, path, before):
+        """`forced`, which ended the session, broke off the packing of its tree, and that is not lost."""
+        self.assertEqual((forced.status, forced.out), (125, ""), repr(forced))
+        tree = os.path.join(self.machine.state, "sessions", session, "tree")
+        for fragment in (f"ending {session}: left behind: ", "broken off by force", "the archive is as it was", tree):
+            self.assertIn(fragment, forced.err)
+        self.assertEqual(self.machine.sessions(), [])
+        self.assertEqual(os.stat(path).st_ino, before.st_ino)
+        self.assertEqual([name for name in os.listdir(self.machine.place) if name.startswith(".unionroot")], [])
+        self.assertEqual([name for name in os.listdir(os.path.join(self.machine.state, "locks")) if not name.endswith(".manage")], [])
+        self.assertTrue(os.path.exists(os.path.join(tree, "srv/mine")))
+        self.machine.stop_daemon()
+        self.machine.start_daemon()
+        (orphan,) = self.orphans()
+        with open(os.path.join(orphan, "tree/srv/mine")) as file:
+            self.assertEqual(file.read().strip(), "mine")
+        subprocess.run(["rm", "-r", "--one-file-system", orphan], check=True)
+        os.unlink(path)
+
+    def test_ending_by_force_breaks_off_what_another_packs(self):
+        path, session, before = self.start_packing("broken-off", 50)
+        client = self.machine.popen("end", session)
+        self.addCleanup(self.finish, client)
+        self.machine.children[client.pid] = "client"
+        self.assertTrue(testing.wait_until(lambda: self.packing(session)), self.machine.log())
+        forced = self.machine.run("end", "--force", session, timeout=LONG)
+        _, err = client.communicate(timeout=LONG)
+        self.assertEqual(client.returncode, 125)
+        self.assertIn(b"somebody used `unionroot end --force`", err)
+        self.assert_given_up(session, forced, path, before)
+
+    def test_ending_by_force_breaks_off_what_the_daemon_packs(self):
+        path, terminal, client, before = self.change_by_command("seized", megabytes=50, status=0)
+        (session,) = [one["id"] for one in self.machine.sessions()]
+        forced = self.machine.run("end", "--force", session, timeout=LONG)
+        client.communicate(timeout=LONG)
+        self.assertEqual(client.returncode, 125, terminal.seen)
+        self.assertIn("somebody used `unionroot end --force`", terminal.seen.decode())
+        self.assert_given_up(session, forced, path, before)
 
     def test_packing_that_a_daemon_leaves_is_done_by_the_next_while_it_serves(self):
         path, session, before = self.start_packing("left", 40)

@@ -410,6 +410,30 @@ class SourceSessions(RecoveryTest):
         self.assertIn(session, refused.err)
         self.machine.ok("end", session)
 
+    def test_a_command_that_ends_while_no_daemon_runs(self):
+        archive = os.path.join(self.machine.place, "ball.tar")
+        subprocess.run(["tar", "-C", self.tree, "-cf", archive, "."], check=True)
+        self.machine.define("ball", f"[ball]\ntype=file\nfile={archive}\nprofile=minimal\nusers=nobody\n")
+        for name, status, said in (("own", 9, "warning: the command has ended, but whether session {} has ended too is not known"),
+                                   ("ball", 125, "the command has ended, but whether what was changed is packed and session {} has ended")):
+            with self.subTest(name):
+                client = self.client("run", "--directory", "/", "source:" + name, "--", "sh", "-c", "echo runs; cat; exit 9")
+                self.line(client, "runs")
+                self.assertTrue(wait_until(lambda: len(self.sockets(client)) == 1))  # it has all that it asks the daemon for
+                (session,) = self.machine.by_id()
+                self.stop(signal.SIGKILL)
+                _, err = client.communicate(timeout=testing.PATIENCE)
+                self.assertEqual(client.returncode, status, err)
+                self.assertIn(said.format(session), err.decode())
+                self.machine.start_daemon()
+                self.assertTrue(wait_until(lambda: not self.machine.sessions()), self.machine.log())
+
+    @staticmethod
+    def sockets(process):
+        folder = f"/proc/{process.pid}/fd"
+        links = [os.readlink(os.path.join(folder, name)) for name in os.listdir(folder)]
+        return [link for link in links if link.startswith("socket:")]
+
     def test_its_lock_outlives_the_daemon_while_commands_run(self):
         for how in (signal.SIGTERM, signal.SIGKILL):
             with self.subTest(how=how.name):

@@ -1,0 +1,49 @@
+#include "launch/waiting_client.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+#include <string_view>
+
+#include "launch/control.h"
+
+namespace unionroot::launch {
+
+namespace {
+
+void send_text(int socket, control::Type type, std::string_view text) noexcept {
+  control::Message message{};
+  message.type = type;
+  const auto size = std::min<std::size_t>(text.size(), control::longest_text - 1);
+  std::memcpy(message.text, text.data(), size);
+  (void)::send(socket, &message, offsetof(control::Message, text) + size + 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+}  // namespace
+
+void WaitingClient::tell_progress(const std::string& what, std::uint64_t done, std::uint64_t total) const {
+  if (hold_ < 0) return;
+  send_text(hold_, control::Type::progress, std::to_string(done) + ' ' + std::to_string(total) + ' ' + what);
+}
+
+void WaitingClient::tell_not_ended(const std::string& text) const noexcept {
+  if (hold_ >= 0) send_text(hold_, control::Type::not_ended, text);
+}
+
+bool WaitingClient::cancels() noexcept {
+  // What it sent to the supervisor, and that did not read any more, is there too. A client that never stops sending
+  // keeps nobody busy.
+  constexpr int most_at_once = 64;
+  for (int i = 0; i < most_at_once && hold_ >= 0 && !cancels_; ++i) {
+    control::Message message{};
+    const auto size = ::recv(hold_, &message, sizeof message, MSG_DONTWAIT);
+    if (size <= 0) break;
+    cancels_ =
+        static_cast<std::size_t>(size) >= offsetof(control::Message, text) && message.type == control::Type::cancel;
+  }
+  return cancels_;
+}
+
+}  // namespace unionroot::launch

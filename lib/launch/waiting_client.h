@@ -1,0 +1,26 @@
+// The client of a run that has ended, while it waits for its automatic session to end: the daemon's side of the control
+// socket, by LaunchedRun::hold.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace unionroot::launch {
+
+// One thread at a time. What the client does not take, or cannot, is lost: nobody's work is to wait or to fail for it.
+class WaitingClient {
+ public:
+  explicit WaitingClient(int hold) : hold_(hold) {}  // borrowed; -1: there is none
+
+  void tell_progress(const std::string& what, std::uint64_t done, std::uint64_t total) const;
+  // Its session could not be ended. The first line of `text` says why, what follows says what to do.
+  void tell_not_ended(const std::string& text) const noexcept;
+  // Whether it has asked to cancel what can be cancelled. One that has gone has not.
+  [[nodiscard]] bool cancels() noexcept;
+
+ private:
+  int hold_;
+  bool cancels_ = false;
+};
+
+}  // namespace unionroot::launch
