@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "base/text.h"
 
 namespace unionroot::session {
@@ -13,6 +14,17 @@ namespace unionroot::session {
 using base::concat;
 using base::Error;
 using base::ErrorCode;
+
+namespace {
+
+// A supervisor reaps its command, then tells the client, then ends: on a busy machine that takes time. Where the kernel
+// does not list children (proc(5)) this is never known.
+bool has_no_child(pid_t pid) {
+  const auto children = base::try_read_file(concat("/proc/", pid, "/task/", pid, "/children"));
+  return children && children->empty();
+}
+
+}  // namespace
 
 void SessionTable::add(const LiveSessionPtr& session, unsigned owner_limit) {
   const std::lock_guard guard(mutex_);
@@ -137,7 +149,8 @@ bool SessionTable::has_ended_run(const std::string& session) const {
   return std::any_of(runs_.begin(), runs_.end(), [&](const auto& entry) {
     const LiveRun& run = entry.second;
     pollfd watched{run.pidfd.get(), POLLIN, 0};
-    return run.record.session == session && run.pidfd && ::poll(&watched, 1, 0) == 1;
+    return run.record.session == session && run.pidfd &&
+           (::poll(&watched, 1, 0) == 1 || has_no_child(run.record.supervisor.pid));
   });
 }
 

@@ -39,7 +39,7 @@ class SessionTable {
   std::optional<LiveRun> take_run(const std::string& id);         // removes it
   std::vector<LiveRun> take_runs_of(const std::string& session);  // removes them
   [[nodiscard]] std::size_t runs_of(const std::string& session) const;
-  // True if one of them has ended, and is still to be taken away by whoever watches it.
+  // True if one of them has ended, or its command has, and is still to be taken away by whoever watches it.
   [[nodiscard]] bool has_ended_run(const std::string& session) const;
 
   [[nodiscard]] SessionView view(const LiveSession& session, const mount::HostViews& views) const;

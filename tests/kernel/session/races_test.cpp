@@ -19,8 +19,10 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/fault_delay.h"
 #include "base/ids.h"
 #include "base/text.h"
+#include "launch/control.h"
 #include "launch/launcher.h"
 #include "session/manager.h"
 
@@ -90,6 +92,14 @@ void wait_for_end(const base::UniqueFd& control) {
   char message[64];
   while (::recv(control.get(), message, sizeof message, 0) > 0) continue;
 }
+
+#ifdef UNIONROOT_FAULT_POINTS
+void wait_for_message(const base::UniqueFd& control, launch::control::Type type) {
+  launch::control::Message message{};
+  do REQUIRE(::recv(control.get(), &message, sizeof message, 0) > 0);
+  while (message.type != type);
+}
+#endif
 
 // Does as the daemon does: tells the manager of each run that has ended, from a thread of its own.
 class Watch {
@@ -206,6 +216,25 @@ TEST_CASE("How the last command in a source session ended is noted before the se
     REQUIRE_THAT(*trouble, Catch::Contains(id) && Catch::Contains("ended with status"));
   }
 }
+
+#ifdef UNIONROOT_FAULT_POINTS
+TEST_CASE("A command in a source session has ended once its client is told, however long its supervisor stays") {
+  Served served;
+  auto& manager = served.manager;
+  manager.end(manager.begin(begin_request(served.place, true)).record.id, false);  // has read the environment by now
+  for (int i = 0; i < 4; ++i) {
+    const auto id = manager.begin(begin_request(served.place, true)).record.id;
+    REQUIRE(::setenv(base::fault_delay_variable, base::concat("500000,", i).c_str(), 1) == 0);
+    const auto run = run_program(manager, id);
+    ::unsetenv(base::fault_delay_variable);
+    wait_for_message(run.control, launch::control::Type::exited);
+    manager.end(id, false);
+    const auto trouble = manager.source_trouble(*served.place.definition());
+    REQUIRE(trouble);
+    REQUIRE_THAT(*trouble, Catch::Contains(id) && Catch::Contains("ended with status"));
+  }
+}
+#endif
 
 TEST_CASE("A daemon that goes without having served leaves its sessions' locks", "[session]") {
   const Place place;
