@@ -91,6 +91,7 @@ int serve(const definition::Settings& settings) {
 }
 
 int run(int argc, char** argv) {
+  open_standard_descriptors();
   const CommandLine line = parse_command_line(argc, argv);
   if (line.help) return std::fputs(help_text, stdout) < 0 ? 1 : 0;
   if (line.version) return std::puts("unionrootd " UNIONROOT_VERSION) < 0 ? 1 : 0;

@@ -69,6 +69,13 @@ CommandLine parse_command_line(int argc, char** argv) {
   return line;
 }
 
+void open_standard_descriptors() {
+  int number = -1;
+  do number = base::check(::open("/dev/null", O_RDWR), "opening", "/dev/null");  // the lowest that is free: open(2)
+  while (number <= STDERR_FILENO);
+  ::close(number);
+}
+
 void set_log_level(const std::string& level) {
   using base::log::Level;
   if (level == "debug")

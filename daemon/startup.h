@@ -26,6 +26,10 @@ CommandLine parse_command_line(int argc, char** argv);
 // Throws Error(invalid_argument) for an unknown word.
 void set_log_level(const std::string& level);
 
+// Standard descriptors that are closed are /dev/null from now on: else the log would be written into whatever is opened
+// next, the bus or the database.
+void open_standard_descriptors();
+
 // Holds <state>/daemon.lock until it is closed, however the process ends. Throws Error(failed) naming the other
 // daemon if one has it.
 base::UniqueFd lock_state(const std::string& state_directory);

@@ -1,5 +1,7 @@
 #define CATCH_CONFIG_RUNNER
+#include <fcntl.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <catch2/catch.hpp>
 
@@ -18,9 +20,18 @@ void have_usual_signals() {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
+// Started without them, a test would have a pipe or a file of its own for its standard input.
+void have_standard_descriptors() {
+  int number = -1;
+  do number = ::open("/dev/null", O_RDWR);
+  while (number >= 0 && number <= STDERR_FILENO);
+  if (number >= 0) ::close(number);
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
+  have_standard_descriptors();
   have_usual_signals();
   return Catch::Session().run(count, arguments);
 }

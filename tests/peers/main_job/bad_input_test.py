@@ -283,6 +283,21 @@ class SurroundingsTest(unittest.TestCase):
         # The first is none the worse.
         self.assertEqual(self.machine.inside("small", "echo", "fine"), "fine")
 
+    def test_a_daemon_without_standard_descriptors(self):
+        # What it logs goes nowhere, and above all not into the files and sockets that it opens first.
+        self.machine.start_bus()
+        self.machine.daemon = subprocess.Popen(
+            [testing.daemon_path(), "--config", self.machine.settings_file], cwd="/", start_new_session=True,
+            preexec_fn=lambda: os.closerange(0, 3))
+        self.machine.children[self.machine.daemon.pid] = "unionrootd"
+        self.machine.wait_ready()
+        for number in (0, 1, 2):
+            self.assertEqual(os.readlink(f"/proc/{self.machine.daemon.pid}/fd/{number}"), "/dev/null")
+        session = self.machine.begin("small")
+        self.assertEqual(self.machine.inside(session, "echo", "fine"), "fine")
+        self.machine.ok("end", session)
+        self.assertEqual(self.machine.leftovers(), [])
+
     def test_settings_that_are_wrong(self):
         self.machine.start_bus()
         self.machine.settings["no-such-setting"] = "1"
