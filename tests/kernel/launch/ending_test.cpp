@@ -2,7 +2,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/file.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,6 +12,7 @@
 #include "base/process_identity.h"
 #include "base/text.h"
 #include "launch/control.h"
+#include "most_files.h"
 #include "session_tree.h"
 
 using namespace unionroot;
@@ -70,23 +70,6 @@ void client_death_kills_all(const Cgroup* cgroup) {
   CHECK(eventually([&] { return !alive(pid); }));
   CHECK(eventually([&] { return !alive(tree.read("tmp/main")); }));
 }
-
-// As many may be open as the hard limit lets, whatever the soft one is that the tests were started with.
-class MostFiles {
- public:
-  MostFiles() {
-    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before_) == 0);
-    const rlimit wanted{before_.rlim_max, before_.rlim_max};
-    REQUIRE(::setrlimit(RLIMIT_NOFILE, &wanted) == 0);
-  }
-  MostFiles(const MostFiles&) = delete;
-  MostFiles& operator=(const MostFiles&) = delete;
-  ~MostFiles() { ::setrlimit(RLIMIT_NOFILE, &before_); }
-  [[nodiscard]] rlim_t count() const { return before_.rlim_max; }
-
- private:
-  rlimit before_{};
-};
 
 }  // namespace
 
@@ -207,11 +190,8 @@ TEST_CASE("the supervisor heeds no signal but SIGKILL, and its end is told") {
 TEST_CASE("the session's locks are held for as long as the supervisor lives") {
   const SessionTree tree;
   const std::size_t count = GENERATE(1U, 2U, 300U);
-  const MostFiles files;
-  if (files.count() < 2 * count + 50) {
-    WARN("not tried with " << count << " locks, since only " << files.count() << " files may be open here");
-    return;
-  }
+  const tests::MostFiles files;
+  if (!files.suffice(2 * count + 50)) return;
   std::vector<base::UniqueFd> locks, others;
   std::vector<int> numbers;
   for (std::size_t i = 0; i < count; ++i) {

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "fixture.h"
+#include "most_files.h"
 #include "mount/host_view.h"
 
 using namespace unionroot;
@@ -86,6 +87,8 @@ TEST_CASE("a plain tree is the root as it is") {
 
 TEST_CASE("500 lower trees fit, the topmost wins, and 501 are refused") {
   if (!can_mount()) return;
+  const MostFiles files;
+  if (!files.suffice(550)) return;
   const Place place;
   std::vector<UniqueFd> lowers;
   for (int i = 0; i < 500; ++i) {
