@@ -17,6 +17,7 @@
 #include "base/unique_fd.h"
 #include "eventually.h"
 #include "locks/source_lock.h"
+#include "temporary_folder.h"
 
 namespace locks_test {
 
@@ -24,27 +25,13 @@ using namespace unionroot;
 
 constexpr const char* key = "abc-1";
 
-class Place {
- public:
-  Place() {
-    char path[] = "/tmp/unionroot-locks-XXXXXX";
-    if (::mkdtemp(path) == nullptr) base::throw_errno("making", path);
-    path_ = path;
-    ::chmod(path, 0755);
-  }
-  Place(const Place&) = delete;
-  Place& operator=(const Place&) = delete;
-  ~Place() { std::filesystem::remove_all(path_); }
-  [[nodiscard]] const std::string& path() const { return path_; }
-  [[nodiscard]] std::string locks() const { return path_ + "/locks"; }
+struct Place : tests::TemporaryFolder {
+  [[nodiscard]] std::string locks() const { return *this / "locks"; }
   [[nodiscard]] std::vector<std::string> files() const {
     std::vector<std::string> names;
     for (const auto& entry : std::filesystem::directory_iterator(locks())) names.push_back(entry.path().filename());
     return names;
   }
-
- private:
-  std::string path_;
 };
 
 // A helper process; killed and reaped at the latest by the destructor.

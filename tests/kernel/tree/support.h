@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/unique_fd.h"
+#include "temporary_folder.h"
 #include "tree/files.h"
 
 namespace tree_test {
@@ -36,18 +37,13 @@ class Place {
  public:
   Place() {
     require_root();
-    if (::mkdtemp(path_.data()) == nullptr) base::throw_errno("making a folder");
     fs::create_directories(tree("etc"));
     fs::create_directories(host("etc"));
     for (const char* name : {"passwd", "shadow", "group", "gshadow", "resolv.conf"}) write(host("etc/") + name, "");
   }
-  Place(const Place&) = delete;
-  Place& operator=(const Place&) = delete;
-  ~Place() { fs::remove_all(path_); }
-
-  [[nodiscard]] std::string tree(const std::string& path = {}) const { return path_ + "/tree/" + path; }
-  [[nodiscard]] std::string host(const std::string& path = {}) const { return path_ + "/host/" + path; }
-  [[nodiscard]] std::string path(const std::string& name) const { return path_ + "/" + name; }
+  [[nodiscard]] std::string tree(const std::string& path = {}) const { return folder_ / ("tree/" + path); }
+  [[nodiscard]] std::string host(const std::string& path = {}) const { return folder_ / ("host/" + path); }
+  [[nodiscard]] std::string path(const std::string& name) const { return folder_ / name; }
 
   static void write(const std::string& path, const std::string& content, mode_t mode = 0644) {
     {
@@ -62,7 +58,7 @@ class Place {
     made.databases = {"passwd", "shadow", "group", "gshadow"};
     made.chroot_name = "sid";
     made.hostname = "box";
-    made.host_root = path_ + "/host";
+    made.host_root = folder_ / "host";
     return made;
   }
 
@@ -73,7 +69,7 @@ class Place {
   }
 
  private:
-  std::string path_ = "/tmp/unionroot-tree-XXXXXX";
+  tests::TemporaryFolder folder_;
 };
 
 inline struct stat status_of(const std::string& path) {

@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "base/error.h"
+#include "temporary_folder.h"
 
 using namespace unionroot;
 
@@ -21,15 +22,6 @@ daemon::CommandLine parse(std::vector<std::string> words) {
   argv.push_back(nullptr);
   return daemon::parse_command_line(static_cast<int>(words.size()), argv.data());
 }
-
-struct Folder {
-  Folder() {
-    char name[] = "/tmp/unionroot-startup-XXXXXX";
-    path = ::mkdtemp(name);
-  }
-  ~Folder() { std::filesystem::remove_all(path); }
-  std::string path;
-};
 
 }  // namespace
 
@@ -46,8 +38,8 @@ TEST_CASE("the daemon's options") {
 }
 
 TEST_CASE("one daemon for a state directory") {
-  const Folder folder;
-  const std::string state = folder.path + "/a/state";  // made if missing
+  const tests::TemporaryFolder folder;
+  const std::string state = folder / "a/state";  // made if missing
   auto first = daemon::lock_state(state);
   CHECK((::fcntl(first.get(), F_GETFD) & FD_CLOEXEC) != 0);
   try {
@@ -63,18 +55,18 @@ TEST_CASE("one daemon for a state directory") {
 }
 
 TEST_CASE("the daemon's lock file is closed to strangers, who could lock it for reading") {
-  const Folder folder;
-  std::ofstream(folder.path + "/daemon.lock") << "1\n";
-  std::filesystem::permissions(folder.path + "/daemon.lock", std::filesystem::perms(0644));
-  const auto held = daemon::lock_state(folder.path);
-  CHECK(std::filesystem::status(folder.path + "/daemon.lock").permissions() == std::filesystem::perms(0600));
+  const tests::TemporaryFolder folder;
+  std::ofstream(folder / "daemon.lock") << "1\n";
+  std::filesystem::permissions(folder / "daemon.lock", std::filesystem::perms(0644));
+  const auto held = daemon::lock_state(folder.path());
+  CHECK(std::filesystem::status(folder / "daemon.lock").permissions() == std::filesystem::perms(0600));
 }
 
 TEST_CASE("a lock file that is a symlink is not followed") {
-  const Folder folder;
-  std::filesystem::create_symlink(folder.path + "/elsewhere", folder.path + "/daemon.lock");
-  CHECK_THROWS_AS(daemon::lock_state(folder.path), base::Error);
-  CHECK_FALSE(std::filesystem::exists(folder.path + "/elsewhere"));
+  const tests::TemporaryFolder folder;
+  std::filesystem::create_symlink(folder / "elsewhere", folder / "daemon.lock");
+  CHECK_THROWS_AS(daemon::lock_state(folder.path()), base::Error);
+  CHECK_FALSE(std::filesystem::exists(folder / "elsewhere"));
 }
 
 TEST_CASE("a bus that is not there is named") {

@@ -3,8 +3,8 @@
 #include <catch2/catch.hpp>
 
 #include "base/error.h"
+#include "configuration_folder.h"
 #include "definition/registry.h"
-#include "temporary.h"
 
 using namespace unionroot::definition;
 using Catch::Contains;
@@ -18,7 +18,7 @@ struct Parsed {
 };
 
 Parsed parse(const std::string& keys) {
-  const TemporaryFolder folder;
+  const ConfigurationFolder folder;
   const auto file = folder.write("a.conf", "[x]\n" + keys);
   const auto snapshot = load_files({file}, folder.settings());
   return {snapshot.find("x"), texts(snapshot.problems, folder.path())};

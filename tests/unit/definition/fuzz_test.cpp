@@ -3,9 +3,9 @@
 #include <random>
 
 #include "base/text.h"
+#include "configuration_folder.h"
 #include "definition/keyfile.h"
 #include "definition/profile_files.h"
-#include "temporary.h"
 
 using namespace unionroot::definition;
 
@@ -24,14 +24,14 @@ const std::vector<std::string>& sections() {
 
 const std::vector<std::string> names{"first-section", "second-section", "third-section", "fourth-section"};
 
-Snapshot load_text(const TemporaryFolder& folder, const std::string& text) {
+Snapshot load_text(const ConfigurationFolder& folder, const std::string& text) {
   return load_files({folder.write("fuzz.conf", text)}, folder.settings());
 }
 
 }  // namespace
 
 TEST_CASE("every beginning of a good file") {
-  const TemporaryFolder folder;
+  const ConfigurationFolder folder;
   std::string whole;
   std::vector<std::size_t> ends;
   for (const auto& section : sections()) {
@@ -47,7 +47,7 @@ TEST_CASE("every beginning of a good file") {
 }
 
 TEST_CASE("random damage to one section") {
-  const TemporaryFolder folder;
+  const ConfigurationFolder folder;
   const unsigned seed = 20240607;
   INFO("seed " << seed);
   std::mt19937 random(seed);

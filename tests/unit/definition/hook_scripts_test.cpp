@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "temporary.h"
+#include "configuration_folder.h"
 
 using namespace unionroot;
 using Catch::Contains;
@@ -38,7 +38,7 @@ TEST_CASE("executable files in the order of their names; the rest is named with 
     WARN("skipped: needs root");
     return;
   }
-  const TemporaryFolder folder;
+  const ConfigurationFolder folder;
   for (const char* name : {"90z", "10a", "B", "a", "no.sh", ".hidden"})
     folder.write(base::concat("hooks/", name), "x", 0755);
   folder.write("hooks/20plain", "x", 0644);
@@ -60,7 +60,7 @@ TEST_CASE("what anybody but root could change is refused, with what to do") {
     WARN("skipped: needs root");
     return;
   }
-  const TemporaryFolder folder;
+  const ConfigurationFolder folder;
   const auto script = folder.write("way/hooks/10a", "x", 0755);
   const auto hooks = folder / "way/hooks";
   CHECK(list_hook_scripts(hooks).paths.size() == 1);

@@ -2,7 +2,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "temporary.h"
+#include "configuration_folder.h"
 
 using namespace unionroot::definition;
 using Catch::Contains;

@@ -2,8 +2,8 @@
 #include <csignal>
 
 #include "base/error.h"
+#include "configuration_folder.h"
 #include "definition/check.h"
-#include "temporary.h"
 
 using namespace unionroot::definition;
 using Catch::Contains;
@@ -21,7 +21,7 @@ std::vector<std::string> names(const Snapshot& snapshot) {
 }  // namespace
 
 TEST_CASE("without any configuration there is host") {
-  const TemporaryFolder folder;
+  const ConfigurationFolder folder;
   const auto snapshot = load(folder.settings());
   INFO(texts(snapshot.problems));
   CHECK(snapshot.problems.empty());
@@ -42,7 +42,7 @@ TEST_CASE("without any configuration there is host") {
 }
 
 TEST_CASE("a file may define host itself, even badly") {
-  const TemporaryFolder folder;
+  const ConfigurationFolder folder;
   folder.write("unionroot.conf", "[host]\ntype=directory\ndirectory=//\nunion-type=overlay\n");
   CHECK(load(folder.settings()).find("host")->hide_state);
   folder.write("unionroot.conf", "[host]\n" + tree);
@@ -55,7 +55,7 @@ TEST_CASE("a file may define host itself, even badly") {
 }
 
 TEST_CASE("which files are read") {
-  const TemporaryFolder folder;
+  const ConfigurationFolder folder;
   folder.write("unionroot.conf", "[unionroot]\nlog-level=debug\n[main]\n" + tree);
   folder.write("chroot.d/b.conf", "[b]\n" + tree);
   folder.write("chroot.d/a.conf", "[a]\n" + tree + "aliases=first\n");
@@ -89,7 +89,7 @@ TEST_CASE("which files are read") {
 }
 
 TEST_CASE("files that root alone did not write are not read") {
-  const TemporaryFolder folder;
+  const ConfigurationFolder folder;
   folder.write("chroot.d/good.conf", "[good]\n" + tree);
   folder.write("chroot.d/group.conf", "[group]\n" + tree, 0664);
   folder.write("chroot.d/world.conf", "[world]\n" + tree, 0646);
@@ -116,7 +116,7 @@ TEST_CASE("files that root alone did not write are not read") {
 }
 
 TEST_CASE("names and aliases that clash") {
-  const TemporaryFolder folder;
+  const ConfigurationFolder folder;
   folder.write("chroot.d/1.conf", "[a]\n" + tree + "aliases=x\n[takes-name]\n" + tree + "aliases=b\n");
   folder.write("chroot.d/2.conf", "[b]\n" + tree + "[a]\ntype=plain\ndirectory=/other\n[c]\n" + tree + "aliases=x\n");
   folder.write("chroot.d/3.conf", "[broken]\nnonsense\n[takes-broken]\n" + tree + "aliases=broken\n");
@@ -135,7 +135,7 @@ TEST_CASE("names and aliases that clash") {
 }
 
 TEST_CASE("a broken profile takes out the definitions that use it, and is itself said once") {
-  const TemporaryFolder folder;
+  const ConfigurationFolder folder;
   folder.write("profiles/bad/fstab", "nonsense\n");
   folder.write("chroot.d/a.conf", "[a]\n" + tree + "profile=bad\n[b]\n" + tree + "profile=bad\n[c]\n" + tree);
   const auto snapshot = load(folder.settings());
@@ -148,7 +148,7 @@ TEST_CASE("a broken profile takes out the definitions that use it, and is itself
 }
 
 TEST_CASE("the settings' section elsewhere, or wrong on a later reading") {
-  const TemporaryFolder folder;
+  const ConfigurationFolder folder;
   folder.write("unionroot.conf", "[unionroot]\nlog-level=loud\nfoo=1\n[a]\n" + tree);
   folder.write("chroot.d/x.conf", "[unionroot]\nbus=session\n");
   const auto snapshot = load(folder.settings());
@@ -161,7 +161,7 @@ TEST_CASE("the settings' section elsewhere, or wrong on a later reading") {
 }
 
 TEST_CASE("checking given files") {
-  const TemporaryFolder folder;
+  const ConfigurationFolder folder;
   const auto good = folder.write("good", "[unionroot]\nlog-level=info\n[a]\n" + tree);
   const auto loose = folder.write("loose", "[b]\n" + tree + "[c]\nnonsense\n", 0666);
   const auto snapshot = load_files({good, loose, folder / "missing"}, folder.settings());
@@ -174,7 +174,7 @@ TEST_CASE("checking given files") {
 }
 
 TEST_CASE("checking what is on disk") {
-  const TemporaryFolder folder;
+  const ConfigurationFolder folder;
   const auto file = folder.write("file", "");
   ::mkdir((folder / "state").c_str(), 0755);
   ::mkdir((folder / "state/tree").c_str(), 0755);

@@ -1,9 +1,9 @@
 #include <catch2/catch.hpp>
 #include <iterator>
 
+#include "configuration_folder.h"
 #include "definition/built_in.h"
 #include "definition/profile_store.h"
-#include "temporary.h"
 
 using namespace unionroot::definition;
 using Catch::Contains;
@@ -78,7 +78,7 @@ TEST_CASE("copyfiles and nssdatabases") {
 }
 
 TEST_CASE("the built-in profiles are there and right") {
-  const TemporaryFolder folder;
+  const ConfigurationFolder folder;
   ProfileStore store(folder.settings());
   for (const std::string name : {"default", "minimal", "sbuild", "buildd", "desktop", "host"}) {
     std::vector<std::string> faults;
@@ -93,7 +93,7 @@ TEST_CASE("the built-in profiles are there and right") {
 }
 
 TEST_CASE("a profile of the configuration comes before the built-in one, whole") {
-  const TemporaryFolder folder;
+  const ConfigurationFolder folder;
   folder.write("profiles/minimal/fstab", "tmpfs /x tmpfs defaults\n");
   ProfileStore store(folder.settings());
   std::vector<std::string> faults;
@@ -105,7 +105,7 @@ TEST_CASE("a profile of the configuration comes before the built-in one, whole")
 }
 
 TEST_CASE("setup keys name other files") {
-  const TemporaryFolder folder;
+  const ConfigurationFolder folder;
   folder.write("profiles/mine/fstab", "tmpfs /x tmpfs defaults\n");
   const auto absolute = folder.write("elsewhere", "/etc/hosts\n");
   ProfileStore store(folder.settings());
@@ -124,7 +124,7 @@ TEST_CASE("setup keys name other files") {
 }
 
 TEST_CASE("a profile that is not root's alone is refused, and no other one takes its place") {
-  const TemporaryFolder folder;
+  const ConfigurationFolder folder;
   folder.write("profiles/default/fstab", "tmpfs /x tmpfs defaults\n", 0666);
   std::vector<std::string> faults;
   ProfileStore files(folder.settings());
@@ -141,7 +141,7 @@ TEST_CASE("a profile that is not root's alone is refused, and no other one takes
 }
 
 TEST_CASE("definitions of schroot use schroot's profiles") {
-  const TemporaryFolder folder;
+  const ConfigurationFolder folder;
   folder.write("schroot/default/fstab", "tmpfs /x tmpfs defaults\n");
   ProfileStore store(folder.settings());
   std::vector<std::string> faults;

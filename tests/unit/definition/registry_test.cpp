@@ -6,8 +6,8 @@
 #include <thread>
 
 #include "base/error.h"
+#include "configuration_folder.h"
 #include "definition/suggest.h"
-#include "temporary.h"
 
 using namespace unionroot::definition;
 using namespace std::chrono_literals;
@@ -42,7 +42,7 @@ Error error_of(const Call& call) {
 }  // namespace
 
 TEST_CASE("the registry follows edits") {
-  const TemporaryFolder folder;
+  const ConfigurationFolder folder;
   Registry registry(folder.settings());
   REQUIRE(registry.watch_fd() >= 0);
   CHECK(changes(registry, 50ms) == 0);
@@ -117,7 +117,7 @@ TEST_CASE("the registry follows edits") {
 }
 
 TEST_CASE("a configuration folder that does not exist yet") {
-  const TemporaryFolder folder;
+  const ConfigurationFolder folder;
   auto settings = folder.settings();
   settings.config_directory = folder / "deep/er";
   settings.config_file = folder / "deep/er/unionroot.conf";
@@ -130,7 +130,7 @@ TEST_CASE("a configuration folder that does not exist yet") {
 }
 
 TEST_CASE("reload says whether something changed") {
-  const TemporaryFolder folder;
+  const ConfigurationFolder folder;
   Registry registry(folder.settings());
   CHECK_FALSE(registry.reload());
   folder.write("unionroot.conf", "[a]\n" + tree);
@@ -139,7 +139,7 @@ TEST_CASE("reload says whether something changed") {
 }
 
 TEST_CASE("what require says of a chroot that is not there") {
-  const TemporaryFolder folder;
+  const ConfigurationFolder folder;
   folder.write("unionroot.conf", "[bookworm]\n" + tree + "aliases=stable\n[broken]\ntype=zip\n");
   const Registry registry(folder.settings());
   CHECK(registry.require("stable")->name == "bookworm");
@@ -155,7 +155,7 @@ TEST_CASE("what require says of a chroot that is not there") {
 }
 
 TEST_CASE("a file that was refused is named where its chroot is missed") {
-  const TemporaryFolder folder;
+  const ConfigurationFolder folder;
   folder.write("chroot.d/a.conf", "[a]\n" + tree);
   std::filesystem::permissions(folder / "chroot.d/a.conf", std::filesystem::perms::others_write,
                                std::filesystem::perm_options::add);
@@ -176,7 +176,7 @@ TEST_CASE("near misses") {
 }
 
 TEST_CASE("a file that was written is known to whoever asks next, also while another thread notices it") {
-  const TemporaryFolder folder;
+  const ConfigurationFolder folder;
   folder.write("chroot.d/first.conf", "[first]\n" + tree);
   Registry registry(folder.settings());
   std::atomic<bool> enough{false};
@@ -197,7 +197,7 @@ TEST_CASE("a file that was written is known to whoever asks next, also while ano
 }
 
 TEST_CASE("many threads may ask while files change") {
-  const TemporaryFolder folder;
+  const ConfigurationFolder folder;
   folder.write("unionroot.conf", "[a]\n" + tree);
   Registry registry(folder.settings());
   std::atomic<bool> stop{false};

@@ -7,8 +7,8 @@
 
 #include "base/error.h"
 #include "base/unique_fd.h"
+#include "configuration_folder.h"
 #include "definition/values.h"
-#include "temporary.h"
 
 using namespace unionroot::definition;
 using Catch::Contains;
@@ -16,7 +16,7 @@ using unionroot::base::Error;
 using unionroot::base::ErrorCode;
 
 TEST_CASE("all settings") {
-  const TemporaryFolder folder;
+  const ConfigurationFolder folder;
   const auto file =
       folder.write("u.conf",
                    "[unionroot]\nconfig-directory=/c\nstate-directory=/s\nruntime-directory=/r\n"
@@ -37,7 +37,7 @@ TEST_CASE("all settings") {
 }
 
 TEST_CASE("the settings' defaults, and a file that is not there") {
-  const TemporaryFolder folder;
+  const ConfigurationFolder folder;
   const auto settings = read_settings(folder.write("u.conf", ""), false);
   CHECK(settings.config_directory == folder.path());
   CHECK(settings.state_directory == "/var/lib/unionroot");
@@ -47,7 +47,7 @@ TEST_CASE("the settings' defaults, and a file that is not there") {
 }
 
 TEST_CASE("a bad setting is refused with its line") {
-  const TemporaryFolder folder;
+  const ConfigurationFolder folder;
   const struct {
     std::string line, says;
   } cases[] = {
@@ -80,7 +80,7 @@ TEST_CASE("a bad setting is refused with its line") {
 }
 
 TEST_CASE("settings that root alone did not write are refused") {
-  const TemporaryFolder folder;
+  const ConfigurationFolder folder;
   const auto file = folder.write("u.conf", "[unionroot]\n", 0664);
   try {
     (void)read_settings(file, true);

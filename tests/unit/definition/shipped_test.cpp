@@ -3,9 +3,9 @@
 #include <sstream>
 
 #include "base/files.h"
+#include "configuration_folder.h"
 #include "definition/keys.h"
 #include "definition/profile_files.h"
-#include "temporary.h"
 
 using namespace unionroot::definition;
 using Catch::Contains;
@@ -19,7 +19,7 @@ std::string shipped(const std::string& name) {
 }  // namespace
 
 TEST_CASE("the default configuration is good, as it is and with its examples uncommented") {
-  const TemporaryFolder folder;
+  const ConfigurationFolder folder;
   const std::string text = shipped("etc/unionroot.conf");
   CHECK(load_files({folder.write("a.conf", text)}, folder.settings()).problems.empty());
 
@@ -38,7 +38,7 @@ TEST_CASE("the manual page has every key, and its examples are good") {
   for (const auto& key : key_words()) CHECK_THAT(page, Contains(key));
   for (const auto& type : type_words()) CHECK_THAT(page, Contains(type));
 
-  const TemporaryFolder folder;
+  const ConfigurationFolder folder;
   std::string examples;
   std::istringstream lines(page.substr(page.find(".Sh EXAMPLES")));
   bool literal = false;

@@ -12,6 +12,7 @@
 #include "base/unique_fd.h"
 #include "launch/caller.h"
 #include "launch/spec.h"
+#include "temporary_folder.h"
 
 using namespace unionroot;
 using namespace unionroot::launch;
@@ -22,26 +23,19 @@ namespace {
 class Tree {
  public:
   Tree() {
-    char path[] = "/tmp/unionroot-users-XXXXXX";
-    REQUIRE(::mkdtemp(path) != nullptr);
-    path_ = path;
-    std::filesystem::create_directory(path_ + "/etc");
-    root_.reset(::open(path, O_PATH | O_DIRECTORY | O_CLOEXEC));
+    root_.reset(::open(folder_.path().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     write("passwd",
           "root:x:0:0:root:/root:/bin/bash\n"
           "broken line\n+::::::\nx:x:-1:0::/:/bin/sh\nno:x:4294967295:0::/:/bin/sh\n"
           "ann:x:1000:1001:Ann,,,:/home/ann:/bin/zsh\n1000:x:77:77::/n:/bin/sh\nbob:x:1002:1002::/home/bob:");
     write("group", "root:x:0:\nann:x:1001:\nsudo:x:27:bob,ann\nvideo:x:44:annabel\nbad:x:zz:ann\nsudo2:x:27:ann\n");
   }
-  Tree(const Tree&) = delete;
-  Tree& operator=(const Tree&) = delete;
-  ~Tree() { std::filesystem::remove_all(path_); }
-  void write(const std::string& name, const std::string& content) const { std::ofstream(file(name)) << content; }
-  [[nodiscard]] std::string file(const std::string& name) const { return path_ + "/etc/" + name; }
+  void write(const std::string& name, const std::string& content) const { folder_.write("etc/" + name, content); }
+  [[nodiscard]] std::string file(const std::string& name) const { return folder_ / ("etc/" + name); }
   [[nodiscard]] int root() const { return root_.get(); }
 
  private:
-  std::string path_;
+  tests::TemporaryFolder folder_;
   base::UniqueFd root_;
 };
 

@@ -34,16 +34,16 @@ void until(const std::function<bool()>& condition) { REQUIRE(tests::eventually(c
 
 TEST_CASE("sessions share a tree, and leave nothing") {
   const Place place;
-  LockDirectory directory(place.path);
+  LockDirectory directory(place.path());
   auto one = directory.lock_session(key, owner("one"), Wait{});
   auto two = directory.lock_session(key, owner("two"), Wait{});
   CHECK(place.files() == std::vector<std::string>{"abc-1.session.one", "abc-1.session.two"});
-  CHECK(one.file() == place.file("abc-1.session.one"));
+  CHECK(one.file() == place / "abc-1.session.one");
   CHECK(::fcntl(one.descriptor(), F_GETFD) == FD_CLOEXEC);
   struct stat status {};
   REQUIRE(::stat(one.file().c_str(), &status) == 0);
   CHECK((status.st_mode & 07777) == 0644);
-  REQUIRE(::stat(place.file("abc-1.manage").c_str(), &status) == 0);
+  REQUIRE(::stat((place / "abc-1.manage").c_str(), &status) == 0);
   CHECK((status.st_mode & 07777) == 0600);
   one.release();
   one.release();
@@ -55,7 +55,7 @@ TEST_CASE("sessions share a tree, and leave nothing") {
 TEST_CASE("lock files are readable for all whatever the umask") {
   const Place place;
   const auto old = ::umask(077);
-  LockDirectory directory(place.path);
+  LockDirectory directory(place.path());
   auto held = directory.lock_session(key, owner("one"), Wait{});
   ::umask(old);
   struct stat status {};
@@ -65,7 +65,7 @@ TEST_CASE("lock files are readable for all whatever the umask") {
 
 TEST_CASE("a change is refused while a session stands, with its holder's name") {
   const Place place;
-  LockDirectory directory(place.path);
+  LockDirectory directory(place.path());
   auto session = directory.lock_session(key, owner("one"), Wait{});
   auto second = directory.lock_session(key, owner("two"), Wait{});
   const auto text = message_of([&] { directory.lock_source(key, owner(), Wait{}); });
@@ -86,7 +86,7 @@ TEST_CASE("a change is refused while a session stands, with its holder's name") 
 
 TEST_CASE("a session is refused while the tree is changed") {
   const Place place;
-  LockDirectory directory(place.path);
+  LockDirectory directory(place.path());
   auto change = directory.lock_source(key, owner(), Wait{});
   const auto text = message_of([&] { directory.lock_session(key, owner("one"), Wait{}); });
   CHECK_THAT(text,
@@ -103,7 +103,7 @@ TEST_CASE("a session is refused while the tree is changed") {
 
 TEST_CASE("what a session has to itself is not called a source") {
   const Place place;
-  LockDirectory directory(place.path);
+  LockDirectory directory(place.path());
   auto mine = owner("one"), yours = owner("two");
   mine.purpose = "session, begun by: unionroot begin bookworm";
   yours.purpose = "automatic session";
@@ -119,7 +119,7 @@ TEST_CASE("what a session has to itself is not called a source") {
 
 TEST_CASE("a session's name is taken once on a tree") {
   const Place place;
-  LockDirectory directory(place.path);
+  LockDirectory directory(place.path());
   auto held = directory.lock_session(key, owner("one"), Wait{});
   CHECK_THAT(message_of([&] { directory.lock_session(key, owner("one"), Wait{}); }), Catch::Contains("session 'one'"));
   CHECK(place.files().size() == 1);
@@ -127,7 +127,7 @@ TEST_CASE("a session's name is taken once on a tree") {
 
 TEST_CASE("names and keys that are no file names are refused") {
   const Place place;
-  LockDirectory directory(place.path);
+  LockDirectory directory(place.path());
   for (const char* name : {"", "../x", "a/b", ".x", "a+b", "a b"}) {
     CHECK_THROWS_AS(directory.lock_session(key, owner(name), Wait{}), base::Error);
     CHECK_THROWS_AS(directory.remove_session(key, name), base::Error);
@@ -140,7 +140,7 @@ TEST_CASE("names and keys that are no file names are refused") {
 
 TEST_CASE("a change that waits holds back later sessions, and gets its turn at once") {
   const Place place;
-  LockDirectory directory(place.path);
+  LockDirectory directory(place.path());
   auto session = directory.lock_session(key, owner("one"), Wait{});
   std::atomic<bool> got{false};
   std::thread change([&] {
@@ -163,7 +163,7 @@ TEST_CASE("a change that waits holds back later sessions, and gets its turn at o
 
 TEST_CASE("changes get their turn in the order in which they came") {
   const Place place;
-  LockDirectory directory(place.path);
+  LockDirectory directory(place.path());
   auto session = directory.lock_session(key, owner("one"), Wait{});
   std::vector<int> order;
   std::vector<std::thread> changes;
@@ -181,7 +181,7 @@ TEST_CASE("changes get their turn in the order in which they came") {
 
 TEST_CASE("a session waits for a change to end") {
   const Place place;
-  LockDirectory directory(place.path);
+  LockDirectory directory(place.path());
   const auto waits_no_longer = [&] {
     auto change = directory.lock_source(key, owner(), Wait{});
     std::thread session([&] { directory.lock_session(key, owner("one"), wait_for(120'000)).release(); });
@@ -195,7 +195,7 @@ TEST_CASE("a session waits for a change to end") {
 
 TEST_CASE("a wait ends at its limit, with the holders, and takes the waiter's lock away") {
   const Place place;
-  LockDirectory directory(place.path);
+  LockDirectory directory(place.path());
   {
     auto session = directory.lock_session(key, owner("one"), Wait{});
     const auto text = message_of([&] { directory.lock_source(key, owner(), wait_for(150)); });
@@ -212,7 +212,7 @@ TEST_CASE("a wait ends at its limit, with the holders, and takes the waiter's lo
 
 TEST_CASE("a cancelled wait takes the waiter's lock away") {
   const Place place;
-  LockDirectory directory(place.path);
+  LockDirectory directory(place.path());
   auto session = directory.lock_session(key, owner("one"), Wait{});
   int asked = 0;
   const Wait wait{std::nullopt, [&] { return ++asked > 3; }};
@@ -229,7 +229,7 @@ TEST_CASE("a cancelled wait takes the waiter's lock away") {
 
 TEST_CASE("a duplicate of the descriptor keeps the lock when its first holder lets go") {
   const Place place;
-  LockDirectory directory(place.path);
+  LockDirectory directory(place.path());
   auto session = directory.lock_session(key, dead_owner("one"), Wait{});
   const base::UniqueFd supervisor(::fcntl(session.descriptor(), F_DUPFD_CLOEXEC, 3));
   session.abandon();
@@ -242,7 +242,7 @@ TEST_CASE("a duplicate of the descriptor keeps the lock when its first holder le
 
 TEST_CASE("a read lock, which any user may take, holds nobody up") {
   const Place place;
-  LockDirectory directory(place.path);
+  LockDirectory directory(place.path());
   auto held = directory.lock_session(key, dead_owner("one"), Wait{});
   const base::UniqueFd stranger(::open(held.file().c_str(), O_RDONLY | O_CLOEXEC));
   held.abandon();
@@ -257,20 +257,20 @@ TEST_CASE("a read lock, which any user may take, holds nobody up") {
 
 TEST_CASE("an ordinary user may see who holds what, and nothing more") {
   const Place place;
-  LockDirectory directory(place.path);
+  LockDirectory directory(place.path());
   auto held = directory.lock_session(key, owner("one"), Wait{});
   const pid_t child = ::fork();
   if (child == 0) {
     if (::setresuid(65534, 65534, 65534) != 0) ::_exit(10);
     int status = 0;
     try {
-      LockDirectory seen(place.path);
+      LockDirectory seen(place.path());
       if (seen.list().size() != 1 || seen.list()[0].state != LockState::held) status = 1;
       try {
         seen.lock_session(key, owner("two"), Wait{});
         status = 2;
       } catch (const base::SystemError&) {
-        if (::open(place.file("abc-1.manage").c_str(), O_RDONLY | O_CLOEXEC) >= 0) status = 3;
+        if (::open((place / "abc-1.manage").c_str(), O_RDONLY | O_CLOEXEC) >= 0) status = 3;
       }
     } catch (const base::Error&) {
       status = 4;
@@ -285,7 +285,7 @@ TEST_CASE("an ordinary user may see who holds what, and nothing more") {
 
 TEST_CASE("the manage lock is waited for within bounds, and its holder named") {
   const Place place;
-  const locks::detail::Directory directory(place.path);
+  const locks::detail::Directory directory(place.path());
   const locks::detail::ManageLock held(directory, key);
   try {
     const locks::detail::ManageLock second(directory, key, {}, 50ms);
@@ -300,7 +300,7 @@ TEST_CASE("the manage lock is waited for within bounds, and its holder named") {
 
 TEST_CASE("a manage file that was removed while it was locked protects nobody") {
   const Place place;
-  const locks::detail::Directory directory(place.path);
+  const locks::detail::Directory directory(place.path());
   std::optional<locks::detail::ManageLock> first(std::in_place, directory, key);
   std::atomic<bool> got{false};
   std::thread second([&] {
@@ -318,7 +318,7 @@ TEST_CASE("a manage file that was removed while it was locked protects nobody") 
 
 TEST_CASE("many threads take and give up locks") {
   const Place place;
-  LockDirectory directory(place.path);
+  LockDirectory directory(place.path());
   std::atomic<int> sessions{0}, changes{0}, wrong{0};
   std::vector<std::thread> threads;
   for (int i = 0; i < 8; ++i)

@@ -14,6 +14,7 @@
 
 #include "base/files.h"
 #include "locks/source_lock.h"
+#include "temporary_folder.h"
 
 namespace locks_test {
 
@@ -21,23 +22,11 @@ using namespace unionroot;
 
 constexpr const char* key = "abc-1";
 
-struct Place {
-  std::string path;
-  Place() {
-    char made[] = "/tmp/unionroot-locks-XXXXXX";
-    if (::mkdtemp(made) == nullptr) base::throw_errno("making", made);
-    path = made;
-    ::chmod(made, 0755);
-  }
-  Place(const Place&) = delete;
-  Place& operator=(const Place&) = delete;
-  ~Place() { std::filesystem::remove_all(path); }
-  [[nodiscard]] std::string file(const std::string& name) const { return path + "/" + name; }
-  void write(const std::string& name, const std::string& text) const { std::ofstream(file(name)) << text; }
+struct Place : tests::TemporaryFolder {
   // Names, in order, less the manage files.
   [[nodiscard]] std::vector<std::string> files() const {
     std::vector<std::string> names;
-    for (const auto& entry : std::filesystem::directory_iterator(path))
+    for (const auto& entry : std::filesystem::directory_iterator(path()))
       if (entry.path().extension() != ".manage") names.push_back(entry.path().filename());
     std::sort(names.begin(), names.end());
     return names;

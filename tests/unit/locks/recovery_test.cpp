@@ -25,7 +25,7 @@ bool change_refused(LockDirectory& directory) {
 
 TEST_CASE("a dead owner's lock is removed by whoever meets it") {
   const Place place;
-  LockDirectory directory(place.path);
+  LockDirectory directory(place.path());
   directory.lock_session(key, dead_owner("one"), Wait{}).abandon();
   REQUIRE(directory.list().size() == 1);
   CHECK(directory.list()[0].state == LockState::stale);
@@ -35,14 +35,14 @@ TEST_CASE("a dead owner's lock is removed by whoever meets it") {
     const auto removed = directory.clean();
     REQUIRE(removed.size() == 1);
     CHECK(removed[0].owner.session == "one");
-    CHECK(std::filesystem::is_empty(place.path));
+    CHECK(std::filesystem::is_empty(place.path()));
   }
   CHECK(place.files().empty());
 }
 
 TEST_CASE("an owner of another boot is dead, even if its pid runs") {
   const Place place;
-  LockDirectory directory(place.path);
+  LockDirectory directory(place.path());
   auto old = owner("src");
   old.process = base::this_process();
   old.process.boot_id = "00000000-0000-4000-8000-000000000000";
@@ -57,7 +57,7 @@ TEST_CASE("an owner of another boot is dead, even if its pid runs") {
 
 TEST_CASE("an unlocked file whose owner runs still counts") {
   const Place place;
-  LockDirectory directory(place.path);
+  LockDirectory directory(place.path());
   directory.lock_session(key, owner("one"), Wait{}).abandon();
   CHECK(directory.list().at(0).state == LockState::held);
   CHECK(change_refused(directory));
@@ -68,7 +68,7 @@ TEST_CASE("an unlocked file whose owner runs still counts") {
 
 TEST_CASE("a preserved session's lock stands without an owner") {
   const Place place;
-  LockDirectory directory(place.path);
+  LockDirectory directory(place.path());
   { auto held = directory.lock_session(key, dead_owner("one", true), Wait{}); }  // the destructor leaves it
   REQUIRE(directory.list().size() == 1);
   CHECK(directory.list()[0].state == LockState::preserved);
@@ -88,7 +88,7 @@ TEST_CASE("a preserved session's lock stands without an owner") {
 
 TEST_CASE("the daemon takes a preserved lock over") {
   const Place place;
-  LockDirectory directory(place.path);
+  LockDirectory directory(place.path());
   bool created = true;
   directory.lock_session(key, dead_owner("one", true), Wait{}).abandon();
   auto held = directory.reown_session(key, owner("one", true), created);
@@ -105,9 +105,9 @@ TEST_CASE("the daemon takes a preserved lock over") {
 
 TEST_CASE("a preserved lock that nobody holds is taken over in its file") {
   const Place place;
-  LockDirectory directory(place.path);
+  LockDirectory directory(place.path());
   bool created = true;
-  const std::string name = place.path + "/abc-1.session.one";
+  const std::string name = place / "abc-1.session.one";
   auto first = dead_owner("one", true);
   first.purpose = "session, begun by: somebody";
   first.since = 1'700'000'000'000'001;
@@ -170,7 +170,7 @@ TEST_CASE("a preserved lock that nobody holds is taken over in its file") {
 
 TEST_CASE("a lock that is missing is made again") {
   const Place place;
-  LockDirectory directory(place.path);
+  LockDirectory directory(place.path());
   bool created = false;
   SECTION("nobody changes the tree") {
     auto held = directory.reown_session(key, owner("one", true), created);
@@ -196,7 +196,7 @@ TEST_CASE("a lock that is missing is made again") {
 
 TEST_CASE("commands that outlive the daemon keep the lock that they hold") {
   const Place place;
-  LockDirectory directory(place.path);
+  LockDirectory directory(place.path());
   bool created = false;
   auto commands = directory.lock_session(key, dead_owner("one"), Wait{});  // as the supervisors hold it
   {
@@ -217,7 +217,7 @@ TEST_CASE("commands that outlive the daemon keep the lock that they hold") {
 
 TEST_CASE("the daemon takes the lock of a source session over, and its commands keep it") {
   const Place place;
-  LockDirectory directory(place.path);
+  LockDirectory directory(place.path());
   bool created = true;
   const auto session_refused = [&] {
     try {
@@ -267,10 +267,10 @@ TEST_CASE("the daemon takes the lock of a source session over, and its commands 
 
 TEST_CASE("an unreadable lock file is set aside, not deleted") {
   const Place place;
-  LockDirectory directory(place.path);
+  LockDirectory directory(place.path());
   place.write("abc-1.session.one", "garbage\n");
-  std::filesystem::create_symlink("/etc/passwd", place.file("abc-1.source.link"));
-  std::filesystem::create_directory(place.file("abc-1.session.folder"));
+  std::filesystem::create_symlink("/etc/passwd", place / "abc-1.source.link");
+  std::filesystem::create_directory(place / "abc-1.session.folder");
   REQUIRE(directory.list().size() == 3);
   for (const auto& lock : directory.list()) {
     CHECK(lock.state == LockState::stale);
@@ -285,9 +285,9 @@ TEST_CASE("an unreadable lock file is set aside, not deleted") {
 
 TEST_CASE("an unreadable lock file that somebody holds counts as held by an unknown process") {
   const Place place;
-  LockDirectory directory(place.path);
+  LockDirectory directory(place.path());
   place.write("abc-1.source.x", "garbage\n");
-  base::UniqueFd holder(::open(place.file("abc-1.source.x").c_str(), O_RDWR | O_CLOEXEC));
+  base::UniqueFd holder(::open((place / "abc-1.source.x").c_str(), O_RDWR | O_CLOEXEC));
   struct flock lock {};
   lock.l_type = F_WRLCK;
   REQUIRE(::fcntl(holder.get(), F_OFD_SETLK, &lock) == 0);
@@ -304,18 +304,18 @@ TEST_CASE("an unreadable lock file that somebody holds counts as held by an unkn
 
 TEST_CASE("a source lock that appears behind the mark's back is met after the manage file is made anew") {
   const Place place;
-  LockDirectory directory(place.path);
+  LockDirectory directory(place.path());
   directory.lock_session(key, owner("one"), Wait{}).release();  // the manage file says that there is no source lock
-  CHECK(base::read_file(place.file("abc-1.manage")) == "clear\n");
+  CHECK(base::read_file(place / "abc-1.manage") == "clear\n");
   auto change = directory.lock_source(key, owner(), Wait{});
-  CHECK(base::read_file(place.file("abc-1.manage")).empty());
-  std::filesystem::remove(place.file("abc-1.manage"));  // an administrator tidies up
+  CHECK(base::read_file(place / "abc-1.manage").empty());
+  std::filesystem::remove(place / "abc-1.manage");  // an administrator tidies up
   CHECK_THROWS_AS(directory.lock_session(key, owner("one"), Wait{}), LockedError);
 }
 
 TEST_CASE("a file system without O_TMPFILE serves as well") {
   const Place place;
-  const locks::detail::Directory directory(place.path);
+  const locks::detail::Directory directory(place.path());
   const locks::detail::FileName name{key, locks::LockKind::source, "x", ""};
   auto whose = owner();
   whose.process = base::this_process();
@@ -332,21 +332,21 @@ TEST_CASE("a file system without O_TMPFILE serves as well") {
     CHECK(place.files().size() == 1);
   }
   place.write(".new-abc-1-0a1b2c3d", "left behind");
-  LockDirectory(place.path).clean();
+  LockDirectory(place.path()).clean();
   CHECK(place.files() == std::vector<std::string>{"abc-1.source.x"});
 }
 
 TEST_CASE("a lock directory that others could write to is refused") {
   const Place place;
-  ::chmod(place.path.c_str(), 0777);
-  CHECK_THROWS_WITH(LockDirectory(place.path), Catch::Contains("can be written by others"));
-  ::chmod(place.path.c_str(), 0755);
-  CHECK_THROWS_AS(LockDirectory(place.file("no/parent")), base::SystemError);
-  std::filesystem::create_directory_symlink("/tmp", place.file("link"));
-  CHECK_THROWS_AS(LockDirectory(place.file("link")), base::SystemError);
-  LockDirectory made(place.file("locks"));
+  ::chmod(place.path().c_str(), 0777);
+  CHECK_THROWS_WITH(LockDirectory(place.path()), Catch::Contains("can be written by others"));
+  ::chmod(place.path().c_str(), 0755);
+  CHECK_THROWS_AS(LockDirectory(place / "no/parent"), base::SystemError);
+  std::filesystem::create_directory_symlink("/tmp", place / "link");
+  CHECK_THROWS_AS(LockDirectory(place / "link"), base::SystemError);
+  LockDirectory made(place / "locks");
   CHECK(made.list().empty());
   struct stat status {};
-  REQUIRE(::stat(place.file("locks").c_str(), &status) == 0);
+  REQUIRE(::stat((place / "locks").c_str(), &status) == 0);
   CHECK((status.st_mode & 07777) == 0755);
 }

@@ -17,27 +17,15 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "store/store.h"
+#include "temporary_folder.h"
 
 namespace store_test {
 
 using namespace unionroot;
 using namespace unionroot::store;
 
-// A folder of its own, gone at the end.
-class Folder {
- public:
-  Folder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "unionroot-store-XXXXXX").string();
-    path_ = base::check(::mkdtemp(pattern.data()) == nullptr ? -1 : 0, "making a folder") == 0 ? pattern : "";
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() { std::filesystem::remove_all(path_); }
-  [[nodiscard]] std::string path() const { return path_; }
-  [[nodiscard]] std::string file() const { return path_ + "/state.db"; }
-
- private:
-  std::string path_;
+struct Folder : tests::TemporaryFolder {
+  [[nodiscard]] std::string file() const { return *this / "state.db"; }
 };
 
 inline void write_file(const std::string& path, const std::string& content) {

@@ -9,25 +9,12 @@
 #include <fstream>
 #include <thread>
 
+#include "temporary_folder.h"
 #include "tree/user.h"
 
 using namespace unionroot::tree;
 
 namespace {
-
-class Folder {
- public:
-  Folder() {
-    if (::mkdtemp(path_.data()) == nullptr) throw std::runtime_error("no folder");
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() { std::filesystem::remove_all(path_); }
-  [[nodiscard]] std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-
- private:
-  std::string path_ = "/tmp/unionroot-host-XXXXXX";
-};
 
 void write(const std::string& path, const std::string& content) { std::ofstream(path) << content; }
 
@@ -36,7 +23,7 @@ void settle() { std::this_thread::sleep_for(std::chrono::milliseconds(150)); }
 }  // namespace
 
 TEST_CASE("a file of the host is read once as long as it stays the same") {
-  const Folder folder;
+  const unionroot::tests::TemporaryFolder folder;
   HostFiles files;
   std::string why;
   write(folder / "passwd", "a:x:1:1:::\n");
@@ -74,7 +61,7 @@ TEST_CASE("what was read of a file that changed just then is not kept, however l
 }
 
 TEST_CASE("a file that changed just now is not kept") {
-  const Folder folder;
+  const unionroot::tests::TemporaryFolder folder;
   HostFiles files;
   std::string why;
   for (char c = 'a'; c <= 'z'; ++c) {
@@ -84,7 +71,7 @@ TEST_CASE("a file that changed just now is not kept") {
 }
 
 TEST_CASE("what is no readable regular file says why") {
-  const Folder folder;
+  const unionroot::tests::TemporaryFolder folder;
   HostFiles files;
   std::string why;
   CHECK_FALSE(files.read(folder / "none", why));
@@ -109,7 +96,7 @@ TEST_CASE("what is no readable regular file says why") {
 }
 
 TEST_CASE("many threads read while the file changes") {
-  const Folder folder;
+  const unionroot::tests::TemporaryFolder folder;
   HostFiles files;
   write(folder / "passwd", "a:x:1:1:::\n");
   std::atomic<bool> stop = false;
