@@ -726,8 +726,12 @@ class EndToEndTest(unittest.TestCase):
     settings = {}
 
     @classmethod
+    def new_machine(cls):
+        return Machine(cls.settings)
+
+    @classmethod
     def setUpClass(cls):
-        cls.machine = Machine(cls.settings)
+        cls.machine = cls.new_machine()
         try:
             cls.prepare()
             cls.machine.start()

@@ -7,7 +7,7 @@ import signal
 import unionroot_testing as testing
 from unionroot_testing import wait_until
 from hooks_testing import Scripts, own_mounts
-from surviving_test import RecoveryTest
+from recovery_testing import RecoveryTest
 
 
 class CustomTest(RecoveryTest):
@@ -242,9 +242,6 @@ test "$1" != setup-recover -o "$CHROOT_NAME" = writes || mount --bind -o ro {sel
         self.assertEqual(info["type"], "custom")
         self.assertTrue(info["clonable"])
         self.assertFalse(info["source-clone"])
-
-
-del RecoveryTest
 
 if __name__ == "__main__":
     testing.main()

@@ -7,7 +7,7 @@ import subprocess
 import unionroot_testing as testing
 from unionroot_testing import wait_until
 from hooks_testing import Scripts, own_mounts, processes_with
-from surviving_test import RecoveryTest
+from recovery_testing import RecoveryTest
 
 
 class HooksTest(RecoveryTest):
@@ -445,9 +445,6 @@ esac""")
         with open(self.host + "/made") as file:
             self.assertEqual(file.read().split(), ["setup-start", "setup-stop"])
         self.assertEqual(self.scripts.calls()[-2:], ["20b setup-stop fail", "10a setup-stop fail"])
-
-
-del RecoveryTest
 
 if __name__ == "__main__":
     testing.main()

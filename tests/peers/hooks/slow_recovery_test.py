@@ -5,7 +5,7 @@ import os
 import unionroot_testing as testing
 from unionroot_testing import wait_until
 from hooks_testing import Scripts
-from surviving_test import RecoveryTest
+from recovery_testing import RecoveryTest
 
 SLOW = 8  # more than are recovered at once at first
 

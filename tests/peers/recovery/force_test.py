@@ -6,7 +6,7 @@ import subprocess
 
 import unionroot_testing as testing
 from unionroot_testing import wait_until
-from surviving_test import RecoveryTest
+from recovery_testing import RecoveryTest
 
 
 class EndForce(RecoveryTest):
@@ -94,9 +94,6 @@ class EndForce(RecoveryTest):
         refused = self.machine.run("end", "--force", "stubborn")
         self.assertEqual(refused.status, 125, repr(refused))
         self.assertIn("stubborn", refused.err)
-
-
-del RecoveryTest
 
 if __name__ == "__main__":
     testing.main()

@@ -8,7 +8,7 @@ import subprocess
 
 import unionroot_testing as testing
 from unionroot_testing import wait_until
-from surviving_test import RecoveryTest
+from recovery_testing import RecoveryTest
 
 
 class Locks(RecoveryTest):
@@ -173,9 +173,6 @@ class Locks(RecoveryTest):
         self.refused("lock", "own", "--", "true", named=[f"preserved session '{session}'"])
         self.machine.start_daemon()
         self.machine.ok("end", session)
-
-
-del RecoveryTest
 
 if __name__ == "__main__":
     testing.main()

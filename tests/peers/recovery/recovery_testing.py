@@ -165,3 +165,66 @@ class CrashMachine(Machine):
                 return {session["id"]: session for session in json.loads(result.out)["sessions"]}
             time.sleep(0.002)
         raise AssertionError("no answer:\n" + self.log())
+
+
+class RecoveryTest(testing.EndToEndTest):
+    """One machine for the class; after each test nothing may be left."""
+
+    @classmethod
+    def new_machine(cls):
+        cls.tree = testing.small_tree()
+        machine = CrashMachine()
+        machine.define_tree("small", cls.tree)
+        return machine
+
+    def tearDown(self):
+        machine = self.machine
+        if machine.daemon is None or machine.daemon.poll() is not None:
+            machine.start_daemon()
+        left = machine.problems()
+        if left:
+            machine.run("end", "--all", "--force")
+            self.fail("left behind:\n  " + "\n  ".join(left) + "\ndaemon's log:\n" + machine.log())
+
+    def client(self, *arguments, **options):
+        """A client in the background that reads its command's input from a pipe."""
+        options.setdefault("stdin", subprocess.PIPE)
+        process = self.machine.popen(*arguments, **options)
+        process.runs = arguments[0] == "run"
+        self.machine.children[process.pid] = "client"
+        self.addCleanup(self.close_client, process)
+        return process
+
+    @staticmethod
+    def has_control(process):
+        """The client has the control socket of its command: the daemon's answer."""
+        with open("/proc/net/unix") as file:
+            sequenced = {fields[6] for fields in map(str.split, file) if fields[4] == "0005"}
+        folder = f"/proc/{process.pid}/fd"
+        try:
+            links = [os.readlink(os.path.join(folder, name)) for name in os.listdir(folder)]
+        except FileNotFoundError:
+            return False
+        return any(link.startswith("socket:[") and link[8:-1] in sequenced for link in links)
+
+    def close_client(self, process):
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+
+    def line(self, process, expected):
+        """The next line of its output."""
+        self.assertEqual(process.stdout.readline().decode().rstrip("\n"), expected)
+        # The command may be quicker than the daemon's answer, which a daemon that is killed now would never give.
+        if process.runs and process.poll() is None:
+            self.assertTrue(wait_until(lambda: self.has_control(process) or process.poll() is not None))
+
+    def stop(self, how):
+        self.machine.end_daemon(how)
+
+    def only_locks_of(self, *sessions):
+        held = lambda: sorted(name.partition(".session.")[2] for name in self.machine.lock_files())
+        self.assertTrue(wait_until(lambda: held() == sorted(sessions)), held())

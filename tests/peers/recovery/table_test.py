@@ -11,7 +11,7 @@ import subprocess
 
 import unionroot_testing as testing
 from unionroot_testing import wait_until
-from surviving_test import RecoveryTest
+from recovery_testing import RecoveryTest
 
 GONE = None
 
