@@ -27,9 +27,9 @@ namespace {
 
 // null, zero, full, random and urandom; tty, console and ptmx: mem(4), null(4), random(4), tty(4). And 0:0, which
 // nobody can open: overlayfs's whiteout, and both kinds in systemd's /run/systemd/inaccessible.
-bool does_no_harm(mode_t type, dev_t device) {
+bool does_no_harm(mode_t mode, dev_t device) {
   if (device == 0) return true;
-  if (type != S_IFCHR) return false;
+  if (!S_ISCHR(mode)) return false;
   const auto major = ::major(device), minor = ::minor(device);
   if (major == 1) return minor == 3 || minor == 5 || (minor >= 7 && minor <= 9);
   return major == 5 && minor <= 2;
@@ -40,6 +40,17 @@ bool does_no_harm(mode_t type, dev_t device) {
 bool lies_in_dev(const std::string& path) {
   const auto parts = base::split(path, '/');
   return parts.size() > 1 && std::find(parts.begin(), parts.end() - 1, "dev") != parts.end() - 1;
+}
+
+// udev before version 176 (Debian 7 and before) copied /lib/udev/devices into /dev at boot. Who opens ppp, tun or fuse
+// has no more than without; the kernel's log and the first loop device are to be root's alone, who can make them
+// anyway.
+bool waits_for_old_udev(const std::string& path, mode_t mode, uid_t owner, dev_t device) {
+  if (!path.starts_with("lib/udev/devices/") && !path.starts_with("usr/lib/udev/devices/")) return false;
+  const bool of_root_alone = owner == 0 && (mode & S_IRWXO) == 0;
+  if (S_ISBLK(mode)) return of_root_alone && device == ::makedev(7, 0);
+  return device == ::makedev(108, 0) || device == ::makedev(10, 200) || device == ::makedev(10, 229) ||
+         (of_root_alone && device == ::makedev(1, 11));
 }
 
 }  // namespace
@@ -68,8 +79,8 @@ std::string clean_name(const std::string& archive, std::string_view name) {
   return clean;
 }
 
-bool device_belongs_there(const std::string& path, mode_t type, dev_t device) {
-  return does_no_harm(type, device) || lies_in_dev(path);
+bool device_belongs_there(const std::string& path, mode_t mode, uid_t owner, dev_t device) {
+  return does_no_harm(mode, device) || lies_in_dev(path) || waits_for_old_udev(path, mode, owner, device);
 }
 
 }  // namespace detail

@@ -166,7 +166,7 @@ class Packer {
     }
     // It would not be unpacked again.
     if ((S_ISBLK(facts.st_mode) || S_ISCHR(facts.st_mode)) &&
-        !detail::device_belongs_there(path, facts.st_mode & S_IFMT, facts.st_rdev))
+        !detail::device_belongs_there(path, facts.st_mode, facts.st_uid, facts.st_rdev))
       throw Error(ErrorCode::failed,
                   concat("'", printable(path), "' is a device, ", ::major(facts.st_rdev), ':', ::minor(facts.st_rdev),
                          ", and not in a folder dev"),

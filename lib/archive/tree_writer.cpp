@@ -218,7 +218,9 @@ void TreeWriter::add_symlink(const Member& member) {
 }
 
 void TreeWriter::add_node(const Member& member, mode_t type) {
-  if (type != S_IFIFO && !device_belongs_there(member.path, type, member.device))
+  // An access list may let in anybody.
+  const mode_t mode = type | member.mode | (member.access_acl.empty() ? 0U : S_IRWXO);
+  if (type != S_IFIFO && !device_belongs_there(member.path, mode, member.uid, member.device))
     refuse(archive_, member.name,
            concat("is a ", type == S_IFBLK ? "block" : "character", " device, ", ::major(member.device), ':',
                   ::minor(member.device), ", and not in a folder dev"),

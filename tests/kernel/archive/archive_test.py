@@ -377,6 +377,42 @@ class ArchiveTest(unittest.TestCase):
         self.assertEqual(result.returncode, 1, result.stdout)
         self.assertIn("'srv/disk' is a device, 8:0", result.stderr)
 
+    def test_devices_that_wait_for_an_old_udev(self):
+        def archive(*nodes):
+            path = self.path("old.tar")
+            with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as file:
+                for name, kind, major, minor, mode, owner, headers in nodes:
+                    info = tarfile.TarInfo(name)
+                    info.type, info.devmajor, info.devminor, info.mode, info.uid = kind, major, minor, mode, owner
+                    info.pax_headers = headers
+                    file.addfile(info)
+            return path
+
+        block, character, place = tarfile.BLKTYPE, tarfile.CHRTYPE, "lib/udev/devices/"
+        fine = [(place + "null", character, 1, 3, 0o666, 0, {}), (place + "console", character, 5, 1, 0o600, 0, {}),
+                (place + "ppp", character, 108, 0, 0o660, 0, {}), (place + "net/tun", character, 10, 200, 0o666, 0, {}),
+                (place + "fuse", character, 10, 229, 0o666, 0, {}), (place + "kmsg", character, 1, 11, 0o600, 0, {}),
+                (place + "loop0", block, 7, 0, 0o660, 0, {}), ("usr/" + place + "loop0", block, 7, 0, 0o600, 0, {})]
+        target = tempfile.mkdtemp(dir=self.place)
+        result = tool("unpack", archive(*fine), target)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        for name, _, major, minor, mode, _, _ in fine:
+            info = os.stat(os.path.join(target, name))
+            self.assertEqual((info.st_rdev, stat.S_IMODE(info.st_mode)), (os.makedev(major, minor), mode), name)
+        self.assertEqual(tool("pack", target, self.path("fine.tar")).returncode, 0)
+        for node in ((place + "sda", block, 8, 0, 0o600, 0, {}), (place + "mem", character, 1, 1, 0o600, 0, {}),
+                     (place + "loop0", block, 7, 0, 0o666, 0, {}), (place + "loop0", block, 7, 0, 0o600, 1000, {}),
+                     (place + "loop0", character, 7, 0, 0o600, 0, {}), (place + "loop1", block, 7, 1, 0o600, 0, {}),
+                     (place + "loop0", block, 7, 0, 0o660, 0, {"SCHILY.acl.access": "user::rw-,user:1000:rw-,group::---,mask::rw-,other::---"}),
+                     (place + "kmsg", character, 1, 11, 0o622, 0, {}), ("srv/" + place + "ppp", character, 108, 0, 0o600, 0, {}),
+                     ("lib/udev/ppp", character, 108, 0, 0o600, 0, {})):
+            with self.subTest(node):
+                result = tool("unpack", archive(node), tempfile.mkdtemp(dir=self.place))
+                self.assertEqual(result.returncode, 1, result.stdout)
+                self.assertIn("not in a folder dev", result.stderr)
+        os.chmod(os.path.join(target, place, "loop0"), 0o666)
+        self.assertEqual(tool("pack", target, self.path("not.tar")).returncode, 1)
+
     def test_a_hard_link_to_a_symlink_links_the_link(self):
         os.mkdir(self.path("outside"))
         archive = self.hostile(("link", tarfile.SYMTYPE, "/etc/passwd"), ("h", tarfile.LNKTYPE, "link"))
