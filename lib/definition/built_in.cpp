@@ -1,7 +1,13 @@
 #include "definition/built_in.h"
 
 #include <algorithm>
+#include <iterator>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
 
+#include "base/text.h"
 #include "definition/built_in_profiles.h"
 
 namespace unionroot::definition {
@@ -26,6 +32,11 @@ const BuiltInProfile* find_profile(std::string_view name) {
   return found == all.end() ? nullptr : &*found;
 }
 
+std::vector<std::string> words(const std::string& line) {
+  std::istringstream stream(line);
+  return {std::istream_iterator<std::string>(stream), {}};
+}
+
 }  // namespace
 
 bool is_built_in_profile(std::string_view name) { return find_profile(name) != nullptr; }
@@ -39,6 +50,20 @@ std::optional<std::string_view> built_in_profile_file(std::string_view profile, 
     case ProfileFile::nssdatabases: break;
   }
   return found->nssdatabases;
+}
+
+bool has_built_in_profile_entry(const FstabEntry& entry) {
+  static const auto known = [] {
+    std::set<std::vector<std::string>> lines;
+    const auto add = [&lines](std::string_view fstab) {
+      for (const auto& line : base::split(fstab, '\n'))
+        if (!line.starts_with('#')) lines.insert(words(line));
+    };
+    add(host_profile.fstab);
+    for (const auto& profile : built_in_profiles()) add(profile.fstab);
+    return lines;
+  }();
+  return known.contains({entry.source, entry.target, entry.type, base::join(entry.options, ",")});
 }
 
 Definition built_in_host() {

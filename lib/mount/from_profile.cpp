@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "definition/built_in.h"
 #include "mount/options.h"
 #include "mount/overlay_entry.h"
 
@@ -102,6 +103,7 @@ class Planner {
     InnerMount mount;
     mount.target = *target;
     mount.optional = options.optional;
+    mount.usual = options.optional && definition::has_built_in_profile_entry(entry);
     mount.origin = origin_of(entry);
     mount.type = options.bind ? "" : entry.type;
     if (options.bind) take_bind(entry, options, mount);

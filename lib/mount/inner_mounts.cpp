@@ -174,7 +174,14 @@ UniqueFd Executor::make_mount(const InnerMount& entry, Namespace::OpenedSource& 
 
 void Executor::mount(const InnerMount& entry, Namespace::OpenedSource& source) try {
   if (source.missing) {
-    base::log::debug(base::concat(entry.origin, ": left out, since its source is missing"));
+    auto note = base::concat(entry.origin, ": left out, since ",
+                             entry.kind == InnerMount::Kind::bind
+                                 ? base::concat("the host has no ", base::printable(entry.source))
+                                 : std::string("the host lacks one of its folders"));
+    if (entry.usual)
+      base::log::debug(note);
+    else
+      notes_.push_back(std::move(note));
     return;
   }
   TargetKind kind = entry.target_kind;

@@ -22,7 +22,7 @@ void add_interpreters(SessionContext& context, mount::MountPlan& plan) {
     entry.source = std::move(path);
     entry.target_kind = mount::TargetKind::file;
     entry.attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
-    entry.optional = true;
+    entry.optional = entry.usual = true;
     entry.origin = "the interpreter for the tree's programs";
     plan.mounts.push_back(std::move(entry));
   }

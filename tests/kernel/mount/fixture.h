@@ -137,8 +137,8 @@ inline mount::InnerMount bind_entry(const std::string& source, const std::string
   return entry;
 }
 
-inline void mount_all(mount::Namespace& space, const mount::MountPlan& plan) {
-  space.mount_inner(plan, mount::open_sources(kernel::real_mounts(), plan));
+inline std::vector<std::string> mount_all(mount::Namespace& space, const mount::MountPlan& plan) {
+  return space.mount_inner(plan, mount::open_sources(kernel::real_mounts(), plan));
 }
 
 // A child in the namespace runs `body`; its exit status.

@@ -98,9 +98,10 @@ class InnerMounts(testing.EndToEndTest):
     # Binds
 
     def test_bind_read_only_file_and_missing_mount_point(self):
-        name, _ = self.chroot(f"{self.given} /new/deep/point none bind,ro", f"{self.given}/file /new/file none bind",
+        name, path = self.chroot(f"{self.given} /new/deep/point none bind,ro", f"{self.given}/file /new/file none bind",
                               f"{self.machine.place}/not-there /never none bind,x-unionroot.optional", "proc /proc proc defaults")
         session = self.machine.begin(name)
+        self.assertEqual(self.notes("session:" + session), f"{path}:4: left out, since the host has no {self.machine.place}/not-there")
         self.assertEqual(self.machine.inside(session, "cat", "/new/deep/point/file", "/new/file"), "host\nhost")
         refused = self.machine.run("run", "-d", "/", session, "--", "touch", "/new/deep/point/x")
         self.assertIn("Read-only file system", refused.err)

@@ -86,6 +86,11 @@ TEST_CASE("options become attributes, and the rest goes to the file system") {
   CHECK_FALSE(first("/a /b none bind").optional);
   CHECK(first("/a /b none bind,x-unionroot.optional").optional);
   CHECK(first("/a /b none bind,nofail").optional);
+  // Only what the built-in profiles have as well is usual, wherever it was read.
+  CHECK_FALSE(first("/a /b none bind,x-unionroot.optional").usual);
+  CHECK(first("/var/lib/sbuild/build /build none rw,bind,x-unionroot.optional").usual);
+  CHECK_FALSE(first("/var/lib/sbuild/build /mnt none rw,bind,x-unionroot.optional").usual);
+  CHECK_FALSE(first("proc /proc proc defaults").usual);
   CHECK(first("tmpfs /tmp tmpfs size=1g,mode=1777").text() ==
         "tmpfs on /tmp with size=1g,mode=1777 as nosuid,nodev [fstab:1]");
   CHECK(first("tmpfs /build tmpfs exec,dev,noatime").attributes == (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOATIME));
