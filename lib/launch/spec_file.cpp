@@ -69,6 +69,7 @@ std::string serialize(const LaunchSpec& spec, bool has_cgroup) {
   for (const gid_t group : spec.groups) append_bytes(out, static_cast<std::uint32_t>(group));
   append_string(out, spec.session);
   append_string(out, spec.run);
+  append_string(out, spec.host_name);
   append_string(out, spec.arguments.front());
   for (std::size_t i = 0; i < spec.arguments.size(); ++i)
     append_string(out, i == 0 && spec.login_shell ? login_name(spec.arguments[0]) : spec.arguments[i]);

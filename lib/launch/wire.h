@@ -7,7 +7,7 @@
 
 namespace unionroot::launch::wire {
 
-inline constexpr std::uint32_t magic = 0x75724c31;
+inline constexpr std::uint32_t magic = 0x75724c32;
 
 // Numbers that the descriptors have in the helper; 0 to 2 are the command's own. One that is missing is
 // /dev/null: no number is ever free for something else.
@@ -29,7 +29,7 @@ enum Flag : std::uint32_t {
 inline constexpr std::uint64_t keep_personality = 0xffffffffUL;
 
 // At the start of the file. After it: `limits` times Limit, `groups` times uint32, then NUL-terminated strings:
-// session, run, the file to execute, arguments, environment, directories.
+// session, run, host name (empty: the host's), the file to execute, arguments, environment, directories.
 struct Header {
   std::uint32_t magic;
   std::uint32_t size;  // of the whole file

@@ -146,6 +146,7 @@ launch::LaunchSpec launch_spec(const RunRequest& request, const definition::Defi
   spec.rows = request.rows;
   spec.columns = request.columns;
   spec.no_network = definition.network == "none";
+  spec.host_name = definition.hostname;
   spec.personality = personality_of(definition);
   return spec;
 }

@@ -51,6 +51,8 @@ bool private_network() {
   return ioctl(any, SIOCSIFFLAGS, &request) == 0;
 }
 
+bool private_host_name(const char* name) { return unshare(CLONE_NEWUTS) == 0 && sethostname(name, strlen(name)) == 0; }
+
 bool set_limit(const wire::Limit& wanted) {
   rlimit limit{wanted.soft, wanted.hard};
   const auto resource = static_cast<__rlimit_resource>(wanted.resource);
@@ -127,6 +129,8 @@ bool prepare(const Plan& plan, Failure& failure) {
   if (setns(wire::namespace_descriptor, CLONE_NEWNS) != 0) return false;
   failure.step = Step::network;
   if (spec.has(wire::no_network) && !private_network()) return false;
+  failure.step = Step::host_name;
+  if (spec.host_name[0] != '\0' && !private_host_name(spec.host_name)) return false;
   failure.step = Step::session;
   const bool on_terminal = spec.has(wire::terminal);
   if ((on_terminal ? setpgid(0, 0) : setsid()) < 0) return false;
@@ -167,6 +171,7 @@ const char* what_failed(Step step) {
     case Step::cgroup: return "joining the run's control group";
     case Step::mount_namespace: return "entering the session's mount namespace";
     case Step::network: return "making a network of its own";
+    case Step::host_name: return "giving it a host name of its own";
     case Step::session: return "making a process session";
     case Step::terminal: return "taking the terminal";
     case Step::personality: return "setting the personality";

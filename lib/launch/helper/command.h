@@ -14,6 +14,7 @@ enum class Step {
   cgroup,
   mount_namespace,
   network,
+  host_name,
   session,
   terminal,
   personality,

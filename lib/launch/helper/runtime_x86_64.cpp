@@ -119,6 +119,7 @@ int setsid() { return call(__NR_setsid); }
 int setpgid(int pid, int group) { return call(__NR_setpgid, pid, group); }
 int setns(int fd, int type) { return call(__NR_setns, fd, type); }
 int unshare(int flags) { return call(__NR_unshare, flags); }
+int sethostname(const char* name, size_t size) { return call(__NR_sethostname, address(name), size); }
 int personality(unsigned long value) { return call(__NR_personality, static_cast<long>(value)); }
 int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d) {
   return call(__NR_prctl, option, static_cast<long>(a), static_cast<long>(b), static_cast<long>(c),

@@ -74,6 +74,7 @@ bool read_spec(int descriptor, Spec& spec) {
   Strings strings(base + fixed, base + size);
   spec.session = strings.next();
   spec.run = strings.next();
+  spec.host_name = strings.next();
   spec.file = strings.next();
   return spec.file != nullptr && strings.fill(spec.arguments, header->arguments) &&
          strings.fill(spec.environment, header->environment) && strings.fill(spec.directories, header->directories) &&

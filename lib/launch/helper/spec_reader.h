@@ -11,6 +11,7 @@ struct Spec {
   const std::uint32_t* groups = nullptr;
   const char* session = nullptr;
   const char* run = nullptr;
+  const char* host_name = nullptr;     // empty: the host's
   const char* file = nullptr;          // what to execute
   char** arguments = nullptr;          // NULL-terminated; arguments[-1] is writable too: room for an interpreter
   char** environment = nullptr;        // NULL-terminated

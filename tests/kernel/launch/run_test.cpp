@@ -2,6 +2,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -180,6 +181,25 @@ TEST_CASE("a run without network has its own loopback, up, and nothing else") {
   const Result result = run(tree, spec);
   CHECK_THAT(result.output, Contains("lo\n") && !Contains("eth"));
   CHECK_THAT(result.output, Contains("Connection refused"));  // up: else "Network is unreachable"
+}
+
+TEST_CASE("a run may have a host name of its own") {
+  utsname names{};
+  ::uname(&names);
+  const std::string of_the_host = names.nodename;
+  const SessionTree tree;
+  launch::LaunchSpec spec = command({"cat", "/proc/sys/kernel/hostname"});
+  CHECK(run(tree, spec).output == of_the_host + "\n");
+  spec.host_name = "inside.example";
+  CHECK(run(tree, spec).output == "inside.example\n");
+  // As a user too, and what root makes of it is nobody else's.
+  spec.uid = spec.gid = 65534;
+  CHECK(run(tree, spec).output == "inside.example\n");
+  spec.uid = spec.gid = 0;
+  spec.arguments = {"sh", "-c", "echo another >/proc/sys/kernel/hostname; cat /proc/sys/kernel/hostname"};
+  CHECK(run(tree, spec).output == "another\n");
+  ::uname(&names);
+  CHECK(names.nodename == of_the_host);
 }
 
 TEST_CASE("the personality is set") {

@@ -162,6 +162,17 @@ class InnerMounts(testing.EndToEndTest):
         name, path = self.chroot("proc /proc proc defaults", f"{self.given}/none /mnt none bind")
         self.assert_refused(self.machine.run("begin", name), 125, path + ":3: ", "/given/none", "x-unionroot.optional")
 
+    def test_a_host_name_of_its_own(self):
+        own, _ = self.chroot("proc /proc proc defaults", hostname="build.example")
+        plain, _ = self.chroot("proc /proc proc defaults")
+        with open("/proc/sys/kernel/hostname") as file:
+            host = file.read().strip()
+        names = ("cat", "/etc/hostname", "/proc/sys/kernel/hostname")
+        session = self.machine.begin(own)
+        self.assertEqual(self.machine.inside(session, *names), "build.example\nbuild.example")
+        self.assertEqual(self.machine.inside(plain, *names), f"{host}\n{host}")
+        self.machine.ok("end", session)
+
     # Without a layer of its own
 
     def own_tree(self, name):

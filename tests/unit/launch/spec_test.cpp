@@ -31,6 +31,7 @@ LaunchSpec example() {
   spec.rows = 33;
   spec.columns = 132;
   spec.no_network = true;
+  spec.host_name = "inside";
   return spec;
 }
 
@@ -48,6 +49,7 @@ TEST_CASE("the helper reads what the launcher wrote") {
   REQUIRE(helper::read_spec(file.get(), spec));
   CHECK(std::string(spec.session) == "sid-1");
   CHECK(std::string(spec.run) == "0a1b");
+  CHECK(std::string(spec.host_name) == "inside");
   CHECK(std::string(spec.file) == "/bin/bash");
   REQUIRE(spec.header->arguments == 4);
   CHECK(std::string(spec.arguments[0]) == "/bin/bash");
