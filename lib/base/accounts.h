@@ -14,8 +14,8 @@ struct Account {
   std::string name;
   uid_t uid = 0;
   gid_t gid = 0;
-  std::string full_name, home, shell;
-  std::string group;               // name of the primary group; empty: not known
+  std::string full_name = {}, home = {}, shell = {};
+  std::string group = {};          // name of the primary group; empty: not known
   std::vector<gid_t> groups = {};  // getgrouplist(3)
 };
 

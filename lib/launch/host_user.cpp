@@ -14,25 +14,21 @@ namespace {
       "'getent passwd' lists the users of this machine");
 }
 
-User user_of(const base::Account& account) {
-  return {account.name, account.uid, account.gid, account.groups, account.home, account.shell, account.group};
-}
-
 }  // namespace
 
 User host_user(const std::string& name_or_uid) {
-  if (const auto account = base::account_of(name_or_uid)) return user_of(*account);
+  if (const auto account = base::account_of(name_or_uid)) return *account;
   const auto number = base::parse_unsigned(name_or_uid);
   // 2^32-1 is "no uid" for the kernel.
   if (number && *number < 0xffffffffU)
-    if (const auto account = base::account_of(static_cast<uid_t>(*number))) return user_of(*account);
+    if (const auto account = base::account_of(static_cast<uid_t>(*number))) return *account;
   no_such_user(name_or_uid);
 }
 
 User host_user(uid_t uid) {
   const auto account = base::account_of(uid);
   if (!account) no_such_user(std::to_string(uid));
-  return user_of(*account);
+  return *account;
 }
 
 }  // namespace unionroot::launch

@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/accounts.h"
+
 namespace unionroot::launch {
 
 struct LaunchSpec {
@@ -32,15 +34,7 @@ struct LaunchSpec {
 };
 
 // A user as a session sees it.
-struct User {
-  std::string name;
-  uid_t uid = 0;
-  gid_t gid = 0;
-  std::vector<gid_t> groups;
-  std::string home;
-  std::string shell;
-  std::string group = {};  // name of the primary group; empty: not known
-};
+using User = base::Account;
 
 // The user as the *host* knows it (getpwnam, getgrouplist), by name or decimal uid: the only source for
 // authorization. Throws Error(no_such_user).

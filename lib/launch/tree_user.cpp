@@ -59,7 +59,7 @@ std::optional<User> parse_passwd_line(const std::string& line) {
   const auto uid = parse_id(fields[2]);
   const auto gid = parse_id(fields[3]);
   if (!uid || !gid) return std::nullopt;
-  return User{fields[0], *uid, *gid, {}, fields[5], fields[6]};
+  return User{.name = fields[0], .uid = *uid, .gid = *gid, .home = fields[5], .shell = fields[6]};
 }
 
 std::optional<User> find_user(const std::string& content, const std::string& name_or_uid) {

@@ -10,8 +10,8 @@ using Catch::Matchers::Contains;
 
 namespace {
 
-const User ann{"ann", 1000, 1000, {1000}, "/home/ann", "/bin/bash"};
-const User root{"root", 0, 0, {0}, "/root", "/bin/sh"};
+const User ann{.name = "ann", .uid = 1000, .gid = 1000, .home = "/home/ann", .shell = "/bin/bash", .groups = {1000}};
+const User root{.name = "root", .uid = 0, .gid = 0, .home = "/root", .shell = "/bin/sh", .groups = {0}};
 
 bool has(const std::vector<std::string>& environment, const std::string& entry) {
   return std::find(environment.begin(), environment.end(), entry) != environment.end();
@@ -49,7 +49,7 @@ TEST_CASE("a fresh environment has six names and the extra ones") {
 }
 
 TEST_CASE("a user without home or shell gets usable ones") {
-  const auto environment = compose_environment(User{"x", 7, 7, {}, "", ""}, {});
+  const auto environment = compose_environment(User{.name = "x", .uid = 7, .gid = 7}, {});
   CHECK(has(environment, "HOME=/"));
   CHECK(has(environment, "SHELL=/bin/sh"));
 }
