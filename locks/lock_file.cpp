@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <ctime>
 #include <limits>
+#include <utility>
 
 #include "base/ids.h"
 #include "base/names.h"
@@ -66,6 +67,26 @@ std::optional<std::string> unescape(std::string_view value) {
   return out;
 }
 
+constexpr std::pair<std::string_view, LockHolder> holder_words[] = {
+    {"session", LockHolder::session},
+    {"automatic-session", LockHolder::automatic_session},
+    {"source-session", LockHolder::source_session},
+    {"command", LockHolder::command},
+};
+
+std::string_view word_of(LockHolder holder) {
+  for (const auto& [word, value] : holder_words)
+    if (value == holder) return word;
+  return {};
+}
+
+// A former version writes no holder, but says what it is at the start of the purpose.
+LockHolder holder_by_purpose(const LockOwner& owner) {
+  if (owner.session.empty()) return LockHolder::command;
+  if (owner.purpose.starts_with("automatic session")) return LockHolder::automatic_session;
+  return owner.purpose.starts_with("session") ? LockHolder::session : LockHolder::source_session;
+}
+
 template <typename Number>
 bool read_number(std::string_view value, Number& number) {
   const auto parsed = base::parse_unsigned(value);
@@ -73,6 +94,8 @@ bool read_number(std::string_view value, Number& number) {
   number = static_cast<Number>(*parsed);
   return true;
 }
+
+constexpr unsigned required = 63, holder_seen = 64;
 
 bool read_field(std::string_view key, std::string_view value, LockOwner& owner, unsigned& seen) {
   const auto text = [&](std::string& field, unsigned bit) {
@@ -101,6 +124,14 @@ bool read_field(std::string_view key, std::string_view value, LockOwner& owner, 
   if (key == "chroot") return text(owner.chroot, 0);
   if (key == "tree") return text(owner.tree, 0);
   if (key == "purpose") return text(owner.purpose, 0);
+  if (key == "holder") {
+    for (const auto& [word, holder] : holder_words) {
+      if (word != value) continue;
+      owner.holder = holder;
+      seen |= holder_seen;
+    }
+    return true;
+  }
   return true;  // a later version's field, or one that is for people alone
 }
 
@@ -190,6 +221,7 @@ std::string format_owner(const LockOwner& owner) {
   line("session", owner.session);
   line("chroot", owner.chroot);
   line("tree", owner.tree);
+  line("holder", word_of(owner.holder));
   line("purpose", owner.purpose);
   line("preserved", owner.preserved ? "yes" : "no");
   line("since", std::to_string(owner.since));
@@ -198,7 +230,6 @@ std::string format_owner(const LockOwner& owner) {
 }
 
 std::optional<LockOwner> parse_owner(std::string_view text) {
-  constexpr unsigned required = 63;
   LockOwner owner;
   unsigned seen = 0;
   bool complete = false;
@@ -212,7 +243,8 @@ std::optional<LockOwner> parse_owner(std::string_view text) {
     if (equals == std::string_view::npos) return std::nullopt;
     if (!read_field(line.substr(0, equals), line.substr(equals + 1), owner, seen)) return std::nullopt;
   }
-  if (!complete || seen != required || owner.process.pid <= 0) return std::nullopt;
+  if ((seen & holder_seen) == 0) owner.holder = holder_by_purpose(owner);
+  if (!complete || (seen & required) != required || owner.process.pid <= 0) return std::nullopt;
   return owner;
 }
 

@@ -47,8 +47,7 @@ std::string process_text(const LockInfo& info) {
 // A change that is no change of a source tree: a session has something to itself, such as what an overlay inside it
 // writes to, or a file system without a union.
 bool has_for_itself(const LockOwner& owner) {
-  return !owner.session.empty() &&
-         (owner.purpose.starts_with("session") || owner.purpose.starts_with("automatic session"));
+  return owner.holder == LockHolder::session || owner.holder == LockHolder::automatic_session;
 }
 
 // Who asked the daemon for the session: its own name says nothing to people.

@@ -34,14 +34,20 @@ std::string name_key(const std::string& name);
 enum class LockKind { source, session };
 enum class LockState { held, waiting, stale, preserved };  // preserved: the owner is gone, the session is not
 
+// Who has a lock: a session on its tree (or, by a source lock, with something to itself), one on the source itself, or
+// a command of `unionroot lock`.
+enum class LockHolder { session, automatic_session, source_session, command };
+
 struct LockOwner {
   base::ProcessIdentity process;
   uid_t uid = 0;
   std::string user;
-  std::string session;     // empty for `unionroot lock`
-  std::string chroot;      // the definition's name, for people
-  std::string tree;        // path, for people
-  std::string purpose;     // "session", "automatic session", "source session", "unionroot lock: apt-get upgrade"
+  std::string session;  // empty for `unionroot lock`
+  std::string chroot;   // the definition's name, for people
+  std::string tree;     // path, for people
+  LockHolder holder = LockHolder::command;
+  std::string
+      purpose;  // for people: "session", "automatic session", "source session", "unionroot lock: apt-get upgrade"
   bool preserved = false;  // outlives its owner: only the daemon re-owns or removes it
   std::int64_t since = 0;  // microseconds since the epoch
 };

@@ -25,6 +25,12 @@ namespace {
 
 constexpr std::chrono::seconds lock_limit{5};
 
+locks::LockHolder holder_of(const store::SessionRecord& record) {
+  if (record.source) return locks::LockHolder::source_session;
+  return record.kind == SessionKind::automatic ? locks::LockHolder::automatic_session : locks::LockHolder::session;
+}
+
+// A former version reads the holder from its start.
 std::string purpose_of(const store::SessionRecord& record) {
   if (record.source) return "source session";
   return record.kind == SessionKind::automatic ? "automatic session" : "session";
@@ -36,6 +42,7 @@ locks::LockOwner owner_of(const LiveSession& session) {
   owner.user = session.record.owner_name;
   owner.session = session.record.id;
   owner.chroot = session.record.chroot;
+  owner.holder = holder_of(session.record);
   owner.purpose = purpose_of(session.record);
   owner.since = session.record.created;
   return owner;

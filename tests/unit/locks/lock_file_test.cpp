@@ -80,6 +80,37 @@ TEST_CASE("the lines that name the process are of one size, for all there can be
   CHECK(parse_owner(text)->process == made.process);
 }
 
+TEST_CASE("what has a lock is a word of its own, and in files of a former version the first of its purpose") {
+  using locks::LockHolder;
+  auto made = owner("x");
+  made.process = {42, 4711, "boot"};
+  made.since = 1;
+  for (const auto holder :
+       {LockHolder::session, LockHolder::automatic_session, LockHolder::source_session, LockHolder::command}) {
+    made.holder = holder;
+    made.purpose = "for people";
+    const auto read = parse_owner(format_owner(made));
+    REQUIRE(read);
+    CHECK(read->holder == holder);
+  }
+  const auto without = [&](const std::string& session, const std::string& purpose, const std::string& line) {
+    made.session = session;
+    made.purpose = purpose;
+    auto text = format_owner(made);
+    const auto start = text.find("holder=");
+    text.replace(start, text.find('\n', start) + 1 - start, line);
+    const auto read = parse_owner(text);
+    REQUIRE(read);
+    return read->holder;
+  };
+  for (const char* line : {"", "holder=of-a-later-version\n"}) {
+    CHECK(without("x", "session, begun by: source session", line) == LockHolder::session);
+    CHECK(without("x", "automatic session", line) == LockHolder::automatic_session);
+    CHECK(without("x", "source session, begun by: session", line) == LockHolder::source_session);
+    CHECK(without("", "session of mine", line) == LockHolder::command);
+  }
+}
+
 TEST_CASE("content that was cut anywhere, or garbled, is not believed") {
   auto made = owner("x", true);
   made.process = {42, 4711, "boot"};

@@ -95,7 +95,7 @@ TEST_CASE("a session is refused while the tree is changed") {
   CHECK_THAT(message_of([&] { directory.lock_source(key, owner(), Wait{}); }), Catch::Contains("source change"));
   change.release();
   auto changer = owner("src");
-  changer.purpose = "source session";
+  changer.holder = locks::LockHolder::source_session;
   auto source = directory.lock_source(key, changer, Wait{});
   CHECK_THAT(message_of([&] { directory.lock_session(key, owner("one"), Wait{}); }),
              Catch::Contains("source session 'src'") && Catch::Contains("`unionroot end src`"));
@@ -106,13 +106,14 @@ TEST_CASE("what a session has to itself is not called a source") {
   LockDirectory directory(place.path());
   auto mine = owner("one"), yours = owner("two");
   mine.purpose = "session, begun by: unionroot begin bookworm";
-  yours.purpose = "automatic session";
+  mine.holder = locks::LockHolder::session;
+  yours.holder = locks::LockHolder::automatic_session;
   yours.tree = "/srv/up";
   auto held = directory.lock_source(key, mine, Wait{});
   const auto text = message_of([&] { directory.lock_source(key, yours, Wait{}); });
   CHECK_THAT(text, Catch::StartsWith("beginning a session on chroot 'bookworm', which needs '/srv/up' to itself: it is "
                                      "locked by session 'one' of user alice"));
-  yours.purpose = "source session";
+  yours.holder = locks::LockHolder::source_session;
   CHECK_THAT(message_of([&] { directory.lock_source(key, yours, Wait{}); }),
              Catch::StartsWith("changing the source tree of chroot 'bookworm'"));
 }

@@ -38,6 +38,7 @@ inline locks::LockOwner owner(const std::string& session = {}, bool preserved = 
   made.session = session;
   made.chroot = "bookworm";
   made.tree = "/srv/bookworm";
+  made.holder = session.empty() ? locks::LockHolder::command : locks::LockHolder::session;
   made.purpose = session.empty() ? "apt-get upgrade" : "session";
   made.preserved = preserved;
   return made;
