@@ -366,36 +366,32 @@ class ProgressTest(testing.EndToEndTest):
         return path, terminal, client, before
 
     def test_packing_after_a_command_shows_a_bar(self):
-        for options in ((), ("--tty",)):
-            with self.subTest(options):
-                path, terminal, client, before = self.change_by_command("commanded", *options)
-                client.communicate(timeout=LONG)
-                self.assertEqual(client.returncode, 7, terminal.seen)
-                self.await_shown(terminal, lambda: terminal.seen.endswith(ERASED))
-                lines = [line for line in terminal.lines() if line.startswith("packing ")]
-                bars = [line for line in lines if re.fullmatch(r"packing .*commanded\.tar\.bz2 \[=*>? *\] \d+% [\d.]+ of \d+ MB", line)]
-                self.assertGreater(len(bars), 2, terminal.lines())
-                shares = [int(found) for line in bars for found in re.findall(r" (\d+)% ", line)]
-                self.assertEqual(shares, sorted(shares))
-                self.assert_packed(path, before)
+        path, terminal, client, before = self.change_by_command("commanded", "--tty")
+        client.communicate(timeout=LONG)
+        self.assertEqual(client.returncode, 7, terminal.seen)
+        self.await_shown(terminal, lambda: terminal.seen.endswith(ERASED))
+        bars = [line for line in terminal.lines()
+                if re.fullmatch(r"packing .*commanded\.tar\.bz2 \[=*>? *\] \d+% [\d.]+ of \d+ MB", line)]
+        self.assertGreater(len(bars), 2, terminal.lines())
+        shares = [int(found) for line in bars for found in re.findall(r" (\d+)% ", line)]
+        self.assertEqual(shares, sorted(shares))
+        self.assert_packed(path, before)
 
     def test_packing_after_a_command_can_be_cancelled_and_nothing_is_lost(self):
-        for options in ((), ("--tty",)):
-            with self.subTest(options):
-                path, terminal, client, before = self.change_by_command("given-up", *options, status=0)
-                (session,) = [one["id"] for one in self.machine.sessions()]
-                terminal.press(b"\x03")
-                client.communicate(timeout=LONG)
-                self.assertEqual(client.returncode, 125, terminal.seen)
-                for fragment in ("the command has ended, but its session has not", "was cancelled", "the archive is as it was",
-                                 "/" + session + "/tree", "unionroot end " + session):
-                    self.await_shown(terminal, lambda text=fragment: text in terminal.seen.decode())
-                self.assertEqual([one["state"] for one in self.machine.sessions()], ["failed"])
-                after = os.stat(path)
-                self.assertEqual((after.st_ino, after.st_mtime_ns), (before.st_ino, before.st_mtime_ns))
-                self.assertEqual([name for name in os.listdir(self.machine.place) if name.startswith(".unionroot")], [])
-                self.machine.ok("end", session, timeout=LONG)
-                self.assert_packed(path, before)
+        path, terminal, client, before = self.change_by_command("given-up", status=0)
+        (session,) = [one["id"] for one in self.machine.sessions()]
+        terminal.press(b"\x03")
+        client.communicate(timeout=LONG)
+        self.assertEqual(client.returncode, 125, terminal.seen)
+        for fragment in ("the command has ended, but its session has not", "was cancelled", "the archive is as it was",
+                         "/" + session + "/tree", "unionroot end " + session):
+            self.await_shown(terminal, lambda text=fragment: text in terminal.seen.decode())
+        self.assertEqual([one["state"] for one in self.machine.sessions()], ["failed"])
+        after = os.stat(path)
+        self.assertEqual((after.st_ino, after.st_mtime_ns), (before.st_ino, before.st_mtime_ns))
+        self.assertEqual([name for name in os.listdir(self.machine.place) if name.startswith(".unionroot")], [])
+        self.machine.ok("end", session, timeout=LONG)
+        self.assert_packed(path, before)
 
     def orphans(self):
         folder = os.path.join(self.machine.state, "orphans")

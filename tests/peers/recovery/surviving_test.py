@@ -41,7 +41,7 @@ class Restarts(RecoveryTest):
             location = self.machine.ok("location", session)
             with open(os.path.join(location, "file")) as file:
                 self.assertEqual(file.read(), "kept\n")
-            self.assertEqual(len(self.machine.info(session)["runs"]), 1)
+            self.assertTrue(wait_until(lambda: len(self.machine.info(session)["runs"]) == 1))
             client.stdin.close()
             self.assertEqual(client.wait(testing.PATIENCE), 9)
             self.assertTrue(wait_until(lambda: not self.machine.info(session)["runs"]))
