@@ -225,6 +225,13 @@ unsigned describe_execute(const Spec& spec, const Failure& failure, Text& proble
   return error == ENOENT || error == ENOTDIR ? 127 : 126;
 }
 
+// By whoever ends the session, or by root.
+unsigned describe_kill(const Spec& spec, Text& problem) {
+  problem.add("starting ").add_quoted(spec.file).add(": it was killed before it began");
+  problem.add("\nits session was ended, perhaps: 'unionroot list' shows those that there are");
+  return 125;
+}
+
 unsigned describe(const Spec& spec, const Failure& failure, Text& problem) {
   if (failure.step == Step::execute) return describe_execute(spec, failure, problem);
   if (failure.step == Step::directory) {
@@ -251,9 +258,9 @@ bool start_command(const Spec& spec, const Terminal& terminal, Child& child, Tex
   }
   const Failure& failure = plan.failure;
   if (failure.step != Step::none) {
-    status = describe(spec, failure, problem);
-    siginfo_t info;
+    siginfo_t info{};
     waitid(P_PID, static_cast<id_t>(child.pid), &info, WEXITED);
+    status = info.si_code == CLD_EXITED ? describe(spec, failure, problem) : describe_kill(spec, problem);
     return false;
   }
   if (failure.fell_back && spec.has(wire::directory_fallback))

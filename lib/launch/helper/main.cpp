@@ -45,7 +45,7 @@ void stand_alone() {
 
 int fail(unsigned status, const Text& problem) {
   // Ended with the daemon's word unread, it would be a socket that was reset to the client (unix(7), ECONNRESET).
-  wait_for_go(wire::control_descriptor);
+  take_go(wire::control_descriptor);
   wait_a_moment();
   send_message(wire::control_descriptor, Type::failed, status, problem.c_str());
   wait_a_moment();
@@ -63,6 +63,7 @@ int run(const Spec& spec) {
   Child child;
   unsigned status = own_failure;
   if (!start_command(spec, terminal, child, problem, warning, status)) return fail(status, problem);
+  take_go(wire::control_descriptor);  // it is there: the command was executed upon it
   wait_a_moment();
   // The caller's streams, the session's namespace and its tree are the command's now. Held here, a pipe would never
   // end and the session's mounts could not go.

@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstring>
 
+#include "launch/helper/pause.h"
+
 namespace unionroot::helper {
 
 using launch::control::Message;
@@ -36,13 +38,16 @@ void send_message(int control, launch::control::Type type, std::uint32_t value, 
 }
 
 bool wait_for_go(int control) {
-  static bool heard = false;
-  if (heard) return true;
   Message message{};
-  const ssize_t size = recv(control, &message, sizeof message, 0);
+  const ssize_t size = recv(control, &message, sizeof message, MSG_PEEK);
+  wait_a_moment();
   if (size == 0) errno = ECANCELED;
-  heard = size >= static_cast<ssize_t>(offsetof(Message, text)) && message.type == launch::control::Type::go;
-  return heard;
+  return size >= static_cast<ssize_t>(offsetof(Message, text)) && message.type == launch::control::Type::go;
+}
+
+void take_go(int control) {
+  Message message{};
+  (void)recv(control, &message, sizeof message, 0);
 }
 
 Received receive_message(int control, Message& message) {

@@ -15,8 +15,12 @@ void send_message(int control, launch::control::Type type, std::uint32_t value, 
 enum class Received { message, nothing, hang_up };
 
 // Waits for the daemon's word that the run is recorded. False if the daemon gave the run up, or died. Nothing else can
-// come first, since no client has the socket yet. Once it has come, true at once, in the command's process too (vfork).
+// come first, since no client has the socket yet. It stays in the socket, for take_go: who waits here is the command's
+// process, and may be killed as it comes.
 bool wait_for_go(int control);
+
+// By the supervisor, once: takes that word from the socket, waiting for it where it is not there yet.
+void take_go(int control);
 
 // Takes one message without blocking. Descriptors that come with it are closed by the kernel; packets too short for a
 // message are `nothing`.

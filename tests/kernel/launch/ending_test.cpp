@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdlib>
 
+#include "base/fault_delay.h"
 #include "base/files.h"
 #include "base/process_identity.h"
 #include "base/text.h"
@@ -186,6 +188,32 @@ TEST_CASE("the supervisor heeds no signal but SIGKILL, and its end is told") {
   CHECK(ended(launched) == 128 + SIGKILL);
   ::kill(static_cast<pid_t>(std::stol(tree.read("tmp/pid"))), SIGKILL);
 }
+
+#ifdef UNIONROOT_FAULT_POINTS
+TEST_CASE("a command that is killed as it is told to go leaves nobody waiting") {
+  const SessionTree tree;
+  for (int i = 0; i < 3; ++i) {
+    const Cgroup cgroup;
+    if (!cgroup.available()) {
+      WARN("skipped: no control groups");
+      return;
+    }
+    // As on a busy machine: a while passes between the word and what is done upon it.
+    REQUIRE(::setenv(base::fault_delay_variable, base::concat("300000,", i).c_str(), 1) == 0);
+    auto launched = start(tree, {"sleep", "600"}, &cgroup);
+    ::unsetenv(base::fault_delay_variable);
+    REQUIRE(eventually([&] { return !cgroup.processes().empty(); }));
+    cgroup.kill();
+    const int status = ended(launched);
+    REQUIRE(status != -1);
+    const auto outcome = terminal::relay_run(std::move(launched.control), false, {});
+    CHECK(status == outcome.exit_status());
+    if (outcome.kind != Kind::failed) continue;  // it had begun by then
+    CHECK(outcome.exit_status() == 125);
+    CHECK(outcome.text == "starting 'sleep': it was killed before it began");
+  }
+}
+#endif
 
 TEST_CASE("the session's locks are held for as long as the supervisor lives") {
   const SessionTree tree;

@@ -127,9 +127,13 @@ Cgroup::Cgroup() : path_(base::concat(cgroup_root(), "/unionroot-launch-test-", 
 
 Cgroup::~Cgroup() {
   if (!available()) return;
-  const base::UniqueFd kill(::open((path_ + "/cgroup.kill").c_str(), O_WRONLY | O_CLOEXEC));
-  base::write_all(kill.get(), "1", "cgroup.kill");
+  kill();
   eventually([&] { return ::rmdir(path_.c_str()) == 0; });
+}
+
+void Cgroup::kill() const {
+  const base::UniqueFd file(::open((path_ + "/cgroup.kill").c_str(), O_WRONLY | O_CLOEXEC));
+  base::write_all(file.get(), "1", "cgroup.kill");
 }
 
 std::string Cgroup::processes() const { return base::read_file(path_ + "/cgroup.procs"); }

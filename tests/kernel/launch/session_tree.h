@@ -36,6 +36,7 @@ class Cgroup {
   [[nodiscard]] bool available() const { return static_cast<bool>(directory_); }
   [[nodiscard]] int descriptor() const { return directory_.get(); }
   [[nodiscard]] std::string processes() const;  // "" if it is empty
+  void kill() const;
 
  private:
   std::string path_;
