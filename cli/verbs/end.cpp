@@ -49,10 +49,15 @@ class End : public Verb {
       bus::Options options;
       if (force_) options.emplace_back("force", true);
       ask_for_progress(options);
-      const auto answer =
-          manager.call("End", bus::Body().text(session).options(options), base::concat("ending ", session));
-      for (const auto& what : value_of<std::vector<std::string>>(answer, 0))
-        left.push_back(base::concat("ending ", session, ": left behind: ", what));
+      try {
+        const auto answer =
+            manager.call("End", bus::Body().text(session).options(options), base::concat("ending ", session));
+        for (const auto& what : value_of<std::vector<std::string>>(answer, 0))
+          left.push_back(base::concat("ending ", session, ": left behind: ", what));
+      } catch (const base::Error& error) {
+        // What has ended by itself since it was listed, as automatic sessions do, is what was asked for.
+        if (!all_ || error.code() != base::ErrorCode::no_such_session) throw;
+      }
     });
     for (const auto& what : left) print_error(what, "");
     return left.empty() ? status : failure;

@@ -54,7 +54,12 @@ class Recover : public Verb {
       }
       bus::Options options;
       ask_for_progress(options);
-      manager.call("Recover", bus::Body().text(session).options(options), base::concat("recovering ", session));
+      try {
+        manager.call("Recover", bus::Body().text(session).options(options), base::concat("recovering ", session));
+      } catch (const base::Error& error) {
+        // Somebody ended it since it was listed.
+        if (!all_ || error.code() != base::ErrorCode::no_such_session) throw;
+      }
     });
     for (const auto& session : whole)
       print_remark(base::concat("recover: session ", session, " is active: there was nothing to recover"));

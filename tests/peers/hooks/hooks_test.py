@@ -55,6 +55,25 @@ class HooksTest(RecoveryTest):
         self.assertEqual(self.scripts.calls(), ["20b setup-stop ok", "10a setup-stop ok"])
         self.assertEqual(self.more.calls(), ["05c setup-stop ok"])
 
+    def test_ending_all_where_one_ends_by_itself_meanwhile(self):
+        self.scripts.add("10a", f'[ "$1" = setup-start ] || while [ ! -e {self.host}/go ]; do sleep 0.02; done')
+        self.machine.define_tree("simple", self.tree)
+        self.machine.begin("hooked", "a-slow")
+        client = self.machine.popen("run", "--directory", "/", "simple", "--", "sh", "-c", "echo runs; cat",
+                                    stdin=subprocess.PIPE)
+        self.machine.children[client.pid] = "client"
+        self.assertEqual(client.stdout.readline(), b"runs\n")
+        everything = self.machine.popen("end", "--all")
+        self.machine.children[everything.pid] = "client"
+        self.assertTrue(wait_until(lambda: self.machine.state_of("a-slow") == "ending"))
+        client.stdin.close()
+        self.assertEqual(client.wait(testing.PATIENCE), 0)
+        client.stdout.close(), client.stderr.close()
+        open(f"{self.host}/go", "w").close()
+        out, err = everything.communicate(timeout=testing.PATIENCE)
+        self.assertEqual((everything.returncode, out, err), (0, b"", b""))
+        self.assertEqual(self.machine.sessions(), [])
+
     def test_the_first_directory_comes_first_and_stops_last(self):
         self.scripts.add("50", f"echo first >>{self.host}/order")
         self.more.add("10", f"echo second >>{self.host}/order")
