@@ -75,6 +75,7 @@ EndResult Manager::Impl::end(const LiveSessionPtr& session, bool force, TellProg
 void Manager::Impl::end_unasked(const LiveSessionPtr& session, launch::WaitingClient* client) {
   const std::unique_lock operation(session->operation);
   if (table.find(session->record.id) != session) return;  // somebody ended it first
+  if (table.runs_of(session->record.id) != 0) return;     // another command was started in it: it ends with that
   TellProgress tell;
   std::function<bool()> cancelled;
   if (client != nullptr) {

@@ -129,8 +129,9 @@ void Manager::Impl::record_run(LiveSession& session, const store::RunRecord& run
     store.add_run(run);
   } catch (const Error& error) {
     // The record is for the next daemon, which a session that stays can do without. On a full disk the command may be
-    // the one that makes room. How one ends that changes a tree must be known.
-    if (error.code() == ErrorCode::no_such_session || session.record.source || ends_with_its_run(session)) throw;
+    // the one that makes room. How one ends that changes a tree must be known, and an automatic session stays, or is
+    // ended, by the runs that are recorded.
+    if (error.code() == ErrorCode::no_such_session || session.record.source || session.context.automatic()) throw;
     base::log::warning(concat("session ", session.record.id, ": run ", run.id,
                               " goes on, and would not be listed after a restart of the daemon: ", error.what()));
   }
