@@ -111,8 +111,14 @@ base::UniqueFd lock_state(const std::string& state_directory) {
         concat("another unionrootd (pid ", base::printable(owner), ") runs on the state directory ", state_directory),
         "stop it first, or give this one settings with a state-directory and a runtime-directory of its own");
   }
-  base::check(::ftruncate(file.get(), 0), "writing", path);
-  base::write_all(file.get(), concat(::getpid(), "\n"), path);  // for people; the lock is the truth
+  try {  // for people; the lock is the truth
+    const auto text = concat(::getpid(), "\n");
+    base::write_all(file.get(), text, path);
+    base::check(::ftruncate(file.get(), static_cast<off_t>(text.size())), "writing", path);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::no_space) throw;
+    base::log::warning(error.what());  // on a full disk there are sessions to be ended, by this daemon
+  }
   return file;
 }
 

@@ -53,6 +53,9 @@ struct Manager::Impl {
   void take_locks(LiveSession& session, locks::Wait wait, const Caller& caller);
   void hold_locks_again(LiveSession& session);
   [[nodiscard]] bool had_its_locks(const LiveSession& session) const;  // under the former daemon, by their files
+  // Whether its locks could not be held again for want of room alone: each needs another file where commands hold that
+  // of the former daemon. A preserved session's file protects its tree without an owner too.
+  [[nodiscard]] bool stands_without_owner(const LiveSession& session, const std::exception& why) const;
   void release_locks(LiveSession& session);
   // What commands of a former daemon hold, under names of their own, and go on holding for a moment after they were
   // killed; and what a daemon that died had just taken.

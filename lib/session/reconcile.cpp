@@ -167,8 +167,11 @@ void Manager::Impl::settle_active(const LiveSessionPtr& session) {
   try {
     hold_locks_again(*session);
   } catch (const std::exception& error) {
-    mark_failed(*session, concat("its tree cannot be locked again: ", error.what()));
-    return;
+    if (!stands_without_owner(*session, error)) {
+      mark_failed(*session, concat("its tree cannot be locked again: ", error.what()));
+      return;
+    }
+    base::log::warning(concat("session ", id, " keeps the lock of the former daemon: ", error.what()));
   }
   if (found == Recovery::intact && same_boot && table.state(*session) == SessionState::active) return;
   if (!same_boot && session->definition->on_boot == definition::OnBoot::leave) {

@@ -105,6 +105,18 @@ bool Manager::Impl::had_its_locks(const LiveSession& session) const {
   return std::all_of(trees.begin(), trees.end(), [&](const auto& tree) { return keys.contains(tree.key); });
 }
 
+bool Manager::Impl::stands_without_owner(const LiveSession& session, const std::exception& why) const {
+  const auto* error = dynamic_cast<const Error*>(&why);
+  if (error == nullptr || error->code() != ErrorCode::no_space || session.record.source) return false;
+  std::set<std::string> keys;
+  for (const auto& lock : lock_directory.list())
+    if (lock.kind == locks::LockKind::session && lock.owner.preserved && lock.owner.session == session.record.id)
+      keys.insert(lock.key);
+  const auto trees = locked_trees(*session.definition);
+  return std::all_of(trees.begin(), trees.end(),
+                     [&](const auto& tree) { return !tree.exclusive && keys.contains(tree.key); });
+}
+
 void Manager::Impl::release_locks(LiveSession& session) {
   for (auto& lock : session.locks) lock.release();
   session.locks.clear();

@@ -32,6 +32,17 @@ Trash::~Trash() {
 void Trash::discard(const std::string& folder, const std::string& name, const std::string& trash_folder) {
   const auto from = kernel::open_directory(folder);
   if (!kernel::exists_at(from.get(), name)) return;
+  try {
+    throw_away(from.get(), folder, name, trash_folder);
+  } catch (const base::SystemError& error) {
+    if (error.code() != base::ErrorCode::no_space) throw;
+    // Its name in the trash, and the trash itself, take room that a full disk has not. What is deleted makes some.
+    base::log::info(concat(error.what(), "; ", folder, "/", name, " is deleted at once"));
+    kernel::remove_tree(from.get(), name);
+  }
+}
+
+void Trash::throw_away(int from, const std::string& folder, const std::string& name, const std::string& trash_folder) {
   kernel::ensure_directories(trash_folder, 0700);
   const auto to = kernel::open_directory(trash_folder);
   const auto thrown = concat(name, "-", base::random_token());
@@ -43,7 +54,7 @@ void Trash::discard(const std::string& folder, const std::string& name, const st
     changed_.notify_all();
   };
   try {
-    kernel::rename_to(from.get(), name, to.get(), thrown);
+    kernel::rename_to(from, name, to.get(), thrown);
   } catch (const base::SystemError& error) {
     if (kernel::exists_at(to.get(), thrown)) enqueue();
     throw base::SystemError(error.error_number(), concat("moving ", folder, "/", name, " to ", trash_folder),

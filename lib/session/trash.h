@@ -17,7 +17,8 @@ class Trash {
   ~Trash();  // stops it; what is left is found again by `adopt` at the next start
 
   // Renames folder/name to trash_folder/name-<token> (same file system; the trash folder is made if it is missing) and
-  // deletes it in the background. A name that is not there is no error. Throws SystemError.
+  // deletes it in the background; on a full disk deletes it at once, where it is. A name that is not there is no error.
+  // Throws SystemError.
   void discard(const std::string& folder, const std::string& name, const std::string& trash_folder);
 
   // Deletes what lies in a trash folder since an earlier start. A folder that is not there is no error.
@@ -34,6 +35,7 @@ class Trash {
     std::size_t failures = 0;
     Clock::time_point not_before{};
   };
+  void throw_away(int from, const std::string& folder, const std::string& name, const std::string& trash_folder);
   void work();
   bool remove(Item& item);  // false: it is to be tried again
 

@@ -12,9 +12,9 @@
 #include <string_view>
 
 #include "base/fault_point.h"
-#include "base/log.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
+#include "store/room.h"
 #include "store/schema.h"
 
 namespace unionroot::store {
@@ -62,12 +62,11 @@ void prepare_file(const std::string& file) {
       throw base::Error(base::ErrorCode::failed, base::concat("opening ", file, ": it is not a regular file"),
                         "move it away: the daemon's database is kept there");
     if ((status->st_mode & 07777) != 0600) base::check(::chmod(file.c_str(), 0600), "changing the mode of", file);
-    return;
+  } else {
+    create_in_place(file);
   }
-  base::fault_point("store_create");
-  const base::UniqueFd made(
-      base::check(::open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600), "creating", file));
-  base::fault_point("store_created");
+  if (!log) create_in_place(file + "-wal");
+  if (!status_of(file + "-shm")) create_in_place(file + "-shm");
 }
 
 void check_content(Database& database) {
@@ -98,22 +97,6 @@ Database open_and_check(const std::string& file, std::chrono::milliseconds busy_
   }
   sqlite3_db_config(database.handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, nullptr);
   return database;
-}
-
-// So that a full disk does not keep sessions from being ended, which is what makes room: the log has its blocks
-// already. Somewhat more than it grows to until SQLite writes it back (1000 pages, wal_autocheckpoint).
-// FALLOC_FL_KEEP_SIZE: what SQLite sees of the file is as before. Where the file system cannot do that, or is full
-// already, nothing is lost.
-void reserve_log(Database& database) {
-  constexpr off_t size = off_t{6} << 20;
-  const auto name = database.file() + "-wal";
-  try {
-    static_cast<void>(database.pragma("PRAGMA user_version"));  // the first look at a new database makes the file
-    const base::UniqueFd log(base::check(::open(name.c_str(), O_RDWR | O_CLOEXEC), "opening", name));
-    base::check(::fallocate(log.get(), FALLOC_FL_KEEP_SIZE, 0, size), "reserving room for", name);
-  } catch (const base::Error& error) {
-    base::log::info(base::concat(error.what(), "; on a full disk sessions may need --force to be ended"));
-  }
 }
 
 std::string time_stamp() {
@@ -157,7 +140,7 @@ Opened open_database(const std::string& file, std::chrono::milliseconds busy_tim
       Opened opened{open_and_check(file, busy_timeout), damaged};
       // The log's own folder entry: a durable commit syncs the log's content only.
       sync_folder(file);
-      reserve_log(opened.database);
+      reserve_room(opened.database);
       return opened;
     } catch (const Damaged&) {
       if (damaged) throw;  // a new file that is damaged at once: the disk, not the file

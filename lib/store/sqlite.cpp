@@ -111,6 +111,7 @@ Database::Database(const std::string& file, std::chrono::milliseconds busy_timeo
 
 void Database::set_busy_timeout(std::chrono::milliseconds timeout) {
   sqlite3_busy_timeout(handle_.get(), static_cast<int>(timeout.count()));
+  busy_timeout_ = timeout;
 }
 
 Statement Database::prepare(std::string_view sql) {

@@ -112,6 +112,7 @@ class Database {
   [[nodiscard]] const std::string& file() const { return *file_; }
   [[nodiscard]] sqlite3* handle() const { return handle_.get(); }
   void set_busy_timeout(std::chrono::milliseconds timeout);
+  [[nodiscard]] std::chrono::milliseconds busy_timeout() const { return busy_timeout_; }
   [[noreturn]] void fail(int result, std::string_view doing) const;
 
  private:
@@ -120,6 +121,7 @@ class Database {
   };
   std::unique_ptr<const std::string> file_;  // at a fixed address: statements point to it
   std::unique_ptr<sqlite3, Close> handle_;
+  std::chrono::milliseconds busy_timeout_{0};
 };
 
 }  // namespace unionroot::store

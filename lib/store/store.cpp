@@ -1,10 +1,10 @@
 #include "store/store.h"
 
-#include "base/fault_point.h"
 #include "base/text.h"
 #include "store/guarded.h"
 #include "store/open.h"
 #include "store/records.h"
+#include "store/room.h"
 
 namespace unionroot::store {
 
@@ -18,6 +18,7 @@ struct Connection {
   Statement add_run, remove_run, all_runs;
   Statement put_trouble, remove_own_trouble, remove_others_trouble, one_trouble;
   Statement count_durable;
+  unsigned added = 0;  // sessions, since it was opened
 
   explicit Connection(Database opened) : database(std::move(opened)) {
     using base::concat;
@@ -88,16 +89,12 @@ struct Store::Impl {
   std::optional<std::string> set_aside;
   Guarded<Connection> connection;
 
-  std::chrono::milliseconds busy_timeout;
-
-  Impl(Opened opened, std::chrono::milliseconds timeout)
-      : set_aside(std::move(opened.set_aside)),
-        connection(Connection(std::move(opened.database))),
-        busy_timeout(timeout) {}
+  explicit Impl(Opened opened)
+      : set_aside(std::move(opened.set_aside)), connection(Connection(std::move(opened.database))) {}
 };
 
 Store::Store(const std::string& file, std::chrono::milliseconds busy_timeout)
-    : impl_(std::make_unique<Impl>(open_database(file, busy_timeout), busy_timeout)) {}
+    : impl_(std::make_unique<Impl>(open_database(file, busy_timeout))) {}
 
 Store::~Store() = default;
 
@@ -118,6 +115,8 @@ void Store::add_session(const SessionRecord& session) {
                       "choose another name, or end that session first");
   }
   transaction.commit();
+  constexpr unsigned often = 32;
+  if (++connection->added % often == 0) reserve_pages_again(connection->database);
 }
 
 void Store::update_session(const SessionRecord& session, bool durable) {
@@ -234,18 +233,6 @@ std::optional<SourceTrouble> Store::source_trouble(const std::string& tree) cons
   return SourceTrouble{row.text(0), row.text(1), row.text(2), row.integer(3), row.text(4)};
 }
 
-void Store::checkpoint() {
-  const auto connection = impl_->connection.lock();
-  Database& database = connection->database;
-  base::fault_point("store_checkpoint");
-  // A reader elsewhere (somebody's sqlite3 shell) holds it back: that is no error, and nobody waits for it.
-  const auto timeout = impl_->busy_timeout;
-  database.set_busy_timeout(std::chrono::milliseconds(0));
-  const int result =
-      sqlite3_wal_checkpoint_v2(database.handle(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
-  database.set_busy_timeout(timeout);
-  if (result != SQLITE_OK && (result & 0xff) != SQLITE_BUSY) database.fail(result, "emptying the log of");
-  base::fault_point("store_checkpointed");
-}
+void Store::checkpoint() { empty_log(impl_->connection.lock()->database); }
 
 }  // namespace unionroot::store

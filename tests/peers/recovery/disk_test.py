@@ -1,8 +1,13 @@
 """A full disk, one that can only be read, a busy database: begin fails clean, and running sessions go on."""
 
 import os
+import platform
+import shutil
+import signal
 import sqlite3
 import subprocess
+import tempfile
+import time
 import unittest
 
 import unionroot_testing as testing
@@ -10,15 +15,25 @@ from unionroot_testing import wait_until
 from recovery_testing import CrashMachine
 
 
-class DiskTest(unittest.TestCase):
+class Disk:
     """The state directory is a small file system of its own."""
 
-    SIZE = "12m"
+    def mount(self):
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m,mode=0755", "small", self.machine.state], check=True)
+
+    def mount_image(self, size, *make):
+        if shutil.which(make[0]) is None:
+            self.skipTest(f"needs {make[0]}")
+        # Not in the machine's folder: its loop device is the test's, and no session's.
+        with tempfile.NamedTemporaryFile(prefix="unionroot-disk-test.", dir=testing.SCRATCH) as image:
+            image.truncate(size << 20)
+            subprocess.run([*make, image.name], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            subprocess.run(["mount", "-o", "loop", image.name, self.machine.state], check=True)
 
     def setUp(self):
         self.machine = CrashMachine()
         self.addCleanup(self.close)
-        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={self.SIZE},mode=0755", "small", self.machine.state], check=True)
+        self.mount()
         self.machine.define_tree("small", testing.small_tree())
         self.machine.define_tree("memory", testing.small_tree(), union_backing="tmpfs")
         self.machine.start()
@@ -41,8 +56,8 @@ class DiskTest(unittest.TestCase):
     def fill(self):
         """Leaves no room at all. The file's path."""
         path = os.path.join(self.machine.state, "filler")
-        with open(path, "wb", buffering=0) as file:
-            for size in (1 << 16, 1 << 12, 1):
+        with open(path, "ab", buffering=0) as file:
+            for size in (1 << 20, 1 << 16, 1 << 12, 1):
                 try:
                     while True:
                         file.write(b"x" * size)
@@ -50,6 +65,21 @@ class DiskTest(unittest.TestCase):
                     pass
         return path
 
+    def client(self, *arguments):
+        """One that runs `cat`, and has begun to."""
+        client = self.machine.popen("run", "--directory", "/", *arguments, "--", "sh", "-c", "echo runs; cat; exit 3",
+                                    stdin=subprocess.PIPE)
+        self.machine.children[client.pid] = "client"
+        self.assertEqual(client.stdout.readline(), b"runs\n")
+        return client
+
+    def ends_with(self, client, status):
+        client.stdin.close()
+        self.assertEqual(client.wait(testing.PATIENCE), status)
+        client.stdout.close(), client.stderr.close()
+
+
+class FullDisk(Disk):
     def refused(self, *fragments, chroot="small"):
         result = self.machine.run("begin", chroot)
         self.assertEqual(result.status, 125, repr(result))
@@ -98,22 +128,51 @@ class DiskTest(unittest.TestCase):
         self.assertEqual(self.machine.by_id(), {})
 
     def test_a_daemon_starts_on_a_full_disk(self):
-        session = self.machine.begin("small")
-        self.machine.end_daemon()
-        filler = self.fill()
-        self.machine.start_daemon(wait=False)
-        # Either it serves, or it says what is wrong and ends.
-        wait_until(lambda: self.machine.daemon.poll() is not None or self.machine.owns_the_name())
-        if self.machine.daemon.poll() is None:
+        for how in (signal.SIGTERM, signal.SIGKILL):
+            session = self.machine.begin("small")
+            other = self.machine.begin("memory")
+            self.machine.restart()
+            filler = self.fill()
+            self.machine.end_daemon(how)
+            self.fill()
+            self.machine.start_daemon()
             self.assertEqual(self.machine.inside(session, "echo", "works"), "works")
-            self.machine.end_daemon()
-        else:
-            self.assertEqual(self.machine.daemon.returncode, 1)
-            self.assertTrue(any(word in self.machine.log().lower() for word in ("no space", "full")), self.machine.log())
+            self.machine.ok("end", session)
+            self.machine.ok("end", other)
+            self.assertEqual(self.machine.by_id(), {})
+            os.unlink(filler)
+
+    def test_many_commands_on_a_full_disk(self):
+        sessions = [self.machine.begin("memory") for _ in range(60)]
+        filler = self.fill()
+        for number in range(200):
+            self.machine.inside(sessions[number % len(sessions)], "true")
+        self.assertNotIn("would not be listed after a restart", self.machine.log())
+        self.machine.ok("end", "--all")
+        self.assertEqual(self.machine.by_id(), {})
         os.unlink(filler)
+
+    def test_commands_run_on_over_a_restart_on_a_full_disk(self):
+        session = self.machine.begin("small")
+        running, automatic = self.client(session), self.client("small")
+        filler = self.fill()
+        self.machine.end_daemon()
+        self.fill()
         self.machine.start_daemon()
+        self.assertEqual(self.machine.by_id()[session]["state"], "active")
+        # Its tree is protected all the while.
+        self.assertEqual(self.machine.run("lock", "small", "--", "true").status, 125)
         self.assertEqual(self.machine.inside(session, "echo", "works"), "works")
+        self.ends_with(running, 3)
+        self.ends_with(automatic, 3)
+        self.assertEqual(self.machine.run("lock", "small", "--", "true").status, 125)
         self.machine.ok("end", session)
+        os.unlink(filler)
+        self.machine.ok("lock", "small", "--", "true")
+
+
+class DiskTest(FullDisk, unittest.TestCase):
+    """In memory, where names take no room."""
 
     def test_read_only(self):
         running = self.machine.begin("memory")
@@ -158,6 +217,83 @@ class DiskTest(unittest.TestCase):
         client.stdout.close(), client.stderr.close()
         self.machine.ok("end", running)
         self.machine.ok("run", "--directory", "/", "small", "--", "true")
+
+    def test_a_busy_database_and_automatic_sessions(self):
+        """How long they live hangs on their runs, so those are recorded, or refused."""
+        scripts = os.path.join(self.machine.place, "scripts")
+        os.mkdir(scripts)
+        self.machine.define_tree("scripted", testing.small_tree(), hook_directories=scripts)
+        client = self.client("scripted")
+        (session,) = self.machine.by_id()
+        other = sqlite3.connect(os.path.join(self.machine.state, "state.db"), isolation_level=None)
+        try:
+            other.execute("begin immediate")
+            refused = self.machine.run("run", "--directory", "/", "session:" + session, "--", "touch", "/executed")
+            self.assertEqual(refused.status, 125, repr(refused))
+            self.assertIn("locked", refused.err)
+            other.execute("rollback")
+        finally:
+            other.close()
+        self.assertEqual(self.machine.run("run", "--directory", "/", "session:" + session, "--", "test", "-e",
+                                          "/executed").status, 1)
+        self.ends_with(client, 3)
+
+    def test_a_command_that_comes_as_the_last_one_ends(self):
+        first = self.client("small")
+        (session,) = self.machine.by_id()
+
+        def runs():
+            return {command for command in testing.descendants(os.getpid()).values()
+                    if command.startswith("unionroot-helper " + session)}
+
+        self.assertEqual(len(runs()), 1)
+        other = sqlite3.connect(os.path.join(self.machine.state, "state.db"), isolation_level=None)
+        try:
+            other.execute("begin immediate")  # so that the second is being started for a while
+            second = self.machine.popen("run", "--directory", "/", "session:" + session, "--", "sh", "-c",
+                                        "echo runs; cat; exit 4", stdin=subprocess.PIPE)
+            self.machine.children[second.pid] = "client"
+            self.assertTrue(wait_until(lambda: len(runs()) == 2))
+            first.stdin.close()
+            self.assertTrue(wait_until(lambda: len(runs()) == 1))
+            time.sleep(0.3)  # the daemon hears of that
+            other.execute("rollback")
+        finally:
+            other.close()
+        self.assertEqual(second.stdout.readline(), b"runs\n")
+        time.sleep(0.3)
+        second.stdin.write(b"still\n")
+        second.stdin.flush()
+        self.assertEqual(second.stdout.readline(), b"still\n")
+        self.ends_with(second, 4)
+        self.assertEqual(first.wait(testing.PATIENCE), 3)
+        first.stdout.close(), first.stderr.close()
+        self.assertTrue(wait_until(lambda: self.machine.by_id() == {}))
+
+
+class Ext4DiskTest(FullDisk, unittest.TestCase):
+    """Where every folder takes a block, and blocks are smaller than pages."""
+
+    def mount(self):
+        self.mount_image(24, "mkfs.ext4", "-q", "-b", "1024", "-m", "0", "-N", "4000")
+
+
+class BtrfsDiskTest(Disk, unittest.TestCase):
+    """Where whatever is written takes room, but for the database."""
+
+    def mount(self):
+        release = tuple(int(number) for number in platform.release().split("-")[0].split(".")[:2])
+        if release < (6, 16):
+            self.skipTest("before Linux 6.16 a mapped page of a full btrfs cannot be written: SIGBUS")
+        self.mount_image(128, "mkfs.btrfs", "-q")
+
+    def test_full(self):
+        sessions = [self.machine.begin("small"), self.machine.begin("memory")]
+        self.fill()
+        for session in sessions:
+            self.assertEqual(self.machine.inside(session, "echo", "works"), "works")
+        self.machine.ok("end", "--all")
+        self.assertEqual(self.machine.by_id(), {})
 
 
 if __name__ == "__main__":

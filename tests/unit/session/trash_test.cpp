@@ -1,7 +1,12 @@
 #include "session/trash.h"
 
+#include <sched.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
 #include <fstream>
+#include <thread>
 
 #include "base/error.h"
 #include "session_fixture.h"
@@ -31,4 +36,24 @@ TEST_CASE("what an earlier daemon left in the trash is deleted") {
   trash.adopt(folder.path + "/no-trash");
   trash.drain();
   CHECK(fs::is_empty(folder.path + "/trash"));
+}
+
+TEST_CASE("where there is no room for it in the trash, it is deleted at once") {
+  if (::geteuid() != 0) {
+    WARN("skipped: needs root to mount a file system");
+    return;
+  }
+  test::TemporaryFolder folder;
+  // In a mount namespace of its own, so that nothing of it is left.
+  std::thread([&] {
+    base::check(::unshare(CLONE_NEWNS), "unsharing");
+    base::check(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), "making mounts private");
+    base::check(::mount("tmpfs", folder.path.c_str(), "tmpfs", 0, "nr_inodes=8"), "mounting on", folder.path);
+    fs::create_directories(folder.path + "/sessions/a/upper/deep");
+    for (int number = 0; number < 8; ++number) std::ofstream(folder.path + "/filler" + std::to_string(number));
+    session::Trash trash;
+    CHECK_NOTHROW(trash.discard(folder.path + "/sessions", "a", folder.path + "/trash"));
+    CHECK(fs::is_empty(folder.path + "/sessions"));
+    CHECK_FALSE(fs::exists(folder.path + "/trash"));
+  }).join();
 }

@@ -169,3 +169,48 @@ TEST_CASE("a disk that is full from the start is no_space, and nothing is set as
   });
   if (!root) WARN("skipped: needs root to mount a file system");
 }
+
+TEST_CASE("on a full disk runs come and go, and sessions go") {
+  const Folder folder;
+  const bool root = with_tmpfs(folder.path(), "size=16m", [&] {
+    Store store(folder.file());
+    std::vector<std::string> ids;
+    for (int number = 0; number < 300; ++number) {
+      ids.push_back("s" + std::to_string(number));
+      auto record = session(ids.back());
+      record.definition = std::string(3000, 'd');
+      store.add_session(record);
+    }
+    {
+      std::ofstream filler(folder.path() + "/filler");
+      filler << std::string(std::size_t{17} << 20, 'x') << std::flush;
+    }
+    RunRecord run{"r", "s1", base::ProcessIdentity{1, 2, "boot-1"}, 1000, "alice", "make", "r", 1};
+    for (int number = 0; number < 2000; ++number) {
+      store.add_run(run);
+      store.remove_run("r");
+    }
+    for (const auto& id : ids) store.remove_session(id, true);
+    CHECK(store.sessions().empty());
+  });
+  if (!root) WARN("skipped: needs root to mount a file system");
+}
+
+TEST_CASE("the log keeps its room when the database is closed, and is no evidence when it is empty") {
+  const Folder folder;
+  const auto log = folder.file() + "-wal";
+  struct stat status {};
+  { Store(folder.file()).checkpoint(); }
+  REQUIRE(::stat(log.c_str(), &status) == 0);
+  CHECK(status.st_size == 0);
+  if (status.st_blocks == 0) {
+    WARN("skipped: this file system gives no room in advance");
+    return;
+  }
+  CHECK(status.st_blocks * 512 >= off_t{6} << 20);
+  std::filesystem::remove(folder.file());
+  Store store(folder.file());
+  CHECK_FALSE(store.set_aside());
+  store.add_session(session("a"));
+  CHECK(store.session("a"));
+}

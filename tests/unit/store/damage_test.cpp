@@ -15,6 +15,7 @@ void fill(const std::string& file) {
     record.definition.assign(1000, 'd');
     store.add_session(record);
   }
+  store.checkpoint();  // as at the daemon's end; what the log still has would be taken from there
 }
 
 // It was set aside byte for byte, and a new one works in its place.
@@ -58,8 +59,10 @@ TEST_CASE("a flipped page is set aside") {
   const Folder folder;
   fill(folder.file());
   std::string content = base::read_file(folder.file());
-  const std::size_t page = GENERATE(1, 5, 20);
-  REQUIRE(content.size() > page * 4096 + 4096);
+  // Two of the tables' first pages, and one with rows; others are free.
+  const auto page = GENERATE_COPY(as<std::size_t>{}, 1, 5, content.find(std::string(500, 'd')) / 4096);
+  INFO("page " << page);
+  REQUIRE(content.size() >= page * 4096 + 4096);
   for (std::size_t i = 0; i < 4096; ++i) content[page * 4096 + i] = static_cast<char>(~content[page * 4096 + i]);
   write_file(folder.file(), content);
   check_set_aside(folder, content);
