@@ -28,12 +28,18 @@ class Disk:
         with tempfile.NamedTemporaryFile(prefix="unionroot-disk-test.", dir=testing.SCRATCH) as image:
             image.truncate(size << 20)
             subprocess.run([*make, image.name], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            subprocess.run(["mount", "-o", "loop", image.name, self.machine.state], check=True)
+            mounted = subprocess.run(["mount", "-o", "loop", image.name, self.machine.state], stderr=subprocess.PIPE)
+            if mounted.returncode != 0:
+                self.skipTest("this machine does not mount it: " + mounted.stderr.decode(errors="replace").strip())
 
     def setUp(self):
         self.machine = CrashMachine()
+        try:
+            self.mount()
+        except BaseException:
+            self.machine.close()
+            raise
         self.addCleanup(self.close)
-        self.mount()
         self.machine.define_tree("small", testing.small_tree())
         self.machine.define_tree("memory", testing.small_tree(), union_backing="tmpfs")
         self.machine.start()
