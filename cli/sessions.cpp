@@ -48,7 +48,7 @@ std::vector<std::string> chosen_sessions(const std::vector<std::string>& given, 
   return names;
 }
 
-int for_each_session(std::string_view verb, std::string_view doing, const std::vector<std::string>& sessions,
+int for_each_session(std::string_view verb, std::string_view doing, const std::vector<std::string>& sessions, bool all,
                      const std::function<void(const std::string&)>& action) {
   int status = success;
   Progress progress({});
@@ -59,6 +59,7 @@ int for_each_session(std::string_view verb, std::string_view doing, const std::v
     try {
       action(session);
     } catch (const base::Error& error) {
+      if (all && error.code() == base::ErrorCode::no_such_session) continue;
       progress.clear();
       print_error(base::concat(verb, ": ", error.what()), error.hint());
       status = failure;

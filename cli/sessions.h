@@ -17,10 +17,11 @@ std::vector<std::string> all_sessions(Manager& manager, const std::function<bool
 // not `all`, or both.
 std::vector<std::string> chosen_sessions(const std::vector<std::string>& given, bool all);
 
-// Does `action` for each, reports each failure as the verb's and goes on. Returns the exit status: failure if one
-// failed. doing: "ending", for the progress line: many that are quick take their time together. The action writes
-// nothing to stderr.
-int for_each_session(std::string_view verb, std::string_view doing, const std::vector<std::string>& sessions,
+// Does `action` for each of chosen_sessions, or of all_sessions where `all`: one of those that has ended since it was
+// listed, by itself as automatic sessions do, is left out. Reports each failure as the verb's and goes on. Returns the
+// exit status: failure if one failed. doing: "ending", for the progress line: many that are quick take their time
+// together. The action writes nothing to stderr.
+int for_each_session(std::string_view verb, std::string_view doing, const std::vector<std::string>& sessions, bool all,
                      const std::function<void(const std::string&)>& action);
 
 // A string of a dictionary, or empty.

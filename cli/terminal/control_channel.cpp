@@ -112,10 +112,9 @@ void ControlChannel::handle(const Message& message) {
 
 void ControlChannel::send(Type type, std::uint32_t value) {
   Message message{};
-  message.type = type;
-  message.value = value;
+  const auto size = launch::control::fill(message, type, value);
   // Never waits: a supervisor that does not read for hundreds of messages cannot be helped by another.
-  (void)::send(socket_.get(), &message, offsetof(Message, text) + 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+  (void)::send(socket_.get(), &message, size, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 }  // namespace unionroot::terminal

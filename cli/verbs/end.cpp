@@ -45,19 +45,14 @@ class End : public Verb {
     Manager manager(config);
     if (all_) names = all_sessions(manager, [](const nlohmann::json&) { return true; });
     std::vector<std::string> left;
-    const int status = for_each_session("end", "ending", names, [&](const std::string& session) {
+    const int status = for_each_session("end", "ending", names, all_, [&](const std::string& session) {
       bus::Options options;
       if (force_) options.emplace_back("force", true);
       ask_for_progress(options);
-      try {
-        const auto answer =
-            manager.call("End", bus::Body().text(session).options(options), base::concat("ending ", session));
-        for (const auto& what : value_of<std::vector<std::string>>(answer, 0))
-          left.push_back(base::concat("ending ", session, ": left behind: ", what));
-      } catch (const base::Error& error) {
-        // What has ended by itself since it was listed, as automatic sessions do, is what was asked for.
-        if (!all_ || error.code() != base::ErrorCode::no_such_session) throw;
-      }
+      const auto answer =
+          manager.call("End", bus::Body().text(session).options(options), base::concat("ending ", session));
+      for (const auto& what : value_of<std::vector<std::string>>(answer, 0))
+        left.push_back(base::concat("ending ", session, ": left behind: ", what));
     });
     for (const auto& what : left) print_error(what, "");
     return left.empty() ? status : failure;

@@ -47,19 +47,14 @@ class Recover : public Verb {
       names =
           all_sessions(manager, [](const nlohmann::json& session) { return text_of(session, "state") == "failed"; });
     std::vector<std::string> whole;
-    const int status = for_each_session("recover", "recovering", names, [&](const std::string& session) {
+    const int status = for_each_session("recover", "recovering", names, all_, [&](const std::string& session) {
       if (!all_ && is_active(manager, session)) {
         whole.push_back(session);
         return;
       }
       bus::Options options;
       ask_for_progress(options);
-      try {
-        manager.call("Recover", bus::Body().text(session).options(options), base::concat("recovering ", session));
-      } catch (const base::Error& error) {
-        // Somebody ended it since it was listed.
-        if (!all_ || error.code() != base::ErrorCode::no_such_session) throw;
-      }
+      manager.call("Recover", bus::Body().text(session).options(options), base::concat("recovering ", session));
     });
     for (const auto& session : whole)
       print_remark(base::concat("recover: session ", session, " is active: there was nothing to recover"));

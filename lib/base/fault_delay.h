@@ -1,6 +1,9 @@
 // The delays of fault points (fault_point.h), without any library: unionroot-helper, which has none, waits at its own.
 #pragma once
 
+#include <time.h>
+
+#include <cerrno>
 #include <cstdint>
 
 namespace unionroot::base {
@@ -29,6 +32,13 @@ class FaultDelay {
     value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9U;
     value = (value ^ (value >> 27)) * 0x94d049bb133111ebU;
     return limit_ == 0 ? 0 : (value ^ (value >> 31)) % (limit_ + 1);
+  }
+
+  void wait(std::uint64_t number) const {
+    const std::uint64_t microseconds = at(number);
+    timespec time{static_cast<time_t>(microseconds / 1'000'000), static_cast<long>(microseconds % 1'000'000 * 1000)};
+    while (::nanosleep(&time, &time) != 0 && errno == EINTR) {
+    }
   }
 
  private:

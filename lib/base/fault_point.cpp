@@ -4,7 +4,6 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -42,12 +41,6 @@ struct FaultPlan {
       ::abort();
     }
   }
-  void wait() {
-    const std::uint64_t microseconds = delay.at(delayed++);
-    timespec time{static_cast<time_t>(microseconds / 1'000'000), static_cast<long>(microseconds % 1'000'000 * 1000)};
-    while (::nanosleep(&time, &time) != 0 && errno == EINTR) {
-    }
-  }
   [[nodiscard]] bool idle() const { return crash_at == 0 && fail_at == 0 && log < 0; }
 };
 
@@ -62,7 +55,7 @@ void arm_fault_points() { plan().armed = true; }
 
 void fault_point(const char* name) {
   FaultPlan& faults = plan();
-  if (faults.delay.any()) faults.wait();
+  if (faults.delay.any()) faults.delay.wait(faults.delayed++);
   if (faults.idle() || !faults.armed) return;
   const long number = ++faults.passed;
   if (faults.log >= 0) {

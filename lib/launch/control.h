@@ -2,7 +2,9 @@
 // (both ends are on one machine). Either side may be of another version: an unknown type is ignored.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 namespace unionroot::launch::control {
 
@@ -33,5 +35,15 @@ struct Message {
   std::uint32_t value;
   char text[longest_text];  // NUL-terminated; packets may be cut after the NUL
 };
+
+// Fills it; returns the size of the packet. Text that is too long is cut.
+inline std::size_t fill(Message& message, Type type, std::uint32_t value = 0, const char* text = "") {
+  message.type = type;
+  message.value = value;
+  const std::size_t length = ::strnlen(text, longest_text - 1);
+  std::memcpy(message.text, text, length);
+  message.text[length] = '\0';
+  return offsetof(Message, text) + length + 1;
+}
 
 }  // namespace unionroot::launch::control

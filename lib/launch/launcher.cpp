@@ -127,8 +127,7 @@ LaunchedRun Launcher::launch(const LaunchSpec& spec, const LaunchDescriptors& de
 
 void LaunchedRun::go() const {
   control::Message message{};
-  message.type = control::Type::go;
-  constexpr auto size = offsetof(control::Message, text) + 1;
+  const auto size = control::fill(message, control::Type::go);
   // A supervisor that has ended already has told why, or died: the client sees either.
   if (::send(control.get(), &message, size, MSG_NOSIGNAL) < 0 && errno != EPIPE)
     base::throw_errno("telling a supervisor that its run is recorded");

@@ -2,10 +2,7 @@
 
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <cstddef>
-#include <cstring>
-#include <string_view>
 
 #include "launch/control.h"
 
@@ -13,12 +10,9 @@ namespace unionroot::launch {
 
 namespace {
 
-void send_text(int socket, control::Type type, std::string_view text) noexcept {
+void send_text(int socket, control::Type type, const std::string& text) noexcept {
   control::Message message{};
-  message.type = type;
-  const auto size = std::min<std::size_t>(text.size(), control::longest_text - 1);
-  std::memcpy(message.text, text.data(), size);
-  (void)::send(socket, &message, offsetof(control::Message, text) + size + 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+  (void)::send(socket, &message, control::fill(message, type, 0, text.c_str()), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 }  // namespace

@@ -52,6 +52,9 @@ struct Manager::Impl {
   // session_locks.cpp
   void take_locks(LiveSession& session, locks::Wait wait, const Caller& caller);
   void hold_locks_again(LiveSession& session);
+  // Of those of its lock files that are wanted.
+  [[nodiscard]] std::set<std::string> keys_of(const LiveSession& session,
+                                              const std::function<bool(const locks::LockInfo&)>& wanted) const;
   [[nodiscard]] bool had_its_locks(const LiveSession& session) const;  // under the former daemon, by their files
   // Whether its locks could not be held again for want of room alone: each needs another file where commands hold that
   // of the former daemon. A preserved session's file protects its tree without an owner too.

@@ -94,13 +94,18 @@ void Manager::Impl::hold_locks_again(LiveSession& session) {
   rollback.commit();
 }
 
+std::set<std::string> Manager::Impl::keys_of(const LiveSession& session,
+                                             const std::function<bool(const locks::LockInfo&)>& wanted) const {
+  std::set<std::string> keys;
+  for (const auto& lock : lock_directory.list())
+    if (lock.owner.session == session.record.id && wanted(lock)) keys.insert(lock.key);
+  return keys;
+}
+
 bool Manager::Impl::had_its_locks(const LiveSession& session) const {
   const bool begun = table.state(session) != store::SessionState::beginning;
-  std::set<std::string> keys;
-  for (const auto& lock : lock_directory.list()) {
-    const bool sure = begun || lock.kind == locks::LockKind::session;  // who waits for a source lock has its file too
-    if (sure && lock.owner.session == session.record.id) keys.insert(lock.key);
-  }
+  // Who waits for a source lock has its file too.
+  const auto keys = keys_of(session, [&](const auto& lock) { return begun || lock.kind == locks::LockKind::session; });
   const auto trees = locked_trees(*session.definition);
   return std::all_of(trees.begin(), trees.end(), [&](const auto& tree) { return keys.contains(tree.key); });
 }
@@ -108,10 +113,8 @@ bool Manager::Impl::had_its_locks(const LiveSession& session) const {
 bool Manager::Impl::stands_without_owner(const LiveSession& session, const std::exception& why) const {
   const auto* error = dynamic_cast<const Error*>(&why);
   if (error == nullptr || error->code() != ErrorCode::no_space || session.record.source) return false;
-  std::set<std::string> keys;
-  for (const auto& lock : lock_directory.list())
-    if (lock.kind == locks::LockKind::session && lock.owner.preserved && lock.owner.session == session.record.id)
-      keys.insert(lock.key);
+  const auto keys =
+      keys_of(session, [](const auto& lock) { return lock.kind == locks::LockKind::session && lock.owner.preserved; });
   const auto trees = locked_trees(*session.definition);
   return std::all_of(trees.begin(), trees.end(),
                      [&](const auto& tree) { return !tree.exclusive && keys.contains(tree.key); });

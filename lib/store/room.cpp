@@ -20,15 +20,13 @@ namespace {
 constexpr off_t log_size = off_t{6} << 20;
 // A session takes one or two pages of the file; so many must be free, and so many are made if they are not.
 constexpr std::uint64_t least_free_pages = 128;
-constexpr const char* more_pages = "zeroblob(1048576)";
+constexpr const char* make_pages = "INSERT INTO room VALUES (zeroblob(1048576))";
 // A disk with less than that has better use for it.
 constexpr std::uint64_t least_space = std::uint64_t{4} << 20;
 
-std::string log_of(const Database& database) { return database.file() + "-wal"; }
-
 // FALLOC_FL_KEEP_SIZE: what SQLite sees of the file is as before.
 void reserve_log(const Database& database) {
-  const auto name = log_of(database);
+  const auto name = database.file() + "-wal";
   const base::UniqueFd log(base::check(::open(name.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW), "opening", name));
   base::fault_point("store_reserve_log");
   base::check(::fallocate(log.get(), FALLOC_FL_KEEP_SIZE, 0, log_size), "reserving room for", name);
@@ -67,7 +65,7 @@ bool make_free_pages(Database& database) {
   {
     Transaction transaction(database, false);
     database.execute("CREATE TABLE IF NOT EXISTS room (bytes BLOB)", "reserving room in");
-    database.execute(base::concat("INSERT INTO room VALUES (", more_pages, ")").c_str(), "reserving room in");
+    database.execute(make_pages, "reserving room in");
     transaction.commit();
   }
   Transaction transaction(database, false);

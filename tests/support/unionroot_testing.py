@@ -720,6 +720,19 @@ class Machine:
                 pass
 
 
+def fill_disk(folder):
+    """Leaves no room at all on its file system: from large to small pieces. The path of the file that has it all."""
+    path = os.path.join(folder, "filler")
+    with open(path, "ab", buffering=0) as file:
+        for size in (1 << 20, 1 << 16, 1 << 12, 1):
+            try:
+                while True:
+                    file.write(b"x" * size)
+            except OSError:
+                pass
+    return path
+
+
 class EndToEndTest(unittest.TestCase):
     """One daemon for the class; after each test nothing may be left of its sessions."""
 

@@ -15,11 +15,7 @@ using launch::control::Message;
 
 void send_message(int control, launch::control::Type type, std::uint32_t value, const char* text, int descriptor) {
   Message message{};
-  message.type = type;
-  message.value = value;
-  const std::size_t length = strnlen(text, sizeof message.text - 1);
-  memcpy(message.text, text, length);
-  iovec part{&message, offsetof(Message, text) + length + 1};
+  iovec part{&message, launch::control::fill(message, type, value, text)};
   msghdr header{};
   header.msg_iov = &part;
   header.msg_iovlen = 1;

@@ -3,10 +3,8 @@
 #ifdef UNIONROOT_FAULT_POINTS
 
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <cstring>
 
 #include "base/fault_delay.h"
@@ -33,10 +31,7 @@ void wait_a_moment() {
   if (!delay.any()) return;
   // Each supervisor passes few: without its pid all would wait for the same times.
   const std::uint64_t own = static_cast<std::uint64_t>(syscall(SYS_getpid)) << 8;
-  const std::uint64_t microseconds = delay.at(own + passed++);
-  timespec time{static_cast<time_t>(microseconds / 1000000), static_cast<long>(microseconds % 1000000 * 1000)};
-  while (nanosleep(&time, &time) != 0 && errno == EINTR) {
-  }
+  delay.wait(own + passed++);
 }
 
 }  // namespace unionroot::helper

@@ -330,23 +330,11 @@ class FullDiskTest(unittest.TestCase):
         subprocess.run(["umount", self.machine.state], check=False)
         self.assertEqual(self.machine.close(), [])
 
-    def fill(self):
-        path = os.path.join(self.machine.state, "filler")
-        # From large to small pieces, until not a block is free.
-        with open(path, "wb", buffering=0) as file:
-            for piece in (1 << 20, 1 << 16, 4096, 512):
-                try:
-                    while True:
-                        file.write(b"\xff" * piece)
-                except OSError:
-                    continue
-        return path
-
     def test_begin_on_a_full_disk(self):
         machine = self.machine
         machine.start()
         living = machine.begin("small", name="living")
-        filler = self.fill()
+        filler = testing.fill_disk(self.machine.state)
         result = machine.run("begin", "--name", "late", "small")
         if result.status == 0:
             # A session may fit into what the file system still had for names; then writing in it must fail.

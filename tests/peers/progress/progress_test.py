@@ -424,12 +424,17 @@ class ProgressTest(testing.EndToEndTest):
         subprocess.run(["rm", "-r", "--one-file-system", orphan], check=True)
         os.unlink(path)
 
-    def test_ending_by_force_breaks_off_what_another_packs(self):
-        path, session, before = self.start_packing("broken-off", 50)
+    def packing_client(self, session):
+        """One that ends the session, whose tree is being packed now."""
         client = self.machine.popen("end", session)
         self.addCleanup(self.finish, client)
         self.machine.children[client.pid] = "client"
         self.assertTrue(testing.wait_until(lambda: self.packing(session)), self.machine.log())
+        return client
+
+    def test_ending_by_force_breaks_off_what_another_packs(self):
+        path, session, before = self.start_packing("broken-off", 50)
+        client = self.packing_client(session)
         forced = self.machine.run("end", "--force", session, timeout=LONG)
         _, err = client.communicate(timeout=LONG)
         self.assertEqual(client.returncode, 125)
@@ -447,10 +452,7 @@ class ProgressTest(testing.EndToEndTest):
 
     def test_packing_that_a_daemon_leaves_is_done_by_the_next_while_it_serves(self):
         path, session, before = self.start_packing("left", 40)
-        client = self.machine.popen("end", session)
-        self.addCleanup(self.finish, client)
-        self.machine.children[client.pid] = "client"
-        self.assertTrue(testing.wait_until(lambda: self.packing(session)), self.machine.log())
+        client = self.packing_client(session)
         self.machine.stop_daemon(signal.SIGKILL)
         client.wait(testing.PATIENCE)
         self.machine.start_daemon()

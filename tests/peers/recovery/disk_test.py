@@ -59,18 +59,6 @@ class Disk:
     def remount(self, mode):
         subprocess.run(["mount", "-o", f"remount,{mode}", self.machine.state], check=True)
 
-    def fill(self):
-        """Leaves no room at all. The file's path."""
-        path = os.path.join(self.machine.state, "filler")
-        with open(path, "ab", buffering=0) as file:
-            for size in (1 << 20, 1 << 16, 1 << 12, 1):
-                try:
-                    while True:
-                        file.write(b"x" * size)
-                except OSError:
-                    pass
-        return path
-
     def client(self, *arguments):
         """One that runs `cat`, and has begun to."""
         client = self.machine.popen("run", "--directory", "/", *arguments, "--", "sh", "-c", "echo runs; cat; exit 3",
@@ -100,7 +88,7 @@ class FullDisk(Disk):
                                     stdin=subprocess.PIPE)
         self.machine.children[client.pid] = "client"
         self.assertEqual(client.stdout.readline(), b"runs\n")
-        filler = self.fill()
+        filler = testing.fill_disk(self.machine.state)
         before = self.machine.by_id()
         self.refused("no space left", "make room")
         self.assertEqual(self.machine.by_id(), before, "a session that could not be begun is listed")
@@ -124,7 +112,7 @@ class FullDisk(Disk):
         self.machine.restart()  # its log begins anew
         session = self.machine.begin("small")
         self.machine.run("run", "--directory", "/", session, "--", "dd", "if=/dev/zero", "of=/big", "bs=64k", "count=20")
-        filler = self.fill()
+        filler = testing.fill_disk(self.machine.state)
         self.machine.ok("end", session)
         for other in others:
             self.machine.ok("end", other)
@@ -138,9 +126,9 @@ class FullDisk(Disk):
             session = self.machine.begin("small")
             other = self.machine.begin("memory")
             self.machine.restart()
-            filler = self.fill()
+            filler = testing.fill_disk(self.machine.state)
             self.machine.end_daemon(how)
-            self.fill()
+            testing.fill_disk(self.machine.state)
             self.machine.start_daemon()
             self.assertEqual(self.machine.inside(session, "echo", "works"), "works")
             self.machine.ok("end", session)
@@ -150,7 +138,7 @@ class FullDisk(Disk):
 
     def test_many_commands_on_a_full_disk(self):
         sessions = [self.machine.begin("memory") for _ in range(60)]
-        filler = self.fill()
+        filler = testing.fill_disk(self.machine.state)
         for number in range(200):
             self.machine.inside(sessions[number % len(sessions)], "true")
         self.assertNotIn("would not be listed after a restart", self.machine.log())
@@ -161,9 +149,9 @@ class FullDisk(Disk):
     def test_commands_run_on_over_a_restart_on_a_full_disk(self):
         session = self.machine.begin("small")
         running, automatic = self.client(session), self.client("small")
-        filler = self.fill()
+        filler = testing.fill_disk(self.machine.state)
         self.machine.end_daemon()
-        self.fill()
+        testing.fill_disk(self.machine.state)
         self.machine.start_daemon()
         self.assertEqual(self.machine.by_id()[session]["state"], "active")
         # Its tree is protected all the while.
@@ -295,7 +283,7 @@ class BtrfsDiskTest(Disk, unittest.TestCase):
 
     def test_full(self):
         sessions = [self.machine.begin("small"), self.machine.begin("memory")]
-        self.fill()
+        testing.fill_disk(self.machine.state)
         for session in sessions:
             self.assertEqual(self.machine.inside(session, "echo", "works"), "works")
         self.machine.ok("end", "--all")

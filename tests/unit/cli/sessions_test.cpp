@@ -49,7 +49,7 @@ class TerminalForErrors {
 
 TEST_CASE("sessions that are quick each, and slow together, show progress; a failure stands on a line of its own") {
   TerminalForErrors terminal;
-  const auto status = for_each_session("end", "ending", {"a", "b", "c"}, [&](const std::string& session) {
+  const auto status = for_each_session("end", "ending", {"a", "b", "c"}, false, [&](const std::string& session) {
     if (session != "a") return;
     CHECK(terminal.seen().empty());
     std::this_thread::sleep_for(std::chrono::milliseconds(1100));
@@ -63,7 +63,7 @@ TEST_CASE("sessions that are quick each, and slow together, show progress; a fai
 TEST_CASE("each session is tried, and each failure is told with the verb") {
   TerminalForErrors terminal;
   std::string tried;
-  const auto status = for_each_session("end", "ending", {"a", "b", "c"}, [&](const std::string& session) {
+  const auto status = for_each_session("end", "ending", {"a", "b", "c"}, false, [&](const std::string& session) {
     tried += session;
     if (session == "a") std::this_thread::sleep_for(std::chrono::milliseconds(1100));
     if (session == "b") throw base::Error(base::ErrorCode::no_such_session, "no session b", "look at the list");
