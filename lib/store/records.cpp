@@ -71,6 +71,7 @@ SessionRecord read_session(const Query& row) {
   session.options = row.text(11);
   session.error = row.text(12);
   session.notes = row.text(13);
+  session.marked = row.integer(14) != 0;
   return session;
 }
 

@@ -72,6 +72,16 @@ INSERT INTO complete SELECT 1 WHERE EXISTS (SELECT 1 FROM sessions);
 )sql",
       // What was noticed when a session was set up: a later daemon shows it too.
       "ALTER TABLE sessions ADD COLUMN notes TEXT NOT NULL DEFAULT '[]';",
+      // Whose the things are that lie outside: the daemon's id is part of every owner's token. What sessions of a
+      // former version made has no token yet: marked is 0 until the daemon has put it there.
+      R"sql(
+CREATE TABLE daemon (
+  id   INTEGER PRIMARY KEY CHECK (id = 1),
+  name TEXT NOT NULL
+) STRICT;
+ALTER TABLE sessions ADD COLUMN marked INTEGER NOT NULL DEFAULT 1 CHECK (marked IN (0, 1));
+UPDATE sessions SET marked = 0;
+)sql",
   };
   return steps;
 }

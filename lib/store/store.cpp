@@ -13,7 +13,7 @@ namespace {
 // The connection and its statements, which are prepared once.
 struct Connection {
   Database database;
-  Statement add_session, update_session, remove_session, one_session, all_sessions;
+  Statement add_session, update_session, set_marked, remove_session, one_session, all_sessions;
   Statement put_stage, session_stages;
   Statement add_run, remove_run, all_runs;
   Statement put_trouble, remove_own_trouble, remove_others_trouble, one_trouble;
@@ -23,9 +23,10 @@ struct Connection {
   explicit Connection(Database opened) : database(std::move(opened)) {
     using base::concat;
     add_session =
-        database.prepare(concat("INSERT INTO sessions (", session_columns, ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"));
+        database.prepare(concat("INSERT INTO sessions (", session_columns, ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"));
     update_session =
         database.prepare("UPDATE sessions SET state = ?2, error = ?3, boot_id = ?4, notes = ?5 WHERE id = ?1");
+    set_marked = database.prepare("UPDATE sessions SET marked = 1 WHERE id = ?");
     remove_session = database.prepare("DELETE FROM sessions WHERE id = ?");
     one_session = database.prepare(concat("SELECT ", session_columns, " FROM sessions WHERE id = ?"));
     all_sessions = database.prepare(concat("SELECT ", session_columns, " FROM sessions ORDER BY created, id"));
@@ -107,7 +108,7 @@ void Store::add_session(const SessionRecord& session) {
     connection->add_session.run(session.id, session.chroot, session.selected_name, session.definition,
                                 to_string(session.kind), std::int64_t{session.source}, to_string(session.state),
                                 std::int64_t{session.owner}, session.owner_name, session.created, session.boot_id,
-                                session.options, session.error, session.notes);
+                                session.options, session.error, session.notes, std::int64_t{session.marked});
   } catch (const DatabaseError& error) {
     if (error.result() != SQLITE_CONSTRAINT_PRIMARYKEY) throw;
     throw base::Error(base::ErrorCode::session_exists,
@@ -124,6 +125,14 @@ void Store::update_session(const SessionRecord& session, bool durable) {
   Transaction transaction(connection->database, durable);
   connection->mark(durable);
   connection->set_state(session);
+  transaction.commit();
+}
+
+void Store::set_marked(const std::string& id) {
+  const auto connection = impl_->connection.lock();
+  Transaction transaction(connection->database, true);
+  connection->mark(true);
+  connection->set_marked.run(id);
   transaction.commit();
 }
 
@@ -208,6 +217,20 @@ void Store::set_complete() {
   const auto connection = impl_->connection.lock();
   Transaction transaction(connection->database, true);
   connection->database.execute("INSERT OR IGNORE INTO complete VALUES (1)");
+  transaction.commit();
+}
+
+std::optional<std::string> Store::daemon_id() const {
+  auto id = impl_->connection.lock()->database.pragma("SELECT name FROM daemon");
+  if (id.empty()) return std::nullopt;
+  return id;
+}
+
+void Store::set_daemon_id(const std::string& id) {
+  const auto connection = impl_->connection.lock();
+  Transaction transaction(connection->database, true);
+  auto statement = connection->database.prepare("INSERT OR REPLACE INTO daemon (id, name) VALUES (1, ?)");
+  statement.run(id);
   transaction.commit();
 }
 

@@ -35,6 +35,7 @@ struct SessionRecord {
   std::string options;       // JSON object: the options it was begun with
   std::string error;         // why it failed, and what could not be undone
   std::string notes = "[]";  // JSON array: what was noticed when it was set up
+  bool marked = true;        // what it made outside has its token; false for a session of a former version
 };
 
 enum class StageState { starting, done, undoing, undone };
@@ -87,10 +88,15 @@ class Store {
   [[nodiscard]] bool complete() const;
   void set_complete();
 
+  // Of the daemon whose database this is; nullopt for one that was made anew, or by a former version.
+  [[nodiscard]] std::optional<std::string> daemon_id() const;
+  void set_daemon_id(const std::string& id);
+
   // Throws Error(session_exists) if the id is taken.
   void add_session(const SessionRecord& session);
   // The state, error, boot_id and notes of an existing session.
   void update_session(const SessionRecord& session, bool durable = false);
+  void set_marked(const std::string& id);                            // what it made outside has its token now
   void remove_session(const std::string& id, bool durable = false);  // with its stages and runs
   [[nodiscard]] std::optional<SessionRecord> session(const std::string& id) const;
   [[nodiscard]] std::vector<SessionRecord> sessions() const;

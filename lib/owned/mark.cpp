@@ -1,0 +1,50 @@
+#include "owned/mark.h"
+
+#include <fcntl.h>
+
+#include <cerrno>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/text.h"
+#include "base/unique_fd.h"
+#include "kernel/attributes.h"
+#include "kernel/files.h"
+
+namespace unionroot::owned {
+
+namespace {
+
+constexpr const char* attribute = "trusted.unionroot.owner";
+constexpr const char* mark_file = ".unionroot";
+constexpr std::size_t longest_mark = 4096;
+
+// A former version wrote the path of its state directory into the file.
+std::optional<std::string> read_file_mark(int folder) {
+  const base::UniqueFd file(::openat(folder, mark_file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (file) return std::string(base::trim(base::read_all(file.get(), mark_file, longest_mark)));
+  if (errno == ENOENT) return std::nullopt;
+  base::throw_errno("opening the mark of the owner,", mark_file);
+}
+
+}  // namespace
+
+std::string Mark::owner() const {
+  if (text.empty()) return "nobody that is known";
+  if (!token) return base::printable(text);
+  return base::concat("session ", token->session, " of the daemon ", token->daemon);
+}
+
+void set_mark(int folder, const Token& token) {
+  if (kernel::set_attribute(folder, attribute, token.text())) return;
+  kernel::write_file_atomically(folder, mark_file, token.text(), 0600, false);
+}
+
+Mark read_mark(int folder) {
+  auto text = kernel::read_attribute(folder, attribute);
+  if (!text) text = read_file_mark(folder);
+  if (!text) return {};
+  return {*text, parse_token(*text)};
+}
+
+}  // namespace unionroot::owned
