@@ -11,10 +11,12 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <string>
 
 #include "base/error.h"
 #include "base/fault_delay.h"
+#include "base/unique_fd.h"
 
 namespace unionroot::base {
 
@@ -24,6 +26,7 @@ struct FaultPlan {
   long crash_at = 0;
   long fail_at = 0;
   int log = -1;
+  const char* folder = std::getenv("UNIONROOT_FAULT_FOLDER");
   FaultDelay delay{std::getenv(fault_delay_variable)};
   std::atomic<std::uint64_t> delayed{0};
   std::atomic<bool> armed{false};
@@ -41,8 +44,21 @@ struct FaultPlan {
       ::abort();
     }
   }
-  [[nodiscard]] bool idle() const { return crash_at == 0 && fail_at == 0 && log < 0; }
+  [[nodiscard]] bool idle() const { return crash_at == 0 && fail_at == 0 && log < 0 && folder == nullptr; }
 };
+
+// Waits or throws, as the file of this name in the folder says.
+void obey(const char* folder, const char* name) {
+  const std::string path = std::string(folder) + "/" + name;
+  while (true) {
+    const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!file) return;
+    char word[4] = {};
+    if (::read(file.get(), word, sizeof word) == sizeof word && std::memcmp(word, "fail", sizeof word) == 0)
+      throw SystemError(EIO, std::string("injected fault at ") + name);
+    ::usleep(2000);
+  }
+}
 
 FaultPlan& plan() {
   static FaultPlan instance;
@@ -63,6 +79,7 @@ void fault_point(const char* name) {
     if (::write(faults.log, line.data(), line.size()) < 0) ::abort();
   }
   if (number == faults.crash_at) ::kill(::getpid(), SIGKILL);
+  if (faults.folder != nullptr) obey(faults.folder, name);
   if (number == faults.fail_at) throw SystemError(EIO, std::string("injected fault at ") + name);
 }
 

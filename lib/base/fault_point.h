@@ -12,6 +12,9 @@ namespace unionroot::base {
 //   UNIONROOT_FAULT_LOG=F  the names passed are appended to the file F, one a line
 // Counting begins once arm_fault_points() was called (at the end of the daemon's start-up), or, with
 // UNIONROOT_FAULT_FROM_START=1, at once.
+//   UNIONROOT_FAULT_FOLDER=F  a fault point waits as long as the folder F has a file of its name; if the file says
+//   "fail",
+//                             it throws SystemError(EIO)
 //   UNIONROOT_FAULT_DELAY=MICROSECONDS[,SEED]
 // Each fault point, counted or not, waits a pseudo-random time from 0 up to that, whatever locks are held there: so
 // races show that are too narrow otherwise. The daemon hands it on to the supervisors of commands, which wait at places

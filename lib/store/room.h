@@ -1,27 +1,25 @@
-// Room that the database has in advance, so that a full disk does not keep sessions from being ended: that is what
-// makes room.
+// Disk space that the database reserves in advance: on a full disk it must still be possible to end sessions, since
+// that frees space.
 #pragma once
 
 #include "store/sqlite.h"
 
 namespace unionroot::store {
 
-// Copy-on-write file systems (btrfs) need room for every write, one to a page that is mapped included: the kernel
-// answers that with SIGBUS. Makes `file`, which is not there yet, one that is written in place. Where there is no such
-// thing, an ordinary file.
+// On a copy-on-write file system (btrfs) a write needs new blocks even where the file has some. Makes `file`, which
+// must not exist yet, one that is written in place. Where the file system has no such thing it is an ordinary file.
 void create_in_place(const std::string& file);
 
-// The log has its blocks already, and keeps them over a restart of the daemon; the file has free pages for what is
-// written back from the log, which then begins anew. Where the file system cannot do that, or is full already, nothing
-// is lost: the next start tries again. Of a database that was just opened.
+// Gives the log its blocks in advance; it keeps them over a restart of the daemon. Gives the database free pages, so
+// that the log can be written back and begin anew. Where the file system refuses, or is full already, nothing is lost:
+// the next start tries again. Call it for a database that was just opened.
 void reserve_room(Database& database);
 
-// The same once sessions have taken such pages. Asks the database, so not each time.
+// Makes free pages again where sessions have taken them. It asks the database, so do not call it each time.
 void reserve_pages_again(Database& database);
 
-// Writes what is in the log into the file, and empties the log, unless the disk is almost full; it has its blocks
-// again. A reader elsewhere (somebody's sqlite3 shell) holds it back: that is no error, and nobody waits for it. Throws
-// DatabaseError.
+// Writes the log back into the file and empties it. If the disk is almost full, the log keeps its blocks; otherwise it
+// gets them again. Throws DatabaseError.
 void empty_log(Database& database);
 
 }  // namespace unionroot::store

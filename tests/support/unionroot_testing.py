@@ -15,13 +15,14 @@ import re
 import shutil
 import signal
 import socket
-import sqlite3
 import stat
 import subprocess
 import sys
 import tempfile
 import time
 import unittest
+
+import database_copy
 
 BUILD = os.environ.get("UNIONROOT_BUILD_DIR", "")
 CACHE = os.environ.get("UNIONROOT_TEST_CACHE", "/var/cache/unionroot-test")
@@ -668,16 +669,13 @@ class Machine:
         if not os.path.exists(database):
             return []
         found = []
-        connection = sqlite3.connect(database, timeout=10)
-        try:
+        with database_copy.opened(database) as connection:
             tables = [row[0] for row in connection.execute("select name from sqlite_master where type = 'table'")]
             for table in ("sessions", "session", "stages", "stage", "runs", "run"):
                 if table in tables:
                     (count,) = connection.execute(f"select count(*) from {table}").fetchone()
                     if count:
                         found.append(f"database: {count} rows in {table}")
-        finally:
-            connection.close()
         return found
 
     def close(self):

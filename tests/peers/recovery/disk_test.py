@@ -1,7 +1,7 @@
-"""A full disk, one that can only be read, a busy database: begin fails clean, and running sessions go on."""
+"""A full disk, a read-only one, a database that cannot be written: begin fails clean, and running sessions go on."""
 
+import contextlib
 import os
-import platform
 import shutil
 import signal
 import sqlite3
@@ -186,64 +186,105 @@ class DiskTest(FullDisk, unittest.TestCase):
         self.assertEqual(self.machine.inside(running, "echo", "works"), "works")
         self.machine.ok("end", running)
 
-    def test_a_busy_database(self):
-        running = self.machine.begin("small")
-        other = sqlite3.connect(os.path.join(self.machine.state, "state.db"), isolation_level=None)
+    def test_nobody_else_opens_the_database(self):
+        session = self.machine.begin("memory")
+        other = sqlite3.connect(os.path.join(self.machine.state, "state.db"), timeout=0, isolation_level=None)
         try:
-            other.execute("begin immediate")
-            self.refused("state.db", "locked")
+            for statement in ("select * from sessions", "begin immediate"):
+                with self.assertRaisesRegex(sqlite3.OperationalError, "locked"):
+                    other.execute(statement)
+            self.machine.ok("run", "--directory", "/", "small", "--", "true")
+        finally:
+            other.close()
+        # The log's index would be in a file that is mapped.
+        self.assertFalse(os.path.exists(os.path.join(self.machine.state, "state.db-shm")))
+        self.machine.ok("end", session)
+
+    def test_a_database_that_somebody_has_open(self):
+        """The daemon does not start beside them, says who it may be, and starts once they are gone."""
+        session = self.machine.begin("memory")
+        self.machine.end_daemon()
+        other = sqlite3.connect(os.path.join(self.machine.state, "state.db"))
+        try:
+            self.assertEqual(other.execute("select id from sessions").fetchall(), [(session,)])
+            self.machine.start_daemon(wait=False)
+            self.assertEqual(self.machine.daemon.wait(testing.PATIENCE), 1)
+            log = self.machine.log()
+            self.assertIn("locked by another process", log)
+            self.assertIn("fuser", log)
+        finally:
+            other.close()
+        self.machine.start_daemon()
+        self.assertEqual(self.machine.inside(session, "echo", "works"), "works")
+        self.machine.ok("end", session)
+
+    @contextlib.contextmanager
+    def at_commits(self, word):
+        """The database's commits fail ("fail") or wait (""). The daemon is started anew."""
+        with tempfile.TemporaryDirectory(dir=testing.SCRATCH, prefix="unionroot-disk-test.") as folder:
+            self.machine.restart(environment={"UNIONROOT_FAULT_FOLDER": folder})
+
+            def obey():
+                # Renamed, so that it is never there without its word.
+                with open(os.path.join(folder, "new"), "w") as file:
+                    file.write(word)
+                os.rename(file.name, os.path.join(folder, "store_commit"))
+
+            def go_on():
+                os.unlink(os.path.join(folder, "store_commit"))
+
+            try:
+                yield obey, go_on
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+                os.mkdir(folder)
+
+    def test_a_database_that_cannot_be_written(self):
+        running = self.machine.begin("small")
+        with self.at_commits("fail") as (fail, go_on):
+            fail()
+            self.refused("injected fault at store_commit")
             self.assertEqual(list(self.machine.by_id()), [running])
             # What can do without a record works meanwhile.
             self.assertIn(running, self.machine.ok("location", running))
-            client = self.machine.popen("run", "--directory", "/", running, "--", "sh", "-c", "echo runs; cat; exit 3",
-                                        stdin=subprocess.PIPE)
-            self.machine.children[client.pid] = "client"
-            self.assertEqual(client.stdout.readline(), b"runs\n")
+            client = self.client(running)
             self.assertIn("would not be listed after a restart", self.machine.log())
-            other.execute("rollback")
-        finally:
-            other.close()
-        # Nor does a command that has no record need the daemon to go on.
-        self.machine.restart()
-        self.assertEqual(self.machine.inside(running, "echo", "works"), "works")
-        client.stdin.close()
-        self.assertEqual(client.wait(testing.PATIENCE), 3)
-        client.stdout.close(), client.stderr.close()
-        self.machine.ok("end", running)
-        self.machine.ok("run", "--directory", "/", "small", "--", "true")
+            go_on()
+            # Nor does a command that has no record need the daemon to go on.
+            self.machine.restart()
+            self.assertEqual(self.machine.inside(running, "echo", "works"), "works")
+            self.ends_with(client, 3)
+            self.machine.ok("end", running)
+            self.machine.ok("run", "--directory", "/", "small", "--", "true")
 
-    def test_a_busy_database_and_automatic_sessions(self):
-        """How long they live hangs on their runs, so those are recorded, or refused."""
+    def test_a_database_that_cannot_be_written_and_automatic_sessions(self):
+        """How long they live depends on their runs, so those are recorded, or refused."""
         scripts = os.path.join(self.machine.place, "scripts")
         os.mkdir(scripts)
         self.machine.define_tree("scripted", testing.small_tree(), hook_directories=scripts)
-        client = self.client("scripted")
-        (session,) = self.machine.by_id()
-        other = sqlite3.connect(os.path.join(self.machine.state, "state.db"), isolation_level=None)
-        try:
-            other.execute("begin immediate")
+        with self.at_commits("fail") as (fail, go_on):
+            client = self.client("scripted")
+            (session,) = self.machine.by_id()
+            fail()
             refused = self.machine.run("run", "--directory", "/", "session:" + session, "--", "touch", "/executed")
             self.assertEqual(refused.status, 125, repr(refused))
-            self.assertIn("locked", refused.err)
-            other.execute("rollback")
-        finally:
-            other.close()
-        self.assertEqual(self.machine.run("run", "--directory", "/", "session:" + session, "--", "test", "-e",
-                                          "/executed").status, 1)
-        self.ends_with(client, 3)
+            self.assertIn("injected fault at store_commit", refused.err)
+            go_on()
+            self.assertEqual(self.machine.run("run", "--directory", "/", "session:" + session, "--", "test", "-e",
+                                              "/executed").status, 1)
+            self.ends_with(client, 3)
 
     def test_a_command_that_comes_as_the_last_one_ends(self):
-        first = self.client("small")
-        (session,) = self.machine.by_id()
+        with self.at_commits("") as (wait, go_on):
+            first = self.client("small")
+            (session,) = self.machine.by_id()
 
-        def runs():
-            return {command for command in testing.descendants(os.getpid()).values()
-                    if command.startswith("unionroot-helper " + session)}
+            def runs():
+                return {command for command in testing.descendants(os.getpid()).values()
+                        if command.startswith("unionroot-helper " + session)}
 
-        self.assertEqual(len(runs()), 1)
-        other = sqlite3.connect(os.path.join(self.machine.state, "state.db"), isolation_level=None)
-        try:
-            other.execute("begin immediate")  # so that the second is being started for a while
+            self.assertEqual(len(runs()), 1)
+            wait()  # so that the second is being started for a while
             second = self.machine.popen("run", "--directory", "/", "session:" + session, "--", "sh", "-c",
                                         "echo runs; cat; exit 4", stdin=subprocess.PIPE)
             self.machine.children[second.pid] = "client"
@@ -251,18 +292,16 @@ class DiskTest(FullDisk, unittest.TestCase):
             first.stdin.close()
             self.assertTrue(wait_until(lambda: len(runs()) == 1))
             time.sleep(0.3)  # the daemon hears of that
-            other.execute("rollback")
-        finally:
-            other.close()
-        self.assertEqual(second.stdout.readline(), b"runs\n")
-        time.sleep(0.3)
-        second.stdin.write(b"still\n")
-        second.stdin.flush()
-        self.assertEqual(second.stdout.readline(), b"still\n")
-        self.ends_with(second, 4)
-        self.assertEqual(first.wait(testing.PATIENCE), 3)
-        first.stdout.close(), first.stderr.close()
-        self.assertTrue(wait_until(lambda: self.machine.by_id() == {}))
+            go_on()
+            self.assertEqual(second.stdout.readline(), b"runs\n")
+            time.sleep(0.3)
+            second.stdin.write(b"still\n")
+            second.stdin.flush()
+            self.assertEqual(second.stdout.readline(), b"still\n")
+            self.ends_with(second, 4)
+            self.assertEqual(first.wait(testing.PATIENCE), 3)
+            first.stdout.close(), first.stderr.close()
+            self.assertTrue(wait_until(lambda: self.machine.by_id() == {}))
 
 
 class Ext4DiskTest(FullDisk, unittest.TestCase):
@@ -276,9 +315,6 @@ class BtrfsDiskTest(Disk, unittest.TestCase):
     """Where whatever is written takes room, but for the database."""
 
     def mount(self):
-        release = tuple(int(number) for number in platform.release().split("-")[0].split(".")[:2])
-        if release < (6, 16):
-            self.skipTest("before Linux 6.16 a mapped page of a full btrfs cannot be written: SIGBUS")
         self.mount_image(128, "mkfs.btrfs", "-q")
 
     def test_full(self):
