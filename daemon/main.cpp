@@ -1,5 +1,4 @@
 // unionrootd: wires the parts together, and nothing else.
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -16,6 +15,7 @@
 #include "daemon/manager_core.h"
 #include "daemon/service.h"
 #include "daemon/startup.h"
+#include "kernel/spawn.h"
 
 namespace unionroot::daemon {
 namespace {
@@ -32,15 +32,6 @@ std::vector<std::string> capabilities(const session::Manager& manager) {
   std::vector<std::string> found{"host-view"};
   if (manager.has_control_groups()) found.emplace_back("cgroup");
   return found;
-}
-
-// Every live session keeps some descriptors open, and the soft limit is 1024 wherever nobody raised it. Commands have
-// their caller's limits all the same.
-void allow_many_descriptors() {
-  rlimit limit{};
-  base::check(::getrlimit(RLIMIT_NOFILE, &limit), "reading the limit of open files");
-  limit.rlim_cur = limit.rlim_max;
-  base::check(::setrlimit(RLIMIT_NOFILE, &limit), "raising the limit of open files");
 }
 
 int serve(const definition::Settings& settings) {
@@ -99,7 +90,8 @@ int run(int argc, char** argv) {
     throw base::Error(base::ErrorCode::access_denied, "unionrootd must be run by root",
                       "try: systemctl start unionrootd, or sudo unionrootd");
   ::umask(022);
-  allow_many_descriptors();
+  // Every live session keeps some descriptors open, and the soft limit is 1024 wherever nobody raised it.
+  kernel::raise_open_files_limit();
   return serve(settings_for(line));
 }
 

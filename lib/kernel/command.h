@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "kernel/process_end.h"
+
 namespace unionroot::kernel {
 
 struct Command {
@@ -17,7 +19,7 @@ struct Command {
 };
 
 struct CommandResult {
-  int status = 0;      // of exit(3); 128 + N if signal N ended it
+  ProcessEnd end;
   std::string output;  // standard output, at most 64 KiB
   std::string errors;  // standard error, at most 4 KiB, printable, on one line
 };
@@ -25,12 +27,12 @@ struct CommandResult {
 // "/usr/sbin/mkfs.ext4"; empty if it is in none of /usr/sbin, /usr/bin, /sbin, /bin.
 std::string find_program(const std::string& name);
 
-// Runs it to its end, with standard input from /dev/null and PATH and LC_ALL as its only environment. It and what it
-// started are killed when the limit is over (Error(timed_out)) or `cancelled` says so (Error(cancelled)). Throws
-// Error(not_supported) if there is no such program.
+// Runs it to its end, with standard input from /dev/null and PATH and LC_ALL as its only environment. Its process group
+// is killed when the limit is over (Error(timed_out)) or `cancelled` says so (Error(cancelled)). What it leaves running
+// in the background, as LVM does, goes on. Throws Error(not_supported) if there is no such program.
 CommandResult run_command(const Command& command);
 
-// The same; Error(failed) with what it wrote to standard error if it ends with another status than 0.
+// The same; Error(failed) with how it ended and what it wrote to standard error, if that was not with status 0.
 std::string run_or_throw(const Command& command);
 
 // Words separated by blanks, as a definition gives them for a command. No quoting, since no shell takes part.

@@ -17,8 +17,8 @@
 #include "base/fault_delay.h"
 #include "base/fault_point.h"
 #include "base/text.h"
+#include "kernel/spawn.h"
 #include "launch/control.h"
-#include "launch/spawn.h"
 #include "launch/spec_file.h"
 #include "launch/wire.h"
 
@@ -90,13 +90,16 @@ LaunchedRun Launcher::launch(const LaunchSpec& spec, const LaunchDescriptors& de
   const base::UniqueFd file = sealed_file(serialize(spec, descriptors.cgroup >= 0));
   auto [client, supervisor] = control_pair();
 
-  SpawnRequest request;
+  kernel::SpawnRequest request;
   request.executable = helper_.get();
   request.arguments = {"unionroot-helper", spec.session, spec.run};
 #ifdef UNIONROOT_FAULT_POINTS
   if (const char* const delay = std::getenv(base::fault_delay_variable))
     request.environment = {base::concat(base::fault_delay_variable, "=", delay)};
 #endif
+  // No signal that is sent to the supervisor reaches it, from its start on.
+  request.signals_blocked = true;
+  request.descriptors.assign(wire::first_free_descriptor, -1);
   for (std::size_t i = 0; i < 3; ++i) {
     const int own = descriptors.standard[i];
     request.descriptors[i] = spec.terminal || own < 0 ? null_.get() : own;
@@ -115,7 +118,7 @@ LaunchedRun Launcher::launch(const LaunchSpec& spec, const LaunchDescriptors& de
     if (descriptor < 0) descriptor = null_.get();
 
   base::fault_point("before spawning a supervisor");
-  Spawned spawned = spawn(request);
+  kernel::Spawned spawned = kernel::spawn(request);
   LaunchedRun run;
   // It may have ended by now; then its pid alone is known, and no later process is taken for it.
   run.supervisor = base::identify(spawned.pid).value_or(base::ProcessIdentity{spawned.pid, 0, base::boot_id()});

@@ -496,14 +496,16 @@ class Machine:
         if not wait_until(listens):
             raise AssertionError(f"dbus-daemon does not listen after {PATIENCE:.0f} seconds")
 
-    def start_daemon(self, environment=None, wait=True):
+    def start_daemon(self, environment=None, wait=True, **options):
+        """options: of subprocess.Popen."""
         surroundings = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
         surroundings.update(handed_on())
         surroundings.update(self.environment)
         surroundings.update(environment or {})
         with open(self.log_file, "ab") as log:
+            options = {"cwd": "/", "start_new_session": True, **options}
             self.daemon = subprocess.Popen([daemon_path(), "--config", self.settings_file], stdin=subprocess.DEVNULL,
-                                           stdout=log, stderr=log, env=surroundings, cwd="/", start_new_session=True)
+                                           stdout=log, stderr=log, env=surroundings, **options)
         self.children[self.daemon.pid] = "unionrootd"
         if wait:
             self.wait_ready()

@@ -2,8 +2,6 @@
 // (launch/wire.h). It stays in the host's namespaces, as root; the command itself enters the session.
 #include <fcntl.h>
 #include <linux/keyctl.h>
-#include <signal.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -29,19 +27,10 @@ int refuse_by_hand() {
   return write(2, text, sizeof text - 1) < 0 ? own_failure : own_failure;
 }
 
-// No signal reaches it but SIGKILL and SIGSTOP: it ends when its command does. A session of its own, so that nothing
-// sent to the daemon's group concerns it. A new keyring session, so that the command does not possess the daemon's
-// keys; where the kernel has no keyrings, or a container forbids them, there is nothing to protect.
-void stand_alone() {
-  sigset_t all;
-  sigfillset(&all);
-  sigprocmask(SIG_BLOCK, &all, nullptr);
-  setsid();
-  umask(022);
-  if (chdir("/") != 0) _exit(own_failure);
-  close_range(wire::first_free_descriptor, ~0U, 0);
-  syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr);
-}
+// The daemon starts it with every signal blocked, in a process session of its own, at / and without any other
+// descriptor (kernel/spawn.h). A new session keyring, so that the command does not possess the daemon's keys; where the
+// kernel has no keyrings, or a container forbids them, there is nothing to protect.
+void leave_keyring() { syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr); }
 
 int fail(unsigned status, const Text& problem) {
   // Ended with the daemon's word unread, it would be a socket that was reset to the client (unix(7), ECONNRESET).
@@ -83,7 +72,7 @@ int run(const Spec& spec) {
 int main() {
   if (fcntl(wire::spec_descriptor, F_GETFD) < 0 || fcntl(wire::control_descriptor, F_GETFD) < 0)
     return refuse_by_hand();
-  stand_alone();
+  leave_keyring();
   wait_a_moment();
   Spec spec;
   if (!read_spec(wire::spec_descriptor, spec)) {

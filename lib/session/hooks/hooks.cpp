@@ -56,8 +56,7 @@ std::string name_of(const std::string& path) { return path.substr(path.rfind('/'
 
 std::string how_it_ended(const ProgramEnd& end, unsigned limit) {
   switch (end.how) {
-    case ProgramEnd::How::exited: return concat("ended with status ", end.status);
-    case ProgramEnd::How::killed: return concat("was killed by signal ", end.status);
+    case ProgramEnd::How::ended: return describe(end.end);
     case ProgramEnd::How::over_limit: return concat("took longer than ", limit, " s (hook-time-limit) and was killed");
     case ProgramEnd::How::cancelled: return "was cancelled";
   }
@@ -93,7 +92,7 @@ void run_one(SessionContext& context, HookStage stage, const HookSpace& space, c
   } catch (const base::SystemError& error) {
     throw not_executable(path, error);
   }
-  if (end.how == ProgramEnd::How::exited && end.status == 0) return;
+  if (end.how == ProgramEnd::How::ended && end.end.succeeded()) return;
   if (end.how == ProgramEnd::How::cancelled)
     throw Error(ErrorCode::cancelled, concat("the hook ", path, " was cancelled"));
   throw Error(ErrorCode::stage_failed,

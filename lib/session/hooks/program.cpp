@@ -14,7 +14,7 @@
 #include "base/fault_point.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "launch/spawn.h"
+#include "kernel/spawn.h"
 #include "launch/spec.h"
 
 namespace unionroot::session {
@@ -125,19 +125,17 @@ class Processes {
     if (group_)
       joining =
           UniqueFd(base::check(::openat(group_.get(), "cgroup.procs", O_WRONLY | O_CLOEXEC), "opening cgroup.procs"));
-    launch::SpawnRequest request;
+    kernel::SpawnRequest request;
     request.path = program.path;
     request.arguments = {program.path};
     request.arguments.insert(request.arguments.end(), program.arguments.begin(), program.arguments.end());
     request.environment = program.environment;
     launch::check_arguments(request.arguments, request.environment);
-    request.descriptors[0] = nothing.get();
-    request.descriptors[1] = output;
-    request.descriptors[2] = errors;
+    request.descriptors = {nothing.get(), output, errors};
     request.cgroup_processes = joining ? joining.get() : -1;
-    request.stranger = true;
+    request.dies_with_thread = true;
     base::fault_point("hook");
-    space_.visit([&] { process_ = launch::spawn(request); });
+    space_.visit([&] { process_ = kernel::spawn(request); });
     base::fault_point("hook started");
   }
 
@@ -166,7 +164,7 @@ class Processes {
   const mount::HostCopy& space_;
   kernel::Cgroups& cgroups_;
   UniqueFd group_;
-  launch::Spawned process_;
+  kernel::Spawned process_;
   bool gone_ = false;
 };
 
@@ -200,9 +198,8 @@ ProgramEnd run_program(const Program& program, const mount::HostCopy& space, ker
     stream->take();
     stream->finish();
   }
-  if (given_up) return {*given_up, 0};
-  if (WIFSIGNALED(status)) return {ProgramEnd::How::killed, WTERMSIG(status)};
-  return {ProgramEnd::How::exited, WEXITSTATUS(status)};
+  if (given_up) return {*given_up, {}};
+  return {ProgramEnd::How::ended, kernel::process_end(status)};
 }
 
 }  // namespace unionroot::session

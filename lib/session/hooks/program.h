@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kernel/cgroups.h"
+#include "kernel/process_end.h"
 #include "mount/host_copy.h"
 
 namespace unionroot::session {
@@ -25,13 +26,14 @@ struct Program {
 };
 
 struct ProgramEnd {
-  enum class How { exited, killed, over_limit, cancelled } how = How::exited;
-  int status = 0;  // the exit status, or the signal that killed it
+  enum class How { ended, over_limit, cancelled } how = How::ended;
+  kernel::ProcessEnd end;  // where it was not killed for one of these reasons
 };
 
-// Runs it in the copy of the host's namespace, with standard input from /dev/null and no descriptor else. Once it has
-// ended, or is over its limit, or cancelled, whatever it left running is killed: by control group, or where there is
-// none by that namespace. Throws SystemError (it cannot be executed), Error(timed_out) if something cannot be killed.
+// Runs it in the copy of the host's namespace, with standard input from /dev/null and as kernel/spawn.h says. Once it
+// has ended, or is over its limit, or cancelled, whatever it left running is killed: by control group, or where there
+// is none by that namespace. Throws SystemError (it cannot be executed), Error(timed_out) if something cannot be
+// killed.
 ProgramEnd run_program(const Program& program, const mount::HostCopy& space, kernel::Cgroups& cgroups);
 
 }  // namespace unionroot::session

@@ -62,7 +62,7 @@ class LvmSnapshotSourceKind : public SourceKind {
  private:
   static bool is_ours(const LvmSnapshot& snapshot) {
     const auto found = kernel::run_command(lvm(snapshot.tags()));
-    if (found.status != 0) return false;  // there is none, or no such group
+    if (!found.end.succeeded()) return false;  // there is none, or no such group
     for (const auto& tag : base::split(
              base::trim(base::split(found.output, '\n').empty() ? "" : base::split(found.output, '\n').front()), ','))
       if (tag == LvmSnapshot::tag) return true;

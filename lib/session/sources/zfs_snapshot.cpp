@@ -65,7 +65,7 @@ class ZfsSnapshotSourceKind : public SourceKind {
  private:
   static bool is_ours(const std::string& name, const std::string& session) {
     const auto found = kernel::run_command(zfs(ZfsSnapshot::owner(name)));
-    return found.status == 0 && found.output == session + "\n";
+    return found.end.succeeded() && found.output == session + "\n";
   }
 };
 

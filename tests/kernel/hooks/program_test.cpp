@@ -54,6 +54,8 @@ struct Fixture {
   kernel::Cgroups& with_groups(bool wanted) { return wanted && groups->available() ? *groups : none; }
 };
 
+kernel::ProcessEnd exited(int status) { return {kernel::ProcessEnd::How::exited, status}; }
+
 // A number of seconds that is this program's own, whatever else runs on the machine.
 std::string own_seconds(int number) { return std::to_string(1'000'000 + 10 * ::getpid() + number); }
 
@@ -75,8 +77,8 @@ TEST_CASE("a program's lines, environment and end") {
     Fixture fixture;
     auto program = fixture.shell("echo one; echo two >&2; cat \"$PLACE/view/etc/issue\"; printf three; exit 7");
     const auto end = run_program(program, *fixture.copy, fixture.with_groups(grouped));
-    CHECK(end.how == How::exited);
-    CHECK(end.status == 7);
+    CHECK(end.how == How::ended);
+    CHECK(end.end == exited(7));
     CHECK(fixture.output == "one\nlower\nthree\n");
     CHECK(fixture.errors == "two\n");
   }
@@ -89,7 +91,7 @@ TEST_CASE("what it leaves running, in whatever session, is killed") {
     const auto end = run_program(fixture.shell(concat("setsid sleep ", own_seconds(1), " & (sleep ", own_seconds(1),
                                                       " >/dev/null 2>&1 </dev/null &) ; sleep 0.2")),
                                  *fixture.copy, fixture.with_groups(grouped));
-    CHECK(end.status == 0);
+    CHECK(end.end.succeeded());
     CHECK(sleepers(own_seconds(1)) == 0);
   }
 }
@@ -110,8 +112,8 @@ TEST_CASE("one that takes too long, or is cancelled, is killed with all it start
     CHECK(sleepers(own_seconds(2)) == 0);
     program = fixture.shell("kill -KILL $$");
     const auto end = run_program(program, *fixture.copy, fixture.with_groups(grouped));
-    CHECK(end.how == How::killed);
-    CHECK(end.status == SIGKILL);
+    CHECK(end.how == How::ended);
+    CHECK(end.end == kernel::ProcessEnd{kernel::ProcessEnd::How::killed, SIGKILL});
   }
 }
 
@@ -120,7 +122,7 @@ TEST_CASE("what is written beyond the limit is dropped, and does not stop the wr
   Fixture fixture;
   const auto end = run_program(fixture.shell("head -c 1000000 /dev/zero | tr '\\0' x; seq 100000 >&2; exit 3"),
                                *fixture.copy, fixture.with_groups(true));
-  CHECK(end.status == 3);
+  CHECK(end.end == exited(3));
   CHECK(fixture.output.size() < 1000);  // one line, cut
   CHECK(fixture.errors.size() < 70'000);
   CHECK(fixture.errors.find("... and more, which is dropped\n") != std::string::npos);
@@ -134,7 +136,7 @@ TEST_CASE("a group that a former program left is no hindrance") {
     return;
   }
   CHECK(fixture.groups->create("s", "hook"));
-  CHECK(run_program(fixture.shell("exit 5"), *fixture.copy, *fixture.groups).status == 5);
+  CHECK(run_program(fixture.shell("exit 5"), *fixture.copy, *fixture.groups).end == exited(5));
   CHECK(fixture.groups->sessions().empty());
 }
 

@@ -293,7 +293,7 @@ TEST_CASE("the helper is refused unless it is root's own") {
   launch::LaunchDescriptors descriptors;
   descriptors.mount_namespace = tree.descriptor();
   launch::Launcher broken(path);
-  CHECK_THROWS_WITH(broken.launch(command({"true"}), descriptors), Contains("executing the helper"));
+  CHECK_THROWS_WITH(broken.launch(command({"true"}), descriptors), Contains("executing unionroot-helper"));
   CHECK(::unlink(path) == 0);
 }
 

@@ -23,9 +23,9 @@ class CrashMachine(Machine):
         # What the client says of locks depends on the boot as well.
         return super().popen(*arguments, environment={**self.environment, **(environment or {})}, **options)
 
-    def start_daemon(self, environment=None, wait=True):
+    def start_daemon(self, environment=None, wait=True, **options):
         self._forget_dead_daemon()
-        super().start_daemon(environment, wait)
+        super().start_daemon(environment, wait, **options)
 
     def _forget_dead_daemon(self):
         if self.daemon is not None and self.daemon.poll() is not None:
