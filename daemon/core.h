@@ -17,7 +17,7 @@ class Core {
   virtual session::SessionView begin(const session::BeginRequest& request) = 0;
   virtual session::Manager::Started run(const session::RunRequest& request) = 0;
   virtual session::Manager::Started run_automatic(const session::BeginRequest& begin, session::RunRequest run) = 0;
-  virtual void run_ended(const std::string& run, std::optional<int> status) = 0;
+  virtual void run_ended(const std::string& run) = 0;
   [[nodiscard]] virtual std::optional<std::string> source_trouble(const definition::Definition& definition) const = 0;
   virtual session::EndResult end(const session::SessionId& session, bool force, session::TellProgress progress,
                                  std::function<bool()> cancelled) = 0;

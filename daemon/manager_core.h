@@ -13,7 +13,7 @@ class ManagerCore final : public Core {
   session::Manager::Started run_automatic(const session::BeginRequest& begin, session::RunRequest run) override {
     return manager_.run_automatic(begin, std::move(run));
   }
-  void run_ended(const std::string& run, std::optional<int> status) override { manager_.run_ended(run, status); }
+  void run_ended(const std::string& run) override { manager_.run_ended(run); }
   [[nodiscard]] std::optional<std::string> source_trouble(const definition::Definition& definition) const override {
     return manager_.source_trouble(definition);
   }

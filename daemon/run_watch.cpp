@@ -10,12 +10,11 @@ namespace unionroot::daemon {
 
 namespace {
 
-std::optional<int> reap(int pidfd) {
+void reap(int pidfd) {
   try {
-    return launch::reap(pidfd);
+    launch::reap(pidfd);
   } catch (const base::Error& error) {
     base::log::warning(error.what());
-    return std::nullopt;
   }
 }
 
@@ -30,9 +29,9 @@ void RunWatch::add(const std::string& run, base::UniqueFd pidfd, uid_t uid) {
     if (error) return;
     const auto found = watched_.find(run);
     if (found == watched_.end()) return;
-    const auto status = reap(found->second.native_handle());
+    reap(found->second.native_handle());
     watched_.erase(found);
-    ended_(run, uid, status);
+    ended_(run, uid);
   });
 }
 

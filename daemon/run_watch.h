@@ -2,7 +2,6 @@
 #pragma once
 
 #include <functional>
-#include <optional>
 #include <string>
 #include <unordered_map>
 
@@ -13,10 +12,8 @@ namespace unionroot::daemon {
 
 class RunWatch {
  public:
-  // ended: called on the loop's thread with the run, the user it is accounted to, and what its supervisor ended with,
-  // if that can be told.
-  RunWatch(asio::io_context& io,
-           std::function<void(const std::string& run, uid_t uid, std::optional<int> status)> ended)
+  // ended: called on the loop's thread with the run and the user that it is accounted to.
+  RunWatch(asio::io_context& io, std::function<void(const std::string& run, uid_t uid)> ended)
       : io_(io), ended_(std::move(ended)) {}
 
   // Loop's thread only. pidfd: of the supervisor, a child of this daemon or of one before it.
@@ -24,7 +21,7 @@ class RunWatch {
 
  private:
   asio::io_context& io_;
-  std::function<void(const std::string&, uid_t, std::optional<int>)> ended_;
+  std::function<void(const std::string&, uid_t)> ended_;
   std::unordered_map<std::string, asio::posix::stream_descriptor> watched_;
 };
 

@@ -80,9 +80,9 @@ Service::Service(asio::io_context& io, sdbus::IConnection& connection, Core& cor
       manager_(loop_, requests_, registry, std::move(capabilities)),
       exports_(loop_, requests_, manager_),
       runs_(io,
-            [this](const std::string& run, uid_t uid, std::optional<int> status) {
+            [this](const std::string& run, uid_t uid) {
               if (stopped_) return;  // the next daemon finds that it has ended
-              requests_.in_background(uid, [this, run, status] { core_.run_ended(run, status); });
+              requests_.in_background(uid, [this, run] { core_.run_ended(run); });
             }),
       configuration_(io),
       refresh_timer_(io) {}

@@ -2,9 +2,12 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -12,6 +15,7 @@
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
+#include <string_view>
 
 #include "base/error.h"
 #include "base/fault_delay.h"
@@ -109,6 +113,8 @@ LaunchedRun Launcher::launch(const LaunchSpec& spec, const LaunchDescriptors& de
   request.descriptors[wire::namespace_descriptor] = descriptors.mount_namespace;
   request.descriptors[wire::root_descriptor] = descriptors.root;
   request.descriptors[wire::cgroup_descriptor] = descriptors.cgroup;
+  base::UniqueFd end(base::check(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "making an event counter for a run"));
+  request.descriptors[wire::end_descriptor] = end.get();
   const base::UniqueFd locks = bundle(descriptors.session_locks);
   request.descriptors[wire::lock_descriptor] = locks                               ? locks.get()
                                                : descriptors.session_locks.empty() ? -1
@@ -124,6 +130,7 @@ LaunchedRun Launcher::launch(const LaunchSpec& spec, const LaunchDescriptors& de
   run.supervisor = base::identify(spawned.pid).value_or(base::ProcessIdentity{spawned.pid, 0, base::boot_id()});
   run.pidfd = std::move(spawned.pidfd);
   run.control = std::move(client);
+  run.end = std::move(end);
   run.hold = std::move(supervisor);
   return run;
 }
@@ -148,14 +155,37 @@ void wait_and_reap(int pidfd) {
   reap(pidfd);
 }
 
-std::optional<int> reap(int pidfd) {
+void reap(int pidfd) {
   siginfo_t info{};
-  if (::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(pidfd), &info, WEXITED | WNOHANG) != 0) {
-    if (errno == ECHILD) return std::nullopt;  // started by a former daemon: init has reaped it
+  // ECHILD: it was started by a former daemon, and init reaps it.
+  if (::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(pidfd), &info, WEXITED | WNOHANG) != 0 &&
+      errno != ECHILD)
     base::throw_errno("waiting for a supervisor");
+}
+
+kernel::ProcessEnd read_end(int end) {
+  using How = kernel::ProcessEnd::How;
+  std::uint64_t told = 0;
+  if (end < 0 || ::read(end, &told, sizeof told) != static_cast<ssize_t>(sizeof told)) return {};
+  const auto value = static_cast<int>(wire::value_of(told));
+  switch (static_cast<control::Type>(wire::how_of(told))) {
+    case control::Type::exited: return {How::exited, value};
+    case control::Type::killed: return {How::killed, value};
+    case control::Type::failed: return {How::not_started, value};
+    default: return {};
   }
-  if (info.si_pid == 0) return std::nullopt;
-  return info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
+}
+
+base::UniqueFd end_of_supervisor(int pidfd) {
+  base::UniqueFd end(static_cast<int>(::syscall(SYS_pidfd_getfd, pidfd, wire::end_descriptor, 0)));
+  if (!end) return {};
+  // A supervisor of an older version has something else there.
+  const auto path = base::concat("/proc/self/fd/", end.get());
+  std::array<char, 64> name{};
+  const auto length = ::readlink(path.c_str(), name.data(), name.size());
+  if (length < 0 || std::string_view(name.data(), static_cast<std::size_t>(length)) != "anon_inode:[eventfd]")
+    return {};
+  return end;
 }
 
 }  // namespace unionroot::launch

@@ -3,12 +3,12 @@
 
 #include <sys/types.h>
 
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/process_identity.h"
 #include "base/unique_fd.h"
+#include "kernel/process_end.h"
 #include "launch/spec.h"
 
 namespace unionroot::launch {
@@ -29,6 +29,7 @@ struct LaunchedRun {
   base::ProcessIdentity supervisor;
   base::UniqueFd pidfd;    // readable when the supervisor has ended
   base::UniqueFd control;  // the client's end of the control socket: goes to the client
+  base::UniqueFd end;      // for read_end
   base::UniqueFd hold;     // the supervisor's end again: while it is open the client sees no end of file,
                            // so that the daemon can end an automatic session first
 
@@ -56,10 +57,16 @@ class Launcher {
   base::UniqueFd null_;
 };
 
-// Reaps a supervisor that has ended (LaunchedRun::pidfd became readable): the exit status of its run as the client
-// reports it (the command's own, 128+N, 125 to 127). nullopt if it still runs, or was started by a former daemon, so
-// that there is nothing to reap. Throws SystemError.
-std::optional<int> reap(int pidfd);
+// How the run ended, as its supervisor told. Once; unknown if it goes on, or if the supervisor was killed. `end`:
+// LaunchedRun::end.
+kernel::ProcessEnd read_end(int end);
+
+// LaunchedRun::end of a supervisor that a former daemon has started. None if this process cannot have it.
+base::UniqueFd end_of_supervisor(int pidfd);
+
+// Reaps a supervisor that has ended (LaunchedRun::pidfd became readable). Does nothing if it goes on, or was started by
+// a former daemon. Throws SystemError.
+void reap(int pidfd);
 
 // The same for one whose control socket has been closed, so that it is about to end: waits for it. Throws Error.
 void wait_and_reap(int pidfd);

@@ -17,7 +17,14 @@ inline constexpr int namespace_descriptor = 5;
 inline constexpr int root_descriptor = 6;
 inline constexpr int cgroup_descriptor = 7;
 inline constexpr int lock_descriptor = 8;
-inline constexpr int first_free_descriptor = 9;
+inline constexpr int end_descriptor = 9;
+inline constexpr int first_free_descriptor = 10;
+
+// What the supervisor adds to the event counter (eventfd(2)) at end_descriptor when the run has ended: how, as in the
+// message for the client (control::Type exited, killed or failed, and its value).
+constexpr std::uint64_t run_end(std::uint32_t how, std::uint32_t value) { return std::uint64_t{how} << 32 | value; }
+constexpr std::uint32_t how_of(std::uint64_t run_end) { return static_cast<std::uint32_t>(run_end >> 32); }
+constexpr std::uint32_t value_of(std::uint64_t run_end) { return static_cast<std::uint32_t>(run_end); }
 
 enum Flag : std::uint32_t {
   terminal = 1,

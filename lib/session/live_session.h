@@ -90,6 +90,7 @@ bool is_put_back(const LiveSession& session);
 struct LiveRun {
   store::RunRecord record;
   base::UniqueFd pidfd;
+  base::UniqueFd end;   // launch::read_end
   base::UniqueFd hold;  // keeps the client waiting until an automatic session has gone: launch/launcher.h
 };
 

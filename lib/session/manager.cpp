@@ -112,7 +112,7 @@ Manager::Started Manager::run_automatic(const BeginRequest& begin, RunRequest ru
   }
 }
 
-void Manager::run_ended(const std::string& run, std::optional<int> status) { impl_->run_ended(run, status); }
+void Manager::run_ended(const std::string& run) { impl_->run_ended(run); }
 
 EndResult Manager::end(const SessionId& session, bool force, TellProgress progress, std::function<bool()> cancelled) {
   return impl_->end(impl_->table.require(session), force, std::move(progress), std::move(cancelled));

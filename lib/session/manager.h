@@ -128,7 +128,7 @@ class Manager {
   Started run_automatic(const BeginRequest& begin, RunRequest run);
   // status: what the supervisor ended with (launch::reap); nullopt if nobody can tell, since a former daemon started
   // it.
-  void run_ended(const std::string& run, std::optional<int> status);
+  void run_ended(const std::string& run);
 
   // What is to be known of the last change of the definition's source tree, if it did not come to a good end: for
   // people.

@@ -68,12 +68,12 @@ struct Manager::Impl {
   Started run(const LiveSessionPtr& session, const RunRequest& request);
   void discard_run(const LiveSession& session, const std::string& id, launch::LaunchedRun launched) noexcept;
   void record_run(LiveSession& session, const store::RunRecord& run);
-  void run_ended(const std::string& run, std::optional<int> status);
+  void run_ended(const std::string& run);
   void adopt_run(const store::RunRecord& record);
 
   // source_changes.cpp
   void note_source_trouble(LiveSession& session, const std::string& what);
-  void note_command_in_source(LiveSession& session, const std::string& command, std::optional<int> status);
+  void note_command_in_source(LiveSession& session, const std::string& command, const kernel::ProcessEnd& end);
   void note_source_end(LiveSession& session);
 
   // recover.cpp

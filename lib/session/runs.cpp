@@ -106,6 +106,7 @@ Manager::Started Manager::Impl::run(const LiveSessionPtr& session, const RunRequ
                   base::now_microseconds()};
     record_run(*session, run.record);
     run.pidfd = launched.pidfd.duplicate();
+    run.end = std::move(launched.end);
     if (session->context.automatic()) run.hold = std::move(launched.hold);
     table.add_run(std::move(run));
     if (events.run_started) events.run_started(id, launched.pidfd.get());
@@ -155,7 +156,7 @@ void Manager::Impl::discard_run(const LiveSession& session, const std::string& i
         concat("session ", session.record.id, ": undoing run ", id, ", which could not be started: ", problem));
 }
 
-void Manager::Impl::run_ended(const std::string& id, std::optional<int> status) {
+void Manager::Impl::run_ended(const std::string& id) {
   const auto found = table.find_run(id);
   if (!found) return;  // its session was ended meanwhile
   const auto& record = found->record;
@@ -163,7 +164,7 @@ void Manager::Impl::run_ended(const std::string& id, std::optional<int> status) 
   Attempts attempts;
   // Before it is taken away: that is what whoever ends the session waits for.
   if (session && session->record.source)
-    attempts.run([&] { note_command_in_source(*session, record.command, status); });
+    attempts.run([&] { note_command_in_source(*session, record.command, table.end_of_run(id)); });
   const auto run = table.take_run(id);
   launch::WaitingClient client(run ? run->hold.get() : -1);
   // Should it stay, the next start finds that nobody runs it. Where it was the last of its session, it goes with that.
@@ -198,12 +199,13 @@ void Manager::Impl::adopt_run(const store::RunRecord& record) {
   if (!pidfd || !base::is_alive(record.supervisor)) {
     const auto session = table.find(record.session);
     const bool this_boot = record.supervisor.boot_id == base::boot_id();  // else the whole session was cut off
-    if (session && session->record.source && this_boot) note_command_in_source(*session, record.command, std::nullopt);
+    if (session && session->record.source && this_boot) note_command_in_source(*session, record.command, {});
     store.remove_run(record.id);
     return;
   }
   const auto watched = pidfd.duplicate();
-  table.add_run({record, std::move(pidfd), UniqueFd()});
+  auto end = launch::end_of_supervisor(pidfd.get());
+  table.add_run({record, std::move(pidfd), std::move(end), UniqueFd()});
   if (events.run_started) events.run_started(record.id, watched.get());
 }
 

@@ -116,6 +116,12 @@ std::optional<SessionTable::FoundRun> SessionTable::find_run(const std::string& 
   return FoundRun{run->second.record, session == sessions_.end() ? nullptr : session->second};
 }
 
+kernel::ProcessEnd SessionTable::end_of_run(const std::string& id) const {
+  const std::lock_guard guard(mutex_);
+  const auto run = runs_.find(id);
+  return run == runs_.end() ? kernel::ProcessEnd{} : launch::read_end(run->second.end.get());
+}
+
 std::optional<LiveRun> SessionTable::take_run(const std::string& id) {
   const std::lock_guard guard(mutex_);
   auto node = runs_.extract(id);

@@ -36,6 +36,8 @@ class SessionTable {
     LiveSessionPtr session;  // nullptr if it has gone
   };
   [[nodiscard]] std::optional<FoundRun> find_run(const std::string& id) const;
+  // How its command ended. Once.
+  [[nodiscard]] kernel::ProcessEnd end_of_run(const std::string& id) const;
   std::optional<LiveRun> take_run(const std::string& id);         // removes it
   std::vector<LiveRun> take_runs_of(const std::string& session);  // removes them
   [[nodiscard]] std::size_t runs_of(const std::string& session) const;

@@ -42,20 +42,19 @@ void Manager::Impl::note_source_trouble(LiveSession& session, const std::string&
 }
 
 void Manager::Impl::note_command_in_source(LiveSession& session, const std::string& command,
-                                           std::optional<int> status) {
+                                           const kernel::ProcessEnd& end) {
   if (table.state(session) == store::SessionState::ending) return;  // killed by that: note_source_end says so
-  if (status == 0) {
+  if (end.succeeded()) {
     for (const auto& tree : trees_of(session))
       store.remove_source_trouble(tree, session.record.id, Store::Whose::that_session);
     return;
   }
-  if (!status)
+  if (end.how == kernel::ProcessEnd::How::unknown)
     note_source_trouble(session,
-                        concat("how '", command, "' ended in it is not known, since the daemon was not there"));
-  else if (*status > 128)
-    note_source_trouble(session, concat("'", command, "' in it was killed by signal ", *status - 128));
+                        concat("how '", command, "' in it ended is not known: the daemon did not run then, or ",
+                               "the command's supervisor was killed"));
   else
-    note_source_trouble(session, concat("'", command, "' in it ended with status ", *status));
+    note_source_trouble(session, concat("'", command, "' in it ", describe(end)));
 }
 
 void Manager::Impl::note_source_end(LiveSession& session) {

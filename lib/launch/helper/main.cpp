@@ -32,16 +32,14 @@ int refuse_by_hand() {
 // kernel has no keyrings, or a container forbids them, there is nothing to protect.
 void leave_keyring() { syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr); }
 
-int fail(unsigned status, const Text& problem) {
+void fail(unsigned status, const Text& problem) {
   // Ended with the daemon's word unread, it would be a socket that was reset to the client (unix(7), ECONNRESET).
   take_go(wire::control_descriptor);
   wait_a_moment();
-  send_message(wire::control_descriptor, Type::failed, status, problem.c_str());
-  wait_a_moment();
-  return static_cast<int>(status);
+  report_end(Type::failed, status, problem.c_str());
 }
 
-int run(const Spec& spec) {
+void run(const Spec& spec) {
   Text problem;
   Text warning;
   Terminal terminal;
@@ -64,7 +62,7 @@ int run(const Spec& spec) {
   if (warning.c_str()[0] != '\0') send_message(wire::control_descriptor, Type::warning, 0, warning.c_str());
   send_message(wire::control_descriptor, Type::started, static_cast<std::uint32_t>(child.pid), "", terminal.master);
   wait_a_moment();
-  return supervise(spec, child, terminal.master);
+  supervise(spec, child, terminal.master);
 }
 
 }  // namespace
@@ -78,7 +76,9 @@ int main() {
   if (!read_spec(wire::spec_descriptor, spec)) {
     Text problem;
     problem.add("starting a command: the helper is of another version than the daemon\nrestart unionrootd");
-    return fail(own_failure, problem);
+    fail(own_failure, problem);
+    return own_failure;
   }
-  return run(spec);
+  run(spec);
+  return 0;  // how the run ended is told by report_end
 }

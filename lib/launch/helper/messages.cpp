@@ -2,12 +2,14 @@
 
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
 
 #include "launch/helper/pause.h"
+#include "launch/wire.h"
 
 namespace unionroot::helper {
 
@@ -31,6 +33,15 @@ void send_message(int control, launch::control::Type type, std::uint32_t value, 
   }
   // A failure means that the client is gone or does not read; the poll loop notices the former by itself.
   (void)sendmsg(control, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+void report_end(launch::control::Type type, std::uint32_t value, const char* text) {
+  namespace wire = launch::wire;
+  const std::uint64_t end = wire::run_end(static_cast<std::uint32_t>(type), value);
+  (void)!write(wire::end_descriptor, &end, sizeof end);  // cannot fail: nobody else adds to the counter
+  wait_a_moment();
+  send_message(wire::control_descriptor, type, value, text);
+  wait_a_moment();
 }
 
 bool wait_for_go(int control) {

@@ -12,6 +12,9 @@ namespace unionroot::helper {
 void send_message(int control, launch::control::Type type, std::uint32_t value, const char* text = "",
                   int descriptor = -1);
 
+// Tells the daemon how the run ended, and then the client: so the daemon knows it by the time that the client does.
+void report_end(launch::control::Type type, std::uint32_t value, const char* text = "");
+
 enum class Received { message, nothing, hang_up };
 
 // Waits for the daemon's word that the run is recorded. False if the daemon gave the run up, or died. Nothing else can

@@ -218,23 +218,20 @@ void reap_orphans(pid_t command) {
   }
 }
 
-int report(int control, pid_t command) {
+void report(pid_t command) {
   siginfo_t info{};
   while (waitid(P_PID, static_cast<id_t>(command), &info, WEXITED) != 0 && errno == EINTR) {
   }
   const auto value = static_cast<std::uint32_t>(info.si_status);
-  const bool exited = info.si_code == CLD_EXITED;
   wait_a_moment();
-  send_message(control, exited ? Type::exited : Type::killed, value);
-  wait_a_moment();
-  return exited ? info.si_status : 128 + info.si_status;
+  report_end(info.si_code == CLD_EXITED ? Type::exited : Type::killed, value);
 }
 
 }  // namespace
 
 void adopt_orphans() { prctl(PR_SET_CHILD_SUBREAPER, 1); }
 
-int supervise(const Spec& spec, const Child& child, int master) {
+void supervise(const Spec& spec, const Child& child, int master) {
   const bool has_cgroup = spec.has(wire::has_cgroup);
   Ending ending(child.pid, has_cgroup);
   Stop stop;
@@ -263,7 +260,7 @@ int supervise(const Spec& spec, const Child& child, int master) {
   }
   // Background processes of a command that ended by itself go on; those of a client that went away do not.
   if (ending.begun()) ending.kill_all();
-  return report(wire::control_descriptor, child.pid);
+  report(child.pid);
 }
 
 }  // namespace unionroot::helper

@@ -6,9 +6,9 @@
 
 namespace unionroot::helper {
 
-// Obeys the client, ends the command when the client goes away, and reports how it ended. Returns the exit status of
-// the run: the command's own, or 128+N. master: the terminal's, or -1.
-int supervise(const Spec& spec, const Child& child, int master);
+// Obeys the client, ends the command when the client goes away, and reports how it ended. master: the terminal's, or
+// -1.
+void supervise(const Spec& spec, const Child& child, int master);
 
 // Without a control group, orphans of the run become children of this process, so that they can be found and killed.
 void adopt_orphans();

@@ -147,7 +147,7 @@ session::Manager::Started FakeCore::run_automatic(const session::BeginRequest& b
   return start(run, true);
 }
 
-void FakeCore::run_ended(const std::string& id, std::optional<int>) {
+void FakeCore::run_ended(const std::string& id) {
   Run run;
   {
     const std::lock_guard lock(mutex_);

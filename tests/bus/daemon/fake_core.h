@@ -25,7 +25,7 @@ class FakeCore final : public daemon::Core {
   session::SessionView begin(const session::BeginRequest& request) override;
   session::Manager::Started run(const session::RunRequest& request) override;
   session::Manager::Started run_automatic(const session::BeginRequest& begin, session::RunRequest run) override;
-  void run_ended(const std::string& run, std::optional<int> status) override;
+  void run_ended(const std::string& run) override;
   [[nodiscard]] std::optional<std::string> source_trouble(const definition::Definition&) const override {
     return std::nullopt;
   }

@@ -36,13 +36,6 @@ launch::LaunchedRun start(const SessionTree& tree, const std::vector<std::string
   return launched;
 }
 
-// The status of the supervisor, once it has ended; -1 if it does not.
-int ended(const launch::LaunchedRun& launched, int milliseconds = patience) {
-  pollfd watched{launched.pidfd.get(), POLLIN, 0};
-  if (::poll(&watched, 1, milliseconds) != 1) return -1;
-  return launch::reap(launched.pidfd.get()).value_or(-1);
-}
-
 void send(const launch::LaunchedRun& launched, Type type, std::uint32_t value) {
   Message message{};
   message.type = type;
@@ -68,7 +61,7 @@ void client_death_kills_all(const Cgroup* cgroup) {
   const std::string pid = tree.read("tmp/stubborn");
   REQUIRE(alive(pid));
   launched.control.reset();
-  CHECK(ended(launched) == 128 + SIGHUP);
+  CHECK(ended(launched) == killed(SIGHUP));
   CHECK(eventually([&] { return !alive(pid); }));
   CHECK(eventually([&] { return !alive(tree.read("tmp/main")); }));
 }
@@ -98,7 +91,7 @@ TEST_CASE("a command that ignores the hang-up is killed after two seconds") {
       REQUIRE(eventually([&] { return !tree.read("tmp/up").empty(); }));
       const auto begun = std::chrono::steady_clock::now();
       launched.control.reset();
-      CHECK(ended(launched) == 128 + SIGKILL);
+      CHECK(ended(launched) == killed(SIGKILL));
       CHECK(std::chrono::steady_clock::now() - begun >= std::chrono::milliseconds(1900));
       asked = tree.read("tmp/term");
     }
@@ -114,7 +107,7 @@ TEST_CASE("a stopped command dies with its client too") {
     return !pid.empty() && state_of(static_cast<pid_t>(std::stol(pid))) == 'T';
   }));
   launched.control.reset();
-  CHECK(ended(launched) == 128 + SIGHUP);
+  CHECK(ended(launched) == killed(SIGHUP));
 }
 
 TEST_CASE("background processes go on after a command that ended by itself") {
@@ -122,7 +115,7 @@ TEST_CASE("background processes go on after a command that ended by itself") {
   for (const Cgroup* group : {cgroup.available() ? &cgroup : nullptr, static_cast<const Cgroup*>(nullptr)}) {
     const SessionTree tree;
     auto launched = start(tree, {"sh", "-c", "sleep 600 & echo $! >/tmp/pid; exit 5"}, group);
-    CHECK(ended(launched) == 5);
+    CHECK(ended(launched) == exited(5));
     const std::string pid = tree.read("tmp/pid");
     ::usleep(50000);
     CHECK(alive(pid));
@@ -140,7 +133,7 @@ TEST_CASE("the command is born in its control group, the supervisor is not") {
   CHECK(base::concat("\n", members).find("\n" + tree.read("tmp/pid")) != std::string::npos);
   CHECK(base::concat("\n", members).find(base::concat("\n", launched.supervisor.pid, "\n")) == std::string::npos);
   launched.control.reset();
-  CHECK(ended(launched) == 128 + SIGHUP);
+  CHECK(ended(launched) == killed(SIGHUP));
 }
 
 TEST_CASE("signals from the client reach the process group; nonsense is ignored") {
@@ -154,9 +147,9 @@ TEST_CASE("signals from the client reach the process group; nonsense is ignored"
   send(launched, Type::exited, 0);
   REQUIRE(::send(launched.control.get(), "abc", 3, MSG_NOSIGNAL) == 3);
   REQUIRE(::send(launched.control.get(), "", 0, MSG_NOSIGNAL) == 0);
-  CHECK(ended(launched, 200) == -1);
+  CHECK_FALSE(ended(launched, 200));
   send(launched, Type::signal, SIGUSR1);
-  CHECK(ended(launched) == 42);
+  CHECK(ended(launched) == exited(42));
 }
 
 TEST_CASE("a signal sent right before the client goes away is still obeyed") {
@@ -164,13 +157,13 @@ TEST_CASE("a signal sent right before the client goes away is still obeyed") {
   auto launched = start(tree, {"sleep", "600"}, nullptr);
   send(launched, Type::signal, SIGKILL);
   launched.control.reset();
-  CHECK(ended(launched) == 128 + SIGKILL);
+  CHECK(ended(launched) == killed(SIGKILL));
 }
 
 TEST_CASE("a client that never reads holds up nobody") {
   const SessionTree tree;
   auto launched = start(tree, {"true"}, nullptr);
-  CHECK(ended(launched) == 0);
+  CHECK(ended(launched) == exited(0));
 }
 
 TEST_CASE("the supervisor heeds no signal but SIGKILL, and its end is told") {
@@ -179,13 +172,13 @@ TEST_CASE("the supervisor heeds no signal but SIGKILL, and its end is told") {
   REQUIRE(eventually([&] { return !tree.read("tmp/pid").empty(); }));
   for (const int number : {SIGTERM, SIGHUP, SIGINT, SIGPIPE, SIGUSR1}) ::kill(launched.supervisor.pid, number);
   CHECK(::getsid(launched.supervisor.pid) == launched.supervisor.pid);
-  CHECK(ended(launched, 100) == -1);
+  CHECK_FALSE(ended(launched, 100));
   ::kill(launched.supervisor.pid, SIGKILL);
   const auto outcome = terminal::relay_run(std::move(launched.control), false, {});
   CHECK(outcome.kind == Kind::lost);
   CHECK(outcome.exit_status() == 125);
   CHECK(outcome.text == "the session's supervisor ended unexpectedly");
-  CHECK(ended(launched) == 128 + SIGKILL);
+  CHECK(ended(launched) == kernel::ProcessEnd{});  // not of the command
   ::kill(static_cast<pid_t>(std::stol(tree.read("tmp/pid"))), SIGKILL);
 }
 
@@ -204,11 +197,14 @@ TEST_CASE("a command that is killed as it is told to go leaves nobody waiting") 
     ::unsetenv(base::fault_delay_variable);
     REQUIRE(eventually([&] { return !cgroup.processes().empty(); }));
     cgroup.kill();
-    const int status = ended(launched);
-    REQUIRE(status != -1);
+    const auto end = ended(launched);
+    REQUIRE(end);
     const auto outcome = terminal::relay_run(std::move(launched.control), false, {});
-    CHECK(status == outcome.exit_status());
-    if (outcome.kind != Kind::failed) continue;  // it had begun by then
+    if (outcome.kind != Kind::failed) {  // it had begun by then
+      CHECK(*end == killed(SIGKILL));
+      continue;
+    }
+    CHECK(*end == not_started(125));
     CHECK(outcome.exit_status() == 125);
     CHECK(outcome.text == "starting 'sleep': it was killed before it began");
   }
@@ -234,7 +230,7 @@ TEST_CASE("the session's locks are held for as long as the supervisor lives") {
   locks.clear();
   for (const auto& other : others) CHECK(::flock(other.get(), LOCK_EX | LOCK_NB) != 0);
   launched.control.reset();
-  CHECK(ended(launched) == 128 + SIGHUP);
+  CHECK(ended(launched) == killed(SIGHUP));
   for (const auto& other : others) CHECK(eventually([&] { return ::flock(other.get(), LOCK_EX | LOCK_NB) == 0; }));
 }
 
@@ -259,7 +255,7 @@ TEST_CASE("while the hold is kept the client waits, and has the status already")
   launch::LaunchDescriptors descriptors;
   descriptors.mount_namespace = tree.descriptor();
   auto launched = test::start(command({"true"}), descriptors);
-  CHECK(ended(launched) == 0);
+  CHECK(ended(launched) == exited(0));
   Message message{};
   REQUIRE(::recv(launched.control.get(), &message, sizeof message, 0) > 0);
   CHECK(message.type == Type::started);
@@ -290,5 +286,5 @@ TEST_CASE("a client passes on the signals it gets") {
   REQUIRE(::waitpid(client, &status, 0) == client);
   CHECK(WIFEXITED(status));
   CHECK(WEXITSTATUS(status) == 9);
-  CHECK(ended(launched) == 9);
+  CHECK(ended(launched) == exited(9));
 }

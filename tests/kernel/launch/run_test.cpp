@@ -32,12 +32,12 @@ TEST_CASE("the exit status is the command's own") {
   const Result three = shell(tree, "exit 3");
   CHECK(three.outcome.kind == Kind::exited);
   CHECK(three.outcome.value == 3);
-  CHECK(three.supervisor == 3);
+  CHECK(three.end == exited(3));
   const Result killed = shell(tree, "kill -9 $$");
   CHECK(killed.outcome.kind == Kind::killed);
   CHECK(killed.outcome.value == 9);
   CHECK(killed.outcome.exit_status() == 137);
-  CHECK(killed.supervisor == 137);
+  CHECK(killed.end == test::killed(SIGKILL));
 }
 
 TEST_CASE("a command that cannot be executed says why") {
@@ -54,7 +54,7 @@ TEST_CASE("a command that cannot be executed says why") {
   const Result missing = run(tree, command({"no-such-command"}));
   CHECK(missing.outcome.kind == Kind::failed);
   CHECK(missing.outcome.exit_status() == 127);
-  CHECK(missing.supervisor == 127);
+  CHECK(missing.end == not_started(127));
   CHECK(missing.outcome.text == "cannot execute 'no-such-command': command not found");
   CHECK_THAT(missing.outcome.hint, Contains("PATH"));
   CHECK(run(tree, command({"/no/such/file"})).outcome.text ==
@@ -240,9 +240,7 @@ TEST_CASE("nothing keeps a pipe open once the command has closed it") {
   CHECK(base::read_all(from.get(), "pipe") == "done\n");  // ends although the command goes on
   launched.hold.reset();
   launched.control.reset();  // ends it
-  pollfd ended{launched.pidfd.get(), POLLIN, 0};
-  CHECK(::poll(&ended, 1, 10000) == 1);
-  CHECK(launch::reap(launched.pidfd.get()) == 128 + SIGHUP);
+  CHECK(ended(launched) == killed(SIGHUP));
 }
 
 TEST_CASE("nothing is executed before the run is recorded") {
@@ -255,23 +253,16 @@ TEST_CASE("nothing is executed before the run is recorded") {
     return launched;
   };
   const auto ran = [&] { return shell(tree, "cat /tmp/ran").output == "ran\n"; };
-  const auto ends = [](const launch::LaunchedRun& launched, int milliseconds) {
-    pollfd ended{launched.pidfd.get(), POLLIN, 0};
-    return ::poll(&ended, 1, milliseconds) == 1;
-  };
-
   auto given_up = launch();
-  CHECK_FALSE(ends(given_up, 100));  // it waits
+  CHECK_FALSE(ended(given_up, 100));  // it waits
   CHECK_FALSE(ran());
   given_up.control.reset();  // the daemon could not record it, or died
-  REQUIRE(ends(given_up, patience));
-  CHECK(launch::reap(given_up.pidfd.get()) == 125);
+  CHECK(ended(given_up) == not_started(125));
   CHECK_FALSE(ran());
 
   const auto wanted = launch();
   wanted.go();
-  REQUIRE(ends(wanted, patience));
-  CHECK(launch::reap(wanted.pidfd.get()) == 0);
+  CHECK(ended(wanted) == exited(0));
   CHECK(ran());
 }
 

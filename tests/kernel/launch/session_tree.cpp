@@ -219,10 +219,22 @@ Result run(const SessionTree& tree, const launch::LaunchSpec& spec, const RunOpt
   result.outcome =
       terminal::relay_run(std::move(launched.control), false, [&](std::string_view text) { result.warnings += text; });
   reader.join();
-  pollfd ended{launched.pidfd.get(), POLLIN, 0};
-  REQUIRE(::poll(&ended, 1, patience) == 1);
-  result.supervisor = launch::reap(launched.pidfd.get()).value_or(-1);
+  const auto end = ended(launched);
+  REQUIRE(end);
+  result.end = *end;
   return result;
+}
+
+bool has_ended(const launch::LaunchedRun& launched, int milliseconds) {
+  pollfd watched{launched.pidfd.get(), POLLIN, 0};
+  if (::poll(&watched, 1, milliseconds) != 1) return false;
+  launch::reap(launched.pidfd.get());
+  return true;
+}
+
+std::optional<kernel::ProcessEnd> ended(const launch::LaunchedRun& launched, int milliseconds) {
+  if (!has_ended(launched, milliseconds)) return std::nullopt;
+  return launch::read_end(launched.end.get());
 }
 
 }  // namespace test

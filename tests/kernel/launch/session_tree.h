@@ -3,6 +3,7 @@
 #pragma once
 
 #include <catch2/catch.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -50,8 +51,20 @@ struct Result {
   unionroot::terminal::Outcome outcome;
   std::string output;  // standard output and error
   std::string warnings;
-  int supervisor = -1;  // its exit status
+  unionroot::kernel::ProcessEnd end;  // as the supervisor told the daemon
 };
+
+inline unionroot::kernel::ProcessEnd exited(int status) { return {unionroot::kernel::ProcessEnd::How::exited, status}; }
+inline unionroot::kernel::ProcessEnd killed(int signal) { return {unionroot::kernel::ProcessEnd::How::killed, signal}; }
+inline unionroot::kernel::ProcessEnd not_started(int status) {
+  return {unionroot::kernel::ProcessEnd::How::not_started, status};
+}
+
+// True once the supervisor has ended, which is reaped then.
+bool has_ended(const unionroot::launch::LaunchedRun& launched, int milliseconds);
+// How the run ended, once its supervisor has, which is reaped then. Nothing if that takes too long.
+std::optional<unionroot::kernel::ProcessEnd> ended(const unionroot::launch::LaunchedRun& launched,
+                                                   int milliseconds = 60'000);
 
 struct RunOptions {
   const Cgroup* cgroup = nullptr;

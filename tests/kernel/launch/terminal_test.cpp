@@ -68,9 +68,7 @@ class Person {
     int status = 0;
     ::waitpid(client_, &status, 0);
     client_ = 0;
-    pollfd supervisor{launched_.pidfd.get(), POLLIN, 0};
-    CHECK(::poll(&supervisor, 1, patience) == 1);
-    launch::reap(launched_.pidfd.get());
+    CHECK(test::has_ended(launched_, patience));
     return status;
   }
   [[nodiscard]] const std::string& screen() const { return screen_; }
@@ -191,9 +189,7 @@ TEST_CASE("a command that was stopped on its terminal dies with its client") {
   Person person(tree, on_terminal({"sh", "-c", "echo pid=$$=; kill -STOP $$; exec sleep 600"}));
   REQUIRE(person.sees("=\r\n"));
   ::kill(person.client(), SIGKILL);
-  pollfd supervisor{person.launched().pidfd.get(), POLLIN, 0};
-  CHECK(::poll(&supervisor, 1, patience) == 1);
-  CHECK(launch::reap(person.launched().pidfd.get()).has_value());
+  CHECK(test::ended(person.launched()) == test::killed(SIGHUP));
 }
 
 TEST_CASE("all that a command wrote before it ended is seen") {
@@ -228,9 +224,9 @@ TEST_CASE("a client that is killed takes its interactive shell along") {
   REQUIRE(person.sees("pid="));
   REQUIRE(eventually([&] { return person.sees("=\r\n"); }));
   ::kill(person.client(), SIGKILL);
-  pollfd supervisor{person.launched().pidfd.get(), POLLIN, 0};
-  CHECK(::poll(&supervisor, 1, patience) == 1);
-  CHECK(launch::reap(person.launched().pidfd.get()).value_or(-1) > 0);
+  const auto end = test::ended(person.launched());
+  REQUIRE(end);
+  CHECK(end->how != kernel::ProcessEnd::How::unknown);
 }
 
 TEST_CASE("a program that cannot start on a terminal leaves it as it was") {

@@ -112,7 +112,8 @@ class Watch {
     threads_.emplace_back([this, run, pidfd = base::UniqueFd(own)] {
       pollfd ended{pidfd.get(), POLLIN, 0};
       while (::poll(&ended, 1, -1) < 1) continue;
-      manager_->run_ended(run, launch::reap(pidfd.get()));
+      launch::reap(pidfd.get());
+      manager_->run_ended(run);
     });
   }
   void join() {

@@ -372,8 +372,31 @@ class SourceSessions(RecoveryTest):
                 self.assertEqual(client.wait(testing.PATIENCE), 0)
                 self.assertTrue(wait_until(lambda: not self.machine.sessions()))
                 self.assertEqual(self.machine.lock_files(), [])
-                # Its end could not be seen by a daemon that had not started it.
-                self.assertIn("not known", self.trouble())
+                # The supervisor told the daemon that was there by then.
+                self.assertIsNone(self.trouble())
+
+    def test_how_it_ended_is_told_to_a_later_daemon(self):
+        for script, fragment in (("exit 137", "ended with status 137"), ("kill -9 $$", "killed by signal 9")):
+            with self.subTest(script=script):
+                client = self.client("run", "--directory", "/", "source:own", "--", "sh", "-c", "echo runs; cat; " + script)
+                self.line(client, "runs")
+                self.machine.restart(signal.SIGKILL)
+                client.stdin.close()
+                client.wait(testing.PATIENCE)
+                self.assertTrue(wait_until(lambda: not self.machine.sessions()))
+                self.assertIn(fragment, self.trouble())
+
+    def test_one_that_ended_while_there_was_no_daemon(self):
+        session = self.machine.begin("source:own")
+        client = self.client("run", "--directory", "/", session, "--", "sh", "-c", "echo runs; cat; exit 0")
+        self.line(client, "runs")
+        self.machine.end_daemon(signal.SIGKILL)
+        client.stdin.close()
+        self.assertEqual(client.wait(testing.PATIENCE), 0)
+        self.machine.start_daemon()
+        self.assertIn("not known", self.trouble())
+        self.machine.inside(session, "true")
+        self.machine.ok("end", session)
 
     def test_a_preserved_one_is_taken_up_again(self):
         session = self.machine.begin("source:own")
@@ -408,10 +431,38 @@ class SourceSessions(RecoveryTest):
         self.machine.ok("run", "--directory", "/", "own", "--", "true")
         self.assertIn("ended with status 5", self.trouble())
 
-    def test_a_command_that_is_killed_is_reported(self):
-        self.machine.run("run", "--directory", "/", "source:own", "--", "sh", "-c", "kill -9 $$")
+    def test_a_status_is_no_signal_and_a_signal_no_status(self):
+        """The client's exit status is the same for some of these; the report is not."""
+        for script, status, fragment in (("exit 137", 137, "in it ended with status 137"),
+                                         ("exit 200", 200, "in it ended with status 200"),
+                                         ("exit 255", 255, "in it ended with status 255"),
+                                         ("kill -9 $$", 137, "in it was killed by signal 9"),
+                                         ("kill -64 $$", 192, "in it was killed by signal 64"),
+                                         ("/no/such/program", 127, "in it ended with status 127")):
+            with self.subTest(script=script):
+                result = self.machine.run("run", "--directory", "/", "source:own", "--", "sh", "-c", script)
+                self.assertEqual(result.status, status)
+                self.assertTrue(wait_until(lambda: not self.machine.sessions()))
+                self.assertIn(fragment, self.trouble())
+
+    def test_a_command_that_cannot_be_started_is_reported(self):
+        result = self.machine.run("run", "--directory", "/", "source:own", "--", "/no/such/program")
+        self.assertEqual(result.status, 127)
         self.assertTrue(wait_until(lambda: not self.machine.sessions()))
-        self.assertIn("killed by signal 9", self.trouble())
+        self.assertIn("'/no/such/program' in it could not be started", self.trouble())
+
+    def test_a_supervisor_that_is_killed(self):
+        """That says nothing of its command."""
+        session = self.machine.begin("source:own")
+        client = self.client("run", "--directory", "/", session, "--", "sh", "-c", "echo runs; cat")
+        self.line(client, "runs")
+        (supervisor,) = [pid for pid, command in testing.descendants(os.getpid()).items()
+                         if "unionroot-helper" in command and session in command]
+        os.kill(supervisor, signal.SIGKILL)
+        self.assertEqual(client.wait(testing.PATIENCE), 125)
+        self.assertTrue(wait_until(lambda: self.trouble() is not None))
+        self.assertIn("not known", self.trouble())
+        self.machine.ok("end", session)
 
     def test_the_last_command_counts(self):
         session = self.machine.begin("source:own")

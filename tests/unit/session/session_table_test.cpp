@@ -66,7 +66,7 @@ TEST_CASE_METHOD(Fixture, "the limit holds for each user alone, and not for root
 
 TEST_CASE_METHOD(Fixture, "runs are counted by session and taken once") {
   for (const char* id : {"1", "2"})
-    table.add_run({{id, "a", {}, 0, "root", "true", "", 0}, base::UniqueFd(), base::UniqueFd()});
+    table.add_run({{id, "a", {}, 0, "root", "true", "", 0}, base::UniqueFd(), base::UniqueFd(), base::UniqueFd()});
   CHECK(table.runs_of("a") == 2);
   CHECK(table.runs_of("b") == 0);
   CHECK(table.take_run("1"));
