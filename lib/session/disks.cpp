@@ -146,10 +146,10 @@ UniqueFd mount_disk(Services& services, const std::string& chroot, const Disk& d
   }
 }
 
-void make_filesystem(const SessionContext& context, const Format& format) {
-  if (format.device && context.progress) context.progress({concat("formatting ", format.path), 0, 0});
+void make_filesystem(const Operation& operation, const Format& format) {
+  if (format.device) operation.report({concat("formatting ", format.path), 0, 0});
   kernel::Command command;
-  command.cancelled = context.cancelled;
+  command.cancelled = operation->cancelled;
   command.limit = std::chrono::minutes(format.device ? 10 : 2);
   if (format.filesystem == "xfs") {
     command.words = {"mkfs.xfs", "-q", "-f"};

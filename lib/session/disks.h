@@ -42,6 +42,6 @@ struct Format {
   bool device = false;
   bool journal = true;  // false: of ext4 that need not survive a crash
 };
-void make_filesystem(const SessionContext& context, const Format& format);
+void make_filesystem(const Operation& operation, const Format& format);
 
 }  // namespace unionroot::session

@@ -51,11 +51,11 @@ bool is_there(const FilesLayer& layer) {
 }
 
 // Those that stand on a folder that is the same for every session, and keep their upper layer in a folder.
-bool worthwhile(const SessionContext& context) {
-  const auto& definition = *context.definition;
+bool worthwhile(const Operation& operation) {
+  const auto& definition = operation.definition();
   const bool lasting = definition.type == "directory" || definition.type == "file";
-  return context.automatic() && !context.source && !context.recovering && definition.has_union() && lasting &&
-         context.layers.size() == 1 && &backing_for(context) == &directory_backing();
+  return operation.automatic() && !operation.is_source() && !operation->recovering && definition.has_union() &&
+         lasting && operation->layers.size() == 1 && &backing_for(operation) == &directory_backing();
 }
 
 // Whether one of the profile's mounts may lie over one of the files: what is there then is told by looking at each
@@ -76,14 +76,14 @@ bool may_be_covered(const definition::Definition& definition, const tree::FilesR
 FilesLayers::FilesLayers(const definition::Settings& settings, Trash& trash)
     : settings_(settings), folder_(settings.state_directory + "/files"), trash_(trash) {}
 
-std::shared_ptr<const FilesLayer> FilesLayers::take(const SessionContext& context, int lower) {
-  if (!worthwhile(context)) return nullptr;
-  const auto slot = slot_of(context);
+std::shared_ptr<const FilesLayer> FilesLayers::take(const Operation& operation, int lower) {
+  if (!worthwhile(operation)) return nullptr;
+  const auto slot = slot_of(operation);
   const std::lock_guard guard(slot->making);
-  auto layer = current(*slot, context, lower);
+  auto layer = current(*slot, operation, lower);
   if (!layer) return nullptr;
   const std::lock_guard own(mutex_);
-  holders_[layer->name].insert(context.id);
+  holders_[layer->name].insert(operation.id());
   if (slot->dropped) {
     // Whoever waits for this slot makes another: this one may have gone by then.
     retired_.insert(layer->name);
@@ -93,8 +93,8 @@ std::shared_ptr<const FilesLayer> FilesLayers::take(const SessionContext& contex
   return layer;
 }
 
-std::shared_ptr<FilesLayers::Slot> FilesLayers::slot_of(const SessionContext& context) {
-  const auto name = concat(context.definition->name, "/", context.owner);
+std::shared_ptr<FilesLayers::Slot> FilesLayers::slot_of(const Operation& operation) {
+  const auto name = concat(operation.definition().name, "/", operation.identity().owner);
   const std::lock_guard guard(mutex_);
   if (!slots_.contains(name) && slots_.size() >= most_slots) drop_one();
   auto& slot = slots_[name];
@@ -117,9 +117,9 @@ void FilesLayers::drop_one() {
   }
 }
 
-std::shared_ptr<const FilesLayer> FilesLayers::current(Slot& slot, const SessionContext& context, int lower) {
-  const auto request = tree::files_request(*context.definition, tree::find_user(context.owner));
-  if (may_be_covered(*context.definition, request)) return nullptr;
+std::shared_ptr<const FilesLayer> FilesLayers::current(Slot& slot, const Operation& operation, int lower) {
+  const auto request = tree::files_request(operation.definition(), tree::find_user(operation.identity().owner));
+  if (may_be_covered(operation.definition(), request)) return nullptr;
   const auto version = tree::files_version(lower, request);
   if (!version) return nullptr;
   if (*version == slot.version && (!slot.layer || is_there(*slot.layer))) return slot.layer;
@@ -130,31 +130,32 @@ std::shared_ptr<const FilesLayer> FilesLayers::current(Slot& slot, const Session
   slot.layer.reset();
   slot.version = *version;
   try {
-    if (!lies_beneath(settings_.state_directory, lower)) slot.layer = make(context, request, lower);
+    if (!lies_beneath(settings_.state_directory, lower)) slot.layer = make(operation, request, lower);
   } catch (const std::exception& error) {
-    base::log::warning(concat("preparing the files of sessions on ", context.definition->name, ": ", error.what(),
+    base::log::warning(concat("preparing the files of sessions on ", operation.definition().name, ": ", error.what(),
                               "; each session writes them itself"));
   }
   return slot.layer;
 }
 
-std::shared_ptr<const FilesLayer> FilesLayers::make(const SessionContext& context, const tree::FilesRequest& request,
+std::shared_ptr<const FilesLayer> FilesLayers::make(const Operation& operation, const tree::FilesRequest& request,
                                                     int lower) {
   kernel::ensure_directories(folder_, 0700);
   const auto layers = kernel::open_directory(folder_);
   const auto layer = std::make_shared<FilesLayer>();
-  layer->name = concat(context.definition->name, "-", base::random_token());
+  layer->name = concat(operation.definition().name, "-", base::random_token());
   layer->path = concat(folder_, "/", layer->name, "/upper");
   try {
     kernel::make_directory(layers.get(), layer->name, 0700);
     make_upper_and_work(kernel::open_directory_at(layers.get(), layer->name).get(), lower);
     mount::OverlayPlan plan;
     plan.volatile_upper = true;  // it does not outlive the machine
-    auto space = context.services.namespaces.create();
+    auto space = operation.services().namespaces.create();
     std::vector<base::UniqueFd> lowers;
-    lowers.push_back(mount::open_tree_clone(context.services.mounts, context.directories.front(), false, true));
-    space.lay_overlay(plan, std::move(lowers),
-                      mount::open_tree_clone(context.services.mounts, concat(folder_, "/", layer->name), false, false));
+    lowers.push_back(mount::open_tree_clone(operation.services().mounts, operation->directories.front(), false, true));
+    space.lay_overlay(
+        plan, std::move(lowers),
+        mount::open_tree_clone(operation.services().mounts, concat(folder_, "/", layer->name), false, false));
     layer->notes = tree::write_files(space.root().get(), request);
   } catch (...) {
     const std::lock_guard guard(mutex_);

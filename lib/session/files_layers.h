@@ -34,7 +34,7 @@ class FilesLayers {
   // A layer for this session, which holds it until `release`. `lower`: the tree's root. nullptr if it is to write its
   // files itself: nothing would be saved, a mount may lie over them, files have just changed, or a layer could not be
   // made (a warning in the log).
-  std::shared_ptr<const FilesLayer> take(const SessionContext& context, int lower);
+  std::shared_ptr<const FilesLayer> take(const Operation& operation, int lower);
 
   // Of a session that a former daemon set up: the layer stays.
   void hold_again(const std::string& name, const std::string& session);
@@ -51,10 +51,10 @@ class FilesLayers {
     std::shared_ptr<const FilesLayer> layer;
     bool dropped = false;  // to make room: what is made in it goes with those that hold it
   };
-  std::shared_ptr<Slot> slot_of(const SessionContext& context);
+  std::shared_ptr<Slot> slot_of(const Operation& operation);
   void drop_one();
-  std::shared_ptr<const FilesLayer> current(Slot& slot, const SessionContext& context, int lower);
-  std::shared_ptr<const FilesLayer> make(const SessionContext& context, const tree::FilesRequest& request, int lower);
+  std::shared_ptr<const FilesLayer> current(Slot& slot, const Operation& operation, int lower);
+  std::shared_ptr<const FilesLayer> make(const Operation& operation, const tree::FilesRequest& request, int lower);
   void retire_locked(const std::string& name);  // the caller holds mutex_
   void discard(const std::string& name);
 

@@ -1,11 +1,12 @@
 #include "session/pipeline.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
+#include <optional>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "session/journal.h"
 
 namespace unionroot::session {
 
@@ -17,113 +18,112 @@ using store::StageState;
 
 namespace {
 
-std::string to_text(const StageData& data) { return data.empty() ? "{}" : nlohmann::json(data).dump(); }
-
 // What the client is told when a stage fails: which, and why. Kinds that tell the caller what to do are kept.
 [[noreturn]] void fail(const Stage& stage, const std::string& session, const Error& cause) {
   const auto code = cause.code() == ErrorCode::failed ? ErrorCode::stage_failed : cause.code();
   throw Error(code, concat("setting up session ", session, ": stage ", stage.name(), ": ", cause.what()), cause.hint());
 }
 
+std::vector<StageEntry>::iterator place_of(std::vector<StageEntry>& entries, unsigned position) {
+  return std::find_if(entries.begin(), entries.end(), [&](const auto& entry) { return entry.position >= position; });
+}
+
+std::optional<StageEntry> entry_at(const Session& session, unsigned position) {
+  const auto shown = session.shown.lock();
+  for (const auto& entry : shown->stages)
+    if (entry.position == position) return entry;
+  return std::nullopt;
+}
+
+void put_entry(Session& session, const StageEntry& entry) {
+  const auto shown = session.shown.lock();
+  const auto place = place_of(shown->stages, entry.position);
+  if (place != shown->stages.end() && place->position == entry.position)
+    *place = entry;
+  else
+    shown->stages.insert(place, entry);
+}
+
 }  // namespace
 
-Pipeline::Pipeline(const Stages& stages, store::Store& store, std::vector<StageRecord> journal)
-    : stages_(stages), store_(store) {
-  // By name: a former version may have had other stages.
-  for (unsigned position = 0; position < stages.size(); ++position) {
-    for (auto& record : journal) {
-      if (record.name != stages[position]->name()) continue;
-      record.position = position;
-      journal_.insert_or_assign(position, std::move(record));
-      break;
-    }
-  }
+Pipeline::Pipeline(Stages stages, store::Store& store) : stages_(std::move(stages)), store_(store) {}
+
+std::vector<StageEntry> Pipeline::read(const std::vector<StageRecord>& records) const {
+  std::vector<std::string_view> order;
+  for (const auto& stage : stages_) order.push_back(stage->name());
+  return stages_from_records(records, order);
 }
 
-StageRecord& Pipeline::record(unsigned position, std::string_view name) {
-  auto& entry = journal_[position];
-  entry.position = position;
-  entry.name = name;
-  return entry;
-}
-
-StageData Pipeline::data_of(const StageRecord& record) {
-  if (record.data.empty()) return {};
-  const auto json = nlohmann::json::parse(record.data, nullptr, false);
-  // The journal is ours alone; if it does not parse, a tear-down still undoes all that follows from the definition.
-  if (json.is_discarded() || !json.is_object()) return {};
-  StageData data;
-  for (const auto& [key, value] : json.items())
-    if (value.is_string()) data.emplace(key, value.get<std::string>());
-  return data;
-}
-
-void Pipeline::note_all_starting(const SessionContext& context) {
+void Pipeline::note_all_starting(const Operation& operation) const {
   std::vector<StageRecord> records;
   for (unsigned position = 0; position < stages_.size(); ++position)
-    if (stages_[position]->applies(context))
+    if (stages_[position]->applies(operation.definition()))
       records.push_back({position, std::string(stages_[position]->name()), StageState::starting, "{}"});
-  store_.put_stages(context.id, records);
+  store_.put_stages(operation.id(), records);
 }
 
-void Pipeline::set_up(SessionContext& context, TearDown undo, Journal how) {
+void Pipeline::set_up_one(Operation& operation, unsigned position, Journal how) const {
+  auto& stage = *stages_[position];
+  auto& unwritten = operation->unwritten;
+  StageEntry entry{position, std::string(stage.name()), StageState::starting, {}};
+  put_entry(operation.session(), entry);
+  if (how == Journal::each_stage) {
+    unwritten.push_back(stage_to_record(entry));
+    store_.put_stages(operation.id(), unwritten);
+    unwritten.clear();
+  }
+  try {
+    stage.set_up(operation, entry.data);
+  } catch (...) {
+    put_entry(operation.session(), entry);  // for its own tear-down
+    throw;
+  }
+  entry.state = StageState::done;
+  put_entry(operation.session(), entry);
+  unwritten.push_back(stage_to_record(entry));
+}
+
+void Pipeline::set_up(Operation& operation, TearDown undo, Journal how) const {
   unsigned position = 0;
   try {
-    if (how == Journal::at_once) note_all_starting(context);
+    if (how == Journal::at_once) note_all_starting(operation);
     for (; position < stages_.size(); ++position) {
-      const auto& stage = stages_[position];
-      if (!stage->applies(context)) continue;
-      if (context.cancelled && context.cancelled()) throw Error(ErrorCode::cancelled, "it was cancelled");
-      auto& entry = record(position, stage->name());
-      entry.state = StageState::starting;
-      entry.data = "{}";
-      if (how == Journal::each_stage) {
-        pending_.push_back(entry);
-        store_.put_stages(context.id, pending_);
-        pending_.clear();
-      }
-
-      StageData data;
-      try {
-        stage->set_up(context, data);
-      } catch (...) {
-        entry.data = to_text(data);  // for its own tear-down, just below
-        throw;
-      }
-      entry.state = StageState::done;
-      entry.data = to_text(data);
-      pending_.push_back(entry);
+      if (!stages_[position]->applies(operation.definition())) continue;
+      if (operation.cancelled()) throw Error(ErrorCode::cancelled, "it was cancelled");
+      set_up_one(operation, position, how);
     }
   } catch (const std::exception& cause) {
-    pending_.clear();
-    for (const auto& left : tear_down(context, undo))
-      base::log::error(concat("session ", context.id, ": undoing a failed set-up: ", left));
+    operation->unwritten.clear();
+    for (const auto& left : tear_down(operation, undo))
+      base::log::error(concat("session ", operation.id(), ": undoing a failed set-up: ", left));
     const auto* error = dynamic_cast<const Error*>(&cause);
-    fail(*stages_.at(std::min<std::size_t>(position, stages_.size() - 1)), context.id,
+    fail(*stages_.at(std::min<std::size_t>(position, stages_.size() - 1)), operation.id(),
          error != nullptr ? *error : Error(ErrorCode::failed, cause.what()));
   }
 }
 
-std::vector<std::string> Pipeline::tear_down(SessionContext& context, TearDown mode) {
+std::vector<std::string> Pipeline::tear_down(Operation& operation, TearDown mode) const {
   std::set<unsigned> done;
-  auto left = tear_down_once(context, mode, done);
+  auto left = tear_down_once(operation, mode, done);
   // What failed for a passing reason is done the second time, and what hung on it with it.
-  if (!left.empty()) left = tear_down_once(context, mode, done);
+  if (!left.empty()) left = tear_down_once(operation, mode, done);
   return left;
 }
 
-std::vector<std::string> Pipeline::tear_down_once(SessionContext& context, TearDown mode, std::set<unsigned>& done) {
+std::vector<std::string> Pipeline::tear_down_once(Operation& operation, TearDown mode, std::set<unsigned>& done) const {
   std::vector<std::string> left;
   for (auto position = static_cast<unsigned>(stages_.size()); position-- > 0;) {
     const auto& stage = stages_[position];
-    const auto entry = journal_.find(position);
+    auto entry = entry_at(operation.session(), position);
     // A stage that never started has nothing to undo.
-    if (entry == journal_.end() || entry->second.state == StageState::undone || done.contains(position)) continue;
+    if (!entry || entry->state == StageState::undone || done.contains(position)) continue;
     try {
-      stage->tear_down(context, data_of(entry->second), mode);
+      stage->tear_down(operation, entry->data, mode);
       done.insert(position);
       // What is kept is still to be undone one day.
-      if (mode == TearDown::everything) entry->second.state = StageState::undone;
+      if (mode != TearDown::everything) continue;
+      entry->state = StageState::undone;
+      put_entry(operation.session(), *entry);
     } catch (const Error& error) {
       left.push_back(
           concat("stage ", stage->name(), ": ", error.what(), error.hint().empty() ? "" : "; ", error.hint()));
@@ -134,24 +134,17 @@ std::vector<std::string> Pipeline::tear_down_once(SessionContext& context, TearD
   return left;
 }
 
-Recovery Pipeline::recover(SessionContext& context) {
+Recovery Pipeline::recover(Operation& operation) const {
   auto worst = Recovery::intact;
-  unsigned position = 0;
-  for (const auto& stage : stages_) {
-    const auto entry = journal_.find(position++);
-    if (!stage->applies(context)) continue;
-    const bool started = entry != journal_.end();
-    auto found = started ? stage->recover(context, data_of(entry->second)) : Recovery::gone;
-    if (started && entry->second.state != StageState::done && found == Recovery::intact) found = Recovery::partial;
+  for (unsigned position = 0; position < stages_.size(); ++position) {
+    const auto& stage = stages_[position];
+    if (!stage->applies(operation.definition())) continue;
+    const auto entry = entry_at(operation.session(), position);
+    auto found = entry ? stage->recover(operation, entry->data) : Recovery::gone;
+    if (entry && entry->state != StageState::done && found == Recovery::intact) found = Recovery::partial;
     worst = std::max(worst, found);
   }
   return worst;
-}
-
-std::vector<StageRecord> Pipeline::journal() const {
-  std::vector<StageRecord> records;
-  for (const auto& [position, entry] : journal_) records.push_back(entry);
-  return records;
 }
 
 }  // namespace unionroot::session

@@ -1,7 +1,6 @@
 // Runs a session's stages: forwards when it begins, in reverse when it ends, journalled in the store.
 #pragma once
 
-#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -19,40 +18,34 @@ enum class Journal {
   at_once,
 };
 
+// The same for all sessions; what is known of a session's stages is in its Shown.
 class Pipeline {
  public:
-  // Both are borrowed and outlive the pipeline. `journal` holds what the store knows of this session's stages.
-  Pipeline(const Stages& stages, store::Store& store, std::vector<store::StageRecord> journal = {});
+  Pipeline(Stages stages, store::Store& store);  // store: borrowed
 
-  // Each stage's set_up in order, 'starting' journalled before and 'done' after (the last 'done' is left to `commit`,
-  // so that it shares the commit that makes the session active). If one fails, it and those before it are torn down in
-  // reverse with `undo`, and Error(stage_failed, or the stage's own code if it says more) names the stage and the first
-  // cause.
-  void set_up(SessionContext& context, TearDown undo, Journal how = Journal::each_stage);
+  // What the store has of a session's stages, as a session takes it.
+  [[nodiscard]] std::vector<StageEntry> read(const std::vector<store::StageRecord>& records) const;
 
-  // The records that set_up has not written yet.
-  [[nodiscard]] std::vector<store::StageRecord> pending() const { return pending_; }
+  // Each stage's set_up in order, 'starting' journalled before and 'done' after. The last 'done' is left in `unwritten`
+  // for the commit that makes the session active. If a stage fails, it and those before it are torn down in reverse
+  // with `undo`, and Error(stage_failed, or the stage's own code if it says more) names the stage and the first cause.
+  void set_up(Operation& operation, TearDown undo, Journal how = Journal::each_stage) const;
 
   // Every stage in reverse. Nothing stops it; what failed is tried once more; what could not be undone is returned, one
   // line each.
-  std::vector<std::string> tear_down(SessionContext& context, TearDown mode);
+  std::vector<std::string> tear_down(Operation& operation, TearDown mode) const;
 
   // Asks each stage what is there of it; the worst answer.
-  Recovery recover(SessionContext& context);
-
-  [[nodiscard]] std::vector<store::StageRecord> journal() const;
+  Recovery recover(Operation& operation) const;
 
  private:
-  store::StageRecord& record(unsigned position, std::string_view name);
-  void note_all_starting(const SessionContext& context);
+  void note_all_starting(const Operation& operation) const;
+  void set_up_one(Operation& operation, unsigned position, Journal how) const;
   // Leaves out the positions in `done`, and adds those that it could undo.
-  std::vector<std::string> tear_down_once(SessionContext& context, TearDown mode, std::set<unsigned>& done);
-  static StageData data_of(const store::StageRecord& record);
+  std::vector<std::string> tear_down_once(Operation& operation, TearDown mode, std::set<unsigned>& done) const;
 
-  const Stages& stages_;
+  const Stages stages_;
   store::Store& store_;
-  std::map<unsigned, store::StageRecord> journal_;
-  std::vector<store::StageRecord> pending_;
 };
 
 }  // namespace unionroot::session

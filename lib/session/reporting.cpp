@@ -5,40 +5,53 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "session/journal.h"
 
 namespace unionroot::session {
 
-Reporting::Reporting(SessionTable& table, const Events& events, LiveSession& session, TellProgress caller)
-    : table_(table),
-      events_(events),
-      session_(session),
+using base::concat;
+
+Reporting::Reporting(const Parts& parts, Operation& operation, TellProgress caller)
+    : parts_(parts),
+      operation_(operation),
       caller_(std::move(caller)),
       throttle_([this](const Progress& progress) { tell(progress); }) {
-  session_.context.progress = [this](const Progress& progress) { throttle_.report(progress); };
+  operation_->progress = [this](const Progress& progress) { throttle_.report(progress); };
 }
 
 Reporting::~Reporting() {
-  session_.context.progress = {};
+  operation_->progress = {};
   if (!throttle_.told()) return;
   throttle_.finish();
   try {
-    table_.set_progress(session_, {});
+    operation_.session().shown.lock()->progress = {};
     // In this way it comes after whatever is still on its way, whichever way that takes.
-    if (events_.session_changed) events_.session_changed(session_.context.id);
+    parts_.tell_changed(operation_);
   } catch (const std::exception& error) {
-    base::log::debug(base::concat("session ", session_.context.id, ": telling its progress: ", error.what()));
+    base::log::debug(concat("session ", operation_.id(), ": telling its progress: ", error.what()));
   }
 }
 
-// It may be called from within libarchive, and nobody's work is to fail since it could not be shown.
+// It may be called from within libarchive. No work may fail because it could not be shown.
 void Reporting::tell(const Progress& progress) const noexcept {
+  if (operation_->removed) return;
   try {
-    table_.set_progress(session_, progress);
-    if (events_.progress) events_.progress(session_.context.id, progress);
-    if (caller_) caller_(session_.context.id, progress);
+    operation_.session().shown.lock()->progress = progress;
+    if (parts_.events.progress) parts_.events.progress(operation_.id(), progress);
+    if (caller_) caller_(operation_.id(), progress);
   } catch (const std::exception& error) {
-    base::log::debug(base::concat("session ", session_.context.id, ": telling its progress: ", error.what()));
+    base::log::debug(concat("session ", operation_.id(), ": telling its progress: ", error.what()));
   }
+}
+
+void log_notes(Operation& operation) {
+  auto& logged = operation->notes_logged;
+  const auto shown = operation.session().shown.lock();
+  auto& notes = shown->notes;
+  if (logged == notes.size()) return;
+  for (; logged < notes.size(); ++logged) base::log::info(concat("session ", operation.id(), ": ", notes[logged]));
+  if (notes.size() > most_kept_notes) notes.erase(notes.begin(), notes.end() - most_kept_notes);
+  logged = notes.size();
 }
 
 }  // namespace unionroot::session

@@ -2,18 +2,16 @@
 // operation.
 #pragma once
 
-#include "session/live_session.h"
-#include "session/manager.h"
+#include "session/parts.h"
 #include "session/progress.h"
-#include "session/session_table.h"
 
 namespace unionroot::session {
 
-// While this lives, what the session's stages report is told. Then nothing is under way any more, which is told as
-// well. For the thread that holds session->operation. All arguments but `caller` are borrowed.
+// While this lives, what the session's stages report is told. Its end tells that nothing is under way any more. All
+// arguments but `caller` are borrowed.
 class Reporting {
  public:
-  Reporting(SessionTable& table, const Events& events, LiveSession& session, TellProgress caller);
+  Reporting(const Parts& parts, Operation& operation, TellProgress caller);
   Reporting(const Reporting&) = delete;
   Reporting& operator=(const Reporting&) = delete;
   ~Reporting();
@@ -21,11 +19,13 @@ class Reporting {
  private:
   void tell(const Progress& progress) const noexcept;
 
-  SessionTable& table_;
-  const Events& events_;
-  LiveSession& session_;
+  const Parts& parts_;
+  Operation& operation_;
   const TellProgress caller_;
   ProgressThrottle throttle_;
 };
+
+// New notes of the session's stages go to the log.
+void log_notes(Operation& operation);
 
 }  // namespace unionroot::session

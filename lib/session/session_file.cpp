@@ -70,8 +70,12 @@ std::optional<SessionFile> from_json(const std::string& text, const std::string&
     }
     return file;
   } catch (const nlohmann::json::exception&) {
-    return std::nullopt;  // an expected miss: a torn or foreign file; the caller sets the folder aside
+    return std::nullopt;  // an expected miss: a torn file or another program's; the caller sets the folder aside
   }
+}
+
+std::string session_file_path(const std::string& sessions_folder, const std::string& id) {
+  return base::concat(sessions_folder, "/", id, "/", file_name);
 }
 
 void write_session_file(const std::string& sessions_folder, const SessionFile& file, bool durable) {
@@ -97,7 +101,7 @@ void remove_session_file(const std::string& sessions_folder, const std::string& 
   kernel::remove_directory(sessions.get(), id);
 }
 
-bool says_the_same(const std::string& sessions_folder, const SessionFile& file) {
+bool session_file_is_current(const std::string& sessions_folder, const SessionFile& file) {
   auto there = read_session_file(sessions_folder, file.record.id);
   if (!there) return false;
   there->record.boot_id = file.record.boot_id;
@@ -106,7 +110,7 @@ bool says_the_same(const std::string& sessions_folder, const SessionFile& file) 
 }
 
 std::optional<SessionFile> read_session_file(const std::string& sessions_folder, const std::string& id) {
-  const auto text = base::try_read_file(sessions_folder + "/" + id + "/" + file_name);
+  const auto text = base::try_read_file(session_file_path(sessions_folder, id));
   if (!text) return std::nullopt;
   return from_json(*text, id);
 }

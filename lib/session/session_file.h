@@ -19,10 +19,11 @@ std::string to_json(const SessionFile& file);
 // nullopt if the text is not such a file, or the record in it is not of the session `id`.
 std::optional<SessionFile> from_json(const std::string& text, const std::string& id);
 
+std::string session_file_path(const std::string& sessions_folder, const std::string& id);
 // Written beside the upper layer, for root alone to read. Throws SystemError. durable: on the disk when it returns.
 void write_session_file(const std::string& sessions_folder, const SessionFile& file, bool durable);
 // Whether what is there differs in nothing but the boot in which the session was set up, and what was noticed then.
-bool says_the_same(const std::string& sessions_folder, const SessionFile& file);
+bool session_file_is_current(const std::string& sessions_folder, const SessionFile& file);
 // Removes the file and its folder where that holds nothing else; leaves all as it is where it does. Idempotent.
 void remove_session_file(const std::string& sessions_folder, const std::string& id);
 std::optional<SessionFile> read_session_file(const std::string& sessions_folder, const std::string& id);

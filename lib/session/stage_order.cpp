@@ -5,7 +5,7 @@ namespace unionroot::session {
 
 Stages session_stages() {
   Stages stages;
-  stages.push_back(std::make_unique<BlockDeviceStage>());
+  stages.push_back(std::make_unique<ProvideTreeStage>());
   stages.push_back(std::make_unique<SourceStage>());
   stages.push_back(std::make_unique<UnionStage>());
   stages.push_back(std::make_unique<InnerMountsStage>());

@@ -29,7 +29,6 @@ std::string_view to_string(StageState state) {
   switch (state) {
     case StageState::starting: return "starting";
     case StageState::done: return "done";
-    case StageState::undoing: return "undoing";
     case StageState::undone: return "undone";
   }
   return "unknown";
@@ -40,8 +39,7 @@ namespace {
 constexpr std::array all_kinds = {SessionKind::automatic, SessionKind::preserved};
 constexpr std::array all_session_states = {SessionState::beginning, SessionState::active, SessionState::ending,
                                            SessionState::failed, SessionState::recovering};
-constexpr std::array all_stage_states = {StageState::starting, StageState::done, StageState::undoing,
-                                         StageState::undone};
+constexpr std::array all_stage_states = {StageState::starting, StageState::done, StageState::undone};
 
 // The schema lets no other word in (CHECK), so a stranger here means that the file was damaged after it was opened.
 template <typename Values>

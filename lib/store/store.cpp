@@ -1,7 +1,7 @@
 #include "store/store.h"
 
+#include "base/guarded.h"
 #include "base/text.h"
-#include "store/guarded.h"
 #include "store/open.h"
 #include "store/records.h"
 #include "store/room.h"
@@ -88,7 +88,7 @@ void Connection::activate(const SessionRecord& session, const std::vector<StageR
 
 struct Store::Impl {
   std::optional<std::string> set_aside;
-  Guarded<Connection> connection;
+  base::Guarded<Connection> connection;
 
   explicit Impl(Opened opened)
       : set_aside(std::move(opened.set_aside)), connection(Connection(std::move(opened.database))) {}

@@ -20,25 +20,34 @@ enum class SessionState { beginning, active, ending, failed, recovering };
 std::string_view to_string(SessionKind kind);
 std::string_view to_string(SessionState state);
 
-struct SessionRecord {
+// What a session is, from its begin to its end.
+struct SessionIdentity {
   std::string id;
   std::string chroot;         // name of the definition
   std::string selected_name;  // the name or alias that was asked for, with its namespace if one was given
   std::string definition;     // definition::serialize
   SessionKind kind = SessionKind::preserved;
   bool source = false;  // a source session
-  SessionState state = SessionState::beginning;
   uid_t owner = 0;
   std::string owner_name;
   std::int64_t created = 0;  // microseconds since the epoch
-  std::string boot_id;       // the boot in which it was last set up
   std::string options;       // JSON object: the options it was begun with
-  std::string error;         // why it failed, and what could not be undone
+};
+
+// How a session fares.
+struct SessionStatus {
+  SessionState state = SessionState::beginning;
+  std::string boot_id;  // the boot in which it was last set up
+  std::string error;    // why it failed, and what could not be undone
+};
+
+struct SessionRecord : SessionIdentity, SessionStatus {
   std::string notes = "[]";  // JSON array: what was noticed when it was set up
   bool marked = true;        // what it made outside has its token; false for a session of a former version
 };
 
-enum class StageState { starting, done, undoing, undone };
+// The database knows 'undoing' too, which nothing writes.
+enum class StageState { starting, done, undone };
 std::string_view to_string(StageState state);
 
 struct StageRecord {

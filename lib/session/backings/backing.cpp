@@ -19,22 +19,22 @@ using base::Error;
 using base::ErrorCode;
 using definition::UnionBacking;
 
-const Backing& backing_for(const SessionContext& context) {
-  const auto& union_ = context.definition->union_;
-  const bool possible = context.services.state_can_be_upper || !union_.overlay_directory.empty();
+const Backing& backing_for(const Operation& operation) {
+  const auto& union_ = operation.definition().union_;
+  const bool possible = operation.services().state_can_be_upper || !union_.overlay_directory.empty();
   switch (union_.backing) {
     case UnionBacking::automatic: return possible ? directory_backing() : tmpfs_backing();
     case UnionBacking::tmpfs: return tmpfs_backing();
     case UnionBacking::directory:
       if (possible) return directory_backing();
       throw Error(ErrorCode::not_supported,
-                  concat("the state directory ", context.services.settings.state_directory,
+                  concat("the state directory ", operation.services().settings.state_directory,
                          " is on an overlay itself, which cannot hold upper layers"),
                   "set union-backing=tmpfs, or union-overlay-directory on another file system");
     case UnionBacking::image: return image_backing();
     case UnionBacking::device: return device_backing();
   }
-  throw Error(ErrorCode::not_supported, concat("chroot ", context.definition->name, ": unknown union-backing"));
+  throw Error(ErrorCode::not_supported, concat("chroot ", operation.definition().name, ": unknown union-backing"));
 }
 
 const Backing* backing_named(const std::string& name) {
@@ -58,22 +58,20 @@ void make_upper_and_work(int store, int lower) {
   base::fault_point("upper's owner done");
 }
 
-bool keeps_upper(const SessionContext& context) { return context.recovering && !context.definition->union_.reset; }
+bool keeps_upper(const Operation& operation) { return operation->recovering && !operation.definition().union_.reset; }
 
-void refuse_foreign(const SessionContext& context, StageData& data, const std::string& path) {
-  data["foreign"] = "yes";
-  throw Error(ErrorCode::session_exists, concat("session ", context.id, " has an upper layer already: ", path),
+void refuse_foreign(const Operation& operation, bool& foreign, const std::string& path) {
+  foreign = true;
+  throw Error(ErrorCode::session_exists, concat("session ", operation.id(), " has an upper layer already: ", path),
               "choose another name, or move that away");
 }
 
-bool is_foreign(const StageData& data) { return data.contains("foreign"); }
-
-void discard_session_folder(const SessionContext& context, const StageData& data, TearDown mode) {
-  if (mode == TearDown::keep_data || is_foreign(data)) return;
-  const auto& settings = context.services.settings;
+void discard_session_folder(const Operation& operation, bool foreign, TearDown mode) {
+  if (mode == TearDown::keep_data || foreign) return;
+  const auto& settings = operation.services().settings;
   try {
-    context.services.trash.discard(sessions_folder(settings, *context.definition), context.id,
-                                   trash_folder(settings, *context.definition));
+    operation.services().trash.discard(sessions_folder(settings, operation.definition()), operation.id(),
+                                       trash_folder(settings, operation.definition()));
   } catch (const base::SystemError& error) {
     if (error.error_number() != ENOENT) throw;  // no sessions folder: nothing was made
   }

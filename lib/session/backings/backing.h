@@ -16,26 +16,26 @@ class Backing {
   virtual ~Backing() = default;
   [[nodiscard]] virtual const char* name() const = 0;
 
-  // A detached tree that holds `upper` and `work`, in its folder(); made anew, or, when the context is recovering,
-  // found again with its work directory cleared, unless union-reset wants it anew. Fills in context.upper where the
-  // host can see it.
-  virtual base::UniqueFd set_up(SessionContext& context, StageData& data) const = 0;
+  // A detached tree that holds `upper` and `work`, in its folder(); made anew, or, when the session is recovered,
+  // found again with its work directory cleared, unless union-reset wants it anew. Sets the upper layer's place where
+  // the host can see it.
+  virtual base::UniqueFd set_up(Operation& operation, UnionData& data) const = 0;
 
   // Of the tree that set_up returns; empty: its root.
-  [[nodiscard]] virtual std::string folder(const SessionContext&) const { return {}; }
+  [[nodiscard]] virtual std::string folder(const Operation&) const { return {}; }
 
   // True if the upper layer has a file system of its own, so that its size and use are known.
   [[nodiscard]] virtual bool measurable() const { return true; }
 
   // The namespace that used it has gone by now. Idempotent; see Stage::tear_down.
-  virtual void tear_down(SessionContext& context, const StageData& data, TearDown mode) const = 0;
+  virtual void tear_down(Operation& operation, const UnionData& data, TearDown mode) const = 0;
 
-  // After a restart of the daemon, the namespace being intact: fills in context.upper.
-  virtual void recover(SessionContext& context, const StageData& data) const = 0;
+  // After a restart of the daemon, the namespace being intact: sets the upper layer's place.
+  virtual void recover(Operation& operation, const UnionData& data) const = 0;
 };
 
 // The backing that a definition asks for, `auto` resolved. Throws Error(not_supported).
-const Backing& backing_for(const SessionContext& context);
+const Backing& backing_for(const Operation& operation);
 // By its name in the journal; nullptr if there is none of that name.
 const Backing* backing_named(const std::string& name);
 
@@ -49,16 +49,15 @@ const Backing& device_backing();
 // whose owner, mode and times the upper directory gets, since an overlay's root shows those of its upper directory.
 void make_upper_and_work(int store, int lower);
 
-// Whether what is there from before is to be used: the context is recovering, and there is no union-reset.
-bool keeps_upper(const SessionContext& context);
+// Whether what is there from before is to be used: the session is recovered, and there is no union-reset.
+bool keeps_upper(const Operation& operation);
 
 // Tear-down of what lies in the session's folder: to the trash with all of it, unless it is kept, or was never ours.
-void discard_session_folder(const SessionContext& context, const StageData& data, TearDown mode);
+void discard_session_folder(const Operation& operation, bool foreign, TearDown mode);
 
-// Throws Error(session_exists): `path` is there, though the session has just been begun. Notes in `data` that it is not
-// the session's, which `is_foreign` finds: nothing of it may be taken away.
-[[noreturn]] void refuse_foreign(const SessionContext& context, StageData& data, const std::string& path);
-bool is_foreign(const StageData& data);
+// Throws Error(session_exists): `path` is there, though the session has just been begun. Sets `foreign`, so that
+// nothing of it is taken away.
+[[noreturn]] void refuse_foreign(const Operation& operation, bool& foreign, const std::string& path);
 
 // What overlayfs left in work/work: `incompat/volatile` refuses the next mount, and left-overs three or more levels
 // deep make it succeed read-only. It makes the folder anew.

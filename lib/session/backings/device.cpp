@@ -33,92 +33,93 @@ class DeviceBacking : public Backing {
  public:
   [[nodiscard]] const char* name() const override { return "device"; }
 
-  [[nodiscard]] std::string folder(const SessionContext& context) const override {
-    return concat("unionroot-", context.id);
+  [[nodiscard]] std::string folder(const Operation& operation) const override {
+    return concat("unionroot-", operation.id());
   }
 
-  UniqueFd set_up(SessionContext& context, StageData& data) const override {
-    const auto disk = disk_of(context);
+  UniqueFd set_up(Operation& operation, UnionData& data) const override {
+    const auto disk = disk_of(operation);
     try {
-      require_unused(context, disk);
-      require_filesystem(context, disk);
+      require_unused(operation, disk);
+      require_filesystem(operation, disk);
     } catch (...) {
-      data["foreign"] = "yes";  // nothing of the session's is on it
+      data.foreign = true;  // nothing of the session's is on it
       throw;
     }
-    auto store = mount_disk(context.services, context.definition->name, disk, false);
-    const bool there = kernel::exists_at(store.get(), folder(context));
-    if (there && !context.recovering) refuse_foreign(context, data, concat(disk.path, ", folder ", folder(context)));
-    if (keeps_upper(context) && !there)
+    auto store = mount_disk(operation.services(), operation.definition().name, disk, false);
+    const bool there = kernel::exists_at(store.get(), folder(operation));
+    if (there && !operation->recovering)
+      refuse_foreign(operation, data.foreign, concat(disk.path, ", folder ", folder(operation)));
+    if (keeps_upper(operation) && !there)
       throw Error(ErrorCode::stage_failed, concat("its upper layer on ", disk.path, " is gone"),
-                  concat("`unionroot end ", context.id, "`"));
-    kernel::ensure_directory(store.get(), folder(context), 0711);
-    const auto own = kernel::open_directory_at(store.get(), folder(context));
-    if (keeps_upper(context))
+                  concat("`unionroot end ", operation.id(), "`"));
+    kernel::ensure_directory(store.get(), folder(operation), 0711);
+    const auto own = kernel::open_directory_at(store.get(), folder(operation));
+    if (keeps_upper(operation))
       clear_work(own.get());
     else
-      make_upper_and_work(own.get(), context.layers.front().get());
-    if (!context.automatic()) base::check(::syncfs(own.get()), "syncing the upper layer on", disk.path);
-    context.upper = disk.path;
+      make_upper_and_work(own.get(), operation->layers.front().get());
+    if (!operation.automatic()) base::check(::syncfs(own.get()), "syncing the upper layer on", disk.path);
+    operation.set_upper(disk.path);
     return store;
   }
 
-  void tear_down(SessionContext& context, const StageData& data, TearDown mode) const override {
+  void tear_down(Operation& operation, const UnionData& data, TearDown mode) const override {
     if (mode == TearDown::keep_data) return;
-    remove_session_folder(context);
-    if (is_foreign(data)) return;
-    const auto disk = disk_of(context);
+    remove_session_folder(operation);
+    if (data.foreign) return;
+    const auto disk = disk_of(operation);
     // What is formatted at each begin need not be emptied.
-    if (context.definition->union_.reset) return;
-    const auto device = open_disk(context.definition->name, disk, true);
+    if (operation.definition().union_.reset) return;
+    const auto device = open_disk(operation.definition().name, disk, true);
     if (!can_hold_upper(kernel::probe_content(device.get(), {}, disk.path).type)) return;  // it was not formatted yet
-    require_unused(context, disk);
-    const auto store = mount_disk(context.services, context.definition->name, disk, false);
-    if (!kernel::exists_at(store.get(), folder(context))) return;
+    require_unused(operation, disk);
+    const auto store = mount_disk(operation.services(), operation.definition().name, disk, false);
+    if (!kernel::exists_at(store.get(), folder(operation))) return;
     const auto root = kernel::open_directory_at(store.get(), ".");
-    kernel::remove_tree(root.get(), folder(context));
+    kernel::remove_tree(root.get(), folder(operation));
   }
 
-  void recover(SessionContext& context, const StageData&) const override { context.upper = disk_of(context).path; }
+  void recover(Operation& operation, const UnionData&) const override { operation.set_upper(disk_of(operation).path); }
 
  private:
-  static Disk disk_of(const SessionContext& context) {
-    const auto& union_ = context.definition->union_;
+  static Disk disk_of(const Operation& operation) {
+    const auto& union_ = operation.definition().union_;
     return {"union-device", union_.device, true, 0, union_.device_options, false};
   }
 
   // Where session.json is.
-  static void remove_session_folder(SessionContext& context) {
-    const auto& settings = context.services.settings;
-    const auto sessions = sessions_folder(settings, *context.definition);
-    if (::access(concat(sessions, '/', context.id).c_str(), F_OK) != 0) return;
-    context.services.trash.discard(sessions, context.id, trash_folder(settings, *context.definition));
+  static void remove_session_folder(Operation& operation) {
+    const auto& settings = operation.services().settings;
+    const auto sessions = sessions_folder(settings, operation.definition());
+    if (::access(concat(sessions, '/', operation.id()).c_str(), F_OK) != 0) return;
+    operation.services().trash.discard(sessions, operation.id(), trash_folder(settings, operation.definition()));
   }
 
   // A second mount of one file system would succeed, and give the same.
-  static void require_unused(const SessionContext& context, const Disk& disk) {
-    open_disk(context.definition->name, disk, false);  // for its messages
+  static void require_unused(const Operation& operation, const Disk& disk) {
+    open_disk(operation.definition().name, disk, false);  // for its messages
     // A mount that has just gone may hold it for a moment.
-    for (int attempt = 0; attempt < (context.recovering ? 500 : 100); ++attempt) {
+    for (int attempt = 0; attempt < (operation->recovering ? 500 : 100); ++attempt) {
       const UniqueFd device(::open(disk.path.c_str(), O_RDONLY | O_EXCL | O_NONBLOCK | O_CLOEXEC));
       if (device) return;
       if (errno != EBUSY) base::throw_errno("opening", disk.path);
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
-    throw_in_use(context.definition->name, disk);
+    throw_in_use(operation.definition().name, disk);
   }
 
-  static void require_filesystem(const SessionContext& context, const Disk& disk) {
-    const auto& union_ = context.definition->union_;
-    const auto device = open_disk(context.definition->name, disk, true);
+  static void require_filesystem(const Operation& operation, const Disk& disk) {
+    const auto& union_ = operation.definition().union_;
+    const auto device = open_disk(operation.definition().name, disk, true);
     const auto content = kernel::probe_content(device.get(), {}, disk.path);
-    if (union_.reset || (content.empty() && !context.recovering)) {
-      make_filesystem(context, {union_.filesystem.empty() ? "ext4" : union_.filesystem, disk.path, true, true});
+    if (union_.reset || (content.empty() && !operation->recovering)) {
+      make_filesystem(operation, {union_.filesystem.empty() ? "ext4" : union_.filesystem, disk.path, true, true});
       return;
     }
     if (can_hold_upper(content.type)) return;
     throw Error(ErrorCode::stage_failed,
-                concat("chroot ", context.definition->name, ": its union-device ", disk.path, " holds ",
+                concat("chroot ", operation.definition().name, ": its union-device ", disk.path, " holds ",
                        content.empty()        ? std::string("nothing, not even a file system")
                        : content.type.empty() ? std::string("a partition table")
                                               : base::printable(content.type),

@@ -29,46 +29,46 @@ class DirectoryBacking : public Backing {
 
   [[nodiscard]] bool measurable() const override { return false; }
 
-  base::UniqueFd set_up(SessionContext& context, StageData& data) const override {
-    const auto folder = sessions_folder(context.services.settings, *context.definition);
-    if (context.recovering) require_upper(folder, context.id);
-    const auto store = ensure_session_folder(context.services.settings, folder, context.id);
-    const auto path = folder + "/" + context.id;
+  base::UniqueFd set_up(Operation& operation, UnionData& data) const override {
+    const auto folder = sessions_folder(operation.services().settings, operation.definition());
+    if (operation->recovering) require_upper(folder, operation.id());
+    const auto store = ensure_session_folder(operation.services().settings, folder, operation.id());
+    const auto path = folder + "/" + operation.id();
     const bool there = kernel::exists_at(store.get(), "upper");
-    if (there && !context.recovering) refuse_foreign(context, data, path + "/upper");
-    if (keeps_upper(context)) {
+    if (there && !operation->recovering) refuse_foreign(operation, data.foreign, path + "/upper");
+    if (keeps_upper(operation)) {
       if (!there)
         throw base::Error(base::ErrorCode::stage_failed, base::concat("its upper layer ", path, "/upper is gone"),
-                          base::concat("`unionroot end ", context.id, "`"));
+                          base::concat("`unionroot end ", operation.id(), "`"));
       clear_work(store.get());
     } else {
-      if (context.recovering) discard_layer(context, path, store.get());
-      make_upper_and_work(store.get(), context.layers.front().get());
+      if (operation->recovering) discard_layer(operation, path, store.get());
+      make_upper_and_work(store.get(), operation->layers.front().get());
     }
-    if (!context.automatic() && !context.recovering) {
+    if (!operation.automatic() && !operation->recovering) {
       // Power may fail right after `begin` returned: the folders must be on the disk by then.
       kernel::sync_directory(store.get());
       kernel::sync_directory(kernel::open_directory(folder).get());
     }
-    context.upper = path + "/upper";
-    return mount::open_tree_clone(context.services.mounts, path, false, false);
+    operation.set_upper(path + "/upper");
+    return mount::open_tree_clone(operation.services().mounts, path, false, false);
   }
 
-  void tear_down(SessionContext& context, const StageData& data, TearDown mode) const override {
-    discard_session_folder(context, data, mode);
+  void tear_down(Operation& operation, const UnionData& data, TearDown mode) const override {
+    discard_session_folder(operation, data.foreign, mode);
   }
 
-  void recover(SessionContext& context, const StageData&) const override {
-    context.upper =
-        base::concat(sessions_folder(context.services.settings, *context.definition), "/", context.id, "/upper");
+  void recover(Operation& operation, const UnionData&) const override {
+    operation.set_upper(base::concat(sessions_folder(operation.services().settings, operation.definition()), "/",
+                                     operation.id(), "/upper"));
   }
 
  private:
   // union-reset.
-  static void discard_layer(SessionContext& context, const std::string& path, int store) {
-    const auto trash = trash_folder(context.services.settings, *context.definition);
+  static void discard_layer(Operation& operation, const std::string& path, int store) {
+    const auto trash = trash_folder(operation.services().settings, operation.definition());
     for (const char* name : {"upper", "work"})
-      if (kernel::exists_at(store, name)) context.services.trash.discard(path, name, trash);
+      if (kernel::exists_at(store, name)) operation.services().trash.discard(path, name, trash);
   }
 };
 

@@ -30,45 +30,45 @@ class ImageBacking : public Backing {
  public:
   [[nodiscard]] const char* name() const override { return "image"; }
 
-  UniqueFd set_up(SessionContext& context, StageData& data) const override {
-    const auto sessions_path = sessions_folder(context.services.settings, *context.definition);
-    const auto folder = ensure_session_folder(context.services.settings, sessions_path, context.id);
-    const auto path = concat(sessions_path, '/', context.id);
+  UniqueFd set_up(Operation& operation, UnionData& data) const override {
+    const auto sessions_path = sessions_folder(operation.services().settings, operation.definition());
+    const auto folder = ensure_session_folder(operation.services().settings, sessions_path, operation.id());
+    const auto path = concat(sessions_path, '/', operation.id());
     const bool there = kernel::exists_at(folder.get(), file_name);
-    if (there && !context.recovering) refuse_foreign(context, data, concat(path, '/', file_name));
-    if (!keeps_upper(context))
-      make_image(context, folder.get(), concat(path, '/', file_name));
+    if (there && !operation->recovering) refuse_foreign(operation, data.foreign, concat(path, '/', file_name));
+    if (!keeps_upper(operation))
+      make_image(operation, folder.get(), concat(path, '/', file_name));
     else if (!there)
       throw base::Error(base::ErrorCode::stage_failed, concat("its upper layer ", path, '/', file_name, " is gone"),
-                        concat("`unionroot end ", context.id, "`"));
-    auto store = mount_image(context, concat(path, '/', file_name));
-    if (keeps_upper(context))
+                        concat("`unionroot end ", operation.id(), "`"));
+    auto store = mount_image(operation, concat(path, '/', file_name));
+    if (keeps_upper(operation))
       clear_work(store.get());
     else
-      make_upper_and_work(store.get(), context.layers.front().get());
-    if (!context.automatic()) {
+      make_upper_and_work(store.get(), operation->layers.front().get());
+    if (!operation.automatic()) {
       // Power may fail right after `begin` returned.
       const auto root = kernel::open_directory_at(store.get(), ".");
       base::check(::syncfs(root.get()), "syncing a new upper layer");
       kernel::sync_directory(folder.get());
       kernel::sync_directory(kernel::open_directory(sessions_path).get());
     }
-    context.upper = concat(path, '/', file_name);
+    operation.set_upper(concat(path, '/', file_name));
     return store;
   }
 
-  void tear_down(SessionContext& context, const StageData& data, TearDown mode) const override {
-    discard_session_folder(context, data, mode);
+  void tear_down(Operation& operation, const UnionData& data, TearDown mode) const override {
+    discard_session_folder(operation, data.foreign, mode);
   }
 
-  void recover(SessionContext& context, const StageData&) const override {
-    context.upper =
-        concat(sessions_folder(context.services.settings, *context.definition), '/', context.id, '/', file_name);
+  void recover(Operation& operation, const UnionData&) const override {
+    operation.set_upper(concat(sessions_folder(operation.services().settings, operation.definition()), '/',
+                               operation.id(), '/', file_name));
   }
 
  private:
-  static void make_image(const SessionContext& context, int folder, const std::string& path) {
-    const auto& union_ = context.definition->union_;
+  static void make_image(const Operation& operation, int folder, const std::string& path) {
+    const auto& union_ = operation.definition().union_;
     if (!union_.size || union_.size->bytes == 0)
       throw base::Error(base::ErrorCode::definition_invalid, "union-backing=image needs union-size",
                         "set it, such as union-size=10G");
@@ -85,14 +85,15 @@ class ImageBacking : public Backing {
     }
     base::fault_point("truncate done");
     // What does not outlive the daemon needs no journal.
-    make_filesystem(context,
-                    {union_.filesystem.empty() ? "ext4" : union_.filesystem, path, false, !context.automatic()});
+    make_filesystem(operation,
+                    {union_.filesystem.empty() ? "ext4" : union_.filesystem, path, false, !operation.automatic()});
   }
 
-  static UniqueFd mount_image(const SessionContext& context, const std::string& path) {
+  static UniqueFd mount_image(const Operation& operation, const std::string& path) {
     // With discard what is deleted inside gives its blocks back to the disk; not worth its time for one command.
-    const Disk disk{"upper layer", path, false, 0, context.automatic() ? "" : "discard", false, keeps_upper(context)};
-    return mount_disk(context.services, context.definition->name, disk, false);
+    const Disk disk{"upper layer",         path, false, 0, operation.automatic() ? "" : "discard", false,
+                    keeps_upper(operation)};
+    return mount_disk(operation.services(), operation.definition().name, disk, false);
   }
 };
 

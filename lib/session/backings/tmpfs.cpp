@@ -11,24 +11,24 @@ class TmpfsBacking : public Backing {
  public:
   [[nodiscard]] const char* name() const override { return "tmpfs"; }
 
-  base::UniqueFd set_up(SessionContext& context, StageData&) const override {
-    if (keeps_upper(context))
+  base::UniqueFd set_up(Operation& operation, UnionData&) const override {
+    if (keeps_upper(operation))
       throw base::Error(base::ErrorCode::stage_failed,
                         "its upper layer was in memory (union-backing=tmpfs) and went with it",
-                        base::concat("`unionroot end ", context.id,
+                        base::concat("`unionroot end ", operation.id(),
                                      "`; use another union-backing for sessions that are to "
                                      "survive a restart of the machine"));
     kernel::MountOptions options{{"mode", "0711"}};
-    if (const auto& size = context.definition->union_.size)
+    if (const auto& size = operation.definition().union_.size)
       options.emplace_back("size", size->percent != 0 ? base::concat(size->percent, "%") : std::to_string(size->bytes));
-    auto store = context.services.mounts.new_filesystem("tmpfs", "unionroot-upper", options, 0);
-    make_upper_and_work(store.get(), context.layers.front().get());
+    auto store = operation.services().mounts.new_filesystem("tmpfs", "unionroot-upper", options, 0);
+    make_upper_and_work(store.get(), operation->layers.front().get());
     return store;
   }
 
-  void tear_down(SessionContext&, const StageData&, TearDown) const override {}  // went with the namespace
+  void tear_down(Operation&, const UnionData&, TearDown) const override {}  // went with the namespace
 
-  void recover(SessionContext&, const StageData&) const override {}
+  void recover(Operation&, const UnionData&) const override {}
 };
 
 }  // namespace

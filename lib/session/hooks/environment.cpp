@@ -85,26 +85,26 @@ void add_user_data(const definition::Definition& definition, Variables& out, std
   }
 }
 
-void add_owner(const SessionContext& context, const launch::User& owner, Variables& out) {
+void add_owner(const Operation& operation, const launch::User& owner, Variables& out) {
   out["AUTH_USER"] = out["AUTH_RUSER"] = owner.name;
-  out["AUTH_UID"] = out["AUTH_RUID"] = std::to_string(context.owner);
+  out["AUTH_UID"] = out["AUTH_RUID"] = std::to_string(operation.identity().owner);
   out["AUTH_GID"] = out["AUTH_RGID"] = std::to_string(owner.gid);
   out["AUTH_RGROUP"] = base::group_name(owner.gid);
   out["AUTH_HOME"] = owner.home;
   out["AUTH_SHELL"] = owner.shell;
 }
 
-void add_chroot(const SessionContext& context, const HookPlace& place, Variables& out) {
-  const auto& definition = *context.definition;
-  const auto& settings = context.services.settings;
+void add_chroot(const Operation& operation, const HookPlace& place, Variables& out) {
+  const auto& definition = operation.definition();
+  const auto& settings = operation.services().settings;
   out["CHROOT_TYPE"] = definition.type;
   out["CHROOT_NAME"] = definition.name;
   // "source:NAME" as well as "NAME".
-  const auto colon = context.selected_name.find(':');
-  out["CHROOT_ALIAS"] = context.selected_name.substr(colon == std::string::npos ? 0 : colon + 1);
+  const auto colon = operation.identity().selected_name.find(':');
+  out["CHROOT_ALIAS"] = operation.identity().selected_name.substr(colon == std::string::npos ? 0 : colon + 1);
   // As schroot describes what its scripts are run for, whatever the description is.
   out["CHROOT_DESCRIPTION"] =
-      concat(definition.description, context.source ? " (source chroot)" : "", " (session chroot)");
+      concat(definition.description, operation.is_source() ? " (source chroot)" : "", " (session chroot)");
   out["CHROOT_MOUNT_LOCATION"] = out["CHROOT_PATH"] = place.location;
   if (!definition.script_config.empty()) out["CHROOT_SCRIPT_CONFIG"] = definition.script_config;
   out["CHROOT_PROFILE"] = definition.profile_name;
@@ -114,12 +114,12 @@ void add_chroot(const SessionContext& context, const HookPlace& place, Variables
   // Of the session, which is neither made from another by the script nor cloned again.
   out["CHROOT_SESSION_CREATE"] = out["CHROOT_SESSION_CLONE"] = truth(false);
   out["CHROOT_SESSION_PURGE"] = truth(definition.purgeable());
-  out["CHROOT_SESSION_SOURCE"] = truth(context.source);
-  std::visit(SourceVariables{context.id, out}, definition.source);
+  out["CHROOT_SESSION_SOURCE"] = truth(operation.is_source());
+  std::visit(SourceVariables{operation.id(), out}, definition.source);
   if (!definition.has_union()) return;
   out["CHROOT_UNION_TYPE"] = "overlay";
   out["CHROOT_UNION_MOUNT_OPTIONS"] = definition.union_.mount_options;
-  out["CHROOT_UNION_OVERLAY_DIRECTORY"] = context.upper;
+  out["CHROOT_UNION_OVERLAY_DIRECTORY"] = operation.upper();
 }
 
 }  // namespace
@@ -150,19 +150,19 @@ bool may_be_user_data(std::string_view variable) {
   return ::regexec(&filter, std::string(variable).c_str(), 0, nullptr, 0) != 0;
 }
 
-std::vector<std::string> hook_environment(const SessionContext& context, const launch::User& owner,
-                                          const HookPlace& place, std::vector<std::string>& notes) {
-  const auto& settings = context.services.settings;
+std::vector<std::string> hook_environment(const Operation& operation, const launch::User& owner, const HookPlace& place,
+                                          std::vector<std::string>& notes) {
+  const auto& settings = operation.services().settings;
   Variables variables;
-  add_user_data(*context.definition, variables, notes);
+  add_user_data(operation.definition(), variables, notes);
   // After the user's: whatever these are called, they say what root means.
-  add_owner(context, owner, variables);
-  add_chroot(context, place, variables);
+  add_owner(operation, owner, variables);
+  add_chroot(operation, place, variables);
   variables["PATH"] = safe_path;
   variables["PID"] = std::to_string(::getpid());
   variables["PLATFORM"] = "linux";
-  variables["SESSION_ID"] = context.id;
-  variables["VERBOSE"] = context.definition->message_verbosity;
+  variables["SESSION_ID"] = operation.id();
+  variables["VERBOSE"] = operation.definition().message_verbosity;
   variables["MOUNT_DIR"] = place.folder;
   variables["SYSCONF_DIR"] = settings.config_directory;
   std::vector<std::string> environment;
@@ -170,16 +170,16 @@ std::vector<std::string> hook_environment(const SessionContext& context, const l
   return environment;
 }
 
-launch::User hook_owner(const SessionContext& context) {
+launch::User hook_owner(const Operation& operation) {
   try {
-    return launch::host_user(context.owner);
+    return launch::host_user(operation.identity().owner);
   } catch (const base::Error& error) {
     if (error.code() != base::ErrorCode::no_such_user) throw;
     // Deleted since: his session is still to be ended.
     launch::User known;
-    known.name = context.owner_name;
-    known.uid = context.owner;
-    known.gid = static_cast<gid_t>(context.owner);
+    known.name = operation.identity().owner_name;
+    known.uid = operation.identity().owner;
+    known.gid = static_cast<gid_t>(operation.identity().owner);
     known.home = "/";
     known.shell = "/bin/sh";
     return known;

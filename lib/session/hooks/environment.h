@@ -23,10 +23,10 @@ struct HookPlace {
 };
 
 // NAME=VALUE, sorted. Keys of user data that are left out are said in `notes`.
-std::vector<std::string> hook_environment(const SessionContext& context, const launch::User& owner,
-                                          const HookPlace& place, std::vector<std::string>& notes);
+std::vector<std::string> hook_environment(const Operation& operation, const launch::User& owner, const HookPlace& place,
+                                          std::vector<std::string>& notes);
 
 // The session's owner; if the host knows him no more, what is known from the session.
-launch::User hook_owner(const SessionContext& context);
+launch::User hook_owner(const Operation& operation);
 
 }  // namespace unionroot::session

@@ -26,7 +26,7 @@ constexpr std::size_t most_last_lines = 5;  // in an error
 // The notes of one script, and its last words.
 class Notes {
  public:
-  Notes(SessionContext& context, std::string script) : context_(context), script_(std::move(script)) {}
+  Notes(Operation& operation, std::string script) : operation_(operation), script_(std::move(script)) {}
 
   void add(bool errors, const std::string& line) {
     if (errors) {
@@ -35,9 +35,9 @@ class Notes {
     }
     const auto count = ++count_[errors ? 1 : 0];
     if (count <= most_notes)
-      context_.notes.push_back(concat(errors ? "E: " : "I: ", script_, ": ", line));
+      operation_.note(concat(errors ? "E: " : "I: ", script_, ": ", line));
     else if (count == most_notes + 1)
-      context_.notes.push_back(concat("W: ", script_, ": it wrote more lines, which are dropped"));
+      operation_.note(concat("W: ", script_, ": it wrote more lines, which are dropped"));
   }
   [[nodiscard]] std::string last_words() const {
     std::string words;
@@ -46,7 +46,7 @@ class Notes {
   }
 
  private:
-  SessionContext& context_;
+  Operation& operation_;
   const std::string script_;
   std::deque<std::string> last_;
   std::size_t count_[2] = {};
@@ -72,23 +72,23 @@ Error not_executable(const std::string& path, const base::SystemError& error) {
           interpreter || error.error_number() == ENOEXEC ? "mend its first line, such as #!/bin/sh" : error.hint()};
 }
 
-void run_one(SessionContext& context, HookStage stage, const HookSpace& space, const std::string& path,
+void run_one(Operation& operation, HookStage stage, const HookSpace& space, const std::string& path,
              const std::vector<std::string>& environment) {
-  const auto limit = context.definition->hook_time_limit;
-  Notes notes(context, name_of(path));
+  const auto limit = operation.definition().hook_time_limit;
+  Notes notes(operation, name_of(path));
   Program program;
   program.path = path;
-  const bool failed = stage == HookStage::stop && !context.begun;  // of a session that never came to be
+  const bool failed = stage == HookStage::stop && !operation->begun;  // of a session that never came to be
   program.arguments = {std::string(to_string(stage)), failed ? "fail" : "ok"};
   program.environment = environment;
-  program.session = context.id;
+  program.session = operation.id();
   program.limit = std::chrono::seconds(limit);
-  if (stage != HookStage::stop) program.cancelled = context.cancelled;
+  if (stage != HookStage::stop) program.cancelled = operation->cancelled;
   program.line = [&](bool errors, const std::string& line) { notes.add(errors, line); };
-  if (context.progress) context.progress({concat("running the hook ", name_of(path)), 0, 0});
+  operation.report({concat("running the hook ", name_of(path)), 0, 0});
   ProgramEnd end;
   try {
-    end = run_program(program, space.copy(), context.services.cgroups);
+    end = run_program(program, space.copy(), operation.services().cgroups);
   } catch (const base::SystemError& error) {
     throw not_executable(path, error);
   }
@@ -101,34 +101,34 @@ void run_one(SessionContext& context, HookStage stage, const HookSpace& space, c
               "mend the script, or hook-directories in the chroot's definition");
 }
 
-std::vector<std::string> scripts_of(SessionContext& context) {
+std::vector<std::string> scripts_of(Operation& operation) {
   std::vector<std::string> scripts;
-  for (const auto& folder : context.definition->hook_directories) {
+  for (const auto& folder : operation.definition().hook_directories) {
     auto found = definition::list_hook_scripts(folder);
-    for (auto& skipped : found.skipped) context.notes.push_back(concat("W: ", skipped));
+    for (auto& skipped : found.skipped) operation.note(concat("W: ", skipped));
     std::move(found.paths.begin(), found.paths.end(), std::back_inserter(scripts));
   }
   return scripts;
 }
 
-void stop_all(SessionContext& context, const HookSpace& space, const std::vector<std::string>& scripts,
+void stop_all(Operation& operation, const HookSpace& space, const std::vector<std::string>& scripts,
               const std::vector<std::string>& environment) {
   std::vector<std::string> problems;
   for (auto script = scripts.rbegin(); script != scripts.rend(); ++script) {
     try {
-      run_one(context, HookStage::stop, space, *script, environment);
+      run_one(operation, HookStage::stop, space, *script, environment);
     } catch (const Error& error) {
       problems.emplace_back(error.what());
     }
   }
   if (problems.empty()) return;
-  if (!context.begun) {
+  if (!operation->begun) {
     // Often the one that has just failed. There is no session that anybody could end once it is mended.
-    for (const auto& problem : problems) context.notes.push_back(concat("W: ", problem));
+    for (const auto& problem : problems) operation.note(concat("W: ", problem));
     return;
   }
   throw Error(ErrorCode::stage_failed, base::join(problems, "; "),
-              concat("undo by hand what they did not, mend them, and `unionroot end ", context.id, "`"));
+              concat("undo by hand what they did not, mend them, and `unionroot end ", operation.id(), "`"));
 }
 
 }  // namespace
@@ -144,20 +144,16 @@ std::string_view to_string(HookStage stage) {
 
 bool has_hooks(const definition::Definition& definition) { return !definition.hook_directories.empty(); }
 
-void set_never_ran(StageData& data) { data["never-ran"] = "yes"; }
-
-bool never_ran(const StageData& data) { return data.contains("never-ran"); }
-
-HookSpace::HookSpace(SessionContext& context, base::UniqueFd tree) : context_(context) {
-  auto& views = context.services.views;
-  views.make_folder(context.id);
+HookSpace::HookSpace(Operation& operation, base::UniqueFd tree) : operation_(operation) {
+  auto& views = operation.services().views;
+  views.make_folder(operation.id());
   try {
-    copy_.emplace(context.services.namespaces, std::move(tree), views.view_path(context.id));
+    copy_.emplace(operation.services().namespaces, std::move(tree), views.view_path(operation.id()));
   } catch (...) {
     try {
-      views.remove_folder(context.id);
+      views.remove_folder(operation.id());
     } catch (const std::exception& error) {
-      base::log::warning(concat("session ", context.id, ": ", error.what()));
+      base::log::warning(concat("session ", operation.id(), ": ", error.what()));
     }
     throw;
   }
@@ -166,35 +162,37 @@ HookSpace::HookSpace(SessionContext& context, base::UniqueFd tree) : context_(co
 void HookSpace::close() {
   if (!copy_) return;
   copy_.reset();
-  context_.services.views.remove_folder(context_.id);
+  operation_.services().views.remove_folder(operation_.id());
 }
 
 HookSpace::~HookSpace() {
   try {
     close();
   } catch (const std::exception& error) {
-    base::log::warning(concat("session ", context_.id, ": ", error.what()));
+    base::log::warning(concat("session ", operation_.id(), ": ", error.what()));
   }
 }
 
-base::UniqueFd empty_tree(SessionContext& context) {
-  return context.services.mounts.new_filesystem(
+base::UniqueFd empty_tree(Operation& operation) {
+  return operation.services().mounts.new_filesystem(
       "tmpfs", "unionroot", {{"mode", "0755"}, {"size", "4k"}, {"nr_inodes", "2"}},
       MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
 }
 
-void run_hooks(SessionContext& context, HookStage stage, const HookSpace& space, StageData& data) {
-  set_never_ran(data);
-  const auto scripts = scripts_of(context);
+void run_hooks(Operation& operation, HookStage stage, const HookSpace& space, bool& never_ran) {
+  never_ran = true;
+  const auto scripts = scripts_of(operation);
   const auto& path = space.copy().place();
+  std::vector<std::string> notes;
   const auto environment =
-      hook_environment(context, hook_owner(context), {path.substr(0, path.rfind('/')), path}, context.notes);
-  data.erase("never-ran");
+      hook_environment(operation, hook_owner(operation), {path.substr(0, path.rfind('/')), path}, notes);
+  operation.notes(std::move(notes));
+  never_ran = false;
   if (stage == HookStage::stop) {
-    stop_all(context, space, scripts, environment);
+    stop_all(operation, space, scripts, environment);
     return;
   }
-  for (const auto& script : scripts) run_one(context, stage, space, script, environment);
+  for (const auto& script : scripts) run_one(operation, stage, space, script, environment);
 }
 
 }  // namespace unionroot::session

@@ -19,7 +19,7 @@ bool has_hooks(const definition::Definition& definition);
 // The folder is there on the host as long as this lives.
 class HookSpace {
  public:
-  HookSpace(SessionContext& context, base::UniqueFd tree);
+  HookSpace(Operation& operation, base::UniqueFd tree);
   HookSpace(const HookSpace&) = delete;
   HookSpace& operator=(const HookSpace&) = delete;
   ~HookSpace();
@@ -28,22 +28,19 @@ class HookSpace {
   void close();
 
  private:
-  SessionContext& context_;
+  Operation& operation_;
   std::optional<mount::HostCopy> copy_;
 };
 
 // Where there is no tree for scripts to see: a folder that is empty and stays so.
-base::UniqueFd empty_tree(SessionContext& context);
+base::UniqueFd empty_tree(Operation& operation);
 
 // Every script in order: of the first directory by name, then of the next; in reverse to stop. What they write goes to
 // the notes. To start or recover the first that fails ends it: Error(stage_failed, cancelled) naming the script, how it
 // ended and the last lines it wrote to standard error. To stop the others are run all the same, and it cannot be
 // cancelled; after a failed start that some did not end well is a note.
-void run_hooks(SessionContext& context, HookStage stage, const HookSpace& space, StageData& data);
-
-// Nothing was run when it was set up, so there is nothing to stop. Said from the start, until run_hooks has looked at
-// the scripts; a daemon that is killed leaves no data, and then they are stopped.
-void set_never_ran(StageData& data);
-bool never_ran(const StageData& data);
+// never_ran: true until the scripts are looked at, so that a tear-down after that has nothing to stop. A daemon that is
+// killed leaves no data, and then they are stopped.
+void run_hooks(Operation& operation, HookStage stage, const HookSpace& space, bool& never_ran);
 
 }  // namespace unionroot::session

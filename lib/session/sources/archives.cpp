@@ -48,30 +48,30 @@ UniqueFd open_trusted_file(const std::string& chroot, const std::string& what, c
   return file;
 }
 
-void report(const SessionContext& context, const std::string& what, std::uint64_t done, std::uint64_t total) {
-  if (context.progress) context.progress({what, done, total});
+void report(const Operation& operation, const std::string& what, std::uint64_t done, std::uint64_t total) {
+  operation.report({what, done, total});
 }
 
-void report_syncing(const SessionContext& context, const std::string& path) {
-  report(context, concat("writing what was in ", path, " to the disk"), 0, 0);
+void report_syncing(const Operation& operation, const std::string& path) {
+  report(operation, concat("writing what was in ", path, " to the disk"), 0, 0);
 }
 
-archive::Options unpack_options(const SessionContext& context, const std::string& path, const std::string& what,
+archive::Options unpack_options(const Operation& operation, const std::string& path, const std::string& what,
                                 const std::string& cache_key) {
   archive::Options options;
   options.name = path;
-  options.limits = archive::limits_for(context.definition->unpack_limit);
-  options.progress = [&context, cache_key, what](std::uint64_t done, std::uint64_t total) {
-    if (!cache_key.empty()) context.services.unpackings.put(cache_key, {done, total});
-    report(context, what, done, total);
+  options.limits = archive::limits_for(operation.definition().unpack_limit);
+  options.progress = [&operation, cache_key, what](std::uint64_t done, std::uint64_t total) {
+    if (!cache_key.empty()) operation.services().unpackings.put(cache_key, {done, total});
+    report(operation, what, done, total);
   };
-  options.cancelled = context.cancelled;
+  options.cancelled = operation->cancelled;
   return options;
 }
 
 std::string inner_path(const std::string& location) { return base::join(base::split(location, '/'), "/"); }
 
-std::string located(const SessionContext& context, const std::string& tree, const std::string& location) {
+std::string located(const Operation& operation, const std::string& tree, const std::string& location) {
   const auto inner = inner_path(location);
   if (inner.empty()) return tree;
   const auto root = kernel::open_directory(tree);
@@ -84,7 +84,7 @@ std::string located(const SessionContext& context, const std::string& tree, cons
                           : problem == ENOTDIR                   ? " is not a folder in it"
                                                                  : nullptr;
   if (why == nullptr) throw base::SystemError(problem, concat("opening ", tree, '/', inner));
-  throw Error(ErrorCode::stage_failed, concat("chroot ", context.definition->name, ": its location ", location, why),
+  throw Error(ErrorCode::stage_failed, concat("chroot ", operation.definition().name, ": its location ", location, why),
               "mend the key location in its definition: the path of the tree within the archive or image");
 }
 

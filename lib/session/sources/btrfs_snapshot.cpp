@@ -36,43 +36,43 @@ UniqueFd open_subvolume(const definition::Definition& definition) {
 
 class BtrfsSnapshotSourceKind : public SourceKind {
  public:
-  std::vector<std::string> set_up(SessionContext& context, StageData& data) const override {
-    const auto& source = source_of(*context.definition);
-    source::open_directory(context.definition->name, source.snapshot_directory);
+  std::vector<std::string> set_up(Operation& operation, TreeData& data) const override {
+    const auto& source = source_of(operation.definition());
+    source::open_directory(operation.definition().name, source.snapshot_directory);
     const auto folder = kernel::open_directory(source.snapshot_directory);
-    const auto path = concat(source.snapshot_directory, '/', context.id);
-    const bool there = kernel::exists_at(folder.get(), context.id);
-    if (context.recovering && !there)
+    const auto path = concat(source.snapshot_directory, '/', operation.id());
+    const bool there = kernel::exists_at(folder.get(), operation.id());
+    if (operation->recovering && !there)
       throw Error(ErrorCode::stage_failed, concat("its snapshot ", path, " is gone"),
-                  concat("`unionroot end ", context.id, "`"));
-    if (!context.recovering && there) {
-      data["foreign"] = "yes";  // so that the tear-down does not take it for what was made here
+                  concat("`unionroot end ", operation.id(), "`"));
+    if (!operation->recovering && there) {
+      data.foreign = true;  // so that the tear-down does not take it for what was made here
       throw Error(ErrorCode::session_exists, concat("there is something at ", path, " already"),
                   "choose another name, or delete it (btrfs subvolume delete)");
     }
     if (!there) {
-      kernel::make_snapshot(open_subvolume(*context.definition).get(), folder.get(), context.id);
+      kernel::make_snapshot(open_subvolume(operation.definition()).get(), folder.get(), operation.id());
       // A preserved session outlives a power failure right after begin.
-      if (!context.automatic()) base::check(::syncfs(folder.get()), "syncing the new snapshot", path);
+      if (!operation.automatic()) base::check(::syncfs(folder.get()), "syncing the new snapshot", path);
     }
-    return {located(context, path, source.location)};
+    return {located(operation, path, source.location)};
   }
 
-  void tear_down(SessionContext& context, const StageData& data, TearDown mode) const override {
-    if (mode == TearDown::keep_data || data.contains("foreign")) return;
-    const auto& path = source_of(*context.definition).snapshot_directory;
+  void tear_down(Operation& operation, const TreeData& data, TearDown mode) const override {
+    if (mode == TearDown::keep_data || data.foreign) return;
+    const auto& path = source_of(operation.definition()).snapshot_directory;
     try {
-      kernel::delete_subvolume(kernel::open_directory(path).get(), context.id);
+      kernel::delete_subvolume(kernel::open_directory(path).get(), operation.id());
     } catch (const base::SystemError& error) {
       if (error.error_number() == ENOENT) return;  // not even its folder is there
-      throw Error(ErrorCode::failed, concat("deleting the snapshot ", path, '/', context.id, ": ", error.what()),
-                  concat("btrfs subvolume delete ", path, '/', context.id));
+      throw Error(ErrorCode::failed, concat("deleting the snapshot ", path, '/', operation.id(), ": ", error.what()),
+                  concat("btrfs subvolume delete ", path, '/', operation.id()));
     }
   }
 
-  Recovery recover(SessionContext& context, const StageData&) const override {
-    const auto& path = source_of(*context.definition).snapshot_directory;
-    return ::access(concat(path, '/', context.id).c_str(), F_OK) == 0 ? Recovery::intact : Recovery::gone;
+  Recovery recover(Operation& operation, const TreeData&) const override {
+    const auto& path = source_of(operation.definition()).snapshot_directory;
+    return ::access(concat(path, '/', operation.id()).c_str(), F_OK) == 0 ? Recovery::intact : Recovery::gone;
   }
 };
 

@@ -35,30 +35,30 @@ bool is_beneath(const std::string& path, const std::string& folder) {
 
 // overlayfs takes a live upper layer as somebody's lower layer with no more than a line in the kernel's log, and what
 // is then seen is undefined.
-void refuse_upper_layers(const SessionContext& context, const std::string& path) {
-  const auto sessions = context.services.settings.state_directory + "/sessions";
+void refuse_upper_layers(const Operation& operation, const std::string& path) {
+  const auto sessions = operation.services().settings.state_directory + "/sessions";
   if (!is_beneath(canonical(path), canonical(sessions))) return;
-  throw Error(
-      ErrorCode::stage_failed,
-      concat("chroot ", context.definition->name, ": its directory ", path, " is inside a session's own upper layer"),
-      "copy the tree to a place outside the state directory first");
+  throw Error(ErrorCode::stage_failed,
+              concat("chroot ", operation.definition().name, ": its directory ", path,
+                     " is inside a session's own upper layer"),
+              "copy the tree to a place outside the state directory first");
 }
 
 class DirectorySourceKind : public SourceKind {
  public:
-  std::vector<std::string> set_up(SessionContext& context, StageData&) const override {
-    auto directories = directories_of(*context.definition);
+  std::vector<std::string> set_up(Operation& operation, TreeData&) const override {
+    auto directories = directories_of(operation.definition());
     for (const auto& path : directories) {
-      source::open_directory(context.definition->name, path);
-      refuse_upper_layers(context, path);
+      source::open_directory(operation.definition().name, path);
+      refuse_upper_layers(operation, path);
     }
     return directories;
   }
 
-  void tear_down(SessionContext&, const StageData&, TearDown) const override {}  // it made nothing
+  void tear_down(Operation&, const TreeData&, TearDown) const override {}  // it made nothing
 
-  Recovery recover(SessionContext& context, const StageData&) const override {
-    context.directories = directories_of(*context.definition);
+  Recovery recover(Operation& operation, const TreeData&) const override {
+    operation->directories = directories_of(operation.definition());
     return Recovery::intact;
   }
 };

@@ -28,34 +28,34 @@ kernel::Command lvm(Words words) {
 
 class LvmSnapshotSourceKind : public SourceKind {
  public:
-  std::vector<std::string> set_up(SessionContext& context, StageData&) const override {
-    const auto& source = source_of(*context.definition);
-    const LvmSnapshot snapshot(source, context.id);
-    if (context.recovering) {
+  std::vector<std::string> set_up(Operation& operation, TreeData&) const override {
+    const auto& source = source_of(operation.definition());
+    const LvmSnapshot snapshot(source, operation.id());
+    if (operation->recovering) {
       if (!is_ours(snapshot))
         throw Error(ErrorCode::stage_failed, concat("its snapshot ", snapshot.path, " is gone"),
-                    concat("`unionroot end ", context.id, "`"));
+                    concat("`unionroot end ", operation.id(), "`"));
       kernel::run_or_throw(lvm(snapshot.activate()));
     } else {
       kernel::run_or_throw(lvm(snapshot.create(source)));
     }
-    const auto path = context.services.source_mounts.acquire(concat("own.", context.id), context.id, [&] {
-      return mount_disk(context.services, context.definition->name,
+    const auto path = operation.services().source_mounts.acquire(concat("own.", operation.id()), operation.id(), [&] {
+      return mount_disk(operation.services(), operation.definition().name,
                         {"snapshot", snapshot.path, true, 0, source.mount_options, true}, false);
     });
-    return {located(context, path, source.location)};
+    return {located(operation, path, source.location)};
   }
 
-  void tear_down(SessionContext& context, const StageData&, TearDown mode) const override {
-    context.services.source_mounts.release(context.id);
+  void tear_down(Operation& operation, const TreeData&, TearDown mode) const override {
+    operation.services().source_mounts.release(operation.id());
     if (mode == TearDown::keep_data || kernel::find_program("lvremove").empty()) return;
-    const LvmSnapshot snapshot(source_of(*context.definition), context.id);
+    const LvmSnapshot snapshot(source_of(operation.definition()), operation.id());
     // A volume of that name that lvcreate met, and refused, is somebody else's.
     if (is_ours(snapshot)) kernel::run_or_throw(lvm(snapshot.remove()));
   }
 
-  Recovery recover(SessionContext& context, const StageData&) const override {
-    context.services.source_mounts.adopt(concat("own.", context.id), context.id);
+  Recovery recover(Operation& operation, const TreeData&) const override {
+    operation.services().source_mounts.adopt(concat("own.", operation.id()), operation.id());
     return Recovery::intact;
   }
 

@@ -31,41 +31,41 @@ DiskSource source_of(const definition::Definition& definition) {
 
 class MountedSourceKind : public SourceKind {
  public:
-  std::vector<std::string> set_up(SessionContext& context, StageData& data) const override {
-    const auto source = source_of(*context.definition);
-    const bool shared = context.definition->has_union();
-    const auto name = mount_name(context, source.disk);
-    data["mount"] = name;
-    const auto path = context.services.source_mounts.acquire(
-        name, context.id, [&] { return mount_disk(context.services, context.definition->name, source.disk, shared); });
-    return {located(context, path, source.location)};
+  std::vector<std::string> set_up(Operation& operation, TreeData& data) const override {
+    const auto source = source_of(operation.definition());
+    const bool shared = operation.definition().has_union();
+    const auto name = mount_name(operation, source.disk);
+    data.mount = name;
+    const auto path = operation.services().source_mounts.acquire(name, operation.id(), [&] {
+      return mount_disk(operation.services(), operation.definition().name, source.disk, shared);
+    });
+    return {located(operation, path, source.location)};
   }
 
-  void tear_down(SessionContext& context, const StageData&, TearDown) const override {
-    context.services.source_mounts.release(context.id);
+  void tear_down(Operation& operation, const TreeData&, TearDown) const override {
+    operation.services().source_mounts.release(operation.id());
   }
 
-  Recovery recover(SessionContext& context, const StageData& data) const override {
+  Recovery recover(Operation& operation, const TreeData& data) const override {
     // The session's namespace has a copy of the mount, so it does not depend on it.
-    const auto known = data.find("mount");
-    const auto name = known != data.end() ? known->second : concat("own.", context.id);
-    const bool mounted = context.services.source_mounts.adopt(name, context.id);
+    const auto name = data.mount.empty() ? concat("own.", operation.id()) : data.mount;
+    const bool mounted = operation.services().source_mounts.adopt(name, operation.id());
     // Where it cannot be found in the mount, nothing can have been written to it.
-    if (mounted && !context.definition->has_union()) {
+    if (mounted && !operation.definition().has_union()) {
       try {
-        context.directories = {
-            located(context, context.services.source_mounts.path(name), source_of(*context.definition).location)};
+        operation->directories = {located(operation, operation.services().source_mounts.path(name),
+                                          source_of(operation.definition()).location)};
       } catch (const base::Error& error) {
-        base::log::debug(concat("session ", context.id, ": ", error.what()));
+        base::log::debug(concat("session ", operation.id(), ": ", error.what()));
       }
     }
     return Recovery::intact;
   }
 
  private:
-  static std::string mount_name(const SessionContext& context, const Disk& disk) {
-    if (!context.definition->has_union()) return concat("own.", context.id);
-    return disk_identity(open_disk(context.definition->name, disk, true).get(), disk);
+  static std::string mount_name(const Operation& operation, const Disk& disk) {
+    if (!operation.definition().has_union()) return concat("own.", operation.id());
+    return disk_identity(open_disk(operation.definition().name, disk, true).get(), disk);
   }
 };
 

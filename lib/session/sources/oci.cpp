@@ -30,11 +30,11 @@ std::vector<std::string> shown(std::vector<std::string> trees) {
 }
 
 // below: the trees of the layers that it lies on, top first.
-void unpack_layer(SessionContext& context, const OciLayout& layout, const OciLayer& layer,
+void unpack_layer(Operation& operation, const OciLayout& layout, const OciLayer& layer,
                   const std::vector<std::string>& below, int folder, const CacheRequest& request) {
   const auto file = layout.open_blob(layer);
   const auto what = concat("unpacking layer ", request.count - request.index, " of ", request.count, ", ", layer.path);
-  auto options = unpack_options(context, layer.path, what, request.key);
+  auto options = unpack_options(operation, layer.path, what, request.key);
   options.layer = true;
   std::vector<base::UniqueFd> opened;
   for (const auto& path : shown(below)) {
@@ -50,20 +50,20 @@ void unpack_layer(SessionContext& context, const OciLayout& layout, const OciLay
     throw Error(ErrorCode::stage_failed,
                 concat(layer.path, ": its content has the digest sha256:", digest, ", which is not its name"),
                 "the file is damaged or forged; make the layout anew: skopeo copy docker://IMAGE oci:DIRECTORY:TAG");
-  for (auto& note : unpacked.notes) context.notes.push_back(std::move(note));
-  report_syncing(context, layer.path);
+  operation.notes(std::move(unpacked.notes));
+  report_syncing(operation, layer.path);
 }
 
 class OciSourceKind : public SourceKind {
  public:
-  std::vector<std::string> set_up(SessionContext& context, StageData& data) const override {
-    TreeCache cache(context.services);
-    if (context.recovering) {
-      auto held = cache.held_by(context.id);
+  std::vector<std::string> set_up(Operation& operation, TreeData&) const override {
+    TreeCache cache(operation.services());
+    if (operation->recovering) {
+      auto held = cache.held_by(operation.id());
       if (!held.empty()) return shown(std::move(held));
     }
-    const auto& source = source_of(*context.definition);
-    const OciLayout layout(context.definition->name, source.directory);
+    const auto& source = source_of(operation.definition());
+    const OciLayout layout(operation.definition().name, source.directory);
     auto layers = layout.layers(source.reference);
     std::set<std::string> seen;
     // The same layer a second time, further down, adds nothing that the upper one does not show; overlayfs refuses it.
@@ -81,35 +81,34 @@ class OciSourceKind : public SourceKind {
     std::string chain;
     for (auto layer = stack.rbegin(); layer != stack.rend(); ++layer) {
       chain = chain.empty() ? layer->digest : sha256_of(concat("sha256:", chain, " sha256:", layer->digest));
-      trees.insert(trees.begin(), take(cache, context, layout, *layer, chain, trees, stack.size()));
+      trees.insert(trees.begin(), take(cache, operation, layout, *layer, chain, trees, stack.size()));
     }
-    data["layers"] = std::to_string(trees.size());
     return shown(std::move(trees));
   }
 
-  void tear_down(SessionContext& context, const StageData&, TearDown mode) const override {
-    if (mode == TearDown::everything) TreeCache(context.services).release(context.id);
+  void tear_down(Operation& operation, const TreeData&, TearDown mode) const override {
+    if (mode == TearDown::everything) TreeCache(operation.services()).release(operation.id());
   }
 
-  Recovery recover(SessionContext& context, const StageData&) const override {
-    return TreeCache(context.services).held_by(context.id).empty() ? Recovery::gone : Recovery::intact;
+  Recovery recover(Operation& operation, const TreeData&) const override {
+    return TreeCache(operation.services()).held_by(operation.id()).empty() ? Recovery::gone : Recovery::intact;
   }
 
  private:
   // chain: as the ChainID of image-spec's config.md, the layer with all below it.
-  static std::string take(TreeCache& cache, SessionContext& context, const OciLayout& layout, const OciLayer& layer,
+  static std::string take(TreeCache& cache, Operation& operation, const OciLayout& layout, const OciLayer& layer,
                           const std::string& chain, const std::vector<std::string>& below, std::size_t count) {
     CacheRequest request;
     request.key = concat("layer-sha256-", chain);
     request.origin = layer.path;
-    request.session = context.id;
+    request.session = operation.id();
     request.index = static_cast<unsigned>(count - below.size() - 1);
     request.count = static_cast<unsigned>(count);
-    request.cancelled = context.cancelled;
+    request.cancelled = operation->cancelled;
     request.waits = [&](std::uint64_t done, std::uint64_t total) {
-      report(context, concat("waiting until another session has unpacked ", layer.path), done, total);
+      report(operation, concat("waiting until another session has unpacked ", layer.path), done, total);
     };
-    request.make = [&](int folder) { unpack_layer(context, layout, layer, below, folder, request); };
+    request.make = [&](int folder) { unpack_layer(operation, layout, layer, below, folder, request); };
     return cache.take(request);
   }
 };

@@ -19,13 +19,13 @@ class SourceKind {
 
   // Makes the trees accessible and returns their directories on the host, top layer first: unpacks, attaches, takes a
   // snapshot, mounts. What tear_down and recover need goes into `data`.
-  virtual std::vector<std::string> set_up(SessionContext& context, StageData& data) const = 0;
+  virtual std::vector<std::string> set_up(Operation& operation, TreeData& data) const = 0;
 
   // Idempotent; see Stage::tear_down.
-  virtual void tear_down(SessionContext& context, const StageData& data, TearDown mode) const = 0;
+  virtual void tear_down(Operation& operation, const TreeData& data, TearDown mode) const = 0;
 
   // After a restart of the daemon, when the session's namespace may live on.
-  virtual Recovery recover(SessionContext& context, const StageData& data) const = 0;
+  virtual Recovery recover(Operation& operation, const TreeData& data) const = 0;
 };
 
 // The kind for a definition's type. Throws Error(not_supported).

@@ -41,115 +41,119 @@ std::string content_identity(int file) {
 
 class TarballSourceKind : public SourceKind {
  public:
-  std::vector<std::string> set_up(SessionContext& context, StageData& data) const override {
-    const auto& source = source_of(*context.definition);
-    const auto tree = context.source ? set_up_own(context) : set_up_shared(context, data);
-    return {located(context, tree, source.location)};
+  std::vector<std::string> set_up(Operation& operation, TreeData& data) const override {
+    const auto& source = source_of(operation.definition());
+    const auto tree = operation.is_source() ? set_up_own(operation) : set_up_shared(operation, data);
+    return {located(operation, tree, source.location)};
   }
 
-  void tear_down(SessionContext& context, const StageData&, TearDown mode) const override {
+  void tear_down(Operation& operation, const TreeData&, TearDown mode) const override {
     if (mode == TearDown::keep_data) return;
-    if (context.source)
-      tear_down_own(context);
+    if (operation.is_source())
+      tear_down_own(operation);
     else
-      TreeCache(context.services).release(context.id);
+      TreeCache(operation.services()).release(operation.id());
   }
 
-  Recovery recover(SessionContext& context, const StageData&) const override {
-    if (!context.source)
-      return TreeCache(context.services).held_by(context.id).empty() ? Recovery::gone : Recovery::intact;
-    return ::access(concat(own_folder(context), '/', own_tree).c_str(), F_OK) == 0 ? Recovery::intact : Recovery::gone;
+  Recovery recover(Operation& operation, const TreeData&) const override {
+    if (!operation.is_source())
+      return TreeCache(operation.services()).held_by(operation.id()).empty() ? Recovery::gone : Recovery::intact;
+    return ::access(concat(own_folder(operation), '/', own_tree).c_str(), F_OK) == 0 ? Recovery::intact
+                                                                                     : Recovery::gone;
   }
 
  private:
-  static std::string own_folder(const SessionContext& context) {
-    return concat(sessions_folder(context.services.settings, *context.definition), '/', context.id);
+  static std::string own_folder(const Operation& operation) {
+    return concat(sessions_folder(operation.services().settings, operation.definition()), '/', operation.id());
   }
 
-  static UniqueFd open_archive(const SessionContext& context) {
-    return open_trusted_file(context.definition->name, "archive", source_of(*context.definition).file);
+  static UniqueFd open_archive(const Operation& operation) {
+    return open_trusted_file(operation.definition().name, "archive", source_of(operation.definition()).file);
   }
 
-  static void unpack(SessionContext& context, int file, int folder, const std::string& cache_key) {
-    const auto& path = source_of(*context.definition).file;
+  static void unpack(Operation& operation, int file, int folder, const std::string& cache_key) {
+    const auto& path = source_of(operation.definition()).file;
     const auto before = identity_of(file);
-    auto unpacked = archive::unpack(file, folder, unpack_options(context, path, concat("unpacking ", path), cache_key));
+    auto unpacked =
+        archive::unpack(file, folder, unpack_options(operation, path, concat("unpacking ", path), cache_key));
     if (unpacked.members == 0)
       throw Error(ErrorCode::stage_failed, concat(path, " has nothing in it"),
                   "`tar tf` shows what an archive has in it");
     if (identity_of(file) != before)
       throw Error(ErrorCode::stage_failed, concat(path, " was changed while it was unpacked"),
                   "try again; `unionroot lock CHROOT -- COMMAND` keeps sessions away while an archive is changed");
-    for (auto& note : unpacked.notes) context.notes.push_back(std::move(note));
-    report_syncing(context, path);
+    operation.notes(std::move(unpacked.notes));
+    report_syncing(operation, path);
   }
 
-  static std::string set_up_shared(SessionContext& context, StageData& data) {
-    TreeCache cache(context.services);
-    if (context.recovering) {
+  static std::string set_up_shared(Operation& operation, TreeData& data) {
+    TreeCache cache(operation.services());
+    if (operation->recovering) {
       // What the upper layer was laid on, whatever has become of the file since.
-      const auto held = cache.held_by(context.id);
+      const auto held = cache.held_by(operation.id());
       if (!held.empty()) return held.front();
     }
-    const auto file = open_archive(context);
+    const auto file = open_archive(operation);
     CacheRequest request;
     request.key = identity_of(file.get());
-    request.origin = source::place_of_file(source_of(*context.definition).file).path;
-    request.session = context.id;
-    request.cancelled = context.cancelled;
+    request.origin = source::place_of_file(source_of(operation.definition()).file).path;
+    request.session = operation.id();
+    request.cancelled = operation->cancelled;
     request.waits = [&](std::uint64_t done, std::uint64_t total) {
-      report(context, concat("waiting until another session has unpacked ", request.origin), done, total);
+      report(operation, concat("waiting until another session has unpacked ", request.origin), done, total);
     };
-    request.make = [&](int folder) { unpack(context, file.get(), folder, request.key); };
-    data["cache"] = request.key;
+    request.make = [&](int folder) { unpack(operation, file.get(), folder, request.key); };
+    data.cache_key = request.key;
     return cache.take(request);
   }
 
-  static std::string set_up_own(SessionContext& context) {
-    const auto sessions_path = sessions_folder(context.services.settings, *context.definition);
-    const auto path = own_folder(context);
+  static std::string set_up_own(Operation& operation) {
+    const auto sessions_path = sessions_folder(operation.services().settings, operation.definition());
+    const auto path = own_folder(operation);
     kernel::ensure_directories(sessions_path, 0711);
     const auto sessions = kernel::open_directory(sessions_path);
-    kernel::ensure_directory(sessions.get(), context.id, 0700);
+    kernel::ensure_directory(sessions.get(), operation.id(), 0700);
     const auto folder = kernel::open_directory(path);
     if (kernel::exists_at(folder.get(), own_tree)) {
-      if (context.recovering) return concat(path, '/', own_tree);
+      if (operation->recovering) return concat(path, '/', own_tree);
       throw Error(ErrorCode::session_exists,
-                  concat("session ", context.id, " has a tree already: ", path, '/', own_tree),
+                  concat("session ", operation.id(), " has a tree already: ", path, '/', own_tree),
                   "choose another name, or move that folder away");
     }
-    context.services.trash.discard(path, unfinished_tree, trash_folder(context.services.settings, *context.definition));
-    const auto file = open_archive(context);
+    operation.services().trash.discard(path, unfinished_tree,
+                                       trash_folder(operation.services().settings, operation.definition()));
+    const auto file = open_archive(operation);
     kernel::make_directory(folder.get(), unfinished_tree, 0755);
     const auto tree = kernel::open_directory_at(folder.get(), unfinished_tree);
-    unpack(context, file.get(), tree.get(), "");
+    unpack(operation, file.get(), tree.get(), "");
     kernel::write_file_atomically(folder.get(), identity_file, content_identity(file.get()), 0600, true);
-    base::check(::syncfs(tree.get()), "syncing the unpacked tree of", source_of(*context.definition).file);
+    base::check(::syncfs(tree.get()), "syncing the unpacked tree of", source_of(operation.definition()).file);
     kernel::rename_to(folder.get(), unfinished_tree, folder.get(), own_tree);
     kernel::sync_directory(folder.get());
     return concat(path, '/', own_tree);
   }
 
-  static void tear_down_own(SessionContext& context) {
-    const auto path = own_folder(context);
+  static void tear_down_own(Operation& operation) {
+    const auto path = own_folder(operation);
     const UniqueFd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (!folder) {
       if (errno == ENOENT) return;
       base::throw_errno("opening the folder", path);
     }
     // A session that never began has changed nothing, and its tree may not even be whole.
-    if (context.begun && kernel::exists_at(folder.get(), own_tree)) {
+    if (operation->begun && kernel::exists_at(folder.get(), own_tree)) {
       try {
-        repack(context, folder.get());
+        repack(operation, folder.get());
       } catch (const Error& error) {
         throw Error(error.code(),
-                    concat("packing the changed tree into ", source_of(*context.definition).file, ": ", error.what(),
+                    concat("packing the changed tree into ", source_of(operation.definition()).file, ": ", error.what(),
                            "; the archive is as it was, the tree stays in ", path, '/', own_tree),
                     error.hint());
       }
     }
-    context.services.trash.discard(sessions_folder(context.services.settings, *context.definition), context.id,
-                                   trash_folder(context.services.settings, *context.definition));
+    operation.services().trash.discard(sessions_folder(operation.services().settings, operation.definition()),
+                                       operation.id(),
+                                       trash_folder(operation.services().settings, operation.definition()));
   }
 
   [[noreturn]] static void refuse_changed(const std::string& path) {
@@ -158,10 +162,10 @@ class TarballSourceKind : public SourceKind {
                        " away and end the session again, or take the tree and use --force"));
   }
 
-  static void repack(SessionContext& context, int own) {
-    const auto place = source::place_of_file(source_of(*context.definition).file);
+  static void repack(Operation& operation, int own) {
+    const auto place = source::place_of_file(source_of(operation.definition()).file);
     const auto& path = place.path;
-    const auto folder = source::open_directory(context.definition->name, place.folder);
+    const auto folder = source::open_directory(operation.definition().name, place.folder);
     const auto archives = kernel::open_directory_at(folder.get(), ".");
     const UniqueFd before(::openat(archives.get(), place.name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
     if (!before && errno != ENOENT) base::throw_errno("opening", path);
@@ -173,10 +177,10 @@ class TarballSourceKind : public SourceKind {
       if (text_in(own, identity_file) != now) refuse_changed(path);
       base::check(::fstat(before.get(), &facts), "looking at", path);
     }
-    if (!context.puts_back)
+    if (!operation->puts_back)
       throw Error(ErrorCode::cancelled, "that was broken off by force",
                   "take what you need of it; the daemon sets it aside, among the orphans, when it starts next");
-    const auto temporary = concat(".unionroot-", context.id);
+    const auto temporary = concat(".unionroot-", operation.id());
     kernel::remove_file(archives.get(), temporary);  // of a crash
     base::fault_point("create");
     const UniqueFd made(base::check(
@@ -185,10 +189,10 @@ class TarballSourceKind : public SourceKind {
     base::fault_point("create done");
     base::Rollback rollback;
     rollback.add([&] { static_cast<void>(::unlinkat(archives.get(), temporary.c_str(), 0)); });
-    write_archive(context, own, before.get(), made.get(), path);
+    write_archive(operation, own, before.get(), made.get(), path);
     base::check(::fchown(made.get(), facts.st_uid, facts.st_gid), "setting the owner of the new", path);
     base::check(::fchmod(made.get(), facts.st_mode & 07777), "setting the mode of the new", path);
-    report(context, concat("writing the new ", path, " to the disk"), 0, 0);
+    report(operation, concat("writing the new ", path, " to the disk"), 0, 0);
     base::check(::fsync(made.get()), "syncing the new", path);
     kernel::write_file_atomically(own, packed_file, content_identity(made.get()), 0600, true);
     base::fault_point("rename");
@@ -204,18 +208,17 @@ class TarballSourceKind : public SourceKind {
     return file ? base::read_all(file.get(), name) : std::string();
   }
 
-  static void write_archive(SessionContext& context, int own, int before, int made, const std::string& path) {
+  static void write_archive(Operation& operation, int own, int before, int made, const std::string& path) {
     const auto tree = kernel::open_directory_at(own, own_tree);
     auto compression = archive::compression_of_name(path);
     if (!compression) compression = before < 0 ? archive::Compression::none : archive::compression_of_content(before);
     archive::Options options;
     options.name = path;
     options.progress = [&](std::uint64_t done, std::uint64_t total) {
-      report(context, concat("packing ", path), done, total);
+      report(operation, concat("packing ", path), done, total);
     };
-    options.cancelled = context.cancelled;
-    for (auto& note : archive::pack(tree.get(), made, *compression, options).notes)
-      context.notes.push_back(std::move(note));
+    options.cancelled = operation->cancelled;
+    operation.notes(archive::pack(tree.get(), made, *compression, options).notes);
   }
 };
 

@@ -29,36 +29,36 @@ kernel::Command zfs(Words words) {
 
 class ZfsSnapshotSourceKind : public SourceKind {
  public:
-  std::vector<std::string> set_up(SessionContext& context, StageData&) const override {
-    const auto& source = source_of(*context.definition);
-    const ZfsSnapshot names(source, context.id);
-    if (context.source) {
+  std::vector<std::string> set_up(Operation& operation, TreeData&) const override {
+    const auto& source = source_of(operation.definition());
+    const ZfsSnapshot names(source, operation.id());
+    if (operation.is_source()) {
       // The data set itself.
-    } else if (context.recovering) {
-      if (!is_ours(names.clone, context.id))
+    } else if (operation->recovering) {
+      if (!is_ours(names.clone, operation.id()))
         throw Error(ErrorCode::stage_failed, concat("its clone ", names.clone, " is gone"),
-                    concat("`unionroot end ", context.id, "`"));
+                    concat("`unionroot end ", operation.id(), "`"));
     } else {
-      kernel::run_or_throw(zfs(names.make_snapshot(context.id)));
-      kernel::run_or_throw(zfs(names.make_clone(source, context.id)));
+      kernel::run_or_throw(zfs(names.make_snapshot(operation.id())));
+      kernel::run_or_throw(zfs(names.make_clone(source, operation.id())));
     }
-    const auto path = context.services.source_mounts.acquire(concat("own.", context.id), context.id, [&] {
-      return context.services.mounts.new_filesystem("zfs", context.source ? source.dataset : names.clone,
-                                                    {{"zfsutil", ""}}, 0);
+    const auto path = operation.services().source_mounts.acquire(concat("own.", operation.id()), operation.id(), [&] {
+      return operation.services().mounts.new_filesystem("zfs", operation.is_source() ? source.dataset : names.clone,
+                                                        {{"zfsutil", ""}}, 0);
     });
-    return {located(context, path, source.location)};
+    return {located(operation, path, source.location)};
   }
 
-  void tear_down(SessionContext& context, const StageData&, TearDown mode) const override {
-    context.services.source_mounts.release(context.id);
-    if (mode == TearDown::keep_data || context.source || kernel::find_program("zfs").empty()) return;
-    const ZfsSnapshot names(source_of(*context.definition), context.id);
+  void tear_down(Operation& operation, const TreeData&, TearDown mode) const override {
+    operation.services().source_mounts.release(operation.id());
+    if (mode == TearDown::keep_data || operation.is_source() || kernel::find_program("zfs").empty()) return;
+    const ZfsSnapshot names(source_of(operation.definition()), operation.id());
     for (const auto& name : {names.clone, names.snapshot})
-      if (is_ours(name, context.id)) kernel::run_or_throw(zfs(ZfsSnapshot::destroy(name)));
+      if (is_ours(name, operation.id())) kernel::run_or_throw(zfs(ZfsSnapshot::destroy(name)));
   }
 
-  Recovery recover(SessionContext& context, const StageData&) const override {
-    context.services.source_mounts.adopt(concat("own.", context.id), context.id);
+  Recovery recover(Operation& operation, const TreeData&) const override {
+    operation.services().source_mounts.adopt(concat("own.", operation.id()), operation.id());
     return Recovery::intact;
   }
 

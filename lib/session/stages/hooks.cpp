@@ -34,43 +34,43 @@ class SharedMounts {
   bool done_ = false;
 };
 
-void run_on_session(SessionContext& context, HookStage stage, StageData& data) {
-  set_never_ran(data);
-  SharedMounts shared(*context.space);
-  HookSpace space(context, context.space->clone_view());
-  run_hooks(context, stage, space, data);
+void run_on_session(Operation& operation, HookStage stage, bool& never_ran) {
+  never_ran = true;
+  SharedMounts shared(*operation->space);
+  HookSpace space(operation, operation->space->clone_view());
+  run_hooks(operation, stage, space, never_ran);
   space.close();  // with it goes what the session's mounts were shared with
   shared.end();
 }
 
 }  // namespace
 
-bool HooksStage::applies(const SessionContext& context) const {
+bool HooksStage::applies(const definition::Definition& definition) const {
   // Where scripts make the tree itself, they were run by then: ../sources/custom.cpp.
-  return has_hooks(*context.definition) &&
-         !std::holds_alternative<definition::CustomSource>(context.definition->source);
+  return has_hooks(definition) && !std::holds_alternative<definition::CustomSource>(definition.source);
 }
 
-void HooksStage::set_up(SessionContext& context, StageData& data) {
-  run_on_session(context, context.recovering ? HookStage::recover : HookStage::start, data);
+void HooksStage::set_up(Operation& operation, StageData& data) {
+  run_on_session(operation, operation->recovering ? HookStage::recover : HookStage::start,
+                 data.emplace<HooksData>().never_ran);
 }
 
-void HooksStage::tear_down(SessionContext& context, const StageData& data, TearDown mode) {
+void HooksStage::tear_down(Operation& operation, const StageData& data, TearDown mode) {
   // A session that is set up again later is not over: its scripts are told to recover then.
-  if (mode == TearDown::keep_data || never_ran(data)) return;
-  StageData unused;
-  if (context.space) {
-    run_on_session(context, HookStage::stop, unused);
+  if (mode == TearDown::keep_data || stage_data<HooksData>(data).never_ran) return;
+  bool unused = false;
+  if (operation->space) {
+    run_on_session(operation, HookStage::stop, unused);
     return;
   }
   // The daemon was killed while it began, or the machine was: the tree is gone, what scripts did elsewhere may not be.
-  HookSpace space(context, empty_tree(context));
-  run_hooks(context, HookStage::stop, space, unused);
+  HookSpace space(operation, empty_tree(operation));
+  run_hooks(operation, HookStage::stop, space, unused);
   space.close();
 }
 
-Recovery HooksStage::recover(SessionContext& context, const StageData&) {
-  return context.space ? Recovery::intact : Recovery::gone;
+Recovery HooksStage::recover(Operation& operation, const StageData&) {
+  return operation->space ? Recovery::intact : Recovery::gone;
 }
 
 }  // namespace unionroot::session

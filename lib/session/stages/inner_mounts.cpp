@@ -11,10 +11,10 @@ namespace unionroot::session {
 namespace {
 
 // The kernel looks for an interpreter without the flag F in the mount namespace of the program, so it has to be there.
-void add_interpreters(SessionContext& context, mount::MountPlan& plan) {
-  const auto root = context.space->root();
+void add_interpreters(Operation& operation, mount::MountPlan& plan) {
+  const auto root = operation->space->root();
   auto foreign = tree::look_for_foreign_programs(root.get(), tree::binfmt_directory);
-  for (auto& note : foreign.notes) context.notes.push_back(std::move(note));
+  operation.notes(std::move(foreign.notes));
   for (auto& path : foreign.interpreters) {
     mount::InnerMount entry;
     entry.kind = mount::InnerMount::Kind::bind;
@@ -37,25 +37,25 @@ bool has_own_layer(const definition::Definition& definition) {
          (std::holds_alternative<definition::CustomSource>(definition.source) && definition.purgeable());
 }
 
-void InnerMountsStage::set_up(SessionContext& context, StageData&) {
-  auto plan = mount::plan_inner_mounts(*context.definition);
+void InnerMountsStage::set_up(Operation& operation, StageData&) {
+  auto plan = mount::plan_inner_mounts(operation.definition());
   // In a layer of its own a missing mount point goes with the session.
-  plan.makes_targets = has_own_layer(*context.definition);
-  if (context.definition->hide_state) {
+  plan.makes_targets = has_own_layer(operation.definition());
+  if (operation.definition().hide_state) {
     // An overlay's own upper and work directories, seen through its lower layer, answer ELOOP to whoever looks.
-    plan.hidden.push_back(context.services.settings.state_directory);
-    plan.hidden.push_back(context.services.settings.runtime_directory);
+    plan.hidden.push_back(operation.services().settings.state_directory);
+    plan.hidden.push_back(operation.services().settings.runtime_directory);
   }
-  add_interpreters(context, plan);
-  auto sources = mount::open_sources(context.services.mounts, plan);
-  for (auto& note : context.space->mount_inner(plan, std::move(sources))) context.notes.push_back(std::move(note));
-  context.space->make_root();
+  add_interpreters(operation, plan);
+  auto sources = mount::open_sources(operation.services().mounts, plan);
+  operation.notes(operation->space->mount_inner(plan, std::move(sources)));
+  operation->space->make_root();
 }
 
-void InnerMountsStage::tear_down(SessionContext&, const StageData&, TearDown) {}  // they go with the namespace
+void InnerMountsStage::tear_down(Operation&, const StageData&, TearDown) {}  // they go with the namespace
 
-Recovery InnerMountsStage::recover(SessionContext& context, const StageData&) {
-  return context.space ? Recovery::intact : Recovery::gone;
+Recovery InnerMountsStage::recover(Operation& operation, const StageData&) {
+  return operation->space ? Recovery::intact : Recovery::gone;
 }
 
 }  // namespace unionroot::session

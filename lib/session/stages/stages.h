@@ -10,12 +10,12 @@ bool has_own_layer(const definition::Definition& definition);
 
 // Whatever yields a tree: unpacks a tarball, attaches a device, takes a snapshot, mounts an image. What each kind of
 // source does is in ../sources.
-class BlockDeviceStage : public Stage {
+class ProvideTreeStage : public Stage {
  public:
-  [[nodiscard]] std::string_view name() const override { return "block-device"; }
-  void set_up(SessionContext& context, StageData& data) override;
-  void tear_down(SessionContext& context, const StageData& data, TearDown mode) override;
-  Recovery recover(SessionContext& context, const StageData& data) override;
+  [[nodiscard]] std::string_view name() const override { return "provide-tree"; }
+  void set_up(Operation& operation, StageData& data) override;
+  void tear_down(Operation& operation, const StageData& data, TearDown mode) override;
+  Recovery recover(Operation& operation, const StageData& data) override;
 };
 
 // The tree that sessions stand on, as detached mounts: read-only below an overlay, writable where a session works on
@@ -23,9 +23,9 @@ class BlockDeviceStage : public Stage {
 class SourceStage : public Stage {
  public:
   [[nodiscard]] std::string_view name() const override { return "source"; }
-  void set_up(SessionContext& context, StageData& data) override;
-  void tear_down(SessionContext& context, const StageData& data, TearDown mode) override;
-  Recovery recover(SessionContext& context, const StageData& data) override;
+  void set_up(Operation& operation, StageData& data) override;
+  void tear_down(Operation& operation, const StageData& data, TearDown mode) override;
+  Recovery recover(Operation& operation, const StageData& data) override;
 };
 
 // The session's mount namespace with its root: upper and work directories (../backings) and the overlay, or the tree
@@ -33,9 +33,9 @@ class SourceStage : public Stage {
 class UnionStage : public Stage {
  public:
   [[nodiscard]] std::string_view name() const override { return "union"; }
-  void set_up(SessionContext& context, StageData& data) override;
-  void tear_down(SessionContext& context, const StageData& data, TearDown mode) override;
-  Recovery recover(SessionContext& context, const StageData& data) override;
+  void set_up(Operation& operation, StageData& data) override;
+  void tear_down(Operation& operation, const StageData& data, TearDown mode) override;
+  Recovery recover(Operation& operation, const StageData& data) override;
 };
 
 // The profile's fstab, and the root made `/` of the namespace. Nothing of it is outside the namespace, so it goes with
@@ -43,23 +43,23 @@ class UnionStage : public Stage {
 class InnerMountsStage : public Stage {
  public:
   [[nodiscard]] std::string_view name() const override { return "inner-mounts"; }
-  void set_up(SessionContext& context, StageData& data) override;
-  void tear_down(SessionContext& context, const StageData& data, TearDown mode) override;
-  Recovery recover(SessionContext& context, const StageData& data) override;
+  void set_up(Operation& operation, StageData& data) override;
+  void tear_down(Operation& operation, const StageData& data, TearDown mode) override;
+  Recovery recover(Operation& operation, const StageData& data) override;
 };
 
 // Name service databases, copied files, hostname, debian_chroot. They lie in the upper layer and go with it.
 class FilesStage : public Stage {
  public:
   [[nodiscard]] std::string_view name() const override { return "files"; }
-  void set_up(SessionContext& context, StageData& data) override;
-  void tear_down(SessionContext& context, const StageData& data, TearDown mode) override;
-  Recovery recover(SessionContext& context, const StageData& data) override;
+  void set_up(Operation& operation, StageData& data) override;
+  void tear_down(Operation& operation, const StageData& data, TearDown mode) override;
+  Recovery recover(Operation& operation, const StageData& data) override;
 };
 
 // True for a session that outlives its first command, has a layer of its own and says so: its resolv.conf is the host's
 // also when that changes.
-bool follows_resolv_conf(const SessionContext& context);
+bool follows_resolv_conf(const Session& session);
 
 // The name that a file has while it is being copied into a tree that outlives a crash, in the file's own folder.
 std::string half_written_file(const std::string& session);
@@ -69,19 +69,19 @@ std::string half_written_file(const std::string& session);
 class HooksStage : public Stage {
  public:
   [[nodiscard]] std::string_view name() const override { return "hooks"; }
-  [[nodiscard]] bool applies(const SessionContext& context) const override;
-  void set_up(SessionContext& context, StageData& data) override;
-  void tear_down(SessionContext& context, const StageData& data, TearDown mode) override;
-  Recovery recover(SessionContext& context, const StageData& data) override;
+  [[nodiscard]] bool applies(const definition::Definition& definition) const override;
+  void set_up(Operation& operation, StageData& data) override;
+  void tear_down(Operation& operation, const StageData& data, TearDown mode) override;
+  Recovery recover(Operation& operation, const StageData& data) override;
 };
 
 // What of the session stands on the host: the namespace kept by a bind, and the host view.
 class HostViewStage : public Stage {
  public:
   [[nodiscard]] std::string_view name() const override { return "host-view"; }
-  void set_up(SessionContext& context, StageData& data) override;
-  void tear_down(SessionContext& context, const StageData& data, TearDown mode) override;
-  Recovery recover(SessionContext& context, const StageData& data) override;
+  void set_up(Operation& operation, StageData& data) override;
+  void tear_down(Operation& operation, const StageData& data, TearDown mode) override;
+  Recovery recover(Operation& operation, const StageData& data) override;
 };
 
 }  // namespace unionroot::session

@@ -55,7 +55,7 @@ session::SessionView view_of(const session::BeginRequest& request, const std::st
   view.location = "/run/fake/\xff/" + name;  // a path need not be UTF-8
   view.type = request.definition->type;
   view.definition = request.definition;
-  view.stages = {{0, "source", store::StageState::done, "{}"}, {1, "union", store::StageState::done, "{}"}};
+  view.stages = {{0, "source", store::StageState::done, {}}, {1, "union", store::StageState::done, {}}};
   return view;
 }
 

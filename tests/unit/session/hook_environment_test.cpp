@@ -14,18 +14,18 @@ struct Fixture : test::SessionFixture {
 
   std::vector<std::string> environment(const definition::Definition& shape, const std::string& selected = "sid",
                                        bool source = false) {
-    auto context = make_context("s");
-    context.source = source;
-    context.definition = std::make_shared<definition::Definition>(shape);
-    context.selected_name = selected;
-    context.owner = 1000;
+    store::SessionRecord record;
+    record.source = source;
+    record.selected_name = selected;
+    record.owner = 1000;
+    const auto operation = operate("s", record, std::make_shared<definition::Definition>(shape));
     launch::User owner;
     owner.name = "alice";
     owner.uid = 1000;
     owner.gid = 0;
     owner.home = "/home/alice";
     owner.shell = "/bin/sh";
-    return session::hook_environment(context, owner, {"/run/mount", "/run/mount/s"}, notes);
+    return session::hook_environment(operation, owner, {"/run/mount", "/run/mount/s"}, notes);
   }
 };
 

@@ -4,7 +4,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "session/notes.h"
+#include "session/journal.h"
 #include "session_fixture.h"
 
 using namespace unionroot;
@@ -51,9 +51,9 @@ TEST_CASE("notes go with a session file, and do not make another of it") {
   CHECK(session::notes_from_json(read->record.notes) == std::vector<std::string>{"one", "two \xef\xbf\xbd"});
   file.record.notes = "[]";
   file.record.boot_id = "another";
-  CHECK(session::says_the_same(folder.path, file));
+  CHECK(session::session_file_is_current(folder.path, file));
   file.record.owner = 7;
-  CHECK_FALSE(session::says_the_same(folder.path, file));
+  CHECK_FALSE(session::session_file_is_current(folder.path, file));
 }
 
 TEST_CASE("a session file goes with its folder, but not from beside an upper layer") {

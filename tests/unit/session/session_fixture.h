@@ -72,9 +72,19 @@ class SessionFixture {
     record.chroot = "sid";
     store_->add_session(record);
   }
-  session::SessionContext make_context(const std::string& id) {
-    return {*services_, id, definition_, store::SessionKind::preserved, 0, "root", false, false, {}, {}, {}, {}, {},
-            {},         {}, true};
+  // One that is held, as while it is set up. `shape`: instead of definition().
+  session::Operation operate(const std::string& id, store::SessionRecord record = {},
+                             std::shared_ptr<const definition::Definition> shape = nullptr,
+                             std::vector<session::StageEntry> stages = {}) {
+    record.id = id;
+    if (record.owner_name.empty()) record.owner_name = "root";
+    return session::Operation(std::make_shared<session::Session>(
+        *services_, std::move(record), shape ? std::move(shape) : definition_, std::move(stages)));
+  }
+  // With its row in the store.
+  session::Operation begin(const std::string& id) {
+    add_record(id);
+    return operate(id);
   }
 
  private:

@@ -14,7 +14,7 @@ namespace fs = std::filesystem;
 namespace {
 
 struct Fixture : test::SessionFixture {
-  session::Stages stages = session::session_stages();
+  const session::Pipeline pipeline{session::session_stages(), store()};
 
   // What a session has outside its namespace: folders of the host view and the kept namespace, its upper layer.
   [[nodiscard]] std::string left_on_the_host() {
@@ -33,12 +33,11 @@ struct Fixture : test::SessionFixture {
 
 TEST_CASE_METHOD(Fixture, "a session is laid and taken away again over a kernel that works") {
   add_record("s");
-  auto context = make_context("s");
-  session::Pipeline pipeline(stages, store());
-  pipeline.set_up(context, session::TearDown::everything);
+  auto operation = operate("s");
+  pipeline.set_up(operation, session::TearDown::everything);
   CHECK(fs::exists(folder.path + "/state/sessions/s/upper"));
   CHECK(fs::exists(folder.path + "/run/mount/s"));
-  CHECK(pipeline.tear_down(context, session::TearDown::everything).empty());
+  CHECK(pipeline.tear_down(operation, session::TearDown::everything).empty());
   CHECK(left_on_the_host().empty());
 }
 
@@ -46,12 +45,11 @@ TEST_CASE_METHOD(Fixture, "whichever call fails, the set-up is undone") {
   unsigned calls = 0;
   {
     add_record("count");
-    auto context = make_context("count");
-    session::Pipeline pipeline(stages, store());
+    auto operation = operate("count");
     mounts.clear();
-    pipeline.set_up(context, session::TearDown::everything);
+    pipeline.set_up(operation, session::TearDown::everything);
     calls = mounts.count();
-    pipeline.tear_down(context, session::TearDown::everything);
+    pipeline.tear_down(operation, session::TearDown::everything);
   }
   REQUIRE(calls > 20);
   CHECK(left_on_the_host().empty());  // and the trash worker has closed its descriptors
@@ -62,13 +60,12 @@ TEST_CASE_METHOD(Fixture, "whichever call fails, the set-up is undone") {
     const auto id = "s" + std::to_string(call);
     add_record(id);
     {
-      auto context = make_context(id);
-      session::Pipeline pipeline(stages, store());
+      auto operation = operate(id);
       mounts.clear();
       mounts.fail_at(call);
       try {
-        pipeline.set_up(context, session::TearDown::everything);
-        pipeline.tear_down(context, session::TearDown::everything);  // a call whose failure has a fall-back
+        pipeline.set_up(operation, session::TearDown::everything);
+        pipeline.tear_down(operation, session::TearDown::everything);  // a call whose failure has a fall-back
       } catch (const base::Error& error) {
         ++failures;
         CHECK(std::string(error.what()).find("setting up session " + id + ": stage ") == 0);
@@ -100,14 +97,12 @@ TEST_CASE_METHOD(Fixture, "whichever call fails, a set-up with hooks and on a tr
     for (bool reached = true; reached; ++call) {
       const auto id = shape.type + std::to_string(call);
       add_record(id);
-      auto context = make_context(id);
-      context.definition = own;
-      session::Pipeline pipeline(stages, store());
+      auto operation = operate(id, {}, own);
       mounts.clear();
       mounts.fail_at(call);
       try {
-        pipeline.set_up(context, session::TearDown::everything);
-        pipeline.tear_down(context, session::TearDown::everything);
+        pipeline.set_up(operation, session::TearDown::everything);
+        pipeline.tear_down(operation, session::TearDown::everything);
       } catch (const base::Error&) {
         ++failures;  // a custom tree without scripts is refused in any case
       }
@@ -122,28 +117,26 @@ TEST_CASE_METHOD(Fixture, "whichever call fails, a set-up with hooks and on a tr
 
 TEST_CASE_METHOD(Fixture, "with keep_data the upper layer stays, and is used when the session is set up again") {
   add_record("s");
-  auto context = make_context("s");
-  session::Pipeline pipeline(stages, store());
-  pipeline.set_up(context, session::TearDown::keep_data);
+  auto operation = operate("s");
+  pipeline.set_up(operation, session::TearDown::keep_data);
   fs::create_directories(folder.path + "/state/sessions/s/upper/etc");
   fs::create_directories(folder.path + "/state/sessions/s/work/work/incompat/volatile");
-  CHECK(pipeline.tear_down(context, session::TearDown::keep_data).empty());
+  CHECK(pipeline.tear_down(operation, session::TearDown::keep_data).empty());
   CHECK(fs::exists(folder.path + "/state/sessions/s/upper/etc"));
-  context.recovering = true;
-  pipeline.set_up(context, session::TearDown::keep_data);
+  operation->recovering = true;
+  pipeline.set_up(operation, session::TearDown::keep_data);
   CHECK(fs::exists(folder.path + "/state/sessions/s/upper/etc"));
   CHECK_FALSE(fs::exists(folder.path + "/state/sessions/s/work/work"));
-  CHECK(pipeline.tear_down(context, session::TearDown::everything).empty());
+  CHECK(pipeline.tear_down(operation, session::TearDown::everything).empty());
   CHECK(left_on_the_host().empty());
 }
 
 TEST_CASE_METHOD(Fixture, "an upper layer that is there already is never taken over by a new session") {
   fs::create_directories(folder.path + "/state/sessions/s/upper");
   add_record("s");
-  auto context = make_context("s");
-  session::Pipeline pipeline(stages, store());
+  auto operation = operate("s");
   try {
-    pipeline.set_up(context, session::TearDown::keep_data);
+    pipeline.set_up(operation, session::TearDown::keep_data);
     FAIL("no error");
   } catch (const base::Error& error) {
     CHECK(error.code() == base::ErrorCode::session_exists);

@@ -131,7 +131,7 @@ TEST_CASE("stages are inserted or replaced, by position") {
   Store store(folder.file());
   store.add_session(session("a"));
   store.put_stages("a", {{2, "union", StageState::starting, "{}"}, {1, "source", StageState::done, R"({"x":1})"}});
-  store.put_stages("a", {{2, "union", StageState::undoing, R"({"y":2})"}});
+  store.put_stages("a", {{2, "union", StageState::undone, R"({"y":2})"}});
   store.put_stages("a", {});
   const auto stages = store.stages("a");
   REQUIRE(stages.size() == 2);
@@ -140,7 +140,7 @@ TEST_CASE("stages are inserted or replaced, by position") {
   CHECK(stages[0].state == StageState::done);
   CHECK(stages[0].data == R"({"x":1})");
   CHECK(stages[1].position == 2);
-  CHECK(stages[1].state == StageState::undoing);
+  CHECK(stages[1].state == StageState::undone);
   CHECK(stages[1].data == R"({"y":2})");
   CHECK(store.stages("b").empty());
 }

@@ -3,12 +3,12 @@
 
 #include "definition/definition.h"
 #include "launch/spec.h"
-#include "session/manager.h"
+#include "session/requests.h"
 
 namespace unionroot::session {
 
 // `root`: a descriptor of the session's root. Throws Error: no such user, bad arguments or environment.
 launch::LaunchSpec launch_spec(const RunRequest& request, const definition::Definition& definition,
-                               const store::SessionRecord& session, int root, const std::string& run);
+                               const store::SessionIdentity& session, int root, const std::string& run);
 
 }  // namespace unionroot::session

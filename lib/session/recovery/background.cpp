@@ -11,7 +11,9 @@
 
 #include "base/log.h"
 #include "base/text.h"
-#include "session/manager_state.h"
+#include "session/operations/end.h"
+#include "session/recovery/reconcile.h"
+#include "session/recovery/recover.h"
 #include "session/reporting.h"
 
 namespace unionroot::session {
@@ -88,30 +90,31 @@ class Recoverers {
 
 }  // namespace
 
-bool Manager::Impl::recover_next() {
-  const auto index = next_to_recover++;
-  if (stopping || index >= to_recover.size()) return false;
-  const auto& session = to_recover[index];
+bool Reconciliation::recover_next() {
+  const auto index = next_to_recover_++;
+  if (parts_.stopping || index >= to_recover_.size()) return false;
+  const auto& session = to_recover_[index];
+  const auto stopping = [this] { return parts_.stopping.load(); };
   try {
-    const std::unique_lock operation(session->operation);
-    if (table.find(session->record.id) != session) return true;  // somebody was faster to end it
-    const auto state = table.state(*session);
+    Operation operation(session);
+    if (!parts_.table.has(*session)) return true;  // somebody was faster to end it
+    const auto state = session->state();
     if (state == store::SessionState::recovering) {
-      recover_locked(session, [this] { return stopping.load(); });
+      recover(parts_, operation, stopping);
     } else if (state == store::SessionState::beginning || state == store::SessionState::ending) {
-      const Reporting reporting(table, events, *session, {});
-      end_locked(session, !is_put_back(*session), [this] { return stopping.load(); });
+      const Reporting reporting(parts_, operation, {});
+      end(parts_, operation, !is_put_back(operation), stopping);
     }
   } catch (const std::exception& error) {
     // It is listed as failed, and says why, or waits for the next start; the others are recovered all the same.
-    base::log::error(concat("recovering session ", session->record.id, ": ", error.what()));
+    base::log::error(concat("recovering session ", session->id(), ": ", error.what()));
   }
   return true;
 }
 
-void Manager::Impl::recover_in_background() {
-  if (to_recover.empty()) return;
-  background.emplace_back([this] { Recoverers([this] { return recover_next(); }).run(to_recover.size()); });
+void Reconciliation::recover_in_background() {
+  if (to_recover_.empty()) return;
+  background_.emplace_back([this] { Recoverers([this] { return recover_next(); }).run(to_recover_.size()); });
 }
 
 }  // namespace unionroot::session

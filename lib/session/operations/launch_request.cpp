@@ -1,4 +1,4 @@
-#include "session/launch_request.h"
+#include "session/operations/launch_request.h"
 
 #include <fcntl.h>
 #include <sys/personality.h>
@@ -96,7 +96,7 @@ void choose_directories(launch::LaunchSpec& spec, const RunRequest& request, con
 }
 
 std::map<std::string, std::string> names_for_the_command(const RunRequest& request, const User& user,
-                                                         const store::SessionRecord& session) {
+                                                         const store::SessionIdentity& session) {
   return {// For people, so it is cut and cleaned: what the command itself gets is in its arguments.
           {"SCHROOT_COMMAND", base::printable(base::join(request.command, " "))},
           {"SCHROOT_USER", user.name},
@@ -112,7 +112,7 @@ std::map<std::string, std::string> names_for_the_command(const RunRequest& reque
 }  // namespace
 
 launch::LaunchSpec launch_spec(const RunRequest& request, const definition::Definition& definition,
-                               const store::SessionRecord& session, int root, const std::string& run) {
+                               const store::SessionIdentity& session, int root, const std::string& run) {
   const auto user = target_user(request, root);
   launch::LaunchSpec spec;
   spec.session = session.id;

@@ -1,0 +1,36 @@
+// Data that can be reached only while its lock is held.
+#pragma once
+
+#include <mutex>
+#include <utility>
+
+namespace unionroot::base {
+
+template <typename Data>
+class Guarded {
+ public:
+  Guarded() = default;
+  explicit Guarded(Data data) : data_(std::move(data)) {}
+
+  // Holds the lock as long as it lives.
+  template <typename Reached>
+  class Access {
+   public:
+    Access(std::mutex& mutex, Reached& data) : hold_(mutex), data_(data) {}
+    Reached* operator->() const { return &data_; }
+    Reached& operator*() const { return data_; }
+
+   private:
+    std::scoped_lock<std::mutex> hold_;
+    Reached& data_;
+  };
+
+  [[nodiscard]] Access<Data> lock() { return {mutex_, data_}; }
+  [[nodiscard]] Access<const Data> lock() const { return {mutex_, data_}; }
+
+ private:
+  mutable std::mutex mutex_;
+  Data data_;
+};
+
+}  // namespace unionroot::base

@@ -1,0 +1,43 @@
+#include "session/listing.h"
+
+#include <sys/statvfs.h>
+
+namespace unionroot::session {
+
+namespace {
+
+// A session that is being set up or ended has no size.
+void measure(const SessionPtr& session, SessionView& view) {
+  const auto operation = SharedOperation::within({}, session);
+  if (!operation || !(*operation)->measured) return;
+  struct statvfs facts {};
+  if (::fstatvfs((*operation)->measured.get(), &facts) != 0) return;
+  view.upper_size = std::uint64_t{facts.f_blocks} * facts.f_frsize;
+  view.upper_used = std::uint64_t{facts.f_blocks - facts.f_bfree} * facts.f_frsize;
+}
+
+}  // namespace
+
+SessionView view_of(const Parts& parts, const Session& session) {
+  SessionView view;
+  {
+    const auto shown = session.shown.lock();
+    static_cast<ShownDetails&>(view) = *shown;
+    view.record = {session.identity, *shown, "[]"};
+  }
+  view.definition = session.definition;
+  view.type = session.definition->type;
+  if (session.definition->host_view && view.record.state == store::SessionState::active)
+    view.location = parts.views.view_path(session.id());
+  const auto runs = session.runs.lock();
+  for (const auto& [id, run] : *runs) view.runs.push_back(run.record);
+  return view;
+}
+
+SessionView measured_view_of(const Parts& parts, const SessionPtr& session) {
+  auto view = view_of(parts, *session);
+  measure(session, view);
+  return view;
+}
+
+}  // namespace unionroot::session

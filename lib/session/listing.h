@@ -1,0 +1,12 @@
+// Copies of what sessions show.
+#pragma once
+
+#include "session/parts.h"
+
+namespace unionroot::session {
+
+SessionView view_of(const Parts& parts, const Session& session);
+// With the size and use of the upper layer, where it has a file system of its own: one system call.
+SessionView measured_view_of(const Parts& parts, const SessionPtr& session);
+
+}  // namespace unionroot::session

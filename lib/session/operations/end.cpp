@@ -1,0 +1,185 @@
+#include "session/operations/end.h"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <chrono>
+#include <exception>
+#include <thread>
+#include <utility>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/log.h"
+#include "base/rollback.h"
+#include "base/text.h"
+#include "session/attempts.h"
+#include "session/journal.h"
+#include "session/operations/locks.h"
+#include "session/operations/source_changes.h"
+#include "session/operations/state.h"
+#include "session/reporting.h"
+#include "session/session_file.h"
+
+namespace unionroot::session {
+
+using base::concat;
+using base::Error;
+using base::ErrorCode;
+using store::SessionState;
+
+namespace {
+constexpr std::chrono::seconds kill_limit{10};
+// A supervisor tells its client how the command ended, and then ends itself.
+constexpr std::chrono::milliseconds last_steps{100};
+
+// A supervisor reaps its command, then tells the client, then ends: on a busy machine that takes time. Where the kernel
+// does not list children (proc(5)) this is never known.
+bool has_no_child(pid_t pid) {
+  const auto children = base::try_read_file(concat("/proc/", pid, "/task/", pid, "/children"));
+  return children && children->empty();
+}
+
+// True if one of its runs has ended, or the run's command has, and is still to be taken away by whoever watches it.
+bool has_ended_run(const Session& session) {
+  const auto runs = session.runs.lock();
+  return std::any_of(runs->begin(), runs->end(), [](const auto& entry) {
+    const Run& run = entry.second;
+    pollfd watched{run.pidfd.get(), POLLIN, 0};
+    return run.pidfd && (::poll(&watched, 1, 0) == 1 || has_no_child(run.record.supervisor.pid));
+  });
+}
+
+// How a command ended is noted after its client was told. It was not interrupted by an end that comes right then.
+void wait_for_ended_runs(const Session& session) {
+  const auto begin = std::chrono::steady_clock::now();
+  const auto within = [begin](auto limit) { return std::chrono::steady_clock::now() - begin < limit; };
+  while (session.run_count() != 0 && (within(last_steps) || (has_ended_run(session) && within(grace_period))))
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+}
+
+// What fails here does not keep the session from being ended.
+template <typename Step>
+void try_noting(const std::string& session, const Step& step) {
+  Attempts attempts;
+  attempts.run(step);
+  for (const auto& problem : attempts.problems()) base::log::warning(concat("ending session ", session, ": ", problem));
+}
+
+// Noted so that a start after a crash finishes. Where it cannot be noted (the disk is full), ending is what helps.
+void note_ending(Parts& parts, Operation& operation) {
+  auto& session = operation.session();
+  // A start after a crash ends it anyway.
+  const bool is_known =
+      ends_with_its_run(session) && session.state() == SessionState::active && session.run_count() == 0;
+  session.shown.lock()->state = SessionState::ending;
+  if (!is_known) try_noting(session.id(), [&] { parts.store.update_session(session_record(session)); });
+  parts.tell_changed(operation);
+}
+
+// It stays, and can be ended again.
+[[noreturn]] void give_up(Parts& parts, Operation& operation, const std::vector<std::string>& left) {
+  const auto& id = operation.id();
+  const auto why = base::join(left, "; ");
+  // What a daemon that stops breaks off, the next one finishes. What fails as the machine goes down has failed.
+  if (!parts.stopping || !operation.cancelled()) mark_failed(parts, operation, concat("it could not be ended: ", why));
+  throw Error(ErrorCode::stage_failed, concat("ending session ", id, ": ", why),
+              operation.session().end_wanted ? std::string("somebody used `unionroot end --force`, which broke it off")
+                                             : concat("`unionroot end ", id,
+                                                      "` again once that is mended, or "
+                                                      "`unionroot end --force ",
+                                                      id, "`"));
+}
+
+}  // namespace
+
+void kill_processes(Parts& parts, Operation& operation) {
+  if (parts.cgroups->available()) parts.cgroups->kill(operation.id(), "", kill_limit);
+  // Root inside a session is root: it may have moved a process out of the control group. Those are found by their mount
+  // namespace. An automatic session whose group did its work is spared the scan of /proc: what is left of it keeps
+  // nothing of ours but its own namespace.
+  if (operation->space && (!parts.cgroups->available() || !operation.automatic()))
+    kernel::kill_mount_namespace(operation->space->inode(), kill_limit);
+}
+
+EndResult end(Parts& parts, const SessionPtr& session, bool force, TellProgress progress,
+              std::function<bool()> cancelled) {
+  const auto& id = session->id();
+  // What is under way is cancelled, or ends by itself; then the session can be ended whatever that left.
+  if (force) session->end_wanted = true;
+  auto operation = force ? std::optional<Operation>(session) : Operation::within(grace_period, session);
+  if (!operation)
+    throw Error(ErrorCode::session_busy, concat("another operation on session ", id, " is under way"),
+                "try again, or use --force to cancel it");
+  if (!parts.table.has(*session)) {
+    if (force) return {};  // one that was being begun, and was cancelled: just what was asked for
+    throw Error(ErrorCode::no_such_session, concat("session ", id, " has ended already"));
+  }
+  const Reporting reporting(parts, *operation, std::move(progress));
+  return end(parts, *operation, force, std::move(cancelled));
+}
+
+bool end_automatic(Parts& parts, const SessionPtr& session, launch::WaitingClient& client) {
+  Operation operation(session);
+  if (!parts.table.has(*session)) return true;  // somebody ended it first
+  if (session->run_count() != 0) return false;  // another command was started in it: it ends with that
+  const Reporting reporting(parts, operation, [&client](const std::string&, const Progress& progress) {
+    client.tell_progress(progress.what, progress.done, progress.total);
+  });
+  try {
+    end(parts, operation, !is_put_back(operation), [&client] { return client.cancels(); });
+  } catch (const Error& error) {
+    // Told by whoever ended it, since one who asks later may find nothing: it may be ended by force by then.
+    client.tell_not_ended(concat(error.what(), '\n', error.hint()));
+    throw;
+  }
+  return true;
+}
+
+void end_unused(Parts& parts, Operation& operation) {
+  const Reporting reporting(parts, operation, {});
+  end(parts, operation, !is_put_back(operation));
+}
+
+EndResult end(Parts& parts, Operation& operation, bool force, std::function<bool()> cancelled) {
+  auto& session = operation.session();
+  const auto id = operation.id();
+  base::Rollback not_cancelled_later;
+  not_cancelled_later.add([&operation] { operation->cancelled = {}; });
+  // What is forced is forgotten, whatever stays of it: that is not for a client to bring about by leaving. Who forces
+  // the end of what another is packing has that broken off, and does not want to wait for it a second time.
+  if (!force)
+    operation->cancelled = [&operation, cancelled = std::move(cancelled)] {
+      const bool end_wanted = operation.session().end_wanted;
+      if (end_wanted) operation->puts_back = false;
+      return end_wanted || (cancelled && cancelled());
+    };
+  const bool changes_source = operation.is_source() && session.state() != SessionState::beginning;
+  if (changes_source) wait_for_ended_runs(session);
+  note_ending(parts, operation);
+  if (changes_source) try_noting(id, [&] { note_source_end(parts, session); });
+
+  Attempts attempts;
+  auto& left = attempts.problems();
+  const auto give_up_unless_forced = [&] {
+    if (!left.empty() && !force) give_up(parts, operation, left);
+  };
+  attempts.run([&] { kill_processes(parts, operation); });
+  for (auto& problem : parts.pipeline.tear_down(operation, TearDown::everything)) left.push_back(std::move(problem));
+  log_notes(operation);
+  give_up_unless_forced();
+  const bool preserved = !operation.automatic();
+  if (preserved) attempts.run([&] { remove_session_file(parts.folders.own(), id); });
+  attempts.run([&] { release_locks(parts, operation); });
+  give_up_unless_forced();
+  // Should the record not go, the next start finds the session `ending` and finishes.
+  attempts.run([&] { parts.store.remove_session(id, preserved); });
+  give_up_unless_forced();
+  // Their clients are let go once the session is gone.
+  const auto runs = parts.table.take_runs(session);
+  parts.remove(operation);
+  for (const auto& problem : left) base::log::warning(concat("ending session ", id, ": ", problem));
+  return {std::move(left)};
+}
+
+}  // namespace unionroot::session

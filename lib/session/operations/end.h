@@ -1,0 +1,27 @@
+// How a session ends: every process killed, stages torn down in reverse, unlocked, gone.
+#pragma once
+
+#include <functional>
+
+#include "launch/waiting_client.h"
+#include "session/parts.h"
+
+namespace unionroot::session {
+
+// force: cancels what is under way, and forgets the session whatever is left of it. cancelled: asked while a changed
+// tree is packed, unless forced.
+EndResult end(Parts& parts, const SessionPtr& session, bool force, TellProgress progress = {},
+              std::function<bool()> cancelled = {});
+// The same for the holder of the session.
+EndResult end(Parts& parts, Operation& operation, bool force, std::function<bool()> cancelled = {});
+
+// An automatic session when its last command has ended: by force, once what is under way on it is over. But it stays,
+// failed, if what was changed in it cannot be put into its source. client: of that command; it waits and may cancel
+// that. Returns false if the session stays because another command was started in it.
+bool end_automatic(Parts& parts, const SessionPtr& session, launch::WaitingClient& client);
+// An automatic session whose command could not be started.
+void end_unused(Parts& parts, Operation& operation);
+
+void kill_processes(Parts& parts, Operation& operation);
+
+}  // namespace unionroot::session

@@ -1,0 +1,161 @@
+#include "session/operations/locks.h"
+
+#include <algorithm>
+#include <chrono>
+#include <exception>
+#include <set>
+#include <thread>
+#include <utility>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/rollback.h"
+#include "base/text.h"
+#include "session/sources/source.h"
+
+namespace unionroot::session {
+
+using base::concat;
+using base::Error;
+using base::ErrorCode;
+using store::SessionKind;
+
+namespace {
+
+constexpr std::chrono::seconds lock_limit{5};
+
+locks::LockHolder holder_of(const store::SessionIdentity& session) {
+  if (session.source) return locks::LockHolder::source_session;
+  return session.kind == SessionKind::automatic ? locks::LockHolder::automatic_session : locks::LockHolder::session;
+}
+
+// A former version reads the holder from its start.
+std::string purpose_of(const store::SessionIdentity& session) {
+  if (session.source) return "source session";
+  return session.kind == SessionKind::automatic ? "automatic session" : "session";
+}
+
+locks::LockOwner owner_of(const store::SessionIdentity& session) {
+  locks::LockOwner owner;  // of this process, as long as it names no other
+  owner.uid = session.owner;
+  owner.user = session.owner_name;
+  owner.session = session.id;
+  owner.chroot = session.chroot;
+  owner.holder = holder_of(session);
+  owner.purpose = purpose_of(session);
+  owner.since = session.created;
+  return owner;
+}
+
+// The trees to be locked, whose keys the session keeps: a tree may be away when something is to be noted of it.
+std::vector<SourceTree> trees_to_lock(const Operation& operation) {
+  auto trees = locked_trees(operation.definition());
+  std::vector<std::string> keys;
+  for (const auto& tree : trees) keys.push_back(tree.key);
+  *operation.session().trees.lock() = std::move(keys);
+  return trees;
+}
+
+bool is_locked_alone(const Operation& operation, const SourceTree& tree) {
+  return operation.is_source() || tree.exclusive;
+}
+
+// The keys of those of its lock files that are wanted.
+std::set<std::string> keys_of(const Parts& parts, const std::string& session,
+                              const std::function<bool(const locks::LockInfo&)>& wanted) {
+  std::set<std::string> keys;
+  for (const auto& lock : parts.lock_directory.list())
+    if (lock.owner.session == session && wanted(lock)) keys.insert(lock.key);
+  return keys;
+}
+
+}  // namespace
+
+void take_locks(Parts& parts, Operation& operation, locks::Wait wait, const Caller& caller) {
+  auto owner = owner_of(operation.identity());
+  if (!caller.command.empty()) owner.purpose = concat(owner.purpose, ", begun by: ", caller.command);
+  for (const auto& tree : trees_to_lock(operation)) {
+    owner.tree = tree.path;
+    wait.waits = [&] { operation.report({concat("waiting until ", tree.path, " is free"), 0, 0}); };
+    const bool alone = is_locked_alone(operation, tree);
+    owner.preserved = !operation.automatic() && !alone;
+    operation->locks.push_back(alone ? parts.lock_directory.lock_source(tree.key, owner, wait)
+                                     : parts.lock_directory.lock_session(tree.key, owner, wait));
+  }
+}
+
+void hold_locks_again(Parts& parts, Operation& operation) {
+  auto owner = owner_of(operation.identity());
+  base::Rollback rollback;
+  rollback.add([&] { abandon_locks(operation); });  // all or none; what was taken stays as it was
+  for (const auto& tree : trees_to_lock(operation)) {
+    owner.tree = tree.path;
+    const bool alone = is_locked_alone(operation, tree);
+    owner.preserved = !operation.automatic() && !alone;
+    bool created = false;
+    operation->locks.push_back(alone ? parts.lock_directory.reown_source(tree.key, owner, created)
+                                     : parts.lock_directory.reown_session(tree.key, owner, created));
+    if (created)
+      base::log::warning(
+          concat("session ", owner.session, ": its lock on ", tree.path, " was missing and is made again"));
+  }
+  rollback.commit();
+}
+
+void abandon_locks(Operation& operation) {
+  for (auto& lock : operation->locks) lock.abandon();
+  operation->locks.clear();
+}
+
+bool had_its_locks(const Parts& parts, const Operation& operation) {
+  const bool begun = operation.session().state() != store::SessionState::beginning;
+  // Who waits for a source lock has its file too.
+  const auto keys =
+      keys_of(parts, operation.id(), [&](const auto& lock) { return begun || lock.kind == locks::LockKind::session; });
+  const auto trees = locked_trees(operation.definition());
+  return std::all_of(trees.begin(), trees.end(), [&](const auto& tree) { return keys.contains(tree.key); });
+}
+
+bool stands_without_owner(const Parts& parts, const Operation& operation, const std::exception& why) {
+  const auto* error = dynamic_cast<const Error*>(&why);
+  if (error == nullptr || error->code() != ErrorCode::no_space || operation.is_source()) return false;
+  const auto keys = keys_of(parts, operation.id(), [](const auto& lock) {
+    return lock.kind == locks::LockKind::session && lock.owner.preserved;
+  });
+  const auto trees = locked_trees(operation.definition());
+  return std::all_of(trees.begin(), trees.end(),
+                     [&](const auto& tree) { return !tree.exclusive && keys.contains(tree.key); });
+}
+
+void release_locks(Parts& parts, Operation& operation) {
+  for (auto& lock : operation->locks) lock.release();
+  operation->locks.clear();
+  if (operation.session().taken_up) remove_leftover_locks(parts, operation.id());
+}
+
+void remove_leftover_locks(Parts& parts, const std::string& session) {
+  const auto end = std::chrono::steady_clock::now() + lock_limit;
+  while (true) {
+    std::exception_ptr held;
+    bool cleaned = false;
+    for (const auto& lock : parts.lock_directory.list()) {
+      if (lock.owner.session != session) continue;
+      try {
+        if (lock.kind == locks::LockKind::session)
+          parts.lock_directory.remove_session(lock.key, session);
+        else if (!std::exchange(cleaned, true))
+          parts.lock_directory.clean();
+      } catch (const locks::LockedError&) {
+        held = std::current_exception();
+      }
+      if (lock.kind == locks::LockKind::source && lock.state != locks::LockState::stale)
+        held = std::make_exception_ptr(
+            Error(ErrorCode::timed_out, concat("the source lock ", lock.file, " is still held")));
+    }
+    if (!held) return;
+    if (std::chrono::steady_clock::now() > end) std::rethrow_exception(held);
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+}
+
+}  // namespace unionroot::session

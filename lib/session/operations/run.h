@@ -1,0 +1,20 @@
+// Running a command in a session, and what happens when it has ended.
+#pragma once
+
+#include <string>
+
+#include "session/parts.h"
+
+namespace unionroot::session {
+
+Started run(Parts& parts, const SessionPtr& session, const RunRequest& request);
+// The same for the holder of the session.
+Started run(Parts& parts, Operation& operation, const RunRequest& request);
+
+// Its supervisor has ended.
+void run_ended(Parts& parts, const std::string& run);
+
+// A run that a former daemon started.
+void adopt_run(Parts& parts, const store::RunRecord& record);
+
+}  // namespace unionroot::session

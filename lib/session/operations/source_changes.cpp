@@ -1,0 +1,83 @@
+#include "session/operations/source_changes.h"
+
+#include <array>
+#include <chrono>
+#include <ctime>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "session/sources/source.h"
+
+namespace unionroot::session {
+
+using base::concat;
+using store::Store;
+
+namespace {
+
+std::string time_for_people(std::int64_t microseconds) {
+  const auto seconds = static_cast<std::time_t>(microseconds / 1'000'000);
+  std::tm parts{};
+  std::array<char, 32> text{};
+  if (::localtime_r(&seconds, &parts) == nullptr) return "an unknown time";
+  return {text.data(), std::strftime(text.data(), text.size(), "%F %T", &parts)};
+}
+
+// A session that was taken up has its keys once its locks are held again; its tree may be away.
+std::vector<std::string> trees_of(Session& session) {
+  const auto known = session.trees.lock();
+  if (known->empty())
+    for (const auto& tree : locked_trees(*session.definition)) known->push_back(tree.key);
+  return *known;
+}
+
+}  // namespace
+
+void note_source_trouble(Parts& parts, Session& session, const std::string& what) {
+  for (const auto& tree : trees_of(session))
+    parts.store.put_source_trouble(
+        {tree, session.identity.id, session.identity.owner_name, base::now_microseconds(), what});
+  base::log::warning(
+      concat("source session ", session.identity.id, " of chroot ", session.identity.chroot, ": ", what));
+}
+
+void note_command_in_source(Parts& parts, Session& session, const std::string& command, const kernel::ProcessEnd& end) {
+  if (session.state() == store::SessionState::ending) return;  // killed by that: note_source_end says so
+  if (end.succeeded()) {
+    for (const auto& tree : trees_of(session))
+      parts.store.remove_source_trouble(tree, session.identity.id, Store::Whose::that_session);
+    return;
+  }
+  if (end.how == kernel::ProcessEnd::How::unknown)
+    note_source_trouble(parts, session,
+                        concat("how '", command, "' in it ended is not known: the daemon did not run then, or ",
+                               "the command's supervisor was killed"));
+  else
+    note_source_trouble(parts, session, concat("'", command, "' in it ", describe(end)));
+}
+
+void note_source_end(Parts& parts, Session& session) {
+  if (const auto running = session.run_count(); running != 0)
+    note_source_trouble(parts, session,
+                        concat("it was ended while ", running, running == 1 ? " command" : " commands", " ran in it"));
+  // Its own trouble stays; that of those before it is over.
+  for (const auto& tree : trees_of(session))
+    parts.store.remove_source_trouble(tree, session.identity.id, Store::Whose::other_sessions);
+}
+
+std::optional<std::string> source_trouble(const Parts& parts, const definition::Definition& definition) {
+  std::vector<SourceTree> trees;
+  try {
+    trees = locked_trees(definition);
+  } catch (const base::Error&) {
+    return std::nullopt;  // no tree, no trouble with it
+  }
+  for (const auto& tree : trees)
+    if (const auto trouble = parts.store.source_trouble(tree.key))
+      return concat(time_for_people(trouble->at), ": the source session ", trouble->session, " of ", trouble->owner,
+                    " did not come to a good end: ", trouble->what);
+  return std::nullopt;
+}
+
+}  // namespace unionroot::session

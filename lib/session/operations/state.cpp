@@ -1,0 +1,78 @@
+#include "session/operations/state.h"
+
+#include <exception>
+
+#include "base/log.h"
+#include "base/process_identity.h"
+#include "base/text.h"
+#include "session/hooks/hooks.h"
+#include "session/journal.h"
+#include "session/session_file.h"
+#include "session/storage.h"
+
+namespace unionroot::session {
+
+using base::concat;
+using store::SessionState;
+
+namespace {
+
+// The session file lies beside the upper layer; where that is no folder, in one of its own, for the case that the
+// database is lost. Then it need not be on the disk at once: the database's own commit is.
+void write_file(Parts& parts, Operation& operation, const store::SessionRecord& record) {
+  const bool beside = !operation.upper().empty();
+  const auto folder = beside ? sessions_folder(parts.settings, operation.definition()) : parts.folders.own();
+  const SessionFile file{record, stage_records(operation.session())};
+  if (!operation->recovering || !session_file_is_current(folder, file)) write_session_file(folder, file, beside);
+}
+
+}  // namespace
+
+bool ends_with_its_run(const Session& session) {
+  return session.automatic() && !session.identity.source && !has_hooks(*session.definition);
+}
+
+Journal journal_of(const Operation& operation) {
+  const auto& definition = operation.definition();
+  // Each stage for device backings: after a crash we must know whether this session touched the device. Each stage for
+  // hooks and sources too: what they did is not undone unless they started. All at once otherwise, where a session is
+  // ended after a crash anyway, or where hundreds are set up again at boot.
+  const bool plain =
+      !operation.is_source() && !has_hooks(definition) && definition.union_.backing != definition::UnionBacking::device;
+  return plain && (operation.automatic() || operation->recovering) ? Journal::at_once : Journal::each_stage;
+}
+
+void activate(Parts& parts, Operation& operation) {
+  auto& session = operation.session();
+  auto record = session_record(session);
+  record.state = SessionState::active;
+  record.error.clear();
+  record.boot_id = base::boot_id();
+  // A recovered session is as durable as it was: should power fail now, it is recovered again. Hundreds of them would
+  // otherwise wait for the disk at boot, one after another.
+  const bool preserved = !operation.automatic();
+  if (preserved) write_file(parts, operation, record);
+  if (ends_with_its_run(session))
+    session.active_with_run = true;
+  else
+    parts.store.activate(record, operation->unwritten, preserved && !operation->recovering);
+  operation->begun = true;
+  static_cast<store::SessionStatus&>(*session.shown.lock()) = record;
+}
+
+void mark_failed(Parts& parts, Operation& operation, const std::string& why) {
+  auto& session = operation.session();
+  {
+    const auto shown = session.shown.lock();
+    shown->state = SessionState::failed;
+    shown->error = why;
+  }
+  try {
+    parts.store.update_session(session_record(session));
+  } catch (const std::exception& error) {
+    base::log::error(concat("session ", operation.id(), ": noting that it failed: ", error.what()));
+  }
+  parts.tell_changed(operation);
+}
+
+}  // namespace unionroot::session

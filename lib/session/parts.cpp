@@ -1,0 +1,89 @@
+#include "session/parts.h"
+
+#include <sys/vfs.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "kernel/files.h"
+
+namespace unionroot::session {
+
+using base::concat;
+
+namespace {
+
+// Runs before the members that need the folders.
+definition::Settings with_folders(definition::Settings settings) {
+  kernel::ensure_directories(settings.state_directory, 0755);
+  kernel::ensure_directories(settings.runtime_directory, 0755);
+  kernel::spread_folders(settings.state_directory);
+  return settings;
+}
+
+bool can_be_upper(const std::string& directory) {
+  constexpr long overlayfs_magic = 0x794c7630;  // linux/magic.h: OVERLAYFS_SUPER_MAGIC
+  struct statfs facts {};
+  base::check(::statfs(directory.c_str(), &facts), "looking at the file system of", directory);
+  return facts.f_type != overlayfs_magic;
+}
+
+// Several daemons may run side by side; each has a folder of its own among the control groups.
+std::string cgroup_name(const definition::Settings& settings) {
+  const definition::Settings defaults;
+  if (settings.state_directory == defaults.state_directory) return "unionroot";
+  return concat("unionroot-", std::hash<std::string>{}(settings.state_directory));
+}
+
+std::string helper_path(const definition::Settings& settings) {
+  return settings.helper.empty() ? UNIONROOT_HELPER : settings.helper;
+}
+
+}  // namespace
+
+Parts::Parts(definition::Settings given, Events given_events)
+    : settings(with_folders(std::move(given))),
+      events(std::move(given_events)),
+      mounts(kernel::real_mounts()),
+      cgroups(kernel::real_cgroups(cgroup_name(settings))),
+      namespaces(mounts),
+      views(mounts, settings.runtime_directory),
+      source_mounts(mounts, settings.runtime_directory),
+      lock_directory(settings.state_directory + "/locks"),
+      store(settings.state_directory + "/state.db"),
+      folders(settings),
+      launcher(helper_path(settings)),
+      pipeline(session_stages(), store),
+      files_layers(settings, trash),
+      services{settings,
+               mounts,
+               *cgroups,
+               namespaces,
+               views,
+               lock_directory,
+               store,
+               trash,
+               source_mounts,
+               files_layers,
+               can_be_upper(settings.state_directory)} {
+  if (cgroups->available())
+    base::log::debug(concat("control groups are in ", cgroups->description()));
+  else
+    base::log::warning(concat("processes are killed by a scan of /proc, since ", cgroups->description()));
+}
+
+void Parts::tell_added(const Operation& operation) const {
+  if (events.session_added) events.session_added(operation.id());
+}
+
+void Parts::tell_changed(const Operation& operation) const {
+  if (!operation->removed && events.session_changed) events.session_changed(operation.id());
+}
+
+void Parts::remove(Operation& operation) {
+  table.remove(operation.session());
+  operation->removed = true;
+  if (events.session_removed) events.session_removed(operation.id());
+}
+
+}  // namespace unionroot::session

@@ -1,0 +1,52 @@
+// What the operations on sessions share. Made once by the manager.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+
+#include "launch/launcher.h"
+#include "session/files_layers.h"
+#include "session/pipeline.h"
+#include "session/requests.h"
+#include "session/services.h"
+#include "session/session_table.h"
+#include "session/storage.h"
+
+namespace unionroot::session {
+
+// How long a request waits for another operation on its session that is almost over. A command that is just being
+// started, or a session that has just begun, is no reason to refuse.
+constexpr std::chrono::seconds grace_period{2};
+
+struct Parts {
+  Parts(definition::Settings given, Events given_events);
+  Parts(const Parts&) = delete;
+  Parts& operator=(const Parts&) = delete;
+
+  // Events of one session are told by the holder of its operation alone, so they are in order.
+  void tell_added(const Operation& operation) const;
+  void tell_changed(const Operation& operation) const;  // nothing once it was removed
+  // Takes it out of the table, and says so.
+  void remove(Operation& operation);
+
+  const definition::Settings settings;
+  const Events events;
+  kernel::Mounts& mounts;
+  std::unique_ptr<kernel::Cgroups> cgroups;
+  mount::NamespaceFactory namespaces;
+  mount::HostViews views;
+  mount::SourceMounts source_mounts;
+  locks::LockDirectory lock_directory;
+  store::Store store;
+  Trash trash;
+  SessionFolders folders;
+  launch::Launcher launcher;
+  const Pipeline pipeline;
+  SessionTable table;
+  FilesLayers files_layers;
+  Services services;
+  std::atomic<bool> stopping{false};
+};
+
+}  // namespace unionroot::session

@@ -1,0 +1,190 @@
+#include "session/recovery/reconcile.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/process_identity.h"
+#include "base/text.h"
+#include "kernel/files.h"
+#include "session/hooks/hooks.h"
+#include "session/operations/end.h"
+#include "session/operations/locks.h"
+#include "session/operations/run.h"
+#include "session/operations/source_changes.h"
+#include "session/operations/state.h"
+#include "session/session_file.h"
+
+namespace unionroot::session {
+
+using base::concat;
+using store::SessionKind;
+using store::SessionState;
+
+namespace {
+
+// A session whose definition cannot be read any more is still listed, and can be ended.
+std::shared_ptr<const definition::Definition> definition_of(const store::SessionRecord& record, std::string& problem) {
+  try {
+    auto definition = definition::deserialize(record.definition);
+    if (record.source) definition = definition::source_variant(definition);
+    return std::make_shared<const definition::Definition>(std::move(definition));
+  } catch (const std::exception& error) {
+    problem = concat("the definition it was begun with cannot be read: ", error.what());
+    auto unknown = std::make_shared<definition::Definition>();
+    unknown->name = record.chroot;
+    unknown->type = "unknown";
+    // So that ending it undoes all that sessions are made of. A source session has no upper layer; what is in its
+    // folder is a tree that was unpacked to be changed: the next start sets it aside.
+    unknown->union_.type = record.source ? definition::UnionType::none : definition::UnionType::overlay;
+    return unknown;
+  }
+}
+
+}  // namespace
+
+void try_to(const std::string& what, const std::function<void()>& step) {
+  try {
+    step();
+  } catch (const std::exception& error) {
+    base::log::error(concat(what, ": ", error.what()));
+  }
+}
+
+void Reconciliation::run() {
+  if (const auto& aside = parts_.store.set_aside())
+    base::log::error(
+        concat("the database was corrupt and is set aside as ", *aside, "; sessions are rebuilt from what is on disk"));
+  try_to("reading the list of folders with sessions", [&] { parts_.folders.load(); });
+  // Asked of the database itself, so that a crash while it is rebuilt does not make orphans of the sessions that are
+  // missing.
+  if (!parts_.store.complete()) {
+    for (const auto& folder : parts_.folders.all())
+      try_to(concat("looking for sessions in ", folder), [&] { rebuild_from_disk(folder); });
+    parts_.store.set_complete();
+  }
+  for (const auto& record : parts_.store.sessions()) {
+    try_to(concat("taking up session ", record.id), [&] { adopt(record); });
+    if (!parts_.table.find(record.id)) not_taken_up_.insert(record.id);  // its parts are no leftovers for that
+  }
+  for (const auto& run : parts_.store.runs()) try_to(concat("taking up run ", run.id), [&] { adopt_run(parts_, run); });
+  for (const auto& session : parts_.table.all())
+    try_to(concat("reconciling session ", session->id()), [&] {
+      Operation operation(session);
+      reconcile(operation);
+    });
+  remove_leftovers();
+  recover_in_background();
+  try_to("looking for stale locks", [&] { remove_stale_locks_later(); });
+}
+
+void Reconciliation::stop() {
+  for (auto& thread : background_) thread.join();
+  background_.clear();
+}
+
+void Reconciliation::rebuild_from_disk(const std::string& folder) {
+  kernel::ensure_directories(folder, 0711);
+  const auto sessions = kernel::open_directory(folder);
+  for (const auto& id : kernel::list_directory(sessions.get())) {
+    const auto file = read_session_file(folder, id);
+    if (!file) continue;  // set aside as an orphan later
+    try_to(concat("rebuilding session ", id), [&] {
+      if (!parts_.store.session(id)) parts_.store.add_session(file->record);
+      parts_.store.put_stages(id, file->stages);
+      base::log::info(concat("session ", id, " is rebuilt from ", folder, "/", id));
+    });
+  }
+}
+
+void Reconciliation::adopt(const store::SessionRecord& record) {
+  std::string problem;
+  auto definition = definition_of(record, problem);
+  const auto session = std::make_shared<Session>(parts_.services, record, std::move(definition),
+                                                 parts_.pipeline.read(parts_.store.stages(record.id)), true);
+  parts_.table.add(session, 0);
+  if (problem.empty()) return;
+  Operation operation(session);
+  mark_failed(parts_, operation, problem);
+}
+
+Recovery Reconciliation::look_at(Operation& operation) {
+  auto found = Recovery::gone;  // what cannot even be looked at is not there
+  try_to(concat("looking at session ", operation.id()), [&] { found = parts_.pipeline.recover(operation); });
+  return found;
+}
+
+void Reconciliation::reconcile(Operation& operation) {
+  switch (operation.session().state()) {
+    case SessionState::beginning:  // `begin` never returned: no trace of it may stay
+    case SessionState::ending:     // `end` was accepted: it is finished
+      look_at(operation);
+      finish(operation);
+      return;
+    case SessionState::failed:
+      look_at(operation);
+      try_to(concat("locking the tree of failed session ", operation.id()),
+             [&] { hold_locks_again(parts_, operation); });
+      return;
+    case SessionState::recovering:
+    case SessionState::active: reconcile_active(operation); return;
+  }
+}
+
+void Reconciliation::finish(Operation& operation) {
+  if (!has_hooks(operation.definition()) && !is_put_back(operation)) {
+    end(parts_, operation, true);
+    return;
+  }
+  // Until then its tree must not be changed. One that had not come to its locks, or had let go of them, stands in
+  // nobody's way.
+  try_to(concat("locking the tree of session ", operation.id(), ", which ends"), [&] {
+    if (had_its_locks(parts_, operation)) hold_locks_again(parts_, operation);
+  });
+  {
+    const auto shown = operation.session().shown.lock();
+    if (shown->state != SessionState::beginning) shown->state = SessionState::ending;
+  }
+  to_recover_.push_back(operation.pointer());
+}
+
+void Reconciliation::recover_later(Operation& operation) {
+  operation.session().shown.lock()->state = SessionState::recovering;
+  to_recover_.push_back(operation.pointer());
+}
+
+void Reconciliation::reconcile_active(Operation& operation) {
+  auto& session = operation.session();
+  const auto& id = session.id();
+  const bool same_boot = session.shown.lock()->boot_id == base::boot_id();
+  const auto found = look_at(operation);
+  if (operation.is_source() && !same_boot && session.state() == SessionState::active)
+    note_source_trouble(parts_, session, "it was cut off when the machine was restarted");
+  if (session.automatic()) {
+    if (same_boot && session.run_count() != 0)
+      hold_locks_again(parts_, operation);  // its command runs on; the session ends with it
+    else
+      finish(operation);
+    return;
+  }
+  if (!same_boot && session.definition->on_boot == definition::OnBoot::end) {
+    finish(operation);
+    return;
+  }
+  try {
+    hold_locks_again(parts_, operation);
+  } catch (const std::exception& error) {
+    if (!stands_without_owner(parts_, operation, error)) {
+      mark_failed(parts_, operation, concat("its tree cannot be locked again: ", error.what()));
+      return;
+    }
+    base::log::warning(concat("session ", id, " keeps the lock of the former daemon: ", error.what()));
+  }
+  if (found == Recovery::intact && same_boot && session.state() == SessionState::active) return;
+  if (!same_boot && session.definition->on_boot == definition::OnBoot::leave) {
+    mark_failed(parts_, operation,
+                "the machine was restarted, and on-boot = leave; `unionroot recover` sets it up again");
+    return;
+  }
+  recover_later(operation);
+}
+
+}  // namespace unionroot::session

@@ -1,0 +1,59 @@
+#include "session/recovery/recover.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/rollback.h"
+#include "base/text.h"
+#include "session/journal.h"
+#include "session/operations/end.h"
+#include "session/operations/locks.h"
+#include "session/operations/state.h"
+#include "session/reporting.h"
+
+namespace unionroot::session {
+
+using base::concat;
+using base::Error;
+using base::ErrorCode;
+using store::SessionState;
+
+void recover(Parts& parts, Operation& operation, const std::function<bool()>& cancelled, TellProgress progress) {
+  auto& session = operation.session();
+  const auto& id = session.id();
+  const auto state = session.state();
+  if (state == SessionState::active) return;  // whole already
+  if (state != SessionState::failed && state != SessionState::recovering)
+    throw Error(ErrorCode::session_not_active, concat("session ", id, " is ", store::to_string(state), ", not failed"),
+                "wait until that is over; `unionroot list --sessions` shows the state");
+  const Reporting reporting(parts, operation, std::move(progress));
+  base::Rollback not_cancelled_later;
+  not_cancelled_later.add([&operation] { operation->cancelled = {}; });
+  operation->cancelled = [&] { return session.end_wanted || (cancelled && cancelled()); };
+  try {
+    // One that was active is taken up again at the next start whatever the store says of it, so nothing is written
+    // then: hundreds of sessions are recovered at boot.
+    session.shown.lock()->state = SessionState::recovering;
+    if (state == SessionState::failed) parts.store.update_session(session_record(session));
+    if (operation->locks.empty()) hold_locks_again(parts, operation);
+    kill_processes(parts, operation);
+    for (const auto& left : parts.pipeline.tear_down(operation, TearDown::keep_data))
+      base::log::warning(concat("session ", id, ": before its recovery: ", left));
+    operation->recovering = true;
+    session.shown.lock()->notes.clear();
+    operation->notes_logged = 0;
+    parts.pipeline.set_up(operation, TearDown::keep_data, journal_of(operation));
+    activate(parts, operation);
+  } catch (const std::exception& error) {
+    log_notes(operation);
+    const auto* known = dynamic_cast<const Error*>(&error);
+    // What a daemon that stops breaks off, the next one begins again: the store has the session as one to be recovered.
+    if (!parts.stopping || known == nullptr || known->code() != ErrorCode::cancelled)
+      mark_failed(parts, operation, error.what());
+    throw;
+  }
+  log_notes(operation);
+  base::log::info(concat("session ", id, " is recovered"));
+  parts.tell_changed(operation);
+}
+
+}  // namespace unionroot::session

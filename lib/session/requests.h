@@ -1,0 +1,106 @@
+// What the session library is asked, and what it answers.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/unique_fd.h"
+#include "definition/registry.h"
+#include "session/progress.h"
+#include "session/shown.h"
+#include "store/store.h"
+
+namespace unionroot::session {
+
+struct Caller {
+  uid_t uid = 0;
+  std::string name;
+  pid_t pid = 0;
+  std::string command;                      // for lock files and listings
+  std::optional<std::uint64_t> start_time;  // of that process, where it is known: its pid may be another's by now
+};
+
+struct BeginRequest {
+  definition::DefinitionPtr definition;
+  std::string selected_name;  // what was asked for, "source:sid"
+  std::string name;           // wanted session id; empty: <chroot>-<uuid>
+  bool source = false;
+  store::SessionKind kind = store::SessionKind::preserved;
+  std::map<std::string, std::string> options;
+  Caller owner;
+  // How long to wait for a source change to end; nullopt: not at all; negative: without end.
+  std::optional<std::chrono::milliseconds> wait;
+  std::function<bool()> cancelled;  // asked while waiting and in long stages; may be empty
+  TellProgress progress;            // called on the thread that begins it; must not block; may be empty
+};
+
+// Which session is meant. By its name alone it is whichever has that name when the operation begins; with the time of
+// its creation it is that one or none: who was asked about a session must not act on a later one of the same name.
+struct SessionId {
+  SessionId(std::string name, std::optional<std::int64_t> begun = std::nullopt) : id(std::move(name)), created(begun) {}
+  SessionId(const char* name) : id(name) {}
+  explicit SessionId(const store::SessionIdentity& session) : id(session.id), created(session.created) {}
+  std::string id;
+  std::optional<std::int64_t> created;
+};
+
+struct RunRequest {
+  std::string session;
+  std::optional<std::int64_t> session_created;  // as in SessionId
+  std::vector<std::string> command;             // empty: login shell
+  std::string user;                             // wanted user; empty: the caller's own
+  uid_t target_uid = 0;                         // what was authorized; the user found must have it
+  std::string directory;                        // empty: the caller's working directory does not count
+  bool directory_required = true;               // -d, or a command: only that one
+  bool preserve_environment = false;
+  std::vector<std::string> environment;  // the caller's
+  std::string shell;                     // instead of the user's own; empty: that one
+  std::string terminal_type;             // TERM; empty: none
+  bool terminal = false;
+  unsigned short rows = 24, columns = 80;
+  Caller caller;
+  int standard[3] = {-1, -1, -1};  // borrowed
+};
+
+// A copy of what a session shows, for listings.
+struct SessionView : ShownDetails {
+  store::SessionRecord record;  // without the notes, which are in `notes`
+  definition::DefinitionPtr definition;
+  std::string type;      // of the definition
+  std::string location;  // host view; empty if it has none
+  std::vector<store::RunRecord> runs;
+  // In bytes; where the upper layer has a file system of its own (tmpfs, image, device), and not in listings of all
+  // sessions.
+  std::optional<std::uint64_t> upper_size, upper_used;
+};
+
+// A command that was started.
+struct Started {
+  std::string session;
+  std::string run;
+  base::UniqueFd control;
+};
+
+struct EndResult {
+  std::vector<std::string> could_not_undo;  // with --force: what is left, and what to do
+};
+
+// Called on worker threads, after the change; must not block.
+struct Events {
+  // It is being begun; session_changed follows once it has been, session_removed if it could not be.
+  std::function<void(const std::string& session)> session_added;
+  std::function<void(const std::string& session)> session_changed;
+  std::function<void(const std::string& session)> session_removed;
+  TellProgress progress;  // of every operation; session_changed says that nothing is under way any more
+  // A run was started: the bus layer watches pidfd and calls run_ended once it is readable.
+  std::function<void(const std::string& run, int pidfd)> run_started;
+};
+
+}  // namespace unionroot::session

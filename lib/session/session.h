@@ -1,0 +1,155 @@
+// A session, and who may reach which part of it.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <shared_mutex>
+#include <string>
+#include <vector>
+
+#include "base/guarded.h"
+#include "base/unique_fd.h"
+#include "definition/definition.h"
+#include "locks/source_lock.h"
+#include "mount/namespace.h"
+#include "session/services.h"
+#include "session/shown.h"
+#include "store/store.h"
+#include "tree/host_files.h"
+
+namespace unionroot::session {
+
+class Session;
+using SessionPtr = std::shared_ptr<Session>;
+
+// See files_layers.h.
+struct FilesLayer {
+  std::string name;
+  std::string path;                // on the host
+  std::vector<std::string> notes;  // of the writing
+};
+
+// What a session is made of while the daemon runs. Its stages fill it in, and fill it in again when it is recovered.
+struct SetUp {
+  std::vector<std::string> directories;   // of the source on the host, top layer first
+  std::vector<base::UniqueFd> layers;     // detached trees, top first: what the union stage lays; consumed by it
+  std::optional<mount::Namespace> space;  // the session's mount namespace
+  std::shared_ptr<const FilesLayer> files_layer;  // the top lower layer, if its files are written already
+  // The session's root, while it stands, where its upper layer has a file system of its own: the root's statfs(2) is
+  // that of the upper layer.
+  base::UniqueFd measured;
+  std::vector<locks::HeldLock> locks;
+
+  bool removed = false;     // it has ended, and everybody was told so
+  bool begun = false;       // it was active once: what it did to its source counts
+  bool recovering = false;  // set-up of a session that has an upper layer already
+  // False: what was changed in a copy of its source stays where it is, and is not put into the source when it ends.
+  bool puts_back = true;
+  std::size_t notes_logged = 0;                   // so many of its notes are in the log
+  std::vector<store::StageRecord> unwritten;      // what the next commit writes of its stages
+  std::function<bool()> cancelled;                // asked in long stages; may be empty
+  std::function<void(const Progress&)> progress;  // told in long stages, often; may be empty
+};
+
+// A command that runs in a session.
+struct Run {
+  store::RunRecord record;
+  base::UniqueFd pidfd;
+  base::UniqueFd end;   // launch::read_end
+  base::UniqueFd hold;  // keeps the client waiting until an automatic session has gone: launch/launcher.h
+};
+using Runs = std::map<std::string, Run>;
+
+class Session : public std::enable_shared_from_this<Session> {
+ public:
+  // services: borrowed. definition: the source variant, for a source session.
+  Session(Services& services, store::SessionRecord record, std::shared_ptr<const definition::Definition> definition,
+          std::vector<StageEntry> stages = {}, bool taken_up = false);
+
+  const store::SessionIdentity identity;
+  const std::shared_ptr<const definition::Definition> definition;
+  const bool taken_up;  // from a former daemon, whose commands may hold locks for it
+
+  [[nodiscard]] const std::string& id() const { return identity.id; }
+  [[nodiscard]] bool automatic() const { return identity.kind == store::SessionKind::automatic; }
+  [[nodiscard]] store::SessionState state() const { return shown.lock()->state; }
+  [[nodiscard]] std::size_t run_count() const { return runs.lock()->size(); }
+
+  base::Guarded<Shown> shown;
+  base::Guarded<Runs> runs;
+  // The keys of what is locked. How a command ended is noted with them without an operation.
+  base::Guarded<std::vector<std::string>> trees;
+  // Which of the host's resolv.confs the session's was last compared with.
+  base::Guarded<tree::FileVersion> resolver;
+
+  // Somebody ends it by force: whatever is under way and can be cancelled is.
+  std::atomic<bool> end_wanted{false};
+  // It is active, but the store is told so with its first run (ends_with_its_run).
+  std::atomic<bool> active_with_run{false};
+
+ private:
+  friend class Operation;
+  friend class SharedOperation;
+
+  Services& services_;
+  std::shared_timed_mutex operation_;
+  SetUp set_up_;  // guarded by operation_
+};
+
+// The exclusive hold on a session: set-up, tear-down, recovery. `operation->` is what set-up makes.
+class Operation {
+ public:
+  explicit Operation(SessionPtr session);  // waits until no other operation is under way
+  // nullopt if another one is under way for longer.
+  static std::optional<Operation> within(std::chrono::milliseconds limit, SessionPtr session);
+
+  [[nodiscard]] Session& session() const { return *session_; }
+  [[nodiscard]] const SessionPtr& pointer() const { return session_; }
+  [[nodiscard]] const std::string& id() const { return session_->identity.id; }
+  [[nodiscard]] const store::SessionIdentity& identity() const { return session_->identity; }
+  [[nodiscard]] const definition::Definition& definition() const { return *session_->definition; }
+  [[nodiscard]] bool automatic() const { return session_->automatic(); }
+  [[nodiscard]] bool is_source() const { return session_->identity.source; }
+  [[nodiscard]] Services& services() const { return session_->services_; }
+
+  SetUp* operator->() { return &session_->set_up_; }
+  const SetUp* operator->() const { return &session_->set_up_; }
+
+  [[nodiscard]] bool cancelled() const { return session_->set_up_.cancelled && session_->set_up_.cancelled(); }
+  void report(const Progress& progress) const;  // to whoever wants to see it; as often as one likes
+  void note(std::string text);                  // worth telling: conflicts, skipped files
+  void notes(std::vector<std::string> texts);
+  [[nodiscard]] std::string upper() const;
+  void set_upper(std::string path);
+
+ private:
+  Operation(SessionPtr session, std::unique_lock<std::shared_timed_mutex> lock);
+
+  SessionPtr session_;
+  std::unique_lock<std::shared_timed_mutex> lock_;
+};
+
+// Keeps a session as it is: a command is started, its size is measured. Several at once.
+class SharedOperation {
+ public:
+  // nullopt if an exclusive one is under way for longer; zero does not wait.
+  static std::optional<SharedOperation> within(std::chrono::milliseconds limit, SessionPtr session);
+  const SetUp* operator->() const { return &session_->set_up_; }
+
+ private:
+  SharedOperation(SessionPtr session, std::shared_lock<std::shared_timed_mutex> lock);
+
+  SessionPtr session_;
+  std::shared_lock<std::shared_timed_mutex> lock_;
+};
+
+// Whether what is changed in it is put into its source when it ends, and not before: a source session on a tarball.
+// That takes long, and what was changed must not be forgotten if it fails.
+bool is_put_back(const Operation& operation);
+
+}  // namespace unionroot::session

@@ -1,0 +1,18 @@
+#include "session/sources/source.h"
+#include "session/stages/stages.h"
+
+namespace unionroot::session {
+
+void ProvideTreeStage::set_up(Operation& operation, StageData& data) {
+  operation->directories = source_kind(operation.definition()).set_up(operation, data.emplace<TreeData>());
+}
+
+void ProvideTreeStage::tear_down(Operation& operation, const StageData& data, TearDown mode) {
+  source_kind(operation.definition()).tear_down(operation, stage_data<TreeData>(data), mode);
+}
+
+Recovery ProvideTreeStage::recover(Operation& operation, const StageData& data) {
+  return source_kind(operation.definition()).recover(operation, stage_data<TreeData>(data));
+}
+
+}  // namespace unionroot::session
