@@ -48,7 +48,7 @@ std::optional<struct stat> status_of(const std::string& file) {
   return std::nullopt;
 }
 
-// Makes the file if it is missing, so that it never has any mode but 0600 (SQLite gives its -wal the same).
+// Makes the file if it is missing, so that it never has any mode but 0600 (SQLite gives its -wal and -shm the same).
 // An existing file is not opened here: closing a descriptor of it would drop the locks that another connection of this
 // process holds (POSIX record locks, fcntl(2)).
 void prepare_file(const std::string& file) {
@@ -66,6 +66,7 @@ void prepare_file(const std::string& file) {
     create_in_place(file);
   }
   if (!log) create_in_place(file + "-wal");
+  if (!is_copy_on_write(folder_of(file)) && !status_of(file + "-shm")) create_in_place(file + "-shm");
 }
 
 void check_content(Database& database) {
@@ -80,10 +81,12 @@ Database open_and_check(const std::string& file, std::chrono::milliseconds busy_
   // Until it is known to be sound, closing it must not write its log into it: it is evidence.
   sqlite3_db_config(database.handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   try {
-    // In exclusive mode SQLite keeps the log's index in memory of its own. Otherwise it maps the file -shm, and a full
-    // disk then ends the process by SIGBUS (docs/recovery.md).
-    static_cast<void>(database.pragma("PRAGMA locking_mode=EXCLUSIVE"));
-    database.execute("PRAGMA user_version", "opening");  // the first read takes the lock
+    // In exclusive mode SQLite keeps the log's index in memory of its own. Otherwise it maps the file -shm, for which
+    // copy-on-write file systems cannot reserve room (docs/recovery.md).
+    if (is_copy_on_write(folder_of(file))) {
+      static_cast<void>(database.pragma("PRAGMA locking_mode=EXCLUSIVE"));
+      database.execute("PRAGMA user_version", "opening");  // the first read takes the lock
+    }
     // Zeros over what is deleted cost a write for each page that becomes free. The file is root's alone.
     static_cast<void>(database.pragma("PRAGMA secure_delete=FAST"));
     check_content(database);

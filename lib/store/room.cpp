@@ -2,8 +2,12 @@
 
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <sys/ioctl.h>
 #include <sys/statvfs.h>
+#include <sys/vfs.h>
+
+#include <utility>
 
 #include "base/fault_point.h"
 #include "base/log.h"
@@ -31,6 +35,24 @@ void reserve_log(const Database& database) {
   base::fault_point("store_log_reserved");
 }
 
+// SQLite maps the log's index. Where a block is smaller than a page, SQLite itself gives a new page only one block, and
+// the kernel ends the process with SIGBUS if a full disk has no other. SQLite truncates the file when it opens it, so
+// this reserves more than the file's size. The descriptor stays open as long as the connection: to close it would drop
+// the locks that SQLite holds on the file in this process (POSIX record locks, fcntl(2)).
+void reserve_index(Database& database) {
+  constexpr off_t size = 128 << 10;
+  const auto name = database.file() + "-shm";
+  base::UniqueFd index(::open(name.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+  if (!index && errno == ENOENT) return;  // in exclusive mode there is none
+  base::check(index.get(), "opening", name);
+  base::fault_point("store_reserve_index");
+  const int result = ::fallocate(index.get(), FALLOC_FL_KEEP_SIZE, 0, size);
+  const int problem = errno;
+  database.keep_open(std::move(index));
+  if (result != 0) throw base::SystemError(problem, "reserving room for " + name);
+  base::fault_point("store_index_reserved");
+}
+
 bool has_space(const std::string& file, std::uint64_t least) {
   struct statvfs facts {};
   return ::statvfs(file.c_str(), &facts) == 0 && std::uint64_t{facts.f_bavail} * facts.f_frsize >= least;
@@ -53,13 +75,29 @@ bool make_free_pages(Database& database) {
   return true;
 }
 
-// The free pages must be in the file, not only in the log.
+// The free pages must be in the file, not only in the log. A reader elsewhere may hold this back: SQLite writes back
+// later by itself.
 void write_back(Database& database, int how) {
   base::fault_point("store_checkpoint");
   const int result = sqlite3_wal_checkpoint_v2(database.handle(), nullptr, how, nullptr, nullptr);
-  if (result != SQLITE_OK) database.fail(result, "emptying the log of");
+  if (result != SQLITE_OK && (result & 0xff) != SQLITE_BUSY) database.fail(result, "emptying the log of");
   base::fault_point("store_checkpointed");
 }
+
+// Does not wait for another process that holds the database: there is a next time.
+class NoWaiting {
+ public:
+  explicit NoWaiting(Database& database) : database_(database), former_(database.busy_timeout()) {
+    database_.set_busy_timeout(std::chrono::milliseconds(0));
+  }
+  NoWaiting(const NoWaiting&) = delete;
+  NoWaiting& operator=(const NoWaiting&) = delete;
+  ~NoWaiting() { database_.set_busy_timeout(former_); }
+
+ private:
+  Database& database_;
+  const std::chrono::milliseconds former_;
+};
 
 template <typename Step>
 void attempt(const Step& step) {
@@ -71,6 +109,15 @@ void attempt(const Step& step) {
 }
 
 }  // namespace
+
+bool is_copy_on_write(const std::string& folder) {
+  constexpr unsigned zfs_magic = 0x2fc12fc1;
+  constexpr unsigned bcachefs_magic = 0xca451a4e;
+  struct statfs facts {};
+  base::check(::statfs(folder.c_str(), &facts), "looking at the file system of", folder);
+  const auto type = static_cast<unsigned>(facts.f_type);
+  return type == BTRFS_SUPER_MAGIC || type == zfs_magic || type == bcachefs_magic;
+}
 
 void create_in_place(const std::string& file) {
   base::fault_point("store_create");
@@ -88,8 +135,10 @@ void create_in_place(const std::string& file) {
 void reserve_room(Database& database) {
   int keep = 1;
   sqlite3_file_control(database.handle(), "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
+  const NoWaiting now(database);
   attempt([&] {
     static_cast<void>(database.pragma("PRAGMA user_version"));  // the first look at a new database makes the log
+    reserve_index(database);
     reserve_log(database);
     const bool made = make_free_pages(database);
     // What a daemon that died left in the log: its pages are to be in the file too.
@@ -99,12 +148,14 @@ void reserve_room(Database& database) {
 }
 
 void reserve_pages_again(Database& database) {
+  const NoWaiting now(database);
   attempt([&] {
     if (make_free_pages(database)) write_back(database, SQLITE_CHECKPOINT_PASSIVE);
   });
 }
 
 void empty_log(Database& database) {
+  const NoWaiting now(database);
   // Where there is not much room left, the log keeps what it has: another would be faster to take it.
   if (!has_space(database.file(), 2 * log_size)) {
     write_back(database, SQLITE_CHECKPOINT_PASSIVE);

@@ -8,8 +8,10 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/error.h"
+#include "base/unique_fd.h"
 
 namespace unionroot::store {
 
@@ -113,6 +115,8 @@ class Database {
   [[nodiscard]] sqlite3* handle() const { return handle_.get(); }
   void set_busy_timeout(std::chrono::milliseconds timeout);
   [[nodiscard]] std::chrono::milliseconds busy_timeout() const { return busy_timeout_; }
+  // Closes the descriptor only after the connection.
+  void keep_open(base::UniqueFd descriptor) { kept_ = std::move(descriptor); }
   [[noreturn]] void fail(int result, std::string_view doing) const;
 
  private:
@@ -120,6 +124,7 @@ class Database {
     void operator()(sqlite3* connection) const noexcept { sqlite3_close_v2(connection); }
   };
   std::unique_ptr<const std::string> file_;  // at a fixed address: statements point to it
+  base::UniqueFd kept_;                      // before handle_, which is destroyed first
   std::unique_ptr<sqlite3, Close> handle_;
   std::chrono::milliseconds busy_timeout_{0};
 };

@@ -85,8 +85,8 @@ class Store {
   // Opens or creates <file>, migrates it to the current schema, checks it (quick_check). A corrupt file is set aside
   // as <file>.corrupt-<time> (with its -wal and -shm), never overwritten; then set_aside() names it. A database of a
   // newer schema than this program knows is an error, and is left as it is.
-  // No other process can open the file while the store lives. If another one has it open, this waits for it as long as
-  // busy_timeout; then Error(failed) names the file.
+  // Another process that holds the database is waited for as long as busy_timeout; then Error(failed) names the file.
+  // On a copy-on-write file system no other process can open the file while the store lives.
   explicit Store(const std::string& file, std::chrono::milliseconds busy_timeout = std::chrono::seconds(5));
   ~Store();
   Store(const Store&) = delete;

@@ -1,4 +1,4 @@
-"""A look into the database of a daemon that runs: it lets nobody else open the file, so a copy is opened."""
+"""A look into the database of a daemon that runs: on some file systems nobody else can open it, so a copy is opened."""
 
 import contextlib
 import os

@@ -186,37 +186,32 @@ class DiskTest(FullDisk, unittest.TestCase):
         self.assertEqual(self.machine.inside(running, "echo", "works"), "works")
         self.machine.ok("end", running)
 
-    def test_nobody_else_opens_the_database(self):
+    def test_others_may_read_the_database(self):
+        """A reader keeps neither the daemon from working nor a new one from starting."""
         session = self.machine.begin("memory")
         other = sqlite3.connect(os.path.join(self.machine.state, "state.db"), timeout=0, isolation_level=None)
         try:
-            for statement in ("select * from sessions", "begin immediate"):
-                with self.assertRaisesRegex(sqlite3.OperationalError, "locked"):
-                    other.execute(statement)
+            other.execute("begin")
+            self.assertEqual(other.execute("select id from sessions").fetchall(), [(session,)])
             self.machine.ok("run", "--directory", "/", "small", "--", "true")
+            self.machine.restart()
+            self.assertEqual(self.machine.inside(session, "echo", "works"), "works")
         finally:
             other.close()
-        # The log's index would be in a file that is mapped.
-        self.assertFalse(os.path.exists(os.path.join(self.machine.state, "state.db-shm")))
         self.machine.ok("end", session)
 
-    def test_a_database_that_somebody_has_open(self):
-        """The daemon does not start beside them, says who it may be, and starts once they are gone."""
-        session = self.machine.begin("memory")
-        self.machine.end_daemon()
-        other = sqlite3.connect(os.path.join(self.machine.state, "state.db"))
+    def test_a_busy_database(self):
+        running = self.machine.begin("small")
+        other = sqlite3.connect(os.path.join(self.machine.state, "state.db"), isolation_level=None)
         try:
-            self.assertEqual(other.execute("select id from sessions").fetchall(), [(session,)])
-            self.machine.start_daemon(wait=False)
-            self.assertEqual(self.machine.daemon.wait(testing.PATIENCE), 1)
-            log = self.machine.log()
-            self.assertIn("locked by another process", log)
-            self.assertIn("fuser", log)
+            other.execute("begin immediate")
+            self.refused("state.db", "locked")
+            self.assertEqual(list(self.machine.by_id()), [running])
+            self.assertIn(running, self.machine.ok("location", running))
+            other.execute("rollback")
         finally:
             other.close()
-        self.machine.start_daemon()
-        self.assertEqual(self.machine.inside(session, "echo", "works"), "works")
-        self.machine.ok("end", session)
+        self.machine.ok("end", running)
 
     @contextlib.contextmanager
     def at_commits(self, word):
@@ -316,6 +311,33 @@ class BtrfsDiskTest(Disk, unittest.TestCase):
 
     def mount(self):
         self.mount_image(128, "mkfs.btrfs", "-q")
+
+    def test_nobody_else_opens_the_database(self):
+        """The log's index is in the daemon's memory: a file of it would be mapped, and could not be written on a full disk."""
+        session = self.machine.begin("memory")
+        self.assertFalse(os.path.exists(os.path.join(self.machine.state, "state.db-shm")))
+        other = sqlite3.connect(os.path.join(self.machine.state, "state.db"), timeout=0, isolation_level=None)
+        try:
+            for statement in ("select * from sessions", "begin immediate"):
+                with self.assertRaisesRegex(sqlite3.OperationalError, "locked"):
+                    other.execute(statement)
+            self.machine.ok("run", "--directory", "/", "small", "--", "true")
+        finally:
+            other.close()
+        self.machine.end_daemon()
+        other = sqlite3.connect(os.path.join(self.machine.state, "state.db"))
+        try:
+            self.assertEqual(other.execute("select id from sessions").fetchall(), [(session,)])
+            self.machine.start_daemon(wait=False)
+            self.assertEqual(self.machine.daemon.wait(testing.PATIENCE), 1)
+            log = self.machine.log()
+            self.assertIn("locked by another process", log)
+            self.assertIn("fuser", log)
+        finally:
+            other.close()
+        self.machine.start_daemon()
+        self.assertEqual(self.machine.inside(session, "echo", "works"), "works")
+        self.machine.ok("end", session)
 
     def test_full(self):
         sessions = [self.machine.begin("small"), self.machine.begin("memory")]

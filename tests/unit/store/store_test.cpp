@@ -286,7 +286,7 @@ TEST_CASE("the file and its log can be read by root alone, and an older mode is 
   {
     Store store(folder.file());
     store.add_session(session("a"));
-    for (const char* suffix : {"", "-wal"}) CHECK(mode_of(folder.file() + suffix) == 0600u);
+    for (const char* suffix : {"", "-wal", "-shm"}) CHECK(mode_of(folder.file() + suffix) == 0600u);
   }
   ::umask(before);
   REQUIRE(::chmod(folder.file().c_str(), 0666) == 0);
