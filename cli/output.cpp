@@ -57,28 +57,7 @@ void print_warning(std::string_view message) { to_stderr(lines("unionroot: warni
 
 void print_remark(std::string_view message) { to_stderr(lines("unionroot: ", "  ", message)); }
 
-std::string safe(std::string_view text) {
-  static constexpr char digits[] = "0123456789abcdef";
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto c = static_cast<unsigned char>(text[i]);
-    // U+0080 to U+009F are control characters, which terminals obey.
-    const bool second_half = c == 0xC2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0;
-    const bool bare = c >= 0x80 && c < 0xA0 && (i == 0 || static_cast<unsigned char>(text[i - 1]) < 0x80);
-    if (c >= 0x20 && c != 0x7f && !second_half && !bare) {
-      out.push_back(text[i]);
-      continue;
-    }
-    out.append("\\x").push_back(digits[c >> 4]);
-    out.push_back(digits[c & 15]);
-    if (second_half) {
-      const auto next = static_cast<unsigned char>(text[++i]);
-      out.append("\\x").push_back(digits[next >> 4]);
-      out.push_back(digits[next & 15]);
-    }
-  }
-  return out;
-}
+std::string safe(std::string_view text) { return base::printable(text, std::string_view::npos); }
 
 std::size_t display_width(std::string_view text) {
   return static_cast<std::size_t>(

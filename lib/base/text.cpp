@@ -63,9 +63,42 @@ bool valid_utf8(std::string_view text) {
   return true;
 }
 
-std::string printable(std::string_view text) {
-  constexpr std::size_t longest = 200;
+namespace {
+
+void append_hex(std::string& out, char byte) {
   static constexpr char digits[] = "0123456789abcdef";
+  out.append("\\x").push_back(digits[static_cast<unsigned char>(byte) >> 4]);
+  out.push_back(digits[static_cast<unsigned char>(byte) & 15]);
+}
+
+// The byte that an escape \xNN at the start of `text` stands for; -1 if there is none.
+int escaped_byte(std::string_view text) {
+  const auto digit = [&](std::size_t at) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    const auto found = digits.find(text[at]);
+    return found == std::string_view::npos ? -1 : static_cast<int>(found);
+  };
+  if (text.size() < 4 || text[0] != '\\' || text[1] != 'x' || digit(2) < 0 || digit(3) < 0) return -1;
+  return digit(2) * 16 + digit(3);
+}
+
+std::string to_utf8(std::string_view text, bool reversible) {
+  std::string out;
+  out.reserve(text.size());
+  while (!text.empty()) {
+    const std::size_t length = text[0] == '\0' ? 0 : utf8_length(text);
+    if (length == 0 || (reversible && escaped_byte(text) >= 0))
+      append_hex(out, text[0]);
+    else
+      out.append(text.substr(0, length));
+    text.remove_prefix(length == 0 ? 1 : length);
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string printable(std::string_view text, std::size_t longest) {
   std::string out;
   while (!text.empty()) {
     if (out.size() >= longest) return out + "...";
@@ -75,13 +108,25 @@ std::string printable(std::string_view text) {
     const bool control =
         c < 0x20 || c == 0x7f || (length == 2 && c == 0xC2 && static_cast<unsigned char>(text[1]) < 0xA0);
     if (length == 0 || control) {
-      out.append("\\x").push_back(digits[c >> 4]);
-      out.push_back(digits[c & 15]);
+      append_hex(out, text[0]);
       text.remove_prefix(1);
     } else {
       out.append(text.substr(0, length));
       text.remove_prefix(length);
     }
+  }
+  return out;
+}
+
+std::string as_utf8(std::string_view message) { return to_utf8(message, false); }
+std::string name_as_utf8(std::string_view name) { return to_utf8(name, true); }
+
+std::string name_from_utf8(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const int byte = escaped_byte(text);
+    out.push_back(byte < 0 ? text[0] : static_cast<char>(byte));
+    text.remove_prefix(byte < 0 ? 1 : 4);
   }
   return out;
 }

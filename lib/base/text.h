@@ -41,8 +41,14 @@ std::optional<std::uint64_t> parse_unsigned(std::string_view text);
 std::size_t utf8_length(std::string_view text);
 bool valid_utf8(std::string_view text);
 
-// For messages: control characters and invalid UTF-8 as \xNN, cut at 200 characters. What strangers send is never
+// For messages: control characters and invalid UTF-8 as \xNN, cut at `longest` characters. What users send is never
 // printed raw on a terminal or into the journal.
-std::string printable(std::string_view text);
+std::string printable(std::string_view text, std::size_t longest = 200);
+
+// JSON and the bus carry UTF-8 alone: each byte that is not UTF-8, and NUL, becomes \xNN.
+std::string as_utf8(std::string_view message);
+// The same for names, and reversible: where a name itself reads \xNN, its backslash becomes \x5c.
+std::string name_as_utf8(std::string_view name);
+std::string name_from_utf8(std::string_view text);
 
 }  // namespace unionroot::base

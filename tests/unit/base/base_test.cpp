@@ -53,6 +53,38 @@ TEST_CASE("only real UTF-8 counts as such") {
   }
 }
 
+TEST_CASE("what is not UTF-8 is escaped for JSON and the bus") {
+  const std::string plain = "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x98\x80\n\t";
+  CHECK(as_utf8(plain) == plain);
+  CHECK(as_utf8(std::string("a\0b", 3)) == "a\\x00b");
+  CHECK(as_utf8("\x80") == "\\x80");
+  CHECK(as_utf8("\xc3") == "\\xc3");                    // cut short
+  CHECK(as_utf8("\xc0\xaf") == "\\xc0\\xaf");           // overlong
+  CHECK(as_utf8("\xed\xa0\x80") == "\\xed\\xa0\\x80");  // a surrogate
+  CHECK(as_utf8("\xf4\x90\x80\x80") == "\\xf4\\x90\\x80\\x80");
+  CHECK(as_utf8("").empty());
+  CHECK(as_utf8("\\xff") == "\\xff");
+}
+
+TEST_CASE("names that are not UTF-8 can be had back") {
+  CHECK(name_as_utf8("a\xff") == "a\\xff");
+  CHECK(name_as_utf8("a\\xff") == "a\\x5cxff");
+  CHECK(name_as_utf8("C:\\new \\x4 \\xFF") == "C:\\new \\x4 \\xFF");
+  // All short strings of the bytes that matter to it.
+  const std::string bytes("\\x5cf\xff\xc3\xa4\0", 8);
+  std::vector<std::string> names{""};
+  for (int length = 0; length < 5; ++length) {
+    std::vector<std::string> longer;
+    for (const auto& name : names)
+      for (const char byte : bytes) longer.push_back(name + byte);
+    for (const auto& name : longer) {
+      const auto text = name_as_utf8(name);
+      if (!valid_utf8(text) || name_from_utf8(text) != name) FAIL_CHECK(printable(name));
+    }
+    names = std::move(longer);
+  }
+}
+
 TEST_CASE("split, join, trim and numbers") {
   CHECK(split("a,,b", ',') == std::vector<std::string>{"a", "b"});
   CHECK(split("a,,b", ',', true) == std::vector<std::string>{"a", "", "b"});

@@ -19,6 +19,7 @@ TEST_CASE("safe text") {
              "31m") == "\\xc2\\x9b31m");
   CHECK(safe("\x9b"
              "31m") == "\\x9b31m");
+  CHECK(safe("caf\xe9, \xff") == "caf\\xe9, \\xff");
   CHECK(safe(std::string(1000, 'x')).size() == 1000);
 }
 
