@@ -52,15 +52,15 @@ nlohmann::json locks_json(const std::vector<locks::LockInfo>& held) {
     list.push_back({{"kind", word_of(lock.kind)},
                     {"state", word_of(lock.state)},
                     {"key", lock.key},
-                    {"file", lock.file},
-                    {"tree", lock.owner.tree},
+                    {"file", base::name_as_utf8(lock.file)},
+                    {"tree", base::name_as_utf8(lock.owner.tree)},
                     {"chroot", lock.owner.chroot},
                     {"session", lock.owner.session},
-                    {"user", user_of(lock.owner)},
+                    {"user", base::name_as_utf8(user_of(lock.owner))},
                     {"uid", lock.owner.uid},
                     {"pid", lock.owner.process.pid},
                     {"command", command_of(lock)},
-                    {"purpose", lock.owner.purpose},
+                    {"purpose", base::as_utf8(lock.owner.purpose)},
                     {"since", lock.owner.since}});
   return {{"locks", std::move(list)}};
 }

@@ -52,10 +52,10 @@ nlohmann::json problems_json(std::size_t definitions, const definition::Problems
   auto list = nlohmann::json::array();
   for (const auto& problem : problems)
     list.push_back({{"severity", word_of(problem.severity)},
-                    {"file", problem.file},
+                    {"file", base::name_as_utf8(problem.file)},
                     {"line", problem.line},
-                    {"section", problem.section},
-                    {"message", problem.message}});
+                    {"section", base::name_as_utf8(problem.section)},
+                    {"message", base::as_utf8(problem.message)}});
   return {{"definitions", definitions}, {"problems", std::move(list)}};
 }
 

@@ -4,32 +4,27 @@
 #include <utility>
 
 #include "daemon/describe.h"
+#include "daemon/method.h"
 #include "daemon/object_paths.h"
 
 namespace unionroot::daemon {
 
 namespace {
 
-template <typename... Values>
-ReplyPtr<Values...> owe(BusLoop& loop, const char* method, sdbus::Result<Values...>&& result,
-                        std::shared_ptr<void> object = nullptr) {
-  return std::make_shared<Reply<Values...>>(loop, method, std::move(result), std::move(object));
-}
+constexpr const char* manager_interface = "org.unionroot1.Manager";
+constexpr const char* session_interface = "org.unionroot1.Session";
+constexpr const char* chroot_interface = "org.unionroot1.Chroot";
 
-// Whatever a handler throws becomes the reply: sdbus-c++ 1.2 lets other exceptions than its own run into C code.
-template <typename... Values, typename Work>
-void handle(const ReplyPtr<Values...>& reply, Work&& work) {
-  try {
-    work();
-  } catch (...) {
-    reply->fail(std::current_exception());
-  }
-}
-
-std::vector<std::string> valid_texts(const std::vector<std::string>& values) {
-  std::vector<std::string> valid;
-  for (const auto& value : values) valid.push_back(valid_text(value));
-  return valid;
+// changes: PropertiesChanged is sent for it; else it never changes.
+template <typename Getter>
+void add_property(sdbus::IObject& object, const char* interface, const char* name, bool changes, Getter getter) {
+  using Value = decltype(getter());
+  sdbus::Flags flags;
+  if (!changes) flags.set(sdbus::Flags::CONST_PROPERTY_VALUE);
+  object.registerProperty(
+      interface, name, sdbus::signature_of<Value>::str(),
+      [getter = std::move(getter)](sdbus::PropertyGetReply& reply) { guarded_callback([&] { reply << getter(); }); },
+      flags);
 }
 
 }  // namespace
@@ -41,94 +36,91 @@ ManagerObject::ManagerObject(BusLoop& loop, Requests& requests, const definition
       requests_(requests),
       registry_(registry),
       capabilities_(std::move(capabilities)) {
+  add_methods();
+  add_signals_and_properties();
   registerAdaptor();
 }
 
-void ManagerObject::Begin(sdbus::Result<std::string, sdbus::ObjectPath>&& result, std::string chroot,
-                          Dictionary options) {
-  const auto reply = owe(loop_, "Begin", std::move(result));
-  handle(reply, [&] { requests_.begin(sender(), reply, parse_begin(std::move(chroot), options)); });
-}
-
-void ManagerObject::Run(sdbus::Result<sdbus::UnixFd, std::string, std::string>&& result, std::string name,
-                        std::vector<std::string> arguments, Dictionary options, sdbus::UnixFd standard_input,
-                        sdbus::UnixFd standard_output, sdbus::UnixFd standard_error) {
-  const auto reply = owe(loop_, "Run", std::move(result));
-  handle(reply, [&] {
-    // At once: until then they are duplicates without close-on-exec, which a helper started meanwhile would inherit.
-    base::UniqueFd kept[3];
-    sdbus::UnixFd* given[3] = {&standard_input, &standard_output, &standard_error};
-    for (int i = 0; i < 3; ++i) {
-      kept[i] = keep_descriptor(given[i]->get());
-      *given[i] = sdbus::UnixFd();
-    }
-    RunCall call = parse_run(std::move(name), std::move(arguments), options);
-    for (int i = 0; i < 3; ++i) call.standard[i] = std::move(kept[i]);
-    requests_.run(sender(), reply, std::move(call));
+void ManagerObject::add_methods() {
+  auto& object = getObject();
+  const char* const interface = manager_interface;
+  Method<std::string, sdbus::ObjectPath>(interface, "Begin", "sa{sv}", {"chroot", "options"}, {"session", "path"})
+      .add(object, loop_,
+           [this](const auto& reply, const auto& call) { requests_.begin(call.getSender(), reply, read_begin(call)); });
+  Method<sdbus::UnixFd, std::string, std::string, Dictionary>(
+      interface, "Run", "sasa{sv}hhh",
+      {"name", "arguments", "options", "standard_input", "standard_output", "standard_error"},
+      {"control", "session", "run", "details"})
+      .add(object, loop_,
+           [this](const auto& reply, const auto& call) { requests_.run(call.getSender(), reply, read_run(call)); });
+  Method<std::vector<std::string>>(interface, "End", "sa{sv}", {"session", "options"}, {"left"})
+      .add(object, loop_, [this](const auto& reply, const auto& call) {
+        requests_.end(call.getSender(), reply, read_end(call, std::nullopt));
+      });
+  Method<bool>(interface, "Recover", "sa{sv}", {"session", "options"}, {"recovered"})
+      .add(object, loop_, [this](const auto& reply, const auto& call) {
+        requests_.recover(call.getSender(), reply, read_recover(call, std::nullopt));
+      });
+  Method<std::vector<Dictionary>>(interface, "ListSessions", "", {}, {"sessions"})
+      .add(object, loop_,
+           [this](const auto& reply, const auto& call) { requests_.list_sessions(call.getSender(), reply); });
+  Method<std::vector<Dictionary>>(interface, "ListChroots", "", {}, {"chroots"})
+      .add(object, loop_, [this](const auto& reply, const auto&) {
+        std::vector<Dictionary> chroots;
+        for (const auto& definition : registry_.snapshot()->chroots) chroots.push_back(list_chroot(*definition));
+        reply->send({}, std::move(chroots));
+      });
+  Method<Dictionary>(interface, "Info", "s", {"name"}, {"info"})
+      .add(object, loop_, [this](const auto& reply, const auto& call) {
+        requests_.info(call.getSender(), reply, Arguments("Info", call).text());
+      });
+  Method<std::string>(interface, "Location", "s", {"session"}, {"location"})
+      .add(object, loop_, [this](const auto& reply, const auto& call) {
+        requests_.location(call.getSender(), reply, Arguments("Location", call).text());
+      });
+  Method<>(interface, "Reload", "", {}, {}).add(object, loop_, [this](const auto& reply, const auto& call) {
+    requests_.reload(call.getSender(), reply);
   });
 }
 
-void ManagerObject::End(sdbus::Result<std::vector<std::string>>&& result, std::string session, Dictionary options) {
-  const auto reply = owe(loop_, "End", std::move(result));
-  handle(reply, [&] { requests_.end(sender(), reply, std::move(session), parse_end(options)); });
-}
-
-void ManagerObject::Recover(sdbus::Result<>&& result, std::string session, Dictionary options) {
-  const auto reply = owe(loop_, "Recover", std::move(result));
-  handle(reply, [&] { requests_.recover(sender(), reply, std::move(session), parse_recover(options)); });
-}
-
-void ManagerObject::ListSessions(sdbus::Result<std::vector<Dictionary>>&& result) {
-  const auto reply = owe(loop_, "ListSessions", std::move(result));
-  handle(reply, [&] { requests_.list_sessions(sender(), reply); });
-}
-
-std::vector<Dictionary> ManagerObject::ListChroots() {
-  return guarded_callback([&] {
-    std::vector<Dictionary> chroots;
-    for (const auto& definition : registry_.snapshot()->chroots) chroots.push_back(list_chroot(*definition));
-    return chroots;
-  });
-}
-
-void ManagerObject::Info(sdbus::Result<Dictionary>&& result, std::string name) {
-  const auto reply = owe(loop_, "Info", std::move(result));
-  handle(reply, [&] { requests_.info(sender(), reply, std::move(name)); });
-}
-
-void ManagerObject::Location(sdbus::Result<std::string>&& result, std::string session) {
-  const auto reply = owe(loop_, "Location", std::move(result));
-  handle(reply, [&] { requests_.location(sender(), reply, std::move(session)); });
-}
-
-void ManagerObject::Reload(sdbus::Result<>&& result) {
-  const auto reply = owe(loop_, "Reload", std::move(result));
-  handle(reply, [&] { requests_.reload(sender(), reply); });
-}
-
-std::string ManagerObject::Version() { return UNIONROOT_VERSION; }
-
-std::vector<std::string> ManagerObject::Problems() {
-  return guarded_callback([&] {
+void ManagerObject::add_signals_and_properties() {
+  auto& object = getObject();
+  const char* const interface = manager_interface;
+  object.registerSignal(interface, "Progress", "usstt", {"call", "session", "what", "done", "total"});
+  for (const char* const signal : {"SessionNew", "SessionRemoved"})
+    object.registerSignal(interface, signal, "so", {"session", "path"});
+  for (const char* const signal : {"ChrootNew", "ChrootRemoved"})
+    object.registerSignal(interface, signal, "so", {"chroot", "path"});
+  add_property(object, interface, "Version", false, [] { return std::string(UNIONROOT_VERSION); });
+  add_property(object, interface, "Problems", true, [this] {
     std::vector<std::string> problems;
-    for (const auto& problem : registry_.snapshot()->problems) problems.push_back(valid_text(problem.text()));
+    for (const auto& problem : registry_.snapshot()->problems) problems.push_back(base::as_utf8(problem.text()));
     return problems;
   });
+  add_property(object, interface, "Capabilities", false, [this] { return capabilities_; });
 }
 
-void ManagerObject::problems_changed() { emitPropertiesChangedSignal(Manager_adaptor::INTERFACE_NAME, {"Problems"}); }
+void ManagerObject::announce(const char* signal, const std::string& name, const std::string& path) {
+  auto message = getObject().createSignal(manager_interface, signal);
+  message << name << sdbus::ObjectPath(path);
+  getObject().emitSignal(message);
+}
+
+void ManagerObject::problems_changed() { emitPropertiesChangedSignal(manager_interface, {"Problems"}); }
 
 void ManagerObject::tell_progress(const std::string& caller, std::uint32_t call, const std::string& session,
                                   const session::Progress& progress) {
-  auto signal = getObject().createSignal(Manager_adaptor::INTERFACE_NAME, "Progress");
+  auto signal = getObject().createSignal(manager_interface, "Progress");
   signal.setDestination(caller);
-  signal << call << session << valid_text(progress.what) << progress.done << progress.total;
+  signal << call << session << base::as_utf8(progress.what) << progress.done << progress.total;
   getObject().emitSignal(signal);
 }
 
 SessionObject::SessionObject(BusLoop& loop, Requests& requests, const session::SessionView& view)
     : AdaptorInterfaces(loop.connection(), session_path(view.record.id)), loop_(loop), requests_(requests) {
   show(view);
+  add_methods();
+  add_properties();
   registerAdaptor();
   emitInterfacesAddedSignal();
 }
@@ -137,7 +129,7 @@ void SessionObject::show(const session::SessionView& view) {
   record_ = view.record;
   record_.definition = {};
   record_.options = {};
-  location_ = valid_text(view.location);
+  location_ = base::name_as_utf8(view.location);
   progress_ = view.progress;
 }
 
@@ -149,39 +141,66 @@ void SessionObject::become(const session::SessionView& view) {
 void SessionObject::update(const session::SessionView& view) {
   std::vector<std::string> changed;
   if (record_.state != view.record.state) changed.emplace_back("State");
-  if (location_ != valid_text(view.location)) changed.emplace_back("Location");
+  if (location_ != base::name_as_utf8(view.location)) changed.emplace_back("Location");
   if (progress_ != view.progress) changed.emplace_back("Progress");
   if (changed.empty()) return;
   record_.state = view.record.state;
-  location_ = valid_text(view.location);
+  location_ = base::name_as_utf8(view.location);
   progress_ = view.progress;
-  emitPropertiesChangedSignal(Session_adaptor::INTERFACE_NAME, changed);
+  emitPropertiesChangedSignal(session_interface, changed);
 }
 
 void SessionObject::update(const session::Progress& progress) {
   if (progress_ == progress) return;
   progress_ = progress;
-  emitPropertiesChangedSignal(Session_adaptor::INTERFACE_NAME, {"Progress"});
+  emitPropertiesChangedSignal(session_interface, {"Progress"});
 }
 
-sdbus::Struct<std::string, uint64_t, uint64_t> SessionObject::Progress() {
-  return guarded_callback([&] {
-    return sdbus::Struct<std::string, uint64_t, uint64_t>(valid_text(progress_.what), progress_.done, progress_.total);
+void SessionObject::add_methods() {
+  const auto self = [this]() -> std::shared_ptr<void> { return shared_from_this(); };
+  Method<std::vector<std::string>>(session_interface, "End", "a{sv}", {"options"}, {"left"})
+      .add(
+          getObject(), loop_,
+          [this](const auto& reply, const auto& call) {
+            requests_.end(call.getSender(), reply, read_end(call, record_.id));
+          },
+          self);
+  Method<bool>(session_interface, "Recover", "a{sv}", {"options"}, {"recovered"})
+      .add(
+          getObject(), loop_,
+          [this](const auto& reply, const auto& call) {
+            requests_.recover(call.getSender(), reply, read_recover(call, record_.id));
+          },
+          self);
+}
+
+void SessionObject::add_properties() {
+  const auto add = [this](const char* name, bool changes, auto getter) {
+    add_property(getObject(), session_interface, name, changes, std::move(getter));
+  };
+  add("Id", false, [this] { return record_.id; });
+  add("Chroot", false, [this] { return record_.chroot; });
+  add("Owner", false, [this] { return std::uint32_t{record_.owner}; });
+  add("Created", false, [this] { return std::int64_t{record_.created}; });
+  add("Automatic", false, [this] { return record_.kind == store::SessionKind::automatic; });
+  add("State", true, [this] { return std::string(store::to_string(record_.state)); });
+  add("Location", true, [this] { return location_; });
+  add("Progress", true, [this] {
+    return sdbus::Struct<std::string, std::uint64_t, std::uint64_t>(base::as_utf8(progress_.what), progress_.done,
+                                                                    progress_.total);
   });
-}
-
-void SessionObject::End(sdbus::Result<std::vector<std::string>>&& result, Dictionary options) {
-  const auto reply = owe(loop_, "End", std::move(result), shared_from_this());
-  handle(reply, [&] { requests_.end(sender(), reply, record_.id, parse_end(options)); });
-}
-
-void SessionObject::Recover(sdbus::Result<>&& result, Dictionary options) {
-  const auto reply = owe(loop_, "Recover", std::move(result), shared_from_this());
-  handle(reply, [&] { requests_.recover(sender(), reply, record_.id, parse_recover(options)); });
 }
 
 ChrootObject::ChrootObject(BusLoop& loop, definition::DefinitionPtr definition)
     : AdaptorInterfaces(loop.connection(), chroot_path(definition->name)), definition_(std::move(definition)) {
+  const auto add = [this](const char* name, bool changes, auto getter) {
+    add_property(getObject(), chroot_interface, name, changes, std::move(getter));
+  };
+  add("Name", false, [this] { return definition_->name; });
+  add("Description", true, [this] { return base::name_as_utf8(definition_->description); });
+  add("Type", true, [this] { return base::name_as_utf8(definition_->type); });
+  add("Aliases", true, [this] { return definition_->aliases; });
+  add("File", true, [this] { return base::name_as_utf8(place_of(*definition_)); });
   registerAdaptor();
   emitInterfacesAddedSignal();
 }
@@ -194,12 +213,7 @@ void ChrootObject::update(definition::DefinitionPtr definition) {
   if (definition->aliases != definition_->aliases) changed.emplace_back("Aliases");
   if (place_of(*definition) != place_of(*definition_)) changed.emplace_back("File");
   definition_ = std::move(definition);
-  if (!changed.empty()) emitPropertiesChangedSignal(Chroot_adaptor::INTERFACE_NAME, changed);
+  if (!changed.empty()) emitPropertiesChangedSignal(chroot_interface, changed);
 }
-
-std::string ChrootObject::Description() { return valid_text(definition_->description); }
-std::string ChrootObject::Type() { return valid_text(definition_->type); }
-std::vector<std::string> ChrootObject::Aliases() { return valid_texts(definition_->aliases); }
-std::string ChrootObject::File() { return valid_text(place_of(*definition_)); }
 
 }  // namespace unionroot::daemon

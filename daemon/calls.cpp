@@ -1,7 +1,6 @@
 #include "daemon/calls.h"
 
-#include <fcntl.h>
-
+#include <chrono>
 #include <limits>
 #include <utility>
 
@@ -14,68 +13,92 @@ namespace {
 constexpr std::size_t longest_name = 256;
 constexpr std::size_t longest_path = 4096;
 
-std::optional<std::chrono::milliseconds> wait_of(const Options& options) {
-  const auto wait = options.integer("wait", -1, std::numeric_limits<std::int64_t>::max() / 1'000'000);
-  if (!wait || *wait == 0) return std::nullopt;
-  return std::chrono::milliseconds(*wait);
+std::optional<std::chrono::milliseconds> wait_of(const OptionValue& value) {
+  const auto wait = value.integer(-1, std::numeric_limits<std::int64_t>::max() / 1'000'000);
+  if (wait == 0) return std::nullopt;
+  return std::chrono::milliseconds(wait);
 }
 
-ProgressWish progress_of(const Options& options) {
-  const auto number = options.integer("progress", 0, std::numeric_limits<std::uint32_t>::max());
-  if (!number) return std::nullopt;
-  return static_cast<std::uint32_t>(*number);
+std::uint32_t progress_of(const OptionValue& value) {
+  return static_cast<std::uint32_t>(value.integer(0, std::numeric_limits<std::uint32_t>::max()));
+}
+
+unsigned short size_of(const OptionValue& value) { return static_cast<unsigned short>(value.integer(0, 65535)); }
+
+// The command comes as an argument of the method, or as an option of that name, which may be bytes.
+void choose_command(std::vector<std::string> argument, std::optional<std::vector<std::string>> option,
+                    session::RunRequest& request) {
+  if (option && !argument.empty())
+    throw base::Error(base::ErrorCode::invalid_argument,
+                      "Run: the command is there twice, as the argument `arguments` and as the option of that name",
+                      "leave one of them empty");
+  request.command = option ? std::move(*option) : std::move(argument);
 }
 
 }  // namespace
 
-BeginCall parse_begin(std::string chroot, const Dictionary& dictionary) {
-  const Options options("Begin", dictionary, {"name", "wait", "user-data", "progress"});
+BeginCall read_begin(const sdbus::Message& message) {
+  Arguments arguments("Begin", message);
   BeginCall call;
-  call.chroot = std::move(chroot);
-  call.name = options.text("name", longest_name);
-  call.wait = wait_of(options);
-  call.user_data = options.pairs("user-data");
-  call.progress = progress_of(options);
+  auto& request = call.request;
+  request.selected_name = arguments.text();
+  arguments.options({{"name", [&](const auto& value) { request.name = value.text(longest_name); }},
+                     {"wait", [&](const auto& value) { request.wait = wait_of(value); }},
+                     {"user-data", [&](const auto& value) { request.options = value.pairs(); }},
+                     {"progress", [&](const auto& value) { call.progress = progress_of(value); }}});
   return call;
 }
 
-RunCall parse_run(std::string name, std::vector<std::string> arguments, const Dictionary& dictionary) {
-  const Options options("Run", dictionary,
-                        {"user", "directory", "caller-directory", "preserve-environment", "environment", "shell",
-                         "terminal", "rows", "columns", "term", "wait", "user-data", "arguments", "progress"});
+RunCall read_run(const sdbus::Message& message) {
+  Arguments arguments("Run", message);
   RunCall call;
-  call.name = std::move(name);
-  call.arguments = options.has("arguments") ? options.texts("arguments") : std::move(arguments);
-  call.user = options.text("user", longest_name);
-  call.directory = options.text("directory", longest_path);
-  if (call.directory.empty()) {
-    call.directory = options.text("caller-directory", longest_path);
-    call.directory_required = !call.arguments.empty();
+  auto& request = call.request;
+  call.automatic.selected_name = arguments.text();
+  auto words = arguments.texts();
+  std::optional<std::vector<std::string>> words_option;
+  std::string callers_directory;
+  arguments.options(
+      {{"user", [&](const auto& value) { request.user = value.text(longest_name); }},
+       {"directory", [&](const auto& value) { request.directory = value.text(longest_path); }},
+       {"caller-directory", [&](const auto& value) { callers_directory = value.text(longest_path); }},
+       {"preserve-environment", [&](const auto& value) { request.preserve_environment = value.boolean(); }},
+       {"environment", [&](const auto& value) { request.environment = value.texts(); }},
+       {"shell", [&](const auto& value) { request.shell = value.text(longest_path); }},
+       {"terminal", [&](const auto& value) { request.terminal = value.boolean(); }},
+       {"rows", [&](const auto& value) { request.rows = size_of(value); }},
+       {"columns", [&](const auto& value) { request.columns = size_of(value); }},
+       {"term", [&](const auto& value) { request.terminal_type = value.text(longest_name); }},
+       {"wait", [&](const auto& value) { call.automatic.wait = wait_of(value); }},
+       {"user-data", [&](const auto& value) { call.automatic.options = value.pairs(); }},
+       {"arguments", [&](const auto& value) { words_option = value.texts(); }},
+       {"progress", [&](const auto& value) { call.progress = progress_of(value); }}});
+  choose_command(std::move(words), std::move(words_option), request);
+  if (request.directory.empty()) {
+    request.directory = std::move(callers_directory);
+    request.directory_required = !request.command.empty();
   }
-  call.preserve_environment = options.boolean("preserve-environment").value_or(false);
-  call.environment = options.texts("environment");
-  call.shell = options.text("shell", longest_path);
-  call.terminal = options.boolean("terminal").value_or(false);
-  call.rows = static_cast<unsigned short>(options.integer("rows", 0, 65535).value_or(24));
-  call.columns = static_cast<unsigned short>(options.integer("columns", 0, 65535).value_or(80));
-  call.terminal_type = options.text("term", longest_name);
-  call.wait = wait_of(options);
-  call.user_data = options.pairs("user-data");
-  call.progress = progress_of(options);
+  for (int i = 0; i < 3; ++i) {
+    call.standard[i] = arguments.descriptor();
+    request.standard[i] = call.standard[i].get();
+  }
   return call;
 }
 
-EndCall parse_end(const Dictionary& dictionary) {
-  const Options options("End", dictionary, {"force", "progress"});
-  return {options.boolean("force").value_or(false), progress_of(options)};
+EndCall read_end(const sdbus::Message& message, const std::optional<std::string>& session) {
+  Arguments arguments("End", message);
+  EndCall call;
+  call.session = session ? *session : arguments.text();
+  arguments.options({{"force", [&](const auto& value) { call.force = value.boolean(); }},
+                     {"progress", [&](const auto& value) { call.progress = progress_of(value); }}});
+  return call;
 }
 
-RecoverCall parse_recover(const Dictionary& dictionary) {
-  return {progress_of(Options("Recover", dictionary, {"progress"}))};
-}
-
-base::UniqueFd keep_descriptor(int fd) {
-  return base::UniqueFd(base::check(::fcntl(fd, F_DUPFD_CLOEXEC, 3), "duplicating a descriptor of the caller"));
+RecoverCall read_recover(const sdbus::Message& message, const std::optional<std::string>& session) {
+  Arguments arguments("Recover", message);
+  RecoverCall call;
+  call.session = session ? *session : arguments.text();
+  arguments.options({{"progress", [&](const auto& value) { call.progress = progress_of(value); }}});
+  return call;
 }
 
 }  // namespace unionroot::daemon

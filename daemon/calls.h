@@ -1,16 +1,14 @@
-// What the methods' arguments say, as plain values: parsed on the bus thread, carried out on a worker.
+// What the arguments of the methods say, in the session library's own requests: read on the bus thread, carried out on
+// a worker. What only the daemon knows (definition, owner, authorized user) is filled in there.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
-#include <functional>
-#include <map>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "base/unique_fd.h"
-#include "daemon/options.h"
+#include "daemon/message_arguments.h"
+#include "session/manager.h"
 
 namespace unionroot::daemon {
 
@@ -18,47 +16,36 @@ namespace unionroot::daemon {
 using ProgressWish = std::optional<std::uint32_t>;
 
 struct BeginCall {
-  std::string chroot;
-  std::string name;
-  std::optional<std::chrono::milliseconds> wait;  // negative: without end
-  std::map<std::string, std::string> user_data;
+  session::BeginRequest request;  // selected_name, name, options, wait
   ProgressWish progress;
 };
 
 struct RunCall {
-  std::string name;
-  std::vector<std::string> arguments;
-  std::string user;
-  std::string directory;
-  bool directory_required = true;
-  bool preserve_environment = false;
-  std::vector<std::string> environment;
-  std::string shell;
-  bool terminal = false;
-  std::string terminal_type;
-  unsigned short rows = 24, columns = 80;
-  std::optional<std::chrono::milliseconds> wait;
-  std::map<std::string, std::string> user_data;
+  session::RunRequest request;      // what is to be run; its descriptors are those below
+  session::BeginRequest automatic;  // the session for it, if a chroot is meant: selected_name, options, wait
   base::UniqueFd standard[3];
   ProgressWish progress;
+
+  // What the caller wrote: a session or a chroot.
+  [[nodiscard]] const std::string& name() const { return automatic.selected_name; }
 };
 
 struct EndCall {
+  std::string session;
   bool force = false;
   ProgressWish progress;
 };
 
 struct RecoverCall {
+  std::string session;
   ProgressWish progress;
 };
 
 // Each throws Error(invalid_argument).
-BeginCall parse_begin(std::string chroot, const Dictionary& options);
-RunCall parse_run(std::string name, std::vector<std::string> arguments, const Dictionary& options);
-EndCall parse_end(const Dictionary& options);
-RecoverCall parse_recover(const Dictionary& options);
-
-// A close-on-exec duplicate of a descriptor that came with a message. Throws Error.
-base::UniqueFd keep_descriptor(int fd);
+BeginCall read_begin(const sdbus::Message& message);
+RunCall read_run(const sdbus::Message& message);
+// session: that whose object was called; nullopt: the message names it.
+EndCall read_end(const sdbus::Message& message, const std::optional<std::string>& session);
+RecoverCall read_recover(const sdbus::Message& message, const std::optional<std::string>& session);
 
 }  // namespace unionroot::daemon

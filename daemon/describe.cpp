@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "base/text.h"
-#include "daemon/error_reply.h"
 #include "definition/definition.h"
 
 namespace unionroot::daemon {
@@ -17,13 +16,15 @@ namespace {
 
 using definition::Definition;
 
-// Whatever is not UTF-8 in a path or a command line must not make the whole answer impossible.
-sdbus::Variant text(std::string_view value) { return sdbus::Variant(valid_text(value)); }
+// A name that is not UTF-8 must not make the whole answer impossible.
+sdbus::Variant text(std::string_view name) { return sdbus::Variant(base::name_as_utf8(name)); }
+// For people, and not to be turned back into bytes.
+sdbus::Variant message(std::string_view text) { return sdbus::Variant(base::as_utf8(text)); }
 
 sdbus::Variant texts(const std::vector<std::string>& values) {
   std::vector<std::string> valid;
   valid.reserve(values.size());
-  for (const auto& value : values) valid.push_back(valid_text(value));
+  for (const auto& value : values) valid.push_back(base::name_as_utf8(value));
   return sdbus::Variant(valid);
 }
 
@@ -98,7 +99,7 @@ void add_definition(Dictionary& info, const Definition& definition) {
   info["source-clone"] = sdbus::Variant(definition.source_clone);
   info["clonable"] = sdbus::Variant(definition.clonable());
   std::map<std::string, std::string> user_data;
-  for (const auto& [key, value] : definition.user_data) user_data[valid_text(key)] = valid_text(value);
+  for (const auto& [key, value] : definition.user_data) user_data[base::name_as_utf8(key)] = base::name_as_utf8(value);
   info["user-data"] = sdbus::Variant(user_data);
   info["user-modifiable-keys"] = texts(definition.user_modifiable_keys);
   info["root-modifiable-keys"] = texts(definition.root_modifiable_keys);
@@ -125,7 +126,7 @@ void add_record(Dictionary& info, const session::SessionView& view) {
   info["owner-uid"] = sdbus::Variant(std::uint32_t{record.owner});
   info["created"] = sdbus::Variant(record.created);
   info["location"] = text(view.location);
-  info["error"] = text(record.error);
+  info["error"] = message(record.error);
 }
 
 }  // namespace
@@ -145,7 +146,7 @@ Dictionary describe_session(const session::SessionView& view) {
   info["upper"] = text(view.upper);
   if (!view.progress.what.empty())
     info["progress"] = sdbus::Variant(sdbus::Struct<std::string, std::uint64_t, std::uint64_t>(
-        valid_text(view.progress.what), view.progress.done, view.progress.total));
+        base::as_utf8(view.progress.what), view.progress.done, view.progress.total));
   if (view.upper_size) info["upper-size"] = sdbus::Variant(*view.upper_size);
   if (view.upper_used) info["upper-used"] = sdbus::Variant(*view.upper_used);
   std::vector<sdbus::Struct<std::string, std::string>> stages;
@@ -158,7 +159,7 @@ Dictionary describe_session(const session::SessionView& view) {
     entry["pid"] = sdbus::Variant(static_cast<std::uint32_t>(run.supervisor.pid));
     entry["user"] = text(run.user);
     entry["uid"] = sdbus::Variant(std::uint32_t{run.uid});
-    entry["command"] = text(run.command);
+    entry["command"] = message(run.command);
     entry["since"] = sdbus::Variant(run.since);
     runs.push_back(std::move(entry));
   }

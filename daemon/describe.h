@@ -1,10 +1,16 @@
 // Definitions and sessions as the dictionaries of Info and the listings.
 #pragma once
 
+#include <sdbus-c++/Types.h>
+
+#include <map>
+#include <string>
+
 #include "daemon/operations.h"
-#include "daemon/options.h"
 
 namespace unionroot::daemon {
+
+using Dictionary = std::map<std::string, sdbus::Variant>;
 
 Dictionary describe_chroot(const definition::Definition& definition, bool source);  // all of Info
 Dictionary describe_session(const session::SessionView& view);

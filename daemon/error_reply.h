@@ -4,17 +4,12 @@
 #include <sdbus-c++/Error.h>
 
 #include <exception>
-#include <string>
-#include <string_view>
 
 namespace unionroot::daemon {
 
 // base::Error: org.unionroot1.Error.<Name>, its message and, on a line of its own, its hint. Any other exception:
 // org.unionroot1.Error.Failed.
 sdbus::Error error_to_reply(const std::exception_ptr& error);
-
-// D-Bus refuses a string that is not UTF-8, and the whole message with it: invalid bytes become U+FFFD.
-std::string valid_text(std::string_view text);
 
 // Runs work; what it throws becomes an sdbus::Error, the only exception that sdbus-c++ 1.2 catches in a callback.
 template <typename Work>

@@ -30,7 +30,7 @@ void Exports::session(const session::SessionView& view) {
     sessions_.erase(view.record.id);
     throw;
   }
-  manager_.emitSessionNew(view.record.id, object->getObjectPath());
+  manager_.announce("SessionNew", view.record.id, object->getObjectPath());
 }
 
 void Exports::progress(const std::string& id, const session::Progress& progress) {
@@ -44,7 +44,7 @@ void Exports::session_gone(const std::string& id) {
   auto object = std::move(found->second);
   sessions_.erase(found);
   object->emitInterfacesRemovedSignal();
-  manager_.emitSessionRemoved(id, object->getObjectPath());
+  manager_.announce("SessionRemoved", id, object->getObjectPath());
   const std::weak_ptr<SessionObject> owing = object;
   object.reset();
   std::erase_if(owing_, [](const auto& each) { return each.second.expired(); });
@@ -66,7 +66,7 @@ void Exports::chroots(const definition::Snapshot& snapshot) {
       chroots_.erase(definition->name);
       throw;
     }
-    manager_.emitChrootNew(definition->name, object->getObjectPath());
+    manager_.announce("ChrootNew", definition->name, object->getObjectPath());
   }
   for (auto each = chroots_.begin(); each != chroots_.end();) {
     if (present.count(each->first) != 0) {
@@ -77,7 +77,7 @@ void Exports::chroots(const definition::Snapshot& snapshot) {
     const std::string name = each->first;
     each = chroots_.erase(each);
     object->emitInterfacesRemovedSignal();
-    manager_.emitChrootRemoved(name, object->getObjectPath());
+    manager_.announce("ChrootRemoved", name, object->getObjectPath());
   }
 }
 

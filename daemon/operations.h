@@ -7,12 +7,11 @@
 #include <string>
 #include <vector>
 
-#include "base/names.h"
 #include "daemon/authorization.h"
 #include "daemon/calls.h"
 #include "daemon/core.h"
+#include "daemon/resolver.h"
 #include "daemon/users.h"
-#include "definition/registry.h"
 
 namespace unionroot::daemon {
 
@@ -22,27 +21,26 @@ struct CallerId {
   std::optional<std::uint64_t> start_time;  // of that process, when it was first seen
 };
 
-// A chroot or the source of one, found by what the caller wrote.
-struct SelectedChroot {
-  definition::DefinitionPtr definition;
-  bool source = false;
-};
-
 // Thread-safe; every method may block, and throws base::Error.
 class Operations {
  public:
   Operations(Core& core, const definition::Registry& registry, const UserDatabase& users, Authority& authority)
-      : core_(core), registry_(registry), users_(users), authority_(authority) {}
+      : core_(core), resolver_(core, registry), users_(users), authority_(authority) {}
 
   // cancelled: the caller has gone, or the daemon stops. progress: for the caller; empty: it does not ask for it.
   session::SessionView begin(CallerId caller, const BeginCall& call, std::function<bool()> cancelled,
                              session::TellProgress progress);
-  session::Manager::Started run(CallerId caller, const RunCall& call, std::function<bool()> cancelled,
-                                session::TellProgress progress);
+  struct StartedRun {
+    session::Manager::Started run;
+    bool source = false;  // in a session that was begun for it on the source of a chroot
+    bool packed = false;  // and that is a tarball, which is packed when the command has ended
+  };
+  StartedRun run(CallerId caller, const RunCall& call, std::function<bool()> cancelled, session::TellProgress progress);
   std::vector<std::string> end(CallerId caller, const std::string& session, bool force, std::function<bool()> cancelled,
                                session::TellProgress progress);
-  session::SessionView recover(CallerId caller, const std::string& session, std::function<bool()> cancelled,
-                               session::TellProgress progress);
+  // False if there was nothing to do, since the session is active.
+  bool recover(CallerId caller, const std::string& session, std::function<bool()> cancelled,
+               session::TellProgress progress);
   // Takes away a session that was begun for a client which is not there to learn of it.
   void take_back(const session::SessionId& session) noexcept;
 
@@ -57,10 +55,6 @@ class Operations {
   [[nodiscard]] std::string location(const std::string& session) const;
 
  private:
-  [[nodiscard]] SelectedChroot select(base::Namespace space, const std::string& name) const;
-  [[nodiscard]] SelectedChroot select_after_sessions(base::Namespace space, const std::string& name) const;
-  [[nodiscard]] bool is_chroot(const std::string& name) const;  // or the name of one whose definition is broken
-  void require_free_name(const std::string& name) const;        // for a session
   void require_chroot_access(AccessQuestion question, const SelectedChroot& chroot) const;
   static void require_living(const CallerId& id);
   [[nodiscard]] session::Caller describe(CallerId caller, const HostUser& user) const;
@@ -70,10 +64,9 @@ class Operations {
     std::string name;
   };
   [[nodiscard]] Target target_of(const HostUser& caller, const std::string& user) const;
-  session::RunRequest run_request(const RunCall& call, const session::Caller& caller, uid_t target) const;
 
   Core& core_;
-  const definition::Registry& registry_;
+  Resolver resolver_;
   const UserDatabase& users_;
   Authority& authority_;
 };

@@ -83,7 +83,7 @@ void Requests::dispatch_waiting(bool waits, const std::string& sender, const Rep
 }
 
 void Requests::begin(const std::string& sender, BeginReply reply, BeginCall call) {
-  const bool waits = call.wait.has_value();
+  const bool waits = call.request.wait.has_value();
   dispatch_waiting(waits, sender, reply, [this, reply, call = std::move(call)](const PeerPtr& peer) {
     const session::SessionView view =
         operations_.begin(identity(*peer), call, cancelled(peer), progress(peer, call.progress));
@@ -108,7 +108,7 @@ void Requests::begin(const std::string& sender, BeginReply reply, BeginCall call
 }
 
 void Requests::run(const std::string& sender, RunReply reply, RunCall call) {
-  const bool waits = call.wait.has_value();
+  const bool waits = call.automatic.wait.has_value();
   dispatch_waiting(
       waits, sender, reply, [this, reply, call = std::make_shared<RunCall>(std::move(call))](const PeerPtr& peer) {
         auto started = operations_.run(identity(*peer), *call, cancelled(peer), progress(peer, call->progress));
@@ -116,25 +116,25 @@ void Requests::run(const std::string& sender, RunReply reply, RunCall call) {
         for (auto& descriptor : call->standard) descriptor.reset();
         // Should the client have gone, the control socket closes with the reply that nobody gets: the supervisor ends
         // the command, and with it an automatic session.
-        reply->send([peer] { return !peer->gone; }, sdbus::UnixFd(started.control.release(), sdbus::adopt_fd),
-                    std::move(started.session), std::move(started.run));
+        reply->send([peer] { return !peer->gone; }, sdbus::UnixFd(started.run.control.release(), sdbus::adopt_fd),
+                    std::move(started.run.session), std::move(started.run.run),
+                    {{"source", sdbus::Variant(started.source)}, {"packed", sdbus::Variant(started.packed)}});
       });
 }
 
-void Requests::end(const std::string& sender, EndReply reply, std::string session, EndCall call) {
-  dispatch(operations_lane_, sender, reply, [this, reply, session = std::move(session), call](const PeerPtr& peer) {
+void Requests::end(const std::string& sender, EndReply reply, EndCall call) {
+  dispatch(operations_lane_, sender, reply, [this, reply, call = std::move(call)](const PeerPtr& peer) {
     // A daemon that stops lets it come to its end, or leaves the rest to the next one.
     const auto gone = [peer] { return peer->gone.load(); };
-    auto left = operations_.end(identity(*peer), session, call.force, gone, progress(peer, call.progress));
-    for (auto& line : left) line = valid_text(line);
+    auto left = operations_.end(identity(*peer), call.session, call.force, gone, progress(peer, call.progress));
+    for (auto& line : left) line = base::as_utf8(line);
     reply->send({}, std::move(left));
   });
 }
 
-void Requests::recover(const std::string& sender, EmptyReply reply, std::string session, RecoverCall call) {
-  dispatch(operations_lane_, sender, reply, [this, reply, session = std::move(session), call](const PeerPtr& peer) {
-    operations_.recover(identity(*peer), session, cancelled(peer), progress(peer, call.progress));
-    reply->send({});
+void Requests::recover(const std::string& sender, RecoverReply reply, RecoverCall call) {
+  dispatch(operations_lane_, sender, reply, [this, reply, call = std::move(call)](const PeerPtr& peer) {
+    reply->send({}, operations_.recover(identity(*peer), call.session, cancelled(peer), progress(peer, call.progress)));
   });
 }
 
@@ -160,12 +160,12 @@ void Requests::info(const std::string& sender, ReplyPtr<Dictionary> reply, std::
                                      : describe_chroot(*found.chroot.definition, found.chroot.source);
     if (found.session && may_read_words(*peer, *found.session)) {
       std::vector<std::string> notes;
-      for (const auto& note : found.session->notes) notes.push_back(valid_text(note));
+      for (const auto& note : found.session->notes) notes.push_back(base::as_utf8(note));
       description["notes"] = sdbus::Variant(notes);
     } else if (found.session) {
       hide_words(description);
     }
-    if (found.source_trouble) description["source-trouble"] = sdbus::Variant(valid_text(*found.source_trouble));
+    if (found.source_trouble) description["source-trouble"] = sdbus::Variant(base::as_utf8(*found.source_trouble));
     reply->send({}, description);
   });
 }
@@ -183,7 +183,7 @@ void Requests::list_sessions(const std::string& sender, ReplyPtr<std::vector<Dic
 
 void Requests::location(const std::string& sender, ReplyPtr<std::string> reply, std::string session) {
   dispatch(queries_, sender, reply, [this, reply, session = std::move(session)](const PeerPtr&) {
-    reply->send({}, valid_text(operations_.location(session)));
+    reply->send({}, base::name_as_utf8(operations_.location(session)));
   });
 }
 

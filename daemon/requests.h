@@ -9,6 +9,7 @@
 
 #include "daemon/bus_loop.h"
 #include "daemon/calls.h"
+#include "daemon/describe.h"
 #include "daemon/dispatcher.h"
 #include "daemon/operations.h"
 #include "daemon/peers.h"
@@ -41,14 +42,15 @@ class Requests {
            Tellings tell);
 
   using BeginReply = ReplyPtr<std::string, sdbus::ObjectPath>;
-  using RunReply = ReplyPtr<sdbus::UnixFd, std::string, std::string>;
+  using RunReply = ReplyPtr<sdbus::UnixFd, std::string, std::string, Dictionary>;
   using EndReply = ReplyPtr<std::vector<std::string>>;
+  using RecoverReply = ReplyPtr<bool>;
   using EmptyReply = ReplyPtr<>;
 
   void begin(const std::string& sender, BeginReply reply, BeginCall call);
   void run(const std::string& sender, RunReply reply, RunCall call);
-  void end(const std::string& sender, EndReply reply, std::string session, EndCall call);
-  void recover(const std::string& sender, EmptyReply reply, std::string session, RecoverCall call);
+  void end(const std::string& sender, EndReply reply, EndCall call);
+  void recover(const std::string& sender, RecoverReply reply, RecoverCall call);
   void reload(const std::string& sender, EmptyReply reply);
   void info(const std::string& sender, ReplyPtr<Dictionary> reply, std::string name);
   void list_sessions(const std::string& sender, ReplyPtr<std::vector<Dictionary>> reply);

@@ -35,7 +35,7 @@ void put_text(std::string& out, std::string_view text) {
   if (!valid_text(text))
     throw base::Error(base::ErrorCode::invalid_argument,
                       base::concat("cannot send '", base::printable(text), "': it is not valid UTF-8"),
-                      "the bus carries UTF-8 alone: write such bytes with printf inside the session");
+                      "give it as UTF-8: only commands, variables, directories, users and shells may be other bytes");
   put(out, static_cast<std::uint32_t>(text.size()));
   out.append(text).push_back('\0');
 }
@@ -57,6 +57,11 @@ void put_array(std::string& out, std::size_t alignment, Fill fill) {
   std::memcpy(out.data() + length_at, &length, sizeof length);
 }
 
+void put_bytes(std::string& out, std::string_view bytes) {
+  put(out, static_cast<std::uint32_t>(bytes.size()));
+  out.append(bytes);
+}
+
 struct PutVariant {
   std::string& out;
   void operator()(bool value) const {
@@ -75,10 +80,14 @@ struct PutVariant {
     put_signature(out, "s");
     put_text(out, value);
   }
-  void operator()(const std::vector<std::string>& values) const {
-    put_signature(out, "as");
+  void operator()(const Bytes& bytes) const {
+    put_signature(out, "ay");
+    put_bytes(out, bytes.value);
+  }
+  void operator()(const ByteLists& lists) const {
+    put_signature(out, "aay");
     put_array(out, 4, [&] {
-      for (const auto& value : values) put_text(out, value);
+      for (const auto& value : lists.values) put_bytes(out, value);
     });
   }
   void operator()(const std::map<std::string, std::string>& values) const {

@@ -12,9 +12,17 @@
 
 namespace unionroot::cli::bus {
 
+// ay and aay: what need not be text. D-Bus strings are UTF-8, and paths, arguments and variables are not always.
+struct Bytes {
+  std::string value;
+};
+struct ByteLists {
+  std::vector<std::string> values;
+};
+
 // What options (a{sv}) may hold.
-using Variant = std::variant<bool, std::uint16_t, std::int64_t, std::string, std::vector<std::string>,
-                             std::map<std::string, std::string>>;
+using Variant =
+    std::variant<bool, std::uint16_t, std::int64_t, std::string, Bytes, ByteLists, std::map<std::string, std::string>>;
 using Options = std::vector<std::pair<std::string, Variant>>;
 
 // D-Bus strings are valid UTF-8 without NUL; a broker cuts off whoever sends another.

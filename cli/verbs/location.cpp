@@ -34,11 +34,7 @@ class Location : public Verb {
     const auto session = session_name(session_);
     Manager manager(config);
     const auto answer = manager.call("Location", bus::Body().text(session), base::concat("looking up ", session));
-    const auto location = value_of<std::string>(answer, 0);
-    if (location.empty())
-      throw base::Error(base::ErrorCode::not_supported, base::concat("the session ", session, " has no host view"),
-                        "its definition says host-view=no; look at its files with 'unionroot run'");
-    print(location + "\n");
+    print(base::name_from_utf8(value_of<std::string>(answer, 0)) + "\n");
     return success;
   }
 

@@ -29,10 +29,6 @@ Examples:
   unionroot recover --all
 )";
 
-bool is_active(Manager& manager, const std::string& session) {
-  return text_of(manager.info("session:" + session), "state") == "active";
-}
-
 class Recover : public Verb {
  public:
   void declare(CLI::App& app) override {
@@ -46,17 +42,15 @@ class Recover : public Verb {
     if (all_)
       names =
           all_sessions(manager, [](const nlohmann::json& session) { return text_of(session, "state") == "failed"; });
-    std::vector<std::string> whole;
+    std::vector<std::string> active;
     const int status = for_each_session("recover", "recovering", names, all_, [&](const std::string& session) {
-      if (!all_ && is_active(manager, session)) {
-        whole.push_back(session);
-        return;
-      }
       bus::Options options;
       ask_for_progress(options);
-      manager.call("Recover", bus::Body().text(session).options(options), base::concat("recovering ", session));
+      const auto answer =
+          manager.call("Recover", bus::Body().text(session).options(options), base::concat("recovering ", session));
+      if (!all_ && !value_of<bool>(answer, 0)) active.push_back(session);
     });
-    for (const auto& session : whole)
+    for (const auto& session : active)
       print_remark(base::concat("recover: session ", session, " is active: there was nothing to recover"));
     return status;
   }

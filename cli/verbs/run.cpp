@@ -54,17 +54,10 @@ Examples:
   unionroot run --directory /var/tmp "$id" -- make -j4 < input > output
 )";
 
-// Everything that may be sent; a variable that is not UTF-8 cannot be, and is told of if it was asked for.
-std::vector<std::string> own_environment(bool asked_for) {
+std::vector<std::string> own_environment() {
   std::vector<std::string> variables;
-  for (char** variable = environ; variable != nullptr && *variable != nullptr; ++variable) {
-    const std::string_view text = *variable;
-    if (bus::valid_text(text))
-      variables.emplace_back(text);
-    else if (asked_for)
-      print_warning(
-          base::concat("the variable ", text.substr(0, text.find('=')), " is not valid UTF-8 and is left out"));
-  }
+  for (char** variable = environ; variable != nullptr && *variable != nullptr; ++variable)
+    variables.emplace_back(*variable);
   return variables;
 }
 
@@ -74,7 +67,7 @@ std::string working_directory() {
   if (name == nullptr) return {};
   std::string directory(name);
   std::free(name);
-  return directory.starts_with('/') && bus::valid_text(directory) ? directory : std::string();
+  return directory.starts_with('/') ? directory : std::string();
 }
 
 // Until the command has ended, and with it the session that was begun for it.
@@ -87,21 +80,6 @@ terminal::Outcome relayed(base::UniqueFd control, bool on_terminal) {
   };
   ending.tick = [&progress] { progress->tick(); };
   return terminal::relay_run(std::move(control), on_terminal, print_warning, ending);
-}
-
-// Whether `session`, which the command ran in, was begun for it on a source. A bare name may be a session's that was
-// there before, and end in "-source" all the same: that goes on, and no daemon need be there at the command's end.
-bool means_source(const std::string& name, const std::string& session) {
-  return (name.starts_with("source:") || name.ends_with("-source")) && !name.ends_with(session);
-}
-
-// Whether what is changed in it is packed when it ends. Where nobody can tell any more, it is taken for one.
-bool is_packed(Manager& manager, const std::string& session) {
-  try {
-    return manager.info("session:" + session).value("type", "file") == "file";
-  } catch (const base::Error&) {
-    return true;
-  }
 }
 
 // What was changed in the source of a tarball is packed after the command has ended. Where that failed, the command's
@@ -150,7 +128,7 @@ class Run : public Verb {
     validate();
     const bool on_terminal = terminal_wanted_ || (!terminal_refused_ && terminal::wants_terminal());
     bus::Body body;
-    body.text(name_).texts(command_).options(options(on_terminal)).descriptor(0).descriptor(1).descriptor(2);
+    body.text(name_).texts({}).options(options(on_terminal)).descriptor(0).descriptor(1).descriptor(2);
 
     base::UniqueFd control;
     std::string session;
@@ -165,8 +143,9 @@ class Run : public Verb {
                           "the two are of different versions: restart the daemon (systemctl restart unionrootd)");
       control = std::move(answer.descriptors[index]);
       session = value_of<std::string>(answer, 1);
-      of_source = means_source(name_, session);
-      packed = of_source && is_packed(manager, session);
+      const auto details = value_of<nlohmann::json>(answer, 3);
+      of_source = details.value("source", false);
+      packed = details.value("packed", false);
     }  // the bus is not needed while the command runs: users have a limited number of connections
     const auto outcome = relayed(std::move(control), on_terminal);
     if (!outcome.text.empty()) print_error(base::concat("run: ", outcome.text), outcome.hint);
@@ -191,22 +170,23 @@ class Run : public Verb {
 
   [[nodiscard]] bus::Options options(bool on_terminal) const {
     bus::Options values;
-    if (user_) values.emplace_back("user", *user_);
+    if (!command_.empty()) values.emplace_back("arguments", bus::ByteLists{command_});
+    if (user_) values.emplace_back("user", bus::Bytes{*user_});
     if (directory_)
-      values.emplace_back("directory", *directory_);
+      values.emplace_back("directory", bus::Bytes{*directory_});
     else if (auto directory = working_directory(); !directory.empty())
-      values.emplace_back("caller-directory", std::move(directory));
+      values.emplace_back("caller-directory", bus::Bytes{std::move(directory)});
     else if (!command_.empty())  // a command must not run in another directory than its caller believes
       throw base::Error(base::ErrorCode::invalid_argument,
-                        "the current directory cannot be named: it is gone, out of reach, or not UTF-8",
+                        "the current directory cannot be named: it is gone, or out of reach",
                         "say where the command shall run: --directory /");
     if (preserve_environment_) values.emplace_back("preserve-environment", true);
-    values.emplace_back("environment", own_environment(preserve_environment_));
-    if (shell_) values.emplace_back("shell", *shell_);
+    values.emplace_back("environment", bus::ByteLists{own_environment()});
+    if (shell_) values.emplace_back("shell", bus::Bytes{*shell_});
     if (!options_.empty()) values.emplace_back("user-data", parse_user_data(options_));
     if (wait_.given()) values.emplace_back("wait", wait_.milliseconds());
     const char* const type = std::getenv("TERM");
-    if (type != nullptr && *type != '\0' && bus::valid_text(type)) values.emplace_back("term", std::string(type));
+    if (type != nullptr && *type != '\0') values.emplace_back("term", bus::Bytes{type});
     if (on_terminal) add_terminal(values);
     ask_for_progress(values);
     return values;

@@ -248,7 +248,7 @@ class BusTest(unittest.TestCase):
                 os.close(write)
                 arguments.clear()  # they hold duplicates: the output would never end
         with os.fdopen(read, "rb") as output:
-            text = output.read().decode()
+            text = os.fsdecode(output.read())
         return socket.socket(fileno=answer[0].take()), str(answer[1]), str(answer[2]), text
 
     # --- the interface
@@ -256,20 +256,33 @@ class BusTest(unittest.TestCase):
     def introspect(self, path):
         return ElementTree.fromstring(self.call("Introspect", interface="org.freedesktop.DBus.Introspectable", path=path))
 
+    @staticmethod
+    def members(interfaces):
+        """{interface: {(kind, name): arguments, or type, access and when changes are told}} of our own interfaces."""
+        found = {}
+        for interface in interfaces:
+            if not interface.get("name").startswith("org.unionroot1."):
+                continue
+            members = found.setdefault(interface.get("name"), {})
+            for member in interface:
+                if member.tag in ("method", "signal"):
+                    default = "in" if member.tag == "method" else "out"
+                    members[member.tag, member.get("name")] = [(arg.get("name"), arg.get("type"), arg.get("direction", default))
+                                                               for arg in member.findall("arg")]
+                elif member.tag == "property":
+                    told = member.find("annotation[@name='org.freedesktop.DBus.Property.EmitsChangedSignal']")
+                    members[member.tag, member.get("name")] = (member.get("type"), member.get("access"),
+                                                               "true" if told is None else told.get("value"))
+        return found
+
     def test_introspection_is_what_the_interface_file_says(self):
         self.begin("introspected")
-        shown = {interface.get("name"): interface for path in
-                 (ROOT, f"{ROOT}/session/introspected", f"{ROOT}/chroot/open") for interface in self.introspect(path)}
-        for interface in ElementTree.parse(INTERFACE).getroot():
-            for kind in ("method", "signal"):
-                for member in interface.findall(kind):
-                    found = shown[interface.get("name")].find(f"{kind}[@name='{member.get('name')}']")
-                    self.assertIsNotNone(found, member.get("name"))
-                    self.assertEqual([(arg.get("name"), arg.get("type")) for arg in member.findall("arg")],
-                                     [(arg.get("name"), arg.get("type")) for arg in found.findall("arg")])
-            for member in interface.findall("property"):
-                found = shown[interface.get("name")].find(f"property[@name='{member.get('name')}']")
-                self.assertEqual((found.get("type"), found.get("access")), (member.get("type"), "read"))
+        shown = self.members(interface for path in (ROOT, f"{ROOT}/session/introspected", f"{ROOT}/chroot/open")
+                             for interface in self.introspect(path))
+        written = self.members(ElementTree.parse(INTERFACE).getroot())
+        self.assertEqual({name: len(members) for name, members in written.items()},
+                         {"org.unionroot1.Manager": 17, "org.unionroot1.Session": 10, "org.unionroot1.Chroot": 5})
+        self.assertEqual(shown, written)
         for standard in ("Peer", "Introspectable", "Properties", "ObjectManager"):
             self.assertIn(f"org.freedesktop.DBus.{standard}", {each.get("name") for each in self.introspect(ROOT)})
         self.call("Ping", interface="org.freedesktop.DBus.Peer")
@@ -316,11 +329,11 @@ class BusTest(unittest.TestCase):
         self.assertEqual((info["kind"], info["chroot"], info["state"], info["owner"], info["owner-uid"]),
                          ("session", "open", "active", "root", 0))
         self.assertEqual([tuple(stage) for stage in info["stages"]], [("source", "done"), ("union", "done")])
-        self.assertEqual(self.call("Location", "whole"), "/run/fake/�/whole")
+        self.assertEqual(self.call("Location", "whole"), r"/run/fake/\xff/whole")
         self.assertIn("whole", self.sessions())
         self.refused("SessionExists", "Begin", "open", options({"name": "whole"}))
         left = self.call("End", "whole", options({"force": True}))
-        self.assertEqual(list(left), ["left: /tmp/�"])
+        self.assertEqual(list(left), [r"left: /tmp/\xff"])
         self.refused("NoSuchSession", "End", "whole", options({}))
         self.refused("NoSuchSession", "Location", "whole")
 
@@ -370,10 +383,48 @@ class BusTest(unittest.TestCase):
         self.call("End", "runs", options({}))
 
     def test_bytes_that_are_not_utf8(self):
-        as_bytes = dbus.Array([dbus.ByteArray(b"echo"), dbus.ByteArray(b"\xc3\xa9t\xc3\xa9")], signature="ay")
-        control, _, _, text = self.run_command("open", [], {"arguments": as_bytes})
+        words = [b"echo", b"\xc3\xa9t\xc3\xa9", b"\xe4\xff", b"\xed\xa0\x80", b"", b"a\nb"]
+        as_bytes = dbus.Array([dbus.ByteArray(word) for word in words], signature="ay")
+        control, _, _, text = self.run_command("open", [], {"arguments": as_bytes, "caller-directory": dbus.ByteArray(b"/\xff"),
+                                                            "environment": as_bytes})
         control.close()
-        self.assertEqual(text, "echo été uid=0\n")
+        self.assertEqual(os.fsencode(text), b" ".join(words) + b" uid=0\n")
+        with self.assertRaises(dbus.DBusException) as caught:
+            self.run_command("open", ["echo"], {"arguments": as_bytes})
+        self.assertEqual(caught.exception.get_dbus_name(), "org.unionroot1.Error.InvalidArgument")
+
+    def test_run_says_what_it_runs_in(self):
+        self.begin("runs-in", "open")
+        for name, source in (("open", False), ("source:open", True), ("open-source", True), ("alias-of-open-source", True),
+                             ("runs-in", False)):
+            with self.subTest(name), open("/dev/null", "r+b") as null:
+                answer = self.call("Run", name, dbus.Array(["true"], signature="s"), options({}),
+                                   *[dbus.types.UnixFd(null.fileno())] * 3)
+                os.close(answer[0].take())
+                self.assertEqual(dict(answer[3]), {"source": source, "packed": False})
+        self.call("End", "runs-in", options({}))
+
+    def test_a_session_cannot_take_what_is_meant_for_a_source(self):
+        for name in ("open-source", "alias-of-open-source", "still-source", "broken-source"):
+            self.assertIn("the name of the source of chroot", self.refused("InvalidArgument", "Begin", "open", options({"name": name})))
+        # One that was there before the chroot goes on under session:.
+        self.begin("later-source")
+        self.assertEqual(self.call("Info", "later-source")["kind"], "session")
+        self.write("config/chroot.d/later.conf", "[later]\ntype=directory\ndirectory=/\nunion-type=overlay\n")
+        try:
+            self.call("Reload")
+            self.assertEqual(self.call("Info", "later-source")["kind"], "source")
+            control, session, _, _ = self.run_command("later-source", ["id"])
+            control.close()
+            self.assertTrue(session.startswith("later-") and session != "later-source", session)
+            self.write("config/chroot.d/later.conf", "[later]\ntype=nonsense\n")
+            self.call("Reload")
+            self.refused("DefinitionInvalid", "Info", "later-source")
+            self.assertEqual(self.call("Info", "session:later-source")["kind"], "session")
+        finally:
+            os.unlink(f"{self.folder}/config/chroot.d/later.conf")
+            self.call("Reload")
+            self.call("End", "later-source", options({}))
 
     # --- bad input
 
@@ -397,7 +448,7 @@ class BusTest(unittest.TestCase):
 
     def test_errors_of_every_kind_are_answers(self):
         self.assertEqual(self.refused("StageFailed", "Begin", "open", options({"name": "broken-1"})),
-                         "stage 'source': /tmp/�� is missing\nmake it")
+                         "stage 'source': /tmp/\\xff\\xfe is missing\nmake it")
         self.assertEqual(self.refused("Failed", "Begin", "open", options({"name": "odd-1"})), "not one of ours")
 
     # --- who may do what
@@ -671,7 +722,7 @@ class BusTest(unittest.TestCase):
             except dbus.DBusException as error:
                 self.assertIn("Unknown", error.get_dbus_name())  # not there yet
             # It is held before its progress and before its end, until somebody has seen it.
-            steps = [bool(shown), ("beginning", "unpacking /\ufffd", 1000) in shown]
+            steps = [bool(shown), ("beginning", "unpacking /\\xff", 1000) in shown]
             if len(released) < 2 and steps[len(released)]:
                 released.append(self.begin(f"release-{len(released)}"))
             return bool(done)
@@ -680,10 +731,10 @@ class BusTest(unittest.TestCase):
             self.call("End", session, options({}))
         self.assertEqual([str(each) for each in done[0][0]], ["long-held", f"{ROOT}/session/long_2dheld"])
         told = [args for member, _, args in heard if member == "Progress"]
-        self.assertTrue(all(tuple(map(str, one[:3])) == ("77", "long-held", "unpacking /\ufffd") and one[4] == 1000 for one in told), told)
+        self.assertTrue(all(tuple(map(str, one[:3])) == ("77", "long-held", "unpacking /\\xff") and one[4] == 1000 for one in told), told)
         self.assertEqual([int(one[3]) for one in told], [100 * i for i in range(1, 11)])
         self.assertEqual(told, [args for member, _, args in heard[:done[0][1]] if member == "Progress"], "after the reply")
-        self.assertIn(("beginning", "unpacking /\ufffd", 1000), shown)
+        self.assertIn(("beginning", "unpacking /\\xff", 1000), shown)
 
         def idle():
             take_in()

@@ -168,8 +168,8 @@ class UsageTest(ClientTest):
                      ["lock", "small", "--"]):
             self.refused(*verb, fragments=["see 'unionroot"])
 
-    def test_text_that_the_bus_cannot_carry(self):
-        self.refused("run", "small", b"caf\xe9", fragments=["UTF-8", "\\xe9"])
+    def test_user_data_that_the_bus_cannot_carry(self):
+        self.refused("run", "-o", b"a.b=caf\xe9", "small", fragments=["UTF-8", "\\xe9"])
 
 
 class BusTest(ClientTest):

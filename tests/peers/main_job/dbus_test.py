@@ -60,7 +60,7 @@ class DbusTest(EndToEndTest):
         null = os.open("/dev/null", os.O_RDWR)
         options.setdefault("directory", "/")
         try:
-            control, session, _ = self.manager.Run(
+            control, session, _, _ = self.manager.Run(
                 name, dbus.Array(arguments, signature="s"), dbus.Dictionary(options, signature="sv"),
                 dbus.types.UnixFd(null), dbus.types.UnixFd(write), dbus.types.UnixFd(write), signature="sasa{sv}hhh")
         finally:

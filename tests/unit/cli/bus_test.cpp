@@ -102,13 +102,24 @@ TEST_CASE("valid text") {
   CHECK_FALSE(valid_text(std::string_view("a\0b", 3)));
 }
 
+namespace {
+
+nlohmann::json numbers(std::string_view bytes) {
+  auto list = nlohmann::json::array();
+  for (const char byte : bytes) list.push_back(static_cast<unsigned char>(byte));
+  return list;
+}
+
+}  // namespace
+
 TEST_CASE("what is encoded is decoded") {
   Options options;
   options.emplace_back("flag", true);
   options.emplace_back("rows", std::uint16_t{24});
   options.emplace_back("wait", std::int64_t{-1});
   options.emplace_back("name", std::string("x"));
-  options.emplace_back("environment", std::vector<std::string>{"A=1", "", "LONGER=value"});
+  options.emplace_back("environment", ByteLists{{"A=\xff", "", "LONGER=value"}});
+  options.emplace_back("directory", Bytes{"/\xe4"});
   options.emplace_back("user-data", std::map<std::string, std::string>{{"a.b", "c"}, {"d.e", ""}});
   const auto body =
       round_trip(std::move(Body().text("sid").texts({"sh", "-c", "true"}).options(options).descriptor(2)));
@@ -118,7 +129,8 @@ TEST_CASE("what is encoded is decoded") {
                                         {"rows", 24},
                                         {"wait", -1},
                                         {"name", "x"},
-                                        {"environment", {"A=1", "", "LONGER=value"}},
+                                        {"environment", {numbers("A=\xff"), numbers(""), numbers("LONGER=value")}},
+                                        {"directory", numbers("/\xe4")},
                                         {"user-data", {{"a.b", "c"}, {"d.e", ""}}}},
                                        2}));
   CHECK(round_trip(Body()) == nlohmann::json::array());
@@ -166,7 +178,7 @@ TEST_CASE("unsound messages are refused") {
 
 TEST_CASE("no bytes make the reader run over the end") {
   Options options;
-  options.emplace_back("environment", std::vector<std::string>{"A=1", "LONGER=value"});
+  options.emplace_back("environment", ByteLists{{"A=1", "LONGER=value"}});
   const auto sound = encode(some_call(std::move(Body().text("sid").options(options))), 3);
   // Every byte replaced by each of several values; the sanitizers' builds see what goes wrong.
   for (std::size_t at = 0; at < sound.size(); ++at)
