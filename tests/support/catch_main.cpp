@@ -5,6 +5,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "skip.h"
+
 namespace {
 
 // What nohup(1) or a script that put the tests into the background ignores, the programs under test would ignore too.
@@ -33,5 +35,5 @@ void have_standard_descriptors() {
 int main(int count, char** arguments) {
   have_standard_descriptors();
   have_usual_signals();
-  return Catch::Session().run(count, arguments);
+  return unionroot::tests::report_skips(Catch::Session().run(count, arguments));
 }

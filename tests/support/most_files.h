@@ -4,6 +4,9 @@
 #include <sys/resource.h>
 
 #include <catch2/catch.hpp>
+#include <string>
+
+#include "skip.h"
 
 namespace unionroot::tests {
 
@@ -19,11 +22,11 @@ class MostFiles {
   MostFiles& operator=(const MostFiles&) = delete;
   ~MostFiles() { ::setrlimit(RLIMIT_NOFILE, &before_); }
 
-  // Whether so many may be; says so if not, for the test to return.
-  [[nodiscard]] bool suffice(rlim_t count) const {
-    if (count <= before_.rlim_max) return true;
-    WARN("skipped: it opens " << count << " files, and only " << before_.rlim_max << " may be open here");
-    return false;
+  // Skips the test case if fewer may be open.
+  void require(rlim_t count) const {
+    if (count > before_.rlim_max)
+      skip("opens " + std::to_string(count) + " files, and only " + std::to_string(before_.rlim_max) +
+           " may be open here");
   }
 
  private:

@@ -15,6 +15,7 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -23,6 +24,8 @@ import time
 import unittest
 
 import database_copy
+import inventory
+import skips
 
 BUILD = os.environ.get("UNIONROOT_BUILD_DIR", "")
 CACHE = os.environ.get("UNIONROOT_TEST_CACHE", "/var/cache/unionroot-test")
@@ -72,16 +75,7 @@ def require_end_to_end():
 
 
 def main():
-    """unittest.main, except that a run in which every test was skipped ends with 77, as ctest wants it."""
-    program = unittest.main(module="__main__", exit=False, verbosity=2)
-    result = program.result
-    if not result.wasSuccessful():
-        sys.exit(1)
-    # A class that skips in setUpClass is listed as skipped, but counts as no test.
-    skipped = sum(isinstance(test, unittest.TestCase) for test, _ in result.skipped)
-    if result.testsRun == skipped:
-        sys.exit(77 if result.skipped else 1)
-    sys.exit(0)
+    skips.main()
 
 
 # --- processes -------------------------------------------------------------------------------------------------
@@ -384,6 +378,31 @@ def handed_on():
     return {name: os.environ[name] for name in HANDED_ON if name in os.environ}
 
 
+def find_cgroup(name):
+    """The folder of the control group of that name, wherever it is; None if there is none."""
+    for line in mountinfo():
+        if " - cgroup2 " in line:
+            for path, folders, _ in os.walk(line.split()[4]):
+                if name in folders:
+                    return os.path.join(path, name)
+    return None
+
+
+def hash_of_string(text):
+    """std::hash<std::string> of gcc's library (MurmurHash64A): the daemon names its control group by it."""
+    factor, mask = 0xC6A4A7935BD1E995, (1 << 64) - 1
+    mix = lambda value: value ^ (value >> 47)
+    data = text.encode()
+    value = 0xC70F6907 ^ (len(data) * factor & mask)
+    whole = len(data) & ~7
+    for start in range(0, whole, 8):
+        part = mix(int.from_bytes(data[start:start + 8], "little") * factor & mask) * factor & mask
+        value = (value ^ part) * factor & mask
+    if data[whole:]:
+        value = (value ^ int.from_bytes(data[whole:], "little")) * factor & mask
+    return mix(mix(value) * factor & mask)
+
+
 def processes_in(folder):
     """Of a control group and those in it, for messages: who, in what state, and where in the kernel."""
     text = ""
@@ -443,6 +462,7 @@ class Machine:
         self.daemon = None
         self.cgroup_root = None
         self.children = {}
+        self.users = {"root"}  # who ran the client
         self._write_settings()
 
     def _write_settings(self):
@@ -562,6 +582,7 @@ class Machine:
         surroundings = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8",
                         "HOME": "/root", "USER": "root", "LOGNAME": "root"}
         if user is not None:
+            self.users.add(user)
             entry = pwd.getpwnam(user)
             options.update(user=entry.pw_uid, group=entry.pw_gid, extra_groups=os.getgrouplist(user, entry.pw_gid))
             surroundings.update(HOME=entry.pw_dir, USER=user, LOGNAME=user)
@@ -607,11 +628,9 @@ class Machine:
         return json.loads(self.ok("list", "--sessions", "--json"))["sessions"]
 
     def cgroups(self):
-        """{session: its control group's folder}, of this daemon alone: it says where it keeps them."""
-        if self.cgroup_root is None and os.path.exists(self.log_file):
-            with open(self.log_file, errors="replace") as file:
-                said = re.findall(r"control groups are in (/\S+)", file.read())
-            self.cgroup_root = said[-1] if said else None
+        """{session: its control group's folder}, of this daemon alone."""
+        if self.cgroup_root is None:
+            self.cgroup_root = find_cgroup("unionroot-" + str(hash_of_string(self.state)))
         if self.cgroup_root is None:
             return {}
         try:
@@ -642,10 +661,12 @@ class Machine:
     def _look(self):
         reap_orphans(set(self.children))
         found = []
-        own = (self.runtime, self.state)  # the daemon may mount these themselves
+        # The daemon's own mounts, while it runs; and those of tests whose state or runtime directory is a mount.
+        own = [os.path.join(self.runtime, name) for name in inventory.RUNTIME] + [self.state, self.runtime]
+        if self.daemon is None:
+            own = []
         for point in mount_points():
-            inside = point.startswith(self.place + "/")
-            if inside and not (self.daemon is not None and (point in own or os.path.dirname(point) in own)):
+            if point.startswith(self.place + "/") and point not in own:
                 found.append("mount: " + point)
         for pid, command in descendants(os.getpid()).items():
             if pid not in self.children or self.children[pid] == "":
@@ -654,15 +675,10 @@ class Machine:
             found.append("loop device: " + device)
         for folder in self.cgroups().values():
             found.append("control group: " + folder + processes_in(folder))
-        for folder, allowed in (("locks", ".manage"), ("sessions", None), ("trash", None), ("orphans", None)):
-            path = os.path.join(self.state, folder)
-            for name in sorted(os.listdir(path)) if os.path.isdir(path) else []:
-                if allowed is None or not name.endswith(allowed):
-                    found.append(f"state: {folder}/{name}")
-        for folder in ("mount", "namespace", "namespaces", "ns", "session", "sessions", "sources"):
-            path = os.path.join(self.runtime, folder)
-            for name in sorted(os.listdir(path)) if os.path.isdir(path) else []:
-                found.append(f"runtime: {folder}/{name}")
+        found += ["state: " + path for path in inventory.unlisted(self.state, inventory.STATE)]
+        found += ["runtime: " + path for path in inventory.unlisted(self.runtime, inventory.RUNTIME)]
+        found += ["overlay directory: " + path for path in inventory.left_in_overlay_directories(self.state)]
+        found += inventory.spare_files_layers(self.state, len(self.users))
         found.extend(self._records())
         return found
 
@@ -670,15 +686,11 @@ class Machine:
         database = os.path.join(self.state, "state.db")
         if not os.path.exists(database):
             return []
-        found = []
-        with database_copy.opened(database) as connection:
-            tables = [row[0] for row in connection.execute("select name from sqlite_master where type = 'table'")]
-            for table in ("sessions", "session", "stages", "stage", "runs", "run"):
-                if table in tables:
-                    (count,) = connection.execute(f"select count(*) from {table}").fetchone()
-                    if count:
-                        found.append(f"database: {count} rows in {table}")
-        return found
+        try:
+            with database_copy.opened(database) as connection:
+                return inventory.rows_left(connection)
+        except (OSError, sqlite3.Error) as error:
+            return [f"database: it cannot be read: {error}"]
 
     def close(self):
         """Ends what runs and deletes the folder; says what was left (a list of sentences)."""

@@ -18,15 +18,15 @@ import time
 import unittest
 import xml.etree.ElementTree as ElementTree
 
-SKIPPED = 77
+import skips
+
 try:
     import dbus
     import dbus.bus
     import dbus.mainloop.glib
     from gi.repository import GLib
 except ImportError as missing:
-    print(f"skipped: {missing}")
-    sys.exit(SKIPPED)
+    skips.skip_all(missing)
 
 NAME = "org.unionroot1"
 ROOT = "/org/unionroot1"
@@ -809,12 +809,10 @@ for inherited in [name for name in dir(BusTest) if name.startswith("test_")]:
 
 def main():
     if os.geteuid() != 0:
-        print("skipped: needs root, to call as several users")
-        sys.exit(SKIPPED)
+        skips.skip_all("needs root to call as several users")
     if shutil.which("dbus-daemon") is None:
-        print("skipped: needs dbus-daemon")
-        sys.exit(SKIPPED)
-    unittest.main(argv=[sys.argv[0], *sys.argv[3:]], verbosity=2)
+        skips.skip_all("needs dbus-daemon")
+    skips.main(argv=[sys.argv[0], *sys.argv[3:]])
 
 
 if __name__ == "__main__":

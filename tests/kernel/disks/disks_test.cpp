@@ -14,16 +14,15 @@
 #include "mount/source_mounts.h"
 
 using namespace unionroot;
-using tests::can_mount;
 using tests::Place;
+using tests::require_mounts;
 
 namespace {
 
-bool can_loop() {
-  if (!can_mount()) return false;
-  if (::access("/dev/loop-control", F_OK) == 0 && !kernel::find_program("mkfs.ext4").empty()) return true;
-  WARN("skipped: needs loop devices and mkfs.ext4");
-  return false;
+void require_loop() {
+  require_mounts();
+  if (::access("/dev/loop-control", F_OK) != 0) tests::skip("needs loop devices (/dev/loop-control)");
+  if (kernel::find_program("mkfs.ext4").empty()) tests::skip("needs mkfs.ext4");
 }
 
 std::string make_image(const Place& place, const std::string& name) {
@@ -46,7 +45,7 @@ std::string backing_of(const std::string& device) {
 }  // namespace
 
 TEST_CASE("a loop device goes with its last holder") {
-  if (!can_loop()) return;
+  require_loop();
   const Place place;
   const auto path = make_image(place, "image");
   std::string device;
@@ -63,7 +62,7 @@ TEST_CASE("a loop device goes with its last holder") {
 }
 
 TEST_CASE("what a disk holds") {
-  if (!can_loop()) return;
+  require_loop();
   const Place place;
   const auto image = make_image(place, "image");
   const auto found = kernel::probe_content(open_file(image).get(), {}, image);
@@ -91,7 +90,7 @@ TEST_CASE("what a disk holds") {
 }
 
 TEST_CASE("one mount serves all its users and goes with the last") {
-  if (!can_mount()) return;
+  require_mounts();
   const Place place;
   auto& kernel_mounts = kernel::real_mounts();
   int made = 0;
@@ -135,7 +134,7 @@ TEST_CASE("one mount serves all its users and goes with the last") {
 }
 
 TEST_CASE("a mount that cannot be made leaves nothing, and is tried again by the next") {
-  if (!can_mount()) return;
+  require_mounts();
   const Place place;
   mount::SourceMounts mounts(kernel::real_mounts(), place.path());
   mounts.remove_strangers();
@@ -148,7 +147,7 @@ TEST_CASE("a mount that cannot be made leaves nothing, and is tried again by the
 }
 
 TEST_CASE("many at once make one mount") {
-  if (!can_mount()) return;
+  require_mounts();
   const Place place;
   mount::SourceMounts mounts(kernel::real_mounts(), place.path());
   mounts.remove_strangers();

@@ -51,7 +51,11 @@ struct Fixture {
     program.line = [this](bool to_errors, const std::string& line) { (to_errors ? errors : output) += line + "\n"; };
     return program;
   }
-  kernel::Cgroups& with_groups(bool wanted) { return wanted && groups->available() ? *groups : none; }
+  kernel::Cgroups& with_groups(bool wanted) {
+    if (!wanted) return none;
+    if (!groups->available()) tests::skip(groups->description());
+    return *groups;
+  }
 };
 
 kernel::ProcessEnd exited(int status) { return {kernel::ProcessEnd::How::exited, status}; }
@@ -72,7 +76,7 @@ std::size_t sleepers(const std::string& seconds) {
 }  // namespace
 
 TEST_CASE("a program's lines, environment and end") {
-  if (!can_mount()) return;
+  require_mounts();
   for (const bool grouped : {true, false}) {
     Fixture fixture;
     auto program = fixture.shell("echo one; echo two >&2; cat \"$PLACE/view/etc/issue\"; printf three; exit 7");
@@ -85,7 +89,7 @@ TEST_CASE("a program's lines, environment and end") {
 }
 
 TEST_CASE("what it leaves running, in whatever session, is killed") {
-  if (!can_mount()) return;
+  require_mounts();
   for (const bool grouped : {true, false}) {
     Fixture fixture;
     const auto end = run_program(fixture.shell(concat("setsid sleep ", own_seconds(1), " & (sleep ", own_seconds(1),
@@ -97,7 +101,7 @@ TEST_CASE("what it leaves running, in whatever session, is killed") {
 }
 
 TEST_CASE("one that takes too long, or is cancelled, is killed with all it started") {
-  if (!can_mount()) return;
+  require_mounts();
   for (const bool grouped : {true, false}) {
     Fixture fixture;
     auto program =
@@ -118,7 +122,7 @@ TEST_CASE("one that takes too long, or is cancelled, is killed with all it start
 }
 
 TEST_CASE("what is written beyond the limit is dropped, and does not stop the writer") {
-  if (!can_mount()) return;
+  require_mounts();
   Fixture fixture;
   const auto end = run_program(fixture.shell("head -c 1000000 /dev/zero | tr '\\0' x; seq 100000 >&2; exit 3"),
                                *fixture.copy, fixture.with_groups(true));
@@ -129,19 +133,16 @@ TEST_CASE("what is written beyond the limit is dropped, and does not stop the wr
 }
 
 TEST_CASE("a group that a former program left is no hindrance") {
-  if (!can_mount()) return;
+  require_mounts();
   Fixture fixture;
-  if (!fixture.groups->available()) {
-    WARN("skipped: " << fixture.groups->description());
-    return;
-  }
+  fixture.with_groups(true);
   CHECK(fixture.groups->create("s", "hook"));
   CHECK(run_program(fixture.shell("exit 5"), *fixture.copy, *fixture.groups).end == exited(5));
   CHECK(fixture.groups->sessions().empty());
 }
 
 TEST_CASE("a program that cannot be executed leaves nothing") {
-  if (!can_mount()) return;
+  require_mounts();
   Fixture fixture;
   auto program = fixture.shell("");
   program.path = fixture.place.path("/none");

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "session_tree.h"
+#include "skip.h"
 
 using namespace unionroot;
 using namespace test;
@@ -267,6 +268,7 @@ TEST_CASE("nothing is executed before the run is recorded") {
 }
 
 TEST_CASE("the helper is refused unless it is root's own") {
+  tests::require_root("to give files away");
   CHECK_THROWS_WITH(launch::Launcher("/no/such/helper"), Contains("/no/such/helper") && Contains("No such file"));
   CHECK_THROWS_WITH(launch::Launcher("/usr"), Contains("not a regular file"));
   CHECK_THROWS_WITH(launch::Launcher("/etc/passwd"), Contains("not executable"));

@@ -19,6 +19,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/text.h"
+#include "skip.h"
 
 namespace test {
 
@@ -61,6 +62,7 @@ void build() {
 }  // namespace
 
 SessionTree::SessionTree() {
+  tests::require_root("for real mounts");
   int ready[2];
   int done[2];
   REQUIRE(::pipe2(ready, O_CLOEXEC) == 0);
@@ -114,15 +116,19 @@ std::string cgroup_root() {
 
 Cgroup::Cgroup() : path_(base::concat(cgroup_root(), "/unionroot-launch-test-", ::getpid())) {
   if (::mkdir(path_.c_str(), 0755) != 0) {
-    WARN("no control groups here: " << std::strerror(errno));
+    missing_ = base::concat("no control groups here: ", std::strerror(errno));
     return;
   }
   if (::access((path_ + "/cgroup.kill").c_str(), W_OK) != 0) {
     ::rmdir(path_.c_str());
-    WARN("no control groups of version 2 here");
+    missing_ = "no control groups of version 2 here";
     return;
   }
   directory_.reset(::open(path_.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+}
+
+void Cgroup::require() const {
+  if (!available()) tests::skip(missing_);
 }
 
 Cgroup::~Cgroup() {

@@ -35,12 +35,14 @@ class Cgroup {
   Cgroup& operator=(const Cgroup&) = delete;
   ~Cgroup();
   [[nodiscard]] bool available() const { return static_cast<bool>(directory_); }
+  void require() const;  // skips the test case if there is none
   [[nodiscard]] int descriptor() const { return directory_.get(); }
   [[nodiscard]] std::string processes() const;  // "" if it is empty
   void kill() const;
 
  private:
   std::string path_;
+  std::string missing_;  // why there is none
   unionroot::base::UniqueFd directory_;
 };
 

@@ -16,9 +16,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-bool usable(const kernel::Cgroups& groups) {
-  if (!groups.available()) WARN("skipped: " << groups.description());
-  return groups.available();
+void require(const kernel::Cgroups& groups) {
+  if (!groups.available()) skip(groups.description());
 }
 
 // A child in the group that runs `body`; it has joined when this returns.
@@ -49,9 +48,9 @@ std::string group_name() { return concat("test-", base::random_token()); }
 }  // namespace
 
 TEST_CASE("a fork bomb in a group is killed, and its groups are removed") {
-  if (!can_mount()) return;
+  require_mounts();
   const auto groups = kernel::real_cgroups(group_name());
-  if (!usable(*groups)) return;
+  require(*groups);
   const UniqueFd leaf = groups->create("bomb", "r1");
   REQUIRE(leaf);
   const pid_t child = start_in(leaf, [] {
@@ -74,9 +73,9 @@ TEST_CASE("a fork bomb in a group is killed, and its groups are removed") {
 }
 
 TEST_CASE("one run is killed and the others live; a killed run's name can be used again") {
-  if (!can_mount()) return;
+  require_mounts();
   const auto groups = kernel::real_cgroups(group_name());
-  if (!usable(*groups)) return;
+  require(*groups);
   const auto sleeper = [] { ::sleep(60); };
   const pid_t first = start_in(groups->create("s", "a"), sleeper);
   const pid_t second = start_in(groups->create("s", "b"), sleeper);
@@ -98,9 +97,9 @@ TEST_CASE("one run is killed and the others live; a killed run's name can be use
 }
 
 TEST_CASE("names that clash with a group's own files, and names that lead out") {
-  if (!can_mount()) return;
+  require_mounts();
   const auto groups = kernel::real_cgroups(group_name());
-  if (!usable(*groups)) return;
+  require(*groups);
   CHECK(groups->create("cgroup.procs", "cpu.stat"));
   CHECK(groups->sessions() == std::vector<std::string>{"cgroup.procs"});
   groups->kill("cgroup.procs", "", 60s);
@@ -113,7 +112,7 @@ TEST_CASE("names that clash with a group's own files, and names that lead out") 
 }
 
 TEST_CASE("processes are found and killed by their mount namespace, double forks too") {
-  if (!can_mount()) return;
+  require_mounts();
   const Place place;
   mount::Namespace space = lay(place, "/");
   space.make_root();
@@ -148,7 +147,7 @@ TEST_CASE("processes are found and killed by their mount namespace, double forks
 }
 
 TEST_CASE("our own namespace is never killed") {
-  if (!can_mount()) return;
+  require_mounts();
   struct stat own {};
   REQUIRE(::stat("/proc/self/ns/mnt", &own) == 0);
   CHECK_THROWS_WITH(kernel::kill_mount_namespace(own.st_ino, 1s), Catch::Contains("refusing"));

@@ -68,7 +68,7 @@ struct Child {
 }  // namespace
 
 TEST_CASE("a mount that nobody holds has no holders", "[root]") {
-  if (!tests::can_mount()) return;
+  tests::require_mounts();
   const Place place;
   CHECK(kernel::holders_of_mount(place.path).empty());
   CHECK(kernel::holders_of_mount("/no/such/place").empty());
@@ -77,7 +77,7 @@ TEST_CASE("a mount that nobody holds has no holders", "[root]") {
 }
 
 TEST_CASE("each way of holding a mount is named, with the process", "[root]") {
-  if (!tests::can_mount()) return;
+  tests::require_mounts();
   const Place place;
   std::string expected;
   std::function<void()> hold;
@@ -121,7 +121,7 @@ TEST_CASE("each way of holding a mount is named, with the process", "[root]") {
 }
 
 TEST_CASE("a program that runs from a mount holds it", "[root]") {
-  if (!tests::can_mount()) return;
+  tests::require_mounts();
   const Place place;
   const auto program = place.path + "/program";
   pid_t pid = -1;

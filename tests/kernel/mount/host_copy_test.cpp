@@ -38,7 +38,7 @@ std::string table_of(const mount::Namespace& space) {
 }  // namespace
 
 TEST_CASE("what is mounted in a copy of the host reaches the session it shares mounts with, and nobody else") {
-  if (!can_mount()) return;
+  require_mounts();
   const Place place;
   mount::Namespace space = lay(place);
   mount::MountPlan plan = usual_plan();
@@ -83,7 +83,7 @@ TEST_CASE("what is mounted in a copy of the host reaches the session it shares m
 }
 
 TEST_CASE("what was mounted over the place is what the clone shows, with all beneath") {
-  if (!can_mount()) return;
+  require_mounts();
   const Place place;
   base::check(::mkdir(place.path("/view").c_str(), 0755), "making the place");
   UniqueFd tree;
@@ -108,7 +108,7 @@ TEST_CASE("what was mounted over the place is what the clone shows, with all ben
 }
 
 TEST_CASE("an unmount on the host reaches the copies") {
-  if (!can_mount()) return;
+  require_mounts();
   const Place place;
   for (const char* sub : {"/view", "/shared"}) base::check(::mkdir(place.path(sub).c_str(), 0755), "making", sub);
   base::check(::mount("none", place.path("/shared").c_str(), "tmpfs", 0, nullptr), "mounting");

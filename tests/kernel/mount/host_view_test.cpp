@@ -18,7 +18,7 @@ std::vector<std::string> propagation_at(const std::string& target) {
 }  // namespace
 
 TEST_CASE("a host view is a window into the session, and goes with what was mounted on it") {
-  if (!can_mount()) return;
+  require_mounts();
   const Place place;
   mount::HostViews views(kernel::real_mounts(), place.path("/run/deeper"));
   CHECK(views.views().empty());
@@ -56,7 +56,7 @@ TEST_CASE("a host view is a window into the session, and goes with what was moun
 }
 
 TEST_CASE("a kept namespace outlives its descriptors, and goes when it is dropped") {
-  if (!can_mount()) return;
+  require_mounts();
   const Place place;
   mount::HostViews views(kernel::real_mounts(), place.path("/run"));
   ino_t inode = 0;
@@ -84,7 +84,7 @@ TEST_CASE("a kept namespace outlives its descriptors, and goes when it is droppe
 }
 
 TEST_CASE("a file without a namespace, left by a daemon that died, is no namespace") {
-  if (!can_mount()) return;
+  require_mounts();
   const Place place;
   mount::HostViews views(kernel::real_mounts(), place.path("/run"));
   write_file(place.path("/run/ns/s2"), "");
@@ -98,7 +98,7 @@ TEST_CASE("a file without a namespace, left by a daemon that died, is no namespa
 }
 
 TEST_CASE("the views' folder is shared and the namespaces' private, under a private and under a shared parent") {
-  if (!can_mount()) return;
+  require_mounts();
   const Place place;
   const std::string runtime = place.path("/run");
   for (const unsigned long parent : {MS_PRIVATE, MS_SHARED}) {
@@ -119,7 +119,7 @@ TEST_CASE("the views' folder is shared and the namespaces' private, under a priv
 }
 
 TEST_CASE("names from outside cannot lead out of the folders") {
-  if (!can_mount()) return;
+  require_mounts();
   const Place place;
   mount::HostViews views(kernel::real_mounts(), place.path("/run"));
   for (const char* bad : {"..", "a/b", "", ".x", "/etc"}) {

@@ -25,7 +25,7 @@ long own_time() {
 }  // namespace
 
 TEST_CASE("an overlay session: the tree shows, changes go to the upper layer alone") {
-  if (!can_mount()) return;
+  require_mounts();
   const Place place;
   mount::Namespace space = lay(place);
   CHECK_FALSE(space.read_only());
@@ -58,7 +58,7 @@ TEST_CASE("an overlay session: the tree shows, changes go to the upper layer alo
 }
 
 TEST_CASE("the upper layer is free as soon as the namespace is dropped") {
-  if (!can_mount()) return;
+  require_mounts();
   const Place place;
   for (int round = 0; round < 3; ++round) {
     mount::Namespace space = lay(place);
@@ -76,7 +76,7 @@ TEST_CASE("the upper layer is free as soon as the namespace is dropped") {
 }
 
 TEST_CASE("a plain tree is the root as it is") {
-  if (!can_mount()) return;
+  require_mounts();
   const Place place;
   mount::Namespace space = factory().create();
   space.lay_tree(mount::open_tree_clone(kernel::real_mounts(), place.path("/lower"), true, false));
@@ -86,9 +86,9 @@ TEST_CASE("a plain tree is the root as it is") {
 }
 
 TEST_CASE("500 lower trees fit, the topmost wins, and 501 are refused") {
-  if (!can_mount()) return;
+  require_mounts();
   const MostFiles files;
-  if (!files.suffice(550)) return;
+  files.require(550);
   const Place place;
   std::vector<UniqueFd> lowers;
   for (int i = 0; i < 500; ++i) {
@@ -115,7 +115,7 @@ TEST_CASE("500 lower trees fit, the topmost wins, and 501 are refused") {
 }
 
 TEST_CASE("an overlay that the kernel refuses is an error that says what was asked for") {
-  if (!can_mount()) return;
+  require_mounts();
   const Place place;
   mount::Namespace space = factory().create();
   mount::OverlayPlan plan;
@@ -132,7 +132,7 @@ TEST_CASE("an overlay that the kernel refuses is an error that says what was ask
 }
 
 TEST_CASE("the private /dev has what programs expect, and nothing of the host's") {
-  if (!can_mount()) return;
+  require_mounts();
   const Place place;
   mount::Namespace space = lay(place);
   mount_all(space, usual_plan());
@@ -159,7 +159,7 @@ TEST_CASE("the private /dev has what programs expect, and nothing of the host's"
 }
 
 TEST_CASE("set-uid programs work in a session, and not on its inner mounts") {
-  if (!can_mount()) return;
+  require_mounts();
   const Place place;
   mount::Namespace space = lay(place, "/");
   mount_all(space, usual_plan());
@@ -185,7 +185,7 @@ TEST_CASE("set-uid programs work in a session, and not on its inner mounts") {
 }
 
 TEST_CASE("the calling thread keeps its namespace, root and working directory, also after errors") {
-  if (!can_mount()) return;
+  require_mounts();
   const Place place;
   const auto where = [] {
     char link[128];
@@ -210,7 +210,7 @@ TEST_CASE("the calling thread keeps its namespace, root and working directory, a
 }
 
 TEST_CASE("a kept namespace is adopted with its root") {
-  if (!can_mount()) return;
+  require_mounts();
   const Place place;
   UniqueFd kept;
   {
@@ -224,7 +224,7 @@ TEST_CASE("a kept namespace is adopted with its root") {
 }
 
 TEST_CASE("fifty threads build at once; timing is printed") {
-  if (!can_mount()) return;
+  require_mounts();
   const Place place;
   for (int i = 0; i < 50; ++i) {
     const std::string store = concat(place.path("/s"), i);
@@ -283,7 +283,7 @@ TEST_CASE("fifty threads build at once; timing is printed") {
 }
 
 TEST_CASE("a thread that was started by one that visited can visit too, both at once") {
-  if (!can_mount()) return;
+  require_mounts();
   const Place place;
   mount::Namespace space = lay(place);
   space.make_root();

@@ -8,7 +8,7 @@ using namespace unionroot;
 using namespace unionroot::tests;
 
 TEST_CASE("a tree is removed down to a mount, never into it") {
-  if (!can_mount()) return;
+  require_mounts();
   const Place place;
   const UniqueFd folder = kernel::open_directory(place.path());
   for (const char* sub : {"/t", "/t/a", "/t/m"}) base::check(::mkdir(place.path(sub).c_str(), 0755), "making", sub);
@@ -35,7 +35,7 @@ TEST_CASE("a tree is removed down to a mount, never into it") {
 }
 
 TEST_CASE("an immutable file is named, and the rest is removed") {
-  if (!can_mount()) return;
+  require_mounts();
   const Place place;
   const UniqueFd folder = kernel::open_directory(place.path());
   for (const char* sub : {"/t", "/t/a", "/t/b"}) base::check(::mkdir(place.path(sub).c_str(), 0755), "making", sub);
@@ -43,10 +43,7 @@ TEST_CASE("an immutable file is named, and the rest is removed") {
   write_file(place.path("/t/b/loose"), "x");
   const UniqueFd file(::open(place.path("/t/a/stuck").c_str(), O_RDONLY | O_CLOEXEC));
   int flags = FS_IMMUTABLE_FL;
-  if (::ioctl(file.get(), FS_IOC_SETFLAGS, &flags) != 0) {
-    WARN("skipped: this file system has no immutable flag");
-    return;
-  }
+  if (::ioctl(file.get(), FS_IOC_SETFLAGS, &flags) != 0) skip("this file system has no immutable flag");
   try {
     kernel::remove_tree(folder.get(), "t");
     FAIL("no error");

@@ -25,7 +25,7 @@ bool inside(const mount::Namespace& space, const std::string& path) {
 }  // namespace
 
 TEST_CASE("a missing target is made in the session's tree, not in the source") {
-  if (!can_mount()) return;
+  require_mounts();
   const Place place;
   base::check(::mkdir(place.path("/given").c_str(), 0755), "making", "given");
   write_file(place.path("/given/file"), "host\n");
@@ -47,7 +47,7 @@ TEST_CASE("a missing target is made in the session's tree, not in the source") {
 }
 
 TEST_CASE("a symlink in the tree never leads a mount onto the host") {
-  if (!can_mount()) return;
+  require_mounts();
   const Place place;
   base::check(::mkdir(place.path("/given").c_str(), 0755), "making", "given");
   base::check(::mkdir(place.path("/victim").c_str(), 0755), "making", "victim");
@@ -91,7 +91,7 @@ TEST_CASE("a symlink in the tree never leads a mount onto the host") {
 }
 
 TEST_CASE("a symlink swapped in while mounts are made never leads onto the host") {
-  if (!can_mount()) return;
+  require_mounts();
   const Place place;
   const std::string table = mount_table();
   base::check(::mkdir(place.path("/given").c_str(), 0755), "making", "given");
@@ -130,7 +130,7 @@ TEST_CASE("a symlink swapped in while mounts are made never leads onto the host"
 }
 
 TEST_CASE("binds: attributes, recursion, files, missing sources") {
-  if (!can_mount()) return;
+  require_mounts();
   const Place place;
   base::check(::mkdir(place.path("/given").c_str(), 0755), "making", "given");
   write_file(place.path("/given/file"), "host\n");
@@ -186,7 +186,7 @@ TEST_CASE("binds: attributes, recursion, files, missing sources") {
 }
 
 TEST_CASE("a session without a layer of its own makes no mount point in the tree") {
-  if (!can_mount()) return;
+  require_mounts();
   const Place place;
   base::check(::mkdir(place.path("/given").c_str(), 0755), "making", "given");
   write_file(place.path("/given/file"), "host\n");
@@ -231,7 +231,7 @@ TEST_CASE("a session without a layer of its own makes no mount point in the tree
 }
 
 TEST_CASE("an overlay over a path inside makes that alone writable") {
-  if (!can_mount()) return;
+  require_mounts();
   const Place place;
   for (const char* sub : {"/o", "/o/up", "/o/wk"}) base::check(::mkdir(place.path(sub).c_str(), 0755), "making", sub);
   mount::InnerMount entry;
@@ -254,7 +254,7 @@ TEST_CASE("an overlay over a path inside makes that alone writable") {
 }
 
 TEST_CASE("where the host's mounts are shared, what a session mounts still stays in it") {
-  if (!can_mount()) return;
+  require_mounts();
   const Place place;
   const std::string given = place.path("/given");
   base::check(::mkdir(given.c_str(), 0755), "making", given);
@@ -300,7 +300,7 @@ TEST_CASE("where the host's mounts are shared, what a session mounts still stays
 }
 
 TEST_CASE("an overlay from a profile is laid from host folders") {
-  if (!can_mount()) return;
+  require_mounts();
   const Place place;
   for (const char* sub : {"/o", "/o/low", "/o/s", "/o/s/up", "/o/s/wk"})
     base::check(::mkdir(place.path(sub).c_str(), 0755), "making", sub);

@@ -12,7 +12,7 @@
 using namespace unionroot;
 using owned::Found;
 using owned::Token;
-using tests::can_mount;
+using tests::require_mounts;
 using tests::Place;
 
 namespace {
@@ -31,7 +31,7 @@ std::string attribute_of(const std::string& path) {
 }  // namespace
 
 TEST_CASE("a folder is made with its owner's token, and found again") {
-  if (!can_mount()) return;
+  require_mounts();
   const Place place;
   const auto path = place.path("/lower/tmp");
   const auto folder = kernel::open_directory(path);
@@ -51,7 +51,7 @@ TEST_CASE("a folder is made with its owner's token, and found again") {
 }
 
 TEST_CASE("what has no token, or one that cannot be read, is nobody's that we know") {
-  if (!can_mount()) return;
+  require_mounts();
   const Place place;
   const auto path = place.path("/lower/tmp");
   const auto folder = kernel::open_directory(path);
@@ -70,7 +70,7 @@ TEST_CASE("what has no token, or one that cannot be read, is nobody's that we kn
 }
 
 TEST_CASE("what a crash left under the unfinished name is used") {
-  if (!can_mount()) return;
+  require_mounts();
   const Place place;
   const auto path = place.path("/lower/tmp");
   const auto folder = kernel::open_directory(path);
@@ -81,7 +81,7 @@ TEST_CASE("what a crash left under the unfinished name is used") {
 }
 
 TEST_CASE("a file says who the owner is where there are no attributes") {
-  if (!can_mount()) return;
+  require_mounts();
   const Place place;
   const auto path = place.path("/ramfs");
   REQUIRE(::mkdir(path.c_str(), 0755) == 0);

@@ -25,6 +25,7 @@
 #include "launch/control.h"
 #include "launch/launcher.h"
 #include "session/manager.h"
+#include "skip.h"
 
 namespace {
 
@@ -36,6 +37,7 @@ using session::Manager;
 struct Place {
   std::string path = "/var/tmp/unionroot-test-" + base::random_token();
   Place() {
+    tests::require_root("for real mounts");
     for (const char* folder : {"/etc", "/state", "/run", "/tree"}) std::filesystem::create_directories(path + folder);
     std::filesystem::copy_file(HELPER, path + "/tree/program");
   }

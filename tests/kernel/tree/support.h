@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/unique_fd.h"
+#include "skip.h"
 #include "temporary_folder.h"
 #include "tree/files.h"
 
@@ -27,16 +28,10 @@ using namespace unionroot;
 using namespace unionroot::tree;
 namespace fs = std::filesystem;
 
-inline void require_root() {
-  if (::geteuid() == 0) return;
-  fprintf(stderr, "skipped: needs root to give files away and to mount\n");
-  std::exit(77);
-}
-
 class Place {
  public:
   Place() {
-    require_root();
+    unionroot::tests::require_root("to give files away and to mount");
     fs::create_directories(tree("etc"));
     fs::create_directories(host("etc"));
     for (const char* name : {"passwd", "shadow", "group", "gshadow", "resolv.conf"}) write(host("etc/") + name, "");
@@ -88,7 +83,7 @@ inline bool mentions(const std::vector<std::string>& notes, const std::string& p
 
 // Runs `body` in a thread with a mount namespace of its own, which goes with the thread. What it throws comes out.
 inline void in_own_namespace(const std::function<void()>& body) {
-  require_root();
+  unionroot::tests::require_root("for real mounts");
   std::exception_ptr thrown;
   std::thread([&] {
     try {

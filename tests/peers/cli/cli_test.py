@@ -8,12 +8,12 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import time
 import unittest
 
+import skips
 from unionroot_testing import BUILD  # and the usual signals
 
 CLIENT = os.path.join(BUILD, "cli", "unionroot")
@@ -448,6 +448,4 @@ class LockTest(ClientTest):
 
 
 if __name__ == "__main__":
-    program = unittest.main(exit=False)
-    skipped = len(program.result.skipped)
-    sys.exit(1 if not program.result.wasSuccessful() else 77 if skipped and skipped == program.result.testsRun else 0)
+    skips.main()

@@ -14,7 +14,8 @@ KERNEL_TESTS = ("kernel_mount", "kernel_launch", "kernel_tree", "kernel_locks")
 TEST_HELPERS = ("lib/launch/helper/unionroot-helper", "tests/kernel/locks/lock_helper")
 PROGRAMS = ("daemon/unionrootd", "cli/unionroot", "cli/unionroot-local")
 # Tests that a container cannot run, for want of device-mapper; with what they import.
-SOURCES_TESTS = ("../sources_image/lvm_in_machine.py", "../sources_image/disks.py", "../../support/unionroot_testing.py")
+SOURCES_TESTS = ("../sources_image/lvm_in_machine.py", "../sources_image/disks.py", "../../support/unionroot_testing.py",
+                 "../../support/database_copy.py", "../../support/inventory.py", "../../support/skips.py")
 TESTER = 1000
 
 # Python and LVM: for the tests of sources/, which need device-mapper.

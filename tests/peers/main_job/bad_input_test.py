@@ -318,6 +318,7 @@ class FullDiskTest(unittest.TestCase):
         subprocess.run(["mke2fs", "-q", "-t", "ext4", "-F", "-m", "0", self.image], check=True, stdin=subprocess.DEVNULL,
                        stdout=subprocess.DEVNULL)
         subprocess.run(["mount", "-o", "loop", self.image, self.machine.state], check=True)
+        os.rmdir(os.path.join(self.machine.state, "lost+found"))
         os.chmod(self.machine.state, 0o755)
         self.machine.define_tree("small", testing.small_tree())
         self.addCleanup(self.take_away)

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import tempfile
 import unittest
 
 import unionroot_testing as testing
@@ -19,7 +20,7 @@ class ScriptsTest(unittest.TestCase):
         if shutil.which("shellcheck") is None:
             self.skipTest("needs shellcheck")
         scripts = [os.path.join(ROOT, name) for name in ("check", "quickstart", ".ci/run", "scripts/install-packages",
-                                                         "tests/bench/run")]
+                                                         "tests/bench/run", "tests/kernel/locks/check_model")]
         guest = os.path.join(ROOT, "tests/peers/machine/guest")
         scripts += [os.path.join(guest, name) for name in ("driver", "lock-first", "lock-prober", "tools",
                                                            "checks-machine", "checks-reboot")]
@@ -45,6 +46,80 @@ class ScriptsTest(unittest.TestCase):
         done = self.run_script(os.path.join(ROOT, "scripts/install-packages"), "nonsense")
         self.assertEqual(done.returncode, 2)
         self.assertIn("nonsense", done.stderr)
+
+
+LOG = """Test project /build
+1/3 Test  #1: unit_base ........................   Passed    1.50 sec
+2/3 Test  #2: model_locks ......................***Skipped   0.01 sec
+3/3 Test  #3: kernel_mount .....................   Passed   90.00 sec
+
+100% tests passed, 0 tests failed out of 3
+
+Label Time Summary:
+kernel    =  90.01 sec*proc (2 tests)
+unit      =   1.50 sec*proc (1 test)
+"""
+
+
+class ReportTest(unittest.TestCase):
+    """What ./check says of skipped tests: each with its reason, and which of them are not allowed."""
+
+    def report(self, skips, allowed="", *options):
+        """(exit status, output) after tests that skipped these: {test: [(case, reason)]}."""
+        build = tempfile.mkdtemp(prefix="unionroot-report.", dir=testing.SCRATCH)
+        self.addCleanup(shutil.rmtree, build)
+        files = {"check.log": LOG, "allowed": allowed, "minutes": "build 120\ntests 600\n"}
+        files.update({f"skips/{test}": "".join(f"{case}\t{reason}\n" for case, reason in cases) for test, cases in skips.items()})
+        os.mkdir(os.path.join(build, "skips"))
+        for name, text in files.items():
+            with open(os.path.join(build, name), "w") as file:
+                file.write(text)
+        environment = {**os.environ, "UNIONROOT_ALLOWED_SKIPS": os.path.join(build, "allowed")}
+        done = subprocess.run([os.path.join(ROOT, "scripts/report-check"), build, *options], env=environment, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        return done.returncode, done.stdout
+
+    MODEL = {"model_locks": [("all", "needs spin")]}
+
+    def test_an_allowed_skip_is_listed(self):
+        status, out = self.report(self.MODEL, "model_* | all | needs spin | always\n")
+        self.assertEqual(status, 0, out)
+        self.assertIn("\n  model_locks: all: needs spin\n", out)
+
+    def test_a_skip_that_is_not_allowed_fails(self):
+        for allowed in ("", "model_locks | all | needs root | always\n", "model_locks | all | needs spin | without /\n",
+                        "model_locks | all | needs spin | without sh\n"):
+            status, out = self.report(self.MODEL, allowed)
+            self.assertEqual(status, 1, out)
+            self.assertIn("\n  NOT EXPECTED HERE: model_locks: all: needs spin\n", out)
+
+    def test_a_case_of_a_test_that_passed(self):
+        status, out = self.report({**self.MODEL, "kernel_mount": [("a case", "needs luck")]}, "model_locks | * | * | without /none\n")
+        self.assertEqual(status, 1, out)
+        self.assertIn("\n  NOT EXPECTED HERE: kernel_mount: a case: needs luck\n", out)
+        self.assertIn("\n  model_locks: all: needs spin\n", out)
+
+    def test_a_test_that_does_not_say_why(self):
+        status, out = self.report({}, "model_locks | * | needs* | always\n")
+        self.assertEqual(status, 1, out)
+        self.assertIn("NOT EXPECTED HERE: model_locks: all: it did not say why", out)
+
+    def test_a_condition_that_is_none(self):
+        status, out = self.report(self.MODEL, "* | * | * | on Sundays\n")
+        self.assertEqual(status, 1, out)
+        self.assertIn("'on Sundays' is no condition", out)
+
+    def test_where_the_time_went(self):
+        _, out = self.report(self.MODEL)
+        self.assertIn("Longest tests: kernel_mount 1.5, unit_base 0.0, model_locks 0.0 minutes\n", out)
+        self.assertIn("Minutes: build 2.0, tests 10.0 (summed over the tests: unit 0.0, kernel 1.5)\n", out)
+
+    def test_the_list_of_allowed_skips(self):
+        with open(os.path.join(ROOT, "tests/allowed-skips")) as file:
+            status, out = self.report({"any": [("case", "this kernel has no xfs")], **self.MODEL}, file.read())
+        self.assertIn("\n  any: case: this kernel has no xfs\n", out)
+        self.assertIn("NOT EXPECTED HERE: model_locks: all: needs spin\n", out)
+        self.assertEqual(status, 1)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ the N-th of them kills it (SIGKILL), or fails (EIO). Then: the session is whole,
 source tree is as it was; the locks are those of the live sessions; nothing is left in mounts, control groups, loop devices,
 trash, runtime folders or processes.
 
-    crash_sweep_test.py [CLASS[.TEST]]     with UNIONROOT_SWEEP_STEP=7 only each seventh point
+    crash_sweep_test.py [CLASS[.TEST]]     which points: tests/support/sweep_share.py; UNIONROOT_SWEEP_ONLY="N..." tries these
 """
 
 import os
@@ -13,11 +13,11 @@ import signal
 import time
 import unittest
 
+import sweep_share
 import unionroot_testing as testing
 from unionroot_testing import wait_until
 from recovery_testing import CrashMachine
 
-STEP = int(os.environ.get("UNIONROOT_SWEEP_STEP", "1"))
 ONLY = [int(number) for number in os.environ.get("UNIONROOT_SWEEP_ONLY", "").split()]
 
 
@@ -373,8 +373,9 @@ class Sweep:
         self.assertGreater(len(names), 10, "fault points: is this build without them?")
         started = time.monotonic()
         failures = []
-        numbers = [number for number in self.chosen(names) if not self.more_of_the_same(names, number)]
-        for number in ONLY or numbers:
+        name = f"{type(self).__name__} {variable}"
+        numbers = ONLY or self.chosen(names, name)
+        for number in numbers:
             self.machine.log_since()
             try:
                 self.one(kind, variable, number)
@@ -384,13 +385,21 @@ class Sweep:
             if len(failures) >= 5:
                 break
         took = time.monotonic() - started
-        print(f"{kind.__name__}, {variable}: {len(numbers)} of {len(names)} points in {took:.1f} s", flush=True)
+        print(f"{name}: {len(numbers)} of {len(names)} points ({sweep_share.describe(name, self.times)}) in {took:.1f} s; "
+              f"the same again: {sweep_share.command()} {self.id().partition('.')[2]}", flush=True)
         if failures:
             self.fail("\n\n".join(failures))
 
-    def chosen(self, names):
-        """The numbers of the points to try, of those with these names."""
-        return range(1, len(names) + 1, STEP)
+    times = 1  # one in so many of the usual share of points
+
+    def candidates(self, names):
+        """The numbers of the points that may be tried, of those with these names."""
+        return range(1, len(names) + 1)
+
+    def chosen(self, names, name):
+        """The numbers of the points to try in the sweep `name`."""
+        worthwhile = [number for number in self.candidates(names) if not self.more_of_the_same(names, number)]
+        return sweep_share.share(worthwhile, name, self.times)
 
     @staticmethod
     def more_of_the_same(names, number):
@@ -465,7 +474,8 @@ def sweep_case(kind, base=Sweep):
         def test_failing(self):
             self.sweep(kind, "UNIONROOT_FAIL_AT")
 
-    Case.__name__ = Case.__qualname__ = kind.__name__ + "Sweep" if base is Sweep else base.__name__ + kind.__name__
+    # The name that it is given below and in the other sweeps, so that a test can be run by it.
+    Case.__name__ = Case.__qualname__ = kind.__name__ + "Sweep" if base is Sweep else base.__name__.replace("Sweep", "") + kind.__name__
     return Case
 
 

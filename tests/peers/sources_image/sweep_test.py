@@ -36,9 +36,6 @@ class ImageSweep(sweep.Sweep):
             raise
 
     def one(self, kind, variable, number):
-        # A start passes over a thousand points, each of which takes a second with images.
-        if kind.from_start and number % 16 != 1 and not sweep.ONLY:
-            return
         try:
             super().one(kind, variable, number)
         except AssertionError as error:
@@ -214,17 +211,18 @@ def sampled(kind, mixin, times=1, stages=None):
     """As sweep_case(), with fewer points: each of these takes longer than those of a directory. stages: only those within these
     stages of a begin, by their number; what the others do is the same for every kind of source."""
     made = sweep.sweep_case(kind, mixin)
+    made.times = times
 
-    def chosen(self, names):
+    def within(self, names):
         numbers = range(1, len(names) + 1)
-        if stages is not None:
-            # The session's record is written, and then, before each stage, that it starts.
-            starts = [number for number in numbers if names[number - 1].strip() == "store_committed"]
-            numbers = [number for number in numbers if sum(start < number for start in starts) - 2 in stages]
-            self.assertGreater(len(numbers), 5, names)
-        return numbers[::times * sweep.STEP]
+        # The session's record is written, and then, before each stage, that it starts.
+        starts = [number for number in numbers if names[number - 1].strip() == "store_committed"]
+        numbers = [number for number in numbers if sum(start < number for start in starts) - 2 in stages]
+        self.assertGreater(len(numbers), 5, names)
+        return numbers
 
-    made.chosen = chosen
+    if stages is not None:
+        made.candidates = within
     return made
 
 
@@ -234,7 +232,8 @@ BLOCK_DEVICE, UNION = 0, 2
 ImageBegin = sweep.sweep_case(sweep.Begin, ImageSweep)
 ImageRunAutomatic = sweep.sweep_case(sweep.RunAutomatic, ImageSweep)
 ImageEnd = sweep.sweep_case(sweep.End, ImageSweep)
-ImageStart = sweep.sweep_case(Start, ImageSweep)
+# A start passes over a thousand points, each of which takes a second with images.
+ImageStart = sampled(Start, ImageSweep, times=16)
 SnapshotBegin = sweep.sweep_case(sweep.Begin, SnapshotSweep)
 SnapshotEnd = sweep.sweep_case(sweep.End, SnapshotSweep)
 ArchiveBegin = sampled(ColdBegin, ArchiveSweep, stages=(BLOCK_DEVICE, UNION))

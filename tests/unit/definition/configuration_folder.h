@@ -1,14 +1,16 @@
-// Definitions and settings in a folder of a test's own, owned by whoever runs it (root, for files that are to be
-// trusted).
+// Definitions and settings in a folder of a test's own. They must be owned by root to be read.
 #pragma once
 
 #include <string>
 
 #include "definition/registry.h"
+#include "skip.h"
 #include "temporary_folder.h"
 
 class ConfigurationFolder : public unionroot::tests::TemporaryFolder {
  public:
+  ConfigurationFolder() { unionroot::tests::require_root("to own the configuration"); }
+
   // Settings that stay within the folder.
   [[nodiscard]] unionroot::definition::Settings settings() const {
     unionroot::definition::Settings settings;

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "configuration_folder.h"
+#include "skip.h"
 
 using namespace unionroot;
 using Catch::Contains;
@@ -34,10 +35,7 @@ TEST_CASE("names are those of run-parts") {
 }
 
 TEST_CASE("executable files in the order of their names; the rest is named with its reason") {
-  if (::geteuid() != 0) {
-    WARN("skipped: needs root");
-    return;
-  }
+  tests::require_root("to own the scripts");
   const ConfigurationFolder folder;
   for (const char* name : {"90z", "10a", "B", "a", "no.sh", ".hidden"})
     folder.write(base::concat("hooks/", name), "x", 0755);
@@ -56,10 +54,7 @@ TEST_CASE("executable files in the order of their names; the rest is named with 
 }
 
 TEST_CASE("what anybody but root could change is refused, with what to do") {
-  if (::geteuid() != 0) {
-    WARN("skipped: needs root");
-    return;
-  }
+  tests::require_root("to own the scripts");
   const ConfigurationFolder folder;
   const auto script = folder.write("way/hooks/10a", "x", 0755);
   const auto hooks = folder / "way/hooks";

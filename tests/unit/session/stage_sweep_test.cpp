@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "session/pipeline.h"
 #include "session_fixture.h"
+#include "skip.h"
 
 using namespace unionroot;
 namespace fs = std::filesystem;
@@ -32,6 +33,7 @@ struct Fixture : test::SessionFixture {
 }  // namespace
 
 TEST_CASE_METHOD(Fixture, "a session is laid and taken away again over a kernel that works") {
+  tests::require_root("to give the upper layer away");
   add_record("s");
   auto operation = operate("s");
   pipeline.set_up(operation, session::TearDown::everything);
@@ -42,6 +44,7 @@ TEST_CASE_METHOD(Fixture, "a session is laid and taken away again over a kernel 
 }
 
 TEST_CASE_METHOD(Fixture, "whichever call fails, the set-up is undone") {
+  tests::require_root("to give the upper layer away");
   unsigned calls = 0;
   {
     add_record("count");
@@ -79,10 +82,7 @@ TEST_CASE_METHOD(Fixture, "whichever call fails, the set-up is undone") {
 }
 
 TEST_CASE_METHOD(Fixture, "whichever call fails, a set-up with hooks and on a tree of hooks is undone") {
-  if (::geteuid() != 0) {
-    WARN("skipped: hooks must be root's");
-    return;
-  }
+  tests::require_root("to own the hooks");
   fs::create_directory(folder.path + "/hooks");
   auto hooked = *definition();
   hooked.hook_directories = {folder.path + "/hooks"};
@@ -116,6 +116,7 @@ TEST_CASE_METHOD(Fixture, "whichever call fails, a set-up with hooks and on a tr
 }
 
 TEST_CASE_METHOD(Fixture, "with keep_data the upper layer stays, and is used when the session is set up again") {
+  tests::require_root("to give the upper layer away");
   add_record("s");
   auto operation = operate("s");
   pipeline.set_up(operation, session::TearDown::keep_data);

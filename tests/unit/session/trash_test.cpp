@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "session_fixture.h"
+#include "skip.h"
 
 using namespace unionroot;
 namespace fs = std::filesystem;
@@ -39,10 +40,7 @@ TEST_CASE("what an earlier daemon left in the trash is deleted") {
 }
 
 TEST_CASE("where there is no room for it in the trash, it is deleted at once") {
-  if (::geteuid() != 0) {
-    WARN("skipped: needs root to mount a file system");
-    return;
-  }
+  tests::require_root("to mount a file system");
   test::TemporaryFolder folder;
   // In a mount namespace of its own, so that nothing of it is left.
   std::thread([&] {

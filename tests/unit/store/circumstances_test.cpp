@@ -117,19 +117,18 @@ TEST_CASE("a missing folder is an error") {
 TEST_CASE("a file system that cannot be written") {
   const Folder folder;
   const bool filled = GENERATE(false, true);
-  const bool root = with_tmpfs(folder.path(), "size=4m", [&] {
+  with_tmpfs(folder.path(), "size=4m", [&] {
     if (filled) Store(folder.file()).add_session(session("a"));
     base::check(::mount(nullptr, folder.path().c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr), "remounting");
     const auto error = error_of([&] { const Store store(folder.file()); });
     CHECK(contains(error.what(), folder.file()));
     CHECK((contains(error.what(), "cannot be written") || contains(error.what(), "Read-only file system")));
   });
-  if (!root) WARN("skipped: needs root to mount a file system");
 }
 
 TEST_CASE("a full disk is no_space, and the store works again once there is room") {
   const Folder folder;
-  const bool root = with_tmpfs(folder.path(), "size=512k", [&] {
+  with_tmpfs(folder.path(), "size=512k", [&] {
     Store store(folder.file());
     store.add_session(session("first"));
     const auto fill_up = [&] {
@@ -149,12 +148,11 @@ TEST_CASE("a full disk is no_space, and the store works again once there is room
     CHECK_NOTHROW(store.add_session(session("after")));
     CHECK(store.session("first"));
   });
-  if (!root) WARN("skipped: needs root to mount a file system");
 }
 
 TEST_CASE("a disk that is full from the start is no_space, and nothing is set aside") {
   const Folder folder;
-  const bool root = with_tmpfs(folder.path(), "size=64k", [&] {
+  with_tmpfs(folder.path(), "size=64k", [&] {
     {
       std::ofstream filler(folder.path() + "/filler");
       filler << std::string(std::size_t{1} << 17, 'x') << std::flush;
@@ -167,12 +165,11 @@ TEST_CASE("a disk that is full from the start is no_space, and nothing is set as
     const Store store(folder.file());
     CHECK_FALSE(store.set_aside());
   });
-  if (!root) WARN("skipped: needs root to mount a file system");
 }
 
 TEST_CASE("on a full disk runs come and go, and sessions go") {
   const Folder folder;
-  const bool root = with_tmpfs(folder.path(), "size=16m", [&] {
+  with_tmpfs(folder.path(), "size=16m", [&] {
     Store store(folder.file());
     std::vector<std::string> ids;
     for (int number = 0; number < 300; ++number) {
@@ -193,7 +190,6 @@ TEST_CASE("on a full disk runs come and go, and sessions go") {
     for (const auto& id : ids) store.remove_session(id, true);
     CHECK(store.sessions().empty());
   });
-  if (!root) WARN("skipped: needs root to mount a file system");
 }
 
 TEST_CASE("the log keeps its room when the database is closed, and is no evidence when it is empty") {
@@ -203,10 +199,7 @@ TEST_CASE("the log keeps its room when the database is closed, and is no evidenc
   { Store(folder.file()).checkpoint(); }
   REQUIRE(::stat(log.c_str(), &status) == 0);
   CHECK(status.st_size == 0);
-  if (status.st_blocks == 0) {
-    WARN("skipped: this file system gives no room in advance");
-    return;
-  }
+  if (status.st_blocks == 0) unionroot::tests::skip("this file system gives no room in advance");
   CHECK(status.st_blocks * 512 >= off_t{6} << 20);
   std::filesystem::remove(folder.file());
   Store store(folder.file());

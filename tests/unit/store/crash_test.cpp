@@ -94,6 +94,6 @@ TEST_CASE("a crash or a failure at any point leaves a whole database") {
 #ifdef UNIONROOT_FAULT_POINTS
   CHECK(points > 15);  // the points were really met
 #else
-  WARN("built without fault points: only the way without faults was tried");
+  unionroot::tests::skip("built without fault points: only the way without faults was tried");
 #endif
 }

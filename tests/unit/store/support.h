@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "skip.h"
 #include "store/store.h"
 #include "temporary_folder.h"
 
@@ -45,16 +46,15 @@ inline SessionRecord session(const std::string& id) {
 }
 
 // Runs `body` in a thread with a mount namespace of its own, where a file system is mounted over `folder`. Nothing of
-// it is left. False: not root.
-inline bool with_tmpfs(const std::string& folder, const char* options, const std::function<void()>& body) {
-  if (::geteuid() != 0) return false;
+// it is left. Skips the test case without root.
+inline void with_tmpfs(const std::string& folder, const char* options, const std::function<void()>& body) {
+  unionroot::tests::require_root("to mount a file system");
   std::thread([&] {
     base::check(::unshare(CLONE_NEWNS), "unsharing");
     base::check(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), "making mounts private");
     base::check(::mount("tmpfs", folder.c_str(), "tmpfs", 0, options), "mounting on", folder);
     body();
   }).join();
-  return true;
 }
 
 // What `action` throws; fails the test if it does not.
