@@ -51,6 +51,8 @@ class InheritedTest(RecoveryTest):
         usual = {"hook_directories": cls.scripts.folder}
         machine.define_tree("hooked", cls.tree, **usual)
         machine.define("made", type="custom", profile="minimal", **usual)
+        cls.own_tree = os.path.join(machine.place, "tree")  # a session on it writes its files into it
+        subprocess.run(["cp", "-a", cls.tree, cls.own_tree], check=True)
         machine.define_tree("image", cls.tree, union_backing="image", union_size="16M", union_filesystem="ext4")
         cls.mkfs = os.path.join(machine.place, "mkfs")
         os.mkdir(cls.mkfs)
@@ -101,7 +103,7 @@ class InheritedTest(RecoveryTest):
         self.machine.ok("end", session)
 
     def test_hook_of_a_custom_source(self):
-        self.scripts.add("10look", f'[ "$1" = setup-start ] || exit 0\nmount --bind {self.tree} "$CHROOT_MOUNT_LOCATION"\n'
+        self.scripts.add("10look", f'[ "$1" = setup-start ] || exit 0\nmount --bind {self.own_tree} "$CHROOT_MOUNT_LOCATION"\n'
                                    f'seen={self.seen}\n{LOOK}')
         session = self.machine.begin("made")
         self.check(self.seen)
