@@ -128,8 +128,9 @@ def main():
         durability(machine)
         recovery(machine)
     finally:
-        for problem in machine.close():
-            print(problem, file=sys.stderr)
+        problems = machine.close()
+        if problems:
+            raise SystemExit("bench: left behind: " + "; ".join(problems))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """The scripts of the repository: shellcheck has nothing to say, and wrong use is refused."""
 
+import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -20,7 +22,10 @@ class ScriptsTest(unittest.TestCase):
         if shutil.which("shellcheck") is None:
             self.skipTest("needs shellcheck")
         scripts = [os.path.join(ROOT, name) for name in ("check", "quickstart", ".ci/run", "scripts/install-packages",
+                                                         "scripts/nightly", "scripts/nightly-common",
                                                          "tests/bench/run", "tests/kernel/locks/check_model")]
+        parts = os.path.join(ROOT, "scripts/nightly.d")
+        scripts += [os.path.join(parts, name) for name in sorted(os.listdir(parts))]
         guest = os.path.join(ROOT, "tests/peers/machine/guest")
         scripts += [os.path.join(guest, name) for name in ("driver", "lock-first", "lock-prober", "tools",
                                                            "checks-machine", "checks-reboot")]
@@ -120,6 +125,183 @@ class ReportTest(unittest.TestCase):
         self.assertIn("\n  any: case: this kernel has no xfs\n", out)
         self.assertIn("NOT EXPECTED HERE: model_locks: all: needs spin\n", out)
         self.assertEqual(status, 1)
+
+
+class NightlyTest(unittest.TestCase):
+    """scripts/nightly tells which of its parts passed, and ends with 0 only if all did."""
+
+    def nightly(self, *arguments, parts=None, seconds=60):
+        folder = tempfile.mkdtemp(prefix="unionroot-nightly.", dir=testing.SCRATCH)
+        self.addCleanup(shutil.rmtree, folder)
+        environment = dict(os.environ)
+        if parts is not None:
+            for name, text in parts.items():
+                path = os.path.join(folder, name)
+                with open(path, "w") as file:
+                    file.write("#!/bin/sh\n# nightly: 1 minute: a part for tests\n" + text)
+                os.chmod(path, 0o755)
+            environment.update(UNIONROOT_NIGHTLY_PARTS=folder, UNIONROOT_NIGHTLY_SECONDS=str(seconds))
+        done = subprocess.run([os.path.join(ROOT, "scripts/nightly"), *arguments], env=environment, text=True,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        return done.returncode, done.stdout
+
+    def test_all_pass(self):
+        status, out = self.nightly(parts={"a": "echo hello", "b": "! read -r line"})
+        self.assertEqual((status, out.splitlines()[-1]), (0, "nightly: 2 passed (a b), 0 failed"), out)
+        self.assertIn("\nhello\n", out)
+
+    def test_one_fails_and_the_others_still_run(self):
+        status, out = self.nightly(parts={"a": "exit 3", "b": ""})
+        self.assertEqual((status, out.splitlines()[-1]), (1, "nightly: 1 passed (b), 1 failed (a)"), out)
+        self.assertIn("nightly: a FAILED with status 3", out)
+
+    def test_one_that_takes_too_long(self):
+        status, out = self.nightly("a", parts={"a": "sleep 600", "b": "echo unwanted"}, seconds=1)
+        self.assertEqual((status, out.splitlines()[-1]), (1, "nightly: 0 passed, 1 failed (a)"), out)
+        self.assertIn("which is the limit", out)
+        self.assertNotIn("unwanted", out)
+
+    def test_a_part_that_is_none(self):
+        status, out = self.nightly("nonsense", parts={"a": ""})
+        self.assertEqual(status, 2)
+        self.assertIn("nonsense", out)
+
+    def test_each_part_says_what_it_does(self):
+        status, out = self.nightly("--list")
+        self.assertEqual(status, 0)
+        self.assertGreater(len(out.splitlines()), 10)
+        for line in out.splitlines():
+            found = re.fullmatch(r"(\S+) +(\d+) minutes: .+", line)
+            self.assertTrue(found, line)
+            self.assertLessEqual(int(found[2]), 60, line)
+
+    def test_aims(self):
+        for lines, status, said in (("bench a ours_ms=29 aim_ms=10\nbench b ours_ms=99\n", 0, "2 figures, 1 with an aim, 0 above"),
+                                    ("bench a ours_ms=31 aim_ms=10\n", 1, "above three times its aim: bench a"),
+                                    ("nothing\n", 1, "0 figures")):
+            done = subprocess.run([os.path.join(ROOT, "scripts/check-aims")], input=lines, text=True, stdout=subprocess.PIPE)
+            self.assertEqual(done.returncode, status, done.stdout)
+            self.assertIn(said, done.stdout)
+
+
+class LintTest(unittest.TestCase):
+    """scripts/lint finds what is planted in a changed line, and passes over old findings and other lines."""
+
+    OLD = "int *old(int *p) {\n  if (p == 0) return 0;\n  return p;\n}\n"
+    NEW = "\nint *added(int *p) {\n  if (p == 0) return p;\n  return nullptr;\n}\n"
+
+    def setUp(self):
+        for program in ("git", "clang-format-14", "clang-tidy-14"):
+            if shutil.which(program) is None:
+                self.skipTest("needs " + program)
+        self.place = tempfile.mkdtemp(prefix="unionroot-lint.", dir=testing.SCRATCH)
+        self.addCleanup(shutil.rmtree, self.place)
+        self.repository = os.path.join(self.place, "repository")
+        os.makedirs(self.repository + "/scripts")
+        shutil.copy(os.path.join(ROOT, "scripts/lint"), self.repository + "/scripts")
+        self.write(".clang-format", "BasedOnStyle: LLVM\nAllowShortIfStatementsOnASingleLine: WithoutElse\n")
+        self.write(".clang-tidy", "Checks: '-*,modernize-use-nullptr'\nHeaderFilterRegex: '.*'\n")
+        self.write("code.cpp", self.OLD)
+        self.git("init", "--quiet", "--initial-branch=main")
+        self.commit()
+
+    def write(self, name, text):
+        with open(os.path.join(self.repository, name), "w") as file:
+            file.write(text)
+
+    def git(self, *arguments):
+        settings = ["-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false"]
+        subprocess.run(["git", *settings, *arguments], cwd=self.repository, check=True, stdout=subprocess.DEVNULL)
+
+    def commit(self):
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message=a commit", "--no-verify")
+
+    def lint(self, *arguments, repository=None):
+        repository = repository or self.repository
+        build = os.path.join(self.place, "build")
+        os.makedirs(build, exist_ok=True)
+        with open(build + "/compile_commands.json", "w") as file:
+            json.dump([{"directory": build, "file": f"{repository}/{name}", "command": f"c++ -c {repository}/{name}"}
+                       for name in os.listdir(repository) if name.endswith(".cpp")], file)
+        done = subprocess.run([repository + "/scripts/lint", *arguments, build], text=True, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        return done.returncode, done.stdout
+
+    def test_everything(self):
+        status, out = self.lint()
+        self.assertEqual(status, 1, out)
+        self.assertIn("code.cpp:2:12: warning: use nullptr", out)
+        self.assertIn("lint: 1 files laid out, 0 wrongly; 1 seen by clang-tidy, 2 findings", out)
+
+    def test_a_change_that_is_good(self):
+        self.write("code.cpp", self.OLD + self.NEW.replace("p == 0", "p == nullptr"))
+        self.commit()
+        status, out = self.lint("--changed", "--minutes", "5")
+        self.assertEqual(status, 0, out)
+        self.assertIn("1 seen by clang-tidy, 0 findings", out)
+
+    def test_a_finding_in_a_changed_line(self):
+        self.write("code.cpp", self.OLD + self.NEW)
+        for _ in ("not committed", "committed"):
+            status, out = self.lint("--changed")
+            self.assertEqual(status, 1, out)
+            self.assertIn("code.cpp:7:12: warning: use nullptr", out)
+            self.assertNotIn("code.cpp:2:", out)
+            self.git("commit", "--quiet", "--all", "--allow-empty", "--message=a change")
+
+    def test_all_commits_of_a_branch(self):
+        self.git("checkout", "--quiet", "-b", "branch")
+        self.write("code.cpp", self.OLD + self.NEW)
+        self.commit()
+        self.write("other", "")
+        self.commit()
+        status, out = self.lint("--changed")
+        self.assertEqual(status, 1, out)
+        self.assertIn("code.cpp:7:12: warning: use nullptr", out)
+
+    def test_a_header(self):
+        self.write("code.h", "inline int *of_header() { return 0; }\n")
+        self.write("user.cpp", '#include "code.h"\n')
+        self.commit()
+        status, out = self.lint("--changed")
+        self.assertEqual(status, 1, out)
+        self.assertIn("code.h:1:34: warning: use nullptr", out)
+
+    def test_the_layout(self):
+        self.write("code.cpp", self.OLD + "int  wide;\n")
+        self.commit()
+        status, out = self.lint("--changed")
+        self.assertEqual(status, 1, out)
+        self.assertIn("clang-format-14 -i code.cpp", out)
+
+    def test_code_that_does_not_compile(self):
+        self.write("code.cpp", self.OLD + "nonsense nothing;\n")
+        self.commit()
+        status, out = self.lint("--changed")
+        self.assertEqual(status, 1, out)
+        self.assertIn("unknown type name 'nonsense'", out)
+
+    def test_a_clone_without_history(self):
+        self.write("code.cpp", self.OLD + self.NEW)
+        self.commit()
+        clone = os.path.join(self.place, "clone")
+        subprocess.run(["git", "clone", "--quiet", "--depth=1", "file://" + self.repository, clone], check=True)
+        status, out = self.lint("--changed", repository=clone)
+        self.assertEqual(status, 0, out)
+        self.assertIn("nothing before HEAD", out)
+        full = os.path.join(self.place, "full")
+        subprocess.run(["git", "clone", "--quiet", "file://" + self.repository, full], check=True)
+        status, out = self.lint("--changed", repository=full)
+        self.assertEqual(status, 1, out)
+        self.assertIn("code.cpp:7:12: warning: use nullptr", out)
+
+    def test_no_time(self):
+        self.write("code.cpp", self.OLD + self.NEW)
+        self.commit()
+        status, out = self.lint("--changed", "--minutes", "0.00001")
+        self.assertEqual(status, 0, out)
+        self.assertIn("no time was left for 1 of 1 files", out)
 
 
 if __name__ == "__main__":
