@@ -131,8 +131,14 @@ Namespace NamespaceFactory::adopt(UniqueFd descriptor) {
   made->factory = impl_;
   made->descriptor = std::move(descriptor);
   const Visit visit(*impl_, made->descriptor.get());
-  made->root = impl_->mounts.open_in_root(visit.root(), "/", folder_flags, 0);
+  made->made_root = true;
+  made->open_root(visit);
   return Namespace(std::move(made));
+}
+
+int Namespace::Impl::open_root(const Visit& visit) {
+  if (!root) root = factory->mounts.open_in_root(visit.root(), "/", folder_flags, 0);
+  return root.get();
 }
 
 Namespace::Namespace(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -171,24 +177,34 @@ std::vector<std::string> Namespace::mount_inner(const MountPlan& plan, std::vect
 void Namespace::make_root() {
   const Visit visit(*impl_->factory, impl_->descriptor.get());
   impl_->factory->mounts.pivot_root_here(impl_->root.get());
+  impl_->made_root = true;
 }
 
-UniqueFd Namespace::root() const { return impl_->root.duplicate(); }
+void Namespace::rest() {
+  if (impl_->made_root) impl_->root.reset();
+}
 
-UniqueFd Namespace::clone_view() const {
+UniqueFd Namespace::root() const {
+  if (impl_->root) return impl_->root.duplicate();
+  // Not kept: several threads may start commands at once.
   const Visit visit(*impl_->factory, impl_->descriptor.get());
-  return impl_->factory->mounts.clone_tree(impl_->root.get(), "", true);
+  return impl_->factory->mounts.open_in_root(visit.root(), "/", folder_flags, 0);
+}
+
+UniqueFd Namespace::clone_view() {
+  const Visit visit(*impl_->factory, impl_->descriptor.get());
+  return impl_->factory->mounts.clone_tree(impl_->open_root(visit), "", true);
 }
 
 void Namespace::share_mounts() {
   const Visit visit(*impl_->factory, impl_->descriptor.get());
-  impl_->factory->mounts.set_attributes(impl_->root.get(), 0, 0, MS_SHARED, true);
+  impl_->factory->mounts.set_attributes(impl_->open_root(visit), 0, 0, MS_SHARED, true);
 }
 
 void Namespace::unshare_mounts() {
   const Visit visit(*impl_->factory, impl_->descriptor.get());
   // A shared mount without peers becomes a slave of the master it had, if it had one: mount_namespaces(7).
-  impl_->factory->mounts.set_attributes(impl_->root.get(), 0, 0, MS_SLAVE, true);
+  impl_->factory->mounts.set_attributes(impl_->open_root(visit), 0, 0, MS_SLAVE, true);
 }
 
 int Namespace::descriptor() const { return impl_->descriptor.get(); }

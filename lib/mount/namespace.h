@@ -70,10 +70,14 @@ class Namespace {
   // Step 3. The laid root becomes `/` of the namespace and the template goes.
   void make_root();
 
+  // After step 3: closes the descriptor of the root, which is opened again when it is needed. A session at rest is held
+  // by its namespace alone, so that its end unmounts, and so that the daemon is nobody's user of its tree.
+  void rest();
+
   // An O_PATH descriptor of the session's root: before make_root the laid tree, later `/`. Usable outside.
   [[nodiscard]] base::UniqueFd root() const;
   // A detached recursive clone of the root, to attach at the host view.
-  [[nodiscard]] base::UniqueFd clone_view() const;
+  [[nodiscard]] base::UniqueFd clone_view();
   // Between the two, what is mounted and unmounted in a clone_view() that somebody attached happens here as well. Then
   // every mount is again what it was: private, or a slave of the host's.
   void share_mounts();

@@ -17,11 +17,18 @@ struct NamespaceFactory::Impl {
   base::UniqueFd template_namespace;
 };
 
+class Visit;
+
 struct Namespace::Impl {
   std::shared_ptr<NamespaceFactory::Impl> factory;
   base::UniqueFd descriptor;
-  // Holds the root's mount: closed first, so that closing the namespace unmounts. Members go in reverse order.
+  bool made_root = false;  // the root is `/` of the namespace
+  // Holds the root's mount: closed first, so that closing the namespace unmounts. Members go in reverse order. Closed
+  // at rest.
   base::UniqueFd root;
+
+  // Its descriptor, opened if it is closed.
+  int open_root(const Visit& visit);
 };
 
 // While it lives, the calling thread is in the namespace, with its root as root and working directory. Its end brings

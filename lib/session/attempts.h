@@ -13,11 +13,13 @@ namespace unionroot::session {
 class Attempts {
  public:
   // Runs the step; if it throws, once more: what fails for a passing reason (a process that is about to go, a disk that
-  // has room again) is done then. Steps are idempotent.
+  // has room again) is done then. A time-out has waited already, so it is not tried again. Steps are idempotent.
   template <typename Step>
   void run(const Step& step) {
     std::string problem;
-    if (!succeeds(step, problem) && !succeeds(step, problem)) problems_.push_back(std::move(problem));
+    bool timed_out = false;
+    if (succeeds(step, problem, timed_out) || (!timed_out && succeeds(step, problem, timed_out))) return;
+    problems_.push_back(std::move(problem));
   }
 
   // What could not be done, with what to do about it.
@@ -25,11 +27,12 @@ class Attempts {
 
  private:
   template <typename Step>
-  static bool succeeds(const Step& step, std::string& problem) {
+  static bool succeeds(const Step& step, std::string& problem, bool& timed_out) {
     try {
       step();
       return true;
     } catch (const base::Error& error) {
+      timed_out = error.code() == base::ErrorCode::timed_out;
       problem = base::concat(error.what(), error.hint().empty() ? "" : "; ", error.hint());
     } catch (const std::exception& error) {
       problem = error.what();

@@ -8,10 +8,11 @@ namespace {
 
 // A session that is being set up or ended has no size.
 void measure(const SessionPtr& session, SessionView& view) {
-  const auto operation = SharedOperation::within({}, session);
-  if (!operation || !(*operation)->measured) return;
+  const auto operation = SharedOperation::at_once(session);
+  if (!operation || !(*operation)->measurable || !(*operation)->space) return;
+  const auto root = (*operation)->space->root();
   struct statvfs facts {};
-  if (::fstatvfs((*operation)->measured.get(), &facts) != 0) return;
+  if (::fstatvfs(root.get(), &facts) != 0) return;
   view.upper_size = std::uint64_t{facts.f_blocks} * facts.f_frsize;
   view.upper_used = std::uint64_t{facts.f_blocks - facts.f_bfree} * facts.f_frsize;
 }

@@ -104,14 +104,24 @@ void Pipeline::set_up(Operation& operation, TearDown undo, Journal how) const {
 
 std::vector<std::string> Pipeline::tear_down(Operation& operation, TearDown mode) const {
   std::set<unsigned> done;
-  auto left = tear_down_once(operation, mode, done);
-  // What failed for a passing reason is done the second time, and what hung on it with it.
-  if (!left.empty()) left = tear_down_once(operation, mode, done);
+  auto problems = tear_down_once(operation, mode, done);
+  // What failed for a passing reason is done the second time, and what hung on it with it. What timed out has waited
+  // already.
+  std::set<unsigned> left_out = done;
+  for (const auto& [position, problem] : problems)
+    if (problem.timed_out) left_out.insert(position);
+  if (left_out.size() < done.size() + problems.size()) {
+    auto again = tear_down_once(operation, mode, left_out);
+    std::erase_if(problems, [](const auto& entry) { return !entry.second.timed_out; });
+    problems.merge(again);
+  }
+  std::vector<std::string> left;
+  for (auto entry = problems.rbegin(); entry != problems.rend(); ++entry) left.push_back(std::move(entry->second.text));
   return left;
 }
 
-std::vector<std::string> Pipeline::tear_down_once(Operation& operation, TearDown mode, std::set<unsigned>& done) const {
-  std::vector<std::string> left;
+Pipeline::Problems Pipeline::tear_down_once(Operation& operation, TearDown mode, std::set<unsigned>& done) const {
+  Problems left;
   for (auto position = static_cast<unsigned>(stages_.size()); position-- > 0;) {
     const auto& stage = stages_[position];
     auto entry = entry_at(operation.session(), position);
@@ -125,10 +135,11 @@ std::vector<std::string> Pipeline::tear_down_once(Operation& operation, TearDown
       entry->state = StageState::undone;
       put_entry(operation.session(), *entry);
     } catch (const Error& error) {
-      left.push_back(
-          concat("stage ", stage->name(), ": ", error.what(), error.hint().empty() ? "" : "; ", error.hint()));
+      left[position] = {
+          concat("stage ", stage->name(), ": ", error.what(), error.hint().empty() ? "" : "; ", error.hint()),
+          error.code() == ErrorCode::timed_out};
     } catch (const std::exception& error) {
-      left.push_back(concat("stage ", stage->name(), ": ", error.what()));
+      left[position] = {concat("stage ", stage->name(), ": ", error.what())};
     }
   }
   return left;

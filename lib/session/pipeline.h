@@ -1,6 +1,7 @@
 // Runs a session's stages: forwards when it begins, in reverse when it ends, journalled in the store.
 #pragma once
 
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -31,8 +32,8 @@ class Pipeline {
   // with `undo`, and Error(stage_failed, or the stage's own code if it says more) names the stage and the first cause.
   void set_up(Operation& operation, TearDown undo, Journal how = Journal::each_stage) const;
 
-  // Every stage in reverse. Nothing stops it; what failed is tried once more; what could not be undone is returned, one
-  // line each.
+  // Every stage in reverse. Nothing stops it; what failed is tried once more, unless it timed out; what could not be
+  // undone is returned, one line each.
   std::vector<std::string> tear_down(Operation& operation, TearDown mode) const;
 
   // Asks each stage what is there of it; the worst answer.
@@ -41,8 +42,14 @@ class Pipeline {
  private:
   void note_all_starting(const Operation& operation) const;
   void set_up_one(Operation& operation, unsigned position, Journal how) const;
+  // By position: what could not be undone of stages.
+  struct Problem {
+    std::string text;
+    bool timed_out = false;
+  };
+  using Problems = std::map<unsigned, Problem>;
   // Leaves out the positions in `done`, and adds those that it could undo.
-  std::vector<std::string> tear_down_once(Operation& operation, TearDown mode, std::set<unsigned>& done) const;
+  Problems tear_down_once(Operation& operation, TearDown mode, std::set<unsigned>& done) const;
 
   const Stages stages_;
   store::Store& store_;

@@ -21,15 +21,39 @@ Session::Session(Services& services, store::SessionRecord record,
   set_up_.notes_logged = known->notes.size();
 }
 
-Operation::Operation(SessionPtr session) : session_(std::move(session)), lock_(session_->operation_) {}
+namespace {
+
+// Counts a thread that waits.
+class Waiting {
+ public:
+  explicit Waiting(std::atomic<unsigned>& count) : count_(count) { ++count_; }
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
+  ~Waiting() { --count_; }
+
+ private:
+  std::atomic<unsigned>& count_;
+};
+
+}  // namespace
+
+Operation::Operation(SessionPtr session) : session_(std::move(session)) {
+  const Waiting waiting(session_->waiting_);
+  lock_ = std::unique_lock(session_->operation_);
+}
 
 Operation::Operation(SessionPtr session, std::unique_lock<std::shared_timed_mutex> lock)
     : session_(std::move(session)), lock_(std::move(lock)) {}
 
 std::optional<Operation> Operation::within(std::chrono::milliseconds limit, SessionPtr session) {
+  const Waiting waiting(session->waiting_);
   std::unique_lock lock(session->operation_, limit);
   if (!lock) return std::nullopt;
   return Operation(std::move(session), std::move(lock));
+}
+
+Operation::~Operation() {
+  if (session_ && session_->set_up_.space) session_->set_up_.space->rest();
 }
 
 void Operation::report(const Progress& progress) const {
@@ -52,8 +76,15 @@ SharedOperation::SharedOperation(SessionPtr session, std::shared_lock<std::share
     : session_(std::move(session)), lock_(std::move(lock)) {}
 
 std::optional<SharedOperation> SharedOperation::within(std::chrono::milliseconds limit, SessionPtr session) {
-  std::shared_lock<std::shared_timed_mutex> lock(session->operation_, std::defer_lock);
-  if (!(limit.count() == 0 ? lock.try_lock() : lock.try_lock_for(limit))) return std::nullopt;
+  std::shared_lock lock(session->operation_, limit);
+  if (!lock) return std::nullopt;
+  return SharedOperation(std::move(session), std::move(lock));
+}
+
+std::optional<SharedOperation> SharedOperation::at_once(SessionPtr session) {
+  if (session->waiting_ != 0) return std::nullopt;
+  std::shared_lock lock(session->operation_, std::try_to_lock);
+  if (!lock) return std::nullopt;
   return SharedOperation(std::move(session), std::move(lock));
 }
 

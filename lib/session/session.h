@@ -40,11 +40,9 @@ struct SetUp {
   std::vector<base::UniqueFd> layers;     // detached trees, top first: what the union stage lays; consumed by it
   std::optional<mount::Namespace> space;  // the session's mount namespace
   std::shared_ptr<const FilesLayer> files_layer;  // the top lower layer, if its files are written already
-  // The session's root, while it stands, where its upper layer has a file system of its own: the root's statfs(2) is
-  // that of the upper layer.
-  base::UniqueFd measured;
   std::vector<locks::HeldLock> locks;
 
+  bool measurable = false;  // its upper layer has a file system of its own, whose statfs(2) is the root's
   bool removed = false;     // it has ended, and everybody was told so
   bool begun = false;       // it was active once: what it did to its source counts
   bool recovering = false;  // set-up of a session that has an upper layer already
@@ -98,15 +96,20 @@ class Session : public std::enable_shared_from_this<Session> {
 
   Services& services_;
   std::shared_timed_mutex operation_;
-  SetUp set_up_;  // guarded by operation_
+  std::atomic<unsigned> waiting_{0};  // for an exclusive operation
+  SetUp set_up_;                      // guarded by operation_
 };
 
-// The exclusive hold on a session: set-up, tear-down, recovery. `operation->` is what set-up makes.
+// The exclusive hold on a session: set-up, tear-down, recovery. `operation->` is what set-up makes. Its end leaves the
+// session at rest: held by its mount namespace alone.
 class Operation {
  public:
   explicit Operation(SessionPtr session);  // waits until no other operation is under way
   // nullopt if another one is under way for longer.
   static std::optional<Operation> within(std::chrono::milliseconds limit, SessionPtr session);
+  Operation(Operation&&) noexcept = default;
+  Operation& operator=(Operation&&) = delete;
+  ~Operation();
 
   [[nodiscard]] Session& session() const { return *session_; }
   [[nodiscard]] const SessionPtr& pointer() const { return session_; }
@@ -137,8 +140,10 @@ class Operation {
 // Keeps a session as it is: a command is started, its size is measured. Several at once.
 class SharedOperation {
  public:
-  // nullopt if an exclusive one is under way for longer; zero does not wait.
+  // nullopt if an exclusive one is under way for longer.
   static std::optional<SharedOperation> within(std::chrono::milliseconds limit, SessionPtr session);
+  // nullopt if an exclusive one is under way, or waits: whoever just looks must not keep it from beginning.
+  static std::optional<SharedOperation> at_once(SessionPtr session);
   const SetUp* operator->() const { return &session_->set_up_; }
 
  private:

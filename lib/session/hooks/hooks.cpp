@@ -146,8 +146,8 @@ bool has_hooks(const definition::Definition& definition) { return !definition.ho
 
 HookSpace::HookSpace(Operation& operation, base::UniqueFd tree) : operation_(operation) {
   auto& views = operation.services().views;
-  views.make_folder(operation.id());
   try {
+    views.make_folder(operation.id());
     copy_.emplace(operation.services().namespaces, std::move(tree), views.view_path(operation.id()));
   } catch (...) {
     try {

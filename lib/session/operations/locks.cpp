@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
-#include <exception>
+#include <optional>
 #include <set>
 #include <thread>
 #include <utility>
@@ -136,7 +136,7 @@ void release_locks(Parts& parts, Operation& operation) {
 void remove_leftover_locks(Parts& parts, const std::string& session) {
   const auto end = std::chrono::steady_clock::now() + lock_limit;
   while (true) {
-    std::exception_ptr held;
+    std::optional<Error> held;
     bool cleaned = false;
     for (const auto& lock : parts.lock_directory.list()) {
       if (lock.owner.session != session) continue;
@@ -145,15 +145,14 @@ void remove_leftover_locks(Parts& parts, const std::string& session) {
           parts.lock_directory.remove_session(lock.key, session);
         else if (!std::exchange(cleaned, true))
           parts.lock_directory.clean();
-      } catch (const locks::LockedError&) {
-        held = std::current_exception();
+      } catch (const locks::LockedError& error) {
+        held = Error(ErrorCode::timed_out, error.what(), error.hint());
       }
       if (lock.kind == locks::LockKind::source && lock.state != locks::LockState::stale)
-        held = std::make_exception_ptr(
-            Error(ErrorCode::timed_out, concat("the source lock ", lock.file, " is still held")));
+        held = Error(ErrorCode::timed_out, concat("the source lock ", lock.file, " is still held"));
     }
     if (!held) return;
-    if (std::chrono::steady_clock::now() > end) std::rethrow_exception(held);
+    if (std::chrono::steady_clock::now() > end) throw *held;
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
 }

@@ -43,7 +43,7 @@ namespace {
 SharedOperation keep_active(const SessionPtr& session) {
   constexpr std::chrono::milliseconds interval{10};
   const auto end = std::chrono::steady_clock::now() + grace_period;
-  auto operation = SharedOperation::within({}, session);
+  auto operation = SharedOperation::within(std::chrono::milliseconds::zero(), session);
   while (!operation && session->state() == SessionState::active && std::chrono::steady_clock::now() < end)
     operation = SharedOperation::within(interval, session);
   const auto state = session->state();

@@ -16,7 +16,7 @@ bool keeps_namespace(const Operation& operation) {
 
 // Everybody on the host may look through the window. It must be no way to run a set-uid program of an old tree, or to
 // open a device: those work in the session's own namespace alone.
-void attach_view(const Operation& operation) {
+void attach_view(Operation& operation) {
   const auto view = operation->space->clone_view();
   operation.services().mounts.set_attributes(view.get(), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, 0, 0, true);
   operation.services().views.attach_view(operation.id(), view);

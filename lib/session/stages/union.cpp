@@ -62,7 +62,7 @@ void lay_overlay(Operation& operation, UnionData& data) {
   operation->space.emplace(operation.services().namespaces.create());
   operation->space->lay_overlay(plan, std::move(operation->layers), std::move(store));
   operation->layers.clear();
-  if (backing.measurable()) operation->measured = operation->space->root();
+  operation->measurable = backing.measurable();
   if (operation->space->read_only())
     throw Error(ErrorCode::stage_failed, "the overlay was mounted read-only: its work directory could not be cleared",
                 "look at the kernel's log (dmesg) for what overlayfs says");
@@ -84,7 +84,6 @@ void UnionStage::set_up(Operation& operation, StageData& data) {
 }
 
 void UnionStage::tear_down(Operation& operation, const StageData& data, TearDown mode) {
-  operation->measured.reset();
   operation->space.reset();  // the last hold on the namespace: everything in it is unmounted
   const auto& own = stage_data<UnionData>(data);
   if (!own.files_layer.empty()) operation.services().files_layers.release(own.files_layer, operation.id());
@@ -100,7 +99,7 @@ Recovery UnionStage::recover(Operation& operation, const StageData& data) {
   auto kept = operation.services().views.open_namespace(operation.id());
   if (!kept) return Recovery::gone;
   operation->space.emplace(operation.services().namespaces.adopt(std::move(kept)));
-  if (backing != nullptr && backing->measurable()) operation->measured = operation->space->root();
+  operation->measurable = backing != nullptr && backing->measurable();
   return Recovery::intact;
 }
 

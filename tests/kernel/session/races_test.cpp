@@ -6,9 +6,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -262,6 +264,47 @@ TEST_CASE("A daemon that goes without having served leaves its sessions' locks",
   manager.reconcile();
   manager.end(id, false);
   CHECK(locks().empty());
+}
+
+TEST_CASE("Nothing is told of a session after its removal", "[session]") {
+  const Place place;
+  std::filesystem::create_directory(place.path + "/hooks");
+  const auto script = place.path + "/hooks/10-test";
+  for (const auto* const text :
+       {"exit 0", "[ $1 = setup-stop ]"}) {  // of a session that is begun, and of one that is not
+    INFO(text);
+    std::ofstream(script) << "#!/bin/sh\n" << text << "\n";
+    std::filesystem::permissions(script, std::filesystem::perms(0755));
+    std::mutex mutex;
+    std::vector<std::string> told;
+    const auto note = [&](const char* what) {
+      return [&, what](const auto&...) {
+        const std::lock_guard guard(mutex);
+        told.emplace_back(what);
+      };
+    };
+    session::Events events;
+    events.session_added = note("added");
+    events.session_changed = note("changed");
+    events.session_removed = note("removed");
+    events.progress = note("progress");
+    Manager manager(place.settings(), events);
+    const Ending ending(manager, nullptr);
+    manager.reconcile();
+    auto request = begin_request(place, false);
+    auto hooked = *request.definition;
+    hooked.hook_directories = {place.path + "/hooks"};
+    request.definition = std::make_shared<definition::Definition>(hooked);
+    try {
+      manager.end(manager.begin(request).record.id, false);
+    } catch (const base::Error& error) {
+      CHECK_THAT(error.what(), Catch::Contains("10-test"));
+    }
+    CHECK(std::count(told.begin(), told.end(), "progress") > 0);
+    CHECK(std::count(told.begin(), told.end(), "removed") == 1);
+    REQUIRE_FALSE(told.empty());
+    CHECK(told.back() == "removed");
+  }
 }
 
 TEST_CASE("Whoever does something with a session while it is being recovered or ended is told so", "[session]") {

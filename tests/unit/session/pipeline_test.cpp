@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "base/error.h"
+#include "session/attempts.h"
 #include "session_fixture.h"
 
 using namespace unionroot;
@@ -26,13 +27,14 @@ class RecordingStage : public session::Stage {
   void tear_down(session::Operation&, const StageData& data, TearDown mode) override {
     log_ += "-" + letter_ + (mode == TearDown::keep_data ? "(keep) " : " ");
     seen = session::stage_data<session::TreeData>(data).mount;
-    if (fails_down) throw base::Error(base::ErrorCode::failed, letter_ + " is stuck", "push it");
+    if (fails_down) throw base::Error(code_down, letter_ + " is stuck", "push it");
   }
   Recovery recover(session::Operation&, const StageData&) override { return found; }
 
   [[nodiscard]] bool applies(const definition::Definition&) const override { return wanted; }
 
   bool fails_up = false, fails_down = false, wanted = true;
+  base::ErrorCode code_down = base::ErrorCode::failed;
   Recovery found = Recovery::intact;
   std::string seen;
 
@@ -173,6 +175,31 @@ TEST_CASE_METHOD(Fixture, "tear-down goes on past a stage that cannot be undone,
   stage[1]->fails_down = false;
   CHECK(pipeline.tear_down(operation, TearDown::everything).empty());
   CHECK(log == "-p ");
+}
+
+TEST_CASE_METHOD(Fixture, "what timed out is not tried again at once: it has waited already") {
+  auto operation = operate("s");
+  pipeline.set_up(operation, TearDown::everything);
+  log.clear();
+  stage[1]->fails_down = stage[2]->fails_down = true;
+  stage[1]->code_down = base::ErrorCode::timed_out;
+  const auto left = pipeline.tear_down(operation, TearDown::everything);
+  CHECK(log == "-z -p -a -z ");
+  CHECK(left == std::vector<std::string>{"stage z: z is stuck; push it", "stage provide-tree: p is stuck; push it"});
+}
+
+TEST_CASE("steps are tried once more, but not after a time-out") {
+  using base::ErrorCode;
+  for (const auto& [code, expected] : {std::pair(ErrorCode::failed, 2), std::pair(ErrorCode::timed_out, 1)}) {
+    int tries = 0;
+    session::Attempts attempts;
+    attempts.run([&, code = code] {
+      ++tries;
+      throw base::Error(code, "it is stuck", "push it");
+    });
+    CHECK(tries == expected);
+    CHECK(attempts.problems() == std::vector<std::string>{"it is stuck; push it"});
+  }
 }
 
 TEST_CASE_METHOD(Fixture, "after a restart, a stage gets back what it left in the journal") {
