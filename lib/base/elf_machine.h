@@ -3,8 +3,7 @@
 #pragma once
 
 #include <elf.h>
-
-#include <cstddef>
+#include <stddef.h>  // NOLINT(modernize-deprecated-headers)
 
 namespace unionroot::base {
 
@@ -17,12 +16,12 @@ struct ElfMachine {
 };
 
 // As far as an ELF header has to be there for it: up to and with e_machine.
-inline constexpr std::size_t elf_machine_size = 20;
+inline constexpr size_t elf_machine_size = 20;
 
 // The machine of a file that begins with these bytes; EM_NONE: it is no ELF file, or a broken one.
-constexpr ElfMachine elf_machine(const char* start, std::size_t size) {
+constexpr ElfMachine elf_machine(const char* start, size_t size) {
   if (size < elf_machine_size) return {};
-  const auto byte = [start](std::size_t at) { return static_cast<unsigned char>(start[at]); };
+  const auto byte = [start](size_t at) { return static_cast<unsigned char>(start[at]); };
   if (byte(0) != ELFMAG0 || byte(1) != 'E' || byte(2) != 'L' || byte(3) != 'F') return {};
   const unsigned char word = byte(EI_CLASS), order = byte(EI_DATA);
   if ((word != ELFCLASS32 && word != ELFCLASS64) || (order != ELFDATA2LSB && order != ELFDATA2MSB)) return {};

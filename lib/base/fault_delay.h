@@ -1,10 +1,9 @@
 // The delays of fault points (fault_point.h), without any library: unionroot-helper, which has none, waits at its own.
 #pragma once
 
+#include <errno.h>   // NOLINT(modernize-deprecated-headers)
+#include <stdint.h>  // NOLINT(modernize-deprecated-headers)
 #include <time.h>
-
-#include <cerrno>
-#include <cstdint>
 
 namespace unionroot::base {
 
@@ -15,8 +14,8 @@ class FaultDelay {
  public:
   // MICROSECONDS[,SEED]; no delay at all where it is anything else, or more than a minute.
   constexpr explicit FaultDelay(const char* text) {
-    std::uint64_t seed = 0;
-    std::uint64_t limit = 0;
+    uint64_t seed = 0;
+    uint64_t limit = 0;
     if (text == nullptr || !number(text, limit) || limit > longest) return;
     if (*text == ',' && !number(++text, seed)) return;
     if (*text != '\0') return;
@@ -27,32 +26,32 @@ class FaultDelay {
   [[nodiscard]] constexpr bool any() const { return limit_ > 0; }
 
   // Microseconds; of the `number`-th fault point that is passed (SplitMix64).
-  [[nodiscard]] constexpr std::uint64_t at(std::uint64_t number) const {
-    std::uint64_t value = state_ * 0xd1342543de82ef95U + (number + 1) * 0x9e3779b97f4a7c15U;
+  [[nodiscard]] constexpr uint64_t at(uint64_t number) const {
+    uint64_t value = state_ * 0xd1342543de82ef95U + (number + 1) * 0x9e3779b97f4a7c15U;
     value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9U;
     value = (value ^ (value >> 27)) * 0x94d049bb133111ebU;
     return limit_ == 0 ? 0 : (value ^ (value >> 31)) % (limit_ + 1);
   }
 
-  void wait(std::uint64_t number) const {
-    const std::uint64_t microseconds = at(number);
+  void wait(uint64_t number) const {
+    const uint64_t microseconds = at(number);
     timespec time{static_cast<time_t>(microseconds / 1'000'000), static_cast<long>(microseconds % 1'000'000 * 1000)};
     while (::nanosleep(&time, &time) != 0 && errno == EINTR) {
     }
   }
 
  private:
-  static constexpr std::uint64_t longest = 60'000'000;
+  static constexpr uint64_t longest = 60'000'000;
 
   // False if there is no digit, or too many. `text` is left behind the last.
-  static constexpr bool number(const char*& text, std::uint64_t& value) {
+  static constexpr bool number(const char*& text, uint64_t& value) {
     int digits = 0;
-    for (; *text >= '0' && *text <= '9'; ++text, ++digits) value = value * 10 + static_cast<std::uint64_t>(*text - '0');
+    for (; *text >= '0' && *text <= '9'; ++text, ++digits) value = value * 10 + static_cast<uint64_t>(*text - '0');
     return digits > 0 && digits < 19;
   }
 
-  std::uint64_t limit_ = 0;
-  std::uint64_t state_ = 0;
+  uint64_t limit_ = 0;
+  uint64_t state_ = 0;
 };
 
 }  // namespace unionroot::base

@@ -2,13 +2,13 @@
 // (both ends are on one machine). Either side may be of another version: an unknown type is ignored.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
-#include <cstring>
+#include <stddef.h>  // NOLINT(modernize-deprecated-headers)
+#include <stdint.h>  // NOLINT(modernize-deprecated-headers)
+#include <string.h>  // NOLINT(modernize-deprecated-headers)
 
 namespace unionroot::launch::control {
 
-enum class Type : std::uint32_t {
+enum class Type : uint32_t {
   // client to supervisor
   signal = 1,       // value: signal number, sent to the command's process group
   window_size = 2,  // value: rows << 16 | columns
@@ -28,20 +28,20 @@ enum class Type : std::uint32_t {
   not_ended = 23,  // text: the session could not be ended, why, and after a newline what to do
 };
 
-inline constexpr std::uint32_t longest_text = 1024;
+inline constexpr uint32_t longest_text = 1024;
 
 struct Message {
   Type type;
-  std::uint32_t value;
+  uint32_t value;
   char text[longest_text];  // NUL-terminated; packets may be cut after the NUL
 };
 
 // Fills it; returns the size of the packet. Text that is too long is cut.
-inline std::size_t fill(Message& message, Type type, std::uint32_t value = 0, const char* text = "") {
+inline size_t fill(Message& message, Type type, uint32_t value = 0, const char* text = "") {
   message.type = type;
   message.value = value;
-  const std::size_t length = ::strnlen(text, longest_text - 1);
-  std::memcpy(message.text, text, length);
+  const size_t length = ::strnlen(text, longest_text - 1);
+  ::memcpy(message.text, text, length);
   message.text[length] = '\0';
   return offsetof(Message, text) + length + 1;
 }

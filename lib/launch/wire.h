@@ -3,11 +3,11 @@
 // the magic number catches a helper of another version.
 #pragma once
 
-#include <cstdint>
+#include <stdint.h>  // NOLINT(modernize-deprecated-headers)
 
 namespace unionroot::launch::wire {
 
-inline constexpr std::uint32_t magic = 0x75724c32;
+inline constexpr uint32_t magic = 0x75724c32;
 
 // Numbers that the descriptors have in the helper; 0 to 2 are the command's own. One that is missing is
 // /dev/null: no number is ever free for something else.
@@ -22,43 +22,43 @@ inline constexpr int first_free_descriptor = 10;
 
 // What the supervisor adds to the event counter (eventfd(2)) at end_descriptor when the run has ended: how, as in the
 // message for the client (control::Type exited, killed or failed, and its value).
-constexpr std::uint64_t run_end(std::uint32_t how, std::uint32_t value) { return std::uint64_t{how} << 32 | value; }
-constexpr std::uint32_t how_of(std::uint64_t run_end) { return static_cast<std::uint32_t>(run_end >> 32); }
-constexpr std::uint32_t value_of(std::uint64_t run_end) { return static_cast<std::uint32_t>(run_end); }
+constexpr uint64_t run_end(uint32_t how, uint32_t value) { return uint64_t{how} << 32 | value; }
+constexpr uint32_t how_of(uint64_t run_end) { return static_cast<uint32_t>(run_end >> 32); }
+constexpr uint32_t value_of(uint64_t run_end) { return static_cast<uint32_t>(run_end); }
 
-enum Flag : std::uint32_t {
+enum Flag : uint32_t {
   terminal = 1,
   directory_fallback = 2,
   no_network = 4,
   has_cgroup = 8,
 };
 
-inline constexpr std::uint64_t keep_personality = 0xffffffffUL;
+inline constexpr uint64_t keep_personality = 0xffffffffUL;
 
 // At the start of the file. After it: `limits` times Limit, `groups` times uint32, then NUL-terminated strings:
 // session, run, host name (empty: the host's), the file to execute, arguments, environment, directories.
 struct Header {
-  std::uint32_t magic;
-  std::uint32_t size;  // of the whole file
-  std::uint64_t personality;
-  std::uint32_t flags;
-  std::uint32_t uid;
-  std::uint32_t gid;
-  std::uint32_t umask;
-  std::uint16_t rows;
-  std::uint16_t columns;
-  std::uint32_t limits;
-  std::uint32_t groups;
-  std::uint32_t arguments;
-  std::uint32_t environment;
-  std::uint32_t directories;
+  uint32_t magic;
+  uint32_t size;  // of the whole file
+  uint64_t personality;
+  uint32_t flags;
+  uint32_t uid;
+  uint32_t gid;
+  uint32_t umask;
+  uint16_t rows;
+  uint16_t columns;
+  uint32_t limits;
+  uint32_t groups;
+  uint32_t arguments;
+  uint32_t environment;
+  uint32_t directories;
 };
 
 struct Limit {
-  std::uint64_t soft;
-  std::uint64_t hard;
-  std::uint32_t resource;
-  std::uint32_t unused;
+  uint64_t soft;
+  uint64_t hard;
+  uint32_t resource;
+  uint32_t unused;
 };
 
 }  // namespace unionroot::launch::wire

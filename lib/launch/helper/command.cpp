@@ -1,22 +1,21 @@
 #include "launch/helper/command.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/personality.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
 
 #include "launch/helper/execute.h"
 #include "launch/helper/messages.h"
@@ -32,7 +31,7 @@ struct Plan {
   const Spec* spec;
   const Terminal* terminal;
   bool in_cgroup;
-  Failure failure;
+  Failure* failure;  // in memory that the child shares with its parent
 };
 
 bool join_cgroup() {
@@ -54,25 +53,25 @@ bool private_network() {
 bool private_host_name(const char* name) { return unshare(CLONE_NEWUTS) == 0 && sethostname(name, strlen(name)) == 0; }
 
 bool set_limit(const wire::Limit& wanted) {
-  rlimit limit{wanted.soft, wanted.hard};
-  const auto resource = static_cast<__rlimit_resource>(wanted.resource);
-  if (setrlimit(resource, &limit) == 0) return true;
+  struct {
+    uint64_t soft, hard;
+  } limit{wanted.soft, wanted.hard}, own{};
+  if (syscall(SYS_prlimit64, 0, wanted.resource, &limit, nullptr) == 0) return true;
   if (errno != EPERM) return false;
   // A daemon without CAP_SYS_RESOURCE (in a container) cannot raise a hard limit: then its own holds.
-  rlimit own{};
-  if (getrlimit(resource, &own) != 0) return false;
-  if (limit.rlim_max > own.rlim_max) limit.rlim_max = own.rlim_max;
-  if (limit.rlim_cur > limit.rlim_max) limit.rlim_cur = limit.rlim_max;
-  return setrlimit(resource, &limit) == 0;
+  if (syscall(SYS_prlimit64, 0, wanted.resource, nullptr, &own) != 0) return false;
+  if (limit.hard > own.hard) limit.hard = own.hard;
+  if (limit.soft > limit.hard) limit.soft = limit.hard;
+  return syscall(SYS_prlimit64, 0, wanted.resource, &limit, nullptr) == 0;
 }
 
 bool set_limits(const Spec& spec) {
-  for (std::uint32_t i = 0; i < spec.header->limits; ++i)
+  for (uint32_t i = 0; i < spec.header->limits; ++i)
     if (!set_limit(spec.limits[i])) return false;
   return true;
 }
 
-// By system calls of its own: glibc's functions concern all threads of a process, and this one shares its memory.
+// By the kernel's calls: those of a C library concern all threads of a process.
 bool become_user(const Spec& spec, Failure& failure) {
   const wire::Header& header = *spec.header;
   failure.step = Step::groups;
@@ -93,7 +92,7 @@ bool become_user(const Spec& spec, Failure& failure) {
 bool enter_directory(const Spec& spec, Failure& failure) {
   failure.step = Step::directory;
   int first_error = ENOENT;
-  for (std::uint32_t i = 0; i < spec.header->directories; ++i) {
+  for (uint32_t i = 0; i < spec.header->directories; ++i) {
     if (chdir(spec.directories[i]) == 0) {
       failure.directory = spec.directories[i];
       failure.fell_back = i > 0;
@@ -111,14 +110,10 @@ bool use_terminal(int slave) {
   return give_terminal(slave, self) && dup2(slave, 0) == 0 && dup2(slave, 1) == 1 && dup2(slave, 2) == 2;
 }
 
-void default_signals() {
-  struct sigaction standard {};
-  standard.sa_handler = SIG_DFL;
-  // The daemon may ignore some, and that outlives an exec. SIGKILL, SIGSTOP and glibc's own two cannot be set.
-  for (int number = 1; number <= SIGRTMAX; ++number) sigaction(number, &standard, nullptr);
-  sigset_t none;
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, nullptr);
+// The supervisor has them all blocked, those of the C library too, which sigprocmask(3) leaves alone.
+void unblock_signals() {
+  const uint64_t none = 0;
+  syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, nullptr, sizeof none);
 }
 
 bool prepare(const Plan& plan, Failure& failure) {
@@ -147,16 +142,15 @@ bool prepare(const Plan& plan, Failure& failure) {
   if (!wait_for_go(wire::control_descriptor)) return false;
   wait_a_moment();
   failure.step = Step::descriptors;
-  return close_range(3, ~0U, 0) == 0;
+  return syscall(SYS_close_range, 3, ~0U, 0) == 0;
 }
 
-// The child. It shares memory with the supervisor, which stands still meanwhile, and has everything else for itself:
-// descriptors, directory, namespaces, signals. What it writes in plan->failure the supervisor reads afterwards.
+// The child. The supervisor stands still meanwhile, and reads afterwards what the child writes to plan->failure.
 int child_main(void* argument) {
   auto* const plan = static_cast<Plan*>(argument);
-  Failure& failure = plan->failure;
+  Failure& failure = *plan->failure;
   if (prepare(*plan, failure)) {
-    default_signals();
+    unblock_signals();
     failure.step = Step::none;
     const int error = execute(*plan->spec, failure.found);
     failure.step = Step::execute;
@@ -245,18 +239,26 @@ unsigned describe(const Spec& spec, const Failure& failure, Text& problem) {
   return 125;
 }
 
+Failure* shared_failure() {
+  void* const memory = mmap(nullptr, sizeof(Failure), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) return nullptr;
+  auto* const failure = static_cast<Failure*>(memory);
+  *failure = Failure{};
+  return failure;
+}
+
 }  // namespace
 
 bool start_command(const Spec& spec, const Terminal& terminal, Child& child, Text& problem, Text& warning,
                    unsigned& status) {
-  Plan plan{&spec, &terminal, false, {}};
+  Plan plan{&spec, &terminal, false, shared_failure()};
   const int cgroup = spec.has(wire::has_cgroup) ? wire::cgroup_descriptor : -1;
-  if (!vfork_child(cgroup, plan.in_cgroup, child_main, &plan, child)) {
+  if (plan.failure == nullptr || !fork_child(cgroup, plan.in_cgroup, child_main, &plan, child)) {
     problem.add("starting ").add_quoted(spec.file).add(": making a process: ").add_error(errno);
     status = 125;
     return false;
   }
-  const Failure& failure = plan.failure;
+  const Failure& failure = *plan.failure;
   if (failure.step != Step::none) {
     siginfo_t info{};
     waitid(P_PID, static_cast<id_t>(child.pid), &info, WEXITED);

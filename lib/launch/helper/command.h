@@ -1,11 +1,11 @@
 // The command's process: what it becomes between its birth and its exec.
 #pragma once
 
+#include "launch/helper/child.h"
 #include "launch/helper/execute.h"
 #include "launch/helper/spec_reader.h"
 #include "launch/helper/terminal.h"
 #include "launch/helper/text.h"
-#include "launch/helper/vfork.h"
 
 namespace unionroot::helper {
 

@@ -1,12 +1,11 @@
 #include "launch/helper/execute.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stddef.h>
+#include <string.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <climits>
-#include <cstddef>
-#include <cstring>
 
 #include "base/elf_machine.h"
 
@@ -30,9 +29,9 @@ ssize_t read_start(const char* file, char (&start)[256]) {
 }
 
 // Only a text is for the shell: a program for another machine would be read as a script full of nonsense.
-bool looks_like_text(const char* start, std::size_t size) {
+bool looks_like_text(const char* start, size_t size) {
   const char* const line_end = static_cast<const char*>(memchr(start, '\n', size));
-  const std::size_t first_line = line_end != nullptr ? static_cast<std::size_t>(line_end - start) : size;
+  const size_t first_line = line_end != nullptr ? static_cast<size_t>(line_end - start) : size;
   return memchr(start, '\0', first_line) == nullptr;
 }
 
@@ -43,12 +42,12 @@ int execute_file(const Spec& spec, const char* file, Found& found) {
   char start[256];
   const ssize_t size = error == ENOEXEC || (error == ENOENT && found.file_exists) ? read_start(file, start) : -1;
   if (size < 0) return error;
-  const base::ElfMachine machine = base::elf_machine(start, static_cast<std::size_t>(size));
+  const base::ElfMachine machine = base::elf_machine(start, static_cast<size_t>(size));
   if (!base::runs_on(machine, base::own_machine())) {
     found.foreign = true;
     found.architecture = base::architecture_name(machine);
   }
-  if (error == ENOEXEC && looks_like_text(start, static_cast<std::size_t>(size))) {
+  if (error == ENOEXEC && looks_like_text(start, static_cast<size_t>(size))) {
     // sh FILE ARGUMENTS: the slot before the first argument is there for this.
     char* const former = spec.arguments[0];
     char shell[] = "/bin/sh";
@@ -70,12 +69,12 @@ bool go_on_after(int error) {
 int execute(const Spec& spec, Found& found) {
   found = {};
   if (strchr(spec.file, '/') != nullptr) return execute_file(spec, spec.file, found);
-  const std::size_t name_length = strlen(spec.file);
+  const size_t name_length = strlen(spec.file);
   if (name_length == 0) return ENOENT;
   bool denied = false;
   char candidate[PATH_MAX];
   for (const char* part = path_of(spec.environment);;) {
-    const std::size_t length = strcspn(part, ":");
+    const size_t length = strcspn(part, ":");
     if (length + 1 + name_length + 1 <= sizeof candidate) {
       memcpy(candidate, part, length);
       candidate[length] = '/';

@@ -54,13 +54,13 @@ void run(const Spec& spec) {
   wait_a_moment();
   // The caller's streams, the session's namespace and its tree are the command's now. Held here, a pipe would never
   // end and the session's mounts could not go.
-  close_range(0, wire::spec_descriptor, 0);
+  syscall(SYS_close_range, 0, wire::spec_descriptor, 0);
   close(wire::namespace_descriptor);
   close(wire::root_descriptor);
   if (terminal.slave >= 0) close(terminal.slave);
   wait_a_moment();
   if (warning.c_str()[0] != '\0') send_message(wire::control_descriptor, Type::warning, 0, warning.c_str());
-  send_message(wire::control_descriptor, Type::started, static_cast<std::uint32_t>(child.pid), "", terminal.master);
+  send_message(wire::control_descriptor, Type::started, static_cast<uint32_t>(child.pid), "", terminal.master);
   wait_a_moment();
   supervise(spec, child, terminal.master);
 }

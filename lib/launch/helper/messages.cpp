@@ -1,12 +1,11 @@
 #include "launch/helper/messages.h"
 
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <cstddef>
-#include <cstring>
 
 #include "launch/helper/pause.h"
 #include "launch/wire.h"
@@ -15,7 +14,7 @@ namespace unionroot::helper {
 
 using launch::control::Message;
 
-void send_message(int control, launch::control::Type type, std::uint32_t value, const char* text, int descriptor) {
+void send_message(int control, launch::control::Type type, uint32_t value, const char* text, int descriptor) {
   Message message{};
   iovec part{&message, launch::control::fill(message, type, value, text)};
   msghdr header{};
@@ -35,9 +34,9 @@ void send_message(int control, launch::control::Type type, std::uint32_t value, 
   (void)sendmsg(control, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-void report_end(launch::control::Type type, std::uint32_t value, const char* text) {
+void report_end(launch::control::Type type, uint32_t value, const char* text) {
   namespace wire = launch::wire;
-  const std::uint64_t end = wire::run_end(static_cast<std::uint32_t>(type), value);
+  const uint64_t end = wire::run_end(static_cast<uint32_t>(type), value);
   (void)!write(wire::end_descriptor, &end, sizeof end);  // cannot fail: nobody else adds to the counter
   wait_a_moment();
   send_message(wire::control_descriptor, type, value, text);
@@ -63,7 +62,7 @@ Received receive_message(int control, Message& message) {
   if (size < 0 && errno == ECONNRESET) size = recv(control, &message, sizeof message, MSG_DONTWAIT);
   // An empty packet looks like the end of file; the poll loop tells them apart by POLLRDHUP.
   if (size < 0) return errno == EAGAIN || errno == EINTR ? Received::nothing : Received::hang_up;
-  return static_cast<std::size_t>(size) >= offsetof(Message, text) ? Received::message : Received::nothing;
+  return static_cast<size_t>(size) >= offsetof(Message, text) ? Received::message : Received::nothing;
 }
 
 }  // namespace unionroot::helper

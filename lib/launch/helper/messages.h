@@ -1,7 +1,7 @@
 // The supervisor's side of the control socket.
 #pragma once
 
-#include <cstdint>
+#include <stdint.h>
 
 #include "launch/control.h"
 
@@ -9,11 +9,10 @@ namespace unionroot::helper {
 
 // Sends one message, with a descriptor if it is not -1. Never blocks and never raises SIGPIPE: a client that does not
 // read, or is gone, misses the message. A supervisor sends a handful, which fit in any socket's buffer.
-void send_message(int control, launch::control::Type type, std::uint32_t value, const char* text = "",
-                  int descriptor = -1);
+void send_message(int control, launch::control::Type type, uint32_t value, const char* text = "", int descriptor = -1);
 
 // Tells the daemon how the run ended, and then the client: so the daemon knows it by the time that the client does.
-void report_end(launch::control::Type type, std::uint32_t value, const char* text = "");
+void report_end(launch::control::Type type, uint32_t value, const char* text = "");
 
 enum class Received { message, nothing, hang_up };
 

@@ -2,10 +2,9 @@
 
 #ifdef UNIONROOT_FAULT_POINTS
 
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#include <cstring>
 
 #include "base/fault_delay.h"
 
@@ -16,7 +15,7 @@ namespace unionroot::helper {
 namespace {
 
 const char* delay_wanted() {
-  const std::size_t length = strlen(base::fault_delay_variable);
+  const size_t length = strlen(base::fault_delay_variable);
   for (char* const* variable = environ; variable != nullptr && *variable != nullptr; ++variable)
     if (strncmp(*variable, base::fault_delay_variable, length) == 0 && (*variable)[length] == '=')
       return *variable + length + 1;
@@ -26,11 +25,11 @@ const char* delay_wanted() {
 }  // namespace
 
 void wait_a_moment() {
-  static std::uint64_t passed = 0;
+  static uint64_t passed = 0;
   const base::FaultDelay delay(delay_wanted());
   if (!delay.any()) return;
   // Each supervisor passes few: without its pid all would wait for the same times.
-  const std::uint64_t own = static_cast<std::uint64_t>(syscall(SYS_getpid)) << 8;
+  const uint64_t own = static_cast<uint64_t>(syscall(SYS_getpid)) << 8;
   delay.wait(own + passed++);
 }
 

@@ -1,10 +1,9 @@
 #include "launch/helper/spec_reader.h"
 
+#include <stddef.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-
-#include <cstddef>
-#include <cstring>
 
 namespace unionroot::helper {
 
@@ -21,14 +20,14 @@ class Strings {
   char* next() {
     if (next_ == nullptr || next_ >= end_) return next_ = nullptr;
     char* const found = next_;
-    char* const zero = static_cast<char*>(memchr(found, '\0', static_cast<std::size_t>(end_ - found)));
+    char* const zero = static_cast<char*>(memchr(found, '\0', static_cast<size_t>(end_ - found)));
     if (zero == nullptr) return next_ = nullptr;
     next_ = zero + 1;
     return found;
   }
   template <typename Pointer>
-  bool fill(Pointer* into, std::uint32_t count) {
-    for (std::uint32_t i = 0; i < count; ++i) {
+  bool fill(Pointer* into, uint32_t count) {
+    for (uint32_t i = 0; i < count; ++i) {
       into[i] = next();
       if (into[i] == nullptr) return false;
     }
@@ -41,7 +40,7 @@ class Strings {
   char* end_;
 };
 
-void* map(std::size_t size, int descriptor) {
+void* map(size_t size, int descriptor) {
   void* const mapped = mmap(nullptr, size, PROT_READ | PROT_WRITE,
                             descriptor < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_PRIVATE, descriptor, 0);
   return mapped == MAP_FAILED ? nullptr : mapped;
@@ -52,22 +51,22 @@ void* map(std::size_t size, int descriptor) {
 bool read_spec(int descriptor, Spec& spec) {
   struct stat status {};
   if (fstat(descriptor, &status) != 0 || status.st_size < static_cast<off_t>(sizeof(Header))) return false;
-  const auto size = static_cast<std::size_t>(status.st_size);
+  const auto size = static_cast<size_t>(status.st_size);
   char* const base = static_cast<char*>(map(size, descriptor));
   if (base == nullptr) return false;
   const auto* const header = reinterpret_cast<const Header*>(base);
   if (header->magic != launch::wire::magic || header->size != size || header->arguments == 0) return false;
-  const std::size_t fixed = sizeof(Header) + header->limits * sizeof(Limit) + header->groups * sizeof(std::uint32_t);
+  const size_t fixed = sizeof(Header) + header->limits * sizeof(Limit) + header->groups * sizeof(uint32_t);
   // Each string takes a byte at least, so that the counts cannot exceed the size.
-  if (fixed > size || std::size_t{header->arguments} + header->environment + header->directories > size - fixed)
+  if (fixed > size || size_t{header->arguments} + header->environment + header->directories > size - fixed)
     return false;
-  const std::size_t slots = 3 + std::size_t{header->arguments} + header->environment + header->directories;
+  const size_t slots = 3 + size_t{header->arguments} + header->environment + header->directories;
   auto** const pointers = static_cast<char**>(map(slots * sizeof(char*), -1));
   if (pointers == nullptr) return false;
 
   spec.header = header;
   spec.limits = reinterpret_cast<const Limit*>(base + sizeof(Header));
-  spec.groups = reinterpret_cast<const std::uint32_t*>(base + sizeof(Header) + header->limits * sizeof(Limit));
+  spec.groups = reinterpret_cast<const uint32_t*>(base + sizeof(Header) + header->limits * sizeof(Limit));
   spec.arguments = pointers + 1;
   spec.environment = spec.arguments + header->arguments + 1;
   spec.directories = const_cast<const char**>(spec.environment + header->environment + 1);

@@ -8,7 +8,7 @@ namespace unionroot::helper {
 struct Spec {
   const launch::wire::Header* header = nullptr;
   const launch::wire::Limit* limits = nullptr;
-  const std::uint32_t* groups = nullptr;
+  const uint32_t* groups = nullptr;
   const char* session = nullptr;
   const char* run = nullptr;
   const char* host_name = nullptr;     // empty: the host's

@@ -1,5 +1,6 @@
 #include "launch/helper/supervise.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -8,8 +9,6 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-#include <cerrno>
 
 #include "launch/helper/messages.h"
 #include "launch/helper/pause.h"
@@ -158,7 +157,7 @@ class Stop {
     asked_ = -1;
     if (stopped_) return;
     stopped_ = true;
-    send_message(control, Type::stopped, static_cast<std::uint32_t>(signal));
+    send_message(control, Type::stopped, static_cast<uint32_t>(signal));
   }
 
   long asked_ = -1;
@@ -169,7 +168,7 @@ class Stop {
 int sooner(int one, int other) { return one < 0 || (other >= 0 && other < one) ? other : one; }
 
 // 32 and 33 belong to glibc's threads.
-bool may_be_sent(std::uint32_t number) { return (number >= 1 && number <= 31) || (number >= 34 && number <= 64); }
+bool may_be_sent(uint32_t number) { return (number >= 1 && number <= 31) || (number >= 34 && number <= 64); }
 
 void obey(const Message& message, pid_t command, int master, Stop& stop) {
   if (message.type == Type::signal && may_be_sent(message.value)) {
@@ -222,7 +221,7 @@ void report(pid_t command) {
   siginfo_t info{};
   while (waitid(P_PID, static_cast<id_t>(command), &info, WEXITED) != 0 && errno == EINTR) {
   }
-  const auto value = static_cast<std::uint32_t>(info.si_status);
+  const auto value = static_cast<uint32_t>(info.si_status);
   wait_a_moment();
   report_end(info.si_code == CLD_EXITED ? Type::exited : Type::killed, value);
 }

@@ -1,8 +1,8 @@
 // Watches one command until it ends.
 #pragma once
 
+#include "launch/helper/child.h"
 #include "launch/helper/spec_reader.h"
-#include "launch/helper/vfork.h"
 
 namespace unionroot::helper {
 

@@ -1,8 +1,33 @@
 #include "launch/helper/text.h"
 
-#include <cstring>
+#include <errno.h>
+#include <string.h>
 
 namespace unionroot::helper {
+
+namespace {
+
+// Where musl has other words than glibc: an error reads the same whether the daemon or the supervisor tells it.
+const char* text_of(int error_number) {
+  switch (error_number) {
+    case EIO: return "Input/output error";
+    case ENOMEM: return "Cannot allocate memory";
+    case EBUSY: return "Device or resource busy";
+    case EXDEV: return "Invalid cross-device link";
+    case EMFILE: return "Too many open files";
+    case ENOTTY: return "Inappropriate ioctl for device";
+    case ENAMETOOLONG: return "File name too long";
+    case ELOOP: return "Too many levels of symbolic links";
+    case EOPNOTSUPP: return "Operation not supported";
+    case ETIMEDOUT: return "Connection timed out";
+    case EUSERS: return "Too many users";
+    case EDQUOT: return "Disk quota exceeded";
+    case ELIBBAD: return "Accessing a corrupted shared library";
+    default: return strerror(error_number);
+  }
+}
+
+}  // namespace
 
 void Text::put(char c) {
   if (length_ + 1 >= sizeof data_) return;
@@ -16,9 +41,9 @@ Text& Text::add(const char* text) {
 }
 
 Text& Text::add_quoted(const char* strangers) {
-  constexpr std::size_t longest_shown = 200;
+  constexpr size_t longest_shown = 200;
   put('\'');
-  std::size_t shown = 0;
+  size_t shown = 0;
   for (; strangers[shown] != '\0' && shown < longest_shown; ++shown) {
     const auto c = static_cast<unsigned char>(strangers[shown]);
     put(c < 0x20 || c == 0x7f ? '?' : strangers[shown]);
@@ -28,9 +53,6 @@ Text& Text::add_quoted(const char* strangers) {
   return *this;
 }
 
-Text& Text::add_error(int error_number) {
-  const char* text = strerrordesc_np(error_number);
-  return add(text != nullptr ? text : "unknown error");
-}
+Text& Text::add_error(int error_number) { return add(text_of(error_number)); }
 
 }  // namespace unionroot::helper

@@ -1,7 +1,7 @@
 // A message of bounded length, put together without allocating.
 #pragma once
 
-#include <cstddef>
+#include <stddef.h>
 
 #include "launch/control.h"
 
@@ -20,7 +20,7 @@ class Text {
  private:
   void put(char c);
   char data_[launch::control::longest_text];
-  std::size_t length_ = 0;
+  size_t length_ = 0;
 };
 
 }  // namespace unionroot::helper

@@ -1,4 +1,4 @@
-// A child that shares the parent's memory until it executes or exits, and may be born in a control group.
+// The command's process, until it executes something.
 #pragma once
 
 #include <sys/types.h>
@@ -10,12 +10,15 @@ struct Child {
   int pidfd = -1;
 };
 
-// Runs function(argument) in the child, on a stack of its own; what it returns is its exit status. The parent stands
+// Runs function(argument) in a child, with a copy of the memory; what it returns is its exit status. The parent stands
 // still until the child has executed something or ended. cgroup: a directory's descriptor, or -1; in_cgroup tells the
 // child whether it was born there, or has to join by itself. False with errno.
 //
 // CLONE_INTO_CGROUP, because moving a process by cgroup.procs takes a lock that may wait for an RCU grace period,
 // milliseconds on a busy machine. Where that is refused, or clone3 is not there, the child has to join.
-bool vfork_child(int cgroup, bool& in_cgroup, int (*function)(void*), void* argument, Child& child);
+//
+// The memory is not shared (CLONE_VM): the child would need a stack of its own, and to get onto it from clone3 takes
+// assembly for each architecture. For a process as small as this one the copy costs some 25 us.
+bool fork_child(int cgroup, bool& in_cgroup, int (*function)(void*), void* argument, Child& child);
 
 }  // namespace unionroot::helper
