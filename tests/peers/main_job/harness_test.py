@@ -328,6 +328,46 @@ class SkipTest(unittest.TestCase):
         self.assertEqual(self.run_tests("Some.test_runs"), (0, []))
 
 
+@unittest.skipUnless(os.geteuid() == 0, "needs root")
+class CatchSkipTest(unittest.TestCase):
+    """The same of programs in C++: run as nobody, they skip what needs root."""
+
+    def run_as_nobody(self, name, *arguments):
+        """(exit status, output, skipped test cases with their reasons)."""
+        program = os.path.join(testing.BUILD, "tests", *name.split("_", 1), "test_" + name)
+        folder = tempfile.mkdtemp(prefix="unionroot-skips.", dir=testing.SCRATCH)
+        self.addCleanup(shutil.rmtree, folder)
+        os.chown(folder, 65534, 65534)
+        told = os.path.join(folder, "folder", "skips")
+        try:
+            done = subprocess.run([program, *arguments], env={**os.environ, "UNIONROOT_SKIPS": told}, text=True, cwd=folder,
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, user=65534,
+                                  group=65534, extra_groups=[])
+        except PermissionError:
+            self.skipTest("nobody may not execute the build tree")
+        if not os.path.exists(told):
+            return done.returncode, done.stdout, []
+        with open(told) as file:
+            return done.returncode, done.stdout, [line.rstrip("\n").split("\t") for line in file]
+
+    def test_all(self):
+        status, out, skips = self.run_as_nobody("kernel_disks")
+        self.assertEqual(status, 77, out)
+        self.assertGreater(len(skips), 3)
+        for case, reason in skips:
+            self.assertEqual(reason, "needs root for real mounts")
+            self.assertIn(f"skipped: {case}: {reason}\n", out)
+
+    def test_some(self):
+        status, out, skips = self.run_as_nobody("unit_store", "a full disk is no_space*,an id can be taken once")
+        self.assertEqual(status, 0, out)
+        self.assertEqual([reason for _, reason in skips], ["needs root to mount a file system"])
+
+    def test_none(self):
+        status, out, skips = self.run_as_nobody("unit_mount")
+        self.assertEqual((status, skips), (0, []), out)
+
+
 class ShareTest(unittest.TestCase):
     """The sweeps' share of the fault points changes with the seed; slices have all of them."""
 

@@ -127,6 +127,70 @@ class ReportTest(unittest.TestCase):
         self.assertEqual(status, 1)
 
 
+class CheckTest(unittest.TestCase):
+    """./check and .ci/run fail if any of their parts does, and end with ctest's summary; over stand-ins for what they run."""
+
+    SUMMARY = "100% tests passed, 0 tests failed out of 3"
+    BUILD = "build/check"
+
+    def setUp(self):
+        self.root = tempfile.mkdtemp(prefix="unionroot-check.", dir=testing.SCRATCH)
+        self.addCleanup(shutil.rmtree, self.root)
+        for folder in (".ci", "scripts", "tests", "programs"):
+            os.mkdir(os.path.join(self.root, folder))
+        for name in ("check", ".ci/run", "scripts/report-check", "tests/allowed-skips"):
+            shutil.copy(os.path.join(ROOT, name), os.path.join(self.root, name))
+        with open(os.path.join(self.root, "log"), "w") as file:
+            file.write(LOG.replace("***Skipped", "   Passed"))
+        for program in ("scripts/install-packages", "scripts/lint", "programs/cmake"):
+            self.script(program, "exit 0")
+        self.script("programs/ctest", "cat log")
+
+    def script(self, name, text):
+        path = os.path.join(self.root, name)
+        with open(path, "w") as file:
+            file.write("#!/bin/sh\n" + text + "\n")
+        os.chmod(path, 0o755)
+
+    def run_it(self, name):
+        path = os.path.join(self.root, "programs") + ":" + os.environ["PATH"]
+        done = subprocess.run([os.path.join(self.root, name)], env={**os.environ, "PATH": path}, text=True,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        return done.returncode, done.stdout.splitlines()
+
+    def assert_ends(self, name, status, *said):
+        found, lines = self.run_it(name)
+        self.assertEqual((found, lines[-1]), (status, self.SUMMARY), "\n".join(lines))
+        for sentence in said:
+            self.assertIn(sentence, "\n".join(lines))
+
+    def test_all_is_well(self):
+        self.assert_ends("check", 0, "Skipped tests: none.", "UNIONROOT_SWEEP_SEED=")
+        self.assert_ends(".ci/run", 0, "lint 0.0")
+
+    def test_a_test_fails(self):
+        self.script("programs/ctest", "cat log; exit 8")
+        for name in ("check", ".ci/run"):
+            self.assert_ends(name, 8 if name == "check" else 1)
+
+    def test_a_skip_that_is_not_allowed(self):
+        self.script("programs/ctest", f"cat log; mkdir {self.BUILD}/skips; printf 'a case\\tneeds luck\\n' >{self.BUILD}/skips/unit_base")
+        for name in ("check", ".ci/run"):
+            self.assert_ends(name, 1, "NOT EXPECTED HERE: unit_base: a case: needs luck")
+
+    def test_lint_finds_something(self):
+        self.script("scripts/lint", "exit 1")
+        self.assert_ends(".ci/run", 1)
+
+    def test_it_does_not_build(self):
+        self.assert_ends("check", 0)  # its log must not be taken for this one's
+        self.script("programs/cmake", "exit 1")
+        for name in ("check", ".ci/run"):
+            status, lines = self.run_it(name)
+            self.assertEqual(status, 1, lines)
+            self.assertNotIn(self.SUMMARY, lines)
+
+
 class NightlyTest(unittest.TestCase):
     """scripts/nightly tells which of its parts passed, and ends with 0 only if all did."""
 
