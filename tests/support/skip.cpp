@@ -8,10 +8,10 @@
 #include <catch2/catch.hpp>
 #include <cerrno>
 #include <cstdlib>
-#include <cstring>
 #include <fstream>
 #include <iostream>
 #include <map>
+#include <system_error>
 
 namespace unionroot::tests {
 
@@ -62,9 +62,9 @@ void require_root(const std::string& what_for) {
 
 int report_skips(int status) {
   for (const auto& [name, reason] : skipped()) std::cout << "skipped: " << name << ": " << reason << '\n';
-  const char* path = std::getenv("UNIONROOT_SKIPS");
+  const char* path = std::getenv("UNIONROOT_SKIPS");  // NOLINT(concurrency-mt-unsafe): no thread changes it
   if (path != nullptr && !write_skips(path)) {
-    std::cerr << "writing " << path << ": " << std::strerror(errno) << '\n';
+    std::cerr << std::system_error(errno, std::generic_category(), std::string("writing ") + path).what() << '\n';
     return 1;
   }
   if (status == 0 && cases_run != 0 && skipped().size() == cases_run) return status_skipped;

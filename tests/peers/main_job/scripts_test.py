@@ -269,6 +269,8 @@ class LintTest(unittest.TestCase):
         self.git("init", "--quiet", "--initial-branch=main")
         self.commit()
 
+    options = ""
+
     def write(self, name, text):
         with open(os.path.join(self.repository, name), "w") as file:
             file.write(text)
@@ -286,7 +288,7 @@ class LintTest(unittest.TestCase):
         build = os.path.join(self.place, "build")
         os.makedirs(build, exist_ok=True)
         with open(build + "/compile_commands.json", "w") as file:
-            json.dump([{"directory": build, "file": f"{repository}/{name}", "command": f"c++ -c {repository}/{name}"}
+            json.dump([{"directory": build, "file": f"{repository}/{name}", "command": f"c++ {self.options} -c {repository}/{name}"}
                        for name in os.listdir(repository) if name.endswith(".cpp")], file)
         done = subprocess.run([repository + "/scripts/lint", *arguments, build], text=True, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -359,6 +361,19 @@ class LintTest(unittest.TestCase):
         status, out = self.lint("--changed", repository=full)
         self.assertEqual(status, 1, out)
         self.assertIn("code.cpp:7:12: warning: use nullptr", out)
+
+    def test_a_precompiled_header_of_gcc(self):
+        header = os.path.join(self.place, "cmake_pch.hxx")
+        with open(header, "w") as file:
+            file.write("using number = int;\n")
+        with open(header + ".gch", "wb") as file:
+            file.write(b"gpch")
+        self.options = f"-fpch-preprocess -Winvalid-pch -include {header}"
+        self.write("code.cpp", "number *old() { return 0; }\n")
+        status, out = self.lint()
+        self.assertEqual(status, 1, out)
+        self.assertIn("code.cpp:1:24: warning: use nullptr", out)
+        self.assertIn("1 seen by clang-tidy, 1 findings", out)
 
     def test_no_time(self):
         self.write("code.cpp", self.OLD + self.NEW)
