@@ -39,20 +39,6 @@ bool nothing_to_do(const Entries& blockers) {
                                            [](const Entry& entry) { return entry.info.state == LockState::stale; });
 }
 
-std::chrono::milliseconds elapsed(std::chrono::steady_clock::time_point begin) {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin);
-}
-
-constexpr std::string_view beginning = "beginning a session on";
-constexpr std::string_view changing = "changing";
-
-}  // namespace
-
-LockDirectory::LockDirectory(std::string directory)
-    : directory_(std::make_shared<const Directory>(std::move(directory))) {}
-
-namespace {
-
 // Under the manage lock. Throws if the session has a lock file that stands.
 base::UniqueFd create_session(const Directory& directory, const FileName& name, const LockOwner& owner) {
   while (true) {
@@ -70,79 +56,142 @@ FileName source_name(const std::string& key, const LockOwner& owner) {
   return {key, LockKind::source, owner.session, {}};
 }
 
+std::string_view doing(LockKind kind) { return kind == LockKind::session ? "beginning a session on" : "changing"; }
+
 }  // namespace
 
-HeldLock LockDirectory::lock_session(const std::string& key, const LockOwner& asked, const Wait& wait) {
-  const auto name = detail::session_name(key, asked.session);
-  const auto owner = detail::completed(asked);
-  const auto begin = std::chrono::steady_clock::now();
-  std::optional<detail::Waiter> waiter;
-  while (true) {
-    Entries sources;
-    base::UniqueFd made;
-    {
-      ManageLock manage(*directory_, key, wait.cancelled);
-      sources = detail::standing_sources(*directory_, key, manage);
-      if (sources.empty()) made = create_session(*directory_, name, owner);
-    }
-    if (made) {
-      HeldLock held(std::make_unique<HeldLock::Impl>(directory_, name, std::move(made), false));
-      // Outside the manage lock: a disk takes its time. Until it is done, a failure takes the file away again.
-      if (owner.preserved) detail::make_durable(*directory_, held.descriptor());
-      held.impl_->preserved = owner.preserved;
-      return held;
-    }
-    if (detail::must_not_wait(wait)) throw detail::refusal(beginning, owner, sources, {});
-    if (!waiter) waiter.emplace(*directory_, wait);
-    do {
-      if (!waiter->pause()) throw detail::refusal(beginning, owner, sources, elapsed(begin));
-      sources = detail::of_kind(detail::probe_all(*directory_, key), LockKind::source);
-    } while (nothing_to_do(sources));
+struct PendingLock::Impl {
+  std::shared_ptr<const Directory> directory;
+  FileName name;
+  LockOwner owner;
+  Entries blockers;                      // as they were last seen
+  std::optional<HeldLock> waiting = {};  // of a change: its lock file
+
+  [[nodiscard]] const std::string& key() const { return name.key; }
+  [[nodiscard]] Entries in_the_way_of(const Entries& entries) const {
+    return name.kind == LockKind::session ? detail::of_kind(entries, LockKind::source)
+                                          : in_the_way(entries, detail::file_name(name), owner.since);
   }
+  std::optional<HeldLock> take_session(const std::function<bool()>& cancelled);
+  std::optional<HeldLock> take_source(const std::function<bool()>& cancelled);
+};
+
+std::optional<HeldLock> PendingLock::Impl::take_session(const std::function<bool()>& cancelled) {
+  base::UniqueFd made;
+  {
+    ManageLock manage(*directory, key(), cancelled);
+    blockers = detail::standing_sources(*directory, key(), manage);
+    if (!blockers.empty()) return std::nullopt;
+    made = create_session(*directory, name, owner);
+  }
+  HeldLock held(std::make_unique<HeldLock::Impl>(directory, name, std::move(made), false));
+  // Outside the manage lock: a disk takes its time. Until it is done, a failure takes the file away again.
+  if (owner.preserved) detail::make_durable(*directory, held.descriptor());
+  held.impl_->preserved = owner.preserved;
+  return held;
 }
 
-HeldLock LockDirectory::lock_source(const std::string& key, const LockOwner& asked, const Wait& wait) {
+std::optional<HeldLock> PendingLock::Impl::take_source(const std::function<bool()>& cancelled) {
+  const ManageLock manage(*directory, key(), cancelled);
+  blockers = in_the_way_of(detail::sweep(*directory, key()));
+  if (!blockers.empty()) return std::nullopt;
+  detail::end_waiting(waiting->descriptor());
+  return std::move(waiting);
+}
+
+PendingLock::PendingLock(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+PendingLock::PendingLock(PendingLock&&) noexcept = default;
+PendingLock& PendingLock::operator=(PendingLock&&) noexcept = default;
+PendingLock::~PendingLock() = default;
+
+bool PendingLock::worth_trying() const {
+  return !nothing_to_do(impl_->in_the_way_of(detail::probe_all(*impl_->directory, impl_->key())));
+}
+
+std::optional<HeldLock> PendingLock::try_take(const std::function<bool()>& cancelled) {
+  return impl_->name.kind == LockKind::session ? impl_->take_session(cancelled) : impl_->take_source(cancelled);
+}
+
+LockedError PendingLock::give_up(std::chrono::milliseconds waited) {
+  if (impl_->waiting) impl_->waiting->release();
+  auto now = impl_->in_the_way_of(detail::probe_all(*impl_->directory, impl_->key()));
+  if (!now.empty()) impl_->blockers = std::move(now);
+  return detail::refusal(doing(impl_->name.kind), impl_->owner, impl_->blockers, waited);
+}
+
+LockDirectory::LockDirectory(std::string directory)
+    : directory_(std::make_shared<const Directory>(std::move(directory))) {}
+
+PendingLock LockDirectory::session_request(const std::string& key, const LockOwner& asked) const {
+  return PendingLock(std::make_unique<PendingLock::Impl>(
+      PendingLock::Impl{directory_, detail::session_name(key, asked.session), detail::completed(asked), {}}));
+}
+
+// Registers the change, and so holds back later sessions. Refused unless it may wait or nobody is in the way.
+LockDirectory::Request LockDirectory::source_request(const std::string& key, const LockOwner& asked, bool may_wait,
+                                                     const std::function<bool()>& cancelled) const {
   detail::require_valid_key(key);
   auto owner = detail::completed(asked);
   owner.preserved = false;  // a change that was cut short is over
   const auto name = source_name(key, owner);
-  const auto file = detail::file_name(name);
-  const auto begin = std::chrono::steady_clock::now();
-
   Entries blockers;
   base::UniqueFd made;
   {
-    ManageLock manage(*directory_, key, wait.cancelled);
+    ManageLock manage(*directory_, key, cancelled);
     blockers = detail::sweep(*directory_, key);
-    if (!blockers.empty() && detail::must_not_wait(wait)) throw detail::refusal(changing, owner, blockers, {});
+    if (!blockers.empty() && !may_wait) throw detail::refusal(doing(LockKind::source), owner, blockers, {});
     owner.since = base::now_microseconds();
     for (const auto& entry : detail::of_kind(blockers, LockKind::source))  // clocks may be set back
       owner.since = std::max(owner.since, entry.info.owner.since + 1);
     manage.expect_source();
     auto created = detail::create_locked(*directory_, name, owner, !blockers.empty());
-    if (!created) throw detail::refusal(changing, owner, blockers, {});  // the same session's, for it has the same name
+    // The same session's, for it has the same name.
+    if (!created) throw detail::refusal(doing(LockKind::source), owner, blockers, {});
     made = std::move(*created);
   }
   HeldLock held(std::make_unique<HeldLock::Impl>(directory_, name, std::move(made), false));
   if (blockers.empty()) return held;
+  return PendingLock(std::make_unique<PendingLock::Impl>(
+      PendingLock::Impl{directory_, name, std::move(owner), std::move(blockers), std::move(held)}));
+}
 
+LockDirectory::Request LockDirectory::request_session(const std::string& key, const LockOwner& owner,
+                                                      const std::function<bool()>& cancelled) {
+  auto request = session_request(key, owner);
+  if (auto held = request.try_take(cancelled)) return std::move(*held);
+  return request;
+}
+
+LockDirectory::Request LockDirectory::request_source(const std::string& key, const LockOwner& owner,
+                                                     const std::function<bool()>& cancelled) {
+  return source_request(key, owner, true, cancelled);
+}
+
+HeldLock LockDirectory::wait_for(PendingLock request, const Wait& wait) const {
+  const auto begin = std::chrono::steady_clock::now();
   detail::Waiter waiter(*directory_, wait);
   while (true) {
-    // A look without the manage lock is enough while everyone in the way stands.
-    blockers = in_the_way(detail::probe_all(*directory_, key), file, owner.since);
-    if (!nothing_to_do(blockers)) {
-      const ManageLock manage(*directory_, key, wait.cancelled);
-      blockers = in_the_way(detail::sweep(*directory_, key), file, owner.since);
-      if (blockers.empty()) {
-        detail::end_waiting(held.descriptor());
-        return held;
-      }
-    }
-    if (!waiter.pause()) {
-      held.release();
-      throw detail::refusal(changing, owner, blockers, elapsed(begin));
-    }
+    if (request.worth_trying())
+      if (auto held = request.try_take(wait.cancelled)) return std::move(*held);
+    if (!waiter.pause())
+      throw request.give_up(
+          std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin));
   }
 }
+
+HeldLock LockDirectory::lock_session(const std::string& key, const LockOwner& owner, const Wait& wait) {
+  auto request = session_request(key, owner);
+  if (auto held = request.try_take(wait.cancelled)) return std::move(*held);
+  if (detail::must_not_wait(wait)) throw request.give_up({});
+  return wait_for(std::move(request), wait);
+}
+
+HeldLock LockDirectory::lock_source(const std::string& key, const LockOwner& owner, const Wait& wait) {
+  auto request = source_request(key, owner, !detail::must_not_wait(wait), wait.cancelled);
+  if (auto* held = std::get_if<HeldLock>(&request)) return std::move(*held);
+  return wait_for(std::move(std::get<PendingLock>(request)), wait);
+}
+
+base::UniqueFd LockDirectory::watch() const { return detail::watch(*directory_); }
 
 }  // namespace unionroot::locks

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "base/error.h"
@@ -91,8 +92,33 @@ class HeldLock {
 
  private:
   friend class LockDirectory;
+  friend class PendingLock;
   struct Impl;
   explicit HeldLock(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// A request for a lock that somebody is in the way of. It holds no thread: whoever has it tries again when a file
+// leaves the directory, and now and then, since a lock whose owner dies is let go of without any change there. A change
+// has its lock file already, as one that waits, and so holds back later sessions; the file goes with this. Not
+// thread-safe.
+class PendingLock {
+ public:
+  PendingLock(PendingLock&&) noexcept;
+  PendingLock& operator=(PendingLock&&) noexcept;
+  ~PendingLock();
+
+  // False while everybody in the way stands. Does not take the manage lock.
+  [[nodiscard]] bool worth_trying() const;
+  // nullopt: somebody is still in the way.
+  [[nodiscard]] std::optional<HeldLock> try_take(const std::function<bool()>& cancelled = {});
+  // What a request is told whose time is over. A change's file is removed.
+  [[nodiscard]] LockedError give_up(std::chrono::milliseconds waited);
+
+ private:
+  friend class LockDirectory;
+  struct Impl;
+  explicit PendingLock(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
 
@@ -106,6 +132,14 @@ class LockDirectory {
   // Somebody changes the tree. Registers first, and so holds back later sessions; then waits for the sessions there
   // are and for earlier changes. Refused unless everyone is gone within the limit.
   HeldLock lock_source(const std::string& key, const LockOwner& owner, const Wait& wait);
+
+  // The same two for who waits without a thread.
+  using Request = std::variant<HeldLock, PendingLock>;
+  Request request_session(const std::string& key, const LockOwner& owner, const std::function<bool()>& cancelled = {});
+  Request request_source(const std::string& key, const LockOwner& owner, const std::function<bool()>& cancelled = {});
+  // An inotify descriptor, non-blocking, that is readable when a file has left the directory; none if the machine has
+  // no inotify instances left.
+  [[nodiscard]] base::UniqueFd watch() const;
 
   // The daemon alone, which knows the store: takes over the lock file of a preserved session (made again if it is
   // missing; `created` tells), or of a session whose runs outlived the daemon and hold the lock themselves.
@@ -122,6 +156,10 @@ class LockDirectory {
   std::vector<LockInfo> clean();
 
  private:
+  PendingLock session_request(const std::string& key, const LockOwner& asked) const;
+  Request source_request(const std::string& key, const LockOwner& asked, bool may_wait,
+                         const std::function<bool()>& cancelled) const;
+  HeldLock wait_for(PendingLock request, const Wait& wait) const;
   HeldLock reown(LockKind kind, const std::string& key, const LockOwner& asked, bool& created);
   std::shared_ptr<const detail::Directory> directory_;  // shared with the locks that were taken in it
 };

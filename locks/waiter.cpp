@@ -22,13 +22,17 @@ constexpr milliseconds longest_limit{std::chrono::hours(24 * 365)};  // so that 
 
 bool must_not_wait(const Wait& wait) { return wait.limit && wait.limit->count() <= 0; }
 
-Waiter::Waiter(const Directory& directory, const Wait& wait) : wait_(wait) {
-  if (wait.limit) deadline_ = steady_clock::now() + std::min(*wait.limit, longest_limit);
-  events_.reset(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+base::UniqueFd watch(const Directory& directory) {
+  base::UniqueFd events(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
   // Through the descriptor, so that it is this very directory; IN_MOVED_FROM: broken files that are set aside.
-  if (events_ && ::inotify_add_watch(events_.get(), base::concat("/proc/self/fd/", directory.descriptor()).c_str(),
-                                     IN_DELETE | IN_MOVED_FROM) < 0)
-    events_.reset();
+  if (events && ::inotify_add_watch(events.get(), base::concat("/proc/self/fd/", directory.descriptor()).c_str(),
+                                    IN_DELETE | IN_MOVED_FROM) < 0)
+    events.reset();
+  return events;
+}
+
+Waiter::Waiter(const Directory& directory, const Wait& wait) : wait_(wait), events_(watch(directory)) {
+  if (wait.limit) deadline_ = steady_clock::now() + std::min(*wait.limit, longest_limit);
   if (wait.waits) wait.waits();
 }
 

@@ -13,6 +13,9 @@ namespace unionroot::locks::detail {
 // True if the request must not wait at all.
 bool must_not_wait(const Wait& wait);
 
+// Readable when a file leaves the directory, by inotify(7); none if the machine has no inotify instances left.
+base::UniqueFd watch(const Directory& directory);
+
 // Wakes when a file leaves the directory (inotify), and ten times a second in any case: a lock whose owner dies is
 // let go of without any change in the directory, and `cancelled` wants to be asked.
 class Waiter {
@@ -24,7 +27,7 @@ class Waiter {
 
  private:
   const Wait& wait_;
-  base::UniqueFd events_;  // none if the machine has no inotify instances left: then the timer alone
+  base::UniqueFd events_;  // none: then the timer alone
   std::optional<std::chrono::steady_clock::time_point> deadline_;
   std::chrono::steady_clock::time_point last_early_wake_{};
 };
