@@ -4,8 +4,6 @@
 
 namespace unionroot::session {
 
-namespace {
-
 // A session that is being set up or ended has no size.
 void measure(const SessionPtr& session, SessionView& view) {
   const auto operation = SharedOperation::at_once(session);
@@ -16,8 +14,6 @@ void measure(const SessionPtr& session, SessionView& view) {
   view.upper_size = std::uint64_t{facts.f_blocks} * facts.f_frsize;
   view.upper_used = std::uint64_t{facts.f_blocks - facts.f_bfree} * facts.f_frsize;
 }
-
-}  // namespace
 
 SessionView view_of(const Parts& parts, const Session& session) {
   SessionView view;
@@ -32,12 +28,6 @@ SessionView view_of(const Parts& parts, const Session& session) {
     view.location = parts.views.view_path(session.id());
   const auto runs = session.runs.lock();
   for (const auto& [id, run] : *runs) view.runs.push_back(run.record);
-  return view;
-}
-
-SessionView measured_view_of(const Parts& parts, const SessionPtr& session) {
-  auto view = view_of(parts, *session);
-  measure(session, view);
   return view;
 }
 

@@ -6,7 +6,7 @@
 namespace unionroot::session {
 
 SessionView view_of(const Parts& parts, const Session& session);
-// With the size and use of the upper layer, where it has a file system of its own: one system call.
-SessionView measured_view_of(const Parts& parts, const SessionPtr& session);
+// Fills in the size and use of the upper layer, where it has a file system of its own: one system call.
+void measure(const SessionPtr& session, SessionView& view);
 
 }  // namespace unionroot::session

@@ -1,5 +1,8 @@
 #include "session/manager.h"
 
+#include <chrono>
+#include <thread>
+
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -41,28 +44,19 @@ bool Manager::has_control_groups() const { return impl_->parts.cgroups->availabl
 
 void Manager::reconcile() { impl_->reconciliation.run(); }
 
-SessionView Manager::begin(const BeginRequest& request) {
-  const auto operation = session::begin(impl_->parts, request);
-  return view_of(impl_->parts, operation.session());
+SessionView Manager::begin(BeginRequest request) {
+  constexpr std::chrono::milliseconds interval{10};
+  const auto pending = prepare(std::move(request));
+  while (!pending->go_on()) std::this_thread::sleep_for(interval);
+  return pending->view();
+}
+
+std::unique_ptr<PendingBegin> Manager::prepare(BeginRequest request) {
+  return std::make_unique<Beginning>(impl_->parts, std::move(request));
 }
 
 Started Manager::run(const RunRequest& request) {
   return session::run(impl_->parts, impl_->parts.table.require({request.session, request.session_created}), request);
-}
-
-Started Manager::run_automatic(const BeginRequest& begin, const RunRequest& run) {
-  auto operation = session::begin(impl_->parts, begin);
-  try {
-    return session::run(impl_->parts, operation, run);
-  } catch (...) {
-    try {
-      end_unused(impl_->parts, operation);
-    } catch (const std::exception& error) {
-      base::log::error(
-          concat("ending automatic session ", operation.id(), " whose command could not be run: ", error.what()));
-    }
-    throw;
-  }
 }
 
 void Manager::run_ended(const std::string& run) { session::run_ended(impl_->parts, run); }
@@ -75,11 +69,7 @@ EndResult Manager::end(const SessionId& session, bool force, TellProgress progre
 SessionView Manager::recover(const SessionId& wanted, std::function<bool()> cancelled, TellProgress progress) {
   const auto session = impl_->parts.table.require(wanted);
   auto operation = Operation::within(grace_period, session);
-  if (!operation)
-    throw base::Error(
-        base::ErrorCode::session_busy,
-        concat("another operation on session ", wanted.id, " is under way: it is ", store::to_string(session->state())),
-        concat("`unionroot info ", wanted.id, "` shows what becomes of it; try again then"));
+  if (!operation) throw busy(wanted.id, session->state());
   if (!impl_->parts.table.has(*session))
     throw base::Error(base::ErrorCode::no_such_session, concat("session ", wanted.id, " has ended already"));
   session::recover(impl_->parts, *operation, cancelled, std::move(progress));
@@ -96,20 +86,41 @@ std::vector<SessionView> Manager::sessions() const {
   return list;
 }
 
+void Manager::prepare_stop() noexcept {
+  impl_->parts.stopping = true;
+  impl_->parts.stop.start();
+}
+
+void Manager::cancel(const SessionId& wanted) noexcept {
+  if (const auto session = impl_->parts.table.find_same(wanted)) session->end_wanted = true;
+}
+
+bool Manager::is_busy(const SessionId& wanted) const {
+  const auto session = impl_->parts.table.find_same(wanted);
+  return session && !SharedOperation::at_once(session);
+}
+
 std::optional<SessionView> Manager::find(const std::string& id) const {
   const auto session = impl_->parts.table.find(id);
   if (!session) return std::nullopt;
-  return measured_view_of(impl_->parts, session);
+  return view_of(impl_->parts, *session);
 }
 
 SessionView Manager::require(const std::string& id) const {
-  return measured_view_of(impl_->parts, impl_->parts.table.require(id));
+  return view_of(impl_->parts, *impl_->parts.table.require(id));
+}
+
+base::UniqueFd Manager::watch_locks() const { return impl_->parts.lock_directory.watch(); }
+
+void Manager::measure(SessionView& view) const {
+  if (const auto session = impl_->parts.table.find_same(SessionId(view.record))) session::measure(session, view);
 }
 
 void Manager::stop(bool final) {
   auto& parts = impl_->parts;
-  parts.stopping = true;
+  prepare_stop();
   impl_->reconciliation.stop();
+  if (final) parts.stop.clear();
   for (const auto& session : parts.table.all()) {
     const bool ends = final && session->definition->on_shutdown == definition::OnShutdown::end;
     try {

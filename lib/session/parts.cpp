@@ -66,6 +66,7 @@ Parts::Parts(definition::Settings given, Events given_events)
                source_mounts,
                files_layers,
                can_be_upper(settings.state_directory)} {
+  services.stop = &stop;
   if (cgroups->available())
     base::log::debug(concat("control groups are in ", cgroups->description()));
   else

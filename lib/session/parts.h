@@ -47,6 +47,7 @@ struct Parts {
   FilesLayers files_layers;
   Services services;
   std::atomic<bool> stopping{false};
+  StopClock stop;
 };
 
 }  // namespace unionroot::session

@@ -134,6 +134,8 @@ Pipeline::Problems Pipeline::tear_down_once(Operation& operation, TearDown mode,
       if (mode != TearDown::everything) continue;
       entry->state = StageState::undone;
       put_entry(operation.session(), *entry);
+    } catch (const BrokenOff&) {
+      throw;  // the next daemon finds the other stages as they are
     } catch (const Error& error) {
       left[position] = {
           concat("stage ", stage->name(), ": ", error.what(), error.hint().empty() ? "" : "; ", error.hint()),

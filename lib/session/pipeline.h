@@ -32,8 +32,8 @@ class Pipeline {
   // with `undo`, and Error(stage_failed, or the stage's own code if it says more) names the stage and the first cause.
   void set_up(Operation& operation, TearDown undo, Journal how = Journal::each_stage) const;
 
-  // Every stage in reverse. Nothing stops it; what failed is tried once more, unless it timed out; what could not be
-  // undone is returned, one line each.
+  // Every stage in reverse. Nothing stops it but a stop of the daemon (BrokenOff); what failed is tried once more,
+  // unless it timed out; what could not be undone is returned, one line each.
   std::vector<std::string> tear_down(Operation& operation, TearDown mode) const;
 
   // Asks each stage what is there of it; the worst answer.

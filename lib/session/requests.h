@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "base/unique_fd.h"
 #include "definition/registry.h"
 #include "session/progress.h"
@@ -92,6 +93,20 @@ struct EndResult {
   std::vector<std::string> could_not_undo;  // with --force: what is left, and what to do
 };
 
+// A run's supervisor was started, or found again when the daemon started.
+struct StartedRun {
+  std::string id;
+  uid_t owner = 0;           // of its session
+  bool ends_slowly = false;  // the session, which ends with it
+  int pidfd = -1;            // of the supervisor; borrowed
+};
+
+// Whether the end of such a session may take seconds: it runs scripts, packs a tree or removes a snapshot.
+bool ends_slowly(const definition::Definition& definition, bool source);
+
+// Of a request that needs the session for itself.
+[[nodiscard]] base::Error busy(const std::string& session, store::SessionState state);
+
 // Called on worker threads, after the change; must not block.
 struct Events {
   // It is being begun; session_changed follows once it has been, session_removed if it could not be.
@@ -100,7 +115,7 @@ struct Events {
   std::function<void(const std::string& session)> session_removed;
   TellProgress progress;  // of every operation; session_changed says that nothing is under way any more
   // A run was started: the bus layer watches pidfd and calls run_ended once it is readable.
-  std::function<void(const std::string& run, int pidfd)> run_started;
+  std::function<void(const StartedRun& run)> run_started;
 };
 
 }  // namespace unionroot::session

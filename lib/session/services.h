@@ -11,6 +11,7 @@
 #include "mount/namespace.h"
 #include "mount/source_mounts.h"
 #include "session/progress.h"
+#include "session/stop_clock.h"
 #include "session/trash.h"
 #include "store/store.h"
 
@@ -31,6 +32,7 @@ struct Services {
   FilesLayers& files_layers;
   bool state_can_be_upper = true;  // false where the state directory is on an overlay itself (in a container)
   Unpackings unpackings = {};
+  const StopClock* stop = nullptr;  // nullptr: nothing is ever broken off
 };
 
 }  // namespace unionroot::session

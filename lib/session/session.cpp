@@ -42,7 +42,7 @@ Operation::Operation(SessionPtr session) : session_(std::move(session)) {
   lock_ = std::unique_lock(session_->operation_);
 }
 
-Operation::Operation(SessionPtr session, std::unique_lock<std::shared_timed_mutex> lock)
+Operation::Operation(SessionPtr session, std::unique_lock<OperationLock> lock)
     : session_(std::move(session)), lock_(std::move(lock)) {}
 
 std::optional<Operation> Operation::within(std::chrono::milliseconds limit, SessionPtr session) {
@@ -72,7 +72,7 @@ std::string Operation::upper() const { return session_->shown.lock()->upper; }
 
 void Operation::set_upper(std::string path) { session_->shown.lock()->upper = std::move(path); }
 
-SharedOperation::SharedOperation(SessionPtr session, std::shared_lock<std::shared_timed_mutex> lock)
+SharedOperation::SharedOperation(SessionPtr session, std::shared_lock<OperationLock> lock)
     : session_(std::move(session)), lock_(std::move(lock)) {}
 
 std::optional<SharedOperation> SharedOperation::within(std::chrono::milliseconds limit, SessionPtr session) {

@@ -17,6 +17,7 @@
 #include "definition/definition.h"
 #include "locks/source_lock.h"
 #include "mount/namespace.h"
+#include "session/operation_lock.h"
 #include "session/services.h"
 #include "session/shown.h"
 #include "store/store.h"
@@ -95,7 +96,7 @@ class Session : public std::enable_shared_from_this<Session> {
   friend class SharedOperation;
 
   Services& services_;
-  std::shared_timed_mutex operation_;
+  OperationLock operation_;
   std::atomic<unsigned> waiting_{0};  // for an exclusive operation
   SetUp set_up_;                      // guarded by operation_
 };
@@ -131,10 +132,10 @@ class Operation {
   void set_upper(std::string path);
 
  private:
-  Operation(SessionPtr session, std::unique_lock<std::shared_timed_mutex> lock);
+  Operation(SessionPtr session, std::unique_lock<OperationLock> lock);
 
   SessionPtr session_;
-  std::unique_lock<std::shared_timed_mutex> lock_;
+  std::unique_lock<OperationLock> lock_;
 };
 
 // Keeps a session as it is: a command is started, its size is measured. Several at once.
@@ -147,10 +148,10 @@ class SharedOperation {
   const SetUp* operator->() const { return &session_->set_up_; }
 
  private:
-  SharedOperation(SessionPtr session, std::shared_lock<std::shared_timed_mutex> lock);
+  SharedOperation(SessionPtr session, std::shared_lock<OperationLock> lock);
 
   SessionPtr session_;
-  std::shared_lock<std::shared_timed_mutex> lock_;
+  std::shared_lock<OperationLock> lock_;
 };
 
 // Whether what is changed in it is put into its source when it ends, and not before: a source session on a tarball.

@@ -41,11 +41,16 @@ SessionPtr SessionTable::find(const std::string& id) const {
   return found == sessions_.end() ? nullptr : found->second;
 }
 
-SessionPtr SessionTable::require(const SessionId& wanted) const {
+SessionPtr SessionTable::find_same(const SessionId& wanted) const {
   auto session = find(wanted.id);
-  if (session && (!wanted.created || session->identity.created == *wanted.created)) return session;
+  return session && (!wanted.created || session->identity.created == *wanted.created) ? session : nullptr;
+}
+
+SessionPtr SessionTable::require(const SessionId& wanted) const {
+  if (auto session = find_same(wanted)) return session;
+  const bool another = find(wanted.id) != nullptr;
   throw Error(ErrorCode::no_such_session,
-              concat("no session ", base::printable(wanted.id), session ? " any more; another has that name now" : ""),
+              concat("no session ", base::printable(wanted.id), another ? " any more; another has that name now" : ""),
               "`unionroot list --sessions` shows those there are");
 }
 

@@ -16,10 +16,11 @@ class SessionTable {
  public:
   // Throws Error(session_exists), or Error(limit_exceeded) when `owner_limit` (0: none) sessions of this owner live.
   void add(const SessionPtr& session, unsigned owner_limit);
-  void remove(const Session& session);                              // this one, not a later one of its id
-  [[nodiscard]] SessionPtr find(const std::string& id) const;       // nullptr if there is none
-  [[nodiscard]] SessionPtr require(const SessionId& wanted) const;  // throws Error(no_such_session)
-  [[nodiscard]] bool has(const Session& session) const;             // false once it has ended
+  void remove(const Session& session);                                // this one, not a later one of its id
+  [[nodiscard]] SessionPtr find(const std::string& id) const;         // nullptr if there is none
+  [[nodiscard]] SessionPtr find_same(const SessionId& wanted) const;  // nullptr if that one has gone
+  [[nodiscard]] SessionPtr require(const SessionId& wanted) const;    // throws Error(no_such_session)
+  [[nodiscard]] bool has(const Session& session) const;               // false once it has ended
   [[nodiscard]] std::vector<SessionPtr> all() const;
 
   // A run goes into its session, and out of it, together with its id here.

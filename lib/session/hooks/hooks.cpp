@@ -83,7 +83,10 @@ void run_one(Operation& operation, HookStage stage, const HookSpace& space, cons
   program.environment = environment;
   program.session = operation.id();
   program.limit = std::chrono::seconds(limit);
-  if (stage != HookStage::stop) program.cancelled = operation->cancelled;
+  if (stage == HookStage::stop)
+    program.cancelled = [stop = operation.services().stop] { return stop != nullptr && stop->is_over(); };
+  else
+    program.cancelled = operation->cancelled;
   program.line = [&](bool errors, const std::string& line) { notes.add(errors, line); };
   operation.report({concat("running the hook ", name_of(path)), 0, 0});
   ProgramEnd end;
@@ -93,6 +96,9 @@ void run_one(Operation& operation, HookStage stage, const HookSpace& space, cons
     throw not_executable(path, error);
   }
   if (end.how == ProgramEnd::How::ended && end.end.succeeded()) return;
+  if (end.how == ProgramEnd::How::cancelled && stage == HookStage::stop)
+    throw BrokenOff(ErrorCode::cancelled, concat("the hook ", path, " was broken off, since unionrootd stops"),
+                    "it is run again when unionrootd starts");
   if (end.how == ProgramEnd::How::cancelled)
     throw Error(ErrorCode::cancelled, concat("the hook ", path, " was cancelled"));
   throw Error(ErrorCode::stage_failed,
@@ -117,6 +123,8 @@ void stop_all(Operation& operation, const HookSpace& space, const std::vector<st
   for (auto script = scripts.rbegin(); script != scripts.rend(); ++script) {
     try {
       run_one(operation, HookStage::stop, space, *script, environment);
+    } catch (const BrokenOff&) {
+      throw;
     } catch (const Error& error) {
       problems.emplace_back(error.what());
     }

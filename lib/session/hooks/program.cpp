@@ -176,7 +176,7 @@ std::optional<ProgramEnd::How> wait_for(const Program& program, int pidfd, Strea
     if (left <= 0) return ProgramEnd::How::over_limit;
     if (program.cancelled && program.cancelled()) return ProgramEnd::How::cancelled;
     pollfd wanted[3] = {{pidfd, POLLIN, 0}, {output.reading(), POLLIN, 0}, {errors.reading(), POLLIN, 0}};
-    const auto pause = static_cast<int>(std::min<decltype(left)>(left, 100));
+    const auto pause = static_cast<int>(std::min<decltype(left)>(left, 20));  // how soon a cancel is noticed
     if (::poll(wanted, 3, pause) < 0 && errno != EINTR) base::throw_errno("waiting for a hook");
     if (wanted[1].revents != 0) output.take();
     if (wanted[2].revents != 0) errors.take();

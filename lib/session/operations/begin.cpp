@@ -14,9 +14,11 @@
 #include "session/attempts.h"
 #include "session/definition_text.h"
 #include "session/journal.h"
+#include "session/listing.h"
+#include "session/operations/end.h"
 #include "session/operations/locks.h"
+#include "session/operations/run.h"
 #include "session/operations/state.h"
-#include "session/reporting.h"
 #include "session/session_file.h"
 #include "session/storage.h"
 
@@ -68,16 +70,6 @@ definition::DefinitionPtr variant_of(const definition::DefinitionPtr& definition
   return std::make_shared<const definition::Definition>(definition::source_variant(*definition));
 }
 
-locks::Wait wait_of(const BeginRequest& request, std::function<bool()> cancelled) {
-  locks::Wait wait;
-  wait.cancelled = std::move(cancelled);
-  if (request.wait && request.wait->count() < 0)
-    wait.limit = std::nullopt;
-  else if (request.wait)
-    wait.limit = *request.wait;
-  return wait;
-}
-
 SessionPtr make_session(Parts& parts, const BeginRequest& request) {
   const auto definition = with_user_data(request);
   auto variant = variant_of(definition, request.source);
@@ -85,7 +77,7 @@ SessionPtr make_session(Parts& parts, const BeginRequest& request) {
 }
 
 // An undo of begin. If it fails twice, the next start of the daemon does it.
-std::function<void()> undo(const std::string& session, std::function<void()> step) {
+std::function<void()> undo_step(const std::string& session, std::function<void()> step) {
   return [session, step = std::move(step)] {
     Attempts attempts;
     attempts.run(step);
@@ -115,59 +107,99 @@ void refuse_session_file(const Parts& parts, const Operation& operation) {
                   "choose another name, or move its folder away; restarting the daemon sets it aside as an orphan");
 }
 
-void set_up(Parts& parts, Operation& operation, const BeginRequest& request) {
-  const auto& id = operation.id();
-  // What is made here registers its undo, so nothing is taken away that another made: a record of that name may be of a
-  // session that could not be taken up.
-  base::Rollback rollback;
-  parts.table.add(operation.pointer(), parts.settings.sessions_per_user);
-  rollback.add([&] { parts.table.remove(operation.session()); });
-  const Reporting reporting(parts, operation, request.progress);
+}  // namespace
+
+Beginning::Beginning(Parts& parts, BeginRequest request)
+    : parts_(parts), request_(std::move(request)), session_(make_session(parts, request_)), operation_(session_) {
+  operation_->cancelled = [this] { return cancelled(); };
+}
+
+Beginning::~Beginning() {
+  if (step_ == Step::locks) undo();
+}
+
+bool Beginning::cancelled() const { return session_->end_wanted || (request_.cancelled && request_.cancelled()); }
+
+bool Beginning::go_on() {
   try {
-    if (!request.name.empty()) refuse_session_file(parts, operation);
-    parts.store.add_session(session_record(operation.session()));
-    rollback.add([&] { parts.remove(operation); });
-    rollback.add(undo(id, [&] { parts.store.remove_session(id); }));
-    parts.tell_added(operation);
-    rollback.add(undo(id, [&] { release_locks(parts, operation); }));
-    take_locks(parts, operation, wait_of(request, operation->cancelled), request.owner);
-    parts.folders.remember(sessions_folder(parts.settings, operation.definition()));
-    parts.pipeline.set_up(operation, TearDown::everything, journal_of(operation));
-    rollback.add(undo(id, [&] { remove_session_file(parts.folders.own(), id); }));
-    activate(parts, operation);
+    if (step_ == Step::none) enter();
+    if (!locks_->take()) return false;
+    set_up();
   } catch (...) {
-    operation->cancelled = {};  // it refers to the request
-    log_notes(operation);
+    if (step_ == Step::locks) undo();
+    rethrow(*session_);
+  }
+  operation_->cancelled = {};
+  reporting_.reset();
+  log_notes(operation_);
+  parts_.tell_changed(operation_);
+  return true;
+}
+
+void Beginning::enter() {
+  const auto& id = operation_.id();
+  rollback_.emplace();
+  parts_.table.add(session_, parts_.settings.sessions_per_user);
+  step_ = Step::locks;
+  rollback_->add([this] { parts_.table.remove(*session_); });
+  reporting_.emplace(parts_, operation_, request_.progress);
+  if (!request_.name.empty()) refuse_session_file(parts_, operation_);
+  parts_.store.add_session(session_record(*session_));
+  rollback_->add([this] { parts_.remove(operation_); });
+  rollback_->add(undo_step(id, [this, id] { parts_.store.remove_session(id); }));
+  parts_.tell_added(operation_);
+  rollback_->add(undo_step(id, [this] { release_locks(parts_, operation_); }));
+  locks_.emplace(parts_, operation_, request_);
+}
+
+void Beginning::set_up() {
+  const auto id = operation_.id();
+  parts_.folders.remember(sessions_folder(parts_.settings, operation_.definition()));
+  parts_.pipeline.set_up(operation_, TearDown::everything, journal_of(operation_));
+  rollback_->add(undo_step(id, [this, id] { remove_session_file(parts_.folders.own(), id); }));
+  activate(parts_, operation_);
+  rollback_->commit();
+  step_ = Step::done;
+}
+
+void Beginning::undo() noexcept {
+  step_ = Step::none;
+  try {
+    log_notes(operation_);
     // Undoes what the stages did, where they have not undone it themselves.
-    if (const auto left = parts.pipeline.tear_down(operation, TearDown::everything); !left.empty()) {
+    if (const auto left = parts_.pipeline.tear_down(operation_, TearDown::everything); !left.empty()) {
       // What is still there stays locked and listed, so that it can be ended once that is mended.
-      rollback.commit();
+      rollback_->commit();
       mark_failed(
-          parts, operation,
+          parts_, operation_,
           concat("it could not be begun, and what was set up could not all be undone: ", base::join(left, "; ")));
+    }
+  } catch (const BrokenOff& error) {
+    rollback_->commit();
+    base::log::warning(concat("undoing the begin of session ", session_->id(), ": ", error.what()));
+  } catch (const std::exception& error) {
+    base::log::error(concat("undoing the begin of session ", session_->id(), ": ", error.what()));
+  }
+  operation_->cancelled = {};
+  locks_.reset();
+  reporting_.reset();
+  rollback_.reset();
+}
+
+SessionView Beginning::view() const { return view_of(parts_, *session_); }
+
+Started Beginning::run(const RunRequest& request) {
+  try {
+    return session::run(parts_, operation_, request);
+  } catch (...) {
+    try {
+      end_unused(parts_, operation_);
+    } catch (const std::exception& error) {
+      base::log::error(
+          concat("ending automatic session ", session_->id(), " whose command could not be run: ", error.what()));
     }
     throw;
   }
-  rollback.commit();
-  operation->cancelled = {};
-}
-
-}  // namespace
-
-Operation begin(Parts& parts, const BeginRequest& request) {
-  const auto session = make_session(parts, request);
-  Operation operation(session);
-  operation->cancelled = [&request, &live = *session] {
-    return live.end_wanted || (request.cancelled && request.cancelled());
-  };
-  try {
-    set_up(parts, operation, request);
-  } catch (...) {
-    rethrow(*session);
-  }
-  log_notes(operation);
-  parts.tell_changed(operation);
-  return operation;
 }
 
 }  // namespace unionroot::session

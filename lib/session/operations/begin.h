@@ -1,11 +1,47 @@
 // How a session begins: record, locks, stages, active.
 #pragma once
 
+#include <memory>
+#include <optional>
+
+#include "base/rollback.h"
+#include "session/operations/locks.h"
 #include "session/parts.h"
+#include "session/reporting.h"
+#include "session/sessions.h"
 
 namespace unionroot::session {
 
-// Returns with the session still held, so that its first command can be started before anybody else reaches it.
-Operation begin(Parts& parts, const BeginRequest& request);
+class Beginning final : public PendingBegin {
+ public:
+  Beginning(Parts& parts, BeginRequest request);
+  Beginning(const Beginning&) = delete;
+  Beginning& operator=(const Beginning&) = delete;
+  ~Beginning() override;
+
+  bool go_on() override;
+  [[nodiscard]] bool worth_trying() const override { return !locks_ || locks_->worth_trying(); }
+  [[nodiscard]] bool is_over() const override { return cancelled() || (locks_ && locks_->is_over()); }
+  [[nodiscard]] SessionView view() const override;
+  Started run(const RunRequest& request) override;
+
+ private:
+  enum class Step { none, locks, done };
+  [[nodiscard]] bool cancelled() const;
+  void enter();
+  void set_up();
+  void undo() noexcept;
+
+  Parts& parts_;
+  const BeginRequest request_;
+  const SessionPtr session_;
+  Step step_ = Step::none;
+  Operation operation_;
+  // What is made registers its undo, so nothing is taken away that another made: a record of that name may be of a
+  // session that could not be taken up.
+  std::optional<base::Rollback> rollback_;
+  std::optional<Reporting> reporting_;
+  std::optional<TreeLocks> locks_;
+};
 
 }  // namespace unionroot::session

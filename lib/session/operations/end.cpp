@@ -7,6 +7,7 @@
 #include <exception>
 #include <thread>
 #include <utility>
+#include <variant>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -14,6 +15,7 @@
 #include "base/rollback.h"
 #include "base/text.h"
 #include "session/attempts.h"
+#include "session/hooks/hooks.h"
 #include "session/journal.h"
 #include "session/operations/locks.h"
 #include "session/operations/source_changes.h"
@@ -93,6 +95,24 @@ void note_ending(Parts& parts, Operation& operation) {
 
 }  // namespace
 
+bool ends_slowly(const definition::Definition& definition, bool source) {
+  using namespace unionroot::definition;
+  const auto& from = definition.source;
+  const auto backing = definition.union_.backing;
+  return has_hooks(definition) || (source && std::holds_alternative<FileSource>(from)) ||
+         std::holds_alternative<CustomSource>(from) || std::holds_alternative<BtrfsSnapshotSource>(from) ||
+         std::holds_alternative<LvmSnapshotSource>(from) || std::holds_alternative<ZfsSnapshotSource>(from) ||
+         backing == UnionBacking::image || backing == UnionBacking::device;  // which are written out
+}
+
+base::Error busy(const std::string& session, SessionState state) {
+  return {
+      ErrorCode::session_busy,
+      concat("another operation on session ", session, " is under way: it is ", store::to_string(state)),
+      concat("`unionroot info ", session, "` shows what becomes of it; try again then, or use `unionroot end --force ",
+             session, "` to cancel it")};
+}
+
 void kill_processes(Parts& parts, Operation& operation) {
   if (parts.cgroups->available()) parts.cgroups->kill(operation.id(), "", kill_limit);
   // Root inside a session is root: it may have moved a process out of the control group. Those are found by their mount
@@ -108,9 +128,7 @@ EndResult end(Parts& parts, const SessionPtr& session, bool force, TellProgress 
   // What is under way is cancelled, or ends by itself; then the session can be ended whatever that left.
   if (force) session->end_wanted = true;
   auto operation = force ? std::optional<Operation>(session) : Operation::within(grace_period, session);
-  if (!operation)
-    throw Error(ErrorCode::session_busy, concat("another operation on session ", id, " is under way"),
-                "try again, or use --force to cancel it");
+  if (!operation) throw busy(id, session->state());
   if (!parts.table.has(*session)) {
     if (force) return {};  // one that was being begun, and was cancelled: just what was asked for
     throw Error(ErrorCode::no_such_session, concat("session ", id, " has ended already"));

@@ -6,6 +6,7 @@
 #include <set>
 #include <thread>
 #include <utility>
+#include <variant>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -71,17 +72,50 @@ std::set<std::string> keys_of(const Parts& parts, const std::string& session,
 
 }  // namespace
 
-void take_locks(Parts& parts, Operation& operation, locks::Wait wait, const Caller& caller) {
-  auto owner = owner_of(operation.identity());
-  if (!caller.command.empty()) owner.purpose = concat(owner.purpose, ", begun by: ", caller.command);
-  for (const auto& tree : trees_to_lock(operation)) {
-    owner.tree = tree.path;
-    wait.waits = [&] { operation.report({concat("waiting until ", tree.path, " is free"), 0, 0}); };
-    const bool alone = is_locked_alone(operation, tree);
-    owner.preserved = !operation.automatic() && !alone;
-    operation->locks.push_back(alone ? parts.lock_directory.lock_source(tree.key, owner, wait)
-                                     : parts.lock_directory.lock_session(tree.key, owner, wait));
+TreeLocks::TreeLocks(Parts& parts, Operation& operation, const BeginRequest& request)
+    : parts_(parts),
+      operation_(operation),
+      waits_(request.wait && request.wait->count() != 0),
+      owner_(owner_of(operation.identity())),
+      trees_(trees_to_lock(operation)) {
+  constexpr std::chrono::milliseconds longest{std::chrono::hours(24 * 365)};  // so that the sum cannot overflow
+  if (waits_ && request.wait->count() > 0) until_ = began_ + std::min(*request.wait, longest);
+  if (!request.owner.command.empty()) owner_.purpose = concat(owner_.purpose, ", begun by: ", request.owner.command);
+}
+
+std::optional<locks::HeldLock> TreeLocks::take_one(const SourceTree& tree) {
+  auto& directory = parts_.lock_directory;
+  const auto& cancelled = operation_->cancelled;
+  if (pending_) {
+    if (operation_.cancelled()) throw Error(ErrorCode::cancelled, "waiting for the source tree: cancelled");
+    auto held = pending_->try_take(cancelled);
+    if (!held && is_over())
+      throw pending_->give_up(std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began_));
+    return held;
   }
+  const bool alone = is_locked_alone(operation_, tree);
+  owner_.tree = tree.path;
+  owner_.preserved = !operation_.automatic() && !alone;
+  if (!waits_) {
+    const locks::Wait none{std::chrono::milliseconds(0), cancelled};
+    return alone ? directory.lock_source(tree.key, owner_, none) : directory.lock_session(tree.key, owner_, none);
+  }
+  auto request = alone ? directory.request_source(tree.key, owner_, cancelled)
+                       : directory.request_session(tree.key, owner_, cancelled);
+  if (auto* held = std::get_if<locks::HeldLock>(&request)) return std::move(*held);
+  pending_.emplace(std::get<locks::PendingLock>(std::move(request)));
+  operation_.report({concat("waiting until ", tree.path, " is free"), 0, 0});
+  return std::nullopt;
+}
+
+bool TreeLocks::take() {
+  for (; next_ < trees_.size(); ++next_) {
+    auto held = take_one(trees_[next_]);
+    if (!held) return false;
+    operation_->locks.push_back(std::move(*held));
+    pending_.reset();
+  }
+  return true;
 }
 
 void hold_locks_again(Parts& parts, Operation& operation) {

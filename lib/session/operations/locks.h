@@ -1,15 +1,43 @@
 // The locks that a session holds on the trees that it stands on.
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <exception>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "session/parts.h"
+#include "session/sources/source.h"
 
 namespace unionroot::session {
 
-// When it begins.
-void take_locks(Parts& parts, Operation& operation, locks::Wait wait, const Caller& caller);
+// The locks that a session takes when it begins, one tree after the other. Holds no thread while a tree is not free.
+// All arguments are borrowed.
+class TreeLocks {
+ public:
+  TreeLocks(Parts& parts, Operation& operation, const BeginRequest& request);
+  // False: a tree is not free, and the request may wait. Throws LockedError if it may not, or its time is over;
+  // Error(cancelled).
+  bool take();
+  [[nodiscard]] bool worth_trying() const { return !pending_ || pending_->worth_trying(); }
+  [[nodiscard]] bool is_over() const { return until_ && Clock::now() >= *until_; }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  std::optional<locks::HeldLock> take_one(const SourceTree& tree);
+
+  Parts& parts_;
+  Operation& operation_;
+  const bool waits_;
+  const Clock::time_point began_ = Clock::now();
+  std::optional<Clock::time_point> until_;
+  locks::LockOwner owner_;
+  std::vector<SourceTree> trees_;
+  std::size_t next_ = 0;
+  std::optional<locks::PendingLock> pending_;  // of the next tree
+};
 // When a daemon takes it up, or it is recovered.
 void hold_locks_again(Parts& parts, Operation& operation);
 // When it ends.

@@ -53,6 +53,11 @@ SharedOperation keep_active(const SessionPtr& session) {
               "try again");
 }
 
+StartedRun started(const Session& session, const std::string& run, int pidfd) {
+  const auto& identity = session.identity;
+  return {run, identity.owner, session.automatic() && ends_slowly(*session.definition, identity.source), pidfd};
+}
+
 // The name that compose_environment gave the user.
 std::string user_of(const launch::LaunchSpec& spec) {
   for (const auto& variable : spec.environment)
@@ -175,7 +180,7 @@ Started start(Parts& parts, Session& session, const SetUp& made, const RunReques
     run.end = std::move(launched.end);
     if (session.automatic()) run.hold = std::move(launched.hold);
     parts.table.add_run(session.shared_from_this(), std::move(run));
-    if (parts.events.run_started) parts.events.run_started(id, launched.pidfd.get());
+    if (parts.events.run_started) parts.events.run_started(started(session, id, launched.pidfd.get()));
     base::fault_point("before a command is executed");
     launched.go();
     return {session.id(), id, std::move(launched.control)};
@@ -238,7 +243,7 @@ void adopt_run(Parts& parts, const store::RunRecord& record) {
   const auto watched = pidfd.duplicate();
   auto end = launch::end_of_supervisor(pidfd.get());
   parts.table.add_run(session, {record, std::move(pidfd), std::move(end), UniqueFd()});
-  if (parts.events.run_started) parts.events.run_started(record.id, watched.get());
+  if (parts.events.run_started) parts.events.run_started(started(*session, record.id, watched.get()));
 }
 
 }  // namespace unionroot::session

@@ -53,7 +53,7 @@ class Reconciliation {
   std::set<std::string> not_taken_up_;  // in the store, but something went wrong with them
   std::vector<SessionPtr> to_recover_;  // or to end, by their states; filled by run, worked off in the background
   std::atomic<std::size_t> next_to_recover_{0};
-  // Each ends by itself; once parts.stopping, when what it is at is done or cancelled (scripts that stop are not).
+  // Each ends by itself; once parts.stopping, when what it is at is done, cancelled or broken off.
   std::vector<std::thread> background_;
 };
 

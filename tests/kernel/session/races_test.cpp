@@ -164,7 +164,7 @@ struct Served {
   }
   session::Events watched() {
     session::Events events;
-    events.run_started = [this](const std::string& run, int pidfd) { watch.add(run, pidfd); };
+    events.run_started = [this](const session::StartedRun& run) { watch.add(run.id, run.pidfd); };
     return events;
   }
 
@@ -185,7 +185,7 @@ TEST_CASE("A command is run in a session that is active, though its begin has no
   bool asked = false;
   std::string refused;
   session::Events events;
-  events.run_started = [&](const std::string& run, int pidfd) { watch.add(run, pidfd); };
+  events.run_started = [&](const session::StartedRun& run) { watch.add(run.id, run.pidfd); };
   events.session_changed = [&](const std::string& id) {
     if (std::exchange(asked, true)) return;
     early = std::thread([&, id] {

@@ -1,0 +1,70 @@
+// Sessions, as the daemon asks for them: begin, run, end, list, recover. No D-Bus in here.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "session/requests.h"
+
+namespace unionroot::session {
+
+// A session that is being begun. It may have to wait until its trees are free, and holds no thread while it waits. Not
+// for several threads at once. Until it has begun its destructor takes away all that there is of it.
+class PendingBegin {
+ public:
+  virtual ~PendingBegin() = default;
+  // Goes as far as it can. False: a tree is not free; it is to be called again when worth_trying(), and when is_over().
+  // Throws if the session cannot be begun; then nothing is left of it.
+  virtual bool go_on() = 0;
+  // Looks at lock files.
+  [[nodiscard]] virtual bool worth_trying() const = 0;
+  // Its time is over, or it was cancelled: go_on() will throw. Does not block; from any thread.
+  [[nodiscard]] virtual bool is_over() const = 0;
+
+  // Once it has begun.
+  [[nodiscard]] virtual SessionView view() const = 0;
+  // The first command, before anybody else reaches the session: that of an automatic session, which ends with it. If
+  // the command cannot be started the session is ended before this throws.
+  virtual Started run(const RunRequest& request) = 0;
+};
+
+// Thread-safe. Operations on one session exclude each other: the second fails with Error(session_busy), except `run`,
+// which only needs the session to stay active.
+class Sessions {
+ public:
+  virtual ~Sessions() = default;
+
+  // These may block.
+  [[nodiscard]] virtual std::unique_ptr<PendingBegin> prepare(BeginRequest request) = 0;
+  virtual Started run(const RunRequest& request) = 0;
+  // Its supervisor has ended.
+  virtual void run_ended(const std::string& run) = 0;
+  // cancelled: asked while a changed tree is packed into its tarball; the session is `failed` then, with the tree, and
+  // the tarball as it was. Nothing else is cancelled, and nothing is with `force`.
+  virtual EndResult end(const SessionId& session, bool force, TellProgress progress,
+                        std::function<bool()> cancelled) = 0;
+  virtual SessionView recover(const SessionId& session, std::function<bool()> cancelled, TellProgress progress) = 0;
+  // What is to be known of the last change of the definition's source tree, if it did not come to a good end: for
+  // people.
+  [[nodiscard]] virtual std::optional<std::string> source_trouble(const definition::Definition& definition) const = 0;
+  // Fills in size and use of the upper layer.
+  virtual void measure(SessionView& view) const = 0;
+
+  // These do not.
+  // The daemon is about to stop: what takes long gives up soon.
+  virtual void prepare_stop() noexcept = 0;
+  // Breaks off what is under way on the session and can be broken off, for an end by force. Nothing if it has gone.
+  virtual void cancel(const SessionId& session) noexcept = 0;
+  // Whether something is under way on it that an end waits for.
+  [[nodiscard]] virtual bool is_busy(const SessionId& session) const = 0;
+  [[nodiscard]] virtual std::vector<SessionView> sessions() const = 0;
+  [[nodiscard]] virtual std::optional<SessionView> find(const std::string& session) const = 0;
+  [[nodiscard]] virtual SessionView require(const std::string& session) const = 0;  // throws Error(no_such_session)
+  // Readable when a lock was given back (LockDirectory::watch); none: nobody tells.
+  [[nodiscard]] virtual base::UniqueFd watch_locks() const = 0;
+};
+
+}  // namespace unionroot::session
