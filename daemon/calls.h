@@ -8,7 +8,7 @@
 
 #include "base/unique_fd.h"
 #include "daemon/message_arguments.h"
-#include "session/manager.h"
+#include "session/requests.h"
 
 namespace unionroot::daemon {
 

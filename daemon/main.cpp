@@ -12,10 +12,10 @@
 #include "base/fault_point.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "daemon/manager_core.h"
 #include "daemon/service.h"
 #include "daemon/startup.h"
 #include "kernel/spawn.h"
+#include "session/manager.h"
 
 namespace unionroot::daemon {
 namespace {
@@ -42,7 +42,6 @@ int serve(const definition::Settings& settings) {
   EventRelay relay(io);
   definition::Registry registry(settings);
   session::Manager manager(settings, relay.events());
-  ManagerCore core(manager);
   const auto users = host_users();
   NoAuthority authority;
   manager.reconcile();
@@ -53,7 +52,8 @@ int serve(const definition::Settings& settings) {
     status = 1;
     io.stop();
   };
-  Service service(io, *connection, core, registry, *users, authority, capabilities(manager), RequestLimits{}, lost);
+  Service service(io, *connection, manager, registry, *users, authority, capabilities(manager), limits_of(settings),
+                  lost);
   relay.attach(&service);
   asio::signal_set ends(io, SIGTERM, SIGINT);
   ends.async_wait([&](const AsioError& error, int) {

@@ -1,10 +1,9 @@
 #include "daemon/operations.h"
 
-#include <exception>
+#include <stdexcept>
 #include <utility>
 
 #include "base/error.h"
-#include "base/log.h"
 #include "base/process_identity.h"
 #include "base/text.h"
 
@@ -32,8 +31,8 @@ session::Caller Operations::describe(CallerId caller, const HostUser& user) cons
           caller.start_time};
 }
 
-session::SessionView Operations::begin(CallerId id, const BeginCall& call, std::function<bool()> cancelled,
-                                       session::TellProgress progress) {
+session::BeginRequest Operations::begin(CallerId id, const BeginCall& call, std::function<bool()> cancelled,
+                                        session::TellProgress progress) const {
   session::BeginRequest request = call.request;
   if (!request.name.empty()) resolver_.require_free(request.name);
   const SelectedChroot chroot = resolver_.chroot(request.selected_name);
@@ -46,7 +45,7 @@ session::SessionView Operations::begin(CallerId id, const BeginCall& call, std::
   request.owner = describe(id, user);
   request.cancelled = std::move(cancelled);
   request.progress = std::move(progress);
-  return core_.begin(request);
+  return request;
 }
 
 Operations::Target Operations::target_of(const HostUser& caller, const std::string& user) const {
@@ -69,8 +68,8 @@ void Operations::require_living(const CallerId& id) {
               "call from the process that made the connection: the command takes its limits from it");
 }
 
-Operations::StartedRun Operations::run(CallerId id, const RunCall& call, std::function<bool()> cancelled,
-                                       session::TellProgress progress) {
+Operations::RunPlan Operations::run(CallerId id, const RunCall& call, std::function<bool()> cancelled,
+                                    session::TellProgress progress) const {
   require_living(id);
   const auto found = resolver_.target(call.name());
   const HostUser user = users_.by_uid(id.uid);
@@ -89,7 +88,7 @@ Operations::StartedRun Operations::run(CallerId id, const RunCall& call, std::fu
                    users_, authority_);
     request.session = record.id;
     request.session_created = record.created;
-    return {core_.run(request)};
+    return {std::move(request), std::nullopt};
   }
 
   const auto& chroot = std::get<SelectedChroot>(found);
@@ -103,41 +102,14 @@ Operations::StartedRun Operations::run(CallerId id, const RunCall& call, std::fu
   begin.cancelled = std::move(cancelled);
   begin.progress = std::move(progress);
   const bool packed = chroot.source && std::holds_alternative<definition::FileSource>(chroot.definition->source);
-  return {core_.run_automatic(begin, std::move(request)), chroot.source, packed};
+  return {std::move(request), std::move(begin), chroot.source, packed};
 }
 
-session::SessionView Operations::owned(CallerId id, const std::string& session, const char* verb) const {
-  session::SessionView view = resolver_.session(session);
-  if (id.uid == 0 || id.uid == view.record.owner) return view;
-  require_owner(users_.by_uid(id.uid), concat(verb, " session '", view.record.id, "'"), view.record.id,
-                view.record.owner, view.record.owner_name);
-  return view;
-}
-
-std::vector<std::string> Operations::end(CallerId id, const std::string& session, bool force,
-                                         std::function<bool()> cancelled, session::TellProgress progress) {
-  return core_
-      .end(session::SessionId(owned(id, session, "end").record), force, std::move(progress), std::move(cancelled))
-      .could_not_undo;
-}
-
-bool Operations::recover(CallerId id, const std::string& session, std::function<bool()> cancelled,
-                         session::TellProgress progress) {
-  const session::SessionView view = owned(id, session, "recover");
-  core_.recover(session::SessionId(view.record), std::move(cancelled), std::move(progress));
-  return view.record.state != store::SessionState::active;
-}
-
-void Operations::take_back(const session::SessionId& session) noexcept {
-  try {
-    base::log::info(concat("ending session '", session.id, "': its client has gone before it could be told"));
-    core_.end(session, false, {}, {});
-  } catch (const Error& error) {
-    if (error.code() == ErrorCode::no_such_session) return;
-    base::log::warning(concat("ending session '", session.id, "', whose client has gone: ", error.what()));
-  } catch (const std::exception& error) {
-    base::log::warning(concat("ending session '", session.id, "', whose client has gone: ", error.what()));
-  }
+void Operations::refuse_other(CallerId id, const session::SessionView& session, const char* doing) const {
+  const auto& record = session.record;
+  require_owner(users_.by_uid(id.uid), concat(doing, " session '", record.id, "'"), record.id, record.owner,
+                record.owner_name);
+  throw std::logic_error("refuse_other was called for the owner");
 }
 
 Operations::Found Operations::info(const std::string& name) const {
@@ -145,6 +117,7 @@ Operations::Found Operations::info(const std::string& name) const {
   Found found;
   if (auto* const session = std::get_if<session::SessionView>(&target)) {
     found.session = std::move(*session);
+    core_.measure(*found.session);
     return found;
   }
   found.chroot = std::get<SelectedChroot>(std::move(target));

@@ -1,4 +1,4 @@
-// The methods themselves, on worker threads: find, authorize, and ask the core. No D-Bus in here.
+// What is asked for, and whether the caller may: the requests for the session library come out. No D-Bus in here.
 #pragma once
 
 #include <cstdint>
@@ -9,9 +9,9 @@
 
 #include "daemon/authorization.h"
 #include "daemon/calls.h"
-#include "daemon/core.h"
 #include "daemon/resolver.h"
 #include "daemon/users.h"
+#include "session/sessions.h"
 
 namespace unionroot::daemon {
 
@@ -21,51 +21,55 @@ struct CallerId {
   std::optional<std::uint64_t> start_time;  // of that process, when it was first seen
 };
 
-// Thread-safe; every method may block, and throws base::Error.
+// Thread-safe; every method throws base::Error.
 class Operations {
  public:
-  Operations(Core& core, const definition::Registry& registry, const UserDatabase& users, Authority& authority)
+  Operations(session::Sessions& core, const definition::Registry& registry, const UserDatabase& users,
+             Authority& authority)
       : core_(core), resolver_(core, registry), users_(users), authority_(authority) {}
 
+  // These ask the name service, and so may block.
   // cancelled: the caller has gone, or the daemon stops. progress: for the caller; empty: it does not ask for it.
-  session::SessionView begin(CallerId caller, const BeginCall& call, std::function<bool()> cancelled,
-                             session::TellProgress progress);
-  struct StartedRun {
-    session::Manager::Started run;
-    bool source = false;  // in a session that was begun for it on the source of a chroot
-    bool packed = false;  // and that is a tarball, which is packed when the command has ended
+  [[nodiscard]] session::BeginRequest begin(CallerId caller, const BeginCall& call, std::function<bool()> cancelled,
+                                            session::TellProgress progress) const;
+  struct RunPlan {
+    session::RunRequest run;
+    std::optional<session::BeginRequest> begin;  // of the session for it, if it is not to run in one that stands
+    bool source = false;                         // that session is on the source of a chroot
+    bool packed = false;                         // and that is a tarball, which is packed when the command has ended
   };
-  StartedRun run(CallerId caller, const RunCall& call, std::function<bool()> cancelled, session::TellProgress progress);
-  std::vector<std::string> end(CallerId caller, const std::string& session, bool force, std::function<bool()> cancelled,
-                               session::TellProgress progress);
-  // False if there was nothing to do, since the session is active.
-  bool recover(CallerId caller, const std::string& session, std::function<bool()> cancelled,
-               session::TellProgress progress);
-  // Takes away a session that was begun for a client which is not there to learn of it.
-  void take_back(const session::SessionId& session) noexcept;
+  [[nodiscard]] RunPlan run(CallerId caller, const RunCall& call, std::function<bool()> cancelled,
+                            session::TellProgress progress) const;
+  // Says whose the session is. doing: "end", "recover".
+  [[noreturn]] void refuse_other(CallerId caller, const session::SessionView& session, const char* doing) const;
 
-  // Listings need no authorization: exactly one of the two is set.
+  // These do not block.
+  [[nodiscard]] session::SessionView session(const std::string& name) const { return resolver_.session(name); }
+  // Its owner and root may end and recover a session.
+  [[nodiscard]] static bool owns(CallerId caller, const session::SessionView& session) {
+    return caller.uid == 0 || caller.uid == session.record.owner;
+  }
+
+  // Listings need no authorization. May look at disks. Exactly one of the two is set.
   struct Found {
     std::optional<session::SessionView> session;
     SelectedChroot chroot;
     std::optional<std::string> source_trouble;  // of the chroot: session::Manager::source_trouble
   };
   [[nodiscard]] Found info(const std::string& name) const;
-  [[nodiscard]] std::vector<session::SessionView> sessions() const { return core_.sessions(); }
   [[nodiscard]] std::string location(const std::string& session) const;
 
  private:
   void require_chroot_access(AccessQuestion question, const SelectedChroot& chroot) const;
   static void require_living(const CallerId& id);
   [[nodiscard]] session::Caller describe(CallerId caller, const HostUser& user) const;
-  [[nodiscard]] session::SessionView owned(CallerId caller, const std::string& session, const char* verb) const;
   struct Target {
     uid_t uid;
     std::string name;
   };
   [[nodiscard]] Target target_of(const HostUser& caller, const std::string& user) const;
 
-  Core& core_;
+  session::Sessions& core_;
   Resolver resolver_;
   const UserDatabase& users_;
   Authority& authority_;

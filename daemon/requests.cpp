@@ -1,8 +1,11 @@
 #include "daemon/requests.h"
 
+#include <chrono>
+#include <mutex>
 #include <utility>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "daemon/describe.h"
 #include "daemon/object_paths.h"
@@ -11,16 +14,24 @@ namespace unionroot::daemon {
 
 namespace {
 
+// Whoever needs a session waits so long for what is under way on it.
+constexpr std::chrono::seconds grace_period{2};
+
 CallerId identity(const Peer& peer) { return {peer.uid, peer.pid, peer.start_time}; }
 
 // What `work` throws becomes the reply.
-template <typename Reply, typename Work>
-void answering(const Reply& reply, Work&& work) {
+template <typename Reply, typename Job>
+void answering(const Reply& reply, Job&& work) {
   try {
     work();
   } catch (...) {
     reply->fail(std::current_exception());
   }
+}
+
+Work work_of_end(const session::SessionView& view) {
+  const bool slow = view.definition && session::ends_slowly(*view.definition, view.record.source);
+  return slow ? Work::slow_end : Work::end;
 }
 
 // What root's scripts wrote is for whom they wrote it, and for root: it is in the notes, and the last lines of a script
@@ -34,17 +45,18 @@ void hide_words(Dictionary& description) { description["error"] = sdbus::Variant
 
 }  // namespace
 
-Requests::Requests(BusLoop& loop, Operations& operations, definition::Registry& registry, const RequestLimits& limits,
-                   Tellings tell)
+Requests::Requests(BusLoop& loop, session::Sessions& core, Operations& operations, definition::Registry& registry,
+                   const Limits& limits, Tellings tell)
     : loop_(loop),
+      core_(core),
       operations_(operations),
       registry_(registry),
       tell_(std::move(tell)),
       peers_(loop.connection()),
-      operations_lane_(limits.operations),
-      queries_(limits.queries),
-      endings_(limits.endings),
-      waiting_(limits.waiting) {}
+      parking_(loop.io(), limits.parked_per_user),
+      scheduler_(limits),
+      lock_watch_(
+          loop.io(), scheduler_, [this] { return core_.watch_locks(); }, [this] { parking_.look(); }) {}
 
 std::function<bool()> Requests::cancelled(const PeerPtr& peer) const {
   return [peer, stopping = stopping_] { return peer->gone.load() || stopping->load(); };
@@ -60,139 +72,281 @@ session::TellProgress Requests::progress(const PeerPtr& peer, const ProgressWish
   };
 }
 
-template <typename Reply, typename Work>
-void Requests::dispatch(Lane& lane, const std::string& sender, const Reply& reply, Work work) {
-  auto known = [&lane, reply, work = std::make_shared<Work>(std::move(work))](const PeerPtr& peer) {
-    answering(reply,
-              [&] { lane.submit(peer->uid, [reply, work, peer] { answering(reply, [&] { (*work)(peer); }); }); });
-  };
-  peers_.identify(sender, std::move(known), [reply](const std::exception_ptr& error) { reply->fail(error); });
+template <typename Reply, typename Continue>
+void Requests::identified(const std::string& sender, const Reply& reply, Continue work) {
+  peers_.identify(
+      sender, [reply, work = std::move(work)](const PeerPtr& peer) mutable { answering(reply, [&] { work(peer); }); },
+      [reply](const std::exception_ptr& error) { reply->fail(error); });
 }
 
-template <typename Reply, typename Work>
-void Requests::dispatch_waiting(bool waits, const std::string& sender, const Reply& reply, Work work) {
-  if (!waits) {
-    dispatch(operations_lane_, sender, reply, std::move(work));
+template <typename Reply, typename Job>
+void Requests::submit(Work work, const PeerPtr& peer, const Reply& reply, Job job, Scheduler::Queue queue) {
+  scheduler_.submit(
+      work, peer->uid, [reply, job = std::move(job)]() mutable { answering(reply, job); }, queue);
+}
+
+template <typename Reply, typename Job>
+void Requests::go_on(Work work, const PeerPtr& peer, const Reply& reply, Job job) {
+  scheduler_.go_on(work, peer->uid, [reply, job = std::move(job)]() mutable { answering(reply, job); });
+}
+
+template <typename Reply, typename Job>
+void Requests::submit_when_free(Work work, const PeerPtr& peer, const Reply& reply, const session::SessionView& session,
+                                bool force, Job job) {
+  const auto queue = force ? Scheduler::Queue::unlimited : Scheduler::Queue::limited;
+  const session::SessionId id(session.record);
+  if (!core_.is_busy(id)) {
+    submit(work, peer, reply, std::move(job), queue);
     return;
   }
-  auto known = [this, reply, work = std::make_shared<Work>(std::move(work))](const PeerPtr& peer) {
-    answering(reply,
-              [&] { waiting_.submit(peer->uid, [reply, work, peer] { answering(reply, [&] { (*work)(peer); }); }); });
+  Parking::Request request;
+  request.uid = peer->uid;
+  request.ready = [this, id] { return !core_.is_busy(id); };
+  if (!force) request.until = Parking::Clock::now() + grace_period;
+  request.resume = [this, work, peer, reply, id, queue, job = std::move(job)](Parking::Why why) mutable {
+    answering(reply, [&] {
+      if (why == Parking::Why::over) {
+        const auto view = core_.find(id.id);
+        throw session::busy(id.id, view ? view->record.state : store::SessionState::ending);
+      }
+      submit(work, peer, reply, std::move(job), queue);  // refuses if the daemon stops
+    });
   };
-  peers_.identify(sender, std::move(known), [reply](const std::exception_ptr& error) { reply->fail(error); });
+  parking_.park(std::move(request), force ? Parking::Bound::unlimited : Parking::Bound::limited);
 }
 
-void Requests::begin(const std::string& sender, BeginReply reply, BeginCall call) {
-  const bool waits = call.request.wait.has_value();
-  dispatch_waiting(waits, sender, reply, [this, reply, call = std::move(call)](const PeerPtr& peer) {
-    const session::SessionView view =
-        operations_.begin(identity(*peer), call, cancelled(peer), progress(peer, call.progress));
-    const std::string id = view.record.id;
-    // A client that is not there any more, or a daemon that is about to go, cannot hand over the session: as if it
-    // had never been begun.
-    auto before = [this, view, peer] {
-      if (peer->gone) {
-        const session::SessionId session(view.record);
-        // No lane takes work once these stop; but then nobody waits for this thread either.
-        if (*stopping_)
-          operations_.take_back(session);
-        else
-          in_background(peer->uid, [this, session] { operations_.take_back(session); });
-        return false;
-      }
-      tell_.begun(view);
-      return true;
-    };
-    reply->send(std::move(before), id, sdbus::ObjectPath(session_path(id)));
+void Requests::began(const BeginReply& reply, const PeerPtr& peer, const session::SessionView& view) {
+  // A client that is not there any more, or a daemon that is about to go, cannot hand over the session: as if it
+  // had never been begun.
+  auto before = [this, view, peer] {
+    if (peer->gone) {
+      end_for_client_that_left(view);
+      return false;
+    }
+    tell_.begun(view);
+    return true;
+  };
+  reply->send(std::move(before), view.record.id, sdbus::ObjectPath(session_path(view.record.id)));
+}
+
+template <typename Reply>
+void Requests::go_on_beginning(const PeerPtr& peer, const Reply& reply, LockWatch::WaitingPtr waiting, Begun begun) {
+  PendingBegin done;
+  {
+    const std::lock_guard turn(waiting->turn);
+    if (waiting->begin->go_on()) done = std::move(waiting->begin);
+  }
+  if (done)
+    begun(std::move(done));
+  else
+    loop_.post([this, peer, reply, waiting = std::move(waiting), begun = std::move(begun)]() mutable {
+      park_begin(peer, reply, std::move(waiting), std::move(begun));
+    });
+}
+
+template <typename Reply>
+void Requests::park_begin(const PeerPtr& peer, const Reply& reply, LockWatch::WaitingPtr waiting, Begun begun) {
+  waiting->worth_trying = false;
+  Parking::Request request;
+  request.uid = peer->uid;
+  request.ready = [waiting] { return waiting->worth_trying || waiting->begin->is_over(); };
+  request.resume = [this, peer, reply, waiting, begun = std::move(begun)](Parking::Why why) {
+    answering(reply, [&] {
+      if (why == Parking::Why::stopped)
+        throw base::Error(base::ErrorCode::cancelled, "unionrootd is stopping", "try again in a moment");
+      waiting->worth_trying = true;
+      // To give up is no begin: it must not wait for those that are under way.
+      const Work work = waiting->begin->is_over() ? Work::end : Work::begin;
+      submit(
+          work, peer, reply, [=, this] { go_on_beginning(peer, reply, waiting, begun); }, Scheduler::Queue::unlimited);
+    });
+  };
+  try {
+    parking_.park(std::move(request));
+    lock_watch_.add(waiting);
+  } catch (...) {
+    reply->fail(std::current_exception());
+    scheduler_.submit(
+        Work::end, peer->uid, [waiting] { waiting->begin.reset(); }, Scheduler::Queue::unlimited);
+  }
+}
+
+template <typename Reply>
+void Requests::begin_session(const PeerPtr& peer, const Reply& reply, session::BeginRequest request, Begun begun) {
+  go_on(Work::begin, peer, reply, [=, this, request = std::move(request), begun = std::move(begun)]() mutable {
+    auto waiting = std::make_shared<LockWatch::Waiting>();
+    waiting->begin = core_.prepare(std::move(request));
+    go_on_beginning(peer, reply, std::move(waiting), std::move(begun));
   });
 }
 
-void Requests::run(const std::string& sender, RunReply reply, RunCall call) {
-  const bool waits = call.automatic.wait.has_value();
-  dispatch_waiting(
-      waits, sender, reply, [this, reply, call = std::make_shared<RunCall>(std::move(call))](const PeerPtr& peer) {
-        auto started = operations_.run(identity(*peer), *call, cancelled(peer), progress(peer, call->progress));
+void Requests::begin(const std::string& sender, BeginReply reply, BeginCall call) {
+  identified(sender, reply, [this, reply, call = std::move(call)](const PeerPtr& peer) {
+    submit(Work::lookup, peer, reply, [this, reply, peer, call] {
+      auto request = operations_.begin(identity(*peer), call, cancelled(peer), progress(peer, call.progress));
+      begin_session(peer, reply, std::move(request), [this, reply, peer](PendingBegin begin) {
+        const auto view = begin->view();
+        begin.reset();  // from here on others may use the session
+        began(reply, peer, view);
+      });
+    });
+  });
+}
+
+void Requests::run(const std::string& sender, RunReply reply, RunCall given) {
+  identified(sender, reply, [this, reply, call = std::make_shared<RunCall>(std::move(given))](const PeerPtr& peer) {
+    submit(Work::lookup, peer, reply, [this, reply, peer, call] {
+      auto plan = operations_.run(identity(*peer), *call, cancelled(peer), progress(peer, call->progress));
+      auto started = [reply, peer, call, source = plan.source, packed = plan.packed](session::Started run) {
         // The caller's descriptors are the command's now: a pipe must not stay open because the daemon has it too.
         for (auto& descriptor : call->standard) descriptor.reset();
         // Should the client have gone, the control socket closes with the reply that nobody gets: the supervisor ends
         // the command, and with it an automatic session.
-        reply->send([peer] { return !peer->gone; }, sdbus::UnixFd(started.run.control.release(), sdbus::adopt_fd),
-                    std::move(started.run.session), std::move(started.run.run),
-                    {{"source", sdbus::Variant(started.source)}, {"packed", sdbus::Variant(started.packed)}});
+        reply->send([peer] { return !peer->gone; }, sdbus::UnixFd(run.control.release(), sdbus::adopt_fd),
+                    std::move(run.session), std::move(run.run),
+                    {{"source", sdbus::Variant(source)}, {"packed", sdbus::Variant(packed)}});
+      };
+      if (!plan.begin) {
+        go_on(Work::start, peer, reply,
+              [this, request = std::move(plan.run), started] { started(core_.run(request)); });
+        return;
+      }
+      begin_session(peer, reply, std::move(*plan.begin), [request = std::move(plan.run), started](PendingBegin begin) {
+        auto run = begin->run(request);
+        begin.reset();  // from here on others may use the session
+        started(std::move(run));
       });
+    });
+  });
 }
 
 void Requests::end(const std::string& sender, EndReply reply, EndCall call) {
-  dispatch(operations_lane_, sender, reply, [this, reply, call = std::move(call)](const PeerPtr& peer) {
-    // A daemon that stops lets it come to its end, or leaves the rest to the next one.
-    const auto gone = [peer] { return peer->gone.load(); };
-    auto left = operations_.end(identity(*peer), call.session, call.force, gone, progress(peer, call.progress));
-    for (auto& line : left) line = base::as_utf8(line);
-    reply->send({}, std::move(left));
+  identified(sender, reply, [this, reply, call = std::move(call)](const PeerPtr& peer) {
+    const auto view = operations_.session(call.session);
+    if (!Operations::owns(identity(*peer), view)) {
+      submit(Work::lookup, peer, reply, [this, peer, view] { operations_.refuse_other(identity(*peer), view, "end"); });
+      return;
+    }
+    const session::SessionId id(view.record);
+    if (call.force) core_.cancel(id);
+    auto job = [this, reply, peer, call, id] {
+      std::vector<std::string> left;
+      try {
+        // A daemon that stops lets it come to its end, or leaves the rest to the next one.
+        const auto gone = [peer] { return peer->gone.load(); };
+        left = core_.end(id, call.force, progress(peer, call.progress), gone).could_not_undo;
+      } catch (const base::Error& error) {
+        // It was there when this was asked for. That it has gone by now, cancelled, is what was asked for.
+        if (!call.force || error.code() != base::ErrorCode::no_such_session) throw;
+      }
+      for (auto& line : left) line = base::as_utf8(line);
+      reply->send({}, std::move(left));
+    };
+    submit_when_free(work_of_end(view), peer, reply, view, call.force, std::move(job));
   });
 }
 
 void Requests::recover(const std::string& sender, RecoverReply reply, RecoverCall call) {
-  dispatch(operations_lane_, sender, reply, [this, reply, call = std::move(call)](const PeerPtr& peer) {
-    reply->send({}, operations_.recover(identity(*peer), call.session, cancelled(peer), progress(peer, call.progress)));
+  identified(sender, reply, [this, reply, call = std::move(call)](const PeerPtr& peer) {
+    const auto view = operations_.session(call.session);
+    if (!Operations::owns(identity(*peer), view)) {
+      submit(Work::lookup, peer, reply,
+             [this, peer, view] { operations_.refuse_other(identity(*peer), view, "recover"); });
+      return;
+    }
+    auto job = [this, reply, peer, call, view] {
+      core_.recover(session::SessionId(view.record), cancelled(peer), progress(peer, call.progress));
+      // False if there was nothing to do.
+      reply->send({}, view.record.state != store::SessionState::active);
+    };
+    submit_when_free(Work::begin, peer, reply, view, false, std::move(job));
   });
 }
 
 void Requests::reload(const std::string& sender, EmptyReply reply) {
-  dispatch(queries_, sender, reply, [this, reply](const PeerPtr& peer) {
+  identified(sender, reply, [this, reply](const PeerPtr& peer) {
     if (peer->uid != 0) {
       throw base::Error(base::ErrorCode::access_denied,
                         base::concat("uid ", peer->uid, " may not reload the configuration"),
                         "only root may; the daemon follows edits by itself");
     }
-    registry_.reload();
-    reply->send([reloaded = tell_.reloaded] {
-      reloaded();
-      return true;
+    submit(Work::configuration, peer, reply, [this, reply] {
+      registry_.reload();
+      reply->send([reloaded = tell_.reloaded] {
+        reloaded();
+        return true;
+      });
     });
   });
 }
 
 void Requests::info(const std::string& sender, ReplyPtr<Dictionary> reply, std::string name) {
-  dispatch(queries_, sender, reply, [this, reply, name = std::move(name)](const PeerPtr& peer) {
-    const auto found = operations_.info(name);
-    auto description = found.session ? describe_session(*found.session)
-                                     : describe_chroot(*found.chroot.definition, found.chroot.source);
-    if (found.session && may_read_words(*peer, *found.session)) {
-      std::vector<std::string> notes;
-      for (const auto& note : found.session->notes) notes.push_back(base::as_utf8(note));
-      description["notes"] = sdbus::Variant(notes);
-    } else if (found.session) {
-      hide_words(description);
-    }
-    if (found.source_trouble) description["source-trouble"] = sdbus::Variant(base::as_utf8(*found.source_trouble));
-    reply->send({}, description);
+  identified(sender, reply, [this, reply, name = std::move(name)](const PeerPtr& peer) {
+    submit(Work::query, peer, reply, [this, reply, peer, name] {
+      const auto found = operations_.info(name);
+      auto description = found.session ? describe_session(*found.session)
+                                       : describe_chroot(*found.chroot.definition, found.chroot.source);
+      if (found.session && may_read_words(*peer, *found.session)) {
+        std::vector<std::string> notes;
+        for (const auto& note : found.session->notes) notes.push_back(base::as_utf8(note));
+        description["notes"] = sdbus::Variant(notes);
+      } else if (found.session) {
+        hide_words(description);
+      }
+      if (found.source_trouble) description["source-trouble"] = sdbus::Variant(base::as_utf8(*found.source_trouble));
+      reply->send({}, description);
+    });
   });
 }
 
 void Requests::list_sessions(const std::string& sender, ReplyPtr<std::vector<Dictionary>> reply) {
-  dispatch(queries_, sender, reply, [this, reply](const PeerPtr& peer) {
-    std::vector<Dictionary> sessions;
-    for (const auto& view : operations_.sessions()) {
-      sessions.push_back(list_session(view));
-      if (!may_read_words(*peer, view)) hide_words(sessions.back());
-    }
-    reply->send({}, std::move(sessions));
+  identified(sender, reply, [this, reply](const PeerPtr& peer) {
+    submit(Work::list, peer, reply, [this, reply, peer] {
+      std::vector<Dictionary> sessions;
+      for (const auto& view : core_.sessions()) {
+        sessions.push_back(list_session(view));
+        if (!may_read_words(*peer, view)) hide_words(sessions.back());
+      }
+      reply->send({}, std::move(sessions));
+    });
   });
 }
 
 void Requests::location(const std::string& sender, ReplyPtr<std::string> reply, std::string session) {
-  dispatch(queries_, sender, reply, [this, reply, session = std::move(session)](const PeerPtr&) {
-    reply->send({}, base::name_as_utf8(operations_.location(session)));
+  identified(sender, reply, [this, reply, session = std::move(session)](const PeerPtr& peer) {
+    submit(Work::list, peer, reply,
+           [this, reply, session] { reply->send({}, base::name_as_utf8(operations_.location(session))); });
   });
+}
+
+void Requests::run_ended(const session::StartedRun& run) {
+  scheduler_.submit(
+      run.ends_slowly ? Work::slow_end : Work::end, run.owner, [this, id = run.id] { core_.run_ended(id); },
+      Scheduler::Queue::unlimited);
+}
+
+void Requests::end_for_client_that_left(const session::SessionView& view) {
+  auto job = [this, id = session::SessionId(view.record)] {
+    base::log::info(base::concat("ending session '", id.id, "': its client has gone before it could be told"));
+    try {
+      core_.end(id, false, {}, {});
+    } catch (const base::Error& error) {
+      if (error.code() == base::ErrorCode::no_such_session) return;
+      base::log::warning(base::concat("ending session '", id.id, "', whose client has gone: ", error.what()));
+    }
+  };
+  // The scheduler takes no work once it stops; but then nobody waits for this thread either.
+  if (*stopping_)
+    job();
+  else
+    scheduler_.submit(work_of_end(view), view.record.owner, std::move(job), Scheduler::Queue::unlimited);
 }
 
 void Requests::stop() {
   *stopping_ = true;
-  waiting_.stop();
-  operations_lane_.stop();
-  queries_.stop();
-  endings_.stop();
+  lock_watch_.stop();
+  scheduler_.stop();
+  parking_.stop();
 }
 
 }  // namespace unionroot::daemon

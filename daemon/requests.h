@@ -1,4 +1,4 @@
-// Requests from the bus, whichever object they came to: identify the caller, hand the work to a lane, reply.
+// Requests from the bus, whichever object they came to: identify the caller, schedule the work, reply.
 #pragma once
 
 #include <atomic>
@@ -10,20 +10,14 @@
 #include "daemon/bus_loop.h"
 #include "daemon/calls.h"
 #include "daemon/describe.h"
-#include "daemon/dispatcher.h"
 #include "daemon/operations.h"
 #include "daemon/peers.h"
 #include "daemon/reply.h"
+#include "daemon/scheduler/lock_watch.h"
+#include "daemon/scheduler/parking.h"
+#include "daemon/scheduler/scheduler.h"
 
 namespace unionroot::daemon {
-
-// How much one user may ask for at once.
-struct RequestLimits {
-  Lane::Limits operations{"operations", 12, 4, 256};
-  Lane::Limits queries{"queries", 3, 1, 256};
-  Lane::Limits endings{"ends of runs", 6, 2, 0};
-  std::size_t waiting = 16;
-};
 
 // What the callers of the methods are told while these are carried out. All on the bus thread.
 struct Tellings {
@@ -38,8 +32,8 @@ struct Tellings {
 // The methods are for the bus thread. Each answers through its reply, at once or later.
 class Requests {
  public:
-  Requests(BusLoop& loop, Operations& operations, definition::Registry& registry, const RequestLimits& limits,
-           Tellings tell);
+  Requests(BusLoop& loop, session::Sessions& core, Operations& operations, definition::Registry& registry,
+           const Limits& limits, Tellings tell);
 
   using BeginReply = ReplyPtr<std::string, sdbus::ObjectPath>;
   using RunReply = ReplyPtr<sdbus::UnixFd, std::string, std::string, Dictionary>;
@@ -56,31 +50,55 @@ class Requests {
   void list_sessions(const std::string& sender, ReplyPtr<std::vector<Dictionary>> reply);
   void location(const std::string& sender, ReplyPtr<std::string> reply, std::string session);
 
-  // For the daemon's own work on behalf of a user: not bounded, and apart from what users ask for. From any thread.
-  void in_background(uid_t uid, std::function<void()> job) { endings_.submit(uid, std::move(job)); }
+  // A run's supervisor has ended.
+  void run_ended(const session::StartedRun& run);
+  // The daemon's own work, from any thread: of the classes objects and configuration.
+  void submit_own(Work work, Scheduler::Job job) { scheduler_.submit(work, 0, std::move(job)); }
+  // An operation on a session may be over.
+  void look_at_parked() { parking_.look(); }
 
   // Makes waiting and long requests give up, and waits for those under way. Bus thread; idempotent.
   void stop();
 
  private:
-  // Finds out who calls, then runs `work(peer)` on the lane; whatever fails on the way fails the reply.
-  template <typename Reply, typename Work>
-  void dispatch(Lane& lane, const std::string& sender, const Reply& reply, Work work);
-  template <typename Reply, typename Work>
-  void dispatch_waiting(bool waits, const std::string& sender, const Reply& reply, Work work);
+  // Finds out who calls, then calls `work(peer)` on the bus thread; whatever fails on the way fails the reply.
+  template <typename Reply, typename Continue>
+  void identified(const std::string& sender, const Reply& reply, Continue work);
+  // What `work` throws becomes the reply.
+  template <typename Reply, typename Job>
+  void submit(Work work, const PeerPtr& peer, const Reply& reply, Job job,
+              Scheduler::Queue = Scheduler::Queue::limited);
+  template <typename Reply, typename Job>
+  void go_on(Work work, const PeerPtr& peer, const Reply& reply, Job job);
+  // Submits the job once nothing is under way on the session. After the grace period the reply is Error(session_busy).
+  template <typename Reply, typename Job>
+  void submit_when_free(Work work, const PeerPtr& peer, const Reply& reply, const session::SessionView& session,
+                        bool force, Job job);
+  // On a worker: begins a session, and parks the request while a tree is not free. begun: once it has begun.
+  using PendingBegin = std::unique_ptr<session::PendingBegin>;
+  using Begun = std::function<void(PendingBegin)>;
+  template <typename Reply>
+  void go_on_beginning(const PeerPtr& peer, const Reply& reply, LockWatch::WaitingPtr waiting, Begun begun);
+  template <typename Reply>
+  void park_begin(const PeerPtr& peer, const Reply& reply, LockWatch::WaitingPtr waiting, Begun begun);
+  template <typename Reply>
+  void begin_session(const PeerPtr& peer, const Reply& reply, session::BeginRequest request, Begun begun);
+
+  void began(const BeginReply& reply, const PeerPtr& peer, const session::SessionView& view);
+  void end_for_client_that_left(const session::SessionView& view);
   [[nodiscard]] std::function<bool()> cancelled(const PeerPtr& peer) const;
   [[nodiscard]] session::TellProgress progress(const PeerPtr& peer, const ProgressWish& wish);
 
   BusLoop& loop_;
+  session::Sessions& core_;
   Operations& operations_;
   definition::Registry& registry_;
   const Tellings tell_;
   Peers peers_;
   std::shared_ptr<std::atomic<bool>> stopping_ = std::make_shared<std::atomic<bool>>(false);
-  Lane operations_lane_;
-  Lane queries_;
-  Lane endings_;
-  WaitingRoom waiting_;
+  Parking parking_;
+  Scheduler scheduler_;
+  LockWatch lock_watch_;
 };
 
 }  // namespace unionroot::daemon

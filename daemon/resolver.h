@@ -6,8 +6,8 @@
 #include <variant>
 
 #include "base/names.h"
-#include "daemon/core.h"
 #include "definition/registry.h"
+#include "session/sessions.h"
 
 namespace unionroot::daemon {
 
@@ -24,7 +24,7 @@ struct SelectedChroot {
 // session can be begun that would take a command which is meant for a chroot or its source.
 class Resolver {
  public:
-  Resolver(const Core& core, const definition::Registry& registry) : core_(core), registry_(registry) {}
+  Resolver(const session::Sessions& core, const definition::Registry& registry) : core_(core), registry_(registry) {}
 
   [[nodiscard]] SelectedChroot chroot(const std::string& name) const;
   [[nodiscard]] std::variant<session::SessionView, SelectedChroot> target(const std::string& name) const;
@@ -34,7 +34,7 @@ class Resolver {
   void require_free(const std::string& name) const;
 
  private:
-  const Core& core_;
+  const session::Sessions& core_;
   const definition::Registry& registry_;
 };
 

@@ -20,19 +20,21 @@ void reap(int pidfd) {
 
 }  // namespace
 
-void RunWatch::add(const std::string& run, base::UniqueFd pidfd, uid_t uid) {
+void RunWatch::add(session::StartedRun run, base::UniqueFd pidfd) {
   asio::posix::stream_descriptor descriptor(io_, pidfd.get());
   static_cast<void>(pidfd.release());  // the stream descriptor owns it from here on
-  const auto [entry, added] = watched_.emplace(run, std::move(descriptor));
+  run.pidfd = -1;
+  const auto [entry, added] = watched_.emplace(run.id, std::move(descriptor));
   if (!added) return;
-  entry->second.async_wait(asio::posix::stream_descriptor::wait_read, [this, run, uid](const AsioError& error) {
-    if (error) return;
-    const auto found = watched_.find(run);
-    if (found == watched_.end()) return;
-    reap(found->second.native_handle());
-    watched_.erase(found);
-    ended_(run, uid);
-  });
+  entry->second.async_wait(asio::posix::stream_descriptor::wait_read,
+                           [this, run = std::move(run)](const AsioError& error) {
+                             if (error) return;
+                             const auto found = watched_.find(run.id);
+                             if (found == watched_.end()) return;
+                             reap(found->second.native_handle());
+                             watched_.erase(found);
+                             ended_(run);
+                           });
 }
 
 }  // namespace unionroot::daemon

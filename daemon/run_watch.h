@@ -7,21 +7,22 @@
 
 #include "base/unique_fd.h"
 #include "daemon/asio.h"
+#include "session/requests.h"
 
 namespace unionroot::daemon {
 
 class RunWatch {
  public:
-  // ended: called on the loop's thread with the run and the user that it is accounted to.
-  RunWatch(asio::io_context& io, std::function<void(const std::string& run, uid_t uid)> ended)
-      : io_(io), ended_(std::move(ended)) {}
+  // ended: called on the loop's thread with what add() was given.
+  using Ended = std::function<void(const session::StartedRun& run)>;
+  RunWatch(asio::io_context& io, Ended ended) : io_(io), ended_(std::move(ended)) {}
 
   // Loop's thread only. pidfd: of the supervisor, a child of this daemon or of one before it.
-  void add(const std::string& run, base::UniqueFd pidfd, uid_t uid);
+  void add(session::StartedRun run, base::UniqueFd pidfd);
 
  private:
   asio::io_context& io_;
-  std::function<void(const std::string&, uid_t)> ended_;
+  Ended ended_;
   std::unordered_map<std::string, asio::posix::stream_descriptor> watched_;
 };
 

@@ -50,25 +50,24 @@ session::Events EventRelay::events() {
   events.progress = [this](const std::string& id, const session::Progress& progress) {
     post([id, progress](Service& service) { service.session_progress(id, progress); });
   };
-  events.run_started = [this](const std::string& run, int pidfd) {
-    base::UniqueFd own(base::check(::fcntl(pidfd, F_DUPFD_CLOEXEC, 3), "duplicating the pidfd of run", run));
-    post([run, own = std::move(own), uid = Lane::current_uid()](Service& service) mutable {
-      service.run_started(run, std::move(own), uid);
-    });
+  events.run_started = [this](const session::StartedRun& run) {
+    base::UniqueFd own(base::check(::fcntl(run.pidfd, F_DUPFD_CLOEXEC, 3), "duplicating the pidfd of run", run.id));
+    post([run, own = std::move(own)](Service& service) mutable { service.run_started(run, std::move(own)); });
   };
   return events;
 }
 
-Service::Service(asio::io_context& io, sdbus::IConnection& connection, Core& core, definition::Registry& registry,
-                 const UserDatabase& users, Authority& authority, std::vector<std::string> capabilities,
-                 const RequestLimits& limits, std::function<void(const std::string&)> lost)
+Service::Service(asio::io_context& io, sdbus::IConnection& connection, session::Sessions& core,
+                 definition::Registry& registry, const UserDatabase& users, Authority& authority,
+                 std::vector<std::string> capabilities, const Limits& limits,
+                 std::function<void(const std::string&)> lost)
     : io_(io),
       core_(core),
       registry_(registry),
       loop_(io, connection, std::move(lost)),
       operations_(core, registry, users, authority),
       requests_(
-          loop_, operations_, registry, limits,
+          loop_, core, operations_, registry, limits,
           {[this](const session::SessionView& view) {
              exports_.session(view);
              // Somebody may have ended it between its begin and here.
@@ -80,9 +79,8 @@ Service::Service(asio::io_context& io, sdbus::IConnection& connection, Core& cor
       manager_(loop_, requests_, registry, std::move(capabilities)),
       exports_(loop_, requests_, manager_),
       runs_(io,
-            [this](const std::string& run, uid_t uid) {
-              if (stopped_) return;  // the next daemon finds that it has ended
-              requests_.in_background(uid, [this, run] { core_.run_ended(run); });
+            [this](const session::StartedRun& run) {
+              if (!stopped_) requests_.run_ended(run);  // else the next daemon finds that it has ended
             }),
       configuration_(io),
       refresh_timer_(io) {}
@@ -114,6 +112,7 @@ void Service::stop() {
   } catch (const sdbus::Error& error) {
     base::log::debug(base::concat("giving the bus name back: ", error.getMessage()));  // the bus may be gone
   }
+  core_.prepare_stop();
   requests_.stop();
   // What the workers posted last: replies that are owed. Clients that go on asking do not hold this up for ever.
   io_.restart();
@@ -129,6 +128,7 @@ void Service::stop() {
 
 void Service::session_changed(const std::string& id) {
   if (stopped_) return;
+  requests_.look_at_parked();
   const bool scheduled = !dirty_.empty();
   dirty_.insert(id);
   if (scheduled || refreshing_) return;
@@ -143,7 +143,7 @@ void Service::refresh() {
   if (stopped_ || dirty_.empty()) return;
   refreshing_ = true;
   auto ids = std::exchange(dirty_, {});
-  requests_.in_background(0, [this, ids = std::move(ids)] {
+  requests_.submit_own(Work::objects, [this, ids = std::move(ids)] {
     std::vector<std::pair<std::string, std::optional<session::SessionView>>> found;
     for (const auto& id : ids) {
       try {
@@ -183,9 +183,7 @@ void Service::session_progress(const std::string& id, const session::Progress& p
   loop_.kick();
 }
 
-void Service::run_started(const std::string& run, base::UniqueFd pidfd, uid_t uid) {
-  runs_.add(run, std::move(pidfd), uid);
-}
+void Service::run_started(const session::StartedRun& run, base::UniqueFd pidfd) { runs_.add(run, std::move(pidfd)); }
 
 void Service::watch_configuration() {
   if (registry_.watch_fd() < 0) return;
@@ -197,7 +195,7 @@ void Service::watch_configuration() {
       if (error || self->stopped_) return;
       Service* service = self;
       // Reading the files may block: on a worker. The wait begins anew only when that has drained the descriptor.
-      service->requests_.in_background(0, [service] {
+      service->requests_.submit_own(Work::configuration, [service] {
         try {
           service->registry_.on_readable();
         } catch (const std::exception& problem) {
@@ -228,7 +226,7 @@ void Service::show_configuration() {
 
 void Service::reload() {
   if (stopped_) return;
-  requests_.in_background(0, [this] {
+  requests_.submit_own(Work::configuration, [this] {
     registry_.reload();
     loop_.post([this] { show_configuration(); });
   });

@@ -35,9 +35,9 @@ class EventRelay {
 
 class Service {
  public:
-  Service(asio::io_context& io, sdbus::IConnection& connection, Core& core, definition::Registry& registry,
-          const UserDatabase& users, Authority& authority, std::vector<std::string> capabilities,
-          const RequestLimits& limits, std::function<void(const std::string&)> lost);
+  Service(asio::io_context& io, sdbus::IConnection& connection, session::Sessions& core, definition::Registry& registry,
+          const UserDatabase& users, Authority& authority, std::vector<std::string> capabilities, const Limits& limits,
+          std::function<void(const std::string&)> lost);
   ~Service();
 
   // Exports what there is and takes the bus name. Throws Error when the name cannot be had.
@@ -50,7 +50,7 @@ class Service {
   void session_changed(const std::string& id);
   void session_removed(const std::string& id);
   void session_progress(const std::string& id, const session::Progress& progress);
-  void run_started(const std::string& run, base::UniqueFd pidfd, uid_t uid);
+  void run_started(const session::StartedRun& run, base::UniqueFd pidfd);
 
  private:
   void refresh();
@@ -58,7 +58,7 @@ class Service {
   void show_configuration();
 
   asio::io_context& io_;
-  Core& core_;
+  session::Sessions& core_;
   definition::Registry& registry_;
   BusLoop loop_;
   Operations operations_;

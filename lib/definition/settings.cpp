@@ -22,10 +22,36 @@ using base::Error;
 using base::ErrorCode;
 using base::printable;
 
+struct WorkLimitKey {
+  std::string_view key;
+  unsigned WorkLimits::*value;
+  unsigned least;
+};
+
+// Each class of work needs room for one at least.
+constexpr WorkLimitKey work_limits[] = {{"begins-at-once", &WorkLimits::begins, 1},
+                                        {"begins-per-user", &WorkLimits::begins_per_user, 1},
+                                        {"starts-at-once", &WorkLimits::starts, 1},
+                                        {"starts-per-user", &WorkLimits::starts_per_user, 1},
+                                        {"ends-at-once", &WorkLimits::ends, 1},
+                                        {"ends-per-user", &WorkLimits::ends_per_user, 1},
+                                        {"slow-ends-at-once", &WorkLimits::slow_ends, 1},
+                                        {"slow-ends-per-user", &WorkLimits::slow_ends_per_user, 1},
+                                        {"queries-at-once", &WorkLimits::queries, 1},
+                                        {"queries-per-user", &WorkLimits::queries_per_user, 1},
+                                        {"lookups-at-once", &WorkLimits::lookups, 1},
+                                        {"lookups-per-user", &WorkLimits::lookups_per_user, 1},
+                                        {"waiting-per-user", &WorkLimits::waiting_per_user, 1},
+                                        {"root-reserve", &WorkLimits::root_reserve, 1}};
+
 const std::vector<std::string>& known_keys() {
-  static const std::vector<std::string> keys{
-      "config-directory",  "state-directory", "runtime-directory", "bus",          "helper", "read-schroot",
-      "schroot-directory", "log-level",       "sessions-per-user", "built-in-host"};
+  static const std::vector<std::string> keys = [] {
+    std::vector<std::string> all{
+        "config-directory",  "state-directory", "runtime-directory", "bus",          "helper", "read-schroot",
+        "schroot-directory", "log-level",       "sessions-per-user", "built-in-host"};
+    for (const auto& limit : work_limits) all.emplace_back(limit.key);
+    return all;
+  }();
   return keys;
 }
 
@@ -62,17 +88,17 @@ void parse_bus(SectionReader& reader, std::string& bus) {
                                                "D-Bus address such as unix:path=/run/dbus/system_bus_socket"));
 }
 
-void parse_session_limit(SectionReader& reader, unsigned& limit) {
-  constexpr std::uint64_t most = 1000000;
+void parse_number(SectionReader& reader, std::string_view key, unsigned least, unsigned most, std::string_view zero,
+                  unsigned& value) {
   std::string text;
-  reader.text("sessions-per-user", text);
+  reader.text(key, text);
   if (text.empty()) return;
   const auto number = base::parse_unsigned(text);
-  if (number && *number <= most)
-    limit = static_cast<unsigned>(*number);
+  if (number && *number >= least && *number <= most)
+    value = static_cast<unsigned>(*number);
   else
-    reader.error(reader.line_of("sessions-per-user"),
-                 concat("sessions-per-user: '", printable(text), "' is not a number from 0 (no limit) to ", most));
+    reader.error(reader.line_of(key),
+                 concat(key, ": '", printable(text), "' is not a number from ", least, zero, " to ", most));
 }
 
 const KeyfileSection* find_settings(const Keyfile& keyfile) {
@@ -104,7 +130,9 @@ void parse_settings(const KeyfileSection& section, const std::string& file, Sett
   const char* level = nullptr;
   reader.word("log-level", levels, level);
   if (level != nullptr) settings.log_level = level;
-  parse_session_limit(reader, settings.sessions_per_user);
+  parse_number(reader, "sessions-per-user", 0, 1000000, " (no limit)", settings.sessions_per_user);
+  for (const auto& limit : work_limits)
+    parse_number(reader, limit.key, limit.least, 1000, "", settings.limits.*limit.value);
   if (lies_under(settings.state_directory, settings.runtime_directory) ||
       lies_under(settings.runtime_directory, settings.state_directory))
     reader.error(section.line,

@@ -6,6 +6,18 @@
 
 namespace unionroot::definition {
 
+// How much the daemon does at once: for all users but root, and for one of them.
+struct WorkLimits {
+  unsigned begins = 12, begins_per_user = 4;
+  unsigned starts = 8, starts_per_user = 4;
+  unsigned ends = 8, ends_per_user = 4;
+  unsigned slow_ends = 8, slow_ends_per_user = 2;
+  unsigned queries = 4, queries_per_user = 1;
+  unsigned lookups = 8, lookups_per_user = 2;
+  unsigned waiting_per_user = 16;
+  unsigned root_reserve = 4;  // of each, more for root alone
+};
+
 struct Settings {
   std::string config_directory = "/etc/unionroot";  // chroot.d/*.conf, profiles/ ; and the settings file itself
   std::string config_file = "/etc/unionroot/unionroot.conf";  // settings, and definitions too
@@ -17,6 +29,7 @@ struct Settings {
   std::string schroot_directory = "/etc/schroot";
   std::string log_level = "info";
   unsigned sessions_per_user = 1000;  // live sessions of one user who is not root; 0: no limit
+  WorkLimits limits;
   bool built_in_host = true;
 };
 

@@ -113,7 +113,7 @@ session::SessionView FakeCore::begin(const session::BeginRequest& request) {
   return view;
 }
 
-session::Manager::Started FakeCore::start(const session::RunRequest& request, bool automatic) {
+session::Started FakeCore::start(const session::RunRequest& request, bool automatic) {
   const std::string id = base::random_token();
   int pair[2];
   base::check(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), "socketpair");
@@ -136,15 +136,37 @@ session::Manager::Started FakeCore::start(const session::RunRequest& request, bo
     const std::lock_guard lock(mutex_);
     runs_[id] = {request.session, automatic, std::move(hold), std::move(pidfd)};
   }
-  events_.run_started(id, watched);
+  events_.run_started({id, automatic ? 0 : request.caller.uid, false, watched});
   return {request.session, id, std::move(client)};
 }
 
-session::Manager::Started FakeCore::run(const session::RunRequest& request) { return start(request, false); }
+session::Started FakeCore::run(const session::RunRequest& request) { return start(request, false); }
 
-session::Manager::Started FakeCore::run_automatic(const session::BeginRequest& begin_request, session::RunRequest run) {
-  run.session = begin(begin_request).record.id;
-  return start(run, true);
+class FakeBegin final : public session::PendingBegin {
+ public:
+  FakeBegin(FakeCore& core, session::BeginRequest request) : core_(core), request_(std::move(request)) {}
+  bool go_on() override {
+    if (request_.wait && named(request_.name, "block-") && !is_over()) return false;
+    view_ = core_.begin(request_);
+    return true;
+  }
+  [[nodiscard]] bool worth_trying() const override { return false; }
+  [[nodiscard]] bool is_over() const override { return request_.cancelled && request_.cancelled(); }
+  [[nodiscard]] session::SessionView view() const override { return view_; }
+  session::Started run(const session::RunRequest& request) override {
+    auto run = request;
+    run.session = view_.record.id;
+    return core_.start(run, true);
+  }
+
+ private:
+  FakeCore& core_;
+  const session::BeginRequest request_;
+  session::SessionView view_;
+};
+
+std::unique_ptr<session::PendingBegin> FakeCore::prepare(session::BeginRequest request) {
+  return std::make_unique<FakeBegin>(*this, std::move(request));
 }
 
 void FakeCore::run_ended(const std::string& id) {
@@ -188,6 +210,10 @@ session::SessionView FakeCore::recover(const session::SessionId& session, std::f
   events_.session_changed(id);
   return view;
 }
+
+void FakeCore::cancel(const session::SessionId&) noexcept {}
+
+bool FakeCore::is_busy(const session::SessionId&) const { return false; }
 
 std::vector<session::SessionView> FakeCore::sessions() const {
   const std::lock_guard lock(mutex_);

@@ -1,5 +1,5 @@
 // A core without sessions. A session's name says what happens to it:
-//   block-*   begin blocks until it is cancelled, then fails
+//   block-*   begin blocks until it is cancelled, then fails; if it may wait it waits without a thread
 //   late-*    begin blocks until it is cancelled, then succeeds nevertheless
 //   slow-*    begin takes 300 ms
 //   long-*    begin is seen, and tells its progress ten times, every 50 ms
@@ -15,16 +15,15 @@
 #include <mutex>
 #include <set>
 
-#include "daemon/core.h"
+#include "session/sessions.h"
 
 namespace unionroot::testing {
 
-class FakeCore final : public daemon::Core {
+class FakeCore final : public session::Sessions {
  public:
   explicit FakeCore(session::Events events) : events_(std::move(events)) {}
-  session::SessionView begin(const session::BeginRequest& request) override;
-  session::Manager::Started run(const session::RunRequest& request) override;
-  session::Manager::Started run_automatic(const session::BeginRequest& begin, session::RunRequest run) override;
+  [[nodiscard]] std::unique_ptr<session::PendingBegin> prepare(session::BeginRequest request) override;
+  session::Started run(const session::RunRequest& request) override;
   void run_ended(const std::string& run) override;
   [[nodiscard]] std::optional<std::string> source_trouble(const definition::Definition&) const override {
     return std::nullopt;
@@ -33,9 +32,14 @@ class FakeCore final : public daemon::Core {
                          std::function<bool()> cancelled) override;
   session::SessionView recover(const session::SessionId& session, std::function<bool()> cancelled,
                                session::TellProgress progress) override;
+  void measure(session::SessionView&) const override {}
+  void prepare_stop() noexcept override {}
+  void cancel(const session::SessionId& session) noexcept override;
+  [[nodiscard]] bool is_busy(const session::SessionId& session) const override;
   [[nodiscard]] std::vector<session::SessionView> sessions() const override;
   [[nodiscard]] std::optional<session::SessionView> find(const std::string& session) const override;
   [[nodiscard]] session::SessionView require(const std::string& session) const override;
+  [[nodiscard]] base::UniqueFd watch_locks() const override { return {}; }
 
  private:
   struct Run {
@@ -44,9 +48,11 @@ class FakeCore final : public daemon::Core {
     base::UniqueFd hold;
     base::UniqueFd pidfd;
   };
+  friend class FakeBegin;
+  session::SessionView begin(const session::BeginRequest& request);
   void begin_long(const session::BeginRequest& request, session::SessionView view);
   [[nodiscard]] std::optional<session::SessionView> look(const std::string& session) const;
-  session::Manager::Started start(const session::RunRequest& request, bool automatic);
+  session::Started start(const session::RunRequest& request, bool automatic);
 
   session::Events events_;
   mutable std::mutex mutex_;

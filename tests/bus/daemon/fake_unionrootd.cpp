@@ -24,9 +24,9 @@ int main(int argc, char** argv) {
     testing::FakeCore core(relay.events());
     const auto users = daemon::host_users();
     daemon::NoAuthority authority;
-    daemon::RequestLimits limits;
-    limits.operations = {"operations", 4, 2, 4};
-    limits.waiting = 2;
+    auto limits = daemon::limits_of(settings);
+    limits[daemon::Work::begin] = {"sessions being begun", 3, 2, 1, 4};
+    limits.parked_per_user = 2;
     int status = 0;
     daemon::Service service(io, *connection, core, registry, *users, authority, {"fake"}, limits,
                             [&](const std::string& why) {

@@ -21,7 +21,8 @@ TEST_CASE("all settings") {
       folder.write("u.conf",
                    "[unionroot]\nconfig-directory=/c\nstate-directory=/s\nruntime-directory=/r\n"
                    "bus=unix:path=/x\nhelper=/h\nread-schroot=yes\nschroot-directory=/sc\nlog-level=debug\n"
-                   "sessions-per-user=7\nbuilt-in-host=no\n[chroot]\nnonsense\n");
+                   "sessions-per-user=7\nbuilt-in-host=no\nbegins-at-once=20\nslow-ends-per-user=3\n"
+                   "root-reserve=1\n[chroot]\nnonsense\n");
   const auto settings = read_settings(file, false);
   CHECK(settings.config_file == file);
   CHECK(settings.config_directory == "/c");
@@ -34,6 +35,10 @@ TEST_CASE("all settings") {
   CHECK(settings.log_level == "debug");
   CHECK(settings.sessions_per_user == 7);
   CHECK_FALSE(settings.built_in_host);
+  CHECK(settings.limits.begins == 20);
+  CHECK(settings.limits.begins_per_user == WorkLimits().begins_per_user);
+  CHECK(settings.limits.slow_ends_per_user == 3);
+  CHECK(settings.limits.root_reserve == 1);
 }
 
 TEST_CASE("the settings' defaults, and a file that is not there") {
@@ -62,6 +67,10 @@ TEST_CASE("a bad setting is refused with its line") {
       {"read-schroot=maybe", "is neither yes nor no"},
       {"sessions-per-user=-1", "is not a number"},
       {"sessions-per-user=1e3", "is not a number"},
+      {"begins-at-once=0", "u.conf:2: begins-at-once: '0' is not a number from 1 to 1000"},
+      {"begins-per-user=1001", "is not a number from 1 to 1000"},
+      {"waiting-per-user=many", "u.conf:2: waiting-per-user: 'many' is not a number"},
+      {"root-reserve=0", "u.conf:2: root-reserve: '0' is not a number from 1"},
       {"nonsense", "u.conf:2: 'nonsense' has no '='"},
       {"bus=system\nbus=session", "u.conf:3: 'bus' is given again"},
       {"bus=system\n[unionroot]", "u.conf:3: [unionroot] is already defined"},

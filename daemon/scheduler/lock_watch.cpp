@@ -1,0 +1,112 @@
+#include "daemon/scheduler/lock_watch.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include "base/log.h"
+#include "base/text.h"
+
+namespace unionroot::daemon {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds soon{10};       // several files may leave at once
+constexpr milliseconds at_least{500};  // where changes are told
+constexpr milliseconds without{100};   // where they are not
+
+void drain(int descriptor) {
+  char events[4096];
+  while (::read(descriptor, events, sizeof events) > 0) continue;
+}
+
+// What it throws, go_on() tells the caller.
+bool is_worth_trying(LockWatch::Waiting& waiting) {
+  const std::lock_guard turn(waiting.turn);
+  try {
+    return !waiting.begin || waiting.begin->worth_trying();
+  } catch (const std::exception& error) {
+    base::log::debug(base::concat("looking at locks: ", error.what()));
+    return true;
+  }
+}
+
+}  // namespace
+
+LockWatch::LockWatch(asio::io_context& io, Scheduler& scheduler, std::function<base::UniqueFd()> watch,
+                     std::function<void()> found)
+    : io_(io), scheduler_(scheduler), watch_(std::move(watch)), found_(std::move(found)), changes_(io), timer_(io) {}
+
+void LockWatch::add(const WaitingPtr& waiting) {
+  if (stopped_) return;
+  waiting_.push_back(waiting);
+  if (!changes_.is_open())
+    if (auto descriptor = watch_()) changes_.assign(descriptor.release());
+  listen();
+  look_after({});  // what has left before it was watched
+}
+
+void LockWatch::listen() {
+  if (!changes_.is_open() || std::exchange(listening_, true)) return;
+  changes_.async_wait(asio::posix::stream_descriptor::wait_read, [this](const AsioError& error) {
+    listening_ = false;
+    if (error || stopped_) return;
+    drain(changes_.native_handle());
+    look_after(soon);
+  });
+}
+
+void LockWatch::look_after(milliseconds delay) {
+  timer_.expires_after(delay);
+  timer_.async_wait([this](const AsioError& error) {
+    if (!error && !stopped_) look();
+  });
+}
+
+void LockWatch::look() {
+  std::vector<WaitingPtr> all;
+  for (const auto& each : waiting_)
+    if (auto waiting = each.lock(); waiting && !waiting->worth_trying) all.push_back(std::move(waiting));
+  waiting_.assign(all.begin(), all.end());
+  if (all.empty()) {
+    AsioError ignored;
+    changes_.close(ignored);
+    return;
+  }
+  if (std::exchange(looking_, true)) {
+    look_after(soon);
+    return;
+  }
+  try {
+    scheduler_.submit(Work::locks, 0, [this, all = std::move(all)]() mutable {
+      for (const auto& each : all)
+        if (is_worth_trying(*each)) each->worth_trying = true;
+      all.clear();  // not the last to have one
+      asio::post(io_, [this] { looked(); });
+    });
+  } catch (const std::exception& error) {
+    looking_ = false;  // the daemon stops
+    base::log::debug(base::concat("looking at locks: ", error.what()));
+  }
+}
+
+void LockWatch::looked() {
+  looking_ = false;
+  if (stopped_) return;
+  found_();
+  listen();
+  look_after(changes_.is_open() ? at_least : without);
+}
+
+void LockWatch::stop() {
+  stopped_ = true;
+  AsioError ignored;
+  timer_.cancel();
+  changes_.close(ignored);
+}
+
+}  // namespace unionroot::daemon
