@@ -132,7 +132,7 @@ void SourceMounts::release(const std::string& session) {
   }
 }
 
-void SourceMounts::remove_strangers() {
+void SourceMounts::remove_unused() {
   const std::lock_guard guard(mutex_);
   complete_ = true;
   if (!exists()) return;

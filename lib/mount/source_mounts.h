@@ -31,12 +31,12 @@ class SourceMounts {
   // After a restart of the daemon: `session` uses it. False if nothing is mounted there.
   bool adopt(const std::string& name, const std::string& session);
 
-  // The session uses none any more. Idempotent. Until remove_strangers was called, what nobody uses stays mounted if it
+  // The session uses none any more. Idempotent. Until remove_unused was called, what nobody uses stays mounted if it
   // may be shared: the daemon has just started, and more sessions may be taken up.
   void release(const std::string& session);
 
   // Once all sessions that there are were taken up: unmounts what nobody uses.
-  void remove_strangers();
+  void remove_unused();
 
   // The daemon calls it when it stops.
   void release_if_empty();
@@ -54,7 +54,7 @@ class SourceMounts {
   std::condition_variable changed_;
   std::set<std::string> busy_;                          // being mounted or unmounted, without the mutex
   std::map<std::string, std::set<std::string>> users_;  // name -> sessions
-  bool complete_ = false;                               // remove_strangers was called
+  bool complete_ = false;                               // remove_unused was called
 };
 
 }  // namespace unionroot::mount

@@ -241,11 +241,17 @@ void Store::put_source_trouble(const SourceTrouble& trouble) {
   transaction.commit();
 }
 
-void Store::remove_source_trouble(const std::string& tree, const std::string& session, Whose whose) {
+void Store::remove_source_trouble_of(const std::string& tree, const std::string& session) {
   const auto connection = impl_->connection.lock();
   Transaction transaction(connection->database, false);
-  (whose == Whose::that_session ? connection->remove_own_trouble : connection->remove_others_trouble)
-      .run(tree, session);
+  connection->remove_own_trouble.run(tree, session);
+  transaction.commit();
+}
+
+void Store::remove_source_trouble_of_others(const std::string& tree, const std::string& session) {
+  const auto connection = impl_->connection.lock();
+  Transaction transaction(connection->database, false);
+  connection->remove_others_trouble.run(tree, session);
   transaction.commit();
 }
 

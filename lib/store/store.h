@@ -128,9 +128,10 @@ class Store {
 
   // One a tree: the later replaces the earlier.
   void put_source_trouble(const SourceTrouble& trouble);
-  // Forgets it if it is of that session, or of any other.
-  enum class Whose { that_session, other_sessions };
-  void remove_source_trouble(const std::string& tree, const std::string& session, Whose whose);
+  // Forgets it if it is of that session.
+  void remove_source_trouble_of(const std::string& tree, const std::string& session);
+  // Forgets it if it is of any other session.
+  void remove_source_trouble_of_others(const std::string& tree, const std::string& session);
   [[nodiscard]] std::optional<SourceTrouble> source_trouble(const std::string& tree) const;
 
   void checkpoint();  // when idle: truncates the write-ahead log

@@ -12,7 +12,6 @@
 namespace unionroot::session {
 
 using base::concat;
-using store::Store;
 
 namespace {
 
@@ -45,8 +44,7 @@ void note_source_trouble(Parts& parts, Session& session, const std::string& what
 void note_command_in_source(Parts& parts, Session& session, const std::string& command, const kernel::ProcessEnd& end) {
   if (session.state() == store::SessionState::ending) return;  // killed by that: note_source_end says so
   if (end.succeeded()) {
-    for (const auto& tree : trees_of(session))
-      parts.store.remove_source_trouble(tree, session.identity.id, Store::Whose::that_session);
+    for (const auto& tree : trees_of(session)) parts.store.remove_source_trouble_of(tree, session.id());
     return;
   }
   if (end.how == kernel::ProcessEnd::How::unknown)
@@ -62,8 +60,7 @@ void note_source_end(Parts& parts, Session& session) {
     note_source_trouble(parts, session,
                         concat("it was ended while ", running, running == 1 ? " command" : " commands", " ran in it"));
   // Its own trouble stays; that of those before it is over.
-  for (const auto& tree : trees_of(session))
-    parts.store.remove_source_trouble(tree, session.identity.id, Store::Whose::other_sessions);
+  for (const auto& tree : trees_of(session)) parts.store.remove_source_trouble_of_others(tree, session.id());
 }
 
 std::optional<std::string> source_trouble(const Parts& parts, const definition::Definition& definition) {

@@ -34,7 +34,7 @@ void Reconciliation::drop_unknown_namespace(const std::string& name) {
 void Reconciliation::remove_leftovers() {
   remove_unknown_processes_and_mounts();
   try_to("removing stale locks", [&] { remove_unknown_locks(); });
-  try_to("unmounting sources that nobody uses", [&] { parts_.source_mounts.remove_strangers(); });
+  try_to("unmounting sources that nobody uses", [&] { parts_.source_mounts.remove_unused(); });
   try_to("looking after the cached trees",
          [&] { TreeCache(parts_.services).clean([&](const auto& name) { return !is_unknown(name); }); });
   try_to("looking after the layers of files", [&] { parts_.files_layers.clean(); });

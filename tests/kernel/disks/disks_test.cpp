@@ -103,7 +103,7 @@ TEST_CASE("one mount serves all its users and goes with the last") {
   };
   {
     mount::SourceMounts mounts(kernel_mounts, place.path());
-    mounts.remove_strangers();
+    mounts.remove_unused();
     const auto path = mounts.acquire("image", "one", make);
     CHECK(mounted(path));
     CHECK(mounts.acquire("image", "two", make) == path);
@@ -120,7 +120,7 @@ TEST_CASE("one mount serves all its users and goes with the last") {
     later.acquire("own.x", "x", make);
     later.release("x");
     CHECK_FALSE(mounted(later.path("own.x")));  // this was one session's alone
-    later.remove_strangers();
+    later.remove_unused();
     CHECK_FALSE(mounted(later.path("stranger")));
     CHECK(mounted(path));
     later.release_if_empty();
@@ -137,7 +137,7 @@ TEST_CASE("a mount that cannot be made leaves nothing, and is tried again by the
   require_mounts();
   const Place place;
   mount::SourceMounts mounts(kernel::real_mounts(), place.path());
-  mounts.remove_strangers();
+  mounts.remove_unused();
   CHECK_THROWS_AS(mounts.acquire("image", "one", []() -> base::UniqueFd { throw base::SystemError(EIO, "reading"); }),
                   base::SystemError);
   CHECK(kernel::list_directory(kernel::open_directory(place.path("/sources")).get()).empty());
@@ -150,7 +150,7 @@ TEST_CASE("many at once make one mount") {
   require_mounts();
   const Place place;
   mount::SourceMounts mounts(kernel::real_mounts(), place.path());
-  mounts.remove_strangers();
+  mounts.remove_unused();
   std::atomic<int> made = 0;
   std::vector<std::thread> threads;
   for (int i = 0; i < 16; ++i)

@@ -65,12 +65,12 @@ TEST_CASE("a tree's trouble is kept until a better session takes it away") {
   REQUIRE(trouble);
   CHECK(
       (trouble->session == "two" && trouble->owner == "bob" && trouble->at == 6 && trouble->what == "it broke again"));
-  store.remove_source_trouble("tree", "two", Store::Whose::other_sessions);
-  store.remove_source_trouble("tree", "one", Store::Whose::that_session);
+  store.remove_source_trouble_of_others("tree", "two");
+  store.remove_source_trouble_of("tree", "one");
   CHECK(store.source_trouble("tree"));
-  store.remove_source_trouble("tree", "two", Store::Whose::that_session);
+  store.remove_source_trouble_of("tree", "two");
   CHECK_FALSE(store.source_trouble("tree"));
-  store.remove_source_trouble("other", "three", Store::Whose::other_sessions);
+  store.remove_source_trouble_of_others("other", "three");
   CHECK_FALSE(store.source_trouble("other"));
 }
 
