@@ -781,6 +781,8 @@ class LostBusTest(BusTest):
 
     def test_a_session_for_a_client_that_goes_as_the_daemon_stops_is_ended(self):
         client = self.ask_as(GAMES, "Begin", "open", {"name": "late-2"})
+        # Before that it may be dropped: then there is no session.
+        self.eventually(lambda: "fake core: begin late-2" in self.logged(), "it was not begun")
         self.daemon.send_signal(signal.SIGSTOP)
         client.kill()
         client.communicate()

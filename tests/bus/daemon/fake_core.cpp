@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/ids.h"
+#include "base/log.h"
 #include "base/text.h"
 
 namespace unionroot::testing {
@@ -89,6 +90,7 @@ void FakeCore::begin_long(const session::BeginRequest& request, session::Session
 
 session::SessionView FakeCore::begin(const session::BeginRequest& request) {
   const std::string name = request.name.empty() ? request.definition->name + "-" + base::random_token() : request.name;
+  base::log::debug(base::concat("fake core: begin ", name));
   if (named(name, "block-")) {
     until_cancelled(request.cancelled);
     throw Error(ErrorCode::cancelled, "the caller has gone");
