@@ -6,7 +6,7 @@
 
 namespace unionroot::definition {
 
-// One line of a profile's fstab, as libmount read it.
+// One line of a profile's fstab.
 struct FstabEntry {
   std::string source;
   std::string target;                // absolute, as seen inside the session; no "..", checked

@@ -1,14 +1,11 @@
 #include "definition/profile_files.h"
 
-#include <libmount/libmount.h>
-
 #include <algorithm>
-#include <cstdio>
-#include <cstdlib>
 #include <iterator>
-#include <memory>
+#include <utility>
 
 #include "base/text.h"
+#include "definition/fstab_line.h"
 #include "definition/keyfile.h"
 #include "definition/values.h"
 
@@ -55,50 +52,11 @@ void for_each_line(std::string_view text, const std::string& file, Problems& pro
   }
 }
 
-// Text that came out of libmount, which undoes \040 and the like: such an escape may hide anything.
+// Text in which \040 and the like are undone: such an escape may hide anything.
 bool plain_text(std::string_view text) {
   return base::valid_utf8(text) && std::none_of(text.begin(), text.end(), [](char c) {
            return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
          });
-}
-
-std::string text_or_empty(const char* text) { return text == nullptr ? std::string() : std::string(text); }
-
-std::vector<std::string> split_options(const char* options) {
-  std::vector<std::string> result;
-  // libmount wants to change the pointer, never the text.
-  char* rest = const_cast<char*>(options);
-  char* name = nullptr;
-  char* value = nullptr;
-  std::size_t name_size = 0;
-  std::size_t value_size = 0;
-  while (rest != nullptr && mnt_optstr_next_option(&rest, &name, &name_size, &value, &value_size) == 0) {
-    std::string option(name, name_size);
-    if (value != nullptr) option.append("=").append(value, value_size);
-    result.push_back(std::move(option));
-  }
-  return result;
-}
-
-int refuse_line(libmnt_table*, const char*, int) { return -1; }
-
-// One line through libmount's parser, which reports no line numbers for good lines: hence line by line.
-bool read_with_libmount(const Line& line, FstabEntry& entry) {
-  const std::unique_ptr<libmnt_table, void (*)(libmnt_table*)> table(mnt_new_table(), mnt_unref_table);
-  std::string text(line.text);
-  text.push_back('\n');
-  const std::unique_ptr<FILE, int (*)(FILE*)> stream(::fmemopen(text.data(), text.size(), "r"), std::fclose);
-  if (!table || !stream) return false;
-  mnt_table_set_parser_errcb(table.get(), refuse_line);
-  if (mnt_table_parse_stream(table.get(), stream.get(), line.file.c_str()) != 0) return false;
-  if (mnt_table_get_nents(table.get()) != 1) return false;
-  libmnt_fs* fs = nullptr;
-  if (mnt_table_first_fs(table.get(), &fs) != 0) return false;
-  entry.source = text_or_empty(mnt_fs_get_source(fs));
-  entry.target = text_or_empty(mnt_fs_get_target(fs));
-  entry.type = text_or_empty(mnt_fs_get_fstype(fs));
-  entry.options = split_options(mnt_fs_get_options(fs));
-  return true;
 }
 
 bool has_option(const FstabEntry& entry, std::string_view option) {
@@ -123,13 +81,17 @@ std::string fstab_fault(const FstabEntry& entry) {
 }
 
 void read_fstab_line(const Line& line, std::vector<FstabEntry>& fstab) {
+  auto fields = parse_fstab_line(line.text);
+  if (!fields)
+    return line.error(
+        concat("'", printable(line.text), "' is not a line of fstab; expected: SOURCE TARGET TYPE OPTIONS"));
   FstabEntry entry;
   entry.file = line.file;
   entry.line = line.number;
-  if (!read_with_libmount(line, entry) || entry.source.empty() || entry.target.empty())
-    return line.error(
-        concat("'", printable(line.text), "' is not a line of fstab; expected: SOURCE TARGET TYPE OPTIONS"));
-  if (entry.type.empty()) entry.type = "none";
+  entry.source = std::move(fields->source);
+  entry.target = std::move(fields->target);
+  entry.type = std::move(fields->type);
+  entry.options = std::move(fields->options);
   const auto fault = fstab_fault(entry);
   if (!fault.empty()) return line.error(fault);
   fstab.push_back(std::move(entry));
