@@ -2,37 +2,16 @@
 
 #include "base/text.h"
 #include "cli/exit_status.h"
-#include "cli/habits.h"
 #include "cli/output.h"
+#include "cli/replacements.h"
 
 namespace unionroot::cli {
 
 namespace {
 
-struct Summary {
-  std::string_view name, summary;
-};
-
-// In the order of --help. The verbs' own entries are not asked: half of them live in another executable.
-constexpr Summary summaries[] = {
-    {"begin", "begin a session, and print its id"},
-    {"run", "run a command in a session, or in one of its own"},
-    {"end", "end sessions"},
-    {"list", "list sessions and chroots"},
-    {"info", "show a chroot or a session"},
-    {"location", "print where a session's tree can be seen"},
-    {"recover", "set up failed sessions again"},
-    {"locks", "show who holds which source tree"},
-    {"lock", "hold a source tree while a command changes it"},
-    {"check", "check the configuration"},
-    {"help", "show a verb's options and examples"},
-};
-
-bool is_local(std::string_view verb) { return verb == "locks" || verb == "lock" || verb == "check"; }
-
 std::vector<std::string> verb_names() {
-  std::vector<std::string> names;
-  for (const auto& summary : summaries) names.emplace_back(summary.name);
+  std::vector<std::string> names{"help"};
+  for (const auto& verb : all_verbs()) names.emplace_back(verb.name);
   return names;
 }
 
@@ -56,12 +35,10 @@ bool take_config(const std::vector<std::string>& words, std::size_t& at, std::st
   return true;
 }
 
-int run_known_verb(const CommandLine& line, const std::vector<VerbEntry>& verbs,
-                   const std::function<int(const CommandLine&)>& other) {
-  for (const auto& verb : verbs)
+int run_known_verb(const CommandLine& line) {
+  for (const auto& verb : all_verbs())
     if (verb.name == line.verb)
       return run_verb(verb, line.config, line.help ? std::vector<std::string>{"--help"} : line.arguments);
-  if (is_local(line.verb)) return other(line);
   auto near = in_place_of_other_verb(line.verb);
   if (near.empty()) near = did_you_mean(line.verb, verb_names());
   return wrong_usage(base::concat("there is no verb '", base::printable(line.verb), "'"), near);
@@ -96,8 +73,11 @@ std::string general_help() {
   std::string text =
       "Usage: unionroot [--config FILE] VERB [OPTION]... [ARGUMENT]...\n\n"
       "Writable sessions on shared read-only system trees.\n\nVerbs:\n";
-  for (const auto& [name, summary] : summaries)
+  const auto add = [&text](std::string_view name, std::string_view summary) {
     text += base::concat("  ", name, std::string(11 - name.size(), ' '), summary, "\n");
+  };
+  for (const auto& verb : all_verbs()) add(verb.name, verb.summary);
+  add("help", "show a verb's options and examples");
   return text +
          "\nOptions:\n"
          "      --config FILE     the settings file; otherwise $UNIONROOT_CONFIG, or\n"
@@ -112,8 +92,7 @@ std::string general_help() {
          "\nSee unionroot(1).\n";
 }
 
-int dispatch(const std::vector<std::string>& words, const std::vector<VerbEntry>& verbs,
-             const std::function<int(const CommandLine&)>& other) {
+int dispatch(const std::vector<std::string>& words) {
   CommandLine line;
   try {
     line = parse_command_line(words);
@@ -126,7 +105,7 @@ int dispatch(const std::vector<std::string>& words, const std::vector<VerbEntry>
       return success;
     }
     if (line.verb.empty()) return wrong_usage("which verb?", {});
-    return run_known_verb(line, verbs, other);
+    return run_known_verb(line);
   } catch (const UsageError& error) {
     return wrong_usage(error.what(), error.hint());
   } catch (const base::Error& error) {

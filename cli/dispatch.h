@@ -1,7 +1,6 @@
 // From the words of the command line to a verb.
 #pragma once
 
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -24,9 +23,7 @@ CommandLine parse_command_line(const std::vector<std::string>& words);
 // The whole of --help.
 std::string general_help();
 
-// Runs the verb if it is among `verbs`; else, if it is one of those that need no daemon, calls `other`. Prints every
-// error, and returns the exit status.
-int dispatch(const std::vector<std::string>& words, const std::vector<VerbEntry>& verbs,
-             const std::function<int(const CommandLine&)>& other);
+// Runs the verb. Prints every error, and returns the exit status.
+int dispatch(const std::vector<std::string>& words);
 
 }  // namespace unionroot::cli

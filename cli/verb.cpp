@@ -7,8 +7,8 @@
 
 #include "base/text.h"
 #include "cli/exit_status.h"
-#include "cli/habits.h"
 #include "cli/output.h"
+#include "cli/replacements.h"
 #include "definition/suggest.h"
 
 namespace unionroot::cli {

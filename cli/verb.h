@@ -45,15 +45,14 @@ enum class Split {
 
 struct VerbEntry {
   std::string_view name;
-  const char* help;  // the whole text of --help
+  std::string_view summary;  // its line in the general help
+  const char* help;          // the whole text of --help
   Split split = Split::none;
   std::unique_ptr<Verb> (*make)() = nullptr;
 };
 
-// The verbs that talk to the daemon, and those that need none. The latter live in an executable of their own
-// (unionroot-local), since they read fstab files with libmount, and loading that would cost every `run` 0.4 ms.
-const std::vector<VerbEntry>& bus_verbs();
-const std::vector<VerbEntry>& local_verbs();
+// In the order of the general help.
+const std::vector<VerbEntry>& all_verbs();
 
 // Parses `arguments` (what follows the verb) and executes. Prints help and errors; returns the exit status.
 int run_verb(const VerbEntry& verb, const std::string& config, std::vector<std::string> arguments);

@@ -95,6 +95,6 @@ class Begin : public Verb {
 
 }  // namespace
 
-const VerbEntry begin_verb = {"begin", help, Split::none, make_verb<Begin>};
+const VerbEntry begin_verb = {"begin", "begin a session, and print its id", help, Split::none, make_verb<Begin>};
 
 }  // namespace unionroot::cli

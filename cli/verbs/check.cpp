@@ -8,8 +8,9 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "cli/exit_status.h"
+#include "cli/host_names.h"
 #include "cli/output.h"
-#include "cli/problems.h"
+#include "cli/problem_listing.h"
 #include "cli/settings.h"
 #include "cli/verbs/verbs.h"
 #include "definition/definition.h"
@@ -61,7 +62,7 @@ class Check : public Verb {
   int check(const definition::Settings& settings) {
     const auto snapshot = files_.empty() ? definition::load(settings) : definition::load_files(files_, settings);
     auto problems = snapshot.problems;
-    auto on_disk = definition::check_on_disk(snapshot, settings);
+    auto on_disk = definition::check_on_disk(snapshot, settings, {host_has_user, host_has_group});
     problems.insert(problems.end(), std::make_move_iterator(on_disk.begin()), std::make_move_iterator(on_disk.end()));
     check_mounts(snapshot, problems);
     // As an editor shows them: the findings of both rounds, by file and line.
@@ -113,6 +114,6 @@ class Check : public Verb {
 
 }  // namespace
 
-const VerbEntry check_verb = {"check", help, Split::none, make_verb<Check>};
+const VerbEntry check_verb = {"check", "check the configuration", help, Split::none, make_verb<Check>};
 
 }  // namespace unionroot::cli

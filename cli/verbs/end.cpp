@@ -65,6 +65,6 @@ class End : public Verb {
 
 }  // namespace
 
-const VerbEntry end_verb = {"end", help, Split::none, make_verb<End>};
+const VerbEntry end_verb = {"end", "end sessions", help, Split::none, make_verb<End>};
 
 }  // namespace unionroot::cli

@@ -53,6 +53,6 @@ class Info : public Verb {
 
 }  // namespace
 
-const VerbEntry info_verb = {"info", help, Split::none, make_verb<Info>};
+const VerbEntry info_verb = {"info", "show a chroot or a session", help, Split::none, make_verb<Info>};
 
 }  // namespace unionroot::cli

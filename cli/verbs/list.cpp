@@ -65,6 +65,6 @@ class List : public Verb {
 
 }  // namespace
 
-const VerbEntry list_verb = {"list", help, Split::none, make_verb<List>};
+const VerbEntry list_verb = {"list", "list sessions and chroots", help, Split::none, make_verb<List>};
 
 }  // namespace unionroot::cli

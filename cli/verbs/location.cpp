@@ -44,6 +44,7 @@ class Location : public Verb {
 
 }  // namespace
 
-const VerbEntry location_verb = {"location", help, Split::none, make_verb<Location>};
+const VerbEntry location_verb = {"location", "print where a session's tree can be seen", help, Split::none,
+                                 make_verb<Location>};
 
 }  // namespace unionroot::cli

@@ -1,14 +1,15 @@
 // unionroot lock: holds the source lock of a tree while a command changes it. Needs no daemon.
-#include <pwd.h>
 #include <sys/time.h>
 #include <unistd.h>
 
 #include <CLI/App.hpp>
 
+#include "base/names.h"
 #include "base/text.h"
 #include "cli/arguments.h"
 #include "cli/child.h"
 #include "cli/exit_status.h"
+#include "cli/host_names.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/settings.h"
@@ -40,11 +41,6 @@ Examples:
   unionroot lock sid -- chroot /srv/chroot/sid apt-get -y upgrade
   unionroot lock sid --wait=600 -- rsync -a --delete mirror:/sid/ /srv/chroot/sid/
 )";
-
-std::string user_name(uid_t uid) {
-  const passwd* const entry = ::getpwuid(uid);
-  return entry != nullptr ? entry->pw_name : std::to_string(uid);
-}
 
 std::int64_t now_in_microseconds() {
   timeval now{};
@@ -84,7 +80,7 @@ class Lock : public Verb {
       throw base::Error(base::ErrorCode::access_denied, "only root may lock a source tree",
                         "try: sudo unionroot lock ...");
     const auto settings = settings_for(config);
-    const auto definition = find_definition(settings, chroot_.substr(chroot_.find(':') + 1));
+    const auto definition = find_definition(settings, base::parse_qualified_name(chroot_).name);
     const auto trees = source::source_trees(*definition);
 
     const HeldSignals signals;
@@ -122,7 +118,7 @@ class Lock : public Verb {
     locks::LockOwner owner;
     owner.process = base::this_process();
     owner.uid = ::getuid();
-    owner.user = user_name(owner.uid);
+    owner.user = host_user_name(owner.uid);
     owner.chroot = definition.name;
     owner.tree = tree.path;
     owner.purpose = base::concat("unionroot lock: ", base::printable(base::join(command_, " ")));
@@ -142,6 +138,7 @@ class Lock : public Verb {
 
 }  // namespace
 
-const VerbEntry lock_verb = {"lock", help, Split::at_dashes, make_verb<Lock>};
+const VerbEntry lock_verb = {"lock", "hold a source tree while a command changes it", help, Split::at_dashes,
+                             make_verb<Lock>};
 
 }  // namespace unionroot::cli

@@ -56,6 +56,6 @@ class Locks : public Verb {
 
 }  // namespace
 
-const VerbEntry locks_verb = {"locks", help, Split::none, make_verb<Locks>};
+const VerbEntry locks_verb = {"locks", "show who holds which source tree", help, Split::none, make_verb<Locks>};
 
 }  // namespace unionroot::cli

@@ -62,6 +62,6 @@ class Recover : public Verb {
 
 }  // namespace
 
-const VerbEntry recover_verb = {"recover", help, Split::none, make_verb<Recover>};
+const VerbEntry recover_verb = {"recover", "set up failed sessions again", help, Split::none, make_verb<Recover>};
 
 }  // namespace unionroot::cli

@@ -209,6 +209,7 @@ class Run : public Verb {
 
 }  // namespace
 
-const VerbEntry run_verb_entry = {"run", help, Split::at_first_word, make_verb<Run>};
+const VerbEntry run_verb_entry = {"run", "run a command in a session, or in one of its own", help, Split::at_first_word,
+                                  make_verb<Run>};
 
 }  // namespace unionroot::cli

@@ -1,11 +1,10 @@
 #include "definition/check.h"
 
-#include <grp.h>
-#include <pwd.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <map>
 #include <system_error>
 
 #include "base/error.h"
@@ -29,8 +28,8 @@ Overloaded(Kinds...) -> Overloaded<Kinds...>;
 
 class Checker {
  public:
-  Checker(const Definition& definition, const Settings& settings, Problems& problems)
-      : definition_(definition), settings_(settings), problems_(problems) {}
+  Checker(const Definition& definition, const Settings& settings, const HostNames& names, Problems& problems)
+      : definition_(definition), settings_(settings), names_(names), problems_(problems) {}
 
   void run() {
     check_source();
@@ -158,24 +157,34 @@ class Checker {
 
   void check_users(const std::string& key, const std::vector<std::string>& names) {
     for (const auto& name : names)
-      if (::getpwnam(name.c_str()) == nullptr) warning(key, concat("there is no user '", printable(name), "'"));
+      if (!names_.has_user(name)) warning(key, concat("there is no user '", printable(name), "'"));
   }
 
   void check_groups(const std::string& key, const std::vector<std::string>& names) {
     for (const auto& name : names)
-      if (::getgrnam(name.c_str()) == nullptr) warning(key, concat("there is no group '", printable(name), "'"));
+      if (!names_.has_group(name)) warning(key, concat("there is no group '", printable(name), "'"));
   }
 
   const Definition& definition_;
   const Settings& settings_;
+  const HostNames& names_;
   Problems& problems_;
 };
 
 }  // namespace
 
-Problems check_on_disk(const Snapshot& snapshot, const Settings& settings) {
+Problems check_on_disk(const Snapshot& snapshot, const Settings& settings, const HostNames& names) {
+  // Many definitions name the same users, and a name service may be far away.
+  std::map<std::string, bool> users, groups;
+  const auto once = [](std::map<std::string, bool>& known, const auto& ask) {
+    return [&known, &ask](const std::string& name) {
+      const auto found = known.find(name);
+      return found != known.end() ? found->second : known.emplace(name, ask(name)).first->second;
+    };
+  };
+  const HostNames asked_once{once(users, names.has_user), once(groups, names.has_group)};
   Problems problems;
-  for (const auto& definition : snapshot.chroots) Checker(*definition, settings, problems).run();
+  for (const auto& definition : snapshot.chroots) Checker(*definition, settings, asked_once, problems).run();
   return problems;
 }
 

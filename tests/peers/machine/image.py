@@ -12,7 +12,7 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 INSIDE = "/opt/machine-test"
 KERNEL_TESTS = ("kernel_mount", "kernel_launch", "kernel_tree", "kernel_locks")
 TEST_HELPERS = ("lib/launch/helper/unionroot-helper", "tests/kernel/locks/lock_helper")
-PROGRAMS = ("daemon/unionrootd", "cli/unionroot", "cli/unionroot-local")
+PROGRAMS = ("daemon/unionrootd", "cli/unionroot")
 # Tests that a container cannot run, for want of device-mapper; with what they import.
 SOURCES_TESTS = ("../sources_image/lvm_in_machine.py", "../sources_image/disks.py", "../../support/unionroot_testing.py",
                  "../../support/database_copy.py", "../../support/inventory.py", "../../support/skips.py")

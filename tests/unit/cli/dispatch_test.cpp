@@ -6,7 +6,7 @@
 #include <CLI/Formatter.hpp>
 #include <catch2/catch.hpp>
 
-#include "cli/habits.h"
+#include "cli/replacements.h"
 
 using namespace unionroot::cli;
 using Catch::Matchers::Contains;
@@ -14,9 +14,8 @@ using Catch::Matchers::Contains;
 namespace {
 
 const VerbEntry& entry(std::string_view name) {
-  for (const auto* verbs : {&bus_verbs(), &local_verbs()})
-    for (const auto& verb : *verbs)
-      if (verb.name == name) return verb;
+  for (const auto& verb : all_verbs())
+    if (verb.name == name) return verb;
   throw std::logic_error("no such verb");
 }
 
@@ -61,38 +60,36 @@ TEST_CASE("where the command of run begins") {
 }
 
 TEST_CASE("help names every option, and no other") {
-  for (const auto* verbs : {&bus_verbs(), &local_verbs()})
-    for (const auto& verb : *verbs) {
-      INFO(verb.name);
-      CLI::App app;
-      app.set_help_flag();
-      verb.make()->declare(app);
-      const std::string help = verb.help;
-      CHECK_THAT(help, Contains("Examples:") && Contains("--help") && Contains("--config"));
-      std::string options = help.substr(help.find("Options:"));
-      options.resize(options.find("Examples:"));
-      std::size_t count = 0;
-      for (const auto* option : app.get_options())
-        for (const auto& name : option->get_lnames()) {
-          ++count;
-          CHECK_THAT(options, Contains(" --" + name));
-        }
-      std::size_t described = 0;
-      for (std::size_t at = 0; (at = options.find("  --", at)) != std::string::npos; ++at) ++described;
-      for (std::size_t at = 0; (at = options.find(", --", at)) != std::string::npos; ++at) ++described;
-      CHECK(described == count + 2);  // --config and --help
-      for (std::size_t start = 0; start < help.size();) {
-        const auto end = help.find('\n', start);
-        CHECK(end - start <= 96);
-        start = end + 1;
+  for (const auto& verb : all_verbs()) {
+    INFO(verb.name);
+    CLI::App app;
+    app.set_help_flag();
+    verb.make()->declare(app);
+    const std::string help = verb.help;
+    CHECK_THAT(help, Contains("Examples:") && Contains("--help") && Contains("--config"));
+    std::string options = help.substr(help.find("Options:"));
+    options.resize(options.find("Examples:"));
+    std::size_t count = 0;
+    for (const auto* option : app.get_options())
+      for (const auto& name : option->get_lnames()) {
+        ++count;
+        CHECK_THAT(options, Contains(" --" + name));
       }
+    std::size_t described = 0;
+    for (std::size_t at = 0; (at = options.find("  --", at)) != std::string::npos; ++at) ++described;
+    for (std::size_t at = 0; (at = options.find(", --", at)) != std::string::npos; ++at) ++described;
+    CHECK(described == count + 2);  // --config and --help
+    for (std::size_t start = 0; start < help.size();) {
+      const auto end = help.find('\n', start);
+      CHECK(end - start <= 96);
+      start = end + 1;
     }
+  }
 }
 
 TEST_CASE("general help names every verb") {
   const auto help = general_help();
-  for (const auto* verbs : {&bus_verbs(), &local_verbs()})
-    for (const auto& verb : *verbs) CHECK_THAT(help, Contains("\n  " + std::string(verb.name) + " "));
+  for (const auto& verb : all_verbs()) CHECK_THAT(help, Contains("\n  " + std::string(verb.name) + " "));
 }
 
 TEST_CASE("an option of schroot's is answered with what to use here") {
@@ -123,6 +120,5 @@ TEST_CASE("other programs' verbs, and no verb of ours, have a hint") {
   CHECK_THAT(in_place_of_other_verb("rm"), Contains("'end'"));
   CHECK_THAT(in_place_of_other_verb("exec"), Contains("'run'"));
   CHECK(in_place_of_other_verb("frobnicate") == "");
-  for (const auto* verbs : {&bus_verbs(), &local_verbs()})
-    for (const auto& verb : *verbs) CHECK(in_place_of_other_verb(verb.name) == "");
+  for (const auto& verb : all_verbs()) CHECK(in_place_of_other_verb(verb.name) == "");
 }

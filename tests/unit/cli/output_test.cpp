@@ -5,7 +5,7 @@
 
 #include "cli/listing.h"
 #include "cli/lock_listing.h"
-#include "cli/problems.h"
+#include "cli/problem_listing.h"
 
 using namespace unionroot;
 using namespace unionroot::cli;

@@ -191,7 +191,9 @@ TEST_CASE("checking what is on disk") {
   const auto snapshot = load_files({conf}, folder.settings());
   INFO(texts(snapshot.problems));
   CHECK(snapshot.chroots.size() == 7);
-  const auto problems = texts(check_on_disk(snapshot, folder.settings()), folder.path());
+  const auto is_root = [](const std::string& name) { return name == "root"; };
+  const HostNames names{is_root, is_root};
+  const auto problems = texts(check_on_disk(snapshot, folder.settings(), names), folder.path());
   INFO(problems);
   CHECK_THAT(problems,
              Contains("error: a.conf:3: directory: 'none': No such file or directory; make it, or correct the path"));

@@ -1,4 +1,4 @@
-#include "cli/problems.h"
+#include "cli/problem_listing.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>

@@ -1,4 +1,4 @@
-#include "cli/habits.h"
+#include "cli/replacements.h"
 
 #include "base/text.h"
 
