@@ -99,6 +99,9 @@ void ControlChannel::handle(const Message& message) {
     case Type::warning: warning_ = message.text; break;
     case Type::stopped: stopped_ = true; break;
     case Type::progress: progress_ = message.text; break;
+    case Type::ended:
+      if (outcome_) outcome_->session_ended = true;
+      break;
     case Type::not_ended:
       if (outcome_) std::tie(outcome_->not_ended, outcome_->not_ended_hint) = first_line_and_rest(message.text);
       break;

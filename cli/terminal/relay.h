@@ -32,8 +32,9 @@ struct Outcome {
   int value = 0;
   std::string text;
   std::string hint;
-  // The session that was begun for the command could not be ended: why, and what to do. Empty: nothing is known of
-  // that.
+  // The session that was begun for the command has ended. Said of sessions on a source alone.
+  bool session_ended = false;
+  // It could not be ended: why, and what to do. Empty: nothing is known of that.
   std::string not_ended = {};
   std::string not_ended_hint = {};
 

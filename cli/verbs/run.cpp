@@ -154,7 +154,9 @@ class Run : public Verb {
                   outcome.not_ended_hint);
       return failure;
     }
-    return of_source ? after_source_session(config, session, packed, outcome.exit_status()) : outcome.exit_status();
+    // Where the daemon that began the session has gone meanwhile, the next one ends it, and is asked.
+    return of_source && !outcome.session_ended ? after_source_session(config, session, packed, outcome.exit_status())
+                                               : outcome.exit_status();
   }
 
  private:

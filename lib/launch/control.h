@@ -26,6 +26,7 @@ enum class Type : uint32_t {
   // the daemon to the client, while it ends the automatic session of a command that has ended
   progress = 22,   // text: "DONE TOTAL WHAT": bytes, 0 where they are not known, and what is being done
   not_ended = 23,  // text: the session could not be ended, why, and after a newline what to do
+  ended = 24,      // a source session has ended, and its changed tarball is packed
 };
 
 inline constexpr uint32_t longest_text = 1024;

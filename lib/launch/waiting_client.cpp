@@ -22,6 +22,10 @@ void WaitingClient::tell_progress(const std::string& what, std::uint64_t done, s
   send_text(hold_, control::Type::progress, std::to_string(done) + ' ' + std::to_string(total) + ' ' + what);
 }
 
+void WaitingClient::tell_ended() const noexcept {
+  if (hold_ >= 0) send_text(hold_, control::Type::ended, {});
+}
+
 void WaitingClient::tell_not_ended(const std::string& text) const noexcept {
   if (hold_ >= 0) send_text(hold_, control::Type::not_ended, text);
 }

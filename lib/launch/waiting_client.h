@@ -13,6 +13,8 @@ class WaitingClient {
   explicit WaitingClient(int hold) : hold_(hold) {}  // borrowed; -1: there is none
 
   void tell_progress(const std::string& what, std::uint64_t done, std::uint64_t total) const;
+  // Its session has ended.
+  void tell_ended() const noexcept;
   // Its session could not be ended. The first line of `text` says why, what follows says what to do.
   void tell_not_ended(const std::string& text) const noexcept;
   // Whether it has asked to cancel what can be cancelled. One that has gone has not.

@@ -146,6 +146,8 @@ bool end_automatic(Parts& parts, const SessionPtr& session, launch::WaitingClien
   });
   try {
     end(parts, operation, !is_put_back(operation), [&client] { return client.cancels(); });
+    // Nobody waits to be told of another's end: what was written in it is gone in any case.
+    if (operation.is_source()) client.tell_ended();
   } catch (const Error& error) {
     // Told by whoever ended it, since one who asks later may find nothing: it may be ended by force by then.
     client.tell_not_ended(concat(error.what(), '\n', error.hint()));

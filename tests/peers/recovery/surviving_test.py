@@ -348,6 +348,23 @@ class SourceSessions(RecoveryTest):
                 self.machine.start_daemon()
                 self.assertTrue(wait_until(lambda: not self.machine.sessions()), self.machine.log())
 
+    def test_its_end_is_told_without_asking(self):
+        archive = os.path.join(self.machine.place, "told.tar")
+        subprocess.run(["tar", "-C", self.tree, "-cf", archive, "."], check=True)
+        self.machine.define("told", f"[told]\ntype=file\nfile={archive}\nprofile=minimal\nusers=nobody\n")
+        for name in ("own", "told"):
+            with self.subTest(name):
+                client = self.client("run", "--directory", "/", "source:" + name, "--", "sh", "-c", "echo runs; cat; exit 9")
+                self.line(client, "runs")
+                self.assertTrue(wait_until(lambda: len(self.sockets(client)) == 1))
+                os.rename(self.machine.bus_socket, self.machine.bus_socket + ".away")  # nobody can connect any more
+                try:
+                    _, err = client.communicate(timeout=testing.PATIENCE)
+                finally:
+                    os.rename(self.machine.bus_socket + ".away", self.machine.bus_socket)
+                self.assertEqual((client.returncode, err), (9, b""))
+                self.assertEqual(self.machine.sessions(), [])
+
     @staticmethod
     def sockets(process):
         folder = f"/proc/{process.pid}/fd"

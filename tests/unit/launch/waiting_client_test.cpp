@@ -65,11 +65,14 @@ TEST_CASE("a client is told, and one that does not listen holds nobody up") {
   const Pair pair;
   const launch::WaitingClient client(pair.hold.get());
   client.tell_progress("packing /srv/base.tar", 5, 70);
+  client.tell_ended();
   client.tell_not_ended(std::string(2000, 'x'));
   Message message{};
   REQUIRE(::recv(pair.client.get(), &message, sizeof message, 0) > 0);
   CHECK(message.type == Type::progress);
   CHECK(std::string(message.text) == "5 70 packing /srv/base.tar");
+  REQUIRE(::recv(pair.client.get(), &message, sizeof message, 0) > 0);
+  CHECK(message.type == Type::ended);
   message = {};
   REQUIRE(::recv(pair.client.get(), &message, sizeof message, 0) == sizeof message);
   CHECK(message.type == Type::not_ended);
@@ -78,5 +81,6 @@ TEST_CASE("a client is told, and one that does not listen holds nobody up") {
 
   const launch::WaitingClient nobody(-1);
   nobody.tell_progress("packing", 1, 2);
+  nobody.tell_ended();
   nobody.tell_not_ended("so");
 }
