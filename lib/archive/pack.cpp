@@ -24,6 +24,7 @@
 #include "base/unique_fd.h"
 #include "kernel/files.h"
 #include "kernel/open_beneath.h"
+#include "kernel/regular_file.h"
 
 namespace unionroot::archive {
 
@@ -218,10 +219,10 @@ class Packer {
   }
 
   void add_file(const std::string& path, const struct stat& facts, archive_entry* entry) {
-    const UniqueFd file = open(path, O_RDONLY | O_NONBLOCK);
-    struct stat opened {};
-    base::check(::fstat(file.get(), &opened), "looking at", path);
-    if (opened.st_ino != facts.st_ino || opened.st_dev != facts.st_dev)
+    const auto opened_file = kernel::open_regular(open(path, O_PATH).get(), path);
+    const UniqueFd& file = opened_file.descriptor;
+    const struct stat& opened = opened_file.status;
+    if (!file || opened.st_ino != facts.st_ino || opened.st_dev != facts.st_dev)
       throw Error(ErrorCode::failed, concat("'", printable(path), "' was changed while the tree was packed"));
     note_holes(file.get(), opened.st_size, entry);
     write_header(path, entry);

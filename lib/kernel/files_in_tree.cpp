@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "kernel/files.h"
 #include "kernel/open_beneath.h"
+#include "kernel/regular_file.h"
 
 namespace unionroot::kernel {
 
@@ -23,21 +24,12 @@ using base::SystemError;
 using base::UniqueFd;
 
 std::optional<std::string> read_in_tree(int root, const std::string& path, std::size_t limit) {
-  // O_PATH first: opening a device or a FIFO that somebody put there could do something, or hang.
-  const UniqueFd found(try_open_beneath(root, path, O_PATH, 0, resolve_in_root));
-  if (!found) {
-    if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
-    const int saved = errno;
-    throw SystemError(saved, base::concat("opening ", base::printable(path), " in the tree"));
-  }
-  struct stat status {};
-  base::check(::fstat(found.get(), &status), "looking at", path);
-  if (!S_ISREG(status.st_mode))
-    throw SystemError(S_ISDIR(status.st_mode) ? EISDIR : EINVAL,
+  const auto file = open_regular_in_tree(root, path);
+  if (file.found == RegularFile::Found::absent) return std::nullopt;
+  if (file.found == RegularFile::Found::not_regular)
+    throw SystemError(S_ISDIR(file.status.st_mode) ? EISDIR : EINVAL,
                       base::concat("reading ", base::printable(path), " in the tree: not a regular file"));
-  const std::string again = base::concat("/proc/self/fd/", found.get());
-  const UniqueFd file(base::check(::open(again.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY), "opening", path));
-  return base::read_all(file.get(), path, limit);
+  return base::read_all(file.descriptor.get(), path, limit);
 }
 
 void write_in_tree(int root, const std::string& path, std::string_view content, mode_t mode, uid_t uid, gid_t gid,

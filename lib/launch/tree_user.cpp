@@ -1,18 +1,11 @@
-#include <fcntl.h>
-#include <linux/openat2.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <optional>
 #include <string_view>
 
 #include "base/error.h"
 #include "base/files.h"
 #include "base/text.h"
-#include "base/unique_fd.h"
+#include "kernel/regular_file.h"
 #include "launch/spec.h"
 
 namespace unionroot::launch {
@@ -21,29 +14,15 @@ namespace {
 
 constexpr std::size_t largest_file = std::size_t{8} << 20;
 
-// The tree belongs to whoever may write in it: no symlink leads out of it, and only a regular file is ever opened
-// (a FIFO would block, a device would do something). Looking and opening go through one descriptor, so nothing can be
-// put in between. nullopt: not there, or not a regular file.
+// nullopt: not there, or not a regular file.
 std::optional<std::string> read_regular(int root, const char* path) {
-  open_how how{};
-  how.flags = O_PATH | O_CLOEXEC;
-  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
-  const base::UniqueFd place(static_cast<int>(::syscall(SYS_openat2, root, path, &how, sizeof how)));
-  if (!place) {
-    if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP) return std::nullopt;
-    base::throw_errno("opening in the session's tree: ", path);
-  }
-  struct stat status {};
-  base::check(::fstat(place.get(), &status), "examining in the session's tree: ", path);
-  if (!S_ISREG(status.st_mode)) return std::nullopt;
-  if (static_cast<std::size_t>(status.st_size) > largest_file)
+  const auto file = kernel::open_regular_in_tree(root, path);
+  if (file.found != kernel::RegularFile::Found::file) return std::nullopt;
+  if (static_cast<std::size_t>(file.status.st_size) > largest_file)
     throw base::Error(base::ErrorCode::failed,
-                      base::concat("reading ", path, " in the session's tree: it has ", status.st_size, " bytes"),
+                      base::concat("reading ", path, " in the session's tree: it has ", file.status.st_size, " bytes"),
                       "at most 8 MiB are read");
-  const std::string handle = base::concat("/proc/self/fd/", place.get());
-  const base::UniqueFd file(::open(handle.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
-  if (!file) base::throw_errno("opening in the session's tree: ", path);
-  return base::read_all(file.get(), path, largest_file);
+  return base::read_all(file.descriptor.get(), path, largest_file);
 }
 
 std::optional<std::uint32_t> parse_id(std::string_view text) {

@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
-#include "kernel/mounts.h"
+#include "kernel/regular_file.h"
 #include "tree/binfmt.h"
 
 namespace unionroot::tree {
@@ -25,28 +25,13 @@ using base::UniqueFd;
 constexpr const char* shell = "bin/sh";
 constexpr const char* to_install = "on the host: apt-get install qemu-user-static binfmt-support";
 
-// The content is the tree's users'. Only a regular file is opened: a FIFO would block, a device might do things.
+// Empty: there is none.
 std::string start_of_shell(int root) {
-  UniqueFd found;
-  try {
-    found = kernel::real_mounts().open_in_root(root, shell, O_PATH | O_CLOEXEC, 0);
-  } catch (const base::SystemError& error) {
-    switch (error.error_number()) {
-      case ENOENT:
-      case ENOTDIR:
-      case ELOOP:
-      case EXDEV:
-      case ENAMETOOLONG: return {};  // it leads nowhere inside the tree
-      default: throw;
-    }
-  }
-  struct stat status {};
-  base::check(::fstat(found.get(), &status), "looking at the tree's /bin/sh");
-  if (!S_ISREG(status.st_mode)) return {};
-  const UniqueFd file(base::check(::open(concat("/proc/self/fd/", found.get()).c_str(), O_RDONLY | O_CLOEXEC),
-                                  "opening the tree's /bin/sh"));
+  const auto file = kernel::open_regular_in_tree(root, shell);
+  if (file.found != kernel::RegularFile::Found::file) return {};
   std::string start(binfmt_compared, '\0');
-  const auto size = base::check(::pread(file.get(), start.data(), start.size(), 0), "reading the tree's /bin/sh");
+  const auto size =
+      base::check(::pread(file.descriptor.get(), start.data(), start.size(), 0), "reading the tree's /bin/sh");
   start.resize(static_cast<std::size_t>(size));
   return start;
 }

@@ -9,6 +9,7 @@
 #include "base/files.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
+#include "kernel/regular_file.h"
 
 namespace unionroot::tree {
 
@@ -31,29 +32,26 @@ std::shared_ptr<const HostFile> HostFiles::read(const std::string& path, std::st
     const auto found = files_.find(path);
     if (found != files_.end() && found->second->version == base::version_of(status)) return found->second;
   }
-  // Looked at before it is opened, since opening a device or a FIFO may do things, or block.
   const base::UniqueFd handle(base::check(::open(path.c_str(), O_PATH | O_CLOEXEC), "opening", path));
-  base::check(::fstat(handle.get(), &status), "looking at", path);
-  if (!S_ISREG(status.st_mode)) {
+  const auto opened = kernel::open_regular(handle.get(), path);
+  if (opened.found != kernel::RegularFile::Found::file) {
     why = "on the host it is not a regular file";
     return nullptr;
   }
+  status = opened.status;
   if (static_cast<std::uint64_t>(status.st_size) > largest_file) {
     why = base::concat("on the host it is larger than ", largest_file >> 20, " MiB");
     return nullptr;
   }
-  const base::UniqueFd file(
-      base::check(::open(base::concat("/proc/self/fd/", handle.get()).c_str(), O_RDONLY | O_CLOEXEC), "opening", path));
-  base::check(::fstat(file.get(), &status), "looking at", path);
   const auto version = base::version_of(status);
   const bool settled = base::is_settled(version);  // before it is read: afterwards it may have changed once more
   auto read = std::make_shared<const HostFile>(HostFile{version, status.st_mode & 07777u, status.st_uid, status.st_gid,
-                                                        base::read_all(file.get(), path, largest_file), settled});
+                                                        base::read_all(opened.descriptor.get(), path, largest_file), settled});
   const std::scoped_lock hold(mutex_);
   ++reads_;
   if (read->content.size() <= largest_kept && read->settled) files_[path] = read;
   return read;
-} catch (const base::SystemError& error) {
+} catch (const base::Error& error) {
   why = error.what();
   return nullptr;
 }

@@ -11,7 +11,7 @@
 #include "base/files.h"
 #include "base/text.h"
 #include "kernel/files.h"
-#include "kernel/mounts.h"
+#include "kernel/regular_file.h"
 #include "tree/host_files.h"
 
 namespace unionroot::tree {
@@ -35,15 +35,6 @@ struct statx status_of(int descriptor, const std::string& path) {
 
 // A path that leads nowhere inside the tree, however it does so.
 bool leads_nowhere(int error) { return error == ENOENT || error == ENOTDIR || error == ELOOP || error == ENAMETOOLONG; }
-
-base::UniqueFd open_inside(int root, const std::string& path, int flags) {
-  try {
-    return kernel::real_mounts().open_in_root(root, path, flags | O_CLOEXEC, 0);
-  } catch (const base::SystemError& error) {
-    if (!leads_nowhere(error.error_number())) throw;
-    return {};
-  }
-}
 
 std::optional<std::string> settled_text(const struct stat& status) {
   const auto version = base::version_of(status);
@@ -73,7 +64,7 @@ const TreeAccess::Folder& TreeAccess::folder_of(const std::string& path) {
   const auto known = folders_.find(name);
   if (known != folders_.end()) return known->second;
   Folder folder;
-  folder.handle = open_inside(root_, name, O_RDONLY | O_DIRECTORY);
+  folder.handle = kernel::find_in_tree(root_, name, O_DIRECTORY);
   if (folder.handle)
     folder.found = status_of(folder.handle.get(), name).stx_mnt_id == mount_ ? Found::file : Found::other_mount;
   return folders_.emplace(name, std::move(folder)).first->second;
@@ -86,15 +77,12 @@ TreeFile TreeAccess::read(const std::string& path) {
     file.found = folder.found;
     return file;
   }
-  base::UniqueFd handle(::openat(folder.handle.get(), name_part(path).c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
-  if (!handle) {
-    if (!leads_nowhere(errno)) base::throw_errno("opening", path);
-    return file;
-  }
+  auto handle = kernel::find_in_tree(folder.handle.get(), name_part(path), O_NOFOLLOW);
+  if (!handle) return file;
   struct statx status = status_of(handle.get(), path);
   if (S_ISLNK(status.stx_mode) && status.stx_mnt_id == mount_) {
     file.symlink = true;
-    handle = open_inside(root_, path, O_PATH);
+    handle = kernel::find_in_tree(root_, path);
     if (!handle) return file;
     status = status_of(handle.get(), path);
     // Where the symlink leads does not matter: it is replaced, and its target is left alone.
@@ -109,10 +97,8 @@ TreeFile TreeAccess::read(const std::string& path) {
   else
     file.found = Found::file;
   if (file.found != Found::file) return file;
-  // Known to be a regular file by now: opening a FIFO would block, a device might do things.
-  const base::UniqueFd content(
-      base::check(::open(base::concat("/proc/self/fd/", handle.get()).c_str(), O_RDONLY | O_CLOEXEC), "opening", path));
-  file.content = base::read_all(content.get(), path, largest_file);
+  const auto opened = kernel::open_regular(handle.get(), path);
+  file.content = base::read_all(opened.descriptor.get(), path, largest_file);
   file.mode = status.stx_mode & 07777u;
   file.uid = status.stx_uid;
   file.gid = status.stx_gid;
@@ -129,7 +115,7 @@ std::optional<std::string> TreeAccess::version(const std::string& path) {
   }
   auto text = settled_text(status);
   if (!text || !S_ISLNK(status.st_mode)) return text;
-  const base::UniqueFd target = open_inside(root_, path, O_PATH);
+  const base::UniqueFd target = kernel::find_in_tree(root_, path);
   if (!target) return base::concat(*text, "->nowhere");
   base::check(::fstat(target.get(), &status), "looking at", path);
   const auto target_text = settled_text(status);
@@ -154,7 +140,7 @@ void TreeAccess::remove_half_written(const std::string& path) {
 base::UniqueFd TreeAccess::regular_file(const std::string& path) {
   const Folder& folder = folder_of(path);
   if (folder.found != Found::file) return {};
-  base::UniqueFd file(::openat(folder.handle.get(), name_part(path).c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  auto file = kernel::find_in_tree(folder.handle.get(), name_part(path), O_NOFOLLOW);
   if (!file) return {};
   const auto status = status_of(file.get(), path);
   if (!S_ISREG(status.stx_mode) || status.stx_mnt_id != mount_) return {};

@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "base/process_identity.h"
 #include "base/text.h"
-#include "kernel/mounts.h"
+#include "kernel/regular_file.h"
 #include "launch/caller.h"
 
 namespace unionroot::session {
@@ -49,9 +49,9 @@ User target_user(const RunRequest& request, int root) {
 bool is_executable_inside(int root, const std::string& path) {
   if (path.empty() || path.front() != '/') return false;
   try {
-    const auto file = kernel::real_mounts().open_in_root(root, path, O_PATH | O_CLOEXEC, 0);
+    const auto file = kernel::find_in_tree(root, path);
     struct stat facts {};
-    return ::fstat(file.get(), &facts) == 0 && S_ISREG(facts.st_mode) && (facts.st_mode & 0111) != 0;
+    return file && ::fstat(file.get(), &facts) == 0 && S_ISREG(facts.st_mode) && (facts.st_mode & 0111) != 0;
   } catch (const base::SystemError&) {
     return false;  // an expected miss: the next shell is tried
   }

@@ -1,7 +1,9 @@
 """Bad input: each gets one clear error that says what to do, the documented exit status, and leaves nothing behind."""
 
+import fcntl
 import os
 import shutil
+import signal
 import subprocess
 import unittest
 
@@ -232,6 +234,23 @@ class BadInputTest(EndToEndTest):
         self.addCleanup(os.unlink, os.path.join(self.machine.configuration, "chroot.d", "private.conf"))
         for verb in (["begin", "private"], ["run", "--directory", "/", "private", "--", "true"]):
             self.refused(*verb, user="nobody", fragments=["private"])
+
+    def test_a_file_in_the_tree_that_somebody_holds_a_lease_on(self):
+        """Whoever opens it waits until the lease is given back, 45 s if it is not. The daemon does not."""
+        session = self.machine.begin("small")
+        path = os.path.join(self.machine.state, "sessions", session, "upper", "etc", "passwd")
+        former = signal.signal(signal.SIGURG, signal.SIG_IGN)  # by which the kernel asks for it
+        self.addCleanup(signal.signal, signal.SIGURG, former)
+        with open(path, "r+b") as file:
+            fcntl.fcntl(file, fcntl.F_SETSIG, signal.SIGURG)
+            fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+            try:
+                self.refused("run", "--directory", "/", session, "--", "true", fragments=["passwd", "holds a lease"],
+                             timeout=30)
+            finally:
+                fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+        self.machine.ok("run", "--directory", "/", session, "--", "true")
+        self.machine.ok("end", session)
 
 
 class SurroundingsTest(unittest.TestCase):
