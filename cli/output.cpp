@@ -10,7 +10,9 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/hex.h"
 #include "base/text.h"
+#include "base/time_text.h"
 
 namespace unionroot::cli {
 
@@ -87,12 +89,7 @@ std::string table(const std::vector<std::vector<std::string>>& rows) {
 }
 
 std::string format_time(std::int64_t microseconds_since_epoch) {
-  if (microseconds_since_epoch <= 0) return "";
-  const auto seconds = static_cast<std::time_t>(microseconds_since_epoch / 1000000);
-  std::tm parts{};
-  char text[32];
-  if (::localtime_r(&seconds, &parts) == nullptr) return "";
-  return std::string(text, std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts));
+  return microseconds_since_epoch <= 0 ? "" : base::local_time(microseconds_since_epoch);
 }
 
 }  // namespace unionroot::cli

@@ -10,6 +10,7 @@
 #include <chrono>
 
 #include "base/error.h"
+#include "base/file_lock.h"
 #include "base/files.h"
 #include "base/log.h"
 #include "base/process_identity.h"
@@ -98,12 +99,7 @@ base::UniqueFd lock_state(const std::string& state_directory) {
   base::UniqueFd file(
       base::check(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600), "opening", path));
   base::check(::fchmod(file.get(), 0600), "changing the mode of", path);
-  struct flock whole {};
-  whole.l_type = F_WRLCK;
-  whole.l_whence = SEEK_SET;
-  // An open file description lock goes with the process, however it ends: nothing stale is ever left.
-  if (::fcntl(file.get(), F_OFD_SETLK, &whole) < 0) {
-    if (errno != EAGAIN && errno != EACCES) base::throw_errno("locking", path);
+  if (!base::try_lock(file.get(), base::LockType::write, path)) {
     const std::string text = base::read_file(path, 64);
     const std::string owner = text.substr(0, text.find('\n'));
     throw Error(

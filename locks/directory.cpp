@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "base/fault_point.h"
+#include "base/file_lock.h"
 #include "base/files.h"
 #include "base/ids.h"
 #include "base/rollback.h"
@@ -17,6 +18,7 @@ namespace unionroot::locks::detail {
 
 using base::check;
 using base::fault_point;
+using base::LockType;
 using base::UniqueFd;
 
 namespace {
@@ -25,15 +27,6 @@ namespace {
 // locks lie on any byte, whatever the file's size.
 constexpr off_t owner_byte = 0;
 constexpr off_t waiting_byte = 1;
-
-struct flock range(short type, off_t first, off_t count) {
-  struct flock lock {};
-  lock.l_type = type;
-  lock.l_whence = SEEK_SET;
-  lock.l_start = first;
-  lock.l_len = count;
-  return lock;
-}
 
 enum class Kernel { unlocked, held, waiting };
 
@@ -44,7 +37,11 @@ enum class Kernel { unlocked, held, waiting };
 // root alone, can hold a write lock. A stranger's read lock, which anyone who may read the file can take, changes
 // nothing.
 Kernel kernel_state(int descriptor) {
-  auto lock = range(F_RDLCK, owner_byte, waiting_byte + 1);
+  struct flock lock {};
+  lock.l_type = F_RDLCK;
+  lock.l_whence = SEEK_SET;
+  lock.l_start = owner_byte;
+  lock.l_len = waiting_byte + 1;
   check(::fcntl(descriptor, F_OFD_GETLK, &lock), "asking for the holder of a lock file");
   if (lock.l_type == F_UNLCK) return Kernel::unlocked;
   return lock.l_start == owner_byte && lock.l_len == waiting_byte + 1 ? Kernel::waiting : Kernel::held;
@@ -226,8 +223,10 @@ std::optional<UniqueFd> create_locked(const Directory& directory, const FileName
   fault_point("lock_create");
   UniqueFd descriptor = open_new(directory, name.key, how, temporary);
   fault_point("lock_created");
-  auto lock = range(F_WRLCK, owner_byte, waiting ? waiting_byte + 1 : 1);
-  check(::fcntl(descriptor.get(), F_OFD_SETLK, &lock), "locking a new lock file");
+  if (!base::try_lock(descriptor.get(), LockType::write, directory.full(file), owner_byte,
+                      waiting ? waiting_byte + 1 : 1))
+    throw base::Error(base::ErrorCode::failed,
+                      base::concat("locking the new ", directory.full(file), ": another process was faster"));
   fault_point("lock_taken");
   base::write_all(descriptor.get(), format_owner(owner), directory.full(file));
   struct stat status {};
@@ -260,9 +259,8 @@ std::optional<UniqueFd> lock_again(const Directory& directory, const Entry& entr
   std::string there(old_lines.size(), '\0');
   if (::pread(file.get(), there.data(), there.size(), 0) != static_cast<ssize_t>(there.size())) return std::nullopt;
   if (there != old_lines || new_lines.size() != old_lines.size()) return std::nullopt;
-  auto lock = range(F_WRLCK, owner_byte, 1);
   fault_point("lock_again");
-  if (::fcntl(file.get(), F_OFD_SETLK, &lock) < 0) return std::nullopt;
+  if (!base::try_lock(file.get(), LockType::write, entry.info.file, owner_byte, 1)) return std::nullopt;
   fault_point("lock_locked_again");
   if (::pwrite(file.get(), new_lines.data(), new_lines.size(), 0) != static_cast<ssize_t>(new_lines.size()))
     return std::nullopt;
@@ -271,9 +269,8 @@ std::optional<UniqueFd> lock_again(const Directory& directory, const Entry& entr
 }
 
 void end_waiting(int descriptor) {
-  auto lock = range(F_UNLCK, waiting_byte, 1);
   fault_point("lock_granted");
-  check(::fcntl(descriptor, F_OFD_SETLK, &lock), "taking a source lock after waiting");
+  static_cast<void>(base::try_lock(descriptor, LockType::none, "a source lock after waiting", waiting_byte, 1));
   fault_point("lock_was_granted");
 }
 

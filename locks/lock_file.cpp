@@ -5,9 +5,11 @@
 #include <limits>
 #include <utility>
 
+#include "base/hex.h"
 #include "base/ids.h"
 #include "base/names.h"
 #include "base/text.h"
+#include "base/time_text.h"
 
 namespace unionroot::locks::detail {
 
@@ -27,15 +29,13 @@ bool valid_key(std::string_view key) {
 }
 
 void append_escaped(std::string& out, std::string_view value) {
-  static constexpr char digits[] = "0123456789abcdef";
   for (const char c : value.substr(0, longest_value)) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte >= 0x20 && byte != 0x7f && c != '\\') {
       out.push_back(c);
       continue;
     }
-    out.append("\\x").push_back(digits[byte >> 4]);
-    out.push_back(digits[byte & 15]);
+    base::append_hex(out.append("\\x"), byte);
   }
 }
 
@@ -43,12 +43,6 @@ void append_line(std::string& out, std::string_view key, std::string_view value)
   out.append(key).push_back('=');
   append_escaped(out, value);
   out.push_back('\n');
-}
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return -1;
 }
 
 std::optional<std::string> unescape(std::string_view value) {
@@ -59,9 +53,9 @@ std::optional<std::string> unescape(std::string_view value) {
       continue;
     }
     if (value.size() - i < 4 || value[i + 1] != 'x') return std::nullopt;
-    const int high = hex_digit(value[i + 2]), low = hex_digit(value[i + 3]);
-    if (high < 0 || low < 0) return std::nullopt;
-    out.push_back(static_cast<char>(high * 16 + low));
+    const auto byte = base::byte_of_hex(value.substr(i + 2));
+    if (!byte) return std::nullopt;
+    out.push_back(static_cast<char>(*byte));
     i += 3;
   }
   return out;
@@ -133,14 +127,6 @@ bool read_field(std::string_view key, std::string_view value, LockOwner& owner, 
     return true;
   }
   return true;  // a later version's field, or one that is for people alone
-}
-
-std::string time_for_people(std::int64_t microseconds) {
-  const auto seconds = static_cast<std::time_t>(microseconds / 1'000'000);
-  std::tm parts{};
-  char text[32];
-  if (::gmtime_r(&seconds, &parts) == nullptr) return {};
-  return std::string(text, std::strftime(text, sizeof text, "%F %T UTC", &parts));
 }
 
 }  // namespace
@@ -225,7 +211,7 @@ std::string format_owner(const LockOwner& owner) {
   line("purpose", owner.purpose);
   line("preserved", owner.preserved ? "yes" : "no");
   line("since", std::to_string(owner.since));
-  line("since-text", time_for_people(owner.since));
+  line("since-text", base::utc_time(owner.since));
   return out.append(last_line).append("\n");
 }
 

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "base/fault_point.h"
+#include "base/file_lock.h"
 #include "base/files.h"
 #include "base/text.h"
 
@@ -22,8 +23,8 @@ namespace {
 
 constexpr std::string_view clear_text = "clear\n";
 
-// Who holds it, for the message of a time-out. The kernel tells no pid for such locks (fcntl(2): l_pid is -1), but
-// /proc/PID/fdinfo shows them on the descriptor.
+// Who holds it, for the message of a time-out and for nothing else. No interface tells the pid: F_OFD_GETLK and
+// /proc/locks have -1 for such locks. But proc(5) documents that /proc/PID/fdinfo shows the locks of a descriptor.
 std::string find_holder(Inode inode) {
   std::error_code ignored;  // processes come and go while we look; what cannot be read is not named
   for (const auto& process : std::filesystem::directory_iterator("/proc", ignored)) {
@@ -61,13 +62,9 @@ bool ManageLock::open_and_lock(const std::function<bool()>& cancelled, std::chro
   }
   if (!descriptor_) base::throw_errno("opening the lock file", directory_.full(name_));
 
-  struct flock lock {};
-  lock.l_type = F_WRLCK;
-  lock.l_whence = SEEK_SET;
   const auto begin = std::chrono::steady_clock::now();
   auto pause = std::chrono::microseconds(30);
-  while (::fcntl(descriptor_.get(), F_OFD_SETLK, &lock) < 0) {
-    if (errno != EAGAIN && errno != EACCES && errno != EINTR) base::throw_errno("locking", directory_.full(name_));
+  while (!base::try_lock(descriptor_.get(), base::LockType::write, directory_.full(name_))) {
     if (cancelled && cancelled())
       throw base::Error(base::ErrorCode::cancelled,
                         base::concat("waiting for ", directory_.full(name_), ": cancelled"));
@@ -75,7 +72,7 @@ bool ManageLock::open_and_lock(const std::function<bool()>& cancelled, std::chro
       throw base::Error(
           base::ErrorCode::timed_out,
           base::concat("waiting for ", directory_.full(name_), ": ", find_holder(inode_of(descriptor_.get())),
-                       " has held it for over ", limit.count(), " ms; it should for microseconds"),
+                       " has held the lock for over ", limit.count(), " ms"),
           "if that process is stopped, continue it (kill -CONT PID) or end it");
     // Held for some 50 us as a rule, so waiting in the kernel would gain little, and could not be bounded.
     std::this_thread::sleep_for(pause);

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "base/time_text.h"
 
 namespace unionroot::locks {
 
@@ -20,17 +21,9 @@ using base::printable;
 
 namespace {
 
-std::string local_time(std::int64_t microseconds) {
-  const auto seconds = static_cast<std::time_t>(microseconds / 1'000'000);
-  std::tm parts{};
-  char text[32];
-  if (::localtime_r(&seconds, &parts) == nullptr) return "an unknown time";
-  return std::string(text, std::strftime(text, sizeof text, "%F %T", &parts));
-}
-
 std::string since_text(std::int64_t since) {
   if (since <= 0) return {};
-  return concat(" since ", local_time(since), " (", age_text(base::now_microseconds() - since), " ago)");
+  return concat(" since ", base::local_time(since), " (", age_text(base::now_microseconds() - since), " ago)");
 }
 
 std::string process_text(const LockInfo& info) {

@@ -4,22 +4,13 @@
 
 #include <cstring>
 
+#include "base/hex.h"
 #include "base/text.h"
 #include "locks/lock_file.h"
 
 namespace unionroot::locks {
 
 namespace {
-
-std::string hexadecimal(std::uint64_t number) {
-  static constexpr char digits[] = "0123456789abcdef";
-  std::string out;
-  do {
-    out.insert(out.begin(), digits[number & 15]);
-    number >>= 4;
-  } while (number != 0);
-  return out;
-}
 
 // FNV-1a. Two files whose names collide share a lock, which is safe: they exclude each other for nothing.
 std::uint64_t hash(std::string_view text) {
@@ -31,8 +22,8 @@ std::uint64_t hash(std::string_view text) {
 }  // namespace
 
 std::string detail::format_tree_key(std::uint64_t file_system, std::uint64_t device, std::uint64_t inode) {
-  const auto where = file_system != 0 ? hexadecimal(file_system) : base::concat('d', hexadecimal(device));
-  return base::concat(where, '-', hexadecimal(inode));
+  const auto where = file_system != 0 ? base::to_hex(file_system) : base::concat('d', base::to_hex(device));
+  return base::concat(where, '-', base::to_hex(inode));
 }
 
 std::string tree_key(int tree_descriptor) {
@@ -52,17 +43,18 @@ std::string file_key(int folder_descriptor, const std::string& name) {
       name.find('\0') != std::string::npos)
     throw base::Error(base::ErrorCode::invalid_argument,
                       base::concat("'", base::printable(name), "' is not the name of a file in a folder"));
-  return base::concat('f', hexadecimal(hash(base::concat(tree_key(folder_descriptor), '/', name))));
+  return base::concat('f', base::to_hex(hash(base::concat(tree_key(folder_descriptor), '/', name))));
 }
 
-std::string name_key(const std::string& name) { return base::concat("fd-", hexadecimal(hash(name))); }
+std::string name_key(const std::string& name) { return base::concat("fd-", base::to_hex(hash(name))); }
 
 std::string device_key(int device_descriptor) {
   struct stat device {};
   base::check(::fstat(device_descriptor, &device), "reading a block device's number");
   if (!S_ISBLK(device.st_mode)) throw base::Error(base::ErrorCode::invalid_argument, "not a block device");
   // No tree's key has three parts.
-  return base::concat("dbd-", hexadecimal(::major(device.st_rdev)), '-', hexadecimal(::minor(device.st_rdev)));
+  return base::concat("dbd-", base::to_hex(std::uint64_t{::major(device.st_rdev)}), '-',
+                      base::to_hex(std::uint64_t{::minor(device.st_rdev)}));
 }
 
 }  // namespace unionroot::locks

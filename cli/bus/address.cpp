@@ -5,18 +5,12 @@
 #include <cstdlib>
 
 #include "base/error.h"
+#include "base/hex.h"
 #include "base/text.h"
 
 namespace unionroot::cli::bus {
 
 namespace {
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 [[noreturn]] void malformed(std::string_view address) {
   throw base::Error(base::ErrorCode::invalid_argument,
@@ -32,10 +26,9 @@ std::string unescape(std::string_view value, std::string_view address) {
       out.push_back(value[i]);
       continue;
     }
-    const int high = i + 1 < value.size() ? hex_digit(value[i + 1]) : -1;
-    const int low = i + 2 < value.size() ? hex_digit(value[i + 2]) : -1;
-    if (high < 0 || low < 0) malformed(address);
-    out.push_back(static_cast<char>(high * 16 + low));
+    const auto byte = base::byte_of_hex(value.substr(i + 1));
+    if (!byte) malformed(address);
+    out.push_back(static_cast<char>(*byte));
     i += 2;
   }
   return out;

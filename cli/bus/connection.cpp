@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstring>
 
+#include "base/hex.h"
 #include "base/text.h"
 #include "cli/bus/address.h"
 
@@ -50,16 +51,6 @@ base::UniqueFd connect_to_any(const std::string& address) {
                                 "set `bus` in unionroot.conf(5), or name another file with --config");
 }
 
-std::string in_hex(const std::string& text) {
-  static constexpr char digits[] = "0123456789abcdef";
-  std::string out;
-  for (const char c : text) {
-    out.push_back(digits[static_cast<unsigned char>(c) >> 4]);
-    out.push_back(digits[c & 15]);
-  }
-  return out;
-}
-
 }  // namespace
 
 Connection::Connection(const std::string& address) : socket_(connect_to_any(address)) { authenticate(); }
@@ -67,7 +58,8 @@ Connection::Connection(const std::string& address) : socket_(connect_to_any(addr
 void Connection::authenticate() {
   const Call hello{"org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "Hello", {}};
   std::string opening(1, '\0');  // the byte that carries the credentials
-  opening += base::concat("AUTH EXTERNAL ", in_hex(std::to_string(::geteuid())), "\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n");
+  opening +=
+      base::concat("AUTH EXTERNAL ", base::to_hex(std::to_string(::geteuid())), "\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n");
   send(opening + encode(hello, hello_serial), {});
 
   // Two lines come back: OK <guid>, AGREE_UNIX_FD. Only then may descriptors be sent: before BEGIN was read the broker

@@ -11,6 +11,7 @@
 
 #include "archive/metadata.h"
 #include "base/error.h"
+#include "base/paths.h"
 #include "base/text.h"
 #include "kernel/open_beneath.h"
 
@@ -30,15 +31,9 @@ constexpr std::string_view mark = ".wh.";
 constexpr std::string_view opaque_mark = ".wh..wh..opq";
 constexpr std::string_view reserved_mark = ".wh..wh.";
 
-std::string folder_part(const std::string& path) {
-  const auto slash = path.rfind('/');
-  return slash == std::string::npos ? std::string() : path.substr(0, slash);
-}
+std::string folder_part(const std::string& path) { return std::string(base::parent_path(path)); }
 
-std::string name_part(const std::string& path) {
-  const auto slash = path.rfind('/');
-  return slash == std::string::npos ? path : path.substr(slash + 1);
-}
+std::string name_part(const std::string& path) { return std::string(base::file_name(path)); }
 
 }  // namespace
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "base/error.h"
+#include "base/hex.h"
 
 namespace unionroot::base {
 
@@ -17,12 +18,6 @@ std::array<std::uint8_t, Size> random_bytes() {
   // Up to 256 bytes come whole and uninterrupted once the pool is ready: getrandom(2).
   check(::getrandom(bytes.data(), bytes.size(), 0), "getting random bytes");
   return bytes;
-}
-
-void append_hex(std::string& out, std::uint8_t byte) {
-  static constexpr char digits[] = "0123456789abcdef";
-  out.push_back(digits[byte >> 4]);
-  out.push_back(digits[byte & 15]);
 }
 
 }  // namespace

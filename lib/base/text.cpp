@@ -1,5 +1,7 @@
 #include "base/text.h"
 
+#include "base/hex.h"
+
 namespace unionroot::base {
 
 std::vector<std::string> split(std::string_view text, char separator, bool keep_empty) {
@@ -65,17 +67,12 @@ bool valid_utf8(std::string_view text) {
 
 namespace {
 
-void append_hex(std::string& out, char byte) {
-  static constexpr char digits[] = "0123456789abcdef";
-  out.append("\\x").push_back(digits[static_cast<unsigned char>(byte) >> 4]);
-  out.push_back(digits[static_cast<unsigned char>(byte) & 15]);
-}
+void append_escape(std::string& out, char byte) { append_hex(out.append("\\x"), static_cast<std::uint8_t>(byte)); }
 
 // The byte that an escape \xNN at the start of `text` stands for; -1 if there is none.
 int escaped_byte(std::string_view text) {
   const auto digit = [&](std::size_t at) {
-    constexpr std::string_view digits = "0123456789abcdef";
-    const auto found = digits.find(text[at]);
+    const auto found = std::string_view(hex_digits).find(text[at]);
     return found == std::string_view::npos ? -1 : static_cast<int>(found);
   };
   if (text.size() < 4 || text[0] != '\\' || text[1] != 'x' || digit(2) < 0 || digit(3) < 0) return -1;
@@ -88,7 +85,7 @@ std::string to_utf8(std::string_view text, bool reversible) {
   while (!text.empty()) {
     const std::size_t length = text[0] == '\0' ? 0 : utf8_length(text);
     if (length == 0 || (reversible && escaped_byte(text) >= 0))
-      append_hex(out, text[0]);
+      append_escape(out, text[0]);
     else
       out.append(text.substr(0, length));
     text.remove_prefix(length == 0 ? 1 : length);
@@ -108,7 +105,7 @@ std::string printable(std::string_view text, std::size_t longest) {
     const bool control =
         c < 0x20 || c == 0x7f || (length == 2 && c == 0xC2 && static_cast<unsigned char>(text[1]) < 0xA0);
     if (length == 0 || control) {
-      append_hex(out, text[0]);
+      append_escape(out, text[0]);
       text.remove_prefix(1);
     } else {
       out.append(text.substr(0, length));

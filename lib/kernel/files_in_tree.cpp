@@ -11,6 +11,7 @@
 #include "base/files.h"
 #include "base/ids.h"
 #include "base/log.h"
+#include "base/paths.h"
 #include "base/rollback.h"
 #include "base/text.h"
 #include "kernel/files.h"
@@ -34,9 +35,8 @@ std::optional<std::string> read_in_tree(int root, const std::string& path, std::
 
 void write_in_tree(int root, const std::string& path, std::string_view content, mode_t mode, uid_t uid, gid_t gid,
                    std::string temporary) {
-  const std::size_t slash = path.rfind('/');
-  const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
-  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  const std::string name(base::file_name(path));
+  const std::string folder(name.size() == path.size() ? "." : base::parent_path(path));
   const std::string doing = base::concat("writing ", base::printable(path), " in the tree");
   if (name.empty() || name == "." || name == "..") throw SystemError(EISDIR, doing);
   const UniqueFd parent(try_open_beneath(root, folder, O_RDONLY | O_DIRECTORY, 0, resolve_in_root));

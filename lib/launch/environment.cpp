@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "base/hex.h"
 #include "base/text.h"
 #include "launch/spec.h"
 
@@ -27,12 +28,10 @@ bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x
 void require_printable(std::string_view name, std::string_view value) {
   for (const char c : value) {
     if (!is_control(c) || c == '\t' || c == '\n') continue;
-    constexpr const char* digits = "0123456789abcdef";
-    const auto byte = static_cast<unsigned char>(c);
     throw base::Error(
         base::ErrorCode::invalid_argument,
         base::concat("preparing the environment: the variable ", base::printable(name),
-                     " has the control character \\x", digits[byte >> 4], digits[byte & 15], " in its value"),
+                     " has the control character \\x", base::to_hex(std::string_view(&c, 1)), " in its value"),
         base::concat("unset it ('env -u ", base::printable(name),
                      " ...'), add it to the chroot's environment-filter, or run without --preserve-environment"));
   }

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/paths.h"
 #include "base/text.h"
 #include "launch/wire.h"
 
@@ -30,10 +31,7 @@ void append_string(std::string& out, const std::string& text) {
 }
 
 // The name that a login shell is started under: "-bash" for /bin/bash, as login(1) does.
-std::string login_name(const std::string& file) {
-  const auto slash = file.rfind('/');
-  return "-" + (slash == std::string::npos ? file : file.substr(slash + 1));
-}
+std::string login_name(const std::string& file) { return base::concat("-", base::file_name(file)); }
 
 std::uint32_t count(std::size_t number) { return static_cast<std::uint32_t>(number); }
 

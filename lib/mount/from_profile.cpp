@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/paths.h"
 #include "base/text.h"
 #include "definition/built_in.h"
 #include "mount/options.h"
@@ -46,9 +47,7 @@ std::vector<std::string> written_folders(const InnerMount& mount) {
 
 constexpr std::uint64_t quiet = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
 
-bool is_or_is_beneath(const std::string& path, const std::string& folder) {
-  return path == folder || path.rfind(folder + "/", 0) == 0;
-}
+using base::is_or_is_beneath;
 
 // A tmpfs may hold builds (/tmp, /build), so it is noexec only where nobody runs programs from.
 std::uint64_t default_attributes(const std::string& type, const std::string& target) {

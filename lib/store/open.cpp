@@ -11,8 +11,10 @@
 #include <filesystem>
 #include <string_view>
 
+#include "base/clock.h"
 #include "base/fault_point.h"
 #include "base/text.h"
+#include "base/time_text.h"
 #include "base/unique_fd.h"
 #include "store/room.h"
 #include "store/schema.h"
@@ -107,14 +109,6 @@ Database open_and_check(const std::string& file, std::chrono::milliseconds busy_
   return database;
 }
 
-std::string time_stamp() {
-  const std::time_t now = std::time(nullptr);
-  std::tm parts{};
-  gmtime_r(&now, &parts);
-  std::array<char, 32> text{};
-  return {text.data(), std::strftime(text.data(), text.size(), "%Y%m%dT%H%M%SZ", &parts)};
-}
-
 void move_without_replacing(const std::string& from, const std::string& to) {
   base::fault_point("store_set_aside");
   if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) != 0 && errno != ENOENT)
@@ -126,7 +120,7 @@ void move_without_replacing(const std::string& from, const std::string& to) {
 // new database, which would swallow it.
 std::string set_aside(const std::string& file) {
   static constexpr std::array suffixes = {"-wal", "-shm", "-journal", ""};
-  const std::string wanted = base::concat(file, ".corrupt-", time_stamp());
+  const std::string wanted = base::concat(file, ".corrupt-", base::time_stamp(base::now_microseconds()));
   std::string name = wanted;
   const auto taken = [&name] {
     for (const char* suffix : suffixes)

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/hex.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
 #include "kernel/files.h"
@@ -24,19 +25,13 @@ constexpr std::size_t largest_entry = 4096;  // the kernel writes it into one pa
   throw base::Error(base::ErrorCode::failed, concat("the binfmt_misc entry ", base::printable(name), ": ", what));
 }
 
-int digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return -1;
-}
-
 std::string bytes_of(const std::string& name, std::string_view hexadecimal) {
   if (hexadecimal.empty() || hexadecimal.size() % 2 != 0) refuse(name, "half a byte, or none, in magic or mask");
   std::string bytes;
   for (std::size_t i = 0; i < hexadecimal.size(); i += 2) {
-    const int high = digit(hexadecimal[i]), low = digit(hexadecimal[i + 1]);
-    if (high < 0 || low < 0) refuse(name, "magic or mask is not in hexadecimal digits");
-    bytes.push_back(static_cast<char>(high << 4 | low));
+    const auto byte = base::byte_of_hex(hexadecimal.substr(i));
+    if (!byte) refuse(name, "magic or mask is not in hexadecimal digits");
+    bytes.push_back(static_cast<char>(*byte));
   }
   return bytes;
 }

@@ -45,8 +45,9 @@ std::shared_ptr<const HostFile> HostFiles::read(const std::string& path, std::st
   }
   const auto version = base::version_of(status);
   const bool settled = base::is_settled(version);  // before it is read: afterwards it may have changed once more
-  auto read = std::make_shared<const HostFile>(HostFile{version, status.st_mode & 07777u, status.st_uid, status.st_gid,
-                                                        base::read_all(opened.descriptor.get(), path, largest_file), settled});
+  auto read =
+      std::make_shared<const HostFile>(HostFile{version, status.st_mode & 07777u, status.st_uid, status.st_gid,
+                                                base::read_all(opened.descriptor.get(), path, largest_file), settled});
   const std::scoped_lock hold(mutex_);
   ++reads_;
   if (read->content.size() <= largest_kept && read->settled) files_[path] = read;

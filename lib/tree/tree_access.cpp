@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/fault_point.h"
 #include "base/files.h"
+#include "base/paths.h"
 #include "base/text.h"
 #include "kernel/files.h"
 #include "kernel/regular_file.h"
@@ -20,12 +21,10 @@ namespace {
 
 constexpr const char* mark_name = "trusted.unionroot.copied";
 
-std::string folder_part(const std::string& path) {
-  const auto slash = path.rfind('/');
-  return slash == std::string::npos ? "." : path.substr(0, slash);
+std::string folder_of_path(const std::string& path) {
+  const auto folder = base::parent_path(path);
+  return folder.empty() ? "." : std::string(folder);
 }
-
-std::string name_part(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
 struct statx status_of(int descriptor, const std::string& path) {
   struct statx status {};
@@ -60,7 +59,7 @@ TreeAccess::TreeAccess(int root, std::string temporary)
     : root_(root), temporary_(std::move(temporary)), mount_(status_of(root, "the tree's root").stx_mnt_id) {}
 
 const TreeAccess::Folder& TreeAccess::folder_of(const std::string& path) {
-  const std::string name = folder_part(path);
+  const std::string name = folder_of_path(path);
   const auto known = folders_.find(name);
   if (known != folders_.end()) return known->second;
   Folder folder;
@@ -77,7 +76,7 @@ TreeFile TreeAccess::read(const std::string& path) {
     file.found = folder.found;
     return file;
   }
-  auto handle = kernel::find_in_tree(folder.handle.get(), name_part(path), O_NOFOLLOW);
+  auto handle = kernel::find_in_tree(folder.handle.get(), std::string(base::file_name(path)), O_NOFOLLOW);
   if (!handle) return file;
   struct statx status = status_of(handle.get(), path);
   if (S_ISLNK(status.stx_mode) && status.stx_mnt_id == mount_) {
@@ -109,7 +108,7 @@ std::optional<std::string> TreeAccess::version(const std::string& path) {
   const Folder& folder = folder_of(path);
   if (folder.found != Found::file) return std::string(describe(folder.found));
   struct stat status {};
-  if (::fstatat(folder.handle.get(), name_part(path).c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+  if (::fstatat(folder.handle.get(), std::string(base::file_name(path)).c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
     if (!leads_nowhere(errno)) base::throw_errno("looking at", path);
     return "absent";
   }
@@ -127,7 +126,7 @@ void TreeAccess::write(const std::string& path, std::string_view content, mode_t
   const Folder& folder = folder_of(path);
   if (folder.found != Found::file)
     throw base::Error(base::ErrorCode::failed, base::concat("writing ", path, ": ", describe(folder.found)));
-  kernel::write_in_tree(folder.handle.get(), name_part(path), content, mode, uid, gid, temporary_);
+  kernel::write_in_tree(folder.handle.get(), std::string(base::file_name(path)), content, mode, uid, gid, temporary_);
 }
 
 void TreeAccess::remove_half_written(const std::string& path) {
@@ -140,7 +139,7 @@ void TreeAccess::remove_half_written(const std::string& path) {
 base::UniqueFd TreeAccess::regular_file(const std::string& path) {
   const Folder& folder = folder_of(path);
   if (folder.found != Found::file) return {};
-  auto file = kernel::find_in_tree(folder.handle.get(), name_part(path), O_NOFOLLOW);
+  auto file = kernel::find_in_tree(folder.handle.get(), std::string(base::file_name(path)), O_NOFOLLOW);
   if (!file) return {};
   const auto status = status_of(file.get(), path);
   if (!S_ISREG(status.stx_mode) || status.stx_mnt_id != mount_) return {};

@@ -1,12 +1,11 @@
 #include "session/operations/source_changes.h"
 
-#include <array>
 #include <chrono>
-#include <ctime>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "base/time_text.h"
 #include "session/sources/source.h"
 
 namespace unionroot::session {
@@ -14,14 +13,6 @@ namespace unionroot::session {
 using base::concat;
 
 namespace {
-
-std::string time_for_people(std::int64_t microseconds) {
-  const auto seconds = static_cast<std::time_t>(microseconds / 1'000'000);
-  std::tm parts{};
-  std::array<char, 32> text{};
-  if (::localtime_r(&seconds, &parts) == nullptr) return "an unknown time";
-  return {text.data(), std::strftime(text.data(), text.size(), "%F %T", &parts)};
-}
 
 // A session that was taken up has its keys once its locks are held again; its tree may be away.
 std::vector<std::string> trees_of(Session& session) {
@@ -72,7 +63,7 @@ std::optional<std::string> source_trouble(const Parts& parts, const definition::
   }
   for (const auto& tree : trees)
     if (const auto trouble = parts.store.source_trouble(tree.key))
-      return concat(time_for_people(trouble->at), ": the source session ", trouble->session, " of ", trouble->owner,
+      return concat(base::local_time(trouble->at), ": the source session ", trouble->session, " of ", trouble->owner,
                     " did not come to a good end: ", trouble->what);
   return std::nullopt;
 }

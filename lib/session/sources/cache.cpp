@@ -70,21 +70,14 @@ std::vector<std::string> TreeCache::keys() const {
   return keys;
 }
 
-// fcntl(2): a lock of the open file description is the kernel's, so it ends with its holder, and excludes threads too.
-std::optional<UniqueFd> TreeCache::try_lock(const std::string& key, short kind) const {
+std::optional<UniqueFd> TreeCache::try_lock(const std::string& key, base::LockType type) const {
   const auto name = concat(key, lock_ending);
   for (;;) {
     base::fault_point("create");
     UniqueFd file(base::check(::openat(folder_.get(), name.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600),
                               "opening the lock", name));
     base::fault_point("create done");
-    struct flock lock {};
-    lock.l_type = kind;
-    lock.l_whence = SEEK_SET;
-    if (::fcntl(file.get(), F_OFD_SETLK, &lock) != 0) {
-      if (errno == EAGAIN || errno == EACCES) return std::nullopt;
-      base::throw_errno("locking", name);
-    }
+    if (!base::try_lock(file.get(), type, name)) return std::nullopt;
     // Whoever removes an entry removes its lock file too: then this is the lock of nothing.
     struct stat held {
     }, named{};
@@ -94,12 +87,12 @@ std::optional<UniqueFd> TreeCache::try_lock(const std::string& key, short kind) 
   }
 }
 
-UniqueFd TreeCache::lock(const CacheRequest& request, short kind) const {
+UniqueFd TreeCache::lock(const CacheRequest& request, base::LockType type) const {
   using namespace std::chrono_literals;
   constexpr std::chrono::milliseconds longest = 50ms;
   std::chrono::milliseconds pause = 1ms;
   for (;;) {
-    if (auto held = try_lock(request.key, kind)) return std::move(*held);
+    if (auto held = try_lock(request.key, type)) return std::move(*held);
     if (request.cancelled && request.cancelled())
       throw Error(ErrorCode::cancelled, concat("waiting until ", request.origin, " is unpacked was cancelled"));
     // Who takes a whole tree into use holds the lock for a moment only.
@@ -162,13 +155,13 @@ void TreeCache::remove_lock(const std::string& key) const noexcept {
 std::string TreeCache::take(const CacheRequest& request) {
   const auto path = concat(path_, '/', request.key, "/tree");
   {
-    const auto shared = lock(request, F_RDLCK);
+    const auto shared = lock(request, base::LockType::read);
     if (kernel::exists_at(folder_.get(), request.key)) {
       use(request);
       return path;
     }
   }
-  const auto alone = lock(request, F_WRLCK);
+  const auto alone = lock(request, base::LockType::write);
   if (!kernel::exists_at(folder_.get(), request.key)) {
     base::Rollback rollback;
     rollback.add([&] { remove_lock(request.key); });
@@ -211,7 +204,7 @@ bool TreeCache::outdated(int entry, const std::string& key) const {
 }
 
 void TreeCache::remove_if_outdated(const std::string& key) {
-  const auto alone = try_lock(key, F_WRLCK);
+  const auto alone = try_lock(key, base::LockType::write);
   if (!alone) return;  // somebody takes it into use
   const auto remove_lock = [&] { kernel::remove_file(folder_.get(), concat(key, lock_ending)); };
   const auto entry = try_open(folder_.get(), key);

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "base/file_lock.h"
 #include "base/unique_fd.h"
 #include "session/services.h"
 
@@ -53,8 +54,8 @@ class TreeCache {
 
  private:
   [[nodiscard]] std::vector<std::string> keys() const;
-  [[nodiscard]] std::optional<base::UniqueFd> try_lock(const std::string& key, short kind) const;
-  [[nodiscard]] base::UniqueFd lock(const CacheRequest& request, short kind) const;
+  [[nodiscard]] std::optional<base::UniqueFd> try_lock(const std::string& key, base::LockType type) const;
+  [[nodiscard]] base::UniqueFd lock(const CacheRequest& request, base::LockType type) const;
   void make(const CacheRequest& request);
   void remove_lock(const std::string& key) const noexcept;
   void use(const CacheRequest& request);

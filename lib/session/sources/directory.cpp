@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "base/error.h"
+#include "base/paths.h"
 #include "base/text.h"
 #include "session/sources/source.h"
 
@@ -29,15 +30,11 @@ std::string canonical(const std::string& path) {
   return resolved ? resolved.get() : path;
 }
 
-bool is_beneath(const std::string& path, const std::string& folder) {
-  return path == folder || path.rfind(folder + "/", 0) == 0;
-}
-
 // overlayfs takes a live upper layer as somebody's lower layer with no more than a line in the kernel's log, and what
 // is then seen is undefined.
 void refuse_upper_layers(const Operation& operation, const std::string& path) {
   const auto sessions = operation.services().settings.state_directory + "/sessions";
-  if (!is_beneath(canonical(path), canonical(sessions))) return;
+  if (!base::is_or_is_beneath(canonical(path), canonical(sessions))) return;
   throw Error(ErrorCode::stage_failed,
               concat("chroot ", operation.definition().name, ": its directory ", path,
                      " is inside a session's own upper layer"),

@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/hex.h"
+
 namespace unionroot::session {
 
 class Sha256 {
@@ -17,15 +19,9 @@ class Sha256 {
 
   // In lower-case hexadecimal digits. Begins anew.
   std::string digest() {
-    static constexpr char digits[] = "0123456789abcdef";
     std::uint8_t bytes[SHA256_DIGEST_SIZE];
     ::sha256_digest(&state_, sizeof bytes, bytes);
-    std::string text;
-    for (const auto byte : bytes) {
-      text += digits[byte >> 4];
-      text += digits[byte & 15];
-    }
-    return text;
+    return base::to_hex(std::string_view(reinterpret_cast<const char*>(bytes), sizeof bytes));
   }
 
  private:

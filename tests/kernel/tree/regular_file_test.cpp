@@ -297,8 +297,8 @@ TEST_CASE("a tree that is packed") {
   const Place place;
   const auto root = root_of(place);
   Place::write(place.tree("etc/file"), "inside");
-  const base::UniqueFd out(base::check(::open(place.path("out.tar").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600),
-                                       "making the archive"));
+  const base::UniqueFd out(
+      base::check(::open(place.path("out.tar").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600), "making the archive"));
   const Lease lease(place.tree("etc/file"));
   const auto error = error_of([&] { archive::pack(root.get(), out.get(), archive::Compression::none, {}); });
   REQUIRE(error);

@@ -1,0 +1,18 @@
+// Open file description locks (fcntl(2)): the kernel drops one with the last descriptor of its file description, and it
+// excludes threads of one process too.
+#pragma once
+
+#include <fcntl.h>
+#include <sys/types.h>
+
+#include <string>
+
+namespace unionroot::base {
+
+enum class LockType : short { read = F_RDLCK, write = F_WRLCK, none = F_UNLCK };
+
+// Locks `count` bytes from `first` on; count 0: to the end of the file, however far it grows. Does not wait: false if
+// another file description holds a lock in the way. Throws SystemError("locking <name>").
+bool try_lock(int file, LockType type, const std::string& name, off_t first = 0, off_t count = 0);
+
+}  // namespace unionroot::base
