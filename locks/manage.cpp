@@ -1,6 +1,5 @@
 #include "locks/manage.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 

@@ -3,6 +3,7 @@
 #include <regex.h>
 
 #include <algorithm>
+#include <boost/filesystem.hpp>
 #include <iterator>
 
 #include "base/names.h"
@@ -222,8 +223,7 @@ void parse_profile_name(SectionReader& reader, Definition& definition) {
   if (!definition.script_config.empty()) {
     key = "script-config";
     // schroot-script-config(5): script-config=NAME/config is the old way to say profile=NAME.
-    const auto slash = definition.script_config.rfind('/');
-    definition.profile_name = definition.script_config.substr(0, slash == std::string::npos ? 0 : slash);
+    definition.profile_name = boost::filesystem::path(definition.script_config).parent_path().string();
     reader.warning(reader.line_of(key),
                    concat("script-config is deprecated, and the script itself is not run; use profile=",
                           printable(definition.profile_name)));

@@ -1,8 +1,8 @@
 #include "definition/settings.h"
 
 #include <algorithm>
+#include <boost/filesystem.hpp>
 #include <cstdlib>
-#include <filesystem>
 #include <iterator>
 
 #include "base/error.h"
@@ -148,7 +148,7 @@ void parse_settings(const KeyfileSection& section, const std::string& file, Sett
 
 Settings read_settings(const std::string& file, bool optional) {
   Settings settings;
-  settings.config_file = std::filesystem::absolute(file).lexically_normal();
+  settings.config_file = boost::filesystem::absolute(file).lexically_normal().string();
   settings.config_directory = folder_of(settings.config_file);
   const auto text = read_trusted(settings.config_file);
   if (!text) {

@@ -1,6 +1,7 @@
 #include "definition/values.h"
 
 #include <algorithm>
+#include <boost/filesystem.hpp>
 #include <limits>
 
 #include "base/text.h"
@@ -93,9 +94,8 @@ bool reserved_user_data_key(std::string_view key) {
 }
 
 std::string folder_of(const std::string& path) {
-  const auto slash = path.rfind('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
+  const auto folder = boost::filesystem::path(path).parent_path();
+  return folder.empty() ? "." : folder.string();
 }
 
 bool lies_under(std::string_view path, std::string_view folder) {

@@ -2,6 +2,7 @@
 
 #include <sys/inotify.h>
 
+#include <boost/filesystem.hpp>
 #include <cerrno>
 #include <cstring>
 #include <system_error>
@@ -54,8 +55,7 @@ bool FolderWatch::watch(const std::set<std::string>& folders) {
     std::string folder = wanted;
     std::string name;
     while (!folder_exists(folder) && folder != "/" && folder != ".") {
-      const auto slash = folder.rfind('/');
-      name = slash == std::string::npos ? folder : folder.substr(slash + 1);
+      name = boost::filesystem::path(folder).filename().string();
       folder = folder_of(folder);
     }
     add(folder, name, watched);

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/ids.h"
 #include "base/log.h"
+#include "base/paths.h"
 #include "base/text.h"
 #include "kernel/files.h"
 #include "session/backings/backing.h"
@@ -63,7 +64,7 @@ bool worthwhile(const Operation& operation) {
 bool may_be_covered(const definition::Definition& definition, const tree::FilesRequest& request) {
   const auto paths = tree::file_paths(request);
   const auto beside = [](const std::string& path, const std::string& target) {
-    return path.starts_with(target + "/") || target == path || target.starts_with(path.substr(0, path.rfind('/') + 1));
+    return base::is_or_is_beneath(path, target) || base::is_or_is_beneath(target, base::parent_path(path));
   };
   return std::any_of(definition.profile.fstab.begin(), definition.profile.fstab.end(), [&](const auto& mount) {
     const auto target = base::join(base::split(mount.target, '/'), "/");

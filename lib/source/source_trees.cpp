@@ -1,10 +1,10 @@
 #include "source/source_trees.h"
 
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <boost/filesystem.hpp>
 #include <cerrno>
 #include <memory>
 #include <variant>
@@ -67,12 +67,10 @@ struct TreesOf {
 }  // namespace
 
 FilePlace place_of_file(const std::string& path) {
-  const std::unique_ptr<char, decltype(&::free)> resolved(::realpath(path.c_str(), nullptr), &::free);
-  FilePlace place{resolved ? resolved.get() : path, {}, {}};
-  const auto slash = place.path.rfind('/');
-  place.folder = place.path.substr(0, slash == 0 ? 1 : slash);
-  place.name = place.path.substr(slash + 1);
-  return place;
+  boost::system::error_code missing;
+  auto resolved = boost::filesystem::canonical(path, missing);
+  if (missing) resolved = path;
+  return {resolved.string(), resolved.parent_path().string(), resolved.filename().string()};
 }
 
 base::UniqueFd open_directory(const std::string& chroot, const std::string& path) {

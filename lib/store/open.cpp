@@ -5,10 +5,10 @@
 #include <unistd.h>
 
 #include <array>
+#include <boost/filesystem.hpp>
 #include <cerrno>
 #include <cstdio>
 #include <ctime>
-#include <filesystem>
 #include <string_view>
 
 #include "base/clock.h"
@@ -31,8 +31,8 @@ class Damaged : public base::Error {
 };
 
 std::string folder_of(const std::string& file) {
-  const auto folder = std::filesystem::path(file).parent_path().string();
-  return folder.empty() ? "." : folder;
+  const auto folder = boost::filesystem::path(file).parent_path();
+  return folder.empty() ? "." : folder.string();
 }
 
 void sync_folder(const std::string& file) {

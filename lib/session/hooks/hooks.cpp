@@ -3,6 +3,7 @@
 #include <sys/mount.h>
 
 #include <algorithm>
+#include <boost/filesystem.hpp>
 #include <deque>
 
 #include "base/error.h"
@@ -52,7 +53,7 @@ class Notes {
   std::size_t count_[2] = {};
 };
 
-std::string name_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+std::string name_of(const std::string& path) { return boost::filesystem::path(path).filename().string(); }
 
 std::string how_it_ended(const ProgramEnd& end, unsigned limit) {
   switch (end.how) {
@@ -192,8 +193,8 @@ void run_hooks(Operation& operation, HookStage stage, const HookSpace& space, bo
   const auto scripts = scripts_of(operation);
   const auto& path = space.copy().place();
   std::vector<std::string> notes;
-  const auto environment =
-      hook_environment(operation, hook_owner(operation), {path.substr(0, path.rfind('/')), path}, notes);
+  const auto environment = hook_environment(operation, hook_owner(operation),
+                                            {boost::filesystem::path(path).parent_path().string(), path}, notes);
   operation.notes(std::move(notes));
   never_ran = false;
   if (stage == HookStage::stop) {

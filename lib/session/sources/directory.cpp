@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
+#include <boost/filesystem.hpp>
 #include <cerrno>
 #include <memory>
 
@@ -26,8 +27,9 @@ std::vector<std::string> directories_of(const definition::Definition& definition
 
 // Without symlinks, for comparing; the path itself if it cannot be resolved.
 std::string canonical(const std::string& path) {
-  const std::unique_ptr<char, decltype(&::free)> resolved(::realpath(path.c_str(), nullptr), &::free);
-  return resolved ? resolved.get() : path;
+  boost::system::error_code missing;
+  const auto resolved = boost::filesystem::canonical(path, missing);
+  return missing ? path : resolved.string();
 }
 
 // overlayfs takes a live upper layer as somebody's lower layer with no more than a line in the kernel's log, and what
