@@ -16,7 +16,8 @@
 #include "definition/definition.h"
 #include "definition/registry.h"
 #include "definition/settings_error.h"
-#include "mount/from_profile.h"
+#include "fstab/from_profile.h"
+#include "mount/overlay_entry.h"
 
 namespace unionroot::cli {
 
@@ -101,7 +102,7 @@ class Check : public Verb {
     };
     for (const auto& chroot : snapshot.chroots) {
       attempt(*chroot,
-              "its profile cannot be mounted: ", [&] { static_cast<void>(mount::plan_inner_mounts(*chroot)); });
+              "its profile cannot be mounted: ", [&] { static_cast<void>(fstab::plan_inner_mounts(*chroot)); });
       attempt(*chroot, "union-mount-options: ", [&] {
         static_cast<void>(mount::overlay_options(chroot->union_.mount_options));
       });

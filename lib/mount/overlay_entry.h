@@ -1,6 +1,7 @@
-// An overlay named in a profile: its layers on the host. Private to lib/mount.
+// The options of an overlay, and one that an fstab names: its layers on the host. Pure.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,7 +17,14 @@ struct OverlayEntry {
   std::vector<std::pair<std::string, std::string>> options;  // the others
 };
 
-// Pure. Throws Error(definition_invalid) with the entry's origin.
+// Throws Error(definition_invalid) with the entry's origin.
 OverlayEntry overlay_entry(const InnerMount& entry);
+
+// "redirect_dir=on,index=off" -> pairs; throws Error(definition_invalid) for an option that overlay does not have or
+// that the session manager sets itself (lowerdir, upperdir, workdir, userxattr, volatile).
+std::vector<std::pair<std::string, std::string>> overlay_options(const std::string& text);
+
+// "/dev//pts/" -> "dev/pts". nullopt if it is relative, or has "..".
+std::optional<std::string> relative_to_root(const std::string& path);
 
 }  // namespace unionroot::mount

@@ -4,8 +4,8 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "fstab/from_profile.h"
 #include "locks/source_lock.h"
-#include "mount/from_profile.h"
 #include "session/disks.h"
 
 namespace unionroot::session {
@@ -35,7 +35,7 @@ namespace {
 // overlayfs takes an upper layer that is in use with no more than a line in the kernel's log. Folders that are not
 // there are an error of the stage that mounts them, or of no entry at all.
 void add_written_folders(const definition::Definition& definition, std::vector<SourceTree>& trees) {
-  for (const auto& path : mount::folders_written_by_overlays(definition)) {
+  for (const auto& path : fstab::folders_written_by_overlays(definition)) {
     const base::UniqueFd folder(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (folder) trees.push_back({path, locks::tree_key(folder.get()), true});
   }

@@ -1,7 +1,7 @@
 #include <sys/mount.h>
 
 #include "base/text.h"
-#include "mount/from_profile.h"
+#include "fstab/from_profile.h"
 #include "session/stages/stages.h"
 #include "tree/binfmt.h"
 #include "tree/foreign.h"
@@ -38,7 +38,7 @@ bool has_own_layer(const definition::Definition& definition) {
 }
 
 void InnerMountsStage::set_up(Operation& operation, StageData&) {
-  auto plan = mount::plan_inner_mounts(operation.definition());
+  auto plan = fstab::plan_inner_mounts(operation.definition());
   // In a layer of its own a missing mount point goes with the session.
   plan.makes_targets = has_own_layer(operation.definition());
   if (operation.definition().hide_state) {

@@ -1,6 +1,6 @@
 #include "base/error.h"
 #include "base/text.h"
-#include "mount/from_profile.h"
+#include "mount/overlay_entry.h"
 #include "session/backings/backing.h"
 #include "session/files_layers.h"
 #include "session/overlay_support.h"

@@ -1,4 +1,4 @@
-#include "mount/options.h"
+#include "fstab/options.h"
 
 #include <sys/mount.h>
 
@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "base/text.h"
 
-namespace unionroot::mount {
+namespace unionroot::fstab {
 
 namespace {
 
@@ -117,4 +117,4 @@ void check_filesystem_options(const definition::FstabEntry& entry, const std::st
   }
 }
 
-}  // namespace unionroot::mount
+}  // namespace unionroot::fstab

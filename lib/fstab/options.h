@@ -1,4 +1,4 @@
-// The options of one fstab entry, sorted by what they are. Private to lib/mount.
+// The options of one fstab entry, sorted by what they are. Private to lib/fstab.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 #include "definition/profile.h"
 
-namespace unionroot::mount {
+namespace unionroot::fstab {
 
 struct EntryOptions {
   std::uint64_t set = 0;      // MOUNT_ATTR_*
@@ -31,4 +31,4 @@ void check_filesystem_options(const definition::FstabEntry& entry, const std::st
 // "FILE:LINE"
 std::string origin_of(const definition::FstabEntry& entry);
 
-}  // namespace unionroot::mount
+}  // namespace unionroot::fstab

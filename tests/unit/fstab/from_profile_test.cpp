@@ -1,4 +1,4 @@
-#include "mount/from_profile.h"
+#include "fstab/from_profile.h"
 
 #include <sys/mount.h>
 
@@ -9,6 +9,7 @@
 #include "mount/overlay_entry.h"
 
 using namespace unionroot;
+using namespace unionroot::fstab;
 using namespace unionroot::mount;
 using definition::Definition;
 using definition::DeviceMode;

@@ -4,7 +4,7 @@
 #include "definition/definition.h"
 #include "mount/plan.h"
 
-namespace unionroot::mount {
+namespace unionroot::fstab {
 
 // Throws Error(definition_invalid) "FILE:LINE: ..." for an entry that cannot be honoured: a relative or escaping
 // target, an unknown option, an unknown type.
@@ -22,14 +22,10 @@ namespace unionroot::mount {
 //  - noauto and swap entries are left out; x-unionroot.optional and nofail make a missing source no error.
 //  - An overlay entry's lowerdir, upperdir and workdir are folders of the host. Without lowerdir it lies over what the
 //    session itself has at the target.
-MountPlan plan_inner_mounts(const definition::Definition& definition);
+mount::MountPlan plan_inner_mounts(const definition::Definition& definition);
 
 // The upperdir and workdir of the profile's overlay entries, as absolute paths: each serves one session at a time.
 // Throws as plan_inner_mounts does.
 std::vector<std::string> folders_written_by_overlays(const definition::Definition& definition);
 
-// "redirect_dir=on,index=off" -> pairs; throws Error(definition_invalid) for an option that overlay does not have or
-// that the session manager sets itself (lowerdir, upperdir, workdir, userxattr, volatile).
-std::vector<std::pair<std::string, std::string>> overlay_options(const std::string& text);
-
-}  // namespace unionroot::mount
+}  // namespace unionroot::fstab
