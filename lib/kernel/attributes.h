@@ -11,7 +11,7 @@ namespace unionroot::kernel {
 // one that we did not write, and an error.
 std::optional<std::string> read_attribute(int file, const std::string& name);
 
-// False: the file system has no attributes of that kind. Throws SystemError.
+// False: the file system has no attributes of that kind, or we may not set them. Throws SystemError.
 bool set_attribute(int file, const std::string& name, std::string_view value);
 
 }  // namespace unionroot::kernel

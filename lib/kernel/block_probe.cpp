@@ -48,10 +48,12 @@ BlockContent probe_content(int descriptor, const LoopPart& part, const std::stri
   BlockContent content;
   const auto superblocks = open_probe(descriptor, part, name);
   ::blkid_probe_enable_superblocks(superblocks.get(), 1);
-  ::blkid_probe_set_superblocks_flags(superblocks.get(), BLKID_SUBLKS_TYPE | BLKID_SUBLKS_USAGE);
+  ::blkid_probe_set_superblocks_flags(superblocks.get(), BLKID_SUBLKS_TYPE | BLKID_SUBLKS_USAGE | BLKID_SUBLKS_UUID);
   if (probe_safely(superblocks, name) == 0) {
     content.type = value_of(superblocks, "TYPE");
     content.filesystem = value_of(superblocks, "USAGE") == "filesystem";
+    content.uuid = value_of(superblocks, "UUID");
+    if (content.uuid.find_first_not_of("0-") == std::string::npos) content.uuid.clear();
   }
   const auto tables = open_probe(descriptor, part, name);
   ::blkid_probe_enable_superblocks(tables.get(), 0);

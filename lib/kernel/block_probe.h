@@ -10,6 +10,7 @@ namespace unionroot::kernel {
 
 struct BlockContent {
   std::string type;         // "ext4", "squashfs", "LVM2_member"; empty: nothing that libblkid knows
+  std::string uuid;         // of the file system; empty if it has none, or one of zeros
   bool filesystem = false;  // not a member of a volume group, swap, an encrypted volume
   bool partitions = false;  // a partition table
   [[nodiscard]] bool empty() const { return type.empty() && !partitions; }

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <functional>
 #include <optional>
+#include <set>
 #include <thread>
 
 #include "base/error.h"
@@ -117,15 +118,18 @@ bool wait_until_empty(int group, Clock::time_point end) {
 
 class RealCgroups final : public Cgroups {
  public:
-  RealCgroups(UniqueFd own, std::string folder, std::string description)
-      : own_(std::move(own)), folder_(std::move(folder)), description_(std::move(description)) {}
+  RealCgroups(UniqueFd own, std::string folder, std::string former, std::string description)
+      : own_(std::move(own)), folder_(std::move(folder)), folders_{folder_}, description_(std::move(description)) {
+    if (!former.empty()) folders_.push_back(std::move(former));
+  }
   RealCgroups(const RealCgroups&) = delete;
   RealCgroups& operator=(const RealCgroups&) = delete;
   ~RealCgroups() override {
     // With live sessions it is not empty, and stays.
-    if (::unlinkat(own_.get(), folder_.c_str(), AT_REMOVEDIR) != 0 && errno != EBUSY && errno != ENOTEMPTY &&
-        errno != ENOENT)
-      base::log::warning(base::concat("the control group ", description_, " could not be removed"));
+    for (const std::string& folder : folders_)
+      if (::unlinkat(own_.get(), folder.c_str(), AT_REMOVEDIR) != 0 && errno != EBUSY && errno != ENOTEMPTY &&
+          errno != ENOENT)
+        base::log::warning(base::concat("the control group ", folder, " could not be removed"));
   }
 
   [[nodiscard]] bool available() const override { return true; }
@@ -182,19 +186,20 @@ class RealCgroups final : public Cgroups {
   }
 
   [[nodiscard]] std::vector<std::string> sessions() const override {
-    std::vector<std::string> names;
-    const UniqueFd base_group = try_open_group(own_.get(), folder_);
-    if (!base_group) return names;
-    for (const std::string& folder : children_of(base_group.get())) names.push_back(name_of(folder));
-    std::sort(names.begin(), names.end());
-    return names;
+    std::set<std::string> names;
+    for (const std::string& base : folders_)
+      if (const UniqueFd base_group = try_open_group(own_.get(), base))
+        for (const std::string& folder : children_of(base_group.get())) names.insert(name_of(folder));
+    return {names.begin(), names.end()};
   }
 
   [[nodiscard]] std::vector<pid_t> processes(const std::string& session) const override {
     std::vector<pid_t> pids;
-    const UniqueFd base_group = try_open_group(own_.get(), folder_);
-    const UniqueFd group = base_group ? try_open_group(base_group.get(), folder_of(session)) : UniqueFd();
-    if (group) collect_processes(group.get(), pids);
+    for (const std::string& base : folders_) {
+      const UniqueFd base_group = try_open_group(own_.get(), base);
+      const UniqueFd group = base_group ? try_open_group(base_group.get(), folder_of(session)) : UniqueFd();
+      if (group) collect_processes(group.get(), pids);
+    }
     std::sort(pids.begin(), pids.end());
     return pids;
   }
@@ -222,8 +227,13 @@ class RealCgroups final : public Cgroups {
   // empty `run` is the whole session. A session's group without runs goes with the last of them.
   void with_group(const std::string& session, const std::string& run,
                   const std::function<void(int parent, const std::string& folder)>& act) {
+    for (const std::string& base : folders_) with_group_in(base, session, run, act);
+  }
+
+  void with_group_in(const std::string& base, const std::string& session, const std::string& run,
+                     const std::function<void(int parent, const std::string& folder)>& act) {
     const std::string session_folder = folder_of(session);
-    const UniqueFd base_group = try_open_group(own_.get(), folder_);
+    const UniqueFd base_group = try_open_group(own_.get(), base);
     if (!base_group) return;
     if (run.empty()) {
       act(base_group.get(), session_folder);
@@ -238,8 +248,9 @@ class RealCgroups final : public Cgroups {
     fault_point("cgroup rmdir done");
   }
 
-  UniqueFd own_;        // the group that this process was in at start-up
-  std::string folder_;  // beneath it
+  UniqueFd own_;                      // the group that this process was in at start-up
+  std::string folder_;                // beneath it
+  std::vector<std::string> folders_;  // all in which there may be groups of ours
   std::string description_;
 };
 
@@ -280,7 +291,7 @@ std::optional<std::string> own_group_path() {
 
 }  // namespace
 
-std::unique_ptr<Cgroups> real_cgroups(const std::string& name) {
+std::unique_ptr<Cgroups> real_cgroups(const std::string& name, const std::string& former) {
   const std::string folder = folder_of(name);
   try {
     const auto path = own_group_path();
@@ -293,7 +304,8 @@ std::unique_ptr<Cgroups> real_cgroups(const std::string& name) {
       remove_directory(own.get(), folder);
       return std::make_unique<NoCgroups>(base::concat(description, " has no cgroup.kill"));
     }
-    return std::make_unique<RealCgroups>(std::move(own), folder, description);
+    return std::make_unique<RealCgroups>(std::move(own), folder, former.empty() ? former : folder_of(former),
+                                         description);
   } catch (const SystemError& error) {
     // A read-only or foreign hierarchy, as in a container: sessions work all the same, by the fall-back.
     return std::make_unique<NoCgroups>(error.what());

@@ -32,8 +32,9 @@ class Cgroups {
   [[nodiscard]] virtual std::vector<pid_t> processes(const std::string& session) const = 0;
 };
 
-// `name` tells several daemons apart: the folder beneath the daemon's own (delegated) group, "unionroot" by default.
-std::unique_ptr<Cgroups> real_cgroups(const std::string& name);
+// `name` tells several daemons apart: the folder beneath the daemon's own (delegated) group. former: the folder of a
+// former version, whose groups are killed and removed too; empty if there is none.
+std::unique_ptr<Cgroups> real_cgroups(const std::string& name, const std::string& former = {});
 
 struct Process {
   pid_t pid;

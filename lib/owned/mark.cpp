@@ -16,13 +16,16 @@ namespace unionroot::owned {
 namespace {
 
 constexpr const char* attribute = "trusted.unionroot.owner";
-constexpr const char* mark_file = ".unionroot";
 constexpr std::size_t longest_mark = 4096;
 
 // A former version wrote the path of its state directory into the file.
 std::optional<std::string> read_file_mark(int folder) {
   const base::UniqueFd file(::openat(folder, mark_file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-  if (file) return std::string(base::trim(base::read_all(file.get(), mark_file, longest_mark)));
+  if (file) {
+    auto text = base::read_all(file.get(), mark_file, longest_mark);
+    if (text.ends_with('\n')) text.pop_back();
+    return text;
+  }
   if (errno == ENOENT) return std::nullopt;
   base::throw_errno("opening the mark of the owner,", mark_file);
 }
@@ -37,7 +40,7 @@ std::string Mark::owner() const {
 
 void set_mark(int folder, const Token& token) {
   if (kernel::set_attribute(folder, attribute, token.text())) return;
-  kernel::write_file_atomically(folder, mark_file, token.text(), 0600, false);
+  kernel::write_file_atomically(folder, mark_file, token.text(), 0600, true);
 }
 
 Mark read_mark(int folder) {

@@ -9,6 +9,9 @@
 
 namespace unionroot::owned {
 
+// Where the file system has no attributes.
+inline constexpr const char* mark_file = ".unionroot";
+
 struct Mark {
   std::string text;            // empty: the thing has no mark
   std::optional<Token> token;  // nullopt: there is no mark, or not one that this version can read

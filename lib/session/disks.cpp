@@ -108,6 +108,14 @@ std::string disk_identity(int descriptor, const Disk& disk) {
   return concat(which, ".p", disk.partition, ".", std::hash<std::string>{}(disk.mount_options));
 }
 
+std::string disk_content(int descriptor, const Disk& disk) {
+  kernel::LoopPart part;
+  if (disk.partition != 0) part = kernel::find_partition(descriptor, disk.partition, disk.path);
+  const auto content = kernel::probe_content(descriptor, part, disk.path);
+  return content.uuid.empty() ? std::string()
+                              : concat(base::printable(content.type), ' ', base::printable(content.uuid));
+}
+
 UniqueFd mount_disk(Services& services, const std::string& chroot, const Disk& disk, bool read_only) {
   const auto words = words_of(chroot, disk);
   if (words.read_only && !read_only)

@@ -31,6 +31,10 @@ base::UniqueFd open_disk(const std::string& chroot, const Disk& disk, bool read_
 // Identifies this very file or device and what was asked for: sessions for which it is the same may share a mount.
 std::string disk_identity(int descriptor, const Disk& disk);
 
+// Which file system is in it, in words that are the same after a restart of the machine: "ext4 UUID". Empty if it has
+// nothing that tells it from another.
+std::string disk_content(int descriptor, const Disk& disk);
+
 // A detached mount of the file system in it; a file by a loop device that goes with the mount. Read-only means that
 // not even a journal is replayed.
 base::UniqueFd mount_disk(Services& services, const std::string& chroot, const Disk& disk, bool read_only);

@@ -46,13 +46,14 @@ void fields(Form& form, Data& data) {
   using Plain = std::remove_const_t<Data>;
   if constexpr (std::is_same_v<Plain, TreeData>) {
     form.text("mount", data.mount);
-    form.text("cache", data.cache_key);
-    form.flag("foreign", data.foreign);
+    form.text("content", data.content);
+    form.text("cache", data.cache_keys);
+    form.flag("untouched", data.untouched);
     form.flag("never-ran", data.never_ran);
   } else if constexpr (std::is_same_v<Plain, UnionData>) {
     form.text("backing", data.backing);
     form.text("files-layer", data.files_layer);
-    form.flag("foreign", data.foreign);
+    form.flag("untouched", data.untouched);
   } else if constexpr (std::is_same_v<Plain, HooksData>) {
     form.flag("never-ran", data.never_ran);
   }

@@ -2,10 +2,13 @@
 
 #include <sys/vfs.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "kernel/files.h"
+#include "owned/daemon_id.h"
 
 namespace unionroot::session {
 
@@ -29,7 +32,12 @@ bool can_be_upper(const std::string& directory) {
 }
 
 // Several daemons may run side by side; each has a folder of its own among the control groups.
-std::string cgroup_name(const definition::Settings& settings) {
+std::string cgroup_name(const std::string& daemon) { return concat("unionroot-", daemon); }
+
+// Where a former version had them. Only as long as there are sessions of it.
+std::string former_cgroup_name(const definition::Settings& settings, const store::Store& store) {
+  const auto sessions = store.sessions();
+  if (std::all_of(sessions.begin(), sessions.end(), [](const auto& session) { return session.marked; })) return {};
   const definition::Settings defaults;
   if (settings.state_directory == defaults.state_directory) return "unionroot";
   return concat("unionroot-", std::hash<std::string>{}(settings.state_directory));
@@ -44,28 +52,20 @@ std::string helper_path(const definition::Settings& settings) {
 Parts::Parts(definition::Settings given, Events given_events)
     : settings(with_folders(std::move(given))),
       events(std::move(given_events)),
+      store(settings.state_directory + "/state.db"),
+      daemon(owned::agree_daemon_id(settings.state_directory, store)),
       mounts(kernel::real_mounts()),
-      cgroups(kernel::real_cgroups(cgroup_name(settings))),
+      cgroups(kernel::real_cgroups(cgroup_name(daemon), former_cgroup_name(settings, store))),
       namespaces(mounts),
       views(mounts, settings.runtime_directory),
       source_mounts(mounts, settings.runtime_directory),
       lock_directory(settings.state_directory + "/locks"),
-      store(settings.state_directory + "/state.db"),
       folders(settings),
       launcher(helper_path(settings)),
       pipeline(session_stages(), store),
       files_layers(settings, trash),
-      services{settings,
-               mounts,
-               *cgroups,
-               namespaces,
-               views,
-               lock_directory,
-               store,
-               trash,
-               source_mounts,
-               files_layers,
-               can_be_upper(settings.state_directory)} {
+      services{settings, mounts, *cgroups,      namespaces,   views,  lock_directory,
+               store,    trash,  source_mounts, files_layers, daemon, can_be_upper(settings.state_directory)} {
   services.stop = &stop;
   if (cgroups->available())
     base::log::debug(concat("control groups are in ", cgroups->description()));

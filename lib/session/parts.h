@@ -32,13 +32,14 @@ struct Parts {
 
   const definition::Settings settings;
   const Events events;
+  store::Store store;
+  const std::string daemon;  // its id
   kernel::Mounts& mounts;
   std::unique_ptr<kernel::Cgroups> cgroups;
   mount::NamespaceFactory namespaces;
   mount::HostViews views;
   mount::SourceMounts source_mounts;
   locks::LockDirectory lock_directory;
-  store::Store store;
   Trash trash;
   SessionFolders folders;
   launch::Launcher launcher;

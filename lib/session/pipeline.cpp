@@ -58,14 +58,22 @@ void Pipeline::note_all_starting(const Operation& operation) const {
   std::vector<StageRecord> records;
   for (unsigned position = 0; position < stages_.size(); ++position)
     if (stages_[position]->applies(operation.definition()))
-      records.push_back({position, std::string(stages_[position]->name()), StageState::starting, "{}"});
+      records.push_back(stage_to_record(starting(operation, position)));
   store_.put_stages(operation.id(), records);
+}
+
+// What a session that is recovered stood on is known from its begin, and must not be forgotten by a crash now.
+StageEntry Pipeline::starting(const Operation& operation, unsigned position) const {
+  StageEntry entry{position, std::string(stages_[position]->name()), StageState::starting, {}};
+  if (const auto former = entry_at(operation.session(), position); former && operation->recovering)
+    entry.data = former->data;
+  return entry;
 }
 
 void Pipeline::set_up_one(Operation& operation, unsigned position, Journal how) const {
   auto& stage = *stages_[position];
   auto& unwritten = operation->unwritten;
-  StageEntry entry{position, std::string(stage.name()), StageState::starting, {}};
+  auto entry = starting(operation, position);
   put_entry(operation.session(), entry);
   if (how == Journal::each_stage) {
     unwritten.push_back(stage_to_record(entry));

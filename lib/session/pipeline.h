@@ -40,6 +40,7 @@ class Pipeline {
   Recovery recover(Operation& operation) const;
 
  private:
+  [[nodiscard]] StageEntry starting(const Operation& operation, unsigned position) const;
   void note_all_starting(const Operation& operation) const;
   void set_up_one(Operation& operation, unsigned position, Journal how) const;
   // By position: what could not be undone of stages.

@@ -30,6 +30,7 @@ struct Services {
   Trash& trash;
   mount::SourceMounts& source_mounts;
   FilesLayers& files_layers;
+  const std::string& daemon;       // its id: owned/daemon_id.h
   bool state_can_be_upper = true;  // false where the state directory is on an overlay itself (in a container)
   Unpackings unpackings = {};
   const StopClock* stop = nullptr;  // nullptr: nothing is ever broken off

@@ -17,6 +17,7 @@
 #include "definition/definition.h"
 #include "locks/source_lock.h"
 #include "mount/namespace.h"
+#include "owned/token.h"
 #include "session/operation_lock.h"
 #include "session/services.h"
 #include "session/shown.h"
@@ -76,6 +77,8 @@ class Session : public std::enable_shared_from_this<Session> {
 
   [[nodiscard]] const std::string& id() const { return identity.id; }
   [[nodiscard]] bool automatic() const { return identity.kind == store::SessionKind::automatic; }
+  // What it makes outside has this mark.
+  [[nodiscard]] owned::Token token() const { return {services_.daemon, identity.created, identity.id}; }
   [[nodiscard]] store::SessionState state() const { return shown.lock()->state; }
   [[nodiscard]] std::size_t run_count() const { return runs.lock()->size(); }
 
@@ -119,6 +122,7 @@ class Operation {
   [[nodiscard]] const definition::Definition& definition() const { return *session_->definition; }
   [[nodiscard]] bool automatic() const { return session_->automatic(); }
   [[nodiscard]] bool is_source() const { return session_->identity.source; }
+  [[nodiscard]] owned::Token token() const { return session_->token(); }
   [[nodiscard]] Services& services() const { return session_->services_; }
 
   SetUp* operator->() { return &session_->set_up_; }

@@ -1,14 +1,17 @@
 #include "session/session_file.h"
 
-#include <sys/stat.h>
+#include <fcntl.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <nlohmann/json.hpp>
 
+#include "base/error.h"
 #include "base/files.h"
 #include "base/text.h"
 #include "kernel/files.h"
+#include "owned/folder.h"
+#include "session/storage.h"
 
 namespace unionroot::session {
 
@@ -36,6 +39,7 @@ std::string to_json(const SessionFile& file) {
                       {"boot-id", record.boot_id},
                       {"options", record.options},
                       {"notes", record.notes},
+                      {"daemon", file.daemon},
                       {"stages", nlohmann::json::array()}};
   for (const auto& stage : file.stages) json["stages"].push_back(stage_json(stage));
   return json.dump(1) + "\n";
@@ -60,6 +64,8 @@ std::optional<SessionFile> from_json(const std::string& text, const std::string&
     json.at("boot-id").get_to(record.boot_id);
     json.at("options").get_to(record.options);
     record.notes = json.value("notes", record.notes);  // a former version wrote none
+    file.daemon = json.value("daemon", file.daemon);   // the same
+    record.marked = !file.daemon.empty();
     for (const auto& entry : json.at("stages")) {
       store::StageRecord stage;
       entry.at("position").get_to(stage.position);
@@ -79,26 +85,26 @@ std::string session_file_path(const std::string& sessions_folder, const std::str
 }
 
 void write_session_file(const std::string& sessions_folder, const SessionFile& file, bool durable) {
-  kernel::ensure_directories(sessions_folder, 0711);
-  const auto sessions = kernel::open_directory(sessions_folder);
-  kernel::ensure_directory(sessions.get(), file.record.id, 0711);
-  const auto folder = kernel::open_directory_at(sessions.get(), file.record.id);
+  const auto folder = ensure_session_folder(sessions_folder, file.token());
   kernel::write_file_atomically(folder.get(), file_name, to_json(file), 0600, durable);
 }
 
-void remove_session_file(const std::string& sessions_folder, const std::string& id) {
-  struct stat facts {};
-  if (::lstat(base::concat(sessions_folder, "/", id).c_str(), &facts) != 0 && errno == ENOENT) return;
-  const auto sessions = kernel::open_directory(sessions_folder);
-  const auto folder = kernel::open_directory_at(sessions.get(), id);
+void remove_session_file(const std::string& sessions_folder, const owned::Token& session) {
+  const base::UniqueFd sessions(::open(sessions_folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!sessions && errno == ENOENT) return;
+  if (!sessions) base::throw_errno("opening the folder", sessions_folder);
+  const auto unfinished = owned::unfinished_name(session);
+  if (kernel::exists_at(sessions.get(), unfinished)) kernel::remove_tree(sessions.get(), unfinished);
+  if (owned::find(sessions.get(), session.session, session) != owned::Found::ours) return;
+  const auto folder = kernel::open_directory_at(sessions.get(), session.session);
   const auto names = kernel::list_directory(folder.get());
   // Its temporary name too: a daemon that died while it wrote it left that.
   const auto ours = [](const std::string& name) {
-    return name == file_name || kernel::is_left_of_write(name, file_name);
+    return name == file_name || name == owned::mark_file || kernel::is_left_of_write(name, file_name);
   };
   if (!std::all_of(names.begin(), names.end(), ours)) return;
   for (const auto& name : names) kernel::remove_file(folder.get(), name);
-  kernel::remove_directory(sessions.get(), id);
+  kernel::remove_directory(sessions.get(), session.session);
 }
 
 bool session_file_is_current(const std::string& sessions_folder, const SessionFile& file) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "owned/token.h"
 #include "store/store.h"
 
 namespace unionroot::session {
@@ -13,6 +14,8 @@ namespace unionroot::session {
 struct SessionFile {
   store::SessionRecord record;
   std::vector<store::StageRecord> stages;
+  std::string daemon;  // the id of the one that wrote it; empty: a former version wrote it, which had none
+  [[nodiscard]] owned::Token token() const { return {daemon, record.created, record.id}; }
 };
 
 std::string to_json(const SessionFile& file);
@@ -24,8 +27,9 @@ std::string session_file_path(const std::string& sessions_folder, const std::str
 void write_session_file(const std::string& sessions_folder, const SessionFile& file, bool durable);
 // Whether what is there differs in nothing but the boot in which the session was set up, and what was noticed then.
 bool session_file_is_current(const std::string& sessions_folder, const SessionFile& file);
-// Removes the file and its folder where that holds nothing else; leaves all as it is where it does. Idempotent.
-void remove_session_file(const std::string& sessions_folder, const std::string& id);
+// Removes the file and its folder where that holds nothing else; leaves all as it is where it does, or is
+// not the session's. Idempotent.
+void remove_session_file(const std::string& sessions_folder, const owned::Token& session);
 std::optional<SessionFile> read_session_file(const std::string& sessions_folder, const std::string& id);
 
 }  // namespace unionroot::session

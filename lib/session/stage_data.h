@@ -9,15 +9,16 @@ namespace unionroot::session {
 // Of the stage provide-tree, by kind of source.
 struct TreeData {
   std::string mount;       // mounted: the name among the source mounts
-  std::string cache_key;   // tarball: the entry of the cache
-  bool foreign = false;    // something was there already, which is not the session's
+  std::string content;     // mounted: which file system it is
+  std::string cache_keys;  // tarball, oci: the entries of the cache, top first, separated by blanks
+  bool untouched = false;  // lvm, zfs: nothing was made
   bool never_ran = false;  // custom: no hook was run
 };
 
 struct UnionData {
   std::string backing;      // the name of the backing
   std::string files_layer;  // the name of the shared layer with the host's files
-  bool foreign = false;     // as above, of the upper layer
+  bool untouched = false;   // device: nothing of the session's is on it
 };
 
 struct HooksData {

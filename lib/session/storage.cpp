@@ -1,10 +1,15 @@
 #include "session/storage.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
+#include <cerrno>
+
+#include "base/error.h"
 #include "base/files.h"
 #include "base/text.h"
 #include "kernel/files.h"
+#include "owned/folder.h"
 
 namespace unionroot::session {
 
@@ -32,23 +37,48 @@ std::string orphans_folder(const definition::Settings& settings) { return settin
 
 namespace {
 constexpr const char* list_name = "overlay-directories";
-constexpr const char* mark_name = ".unionroot";  // holds the state directory of the daemon that made the folder
-}  // namespace
 
-base::UniqueFd ensure_session_folder(const definition::Settings& settings, const std::string& sessions_folder,
-                                     const std::string& id) {
-  kernel::ensure_directories(sessions_folder, 0711);
-  const auto sessions = kernel::open_directory(sessions_folder);
-  const bool made = kernel::ensure_directory(sessions.get(), id, 0700);
-  auto folder = kernel::open_directory_at(sessions.get(), id);
-  if (made && sessions_folder != own_sessions_folder(settings))
-    kernel::write_file_atomically(folder.get(), mark_name, settings.state_directory + "\n", 0600, false);
-  return folder;
+// A former version marked its folders where others may have theirs too, and with the path of its state directory.
+bool is_former_mark(const definition::Settings& settings, const std::string& sessions_folder, const owned::Mark& mark) {
+  return sessions_folder == own_sessions_folder(settings) ? mark.text.empty() : mark.text == settings.state_directory;
 }
 
-bool is_marked(const definition::Settings& settings, const std::string& sessions_folder, const std::string& id) {
-  const auto mark = base::try_read_file(sessions_folder + "/" + id + "/" + mark_name, 8192);
-  return mark && *mark == settings.state_directory + "\n";
+}  // namespace
+
+base::UniqueFd ensure_session_folder(const std::string& sessions_folder, const owned::Token& session) {
+  kernel::ensure_directories(sessions_folder, 0711);
+  const auto sessions = kernel::open_directory(sessions_folder);
+  return owned::ensure_folder(sessions.get(), sessions_folder, session.session, session, 0700);
+}
+
+void discard_session_folder(Trash& trash, const std::string& sessions_folder, const std::string& trash_folder,
+                            const owned::Token& session) {
+  const base::UniqueFd sessions(::open(sessions_folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!sessions && (errno == ENOENT || errno == ENOTDIR)) return;  // nothing was made
+  if (!sessions) base::throw_errno("opening the folder", sessions_folder);
+  if (owned::find(sessions.get(), session.session, session) == owned::Found::ours)
+    trash.discard(sessions_folder, session.session, trash_folder);
+  trash.discard(sessions_folder, owned::unfinished_name(session), trash_folder);
+}
+
+bool is_ours(const definition::Settings& settings, const std::string& daemon, const std::string& sessions_folder,
+             const std::string& name) {
+  const auto folder = kernel::open_directory(sessions_folder);
+  if (const auto unfinished = owned::token_of_unfinished(name)) return unfinished->daemon == daemon;
+  const auto mark = owned::mark_of(folder.get(), name);
+  if (mark.token) return mark.token->daemon == daemon;
+  return is_former_mark(settings, sessions_folder, mark);
+}
+
+void mark_former_folder(const definition::Settings& settings, const std::string& sessions_folder,
+                        const owned::Token& session) {
+  const base::UniqueFd folder(::open(base::concat(sessions_folder, "/", session.session).c_str(),
+                                     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!folder && (errno == ENOENT || errno == ENOTDIR)) return;
+  if (!folder) base::throw_errno("opening the folder of session", session.session);
+  if (!is_former_mark(settings, sessions_folder, owned::read_mark(folder.get()))) return;
+  owned::set_mark(folder.get(), session);
+  kernel::sync_directory(folder.get());  // the store notes that it is marked
 }
 
 SessionFolders::SessionFolders(const definition::Settings& settings)

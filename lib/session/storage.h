@@ -9,6 +9,8 @@
 #include "base/unique_fd.h"
 #include "definition/definition.h"
 #include "definition/settings.h"
+#include "owned/token.h"
+#include "session/trash.h"
 
 namespace unionroot::session {
 
@@ -33,13 +35,20 @@ class SessionFolders {
   std::set<std::string> others_;
 };
 
-// The folder of one session, made if it is missing, for root alone: whoever is to see inside has the host view. Where
-// it is in a union-overlay-directory, which others may use as well (schroot's own upper layers look the same), it is
-// marked as ours.
-base::UniqueFd ensure_session_folder(const definition::Settings& settings, const std::string& sessions_folder,
-                                     const std::string& id);
-// True if it is marked as a folder of this very daemon's.
-bool is_marked(const definition::Settings& settings, const std::string& sessions_folder, const std::string& id);
+// The folder of one session, made with its token if it is missing, for root alone: whoever is to see inside has the
+// host view. Throws Error(session_exists) if what is there is not the session's.
+base::UniqueFd ensure_session_folder(const std::string& sessions_folder, const owned::Token& session);
+// Removes it, with all that is in it, if it is the session's; also one that was not finished. Idempotent.
+void discard_session_folder(Trash& trash, const std::string& sessions_folder, const std::string& trash_folder,
+                            const owned::Token& session);
+// Whether the folder of a session that is not known is this daemon's. In a union-overlay-directory others keep theirs
+// too: schroot's own upper layers look the same.
+bool is_ours(const definition::Settings& settings, const std::string& daemon, const std::string& sessions_folder,
+             const std::string& name);
+// A folder that a session of a former version made, which wrote no token, gets it. One that has another's stays as it
+// is.
+void mark_former_folder(const definition::Settings& settings, const std::string& sessions_folder,
+                        const owned::Token& session);
 
 // For what lies in the state directory: on the same file system, so that a rename suffices.
 std::string trash_folder(const definition::Settings& settings);

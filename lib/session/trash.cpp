@@ -18,6 +18,10 @@ namespace unionroot::session {
 
 using base::concat;
 
+namespace {
+constexpr std::size_t longest_name = 240;  // with what is added to it, it still is a file's name
+}  // namespace
+
 Trash::Trash() : worker_([this] { work(); }) {}
 
 Trash::~Trash() {
@@ -45,7 +49,7 @@ void Trash::discard(const std::string& folder, const std::string& name, const st
 void Trash::throw_away(int from, const std::string& folder, const std::string& name, const std::string& trash_folder) {
   kernel::ensure_directories(trash_folder, 0700);
   const auto to = kernel::open_directory(trash_folder);
-  const auto thrown = concat(name, "-", base::random_token());
+  const auto thrown = concat(name.substr(0, longest_name), "-", base::random_token());
   const auto enqueue = [&] {
     {
       const std::lock_guard guard(mutex_);

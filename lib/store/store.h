@@ -32,6 +32,7 @@ struct SessionIdentity {
   std::string owner_name;
   std::int64_t created = 0;  // microseconds since the epoch
   std::string options;       // JSON object: the options it was begun with
+  bool marked = true;        // what it made outside has its token; false for a session of a former version
 };
 
 // How a session fares.
@@ -43,7 +44,6 @@ struct SessionStatus {
 
 struct SessionRecord : SessionIdentity, SessionStatus {
   std::string notes = "[]";  // JSON array: what was noticed when it was set up
-  bool marked = true;        // what it made outside has its token; false for a session of a former version
 };
 
 // The database knows 'undoing' too, which nothing writes.

@@ -10,6 +10,7 @@
 #include "base/fault_point.h"
 #include "base/text.h"
 #include "kernel/files.h"
+#include "owned/folder.h"
 #include "session/storage.h"
 
 namespace unionroot::session {
@@ -60,21 +61,25 @@ void make_upper_and_work(int store, int lower) {
 
 bool keeps_upper(const Operation& operation) { return operation->recovering && !operation.definition().union_.reset; }
 
-void refuse_foreign(const Operation& operation, bool& foreign, const std::string& path) {
-  foreign = true;
-  throw Error(ErrorCode::session_exists, concat("session ", operation.id(), " has an upper layer already: ", path),
-              "choose another name, or move that away");
+base::UniqueFd session_folder(const Operation& operation) {
+  const auto path = sessions_folder(operation.services().settings, operation.definition());
+  if (operation->recovering) {
+    const auto sessions = kernel::open_directory(path);
+    if (owned::find(sessions.get(), operation.id(), operation.token()) == owned::Found::foreign)
+      throw Error(ErrorCode::stage_failed,
+                  concat("its folder ", path, '/', operation.id(), " is not this session's: its owner is ",
+                         owned::mark_of(sessions.get(), operation.id()).owner()),
+                  concat("bring back the one that is, and `unionroot recover ", operation.id(), "`; or `unionroot end ",
+                         operation.id(), "`"));
+  }
+  return ensure_session_folder(path, operation.token());
 }
 
-void discard_session_folder(const Operation& operation, bool foreign, TearDown mode) {
-  if (mode == TearDown::keep_data || foreign) return;
-  const auto& settings = operation.services().settings;
-  try {
-    operation.services().trash.discard(sessions_folder(settings, operation.definition()), operation.id(),
-                                       trash_folder(settings, operation.definition()));
-  } catch (const base::SystemError& error) {
-    if (error.error_number() != ENOENT) throw;  // no sessions folder: nothing was made
-  }
+void discard_session_folder(const Operation& operation, TearDown mode) {
+  if (mode == TearDown::keep_data) return;
+  const auto& services = operation.services();
+  const auto folder = sessions_folder(services.settings, operation.definition());
+  discard_session_folder(services.trash, folder, trash_folder(services.settings, folder), operation.token());
 }
 
 void clear_work(int store) {

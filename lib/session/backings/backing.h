@@ -52,12 +52,12 @@ void make_upper_and_work(int store, int lower);
 // Whether what is there from before is to be used: the session is recovered, and there is no union-reset.
 bool keeps_upper(const Operation& operation);
 
-// Tear-down of what lies in the session's folder: to the trash with all of it, unless it is kept, or was never ours.
-void discard_session_folder(const Operation& operation, bool foreign, TearDown mode);
+// The session's folder, made if it is missing and the session is begun. Throws Error(session_exists or stage_failed) if
+// what is there is not the session's.
+base::UniqueFd session_folder(const Operation& operation);
 
-// Throws Error(session_exists): `path` is there, though the session has just been begun. Sets `foreign`, so that
-// nothing of it is taken away.
-[[noreturn]] void refuse_foreign(const Operation& operation, bool& foreign, const std::string& path);
+// Tear-down of what lies in the session's folder: to the trash with all of it, unless it is kept.
+void discard_session_folder(const Operation& operation, TearDown mode);
 
 // What overlayfs left in work/work: `incompat/volatile` refuses the next mount, and left-overs three or more levels
 // deep make it succeed read-only. It makes the folder anew.

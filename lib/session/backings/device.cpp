@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "kernel/block_probe.h"
 #include "kernel/files.h"
+#include "owned/folder.h"
 #include "session/backings/backing.h"
 #include "session/disks.h"
 #include "session/storage.h"
@@ -43,18 +44,12 @@ class DeviceBacking : public Backing {
       require_unused(operation, disk);
       require_filesystem(operation, disk);
     } catch (...) {
-      data.foreign = true;  // nothing of the session's is on it
+      data.untouched = true;
       throw;
     }
     auto store = mount_disk(operation.services(), operation.definition().name, disk, false);
-    const bool there = kernel::exists_at(store.get(), folder(operation));
-    if (there && !operation->recovering)
-      refuse_foreign(operation, data.foreign, concat(disk.path, ", folder ", folder(operation)));
-    if (keeps_upper(operation) && !there)
-      throw Error(ErrorCode::stage_failed, concat("its upper layer on ", disk.path, " is gone"),
-                  concat("`unionroot end ", operation.id(), "`"));
-    kernel::ensure_directory(store.get(), folder(operation), 0711);
-    const auto own = kernel::open_directory_at(store.get(), folder(operation));
+    if (keeps_upper(operation)) require_own_folder(operation, store.get(), disk);
+    const auto own = owned::ensure_folder(store.get(), disk.path, folder(operation), operation.token(), 0711);
     if (keeps_upper(operation))
       clear_work(own.get());
     else
@@ -66,8 +61,8 @@ class DeviceBacking : public Backing {
 
   void tear_down(Operation& operation, const UnionData& data, TearDown mode) const override {
     if (mode == TearDown::keep_data) return;
-    remove_session_folder(operation);
-    if (data.foreign) return;
+    discard_session_folder(operation, mode);  // where session.json is
+    if (data.untouched) return;
     const auto disk = disk_of(operation);
     // What is formatted at each begin need not be emptied.
     if (operation.definition().union_.reset) return;
@@ -75,9 +70,12 @@ class DeviceBacking : public Backing {
     if (!can_hold_upper(kernel::probe_content(device.get(), {}, disk.path).type)) return;  // it was not formatted yet
     require_unused(operation, disk);
     const auto store = mount_disk(operation.services(), operation.definition().name, disk, false);
-    if (!kernel::exists_at(store.get(), folder(operation))) return;
     const auto root = kernel::open_directory_at(store.get(), ".");
-    kernel::remove_tree(root.get(), folder(operation));
+    const auto unfinished = owned::unfinished_name(operation.token());
+    if (kernel::exists_at(root.get(), unfinished)) kernel::remove_tree(root.get(), unfinished);
+    mark_former(operation, root.get());
+    if (owned::find(root.get(), folder(operation), operation.token()) == owned::Found::ours)
+      kernel::remove_tree(root.get(), folder(operation));
   }
 
   void recover(Operation& operation, const UnionData&) const override { operation.set_upper(disk_of(operation).path); }
@@ -88,12 +86,24 @@ class DeviceBacking : public Backing {
     return {"union-device", union_.device, true, 0, union_.device_options, false};
   }
 
-  // Where session.json is.
-  static void remove_session_folder(Operation& operation) {
-    const auto& settings = operation.services().settings;
-    const auto sessions = sessions_folder(settings, operation.definition());
-    if (::access(concat(sessions, '/', operation.id()).c_str(), F_OK) != 0) return;
-    operation.services().trash.discard(sessions, operation.id(), trash_folder(settings, operation.definition()));
+  // A session of a former version wrote no token. Its folder is only reached while the device is mounted.
+  void mark_former(const Operation& operation, int store) const {
+    if (operation.identity().marked || !kernel::exists_at(store, folder(operation))) return;
+    const auto own = kernel::open_directory_at(store, folder(operation));
+    if (owned::read_mark(own.get()).text.empty()) owned::set_mark(own.get(), operation.token());
+  }
+
+  void require_own_folder(const Operation& operation, int store, const Disk& disk) const {
+    mark_former(operation, store);
+    const auto found = owned::find(store, folder(operation), operation.token());
+    if (found == owned::Found::ours) return;
+    throw Error(ErrorCode::stage_failed,
+                found == owned::Found::nothing
+                    ? concat("its upper layer on ", disk.path, " is gone")
+                    : concat("the folder ", folder(operation), " on ", disk.path,
+                             " is not this session's: its owner is ", owned::mark_of(store, folder(operation)).owner()),
+                concat("attach the right device and `unionroot recover ", operation.id(), "`; or `unionroot end ",
+                       operation.id(), "`"));
   }
 
   // A second mount of one file system would succeed, and give the same.

@@ -29,13 +29,12 @@ class DirectoryBacking : public Backing {
 
   [[nodiscard]] bool measurable() const override { return false; }
 
-  base::UniqueFd set_up(Operation& operation, UnionData& data) const override {
+  base::UniqueFd set_up(Operation& operation, UnionData&) const override {
     const auto folder = sessions_folder(operation.services().settings, operation.definition());
     if (operation->recovering) require_upper(folder, operation.id());
-    const auto store = ensure_session_folder(operation.services().settings, folder, operation.id());
+    const auto store = session_folder(operation);
     const auto path = folder + "/" + operation.id();
     const bool there = kernel::exists_at(store.get(), "upper");
-    if (there && !operation->recovering) refuse_foreign(operation, data.foreign, path + "/upper");
     if (keeps_upper(operation)) {
       if (!there)
         throw base::Error(base::ErrorCode::stage_failed, base::concat("its upper layer ", path, "/upper is gone"),
@@ -54,8 +53,8 @@ class DirectoryBacking : public Backing {
     return mount::open_tree_clone(operation.services().mounts, path, false, false);
   }
 
-  void tear_down(Operation& operation, const UnionData& data, TearDown mode) const override {
-    discard_session_folder(operation, data.foreign, mode);
+  void tear_down(Operation& operation, const UnionData&, TearDown mode) const override {
+    discard_session_folder(operation, mode);
   }
 
   void recover(Operation& operation, const UnionData&) const override {

@@ -30,12 +30,11 @@ class ImageBacking : public Backing {
  public:
   [[nodiscard]] const char* name() const override { return "image"; }
 
-  UniqueFd set_up(Operation& operation, UnionData& data) const override {
+  UniqueFd set_up(Operation& operation, UnionData&) const override {
     const auto sessions_path = sessions_folder(operation.services().settings, operation.definition());
-    const auto folder = ensure_session_folder(operation.services().settings, sessions_path, operation.id());
+    const auto folder = session_folder(operation);
     const auto path = concat(sessions_path, '/', operation.id());
     const bool there = kernel::exists_at(folder.get(), file_name);
-    if (there && !operation->recovering) refuse_foreign(operation, data.foreign, concat(path, '/', file_name));
     if (!keeps_upper(operation))
       make_image(operation, folder.get(), concat(path, '/', file_name));
     else if (!there)
@@ -57,8 +56,8 @@ class ImageBacking : public Backing {
     return store;
   }
 
-  void tear_down(Operation& operation, const UnionData& data, TearDown mode) const override {
-    discard_session_folder(operation, data.foreign, mode);
+  void tear_down(Operation& operation, const UnionData&, TearDown mode) const override {
+    discard_session_folder(operation, mode);
   }
 
   void recover(Operation& operation, const UnionData&) const override {

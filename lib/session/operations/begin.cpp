@@ -156,7 +156,7 @@ void Beginning::set_up() {
   const auto id = operation_.id();
   parts_.folders.remember(sessions_folder(parts_.settings, operation_.definition()));
   parts_.pipeline.set_up(operation_, TearDown::everything, journal_of(operation_));
-  rollback_->add(undo_step(id, [this, id] { remove_session_file(parts_.folders.own(), id); }));
+  rollback_->add(undo_step(id, [this] { remove_session_file(parts_.folders.own(), operation_.token()); }));
   activate(parts_, operation_);
   rollback_->commit();
   step_ = Step::done;

@@ -189,7 +189,7 @@ EndResult end(Parts& parts, Operation& operation, bool force, std::function<bool
   log_notes(operation);
   give_up_unless_forced();
   const bool preserved = !operation.automatic();
-  if (preserved) attempts.run([&] { remove_session_file(parts.folders.own(), id); });
+  if (preserved) attempts.run([&] { remove_session_file(parts.folders.own(), operation.token()); });
   attempts.run([&] { release_locks(parts, operation); });
   give_up_unless_forced();
   // Should the record not go, the next start finds the session `ending` and finishes.

@@ -71,7 +71,7 @@ void follow_host(Session& session, int root) {
   if (!follows_resolv_conf(session)) return;
   const auto known = session.resolver.lock();
   try {
-    if (tree::follow_resolv_conf(root, {}, *known, half_written_file(session.id())))
+    if (tree::follow_resolv_conf(root, {}, *known, half_written_file(session.token())))
       base::log::debug(concat("session ", session.id(), ": its resolv.conf is the host's new one"));
   } catch (const std::exception& error) {
     base::log::warning(concat("session ", session.id(), ": keeping its resolv.conf as the host's: ", error.what()));

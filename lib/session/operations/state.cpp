@@ -22,7 +22,7 @@ namespace {
 void write_file(Parts& parts, Operation& operation, const store::SessionRecord& record) {
   const bool beside = !operation.upper().empty();
   const auto folder = beside ? sessions_folder(parts.settings, operation.definition()) : parts.folders.own();
-  const SessionFile file{record, stage_records(operation.session())};
+  const SessionFile file{record, stage_records(operation.session()), parts.daemon};
   if (!operation->recovering || !session_file_is_current(folder, file)) write_session_file(folder, file, beside);
 }
 

@@ -74,8 +74,9 @@ void Reconciliation::set_aside_orphans(const std::string& sessions_folder) {
   const bool own = sessions_folder == parts_.folders.own();
   if (own) kernel::spread_folders(sessions_folder);
   for (const auto& name : kernel::list_directory(sessions.get())) {
-    if (name.front() == '.' || !is_unknown(name)) continue;
-    if (!own && !is_marked(parts_.settings, sessions_folder, name)) continue;  // somebody else's
+    const auto unfinished = owned::token_of_unfinished(name);
+    if (unfinished ? !is_unknown(unfinished->session) : name.front() == '.' || !is_unknown(name)) continue;
+    if (!is_ours(parts_.settings, parts_.daemon, sessions_folder, name)) continue;  // somebody else's
     const auto orphans = own ? orphans_folder(parts_.settings) : sessions_folder + "/.unionroot-orphans";
     kernel::ensure_directories(orphans, 0700);
     const auto target = kernel::open_directory(orphans);

@@ -12,6 +12,7 @@
 #include "session/operations/source_changes.h"
 #include "session/operations/state.h"
 #include "session/session_file.h"
+#include "session/storage.h"
 
 namespace unionroot::session {
 
@@ -69,6 +70,7 @@ void Reconciliation::run() {
   for (const auto& session : parts_.table.all())
     try_to(concat("reconciling session ", session->id()), [&] {
       Operation operation(session);
+      try_to(concat("marking what session ", session->id(), " made outside"), [&] { mark_former(operation); });
       reconcile(operation);
     });
   remove_leftovers();
@@ -87,6 +89,11 @@ void Reconciliation::rebuild_from_disk(const std::string& folder) {
   for (const auto& id : kernel::list_directory(sessions.get())) {
     const auto file = read_session_file(folder, id);
     if (!file) continue;  // set aside as an orphan later
+    if (!is_ours(parts_.settings, parts_.daemon, folder, id) ||
+        (!file->daemon.empty() && file->daemon != parts_.daemon)) {
+      base::log::warning(concat(folder, "/", id, " is another daemon's, and is left as it is"));
+      continue;
+    }
     try_to(concat("rebuilding session ", id), [&] {
       if (!parts_.store.session(id)) parts_.store.add_session(file->record);
       parts_.store.put_stages(id, file->stages);

@@ -29,6 +29,8 @@ class Reconciliation {
   void rebuild_from_disk(const std::string& folder);
   void adopt(const store::SessionRecord& record);
 
+  void mark_former(Operation& operation);
+
   // reconcile.cpp: one session
   void reconcile(Operation& operation);
   void reconcile_active(Operation& operation);

@@ -1,4 +1,5 @@
 // btrfs-snapshot: a writable snapshot of a subvolume for each session, deleted with it.
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -7,6 +8,7 @@
 #include "base/text.h"
 #include "kernel/btrfs.h"
 #include "kernel/files.h"
+#include "owned/folder.h"
 #include "session/sources/archives.h"
 #include "session/sources/source.h"
 
@@ -36,33 +38,25 @@ UniqueFd open_subvolume(const definition::Definition& definition) {
 
 class BtrfsSnapshotSourceKind : public SourceKind {
  public:
-  std::vector<std::string> set_up(Operation& operation, TreeData& data) const override {
+  std::vector<std::string> set_up(Operation& operation, TreeData&) const override {
     const auto& source = source_of(operation.definition());
     source::open_directory(operation.definition().name, source.snapshot_directory);
     const auto folder = kernel::open_directory(source.snapshot_directory);
-    const auto path = concat(source.snapshot_directory, '/', operation.id());
-    const bool there = kernel::exists_at(folder.get(), operation.id());
-    if (operation->recovering && !there)
-      throw Error(ErrorCode::stage_failed, concat("its snapshot ", path, " is gone"),
-                  concat("`unionroot end ", operation.id(), "`"));
-    if (!operation->recovering && there) {
-      data.foreign = true;  // so that the tear-down does not take it for what was made here
-      throw Error(ErrorCode::session_exists, concat("there is something at ", path, " already"),
-                  "choose another name, or delete it (btrfs subvolume delete)");
-    }
-    if (!there) {
-      kernel::make_snapshot(open_subvolume(operation.definition()).get(), folder.get(), operation.id());
-      // A preserved session outlives a power failure right after begin.
-      if (!operation.automatic()) base::check(::syncfs(folder.get()), "syncing the new snapshot", path);
-    }
-    return {located(operation, path, source.location)};
+    if (operation->recovering)
+      require_snapshot(operation, folder.get());
+    else
+      make(operation, folder.get());
+    return {located(operation, concat(source.snapshot_directory, '/', operation.id()), source.location)};
   }
 
-  void tear_down(Operation& operation, const TreeData& data, TearDown mode) const override {
-    if (mode == TearDown::keep_data || data.foreign) return;
+  void tear_down(Operation& operation, const TreeData&, TearDown mode) const override {
+    if (mode == TearDown::keep_data) return;
     const auto& path = source_of(operation.definition()).snapshot_directory;
     try {
-      kernel::delete_subvolume(kernel::open_directory(path).get(), operation.id());
+      const auto folder = kernel::open_directory(path);
+      kernel::delete_subvolume(folder.get(), owned::unfinished_name(operation.token()));
+      if (owned::find(folder.get(), operation.id(), operation.token()) == owned::Found::ours)
+        kernel::delete_subvolume(folder.get(), operation.id());
     } catch (const base::SystemError& error) {
       if (error.error_number() == ENOENT) return;  // not even its folder is there
       throw Error(ErrorCode::failed, concat("deleting the snapshot ", path, '/', operation.id(), ": ", error.what()),
@@ -71,8 +65,53 @@ class BtrfsSnapshotSourceKind : public SourceKind {
   }
 
   Recovery recover(Operation& operation, const TreeData&) const override {
+    const UniqueFd folder(
+        ::open(source_of(operation.definition()).snapshot_directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    return folder && owned::find(folder.get(), operation.id(), operation.token()) == owned::Found::ours
+               ? Recovery::intact
+               : Recovery::gone;
+  }
+
+  void mark_former(Operation& operation) const override {
+    const auto folder = kernel::open_directory(source_of(operation.definition()).snapshot_directory);
+    if (!kernel::exists_at(folder.get(), operation.id())) return;
+    const auto snapshot = kernel::open_directory_at(folder.get(), operation.id());
+    if (!kernel::is_subvolume(snapshot.get()) || !owned::read_mark(snapshot.get()).text.empty()) return;
+    owned::set_mark(snapshot.get(), operation.token());
+    kernel::sync_directory(snapshot.get());  // the store notes that it is marked
+  }
+
+ private:
+  // It cannot be made and marked in one step, so its first name has the token in it.
+  static void make(const Operation& operation, int folder) {
+    const auto token = operation.token();
     const auto& path = source_of(operation.definition()).snapshot_directory;
-    return ::access(concat(path, '/', operation.id()).c_str(), F_OK) == 0 ? Recovery::intact : Recovery::gone;
+    const auto refuse_other = [&] {
+      if (kernel::exists_at(folder, operation.id())) owned::refuse_foreign(folder, path, operation.id(), token);
+    };
+    refuse_other();
+    const auto unfinished = owned::unfinished_name(token);
+    kernel::make_snapshot(open_subvolume(operation.definition()).get(), folder, unfinished);
+    owned::set_mark(kernel::open_directory_at(folder, unfinished).get(), token);
+    try {
+      kernel::rename_to(folder, unfinished, folder, operation.id());
+    } catch (const base::SystemError& error) {
+      if (error.error_number() == EEXIST) refuse_other();
+      throw;
+    }
+    // A preserved session outlives a power failure right after begin.
+    if (!operation.automatic()) base::check(::syncfs(folder), "syncing the new snapshot in", path);
+  }
+
+  static void require_snapshot(const Operation& operation, int folder) {
+    const auto found = owned::find(folder, operation.id(), operation.token());
+    if (found == owned::Found::ours) return;
+    const auto path = concat(source_of(operation.definition()).snapshot_directory, '/', operation.id());
+    throw Error(ErrorCode::stage_failed,
+                found == owned::Found::nothing ? concat("its snapshot ", path, " is gone")
+                                               : concat(path, " is not this session's snapshot: its owner is ",
+                                                        owned::mark_of(folder, operation.id()).owner()),
+                concat("`unionroot end ", operation.id(), "`"));
   }
 };
 

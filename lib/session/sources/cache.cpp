@@ -12,12 +12,12 @@
 #include "base/error.h"
 #include "base/fault_point.h"
 #include "base/files.h"
-#include "base/ids.h"
 #include "base/log.h"
 #include "base/rollback.h"
 #include "base/text.h"
 #include "kernel/files.h"
 #include "locks/source_lock.h"
+#include "owned/mark.h"
 #include "session/storage.h"
 
 namespace unionroot::session {
@@ -29,7 +29,7 @@ using base::UniqueFd;
 
 namespace {
 
-constexpr std::string_view temporary = "tmp-";
+constexpr std::string_view former_temporary = "tmp-";
 constexpr std::string_view lock_ending = ".lock";
 
 // nullopt: not there (any more).
@@ -66,7 +66,8 @@ TreeCache::TreeCache(Services& services) : services_(services), path_(services.s
 std::vector<std::string> TreeCache::keys() const {
   std::vector<std::string> keys;
   for (auto& name : kernel::list_directory(folder_.get()))
-    if (!name.starts_with(temporary) && !name.ends_with(lock_ending)) keys.push_back(std::move(name));
+    if (!name.starts_with('.') && !name.starts_with(former_temporary) && !name.ends_with(lock_ending))
+      keys.push_back(std::move(name));
   return keys;
 }
 
@@ -105,14 +106,25 @@ UniqueFd TreeCache::lock(const CacheRequest& request, base::LockType type) const
   }
 }
 
-void TreeCache::use(const CacheRequest& request) {
-  const auto users = kernel::open_directory(concat(path_, '/', request.key, "/users"));
-  kernel::write_file_atomically(users.get(), request.session, concat(request.index, ' ', request.count, '\n'), 0600,
-                                false);
+std::optional<TreeCache::User> TreeCache::parse_user(const std::string& text) {
+  const auto words = base::split(base::trim(text.substr(0, text.find('\n'))), ' ');
+  if (words.size() != 2 && words.size() != 3) return std::nullopt;
+  const auto index = base::parse_unsigned(words[0]), count = base::parse_unsigned(words[1]);
+  if (!index || !count) return std::nullopt;
+  User user{static_cast<unsigned>(*index), static_cast<unsigned>(*count), std::nullopt};
+  if (words.size() == 3) user.token = owned::parse_token(words[2]);
+  return user;
+}
+
+void TreeCache::use(const std::string& key, const User& user, bool durable) {
+  const auto users = kernel::open_directory(concat(path_, '/', key, "/users"));
+  kernel::write_file_atomically(users.get(), user.token->session,
+                                concat(user.index, ' ', user.count, ' ', user.token->text(), '\n'), 0600, durable);
 }
 
 void TreeCache::make(const CacheRequest& request) {
-  const auto name = concat(temporary, base::random_token());
+  const auto name = owned::unfinished_name(request.session);
+  services_.trash.discard(path_, name, trash_folder(services_.settings));  // of a crash
   base::Rollback rollback;
   rollback.add([&] {
     try {
@@ -124,6 +136,7 @@ void TreeCache::make(const CacheRequest& request) {
   });
   kernel::make_directory(folder_.get(), name, 0700);
   const auto entry = kernel::open_directory_at(folder_.get(), name);
+  owned::set_mark(entry.get(), request.session);
   kernel::make_directory(entry.get(), "tree", 0755);
   kernel::make_directory(entry.get(), "users", 0700);
   kernel::write_file_atomically(entry.get(), "origin", request.origin, 0600, false);
@@ -154,10 +167,11 @@ void TreeCache::remove_lock(const std::string& key) const noexcept {
 
 std::string TreeCache::take(const CacheRequest& request) {
   const auto path = concat(path_, '/', request.key, "/tree");
+  const User user{request.index, request.count, request.session};
   {
     const auto shared = lock(request, base::LockType::read);
     if (kernel::exists_at(folder_.get(), request.key)) {
-      use(request);
+      use(request.key, user, request.durable);
       return path;
     }
   }
@@ -168,30 +182,54 @@ std::string TreeCache::take(const CacheRequest& request) {
     make(request);
     rollback.commit();
   }
-  use(request);
+  use(request.key, user, request.durable);
   return path;
 }
 
-std::vector<std::string> TreeCache::held_by(const std::string& session) const {
-  std::vector<std::pair<std::uint64_t, std::string>> found;
-  std::uint64_t count = 0;
+bool TreeCache::take_one_again(const std::string& key, const User& user, bool durable) {
+  CacheRequest request;
+  request.key = request.origin = key;
+  const auto shared = lock(request, F_RDLCK);
+  const auto users = try_open(folder_.get(), key + "/users");
+  if (!users) return false;
+  const auto text = read_at(users->get(), user.token->session);
+  const auto there = text ? parse_user(*text) : std::nullopt;
+  if (!there || there->index != user.index || there->count != user.count || there->token != user.token)
+    use(key, user, durable);
+  return true;
+}
+
+std::optional<std::vector<std::string>> TreeCache::take_again(const std::vector<std::string>& keys,
+                                                              const owned::Token& session, bool durable) {
+  const auto is_there = [&](const auto& key) { return try_open(folder_.get(), key + "/tree").has_value(); };
+  if (keys.empty() || !std::all_of(keys.begin(), keys.end(), is_there)) return std::nullopt;
+  std::vector<std::string> trees;
+  for (const auto& key : keys) {
+    const User user{static_cast<unsigned>(trees.size()), static_cast<unsigned>(keys.size()), session};
+    if (!take_one_again(key, user, durable)) return std::nullopt;
+    trees.push_back(concat(path_, '/', key, "/tree"));
+  }
+  return trees;
+}
+
+std::vector<std::string> TreeCache::keys_in_use(const std::string& session) const {
+  std::vector<std::pair<unsigned, std::string>> found;
+  unsigned count = 0;
   for (const auto& key : keys()) {
     const auto users = try_open(folder_.get(), key + "/users");
     if (!users) continue;
     const auto text = read_at(users->get(), session);
     if (!text) continue;
-    const auto words = base::split(base::trim(text->substr(0, text->find('\n'))), ' ');
-    const auto index = words.size() == 2 ? base::parse_unsigned(words[0]) : std::nullopt;
-    const auto of = words.size() == 2 ? base::parse_unsigned(words[1]) : std::nullopt;
-    if (!index || !of) return {};
-    count = *of;
-    found.emplace_back(*index, concat(path_, '/', key, "/tree"));
+    const auto user = parse_user(*text);
+    if (!user) return {};
+    count = user->count;
+    found.emplace_back(user->index, key);
   }
   if (found.size() != count) return {};
   std::sort(found.begin(), found.end());
-  std::vector<std::string> trees;
-  for (auto& [index, path] : found) trees.push_back(std::move(path));
-  return trees;
+  std::vector<std::string> keys;
+  for (auto& [index, key] : found) keys.push_back(std::move(key));
+  return keys;
 }
 
 bool TreeCache::outdated(int entry, const std::string& key) const {
@@ -209,6 +247,8 @@ void TreeCache::remove_if_outdated(const std::string& key) {
   const auto remove_lock = [&] { kernel::remove_file(folder_.get(), concat(key, lock_ending)); };
   const auto entry = try_open(folder_.get(), key);
   if (!entry) return remove_lock();
+  const auto maker = owned::read_mark(entry->get()).token;
+  if (maker && maker->daemon != services_.daemon) return;
   const auto users = try_open(entry->get(), "users");
   if (users && !kernel::list_directory(users->get()).empty()) return;
   if (!outdated(entry->get(), key)) return;
@@ -217,23 +257,35 @@ void TreeCache::remove_if_outdated(const std::string& key) {
   remove_lock();
 }
 
-void TreeCache::release(const std::string& session) {
+// Where the cache is shared with another daemon, its sessions may have names that ours have too.
+bool TreeCache::is_anothers(int users, const std::string& session) const {
+  const auto text = read_at(users, session);
+  const auto user = text ? parse_user(*text) : std::nullopt;
+  return user && user->token && user->token->daemon != services_.daemon;
+}
+
+void TreeCache::release(const owned::Token& session) {
+  const auto& name = session.session;
   for (const auto& key : keys()) {
     const auto users = try_open(folder_.get(), key + "/users");
-    if (users && kernel::exists_at(users->get(), session)) kernel::remove_file(users->get(), session);
+    if (users && kernel::exists_at(users->get(), name) && !is_anothers(users->get(), name))
+      kernel::remove_file(users->get(), name);
     if (!users || kernel::list_directory(users->get()).empty()) remove_if_outdated(key);
   }
 }
 
 void TreeCache::clean(const std::function<bool(const std::string&)>& lives) {
   for (const auto& name : kernel::list_directory(folder_.get())) {
-    if (name.starts_with(temporary)) {
+    const auto unfinished = owned::token_of_unfinished(name);
+    if (name.starts_with(former_temporary) || (unfinished && unfinished->daemon == services_.daemon)) {
       services_.trash.discard(path_, name, trash_folder(services_.settings));
     } else if (name.ends_with(lock_ending)) {
       remove_if_outdated(name.substr(0, name.size() - lock_ending.size()));
+    } else if (name.front() == '.') {
+      base::log::warning(concat(path_, '/', name, " is not this daemon's, and is left as it is"));
     } else if (const auto users = try_open(folder_.get(), name + "/users")) {
       for (const auto& session : kernel::list_directory(users->get()))
-        if (!lives(session)) kernel::remove_file(users->get(), session);
+        if (!lives(session) && !is_anothers(users->get(), session)) kernel::remove_file(users->get(), session);
     }
   }
   for (const auto& key : keys()) remove_if_outdated(key);

@@ -44,12 +44,11 @@ struct stat facts_of(int descriptor) {
   return facts;
 }
 
-UniqueFd make_folder(Operation& operation, TreeData& data) {
+UniqueFd make_folder(Operation& operation) {
   const auto folder = sessions_folder(operation.services().settings, operation.definition());
   const auto path = folder_path(operation);
-  const auto own = ensure_session_folder(operation.services().settings, folder, operation.id());
+  const auto own = session_folder(operation);
   const bool there = kernel::exists_at(own.get(), folder_name);
-  if (there && !operation->recovering) refuse_foreign(operation, data.foreign, path);
   if (!there && operation->recovering)
     throw Error(
         ErrorCode::stage_failed, concat("its tree ", path, " is gone"),
@@ -95,7 +94,7 @@ class CustomSourceKind : public SourceKind {
                   concat("chroot ", operation.definition().name, " has no scripts that make its tree"),
                   "set hook-directories in its definition; `unionroot check` shows where that is");
     auto& mounts = operation.services().mounts;
-    auto place = has_folder(operation) ? make_folder(operation, data) : empty_tree(operation);
+    auto place = has_folder(operation) ? make_folder(operation) : empty_tree(operation);
     const auto before = facts_of(place.get());
     HookSpace space(operation, std::move(place));
     run_hooks(operation, operation->recovering ? HookStage::recover : HookStage::start, space, data.never_ran);
@@ -110,14 +109,14 @@ class CustomSourceKind : public SourceKind {
 
   void tear_down(Operation& operation, const TreeData& data, TearDown mode) const override {
     operation->layers.clear();
-    if (mode == TearDown::keep_data || data.foreign) return;
+    if (mode == TearDown::keep_data) return;
     std::exception_ptr problem;  // the folder goes whatever the scripts say
     try {
       if (has_hooks(operation.definition()) && !data.never_ran) stop(operation);
     } catch (...) {
       problem = std::current_exception();
     }
-    if (has_folder(operation)) discard_session_folder(operation, data.foreign, mode);
+    if (has_folder(operation)) discard_session_folder(operation, mode);
     if (problem) std::rethrow_exception(problem);
   }
 

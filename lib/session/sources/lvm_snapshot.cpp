@@ -28,16 +28,15 @@ kernel::Command lvm(Words words) {
 
 class LvmSnapshotSourceKind : public SourceKind {
  public:
-  std::vector<std::string> set_up(Operation& operation, TreeData&) const override {
+  std::vector<std::string> set_up(Operation& operation, TreeData& data) const override {
     const auto& source = source_of(operation.definition());
-    const LvmSnapshot snapshot(source, operation.id());
+    const LvmSnapshot snapshot(source, operation.token());
     if (operation->recovering) {
-      if (!is_ours(snapshot))
-        throw Error(ErrorCode::stage_failed, concat("its snapshot ", snapshot.path, " is gone"),
-                    concat("`unionroot end ", operation.id(), "`"));
+      require_ours(snapshot, operation);
       kernel::run_or_throw(lvm(snapshot.activate()));
     } else {
-      kernel::run_or_throw(lvm(snapshot.create(source)));
+      make_snapshot([&] { kernel::run_or_throw(lvm(snapshot.create(source))); }, [&] { return owner_of(snapshot); },
+                    snapshot.path, data);
     }
     const auto path = operation.services().source_mounts.acquire(concat("own.", operation.id()), operation.id(), [&] {
       return mount_disk(operation.services(), operation.definition().name,
@@ -46,12 +45,12 @@ class LvmSnapshotSourceKind : public SourceKind {
     return {located(operation, path, source.location)};
   }
 
-  void tear_down(Operation& operation, const TreeData&, TearDown mode) const override {
+  void tear_down(Operation& operation, const TreeData& data, TearDown mode) const override {
     operation.services().source_mounts.release(operation.id());
-    if (mode == TearDown::keep_data || kernel::find_program("lvremove").empty()) return;
-    const LvmSnapshot snapshot(source_of(operation.definition()), operation.id());
-    // A volume of that name that lvcreate met, and refused, is somebody else's.
-    if (is_ours(snapshot)) kernel::run_or_throw(lvm(snapshot.remove()));
+    if (mode == TearDown::keep_data || data.untouched || kernel::find_program("lvremove").empty()) return;
+    const LvmSnapshot snapshot(source_of(operation.definition()), operation.token());
+    // A volume of that name that lvcreate met, and refused, is another's.
+    if (owner_of(snapshot).found == owned::Found::ours) kernel::run_or_throw(lvm(snapshot.remove()));
   }
 
   Recovery recover(Operation& operation, const TreeData&) const override {
@@ -59,14 +58,21 @@ class LvmSnapshotSourceKind : public SourceKind {
     return Recovery::intact;
   }
 
+  void mark_former(Operation& operation) const override {
+    const LvmSnapshot snapshot(source_of(operation.definition()), operation.token());
+    if (!operation.is_source() && LvmSnapshot::is_former(kernel::run_command(lvm(snapshot.tags()))))
+      kernel::run_or_throw(lvm(snapshot.mark()));
+  }
+
  private:
-  static bool is_ours(const LvmSnapshot& snapshot) {
-    const auto found = kernel::run_command(lvm(snapshot.tags()));
-    if (!found.end.succeeded()) return false;  // there is none, or no such group
-    for (const auto& tag : base::split(
-             base::trim(base::split(found.output, '\n').empty() ? "" : base::split(found.output, '\n').front()), ','))
-      if (tag == LvmSnapshot::tag) return true;
-    return false;
+  static OwnerAnswer owner_of(const LvmSnapshot& snapshot) {
+    return snapshot.owner(kernel::run_command(lvm(snapshot.tags())));
+  }
+
+  static void require_ours(const LvmSnapshot& snapshot, const Operation& operation) {
+    const auto answer = owner_of(snapshot);
+    if (answer.found == owned::Found::ours) return;
+    throw_not_ours(answer, snapshot.path, operation.id());
   }
 };
 

@@ -2,9 +2,12 @@
 // once for all sessions; without one, each session has it to itself and writes to it.
 #include <fcntl.h>
 
+#include <string_view>
+
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "session/backings/backing.h"
 #include "session/disks.h"
 #include "session/sources/archives.h"
 #include "session/sources/source.h"
@@ -12,6 +15,8 @@
 namespace unionroot::session {
 
 using base::concat;
+using base::Error;
+using base::ErrorCode;
 
 namespace {
 
@@ -34,9 +39,11 @@ class MountedSourceKind : public SourceKind {
   std::vector<std::string> set_up(Operation& operation, TreeData& data) const override {
     const auto source = source_of(operation.definition());
     const bool shared = operation.definition().has_union();
-    const auto name = mount_name(operation, source.disk);
-    data.mount = name;
-    const auto path = operation.services().source_mounts.acquire(name, operation.id(), [&] {
+    const auto now = looked_at(operation, source.disk);
+    if (keeps_upper(operation)) require_same(operation, source.disk, data, now);
+    data.mount = now.mount;
+    data.content = now.content;
+    const auto path = operation.services().source_mounts.acquire(now.mount, operation.id(), [&] {
       return mount_disk(operation.services(), operation.definition().name, source.disk, shared);
     });
     return {located(operation, path, source.location)};
@@ -63,9 +70,36 @@ class MountedSourceKind : public SourceKind {
   }
 
  private:
-  static std::string mount_name(const Operation& operation, const Disk& disk) {
-    if (!operation.definition().has_union()) return concat("own.", operation.id());
-    return disk_identity(open_disk(operation.definition().name, disk, true).get(), disk);
+  static TreeData looked_at(const Operation& operation, const Disk& disk) {
+    TreeData now;
+    const auto opened = open_disk(operation.definition().name, disk, true);
+    now.mount = operation.definition().has_union() ? disk_identity(opened.get(), disk) : concat("own.", operation.id());
+    // Only a session that may be set up again needs to know it.
+    if (!operation.automatic()) now.content = disk_content(opened.get(), disk);
+    return now;
+  }
+
+  // Of a file's name among the mounts, "file-DEVICE-INODE-SIZE-TIME.pN.OPTIONS": what is the same after a restart.
+  static std::string file_part(const std::string& mount) {
+    constexpr std::string_view start = "file-";
+    const auto end = mount.starts_with(start) ? mount.find('-', start.size()) : std::string::npos;
+    return end == std::string::npos ? std::string() : mount.substr(end, mount.find('.') - end);
+  }
+
+  // The upper layer was laid on this very file system. What is not known of it (there is no UUID; a former version
+  // wrote none) cannot be compared.
+  static void require_same(const Operation& operation, const Disk& disk, const TreeData& then, const TreeData& now) {
+    const auto refuse = [&](const std::string& was, const std::string& is) {
+      throw Error(
+          ErrorCode::stage_failed,
+          concat(disk.path, " is not the ", disk.what, " that this session began on: that was ", was, ", this is ", is),
+          concat("bring the former one back and `unionroot recover ", operation.id(), "`; or `unionroot end ",
+                 operation.id(), "`"));
+    };
+    if (!then.content.empty() && then.content != now.content)
+      refuse(then.content, now.content.empty() ? "without a UUID" : now.content);
+    if (const auto was = file_part(then.mount), is = file_part(now.mount); !was.empty() && was != is)
+      refuse(then.mount, now.mount);
   }
 };
 

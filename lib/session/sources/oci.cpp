@@ -4,8 +4,9 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "kernel/files.h"
+#include "session/backings/backing.h"
 #include "session/sources/archives.h"
-#include "session/sources/cache.h"
+#include "session/sources/cached.h"
 #include "session/sources/oci_layout.h"
 #include "session/sources/sha256.h"
 #include "session/sources/source.h"
@@ -56,12 +57,9 @@ void unpack_layer(Operation& operation, const OciLayout& layout, const OciLayer&
 
 class OciSourceKind : public SourceKind {
  public:
-  std::vector<std::string> set_up(Operation& operation, TreeData&) const override {
-    TreeCache cache(operation.services());
-    if (operation->recovering) {
-      auto held = cache.held_by(operation.id());
-      if (!held.empty()) return shown(std::move(held));
-    }
+  std::vector<std::string> set_up(Operation& operation, TreeData& data) const override {
+    // What the upper layer was laid on, whatever has become of the image since.
+    if (auto trees = take_cached_again(operation, data)) return shown(std::move(*trees));
     const auto& source = source_of(operation.definition());
     const OciLayout layout(operation.definition().name, source.directory);
     auto layers = layout.layers(source.reference);
@@ -76,32 +74,46 @@ class OciSourceKind : public SourceKind {
                   concat("the image has ", stack.size(), " layers; at most ", most, " can be stacked"),
                   "make an image with fewer layers of it, for example by squashing it");
 
+    const auto keys = keys_of(stack);
+    if (keeps_upper(operation) && data.cache_keys != base::join(keys, " "))
+      throw_another_tree(
+          operation, data,
+          concat("the image in ", source.directory, " is ", keys.empty() ? "empty" : keys.front(), " now"));
+    data.cache_keys = base::join(keys, " ");
     // From the bottom, since what a layer says is about those below it.
     std::vector<std::string> trees;
-    std::string chain;
-    for (auto layer = stack.rbegin(); layer != stack.rend(); ++layer) {
-      chain = chain.empty() ? layer->digest : sha256_of(concat("sha256:", chain, " sha256:", layer->digest));
-      trees.insert(trees.begin(), take(cache, operation, layout, *layer, chain, trees, stack.size()));
-    }
+    for (auto index = stack.size(); index-- > 0;)
+      trees.insert(trees.begin(), take(operation, layout, stack[index], keys[index], trees, stack.size()));
     return shown(std::move(trees));
   }
 
   void tear_down(Operation& operation, const TreeData&, TearDown mode) const override {
-    if (mode == TearDown::everything) TreeCache(operation.services()).release(operation.id());
+    if (mode == TearDown::everything) TreeCache(operation.services()).release(operation.token());
   }
 
-  Recovery recover(Operation& operation, const TreeData&) const override {
-    return TreeCache(operation.services()).held_by(operation.id()).empty() ? Recovery::gone : Recovery::intact;
+  Recovery recover(Operation& operation, const TreeData& data) const override {
+    return recover_cached(operation, data);
   }
 
  private:
-  // chain: as the ChainID of image-spec's config.md, the layer with all below it.
-  static std::string take(TreeCache& cache, Operation& operation, const OciLayout& layout, const OciLayer& layer,
-                          const std::string& chain, const std::vector<std::string>& below, std::size_t count) {
+  // Top first, as the stack is. As the ChainID of image-spec's config.md: a layer with all below it.
+  static std::vector<std::string> keys_of(const std::vector<OciLayer>& stack) {
+    std::vector<std::string> keys;
+    std::string chain;
+    for (auto layer = stack.rbegin(); layer != stack.rend(); ++layer) {
+      chain = chain.empty() ? layer->digest : sha256_of(concat("sha256:", chain, " sha256:", layer->digest));
+      keys.insert(keys.begin(), concat("layer-sha256-", chain));
+    }
+    return keys;
+  }
+
+  static std::string take(Operation& operation, const OciLayout& layout, const OciLayer& layer, const std::string& key,
+                          const std::vector<std::string>& below, std::size_t count) {
     CacheRequest request;
-    request.key = concat("layer-sha256-", chain);
+    request.key = key;
+    request.durable = !operation.automatic();
     request.origin = layer.path;
-    request.session = operation.id();
+    request.session = operation.token();
     request.index = static_cast<unsigned>(count - below.size() - 1);
     request.count = static_cast<unsigned>(count);
     request.cancelled = operation->cancelled;
@@ -109,7 +121,7 @@ class OciSourceKind : public SourceKind {
       report(operation, concat("waiting until another session has unpacked ", layer.path), done, total);
     };
     request.make = [&](int folder) { unpack_layer(operation, layout, layer, below, folder, request); };
-    return cache.take(request);
+    return cache_of(operation).take(request);
   }
 };
 

@@ -1,5 +1,8 @@
 #include "session/sources/snapshot_commands.h"
 
+#include <algorithm>
+#include <string_view>
+
 #include "base/error.h"
 #include "base/text.h"
 #include "kernel/command.h"
@@ -12,11 +15,64 @@ using base::ErrorCode;
 
 namespace {
 
+// All that sessions of a former version made had this tag.
+constexpr const char* former_tag = "unionroot.session";
+constexpr std::string_view tag_start = "unionroot.owner.";
+constexpr const char* property = "unionroot:owner";
+constexpr const char* former_property = "unionroot:session";
+
 void append(Words& words, const Words& more) { words.insert(words.end(), more.begin(), more.end()); }
+
+std::string tag_of(const owned::Token& token) { return concat(tag_start, token.text()); }
+
+std::string owner_of_token(std::string_view text) {
+  const auto token = owned::parse_token(text);
+  return token ? concat("session ", token->session, " of the daemon ", token->daemon) : base::printable(text);
+}
+
+std::vector<std::string> tags_of(const kernel::CommandResult& result) {
+  const auto lines = base::split(result.output, '\n');
+  return lines.empty() ? std::vector<std::string>() : base::split(base::trim(lines.front()), ',');
+}
+
+bool says(const kernel::CommandResult& result, std::string_view text) {
+  return result.errors.find(text) != std::string::npos;
+}
+
+std::string named(const OwnerAnswer& answer) { return answer.owner.empty() ? "nobody that is known" : answer.owner; }
 
 }  // namespace
 
-LvmSnapshot::LvmSnapshot(const definition::LvmSnapshotSource& source, const std::string& session) : name(session) {
+void make_snapshot(const std::function<void()>& make, const std::function<OwnerAnswer()>& owner,
+                   const std::string& name, TreeData& data) {
+  try {
+    make();
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::failed) throw;  // it was broken off, and may have made something
+    OwnerAnswer answer;
+    try {
+      answer = owner();
+    } catch (const std::exception&) {
+      data.untouched = true;  // what cannot answer has not made anything either
+    }
+    if (answer.found != owned::Found::foreign) throw;
+    data.untouched = true;
+    throw Error(ErrorCode::session_exists,
+                concat("there is ", name, " already, which is not this session's: its owner is ", named(answer)),
+                "choose another name, or remove that");
+  }
+}
+
+void throw_not_ours(const OwnerAnswer& answer, const std::string& name, const std::string& session) {
+  throw Error(ErrorCode::stage_failed,
+              answer.found == owned::Found::nothing
+                  ? concat("its snapshot ", name, " is gone")
+                  : concat(name, " is not this session's: its owner is ", named(answer)),
+              concat("`unionroot end ", session, "`"));
+}
+
+LvmSnapshot::LvmSnapshot(const definition::LvmSnapshotSource& source, const owned::Token& session)
+    : name(session.session), token_(session) {
   // lvm(8), "VALID NAMES": letters, digits and "+_.-", which a session's name has none other of; not these words.
   for (const char* word : {"snapshot", "pvmove"})
     if (name.rfind(word, 0) == 0)
@@ -39,7 +95,7 @@ LvmSnapshot::LvmSnapshot(const definition::LvmSnapshotSource& source, const std:
 }
 
 Words LvmSnapshot::create(const definition::LvmSnapshotSource& source) const {
-  Words words{"lvcreate", "--quiet", "--yes", "--snapshot", "--name", name, "--addtag", tag};
+  Words words{"lvcreate", "--quiet", "--yes", "--snapshot", "--name", name, "--addtag", tag_of(token_)};
   append(words, kernel::split_words(source.snapshot_options));
   words.push_back(source.device);
   return words;
@@ -52,21 +108,72 @@ Words LvmSnapshot::activate() const {
 Words LvmSnapshot::tags() const { return {"lvs", "--noheadings", "--options", "lv_tags", concat(group, '/', name)}; }
 Words LvmSnapshot::remove() const { return {"lvremove", "--quiet", "--force", "--yes", concat(group, '/', name)}; }
 
-ZfsSnapshot::ZfsSnapshot(const definition::ZfsSnapshotSource& source, const std::string& session)
-    : snapshot(concat(source.dataset, "@unionroot-", session)), clone(concat(source.dataset, "/unionroot-", session)) {}
-
-Words ZfsSnapshot::make_snapshot(const std::string& session) const {
-  return {"zfs", "snapshot", "-o", concat(property, '=', session), snapshot};
+OwnerAnswer LvmSnapshot::owner(const kernel::CommandResult& tags) const {
+  if (!tags.end.succeeded()) {
+    // There is no such volume, or no such group.
+    if (says(tags, "Failed to find logical volume") || says(tags, "not found")) return {};
+    throw Error(ErrorCode::failed,
+                concat("asking whose ", path, " is: lvs ", kernel::describe(tags.end), ": ", tags.errors));
+  }
+  OwnerAnswer answer{owned::Found::foreign, {}};
+  for (const auto& tag : tags_of(tags)) {
+    if (tag == tag_of(token_)) return {owned::Found::ours, {}};
+    if (tag.starts_with(tag_start)) answer.owner = owner_of_token(tag.substr(tag_start.size()));
+  }
+  return answer;
 }
 
-Words ZfsSnapshot::make_clone(const definition::ZfsSnapshotSource& source, const std::string& session) const {
-  Words words{"zfs", "clone", "-o", concat(property, '=', session)};
+bool LvmSnapshot::is_former(const kernel::CommandResult& tags) {
+  const auto found = tags_of(tags);
+  return tags.end.succeeded() && std::find(found.begin(), found.end(), former_tag) != found.end() &&
+         std::none_of(found.begin(), found.end(), [](const auto& tag) { return tag.starts_with(tag_start); });
+}
+
+Words LvmSnapshot::mark() const {
+  return {"lvchange", "--quiet", "--addtag", tag_of(token_), "--deltag", former_tag, concat(group, '/', name)};
+}
+
+ZfsSnapshot::ZfsSnapshot(const definition::ZfsSnapshotSource& source, const owned::Token& session)
+    : snapshot(concat(source.dataset, "@unionroot-", session.session)),
+      clone(concat(source.dataset, "/unionroot-", session.session)),
+      token_(session) {}
+
+Words ZfsSnapshot::make_snapshot() const {
+  return {"zfs", "snapshot", "-o", concat(property, '=', token_.text()), snapshot};
+}
+
+Words ZfsSnapshot::make_clone(const definition::ZfsSnapshotSource& source) const {
+  Words words{"zfs", "clone", "-o", concat(property, '=', token_.text())};
   append(words, kernel::split_words(source.snapshot_options));
   append(words, {"-o", "mountpoint=legacy", snapshot, clone});
   return words;
 }
 
-Words ZfsSnapshot::owner(const std::string& name) { return {"zfs", "get", "-H", "-o", "value", property, name}; }
+// -s local: a data set inherits the properties of the one that it lies in.
+Words ZfsSnapshot::owner_of(const std::string& name) {
+  return {"zfs", "get", "-H", "-o", "value", "-s", "local", property, name};
+}
+
+OwnerAnswer ZfsSnapshot::owner(const kernel::CommandResult& result) const {
+  if (!result.end.succeeded()) {
+    if (says(result, "does not exist")) return {};
+    throw Error(ErrorCode::failed,
+                concat("asking whose ", clone, " is: zfs ", kernel::describe(result.end), ": ", result.errors));
+  }
+  const auto lines = base::split(result.output, '\n');
+  if (lines.empty()) return {owned::Found::foreign, {}};
+  if (lines.front() == token_.text()) return {owned::Found::ours, {}};
+  return {owned::Found::foreign, owner_of_token(lines.front())};
+}
+
 Words ZfsSnapshot::destroy(const std::string& name) { return {"zfs", "destroy", name}; }
+
+Words ZfsSnapshot::former_owner_of(const std::string& name) {
+  return {"zfs", "get", "-H", "-o", "value", "-s", "local", former_property, name};
+}
+
+Words ZfsSnapshot::mark(const std::string& name) const {
+  return {"zfs", "set", concat(property, '=', token_.text()), name};
+}
 
 }  // namespace unionroot::session

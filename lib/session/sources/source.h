@@ -24,6 +24,9 @@ class SourceKind {
   // Idempotent; see Stage::tear_down.
   virtual void tear_down(Operation& operation, const TreeData& data, TearDown mode) const = 0;
 
+  // Puts the token on what a session of a former version made, which wrote none. Not on what has a mark.
+  virtual void mark_former(Operation&) const {}
+
   // After a restart of the daemon, when the session's namespace may live on.
   virtual Recovery recover(Operation& operation, const TreeData& data) const = 0;
 };

@@ -9,8 +9,10 @@
 #include "base/rollback.h"
 #include "base/text.h"
 #include "kernel/files.h"
+#include "owned/mark.h"
+#include "session/backings/backing.h"
 #include "session/sources/archives.h"
-#include "session/sources/cache.h"
+#include "session/sources/cached.h"
 #include "session/sources/source.h"
 #include "session/storage.h"
 
@@ -34,10 +36,8 @@ const definition::FileSource& source_of(const definition::Definition& definition
 }
 
 // What of an identity stays the same when the file gets another name.
-std::string content_identity(int file) {
-  auto identity = identity_of(file);
-  return identity.substr(0, identity.rfind('-'));
-}
+std::string content_part(const std::string& identity) { return identity.substr(0, identity.rfind('-')); }
+std::string content_identity(int file) { return content_part(identity_of(file)); }
 
 class TarballSourceKind : public SourceKind {
  public:
@@ -52,12 +52,11 @@ class TarballSourceKind : public SourceKind {
     if (operation.is_source())
       tear_down_own(operation);
     else
-      TreeCache(operation.services()).release(operation.id());
+      TreeCache(operation.services()).release(operation.token());
   }
 
-  Recovery recover(Operation& operation, const TreeData&) const override {
-    if (!operation.is_source())
-      return TreeCache(operation.services()).held_by(operation.id()).empty() ? Recovery::gone : Recovery::intact;
+  Recovery recover(Operation& operation, const TreeData& data) const override {
+    if (!operation.is_source()) return recover_cached(operation, data);
     return ::access(concat(own_folder(operation), '/', own_tree).c_str(), F_OK) == 0 ? Recovery::intact
                                                                                      : Recovery::gone;
   }
@@ -87,38 +86,35 @@ class TarballSourceKind : public SourceKind {
   }
 
   static std::string set_up_shared(Operation& operation, TreeData& data) {
-    TreeCache cache(operation.services());
-    if (operation->recovering) {
-      // What the upper layer was laid on, whatever has become of the file since.
-      const auto held = cache.held_by(operation.id());
-      if (!held.empty()) return held.front();
-    }
+    // What the upper layer was laid on, whatever has become of the file since.
+    if (auto trees = take_cached_again(operation, data)) return trees->front();
+    const auto& path = source_of(operation.definition()).file;
     const auto file = open_archive(operation);
+    const auto key = identity_of(file.get());
+    if (keeps_upper(operation) && content_part(data.cache_keys) != content_part(key))
+      throw_another_tree(operation, data, concat("the archive ", path, " is ", key, " now"));
     CacheRequest request;
-    request.key = identity_of(file.get());
-    request.origin = source::place_of_file(source_of(operation.definition()).file).path;
-    request.session = operation.id();
+    request.key = key;
+    request.origin = source::place_of_file(path).path;
+    request.session = operation.token();
+    request.durable = !operation.automatic();
     request.cancelled = operation->cancelled;
     request.waits = [&](std::uint64_t done, std::uint64_t total) {
       report(operation, concat("waiting until another session has unpacked ", request.origin), done, total);
     };
     request.make = [&](int folder) { unpack(operation, file.get(), folder, request.key); };
-    data.cache_key = request.key;
-    return cache.take(request);
+    data.cache_keys = request.key;
+    return cache_of(operation).take(request);
   }
 
   static std::string set_up_own(Operation& operation) {
-    const auto sessions_path = sessions_folder(operation.services().settings, operation.definition());
     const auto path = own_folder(operation);
-    kernel::ensure_directories(sessions_path, 0711);
-    const auto sessions = kernel::open_directory(sessions_path);
-    kernel::ensure_directory(sessions.get(), operation.id(), 0700);
-    const auto folder = kernel::open_directory(path);
-    if (kernel::exists_at(folder.get(), own_tree)) {
-      if (operation->recovering) return concat(path, '/', own_tree);
-      throw Error(ErrorCode::session_exists,
-                  concat("session ", operation.id(), " has a tree already: ", path, '/', own_tree),
-                  "choose another name, or move that folder away");
+    const auto folder = session_folder(operation);
+    if (operation->recovering) {
+      if (kernel::exists_at(folder.get(), own_tree)) return concat(path, '/', own_tree);
+      throw Error(ErrorCode::stage_failed, concat("its tree ", path, '/', own_tree, " is gone"),
+                  concat("bring it back and `unionroot recover ", operation.id(), "`; or `unionroot end --force ",
+                         operation.id(), "`"));
     }
     operation.services().trash.discard(path, unfinished_tree,
                                        trash_folder(operation.services().settings, operation.definition()));
@@ -136,12 +132,10 @@ class TarballSourceKind : public SourceKind {
   static void tear_down_own(Operation& operation) {
     const auto path = own_folder(operation);
     const UniqueFd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    if (!folder) {
-      if (errno == ENOENT) return;
-      base::throw_errno("opening the folder", path);
-    }
+    if (!folder && errno != ENOENT) base::throw_errno("opening the folder", path);
+    const bool ours = folder && owned::read_mark(folder.get()).token == operation.token();
     // A session that never began has changed nothing, and its tree may not even be whole.
-    if (operation->begun && kernel::exists_at(folder.get(), own_tree)) {
+    if (ours && operation->begun && kernel::exists_at(folder.get(), own_tree)) {
       try {
         repack(operation, folder.get());
       } catch (const Error& error) {
@@ -151,9 +145,7 @@ class TarballSourceKind : public SourceKind {
                     error.hint());
       }
     }
-    operation.services().trash.discard(sessions_folder(operation.services().settings, operation.definition()),
-                                       operation.id(),
-                                       trash_folder(operation.services().settings, operation.definition()));
+    discard_session_folder(operation, TearDown::everything);
   }
 
   [[noreturn]] static void refuse_changed(const std::string& path) {
@@ -180,7 +172,7 @@ class TarballSourceKind : public SourceKind {
     if (!operation->puts_back)
       throw Error(ErrorCode::cancelled, "that was broken off by force",
                   "take what you need of it; the daemon sets it aside, among the orphans, when it starts next");
-    const auto temporary = concat(".unionroot-", operation.id());
+    const auto temporary = owned::unfinished_name(operation.token());
     kernel::remove_file(archives.get(), temporary);  // of a crash
     base::fault_point("create");
     const UniqueFd made(base::check(

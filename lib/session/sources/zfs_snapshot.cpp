@@ -29,18 +29,19 @@ kernel::Command zfs(Words words) {
 
 class ZfsSnapshotSourceKind : public SourceKind {
  public:
-  std::vector<std::string> set_up(Operation& operation, TreeData&) const override {
+  std::vector<std::string> set_up(Operation& operation, TreeData& data) const override {
     const auto& source = source_of(operation.definition());
-    const ZfsSnapshot names(source, operation.id());
+    const ZfsSnapshot names(source, operation.token());
     if (operation.is_source()) {
       // The data set itself.
     } else if (operation->recovering) {
-      if (!is_ours(names.clone, operation.id()))
-        throw Error(ErrorCode::stage_failed, concat("its clone ", names.clone, " is gone"),
-                    concat("`unionroot end ", operation.id(), "`"));
+      require_ours(names, operation);
     } else {
-      kernel::run_or_throw(zfs(names.make_snapshot(operation.id())));
-      kernel::run_or_throw(zfs(names.make_clone(source, operation.id())));
+      make_snapshot([&] { kernel::run_or_throw(zfs(names.make_snapshot())); },
+                    [&] { return owner_of(names, names.snapshot); }, names.snapshot, data);
+      TreeData unused;  // by now something was made
+      make_snapshot([&] { kernel::run_or_throw(zfs(names.make_clone(source))); },
+                    [&] { return owner_of(names, names.clone); }, names.clone, unused);
     }
     const auto path = operation.services().source_mounts.acquire(concat("own.", operation.id()), operation.id(), [&] {
       return operation.services().mounts.new_filesystem("zfs", operation.is_source() ? source.dataset : names.clone,
@@ -49,12 +50,13 @@ class ZfsSnapshotSourceKind : public SourceKind {
     return {located(operation, path, source.location)};
   }
 
-  void tear_down(Operation& operation, const TreeData&, TearDown mode) const override {
+  void tear_down(Operation& operation, const TreeData& data, TearDown mode) const override {
     operation.services().source_mounts.release(operation.id());
-    if (mode == TearDown::keep_data || operation.is_source() || kernel::find_program("zfs").empty()) return;
-    const ZfsSnapshot names(source_of(operation.definition()), operation.id());
+    if (mode == TearDown::keep_data || operation.is_source() || data.untouched || kernel::find_program("zfs").empty())
+      return;
+    const ZfsSnapshot names(source_of(operation.definition()), operation.token());
     for (const auto& name : {names.clone, names.snapshot})
-      if (is_ours(name, operation.id())) kernel::run_or_throw(zfs(ZfsSnapshot::destroy(name)));
+      if (owner_of(names, name).found == owned::Found::ours) kernel::run_or_throw(zfs(ZfsSnapshot::destroy(name)));
   }
 
   Recovery recover(Operation& operation, const TreeData&) const override {
@@ -62,10 +64,24 @@ class ZfsSnapshotSourceKind : public SourceKind {
     return Recovery::intact;
   }
 
+  void mark_former(Operation& operation) const override {
+    if (operation.is_source()) return;
+    const ZfsSnapshot names(source_of(operation.definition()), operation.token());
+    for (const auto& name : {names.clone, names.snapshot}) {
+      const auto former = kernel::run_command(zfs(ZfsSnapshot::former_owner_of(name)));
+      if (former.end.succeeded() && former.output == operation.id() + "\n") kernel::run_or_throw(zfs(names.mark(name)));
+    }
+  }
+
  private:
-  static bool is_ours(const std::string& name, const std::string& session) {
-    const auto found = kernel::run_command(zfs(ZfsSnapshot::owner(name)));
-    return found.end.succeeded() && found.output == session + "\n";
+  static OwnerAnswer owner_of(const ZfsSnapshot& names, const std::string& name) {
+    return names.owner(kernel::run_command(zfs(ZfsSnapshot::owner_of(name))));
+  }
+
+  static void require_ours(const ZfsSnapshot& names, const Operation& operation) {
+    const auto answer = owner_of(names, names.clone);
+    if (answer.found == owned::Found::ours) return;
+    throw_not_ours(answer, names.clone, operation.id());
   }
 };
 

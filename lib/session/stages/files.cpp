@@ -23,7 +23,7 @@ tree::FilesRequest request_of(const Operation& operation, std::optional<tree::Us
   }
   request.mark_resolv_conf = follows_resolv_conf(operation.session());
   // What a crash at begin leaves in a layer of the session's own goes with it.
-  if (!has_own_layer(operation.definition())) request.temporary = half_written_file(operation.id());
+  if (!has_own_layer(operation.definition())) request.temporary = half_written_file(operation.token());
   return request;
 }
 
@@ -44,7 +44,7 @@ void FilesStage::set_up(Operation& operation, StageData&) {
   operation.notes(tree::write_files(root.get(), request));
 }
 
-std::string half_written_file(const std::string& session) { return base::concat(".unionroot-", session); }
+std::string half_written_file(const owned::Token& session) { return owned::unfinished_name(session); }
 
 bool follows_resolv_conf(const Session& session) {
   return !session.automatic() && !session.identity.source && session.definition->resolv_conf == "follow" &&

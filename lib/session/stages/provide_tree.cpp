@@ -4,7 +4,9 @@
 namespace unionroot::session {
 
 void ProvideTreeStage::set_up(Operation& operation, StageData& data) {
-  operation->directories = source_kind(operation.definition()).set_up(operation, data.emplace<TreeData>());
+  // When a session is recovered, what it stood on is in it.
+  if (!std::holds_alternative<TreeData>(data)) data.emplace<TreeData>();
+  operation->directories = source_kind(operation.definition()).set_up(operation, std::get<TreeData>(data));
 }
 
 void ProvideTreeStage::tear_down(Operation& operation, const StageData& data, TearDown mode) {

@@ -62,7 +62,7 @@ class FilesStage : public Stage {
 bool follows_resolv_conf(const Session& session);
 
 // The name that a file has while it is being copied into a tree that outlives a crash, in the file's own folder.
-std::string half_written_file(const std::string& session);
+std::string half_written_file(const owned::Token& session);
 
 // The administrator's own scripts (../hooks). What they mount beneath the root goes with the namespace; what else they
 // did they undo themselves.

@@ -228,7 +228,7 @@ class ProgressTest(testing.EndToEndTest):
             self.machine.children[client.pid] = "client"
             self.addCleanup(self.finish, client)
             cache = os.path.join(self.machine.state, "cache")
-            self.assertTrue(testing.wait_until(lambda: any(name.startswith("tmp-") for name in os.listdir(cache))))
+            self.assertTrue(testing.wait_until(lambda: any(name.startswith(".unionroot-") for name in os.listdir(cache))))
             client.kill()
             self.assert_as_before()
 
@@ -281,7 +281,7 @@ class ProgressTest(testing.EndToEndTest):
         self.addCleanup(self.finish, first)
         self.machine.children[first.pid] = "client"
         cache = os.path.join(self.machine.state, "cache")
-        unpacking = lambda: os.path.isdir(cache) and any(name.startswith("tmp-") for name in os.listdir(cache))
+        unpacking = lambda: os.path.isdir(cache) and any(name.startswith(".unionroot-") for name in os.listdir(cache))
         self.assertTrue(testing.wait_until(unpacking), "the first does not unpack")
         terminal, second = self.start_on_terminal("begin", "--name", "second", "endless")
         self.await_shown(terminal, lambda: len(set(terminal.percentages())) > 1)

@@ -142,7 +142,7 @@ class TarballTest(archives.ArchiveCase):
                 self.run_into_crash("begin", "--name", f"crash-{point}", "ball")
                 self.machine.daemon = None
                 self.machine.start_daemon()
-                self.assertEqual([name for name in self.cache() if name.startswith("tmp-")], [])
+                self.assertEqual([name for name in self.cache() if name.startswith(".unionroot-")], [])
                 self.assertEqual(self.machine.sessions(), [])
                 self.assert_nothing_left()
                 self.machine.begin("ball", f"after-{point}")
@@ -295,7 +295,7 @@ class TarballTest(archives.ArchiveCase):
                 self.assert_refused(self.machine.run("begin", "bad-" + name), 125, *fragments)
                 self.assert_nothing_left()
                 self.assertFalse(os.path.exists(os.path.join(self.machine.state, "escaped")))
-                self.assertEqual([key for key in self.cache() if key.startswith("tmp-")], [])
+                self.assertEqual([key for key in self.cache() if key.startswith(".unionroot-")], [])
 
     def test_location(self):
         path = os.path.join(self.machine.place, "inner.tar")
@@ -315,11 +315,11 @@ class TarballTest(archives.ArchiveCase):
         shutil.rmtree(folder)
         self.define_tarball("slow", path)
         client = self.machine.popen("begin", "slow")
-        self.assertTrue(testing.wait_until(lambda: any(key.startswith("tmp-") for key in self.cache())))
+        self.assertTrue(testing.wait_until(lambda: any(key.startswith(".unionroot-") for key in self.cache())))
         client.send_signal(signal.SIGINT)
         client.communicate(timeout=testing.PATIENCE)
         self.assertNotEqual(client.returncode, 0)
-        gone = testing.wait_until(lambda: not any(key.startswith("tmp-") for key in self.cache()) and not self.machine.sessions())
+        gone = testing.wait_until(lambda: not any(key.startswith(".unionroot-") for key in self.cache()) and not self.machine.sessions())
         os.unlink(path)
         self.assertTrue(gone, self.machine.log())
         self.assert_nothing_left()

@@ -86,12 +86,19 @@ def check(machine):
     machine.start_daemon()
     expect(testing.wait_until(lambda: json.loads(machine.ok("info", "--json", one))["state"] == "active"), "not recovered")
     expect(machine.inside(one, "cat", "/marker") == "one", "the snapshot was lost")
+    tags = disks.command("lvs", "--noheadings", "--options", "lv_tags", GROUP + "/one").strip()
+    expect(tags.startswith("unionroot.owner.1.") and tags.endswith(".one"), f"tags: {tags}")
     machine.ok("end", one)
     machine.ok("end", two)
     expect(volumes() == ["base", "theirs"], f"left: {volumes()}")
-    taken = machine.run("begin", "--name", "theirs", "lvm")
-    expect(taken.status == 125 and "lvcreate" in taken.err, repr(taken))
-    expect(volumes() == ["base", "theirs"], "a volume that was not ours is gone")
+    # Without a tag, with the tag that a former version gave to all its volumes, and with that of another daemon.
+    for tag in (None, "unionroot.session", "unionroot.owner.1.0123456789abcdef.5.theirs"):
+        if tag is not None:
+            disks.command("lvchange", "--quiet", "--addtag", tag, GROUP + "/theirs")
+        taken = machine.run("begin", "--name", "theirs", "lvm")
+        expect(taken.status == 125 and "already" in taken.err, repr(taken))
+        expect(volumes() == ["base", "theirs"], f"a volume that was not ours is gone: tag {tag}")
+    expect("0123456789abcdef" in taken.err, repr(taken))
     bad = machine.run("begin", "bad")
     expect(bad.status == 125 and "lvcreate" in bad.err, repr(bad))
     machine.inside("source:lvm", "sh", "-c", "echo source >/from-source")

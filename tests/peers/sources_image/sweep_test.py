@@ -110,7 +110,7 @@ class ArchiveSweep(ImageSweep):
         found = machine.leftovers(settle)
         cache = os.path.join(machine.state, "cache")
         for name in sorted(os.listdir(cache)) if os.path.isdir(cache) else []:
-            if name.startswith("tmp-"):
+            if name.startswith(".unionroot-"):
                 found.append("cache: " + name)
             elif not name.endswith(".lock"):
                 users = os.listdir(os.path.join(cache, name, "users"))

@@ -26,23 +26,20 @@ std::string written(session::StageData data) {
 
 TEST_CASE("what a former version wrote of its stages is understood") {
   CHECK(stage_data<session::TreeData>(read("block-device", R"({"mount":"own.s"})")).mount == "own.s");
-  CHECK(stage_data<session::TreeData>(read("block-device", R"({"cache":"file-1"})")).cache_key == "file-1");
-  CHECK(stage_data<session::TreeData>(read("block-device", R"({"foreign":"yes"})")).foreign);
+  CHECK(stage_data<session::TreeData>(read("block-device", R"({"cache":"file-1"})")).cache_keys == "file-1");
   CHECK(stage_data<session::TreeData>(read("block-device", R"({"never-ran":"yes"})")).never_ran);
   CHECK_FALSE(stage_data<session::TreeData>(read("block-device", R"({"layers":"3"})")).never_ran);
-  const auto layer =
-      stage_data<session::UnionData>(read("union", R"({"backing":"directory","files-layer":"sid-x","foreign":"yes"})"));
+  const auto layer = stage_data<session::UnionData>(read("union", R"({"backing":"directory","files-layer":"sid-x"})"));
   CHECK(layer.backing == "directory");
   CHECK(layer.files_layer == "sid-x");
-  CHECK(layer.foreign);
   CHECK(stage_data<session::HooksData>(read("hooks", R"({"never-ran":"yes"})")).never_ran);
 }
 
 TEST_CASE("a stage's data is written as a former version reads it") {
   CHECK(written({}) == "{}");
   CHECK(written(session::TreeData{}) == "{}");
-  CHECK(written(session::TreeData{"own.s", "file-1", true, true}) ==
-        R"({"cache":"file-1","foreign":"yes","mount":"own.s","never-ran":"yes"})");
+  CHECK(written(session::TreeData{"own.s", "ext4 u", "file-1", true, true}) ==
+        R"({"cache":"file-1","content":"ext4 u","mount":"own.s","never-ran":"yes","untouched":"yes"})");
   CHECK(written(session::UnionData{"image", "", false}) == R"({"backing":"image"})");
   CHECK(written(session::HooksData{true}) == R"({"never-ran":"yes"})");
 }

@@ -9,9 +9,20 @@
 
 using namespace unionroot;
 
+namespace {
+
+session::SessionFile of_daemon() {
+  session::SessionFile file;
+  file.daemon = "00000000000000aa";
+  file.record.created = 1;
+  return file;
+}
+
+}  // namespace
+
 TEST_CASE("a session file gives back the record and its stages") {
   test::TemporaryFolder folder;
-  session::SessionFile file;
+  session::SessionFile file = of_daemon();
   file.record.id = "sid-1";
   file.record.chroot = "sid";
   file.record.selected_name = "chroot:unstable";
@@ -36,13 +47,15 @@ TEST_CASE("a session file gives back the record and its stages") {
   CHECK(read->record.owner == 1000);
   CHECK(read->record.created == file.record.created);
   CHECK(read->record.kind == store::SessionKind::preserved);
+  CHECK(read->daemon == "00000000000000aa");
+  CHECK(read->record.marked);
   REQUIRE(read->stages.size() == 2);
   CHECK(read->stages[1].data == file.stages[1].data);
 }
 
 TEST_CASE("notes go with a session file, and do not make another of it") {
   test::TemporaryFolder folder;
-  session::SessionFile file;
+  session::SessionFile file = of_daemon();
   file.record.id = "a";
   file.record.notes = session::notes_to_json({"one", "two \xff"});
   session::write_session_file(folder.path, file, false);
@@ -58,18 +71,46 @@ TEST_CASE("notes go with a session file, and do not make another of it") {
 
 TEST_CASE("a session file goes with its folder, but not from beside an upper layer") {
   test::TemporaryFolder folder;
-  session::SessionFile file;
+  session::SessionFile file = of_daemon();
   file.record.id = "a";
-  session::remove_session_file(folder.path, "a");
-  session::remove_session_file(folder.path + "/none", "a");
+  session::remove_session_file(folder.path, file.token());
+  session::remove_session_file(folder.path + "/none", file.token());
   session::write_session_file(folder.path, file, false);
   std::filesystem::create_directory(folder.path + "/a/upper");
-  session::remove_session_file(folder.path, "a");
+  session::remove_session_file(folder.path, file.token());
   CHECK(session::read_session_file(folder.path, "a"));
   std::filesystem::remove(folder.path + "/a/upper");
   std::filesystem::copy_file(folder.path + "/a/session.json", folder.path + "/a/.session.json.0123abcd.tmp");
-  session::remove_session_file(folder.path, "a");
+  session::remove_session_file(folder.path, file.token());
   CHECK_FALSE(std::filesystem::exists(folder.path + "/a"));
+}
+
+TEST_CASE("a session file of another session or daemon stays") {
+  test::TemporaryFolder folder;
+  auto file = of_daemon();
+  file.record.id = "a";
+  session::write_session_file(folder.path, file, false);
+  for (const auto& other : {owned::Token{"00000000000000bb", 1, "a"}, owned::Token{"00000000000000aa", 2, "a"}}) {
+    session::remove_session_file(folder.path, other);
+    CHECK(session::read_session_file(folder.path, "a"));
+  }
+  auto others = file;
+  others.daemon = "00000000000000bb";
+  CHECK_THROWS_WITH(session::write_session_file(folder.path, others, false), Catch::Contains("00000000000000aa"));
+  CHECK(session::read_session_file(folder.path, "a")->daemon == file.daemon);
+}
+
+TEST_CASE("a session file of a former version has no daemon, and its session no token") {
+  auto file = of_daemon();
+  file.record.id = "a";
+  auto text = session::to_json(file);
+  const std::string key = "\"daemon\": \"00000000000000aa\",";
+  REQUIRE(text.find(key) != std::string::npos);
+  text.erase(text.find(key), key.size());
+  const auto read = session::from_json(text, "a");
+  REQUIRE(read);
+  CHECK(read->daemon.empty());
+  CHECK_FALSE(read->record.marked);
 }
 
 TEST_CASE("of many notes the last are kept, and of nonsense none") {
@@ -83,7 +124,7 @@ TEST_CASE("of many notes the last are kept, and of nonsense none") {
 }
 
 TEST_CASE("a torn, foreign or missing session file is none") {
-  session::SessionFile file;
+  session::SessionFile file = of_daemon();
   file.record.id = "a";
   const auto text = session::to_json(file);
   CHECK(session::from_json(text, "a"));

@@ -47,7 +47,7 @@ class SessionFixture {
     files_layers_ = std::make_unique<session::FilesLayers>(settings_, trash);
     services_ = std::unique_ptr<session::Services>(new session::Services{settings_, mounts, cgroups_, *namespaces_,
                                                                          *views_, *locks_, *store_, trash,
-                                                                         source_mounts, *files_layers_, true});
+                                                                         source_mounts, *files_layers_, daemon, true});
     auto shape = std::make_shared<definition::Definition>();
     shape->name = "sid";
     shape->type = "directory";
@@ -57,6 +57,7 @@ class SessionFixture {
   }
 
   TemporaryFolder folder;
+  const std::string daemon = "00000000000000aa";
   tests::FakeMounts mounts;
   session::Trash trash;
   mount::SourceMounts source_mounts{mounts, folder.path + "/run"};
@@ -78,6 +79,7 @@ class SessionFixture {
                              std::vector<session::StageEntry> stages = {}) {
     record.id = id;
     if (record.owner_name.empty()) record.owner_name = "root";
+    if (record.created == 0) record.created = 1;
     return session::Operation(std::make_shared<session::Session>(
         *services_, std::move(record), shape ? std::move(shape) : definition_, std::move(stages)));
   }

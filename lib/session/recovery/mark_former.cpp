@@ -1,0 +1,41 @@
+// Sessions of a former version, which wrote no token on what they made: they are marked at this version's first start.
+#include "base/log.h"
+#include "base/text.h"
+#include "session/recovery/reconcile.h"
+#include "session/session_file.h"
+#include "session/sources/source.h"
+#include "session/storage.h"
+
+namespace unionroot::session {
+
+using base::concat;
+using store::SessionState;
+
+namespace {
+
+// A session that never came to be active may have met what is another's under its name.
+bool was_begun(const Parts& parts, const Session& session) {
+  const auto state = session.state();
+  if (state == SessionState::active || state == SessionState::recovering) return true;
+  for (const auto& folder : {parts.folders.own(), sessions_folder(parts.settings, *session.definition)})
+    if (const auto file = read_session_file(folder, session.id()))
+      if (file->record.created == session.identity.created) return true;
+  return false;
+}
+
+}  // namespace
+
+void Reconciliation::mark_former(Operation& operation) {
+  const auto& session = operation.session();
+  if (session.identity.marked || !was_begun(parts_, session)) return;
+  const auto& definition = operation.definition();
+  mark_former_folder(parts_.settings, parts_.folders.own(), operation.token());
+  mark_former_folder(parts_.settings, sessions_folder(parts_.settings, definition), operation.token());
+  source_kind(definition).mark_former(operation);
+  base::log::info(concat("what session ", session.id(), " made outside has its token now"));
+  // A device is marked when it is mounted next.
+  if (definition.has_union() && definition.union_.backing == definition::UnionBacking::device) return;
+  parts_.store.set_marked(session.id());
+}
+
+}  // namespace unionroot::session

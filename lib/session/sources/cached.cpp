@@ -1,0 +1,44 @@
+#include "session/sources/cached.h"
+
+#include "base/error.h"
+#include "base/text.h"
+
+namespace unionroot::session {
+
+using base::concat;
+using base::Error;
+using base::ErrorCode;
+
+namespace {
+
+// A former version wrote only a tarball's key into the journal.
+std::vector<std::string> keys_of(const Operation& operation, const TreeData& data) {
+  if (!data.cache_keys.empty()) return base::split(data.cache_keys, ' ');
+  return cache_of(operation).keys_in_use(operation.id());
+}
+
+}  // namespace
+
+std::optional<std::vector<std::string>> take_cached_again(const Operation& operation, TreeData& data) {
+  if (!operation->recovering) return std::nullopt;
+  const auto keys = keys_of(operation, data);
+  data.cache_keys = base::join(keys, " ");
+  return cache_of(operation).take_again(keys, operation.token(), !operation.automatic());
+}
+
+Recovery recover_cached(const Operation& operation, const TreeData& data) {
+  const auto trees =
+      cache_of(operation).take_again(keys_of(operation, data), operation.token(), !operation.automatic());
+  return trees ? Recovery::intact : Recovery::gone;
+}
+
+void throw_another_tree(const Operation& operation, const TreeData& data, const std::string& now) {
+  const auto keys = base::split(data.cache_keys, ' ');
+  throw Error(ErrorCode::stage_failed,
+              concat("the tree that it began on, ", keys.empty() ? "which nobody has noted" : keys.front(),
+                     ", is gone from the cache, and ", now),
+              concat("bring the former one back and `unionroot recover ", operation.id(), "`; or `unionroot end ",
+                     operation.id(), "`"));
+}
+
+}  // namespace unionroot::session
