@@ -12,8 +12,8 @@
 using namespace unionroot;
 using owned::Found;
 using owned::Token;
-using tests::require_mounts;
 using tests::Place;
+using tests::require_mounts;
 
 namespace {
 
