@@ -189,7 +189,7 @@ std::string TreeCache::take(const CacheRequest& request) {
 bool TreeCache::take_one_again(const std::string& key, const User& user, bool durable) {
   CacheRequest request;
   request.key = request.origin = key;
-  const auto shared = lock(request, F_RDLCK);
+  const auto shared = lock(request, base::LockType::read);
   const auto users = try_open(folder_.get(), key + "/users");
   if (!users) return false;
   const auto text = read_at(users->get(), user.token->session);
