@@ -81,7 +81,7 @@ session::BeginRequest begin_request(const Place& place, bool source) {
   return request;
 }
 
-Started run_program(Manager& manager, const std::string& session) {
+session::Started run_program(Manager& manager, const std::string& session) {
   const base::UniqueFd nothing(base::check(::open("/dev/null", O_RDWR | O_CLOEXEC), "opening", "/dev/null"));
   session::RunRequest request;
   request.session = session;
