@@ -26,7 +26,7 @@ std::string unescape(std::string_view value, std::string_view address) {
       out.push_back(value[i]);
       continue;
     }
-    const auto byte = base::byte_of_hex(value.substr(i + 1));
+    const auto byte = base::byte_of_hex(value.substr(i + 1), base::HexCase::any);
     if (!byte) malformed(address);
     out.push_back(static_cast<char>(*byte));
     i += 2;

@@ -32,8 +32,10 @@ inline std::string to_hex(std::uint64_t number) {
   return out;
 }
 
+enum class HexCase { lower, any };
+
 // The byte that two digits stand for; nullopt if they are not the first two characters of `text`.
-inline std::optional<std::uint8_t> byte_of_hex(std::string_view text) {
+inline std::optional<std::uint8_t> byte_of_hex(std::string_view text, HexCase accepted = HexCase::lower) {
   unsigned value = 0;
   if (text.size() < 2) return std::nullopt;
   for (const char c : text.substr(0, 2)) {
@@ -42,7 +44,7 @@ inline std::optional<std::uint8_t> byte_of_hex(std::string_view text) {
       value += static_cast<unsigned>(c - '0');
     else if (c >= 'a' && c <= 'f')
       value += static_cast<unsigned>(c - 'a') + 10;
-    else if (c >= 'A' && c <= 'F')
+    else if (accepted == HexCase::any && c >= 'A' && c <= 'F')
       value += static_cast<unsigned>(c - 'A') + 10;
     else
       return std::nullopt;

@@ -26,9 +26,9 @@ TEST_CASE("hexadecimal digits, there and back") {
     append_hex(text, static_cast<std::uint8_t>(byte));
     CHECK(byte_of_hex(text) == byte);
   }
-  CHECK(byte_of_hex("Af") == 0xaf);
+  CHECK(byte_of_hex("Af", HexCase::any) == 0xaf);
   CHECK(byte_of_hex("12rest") == 0x12);
-  for (const char* text : {"", "1", "g0", "0g", " 1", "-1", "+1", "0x"}) CHECK_FALSE(byte_of_hex(text));
+  for (const char* text : {"", "1", "g0", "0g", " 1", "-1", "+1", "0x", "0A"}) CHECK_FALSE(byte_of_hex(text));
 }
 
 TEST_CASE("times as text") {
