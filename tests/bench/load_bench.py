@@ -42,6 +42,7 @@ class Bench:
     def __init__(self, machine):
         self.machine = machine
         self.load = []
+        self.held = 0
 
     def prepare(self):
         tree = testing.small_tree()
@@ -65,8 +66,9 @@ class Bench:
         """How long `end --force` of a begin takes that stands in its script."""
         times = []
         log = os.path.join(self.machine.place, "held.log")
-        for number in range(max(5, COUNT // 3)):
-            name = f"held-{number}"
+        for _ in range(max(5, COUNT // 3)):
+            self.held += 1
+            name = f"held-{self.held}"  # the scripts' log has those of before
             client = self.machine.popen("begin", "--name", name, "held", user="games")
             self.machine.children[client.pid] = "client"
 
