@@ -112,6 +112,7 @@ void Service::stop() {
   } catch (const sdbus::Error& error) {
     base::log::debug(base::concat("giving the bus name back: ", error.getMessage()));  // the bus may be gone
   }
+  loop_.kick();  // who has disconnected is known before the replies are sent
   core_.prepare_stop();
   requests_.stop();
   // What the workers posted last: replies that are owed. Clients that go on asking do not hold this up for ever.
