@@ -61,8 +61,17 @@ OVERLAY_DIRECTORY = {
     ".unionroot-trash": {},
     ".unionroot-orphans": {},
 }
-# This file is in a session's folder there, and holds the state directory of its daemon.
-OVERLAY_MARK = ".unionroot"
+# A session's folder there has this attribute, with the token of its session: VERSION.DAEMON.CREATED.SESSION.
+OWNER_MARK = "trusted.unionroot.owner"
+
+
+def daemon_id(state):
+    """Of the daemon that has this state directory; None if none was started on it."""
+    try:
+        with open(os.path.join(state, "id")) as file:
+            return dict(line.rstrip("\n").split("=", 1) for line in file)["id"]
+    except FileNotFoundError:
+        return None
 
 
 def unlisted(folder, expected, below=""):
@@ -114,11 +123,10 @@ def left_in_overlay_directories(state):
             found += [os.path.join(folder, path) for path in unlisted(os.path.join(folder, name), expected, name)]
         for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
             try:
-                with open(os.path.join(folder, name, OVERLAY_MARK)) as file:
-                    ours = file.read() == state + "\n"
+                token = os.getxattr(os.path.join(folder, name), OWNER_MARK, follow_symlinks=False).decode()
             except OSError:
                 continue
-            if ours:
+            if token.split(".")[1] == daemon_id(state):
                 found.append(os.path.join(folder, name))
     return found
 

@@ -388,21 +388,6 @@ def find_cgroup(name):
     return None
 
 
-def hash_of_string(text):
-    """std::hash<std::string> of gcc's library (MurmurHash64A): the daemon names its control group by it."""
-    factor, mask = 0xC6A4A7935BD1E995, (1 << 64) - 1
-    mix = lambda value: value ^ (value >> 47)
-    data = text.encode()
-    value = 0xC70F6907 ^ (len(data) * factor & mask)
-    whole = len(data) & ~7
-    for start in range(0, whole, 8):
-        part = mix(int.from_bytes(data[start:start + 8], "little") * factor & mask) * factor & mask
-        value = (value ^ part) * factor & mask
-    if data[whole:]:
-        value = (value ^ int.from_bytes(data[whole:], "little")) * factor & mask
-    return mix(mix(value) * factor & mask)
-
-
 def processes_in(folder):
     """Of a control group and those in it, for messages: who, in what state, and where in the kernel."""
     text = ""
@@ -629,8 +614,9 @@ class Machine:
 
     def cgroups(self):
         """{session: its control group's folder}, of this daemon alone."""
-        if self.cgroup_root is None:
-            self.cgroup_root = find_cgroup("unionroot-" + str(hash_of_string(self.state)))
+        own = inventory.daemon_id(self.state)
+        if own and (self.cgroup_root is None or not self.cgroup_root.endswith(own)):
+            self.cgroup_root = find_cgroup("unionroot-" + own)
         if self.cgroup_root is None:
             return {}
         try:

@@ -223,9 +223,9 @@ class PlantedTest(unittest.TestCase):
         other = os.path.join(self.machine.place, "elsewhere")
         for name in (".unionroot-trash/a", ".unionroot-orphans/b", "not-ours"):
             self.make(os.path.join(other, name), folder=True)
-        self.make(os.path.join(other, "session", ".unionroot"))
-        with open(os.path.join(other, "session", ".unionroot"), "w") as file:
-            file.write(self.machine.state + "\n")
+        for name, daemon in (("session", inventory.daemon_id(self.machine.state)), ("theirs", "0123456789abcdef")):
+            self.make(os.path.join(other, name), folder=True)
+            os.setxattr(os.path.join(other, name), inventory.OWNER_MARK, f"1.{daemon}.5.{name}".encode())
         self.make(os.path.join(self.machine.state, "overlay-directories"))
         with open(os.path.join(self.machine.state, "overlay-directories"), "w") as file:
             file.write(other + "\n")

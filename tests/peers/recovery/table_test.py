@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 
+import inventory
 import unionroot_testing as testing
 from unionroot_testing import wait_until
 from recovery_testing import RecoveryTest
@@ -122,7 +123,10 @@ class Table(RecoveryTest):
 
     def test_a_file_that_a_daemon_was_writing(self):
         session = self.begun()
-        half = "/etc/.unionroot-" + session
+        self.down()
+        ((created,),) = self.machine.database("select created from sessions where id = ?", session)
+        self.up()
+        half = f"/etc/.unionroot-1.{inventory.daemon_id(self.machine.state)}.{created}.{session}"
         self.machine.inside(session, "sh", "-c", f"echo half >{half}")
         self.down()
         self.up()
