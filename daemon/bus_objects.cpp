@@ -50,7 +50,7 @@ void ManagerObject::add_methods() {
   Method<sdbus::UnixFd, std::string, std::string, Dictionary>(
       interface, "Run", "sasa{sv}hhh",
       {"name", "arguments", "options", "standard_input", "standard_output", "standard_error"},
-      {"control", "session", "run", "details"})
+      {"control", "session", "run"})
       .add(object, loop_,
            [this](const auto& reply, const auto& call) { requests_.run(call.getSender(), reply, read_run(call)); });
   Method<std::vector<std::string>>(interface, "End", "sa{sv}", {"session", "options"}, {"left"})

@@ -101,8 +101,7 @@ Operations::RunPlan Operations::run(CallerId id, const RunCall& call, std::funct
   begin.owner = request.caller;
   begin.cancelled = std::move(cancelled);
   begin.progress = std::move(progress);
-  const bool packed = chroot.source && std::holds_alternative<definition::FileSource>(chroot.definition->source);
-  return {std::move(request), std::move(begin), chroot.source, packed};
+  return {std::move(request), std::move(begin)};
 }
 
 void Operations::refuse_other(CallerId id, const session::SessionView& session, const char* doing) const {

@@ -35,8 +35,6 @@ class Operations {
   struct RunPlan {
     session::RunRequest run;
     std::optional<session::BeginRequest> begin;  // of the session for it, if it is not to run in one that stands
-    bool source = false;                         // that session is on the source of a chroot
-    bool packed = false;                         // and that is a tarball, which is packed when the command has ended
   };
   [[nodiscard]] RunPlan run(CallerId caller, const RunCall& call, std::function<bool()> cancelled,
                             session::TellProgress progress) const;

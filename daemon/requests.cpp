@@ -197,14 +197,13 @@ void Requests::run(const std::string& sender, RunReply reply, RunCall given) {
   identified(sender, reply, [this, reply, call = std::make_shared<RunCall>(std::move(given))](const PeerPtr& peer) {
     submit(Work::lookup, peer, reply, [this, reply, peer, call] {
       auto plan = operations_.run(identity(*peer), *call, cancelled(peer), progress(peer, call->progress));
-      auto started = [reply, peer, call, source = plan.source, packed = plan.packed](session::Started run) {
+      auto started = [reply, peer, call](session::Started run) {
         // The caller's descriptors are the command's now: a pipe must not stay open because the daemon has it too.
         for (auto& descriptor : call->standard) descriptor.reset();
         // Should the client have gone, the control socket closes with the reply that nobody gets: the supervisor ends
         // the command, and with it an automatic session.
         reply->send([peer] { return !peer->gone; }, sdbus::UnixFd(run.control.release(), sdbus::adopt_fd),
-                    std::move(run.session), std::move(run.run),
-                    {{"source", sdbus::Variant(source)}, {"packed", sdbus::Variant(packed)}});
+                    std::move(run.session), std::move(run.run));
       };
       if (!plan.begin) {
         go_on(Work::start, peer, reply,

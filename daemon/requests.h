@@ -36,7 +36,7 @@ class Requests {
            const Limits& limits, Tellings tell);
 
   using BeginReply = ReplyPtr<std::string, sdbus::ObjectPath>;
-  using RunReply = ReplyPtr<sdbus::UnixFd, std::string, std::string, Dictionary>;
+  using RunReply = ReplyPtr<sdbus::UnixFd, std::string, std::string>;
   using EndReply = ReplyPtr<std::vector<std::string>>;
   using RecoverReply = ReplyPtr<bool>;
   using EmptyReply = ReplyPtr<>;

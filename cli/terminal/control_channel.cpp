@@ -98,6 +98,7 @@ void ControlChannel::handle(const Message& message) {
     }
     case Type::warning: warning_ = message.text; break;
     case Type::stopped: stopped_ = true; break;
+    case Type::source: source_is_packed_ = value == 1; break;
     case Type::progress: progress_ = message.text; break;
     case Type::ended:
       if (outcome_) outcome_->session_ended = true;

@@ -31,6 +31,8 @@ class ControlChannel {
     if (warn_ && has_warning()) warn_(warning_);
     warning_.clear();
   }
+  // Whether the session is on a source that is packed when it ends; nullopt: it is on none.
+  [[nodiscard]] const std::optional<bool>& source_is_packed() const { return source_is_packed_; }
   // Tells it, if the last message was one of progress.
   bool show_progress(const Ending& ending);
   // Whether the command has stopped since this was asked last.
@@ -46,6 +48,7 @@ class ControlChannel {
   std::string warning_;
   std::string progress_;  // as it came
   bool stopped_ = false;
+  std::optional<bool> source_is_packed_;
 };
 
 }  // namespace unionroot::terminal

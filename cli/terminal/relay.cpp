@@ -97,9 +97,12 @@ Outcome relay_run(base::UniqueFd control, bool terminal, const Warn& warn, const
   if (terminal) relay_terminal(channel);
   base::fault_point("after the relay of a terminal");
   relay_messages(channel, ending);
-  if (channel.outcome()) return *channel.outcome();
-  return Outcome{Outcome::Kind::lost, 0, "the session's supervisor ended unexpectedly",
-                 "look at the daemon's log ('journalctl -u unionrootd') and at 'unionroot list'"};
+  Outcome outcome = channel.outcome().value_or(
+      Outcome{Outcome::Kind::lost, 0, "the session's supervisor ended unexpectedly",
+              "look at the daemon's log ('journalctl -u unionrootd') and at 'unionroot list'"});
+  outcome.of_source = channel.source_is_packed().has_value();
+  outcome.packed = channel.source_is_packed().value_or(false);
+  return outcome;
 }
 
 int relay(base::UniqueFd control, bool terminal) {

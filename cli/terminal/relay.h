@@ -32,6 +32,9 @@ struct Outcome {
   int value = 0;
   std::string text;
   std::string hint;
+  // The session that was begun for the command is on a source. packed: that is a tarball, which is packed at the end.
+  bool of_source = false;
+  bool packed = false;
   // The session that was begun for the command has ended. Said of sessions on a source alone.
   bool session_ended = false;
   // It could not be ended: why, and what to do. Empty: nothing is known of that.

@@ -132,7 +132,6 @@ class Run : public Verb {
 
     base::UniqueFd control;
     std::string session;
-    bool of_source = false, packed = false;
     {
       Manager manager(config);
       auto answer = manager.call("Run", std::move(body), base::concat("starting in ", name_),
@@ -143,9 +142,6 @@ class Run : public Verb {
                           "the two are of different versions: restart the daemon (systemctl restart unionrootd)");
       control = std::move(answer.descriptors[index]);
       session = value_of<std::string>(answer, 1);
-      const auto details = value_of<nlohmann::json>(answer, 3);
-      of_source = details.value("source", false);
-      packed = details.value("packed", false);
     }  // the bus is not needed while the command runs: users have a limited number of connections
     const auto outcome = relayed(std::move(control), on_terminal);
     if (!outcome.text.empty()) print_error(base::concat("run: ", outcome.text), outcome.hint);
@@ -155,8 +151,9 @@ class Run : public Verb {
       return failure;
     }
     // Where the daemon that began the session has gone meanwhile, the next one ends it, and is asked.
-    return of_source && !outcome.session_ended ? after_source_session(config, session, packed, outcome.exit_status())
-                                               : outcome.exit_status();
+    return outcome.of_source && !outcome.session_ended
+               ? after_source_session(config, session, outcome.packed, outcome.exit_status())
+               : outcome.exit_status();
   }
 
  private:

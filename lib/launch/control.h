@@ -27,6 +27,9 @@ enum class Type : uint32_t {
   progress = 22,   // text: "DONE TOTAL WHAT": bytes, 0 where they are not known, and what is being done
   not_ended = 23,  // text: the session could not be ended, why, and after a newline what to do
   ended = 24,      // a source session has ended, and its changed tarball is packed
+  // the daemon to the client, before `started`
+  source =
+      25,  // the session that was begun for the command is on a source; value: 1 if that is a tarball, which is packed
 };
 
 inline constexpr uint32_t longest_text = 1024;

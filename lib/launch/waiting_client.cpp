@@ -10,9 +10,9 @@ namespace unionroot::launch {
 
 namespace {
 
-void send_text(int socket, control::Type type, const std::string& text) noexcept {
+void send_text(int socket, control::Type type, const std::string& text, std::uint32_t value = 0) noexcept {
   control::Message message{};
-  (void)::send(socket, &message, control::fill(message, type, 0, text.c_str()), MSG_NOSIGNAL | MSG_DONTWAIT);
+  (void)::send(socket, &message, control::fill(message, type, value, text.c_str()), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 }  // namespace
@@ -20,6 +20,10 @@ void send_text(int socket, control::Type type, const std::string& text) noexcept
 void WaitingClient::tell_progress(const std::string& what, std::uint64_t done, std::uint64_t total) const {
   if (hold_ < 0) return;
   send_text(hold_, control::Type::progress, std::to_string(done) + ' ' + std::to_string(total) + ' ' + what);
+}
+
+void WaitingClient::tell_source(bool packed) const noexcept {
+  if (hold_ >= 0) send_text(hold_, control::Type::source, {}, packed ? 1 : 0);
 }
 
 void WaitingClient::tell_ended() const noexcept {

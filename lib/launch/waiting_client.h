@@ -1,5 +1,4 @@
-// The client of a run that has ended, while it waits for its automatic session to end: the daemon's side of the control
-// socket, by LaunchedRun::hold.
+// The client of a run in an automatic session: the daemon's side of the control socket, by LaunchedRun::hold.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +12,8 @@ class WaitingClient {
   explicit WaitingClient(int hold) : hold_(hold) {}  // borrowed; -1: there is none
 
   void tell_progress(const std::string& what, std::uint64_t done, std::uint64_t total) const;
+  // Before its command is started: its session is on a source. packed: that is a tarball, which is packed at the end.
+  void tell_source(bool packed) const noexcept;
   // Its session has ended.
   void tell_ended() const noexcept;
   // Its session could not be ended. The first line of `text` says why, what follows says what to do.

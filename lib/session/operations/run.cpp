@@ -179,6 +179,9 @@ Started start(Parts& parts, Session& session, const SetUp& made, const RunReques
     run.pidfd = launched.pidfd.duplicate();
     run.end = std::move(launched.end);
     if (session.automatic()) run.hold = std::move(launched.hold);
+    if (session.automatic() && session.identity.source)
+      launch::WaitingClient(run.hold.get())
+          .tell_source(std::holds_alternative<definition::FileSource>(session.definition->source));
     parts.table.add_run(session.shared_from_this(), std::move(run));
     if (parts.events.run_started) parts.events.run_started(started(session, id, launched.pidfd.get()));
     base::fault_point("before a command is executed");

@@ -393,17 +393,6 @@ class BusTest(unittest.TestCase):
             self.run_command("open", ["echo"], {"arguments": as_bytes})
         self.assertEqual(caught.exception.get_dbus_name(), "org.unionroot1.Error.InvalidArgument")
 
-    def test_run_says_what_it_runs_in(self):
-        self.begin("runs-in", "open")
-        for name, source in (("open", False), ("source:open", True), ("open-source", True), ("alias-of-open-source", True),
-                             ("runs-in", False)):
-            with self.subTest(name), open("/dev/null", "r+b") as null:
-                answer = self.call("Run", name, dbus.Array(["true"], signature="s"), options({}),
-                                   *[dbus.types.UnixFd(null.fileno())] * 3)
-                os.close(answer[0].take())
-                self.assertEqual(dict(answer[3]), {"source": source, "packed": False})
-        self.call("End", "runs-in", options({}))
-
     def test_a_session_cannot_take_what_is_meant_for_a_source(self):
         for name in ("open-source", "alias-of-open-source", "still-source", "broken-source"):
             self.assertIn("the name of the source of chroot", self.refused("InvalidArgument", "Begin", "open", options({"name": name})))

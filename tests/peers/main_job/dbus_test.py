@@ -60,7 +60,7 @@ class DbusTest(EndToEndTest):
         null = os.open("/dev/null", os.O_RDWR)
         options.setdefault("directory", "/")
         try:
-            control, session, _, _ = self.manager.Run(
+            control, session, _ = self.manager.Run(
                 name, dbus.Array(arguments, signature="s"), dbus.Dictionary(options, signature="sv"),
                 dbus.types.UnixFd(null), dbus.types.UnixFd(write), dbus.types.UnixFd(write), signature="sasa{sv}hhh")
         finally:
@@ -106,6 +106,20 @@ class DbusTest(EndToEndTest):
         left = self.interface(path, "org.unionroot1.Session").End(dbus.Dictionary({}, signature="sv"),
                                                                    signature="a{sv}")
         self.assertEqual(list(left), [])
+
+    def test_run_says_whether_it_runs_in_a_source(self):
+        """Before the command is started, on the control socket: a client needs not ask, nor look at the name."""
+        session, _ = self.begin("small")
+        for name, source in (("small", False), ("source:small", True), ("small-source", True), (session, False)):
+            with self.subTest(name):
+                control, _, output = self.start(name, ["true"])
+                kinds = []
+                while packet := control.recv(4096):
+                    kinds.append(struct.unpack_from("=II", packet))
+                control.close(), output.close()
+                self.assertEqual(kinds[0] == (25, 0), source, kinds)
+                self.assertEqual(25 in [kind for kind, _ in kinds], source, kinds)
+        self.end(session)
 
     def test_run_hands_over_the_callers_descriptors(self):
         session, _ = self.begin("small")
