@@ -47,7 +47,7 @@ void ManagerObject::add_methods() {
   Method<std::string, sdbus::ObjectPath>(interface, "Begin", "sa{sv}", {"chroot", "options"}, {"session", "path"})
       .add(object, loop_,
            [this](const auto& reply, const auto& call) { requests_.begin(call.getSender(), reply, read_begin(call)); });
-  Method<sdbus::UnixFd, std::string, std::string, Dictionary>(
+  Method<sdbus::UnixFd, std::string, std::string>(
       interface, "Run", "sasa{sv}hhh",
       {"name", "arguments", "options", "standard_input", "standard_output", "standard_error"},
       {"control", "session", "run"})
