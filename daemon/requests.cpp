@@ -161,14 +161,20 @@ void Requests::park_begin(const PeerPtr& peer, const Reply& reply, LockWatch::Wa
           work, peer, reply, [=, this] { go_on_beginning(peer, reply, waiting, begun); }, Scheduler::Queue::unlimited);
     });
   };
+  // Who has waited and lost a race is not refused.
+  const bool again = std::exchange(waiting->parked_before, true);
   try {
-    parking_.park(std::move(request));
-    lock_watch_.add(waiting);
+    parking_.park(std::move(request), again ? Parking::Bound::unlimited : Parking::Bound::limited);
   } catch (...) {
     reply->fail(std::current_exception());
-    scheduler_.submit(
-        Work::end, peer->uid, [waiting] { waiting->begin.reset(); }, Scheduler::Queue::unlimited);
+    auto drop = [waiting] {
+      const std::lock_guard turn(waiting->turn);
+      waiting->begin.reset();
+    };
+    scheduler_.submit(Work::end, peer->uid, std::move(drop), Scheduler::Queue::unlimited);
+    return;
   }
+  BusLoop::guarded([&] { lock_watch_.add(waiting); });
 }
 
 template <typename Reply>

@@ -26,7 +26,9 @@ void drain(int descriptor) {
 
 // What it throws, go_on() tells the caller.
 bool is_worth_trying(LockWatch::Waiting& waiting) {
-  const std::lock_guard turn(waiting.turn);
+  // While somebody tries it, it may take long, and it is added again if it has to wait again.
+  const std::unique_lock turn(waiting.turn, std::try_to_lock);
+  if (!turn) return false;
   try {
     return !waiting.begin || waiting.begin->worth_trying();
   } catch (const std::exception& error) {
@@ -43,9 +45,18 @@ LockWatch::LockWatch(asio::io_context& io, Scheduler& scheduler, std::function<b
 
 void LockWatch::add(const WaitingPtr& waiting) {
   if (stopped_) return;
+  std::erase_if(waiting_, [&](const auto& each) {
+    const auto other = each.lock();
+    return !other || other == waiting;
+  });
   waiting_.push_back(waiting);
-  if (!changes_.is_open())
-    if (auto descriptor = watch_()) changes_.assign(descriptor.release());
+  if (!changes_.is_open()) {
+    if (auto descriptor = watch_()) {
+      AsioError problem;  // without the watch, looking now and then is enough
+      changes_.assign(descriptor.get(), problem);
+      if (!problem) static_cast<void>(descriptor.release());
+    }
+  }
   listen();
   look_after({});  // what has left before it was watched
 }

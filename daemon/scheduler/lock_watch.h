@@ -23,6 +23,7 @@ class LockWatch {
     std::mutex turn;  // of whoever uses `begin`; is_over() needs no turn
     std::unique_ptr<session::PendingBegin> begin;
     std::atomic<bool> worth_trying{false};
+    bool parked_before = false;  // loop's thread only
   };
   using WaitingPtr = std::shared_ptr<Waiting>;
 

@@ -304,7 +304,8 @@ std::unique_ptr<Cgroups> real_cgroups(const std::string& name, const std::string
       remove_directory(own.get(), folder);
       return std::make_unique<NoCgroups>(base::concat(description, " has no cgroup.kill"));
     }
-    return std::make_unique<RealCgroups>(std::move(own), folder, former.empty() ? former : folder_of(former),
+    const bool has_former = !former.empty() && exists_at(own.get(), folder_of(former));
+    return std::make_unique<RealCgroups>(std::move(own), folder, has_former ? folder_of(former) : std::string(),
                                          description);
   } catch (const SystemError& error) {
     // A read-only or foreign hierarchy, as in a container: sessions work all the same, by the fall-back.

@@ -34,10 +34,8 @@ bool can_be_upper(const std::string& directory) {
 // Several daemons may run side by side; each has a folder of its own among the control groups.
 std::string cgroup_name(const std::string& daemon) { return concat("unionroot-", daemon); }
 
-// Where a former version had them. Only as long as there are sessions of it.
-std::string former_cgroup_name(const definition::Settings& settings, const store::Store& store) {
-  const auto sessions = store.sessions();
-  if (std::all_of(sessions.begin(), sessions.end(), [](const auto& session) { return session.marked; })) return {};
+// Where a former version had them. Commands of that time may run on.
+std::string former_cgroup_name(const definition::Settings& settings) {
   const definition::Settings defaults;
   if (settings.state_directory == defaults.state_directory) return "unionroot";
   return concat("unionroot-", std::hash<std::string>{}(settings.state_directory));
@@ -55,7 +53,7 @@ Parts::Parts(definition::Settings given, Events given_events)
       store(settings.state_directory + "/state.db"),
       daemon(owned::agree_daemon_id(settings.state_directory, store)),
       mounts(kernel::real_mounts()),
-      cgroups(kernel::real_cgroups(cgroup_name(daemon), former_cgroup_name(settings, store))),
+      cgroups(kernel::real_cgroups(cgroup_name(daemon), former_cgroup_name(settings))),
       namespaces(mounts),
       views(mounts, settings.runtime_directory),
       source_mounts(mounts, settings.runtime_directory),

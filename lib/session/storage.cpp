@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "kernel/files.h"
 #include "owned/folder.h"
+#include "session/session_file.h"
 
 namespace unionroot::session {
 
@@ -76,7 +77,11 @@ void mark_former_folder(const definition::Settings& settings, const std::string&
                                      O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!folder && (errno == ENOENT || errno == ENOTDIR)) return;
   if (!folder) base::throw_errno("opening the folder of session", session.session);
-  if (!is_former_mark(settings, sessions_folder, owned::read_mark(folder.get()))) return;
+  const auto mark = owned::read_mark(folder.get());
+  // A folder that only held the session file had no mark.
+  const auto file = read_session_file(sessions_folder, session.session);
+  const bool unmarked = mark.text.empty() && file && file->record.created == session.created;
+  if (!unmarked && !is_former_mark(settings, sessions_folder, mark)) return;
   owned::set_mark(folder.get(), session);
   kernel::sync_directory(folder.get());  // the store notes that it is marked
 }

@@ -22,6 +22,9 @@ TABLES = {
     "daemon": MAY_KEEP_ROWS,
 }
 
+# Tables that are there only after a failure, until the daemon makes free pages again (lib/store/room.cpp).
+PASSING_TABLES = {"room"}
+
 # Entries of a folder, by their name or a pattern of it; the first that matches counts. FILE: a regular file. TREE: a folder,
 # whatever is in it. A dictionary: a folder, in which only these entries may be.
 FILE = "a regular file"
@@ -101,6 +104,8 @@ def rows_left(connection):
     found = []
     tables = connection.execute("select name from sqlite_master where type = 'table' and name not like 'sqlite!_%' escape '!'")
     for (table,) in tables.fetchall():
+        if table in PASSING_TABLES:
+            continue
         if table not in TABLES:
             found.append(f"database: the table {table} is not listed in {os.path.basename(__file__)}")
         elif TABLES[table] == EMPTY:

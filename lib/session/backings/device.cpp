@@ -73,7 +73,7 @@ class DeviceBacking : public Backing {
     const auto root = kernel::open_directory_at(store.get(), ".");
     const auto unfinished = owned::unfinished_name(operation.token());
     if (kernel::exists_at(root.get(), unfinished)) kernel::remove_tree(root.get(), unfinished);
-    mark_former(operation, root.get());
+    if (operation->begun) mark_former(operation, root.get());
     if (owned::find(root.get(), folder(operation), operation.token()) == owned::Found::ours)
       kernel::remove_tree(root.get(), folder(operation));
   }

@@ -144,7 +144,16 @@ void Beginning::enter() {
   rollback_->add([this] { parts_.table.remove(*session_); });
   reporting_.emplace(parts_, operation_, request_.progress);
   if (!request_.name.empty()) refuse_session_file(parts_, operation_);
-  parts_.store.add_session(session_record(*session_));
+  try {
+    parts_.store.add_session(session_record(*session_));
+  } catch (...) {
+    // The record may be there all the same. One of another session of that name stays.
+    rollback_->add(undo_step(id, [this, id] {
+      const auto record = parts_.store.session(id);
+      if (record && record->created == session_->identity.created) parts_.store.remove_session(id);
+    }));
+    throw;
+  }
   rollback_->add([this] { parts_.remove(operation_); });
   rollback_->add(undo_step(id, [this, id] { parts_.store.remove_session(id); }));
   parts_.tell_added(operation_);

@@ -1,4 +1,6 @@
 // Sessions of a former version, which wrote no token on what they made: they are marked at this version's first start.
+#include <algorithm>
+
 #include "base/log.h"
 #include "base/text.h"
 #include "session/recovery/reconcile.h"
@@ -17,6 +19,12 @@ namespace {
 bool was_begun(const Parts& parts, const Session& session) {
   const auto state = session.state();
   if (state == SessionState::active || state == SessionState::recovering) return true;
+  if (state != SessionState::beginning) {
+    // The store has all stages as done only once a session was active.
+    const auto shown = session.shown.lock();
+    const auto done = [](const auto& stage) { return stage.state == store::StageState::done; };
+    if (!shown->stages.empty() && std::all_of(shown->stages.begin(), shown->stages.end(), done)) return true;
+  }
   for (const auto& folder : {parts.folders.own(), sessions_folder(parts.settings, *session.definition)})
     if (const auto file = read_session_file(folder, session.id()))
       if (file->record.created == session.identity.created) return true;

@@ -134,6 +134,10 @@ class TarballSourceKind : public SourceKind {
     const UniqueFd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (!folder && errno != ENOENT) base::throw_errno("opening the folder", path);
     const bool ours = folder && owned::read_mark(folder.get()).token == operation.token();
+    // What was changed is never dropped without a word.
+    if (folder && !ours && operation->begun && kernel::exists_at(folder.get(), own_tree))
+      throw Error(ErrorCode::stage_failed, concat("its tree ", path, '/', own_tree, " does not have its token"),
+                  "take what you need of it, and use --force; the next start of the daemon sets the tree aside");
     // A session that never began has changed nothing, and its tree may not even be whole.
     if (ours && operation->begun && kernel::exists_at(folder.get(), own_tree)) {
       try {
@@ -161,6 +165,10 @@ class TarballSourceKind : public SourceKind {
     const auto archives = kernel::open_directory_at(folder.get(), ".");
     const UniqueFd before(::openat(archives.get(), place.name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
     if (!before && errno != ENOENT) base::throw_errno("opening", path);
+    // Of a crash, also under a former version.
+    const auto temporary = owned::unfinished_name(operation.token());
+    kernel::remove_file(archives.get(), temporary);
+    if (!operation.identity().marked) kernel::remove_file(archives.get(), concat(".unionroot-", operation.id()));
     struct stat facts {};
     facts.st_mode = 0644;
     if (before) {
@@ -172,8 +180,6 @@ class TarballSourceKind : public SourceKind {
     if (!operation->puts_back)
       throw Error(ErrorCode::cancelled, "that was broken off by force",
                   "take what you need of it; the daemon sets it aside, among the orphans, when it starts next");
-    const auto temporary = owned::unfinished_name(operation.token());
-    kernel::remove_file(archives.get(), temporary);  // of a crash
     base::fault_point("create");
     const UniqueFd made(base::check(
         ::openat(archives.get(), temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600),

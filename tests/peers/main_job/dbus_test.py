@@ -109,17 +109,20 @@ class DbusTest(EndToEndTest):
 
     def test_run_says_whether_it_runs_in_a_source(self):
         """Before the command is started, on the control socket: a client needs not ask, nor look at the name."""
-        session, _ = self.begin("small")
-        for name, source in (("small", False), ("source:small", True), ("small-source", True), (session, False)):
+        tree = os.path.join(self.machine.place, "written")  # not the tree that all tests share
+        shutil.copytree(testing.small_tree(), tree, symlinks=True)
+        self.addCleanup(shutil.rmtree, tree)
+        path = self.machine.define_tree("written", tree)
+        self.addCleanup(os.unlink, path)
+        for name, source in (("source:written", True), ("written-source", True), ("written", False)):
             with self.subTest(name):
                 control, _, output = self.start(name, ["true"])
-                kinds = []
+                messages = []
                 while packet := control.recv(4096):
-                    kinds.append(struct.unpack_from("=II", packet))
+                    messages.append(struct.unpack_from("=II", packet))
                 control.close(), output.close()
-                self.assertEqual(kinds[0] == (25, 0), source, kinds)
-                self.assertEqual(25 in [kind for kind, _ in kinds], source, kinds)
-        self.end(session)
+                self.assertEqual(messages[0] == (25, 0), source, messages)
+                self.assertEqual(25 in [kind for kind, _ in messages], source, messages)
 
     def test_run_hands_over_the_callers_descriptors(self):
         session, _ = self.begin("small")
