@@ -143,7 +143,7 @@ else mount --bind -o ro {self.kept} "$CHROOT_PATH"; fi""")
     def test_a_failing_script(self):
         self.mounting()
         self.scripts.add("20more", 'test "$1" = setup-stop || { echo no space >&2; exit 9; }')
-        self.refused("mounts", "stage block-device", "20more ended with status 9 in setup-start: no space")
+        self.refused("mounts", "stage provide-tree", "20more ended with status 9 in setup-start: no space")
         self.assertEqual(own_mounts(self.machine), self.table)
         self.writing()
         self.refused("writes", "20more ended with status 9")
