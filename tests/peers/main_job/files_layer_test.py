@@ -134,6 +134,8 @@ class FilesLayerTest(testing.EndToEndTest):
         try:
             self.assertEqual(client.stdout.readline(), "ready\n")
             (held,) = self.layers()
+            # The command may be faster than the daemon's answer to its client, without which it would be ended.
+            self.machine.ok("list")
             self.machine.stop_daemon(signal.SIGKILL)
             self.machine.start_daemon()
             self.assertEqual(self.layers(), [held])
