@@ -5,6 +5,7 @@ is done while something else still stands in its script.
 """
 
 import os
+import shutil
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "recovery"))
@@ -33,8 +34,11 @@ class Load(RecoveryTest):
         os.mkdir(folder, 0o755)
         machine._write(os.path.join(folder, "10held"), SCRIPT.format(place=machine.place), 0o755)
         everybody = ",".join(USERS)
-        machine.define_tree("held", cls.tree, hook_directories=folder, hook_time_limit=3600, users=everybody)
-        machine.define_tree("small", cls.tree, users=everybody)
+        # A source session writes into it, so it is not the tree that all tests share.
+        own = os.path.join(machine.place, "own")
+        shutil.copytree(cls.tree, own, symlinks=True)
+        machine.define_tree("held", own, hook_directories=folder, hook_time_limit=3600, users=everybody)
+        machine.define_tree("small", own, users=everybody)
         cls.other = os.path.join(machine.place, "other")
         os.mkdir(cls.other)
         machine.define_tree("other", cls.other, users=everybody)
