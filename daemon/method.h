@@ -28,7 +28,7 @@ class Method {
         output_names_(std::move(output_names)) {}
 
   using Work = std::function<void(const ReplyPtr<Values...>&, const sdbus::MethodCall&)>;
-  // Owner of the object while a reply is owed; may give nothing for one that outlives all replies.
+  // What keeps the object alive until the reply is sent. Nothing for an object that outlives all replies.
   using Owner = std::function<std::shared_ptr<void>()>;
 
   // What `work` throws becomes the reply: sdbus-c++ 1.2 lets other exceptions than its own run into C code.

@@ -14,9 +14,6 @@ namespace unionroot::daemon {
 
 namespace {
 
-// Whoever needs a session waits so long for what is under way on it.
-constexpr std::chrono::seconds grace_period{2};
-
 CallerId identity(const Peer& peer) { return {peer.uid, peer.pid, peer.start_time}; }
 
 // What `work` throws becomes the reply.
@@ -40,7 +37,7 @@ bool may_read_words(const Peer& peer, const session::SessionView& view) {
   return peer.uid == 0 || peer.uid == view.record.owner;
 }
 
-// A stranger still sees the state.
+// Other users still see the state.
 void hide_words(Dictionary& description) { description["error"] = sdbus::Variant(std::string()); }
 
 }  // namespace
@@ -102,7 +99,7 @@ void Requests::submit_when_free(Work work, const PeerPtr& peer, const Reply& rep
   Parking::Request request;
   request.uid = peer->uid;
   request.ready = [this, id] { return !core_.is_busy(id); };
-  if (!force) request.until = Parking::Clock::now() + grace_period;
+  if (!force) request.until = Parking::Clock::now() + session::grace_period;
   request.resume = [this, work, peer, reply, id, queue, job = std::move(job)](Parking::Why why) mutable {
     answering(reply, [&] {
       if (why == Parking::Why::over) {

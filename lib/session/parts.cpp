@@ -2,8 +2,6 @@
 
 #include <sys/vfs.h>
 
-#include <algorithm>
-
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"

@@ -15,10 +15,6 @@
 
 namespace unionroot::session {
 
-// How long a request waits for another operation on its session that is almost over. A command that is just being
-// started, or a session that has just begun, is no reason to refuse.
-constexpr std::chrono::seconds grace_period{2};
-
 struct Parts {
   Parts(definition::Settings given, Events given_events);
   Parts(const Parts&) = delete;

@@ -20,6 +20,10 @@
 
 namespace unionroot::session {
 
+// How long a request waits for another operation on its session that is almost over. A command that is just being
+// started, or a session that has just begun, is no reason to refuse.
+inline constexpr std::chrono::seconds grace_period{2};
+
 struct Caller {
   uid_t uid = 0;
   std::string name;

@@ -79,9 +79,11 @@ void mark_former_folder(const definition::Settings& settings, const std::string&
   if (!folder) base::throw_errno("opening the folder of session", session.session);
   const auto mark = owned::read_mark(folder.get());
   // A folder that only held the session file had no mark.
-  const auto file = read_session_file(sessions_folder, session.session);
-  const bool unmarked = mark.text.empty() && file && file->record.created == session.created;
-  if (!unmarked && !is_former_mark(settings, sessions_folder, mark)) return;
+  const auto holds_its_file = [&] {
+    const auto file = read_session_file(sessions_folder, session.session);
+    return mark.text.empty() && file && file->record.created == session.created;
+  };
+  if (!is_former_mark(settings, sessions_folder, mark) && !holds_its_file()) return;
   owned::set_mark(folder.get(), session);
   kernel::sync_directory(folder.get());  // the store notes that it is marked
 }

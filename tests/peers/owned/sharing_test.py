@@ -11,6 +11,7 @@ for folder in ("recovery", "sources_image"):
     sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, folder))
 
 import disks  # noqa: E402
+import inventory  # noqa: E402
 import unionroot_testing as testing  # noqa: E402
 from recovery_testing import CrashMachine, RecoveryTest  # noqa: E402
 from unionroot_testing import wait_until  # noqa: E402
@@ -27,8 +28,7 @@ def mark_of(path):
 
 
 def id_of(machine):
-    with open(os.path.join(machine.state, "id")) as file:
-        return dict(line.rstrip("\n").split("=", 1) for line in file)["id"]
+    return inventory.daemon_id(machine.state)
 
 
 class Sharing(RecoveryTest):

@@ -14,6 +14,7 @@ for folder in ("recovery", "sources_image"):
     sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, folder))
 
 import disks  # noqa: E402
+import inventory  # noqa: E402
 import unionroot_testing as testing  # noqa: E402
 from recovery_testing import CrashMachine, RecoveryTest  # noqa: E402
 
@@ -129,8 +130,7 @@ exec {testing.daemon_path()} "$@"' sh "$@"
         self._write(os.path.join(self.fakes, "marks.json"), json.dumps(things))
 
     def own_id(self):
-        with open(os.path.join(self.state, "id")) as file:
-            return dict(line.rstrip("\n").split("=", 1) for line in file)["id"]
+        return inventory.daemon_id(self.state)
 
 
 class Volumes(RecoveryTest):

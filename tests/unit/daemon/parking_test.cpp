@@ -4,10 +4,11 @@
 #include <catch2/catch.hpp>
 #include <vector>
 
-#include "base/error.h"
+#include "refusal.h"
 
 using namespace unionroot;
 using daemon::Parking;
+using tests::refusal;
 using Why = daemon::Parking::Why;
 
 namespace {
@@ -24,16 +25,6 @@ struct Parked {
     return {uid, [this] { return ready; }, until, [this](Why why) { resumed.push_back(why); }};
   }
 };
-
-base::ErrorCode refusal(const std::function<void()>& work) {
-  try {
-    work();
-  } catch (const base::Error& error) {
-    return error.code();
-  }
-  FAIL("it was taken");
-  throw std::logic_error("unreachable");
-}
 
 }  // namespace
 

@@ -10,13 +10,14 @@
 #include <thread>
 #include <vector>
 
-#include "base/error.h"
 #include "eventually.h"
+#include "refusal.h"
 
 using namespace unionroot;
 using daemon::Limits;
 using daemon::Scheduler;
 using daemon::Work;
+using tests::refusal;
 
 namespace {
 
@@ -47,16 +48,6 @@ Limits limits_with(Work work, daemon::Limit limit) {
 }
 
 bool soon(const std::function<bool()>& condition) { return tests::eventually(condition); }
-
-base::ErrorCode refusal(const std::function<void()>& work) {
-  try {
-    work();
-  } catch (const base::Error& error) {
-    return error.code();
-  }
-  FAIL("it was taken");
-  throw std::logic_error("unreachable");
-}
 
 // Returns once the job has run.
 bool runs(Scheduler& scheduler, Work work, uid_t uid) {
