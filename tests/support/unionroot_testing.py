@@ -137,7 +137,8 @@ PATIENCE = 120.0
 
 
 def wait_until(condition, seconds=PATIENCE, step=0.02):
-    """True as soon as condition() is; False if that took too long."""
+    """True as soon as condition() is; False if that took too long. It asks less often the longer it waits: some conditions read
+    all of /proc, and other tests want the processor too."""
     end = time.monotonic() + seconds
     while True:
         if condition():
@@ -145,6 +146,7 @@ def wait_until(condition, seconds=PATIENCE, step=0.02):
         if time.monotonic() > end:
             return False
         time.sleep(step)
+        step = max(step, min(step * 1.2, 0.25))
 
 
 # --- trees -----------------------------------------------------------------------------------------------------
