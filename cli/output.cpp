@@ -8,6 +8,7 @@
 #include <ctime>
 #include <nlohmann/json.hpp>
 
+#include "base/characters.h"
 #include "base/error.h"
 #include "base/files.h"
 #include "base/hex.h"
@@ -35,6 +36,17 @@ std::string lines(std::string_view first_prefix, std::string_view prefix, std::s
   return out;
 }
 
+// \uNNNN, twice for what is beyond the first 65536 characters (RFC 8259, section 7).
+void append_json_escape(std::string& out, char32_t character) {
+  const auto append_unit = [&out](std::uint32_t unit) {
+    base::append_hex(out.append("\\u"), static_cast<std::uint8_t>(unit >> 8));
+    base::append_hex(out, static_cast<std::uint8_t>(unit));
+  };
+  if (character < 0x10000) return append_unit(character);
+  append_unit(0xD800 + ((character - 0x10000) >> 10));
+  append_unit(0xDC00 + ((character - 0x10000) & 0x3FF));
+}
+
 }  // namespace
 
 void open_standard_descriptors() {
@@ -47,9 +59,22 @@ void open_standard_descriptors() {
 
 void print(std::string_view data) { base::write_all(STDOUT_FILENO, data, "to the standard output"); }
 
-void print_json(const nlohmann::json& value) {
-  print(value.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+std::string json_text(const nlohmann::json& value) {
+  const auto plain = value.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
+  std::string out;
+  for (std::string_view rest = plain; !rest.empty();) {
+    const auto first = base::first_character(rest);
+    // Only strings have such characters, but for the line ends between values.
+    if (rest[0] != '\n' && base::is_unprintable(first.character))
+      append_json_escape(out, first.character);
+    else
+      out.append(rest.substr(0, first.length));
+    rest.remove_prefix(first.length);
+  }
+  return out;
 }
+
+void print_json(const nlohmann::json& value) { print(json_text(value) + "\n"); }
 
 void print_error(std::string_view message, std::string_view hint) {
   to_stderr(lines("unionroot: ", "  ", message) + lines("  ", "  ", hint));

@@ -14,6 +14,8 @@ void open_standard_descriptors();
 
 // Writes data to stdout; throws SystemError if it cannot (a full disk, a closed pipe).
 void print(std::string_view data);
+// With what base::is_unprintable() as \uNNNN, so that a terminal can show it and a parser gets it whole.
+std::string json_text(const nlohmann::json& value);
 void print_json(const nlohmann::json& value);
 
 // "unionroot: <message>" and the hint beneath it, on stderr. Control characters are escaped, lines kept.

@@ -7,6 +7,8 @@
 #include <memory>
 #include <string>
 
+#include "base/text.h"
+
 namespace unionroot::base::log {
 
 namespace {
@@ -41,6 +43,15 @@ spdlog::logger& logger() {
   return *instance;
 }
 
+// Parts of a message may be others' text. A line of it must not look like a message of its own: so it is indented.
+void write(spdlog::level::level_enum level, std::string_view message) {
+  if (!logger().should_log(level)) return;
+  std::string text;
+  for (const auto& line : split(message, '\n', true))
+    text.append(text.empty() ? "" : "\n  ").append(printable(line, std::string_view::npos));
+  logger().log(level, "{}", text);
+}
+
 }  // namespace
 
 void set_level(Level level) {
@@ -52,9 +63,9 @@ void set_level(Level level) {
   }
 }
 
-void debug(std::string_view message) { logger().debug("{}", message); }
-void info(std::string_view message) { logger().info("{}", message); }
-void warning(std::string_view message) { logger().warn("{}", message); }
-void error(std::string_view message) { logger().error("{}", message); }
+void debug(std::string_view message) { write(spdlog::level::debug, message); }
+void info(std::string_view message) { write(spdlog::level::info, message); }
+void warning(std::string_view message) { write(spdlog::level::warn, message); }
+void error(std::string_view message) { write(spdlog::level::err, message); }
 
 }  // namespace unionroot::base::log

@@ -1,5 +1,8 @@
 #include "base/text.h"
 
+#include <algorithm>
+
+#include "base/characters.h"
 #include "base/hex.h"
 
 namespace unionroot::base {
@@ -38,23 +41,7 @@ std::optional<std::uint64_t> parse_unsigned(std::string_view text) {
   return value;
 }
 
-std::size_t utf8_length(std::string_view text) {
-  static constexpr std::uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
-  if (text.empty()) return 0;
-  const auto lead = static_cast<unsigned char>(text.front());
-  if (lead < 0x80) return 1;
-  const std::size_t length = lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : lead < 0xF5 ? 4 : 0;
-  if (length == 0 || length > text.size()) return 0;
-  std::uint32_t point = lead & (0x7Fu >> length);
-  for (std::size_t i = 1; i < length; ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    if ((byte & 0xC0) != 0x80) return 0;
-    point = point << 6 | (byte & 0x3Fu);
-  }
-  // Overlong forms, what is beyond Unicode, and surrogates are none: D-Bus cuts off whoever sends them.
-  const bool valid = point >= smallest[length] && point <= 0x10FFFF && (point < 0xD800 || point > 0xDFFF);
-  return valid ? length : 0;
-}
+std::size_t utf8_length(std::string_view text) { return first_character(text).length; }
 
 bool valid_utf8(std::string_view text) {
   while (!text.empty()) {
@@ -99,18 +86,13 @@ std::string printable(std::string_view text, std::size_t longest) {
   std::string out;
   while (!text.empty()) {
     if (out.size() >= longest) return out + "...";
-    const std::size_t length = utf8_length(text);
-    const auto c = static_cast<unsigned char>(text[0]);
-    // U+0080 to U+009F (C2 80 to C2 9F) are control characters too: terminals obey them.
-    const bool control =
-        c < 0x20 || c == 0x7f || (length == 2 && c == 0xC2 && static_cast<unsigned char>(text[1]) < 0xA0);
-    if (length == 0 || control) {
-      append_escape(out, text[0]);
-      text.remove_prefix(1);
-    } else {
+    const auto first = first_character(text);
+    const std::size_t length = std::max<std::size_t>(first.length, 1);
+    if (first.length == 0 || is_unprintable(first.character))
+      for (const char byte : text.substr(0, length)) append_escape(out, byte);
+    else
       out.append(text.substr(0, length));
-      text.remove_prefix(length);
-    }
+    text.remove_prefix(length);
   }
   return out;
 }

@@ -43,6 +43,20 @@ TEST_CASE("text for people has no control characters") {
   CHECK(printable(std::string(1000, 'a')).size() < 220);
 }
 
+TEST_CASE("text for people has nothing that makes it look like other text") {
+  CHECK(printable("\xd8\x9c") == "\\xd8\\x9c");  // U+061C
+  CHECK(printable("a\xe2\x80\xae"
+                  "b") ==
+        "a\\xe2\\x80\\xae"
+        "b");  // U+202E, right to left
+  for (const char* mark : {"\xe2\x80\x8e", "\xe2\x80\x8f", "\xe2\x80\xa8", "\xe2\x80\xa9", "\xe2\x80\xaa",
+                           "\xe2\x81\xa6", "\xe2\x81\xa9", "\xf3\xa0\x81\x81"})
+    CHECK(printable(mark).find(mark) == std::string::npos);
+  const std::string harmless = "\xe2\x80\x8d \xe2\x80\xa7 \xe2\x80\xaf \xd7\xa9 \xd8\xb9 \xc2\xa0 \xf0\x9f\x98\x80";
+  CHECK(printable(harmless) == harmless);
+  CHECK(printable(printable("\xe2\x80\xae\x1b")) == printable("\xe2\x80\xae\x1b"));
+}
+
 TEST_CASE("only real UTF-8 counts as such") {
   CHECK(valid_utf8("a\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80"));
   for (const char* bad :

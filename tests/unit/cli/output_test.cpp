@@ -23,6 +23,15 @@ TEST_CASE("safe text") {
   CHECK(safe(std::string(1000, 'x')).size() == 1000);
 }
 
+TEST_CASE("JSON has whole what a terminal must not have") {
+  const std::string odd = "\x7f \xc2\x9b \xe2\x80\xae \xf3\xa0\x81\x81 \x1b \n \xc3\xa9";
+  const auto text = json_text({{"a", odd}, {odd, json::array({1})}});
+  CHECK_THAT(text, Contains("\\u007f \\u009b \\u202e \\udb40\\udc41 \\u001b \\n \xc3\xa9"));
+  for (const char* raw : {"\x7f", "\xc2\x9b", "\xe2\x80\xae", "\xf3\xa0\x81\x81"})
+    CHECK(text.find(raw) == std::string::npos);
+  CHECK(json::parse(text) == json({{"a", odd}, {odd, json::array({1})}}));
+}
+
 TEST_CASE("tables are aligned") {
   CHECK(table({{"A", "B"}, {"long", ""}, {"\xc3\xa9", "x"}}) == "A     B\nlong  -\n\xc3\xa9     x\n");
   CHECK(table({{"A"}}) == "A\n");
