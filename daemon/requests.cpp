@@ -31,6 +31,10 @@ Work work_of_end(const session::SessionView& view) {
   return slow ? Work::slow_end : Work::end;
 }
 
+[[noreturn]] void throw_stopping() {
+  throw base::Error(base::ErrorCode::cancelled, "unionrootd is stopping", "try again in a moment");
+}
+
 // What root's scripts wrote is for whom they wrote it, and for root: it is in the notes, and the last lines of a script
 // that failed are in the session's error.
 bool may_read_words(const Peer& peer, const session::SessionView& view) {
@@ -127,7 +131,7 @@ void Requests::began(const BeginReply& reply, const PeerPtr& peer, const session
 }
 
 template <typename Reply>
-void Requests::go_on_beginning(const PeerPtr& peer, const Reply& reply, LockWatch::WaitingPtr waiting, Begun begun) {
+void Requests::go_on_beginning(const PeerPtr& peer, const Reply& reply, WaitingBeginPtr waiting, Begun begun) {
   PendingBegin done;
   {
     const std::lock_guard turn(waiting->turn);
@@ -142,20 +146,17 @@ void Requests::go_on_beginning(const PeerPtr& peer, const Reply& reply, LockWatc
 }
 
 template <typename Reply>
-void Requests::park_begin(const PeerPtr& peer, const Reply& reply, LockWatch::WaitingPtr waiting, Begun begun) {
+void Requests::park_begin(const PeerPtr& peer, const Reply& reply, WaitingBeginPtr waiting, Begun begun) {
   waiting->worth_trying = false;
   Parking::Request request;
   request.uid = peer->uid;
-  request.ready = [waiting] { return waiting->worth_trying || waiting->begin->is_over(); };
+  request.ready = [waiting] {
+    return waiting->worth_trying || waiting->begin->is_over() || waiting->begin->is_cancelled();
+  };
   request.resume = [this, peer, reply, waiting, begun = std::move(begun)](Parking::Why why) {
     answering(reply, [&] {
-      if (why == Parking::Why::stopped)
-        throw base::Error(base::ErrorCode::cancelled, "unionrootd is stopping", "try again in a moment");
-      waiting->worth_trying = true;
-      // To give up is no begin: it must not wait for those that are under way.
-      const Work work = waiting->begin->is_over() ? Work::end : Work::begin;
-      submit(
-          work, peer, reply, [=, this] { go_on_beginning(peer, reply, waiting, begun); }, Scheduler::Queue::unlimited);
+      if (why == Parking::Why::stopped) throw_stopping();
+      resume_begin(peer, reply, waiting, begun);
     });
   };
   // Who has waited and lost a race is not refused.
@@ -164,22 +165,57 @@ void Requests::park_begin(const PeerPtr& peer, const Reply& reply, LockWatch::Wa
     parking_.park(std::move(request), again ? Parking::Bound::unlimited : Parking::Bound::limited);
   } catch (...) {
     reply->fail(std::current_exception());
-    auto drop = [waiting] {
-      const std::lock_guard turn(waiting->turn);
-      waiting->begin.reset();
-    };
-    scheduler_.submit(Work::end, peer->uid, std::move(drop), Scheduler::Queue::unlimited);
+    scheduler_.submit(
+        Work::end, peer->uid, [waiting] { waiting->drop(); }, Scheduler::Queue::unlimited);
     return;
   }
   BusLoop::guarded([&] { lock_watch_.add(waiting); });
 }
 
 template <typename Reply>
+void Requests::resume_begin(const PeerPtr& peer, const Reply& reply, WaitingBeginPtr waiting, Begun begun) {
+  if (waiting->begin->is_cancelled() || !waiting->worth_trying) {
+    give_up_begin(peer, reply, std::move(waiting));
+    return;
+  }
+  waiting->queued = true;
+  auto job = [=, this] {
+    if (waiting->take()) go_on_beginning(peer, reply, waiting, begun);
+  };
+  submit(Work::begin, peer, reply, std::move(job), Scheduler::Queue::unlimited);
+  if (!waiting->queued) return;
+  // A cancel is not queued.
+  Parking::Request request;
+  request.uid = peer->uid;
+  request.ready = [waiting] { return waiting->needs_no_room(); };
+  request.resume = [this, peer, reply, waiting](Parking::Why why) {
+    answering(reply, [&] {
+      if (!waiting->queued.exchange(false)) return;
+      if (why == Parking::Why::stopped) throw_stopping();
+      give_up_begin(peer, reply, waiting);
+    });
+  };
+  parking_.park(std::move(request), Parking::Bound::unlimited);
+}
+
+template <typename Reply>
+void Requests::give_up_begin(const PeerPtr& peer, const Reply& reply, WaitingBeginPtr waiting) {
+  auto job = [waiting = std::move(waiting)] {
+    PendingBegin begin;
+    {
+      const std::lock_guard turn(waiting->turn);
+      begin = std::move(waiting->begin);
+    }
+    begin->give_up();
+  };
+  // To give up is no begin: it must not wait for those that are under way.
+  submit(Work::end, peer, reply, std::move(job), Scheduler::Queue::unlimited);
+}
+
+template <typename Reply>
 void Requests::begin_session(const PeerPtr& peer, const Reply& reply, session::BeginRequest request, Begun begun) {
   go_on(Work::begin, peer, reply, [=, this, request = std::move(request), begun = std::move(begun)]() mutable {
-    auto waiting = std::make_shared<LockWatch::Waiting>();
-    waiting->begin = core_.prepare(std::move(request));
-    go_on_beginning(peer, reply, std::move(waiting), std::move(begun));
+    go_on_beginning(peer, reply, waiting_begins_.add(core_.prepare(std::move(request))), std::move(begun));
   });
 }
 
@@ -349,6 +385,7 @@ void Requests::stop() {
   lock_watch_.stop();
   scheduler_.stop();
   parking_.stop();
+  waiting_begins_.drop_all();
 }
 
 }  // namespace unionroot::daemon

@@ -78,9 +78,14 @@ class Requests {
   using PendingBegin = std::unique_ptr<session::PendingBegin>;
   using Begun = std::function<void(PendingBegin)>;
   template <typename Reply>
-  void go_on_beginning(const PeerPtr& peer, const Reply& reply, LockWatch::WaitingPtr waiting, Begun begun);
+  void go_on_beginning(const PeerPtr& peer, const Reply& reply, WaitingBeginPtr waiting, Begun begun);
   template <typename Reply>
-  void park_begin(const PeerPtr& peer, const Reply& reply, LockWatch::WaitingPtr waiting, Begun begun);
+  void park_begin(const PeerPtr& peer, const Reply& reply, WaitingBeginPtr waiting, Begun begun);
+  template <typename Reply>
+  void resume_begin(const PeerPtr& peer, const Reply& reply, WaitingBeginPtr waiting, Begun begun);
+  // Of one that nobody else has: not parked, and not queued.
+  template <typename Reply>
+  void give_up_begin(const PeerPtr& peer, const Reply& reply, WaitingBeginPtr waiting);
   template <typename Reply>
   void begin_session(const PeerPtr& peer, const Reply& reply, session::BeginRequest request, Begun begun);
 
@@ -99,6 +104,7 @@ class Requests {
   Parking parking_;
   Scheduler scheduler_;
   LockWatch lock_watch_;
+  WaitingBegins waiting_begins_;
 };
 
 }  // namespace unionroot::daemon

@@ -25,7 +25,7 @@ void drain(int descriptor) {
 }
 
 // What it throws, go_on() tells the caller.
-bool is_worth_trying(LockWatch::Waiting& waiting) {
+bool is_worth_trying(WaitingBegin& waiting) {
   // While somebody tries it, it may take long, and it is added again if it has to wait again.
   const std::unique_lock turn(waiting.turn, std::try_to_lock);
   if (!turn) return false;
@@ -43,7 +43,7 @@ LockWatch::LockWatch(asio::io_context& io, Scheduler& scheduler, std::function<b
                      std::function<void()> found)
     : io_(io), scheduler_(scheduler), watch_(std::move(watch)), found_(std::move(found)), changes_(io), timer_(io) {}
 
-void LockWatch::add(const WaitingPtr& waiting) {
+void LockWatch::add(const WaitingBeginPtr& waiting) {
   if (stopped_) return;
   std::erase_if(waiting_, [&](const auto& each) {
     const auto other = each.lock();
@@ -79,7 +79,7 @@ void LockWatch::look_after(milliseconds delay) {
 }
 
 void LockWatch::look() {
-  std::vector<WaitingPtr> all;
+  std::vector<WaitingBeginPtr> all;
   for (const auto& each : waiting_)
     if (auto waiting = each.lock(); waiting && !waiting->worth_trying) all.push_back(std::move(waiting));
   waiting_.assign(all.begin(), all.end());

@@ -1,17 +1,14 @@
 // Begins that wait for a tree: when it is worth trying again.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <functional>
-#include <memory>
-#include <mutex>
 #include <vector>
 
 #include "base/unique_fd.h"
 #include "daemon/asio.h"
 #include "daemon/scheduler/scheduler.h"
-#include "session/sessions.h"
+#include "daemon/scheduler/waiting_begin.h"
 
 namespace unionroot::daemon {
 
@@ -19,20 +16,12 @@ namespace unionroot::daemon {
 // let go of without any change there. While nobody waits it watches nothing. Loop's thread only.
 class LockWatch {
  public:
-  struct Waiting {
-    std::mutex turn;  // of whoever uses `begin`; is_over() needs no turn
-    std::unique_ptr<session::PendingBegin> begin;
-    std::atomic<bool> worth_trying{false};
-    bool parked_before = false;  // loop's thread only
-  };
-  using WaitingPtr = std::shared_ptr<Waiting>;
-
   // watch: makes the descriptor that tells of changes. found: on the loop's thread, when some may be worth trying.
   LockWatch(asio::io_context& io, Scheduler& scheduler, std::function<base::UniqueFd()> watch,
             std::function<void()> found);
 
   // Until it is worth trying, or nobody else has it.
-  void add(const WaitingPtr& waiting);
+  void add(const WaitingBeginPtr& waiting);
   void stop();
 
  private:
@@ -47,7 +36,7 @@ class LockWatch {
   const std::function<void()> found_;
   asio::posix::stream_descriptor changes_;
   asio::steady_timer timer_;
-  std::vector<std::weak_ptr<Waiting>> waiting_;
+  std::vector<std::weak_ptr<WaitingBegin>> waiting_;
   bool looking_ = false, listening_ = false, stopped_ = false;
 };
 

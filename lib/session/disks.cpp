@@ -51,7 +51,8 @@ std::string type_in(const std::string& chroot, const Disk& disk, const kernel::B
 }
 
 // A session that ended, or was set up by a daemon that died, lets go of its mounts only when its last process has gone.
-void wait_until_unused(const std::string& chroot, const Disk& disk, int file) {
+void wait_until_unused(const Operation& operation, const Disk& disk, int file) {
+  const auto& chroot = operation.definition().name;
   constexpr std::chrono::seconds limit{5};
   const auto end = std::chrono::steady_clock::now() + limit;
   while (const auto device = kernel::loop_device_of(file)) {
@@ -60,6 +61,8 @@ void wait_until_unused(const std::string& chroot, const Disk& disk, int file) {
                   concat("chroot ", chroot, ": its ", disk.what, " ", disk.path, " is in use (",
                          kernel::users_of_device(*device), "), and would be destroyed by a second mount"),
                   concat("end what uses it; losetup --associated ", disk.path, " shows the loop device"));
+    if (operation.cancelled())
+      throw Error(ErrorCode::cancelled, concat("waiting until ", disk.path, " is not in use: cancelled"));
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
 }
@@ -90,10 +93,10 @@ UniqueFd open_disk(const std::string& chroot, const Disk& disk, bool read_only) 
   return opened;
 }
 
-void throw_in_use(const std::string& chroot, const Disk& disk) {
+void throw_in_use(const std::string& chroot, const Disk& disk, ErrorCode code) {
   struct stat node {};
   const bool known = ::stat(disk.path.c_str(), &node) == 0 && S_ISBLK(node.st_mode);
-  throw Error(ErrorCode::stage_failed,
+  throw Error(code,
               concat("chroot ", chroot, ": its ", disk.what, " ", disk.path,
                      " is in use: ", known ? kernel::users_of_device(node.st_rdev) : std::string("mounted elsewhere")),
               "end what uses it, or unmount it; lsblk shows more");
@@ -116,7 +119,8 @@ std::string disk_content(int descriptor, const Disk& disk) {
                               : concat(base::printable(content.type), ' ', base::printable(content.uuid));
 }
 
-UniqueFd mount_disk(Services& services, const std::string& chroot, const Disk& disk, bool read_only) {
+UniqueFd mount_disk(const Operation& operation, const Disk& disk, bool read_only) {
+  const auto& chroot = operation.definition().name;
   const auto words = words_of(chroot, disk);
   if (words.read_only && !read_only)
     throw Error(ErrorCode::stage_failed,
@@ -139,11 +143,11 @@ UniqueFd mount_disk(Services& services, const std::string& chroot, const Disk& d
   else if (disk.copy && type == "xfs")
     options.emplace_back("nouuid", "");
   const auto attributes = words.attributes | (read_only ? MOUNT_ATTR_RDONLY : std::uint64_t{0});
-  if (!disk.device && !read_only && disk.used_before) wait_until_unused(chroot, disk, file.get());
+  if (!disk.device && !read_only && disk.used_before) wait_until_unused(operation, disk, file.get());
   kernel::LoopDevice loop;  // held until the mount holds it
   if (!disk.device) loop = kernel::attach_loop(file.get(), disk.path, part, read_only);
   try {
-    return services.mounts.new_filesystem(type, disk.device ? disk.path : loop.path, options, attributes);
+    return operation.services().mounts.new_filesystem(type, disk.device ? disk.path : loop.path, options, attributes);
   } catch (const base::SystemError& error) {
     const int problem = error.error_number();
     if (problem == EBUSY) throw_in_use(chroot, disk);

@@ -4,9 +4,9 @@
 #include <cstdint>
 #include <string>
 
+#include "base/error.h"
 #include "base/unique_fd.h"
 #include "definition/definition.h"
-#include "session/services.h"
 #include "session/stage.h"
 
 namespace unionroot::session {
@@ -25,8 +25,9 @@ struct Disk {
 // to. Throws Error(stage_failed) naming the chroot.
 base::UniqueFd open_disk(const std::string& chroot, const Disk& disk, bool read_only);
 
-// Throws Error(stage_failed): where a device is mounted, and which processes hold it by what.
-[[noreturn]] void throw_in_use(const std::string& chroot, const Disk& disk);
+// Throws an error of that code: where a device is mounted, and which processes hold it by what.
+[[noreturn]] void throw_in_use(const std::string& chroot, const Disk& disk,
+                               base::ErrorCode code = base::ErrorCode::stage_failed);
 
 // Identifies this very file or device and what was asked for: sessions for which it is the same may share a mount.
 std::string disk_identity(int descriptor, const Disk& disk);
@@ -36,8 +37,8 @@ std::string disk_identity(int descriptor, const Disk& disk);
 std::string disk_content(int descriptor, const Disk& disk);
 
 // A detached mount of the file system in it; a file by a loop device that goes with the mount. Read-only means that
-// not even a journal is replayed.
-base::UniqueFd mount_disk(Services& services, const std::string& chroot, const Disk& disk, bool read_only);
+// not even a journal is replayed. Waits some seconds for a mount that is just going; a cancel breaks that off.
+base::UniqueFd mount_disk(const Operation& operation, const Disk& disk, bool read_only);
 
 // mkfs on a regular file that is all zeros, or on a block device whose content is not wanted any more.
 struct Format {

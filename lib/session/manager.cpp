@@ -21,6 +21,18 @@ namespace unionroot::session {
 
 using base::concat;
 
+namespace {
+
+// When the daemon stops. By then nothing is under way on a session.
+void leave_locks(const SessionPtr& session) {
+  if (auto operation = Operation::within(grace_period, session))
+    abandon_locks(*operation);
+  else
+    base::log::error(concat("stopping: session ", session->id(), " is still in use; the next daemon looks after it"));
+}
+
+}  // namespace
+
 struct Manager::Impl {
   Impl(definition::Settings settings, Events events) : parts(std::move(settings), std::move(events)) {}
   Parts parts;
@@ -34,10 +46,7 @@ Manager::~Manager() {
   impl_->parts.stopping = true;
   impl_->reconciliation.stop();
   // Without stop(), as when the daemon cannot be had by the bus: sessions live on, and so do their locks.
-  for (const auto& session : impl_->parts.table.all()) {
-    Operation operation(session);
-    abandon_locks(operation);
-  }
+  for (const auto& session : impl_->parts.table.all()) leave_locks(session);
 }
 
 bool Manager::has_control_groups() const { return impl_->parts.cgroups->available(); }
@@ -128,8 +137,7 @@ void Manager::stop(bool final) {
     } catch (const std::exception& error) {
       base::log::error(concat("ending session ", session->id(), " at shutdown: ", error.what()));
     }
-    Operation operation(session);
-    abandon_locks(operation);
+    leave_locks(session);
   }
   Attempts attempts;  // nothing of it is lost if it fails: the next start finds it
   attempts.run([&] { parts.source_mounts.release_if_empty(); });

@@ -16,12 +16,17 @@ namespace unionroot::session {
 class PendingBegin {
  public:
   virtual ~PendingBegin() = default;
-  // Goes as far as it can. False: a tree is not free; it is to be called again when worth_trying(), and when is_over().
-  // Throws if the session cannot be begun; then nothing is left of it.
+  // Goes as far as it can. False: a tree is not free; it is to be called again when worth_trying(). Throws if the
+  // session cannot be begun; then nothing is left of it.
   virtual bool go_on() = 0;
+  // Instead of go_on(), once one of the two below: throws what the caller is told, and nothing is left of it. It sets
+  // nothing up, even if the tree is free by now, so it takes milliseconds.
+  [[noreturn]] virtual void give_up() = 0;
   // Looks at lock files.
-  [[nodiscard]] virtual bool worth_trying() const = 0;
-  // Its time is over, or it was cancelled: go_on() will throw. Does not block; from any thread.
+  [[nodiscard]] virtual bool worth_trying() = 0;
+  // These two do not block; from any thread.
+  [[nodiscard]] virtual bool is_cancelled() const = 0;
+  // It has waited for as long as it was to wait.
   [[nodiscard]] virtual bool is_over() const = 0;
 
   // Once it has begun.

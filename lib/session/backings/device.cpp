@@ -41,13 +41,13 @@ class DeviceBacking : public Backing {
   UniqueFd set_up(Operation& operation, UnionData& data) const override {
     const auto disk = disk_of(operation);
     try {
-      require_unused(operation, disk);
+      require_unused(operation, disk, Wait::for_set_up);
       require_filesystem(operation, disk);
     } catch (...) {
       data.untouched = true;
       throw;
     }
-    auto store = mount_disk(operation.services(), operation.definition().name, disk, false);
+    auto store = mount_disk(operation, disk, false);
     if (keeps_upper(operation)) require_own_folder(operation, store.get(), disk);
     const auto own = owned::ensure_folder(store.get(), disk.path, folder(operation), operation.token(), 0711);
     if (keeps_upper(operation))
@@ -68,8 +68,8 @@ class DeviceBacking : public Backing {
     if (operation.definition().union_.reset) return;
     const auto device = open_disk(operation.definition().name, disk, true);
     if (!can_hold_upper(kernel::probe_content(device.get(), {}, disk.path).type)) return;  // it was not formatted yet
-    require_unused(operation, disk);
-    const auto store = mount_disk(operation.services(), operation.definition().name, disk, false);
+    require_unused(operation, disk, Wait::for_tear_down);
+    const auto store = mount_disk(operation, disk, false);
     const auto root = kernel::open_directory_at(store.get(), ".");
     const auto unfinished = owned::unfinished_name(operation.token());
     if (kernel::exists_at(root.get(), unfinished)) kernel::remove_tree(root.get(), unfinished);
@@ -107,16 +107,21 @@ class DeviceBacking : public Backing {
   }
 
   // A second mount of one file system would succeed, and give the same.
-  static void require_unused(const Operation& operation, const Disk& disk) {
+  // What undoes a set-up that was cancelled is not cancelled. It has waited, so it is not tried again.
+  enum class Wait { for_set_up, for_tear_down };
+  static void require_unused(const Operation& operation, const Disk& disk, Wait wait) {
     open_disk(operation.definition().name, disk, false);  // for its messages
     // A mount that has just gone may hold it for a moment.
     for (int attempt = 0; attempt < (operation->recovering ? 500 : 100); ++attempt) {
       const UniqueFd device(::open(disk.path.c_str(), O_RDONLY | O_EXCL | O_NONBLOCK | O_CLOEXEC));
       if (device) return;
       if (errno != EBUSY) base::throw_errno("opening", disk.path);
+      if (wait == Wait::for_set_up && operation.cancelled())
+        throw Error(ErrorCode::cancelled, concat("waiting until ", disk.path, " is not in use: cancelled"));
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
-    throw_in_use(operation.definition().name, disk);
+    throw_in_use(operation.definition().name, disk,
+                 wait == Wait::for_set_up ? ErrorCode::stage_failed : ErrorCode::timed_out);
   }
 
   static void require_filesystem(const Operation& operation, const Disk& disk) {

@@ -92,7 +92,7 @@ class ImageBacking : public Backing {
     // With discard what is deleted inside gives its blocks back to the disk; not worth its time for one command.
     const Disk disk{"upper layer",         path, false, 0, operation.automatic() ? "" : "discard", false,
                     keeps_upper(operation)};
-    return mount_disk(operation.services(), operation.definition().name, disk, false);
+    return mount_disk(operation, disk, false);
   }
 };
 

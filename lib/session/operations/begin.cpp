@@ -104,21 +104,23 @@ void refuse_session_file(const Parts& parts, const Operation& operation) {
   for (const auto& folder : {parts.folders.own(), sessions_folder(parts.settings, operation.definition())})
     if (const auto path = session_file_path(folder, operation.id()); ::access(path.c_str(), F_OK) == 0)
       throw Error(ErrorCode::session_exists, concat("there is a session file ", path, " already"),
-                  "choose another name, or move its folder away; restarting the daemon sets it aside as an orphan");
+                  is_ours(parts.settings, parts.daemon, folder, operation.id())
+                      ? "choose another name; when the daemon starts next it sets that folder aside as an orphan"
+                      : "choose another name; that folder is not this daemon's, which leaves it as it is");
 }
 
 }  // namespace
 
 Beginning::Beginning(Parts& parts, BeginRequest request)
     : parts_(parts), request_(std::move(request)), session_(make_session(parts, request_)), operation_(session_) {
-  operation_->cancelled = [this] { return cancelled(); };
+  operation_->cancelled = [this] { return is_cancelled(); };
 }
 
 Beginning::~Beginning() {
   if (step_ == Step::locks) undo();
 }
 
-bool Beginning::cancelled() const { return session_->end_wanted || (request_.cancelled && request_.cancelled()); }
+bool Beginning::is_cancelled() const { return session_->end_wanted || (request_.cancelled && request_.cancelled()); }
 
 bool Beginning::go_on() {
   try {
@@ -134,6 +136,16 @@ bool Beginning::go_on() {
   log_notes(operation_);
   parts_.tell_changed(operation_);
   return true;
+}
+
+void Beginning::give_up() {
+  try {
+    if (is_cancelled() || !locks_) throw_wait_cancelled();
+    throw locks_->give_up();
+  } catch (...) {
+    if (step_ == Step::locks) undo();
+    rethrow(*session_);
+  }
 }
 
 void Beginning::enter() {

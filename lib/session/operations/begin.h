@@ -20,14 +20,15 @@ class Beginning final : public PendingBegin {
   ~Beginning() override;
 
   bool go_on() override;
-  [[nodiscard]] bool worth_trying() const override { return !locks_ || locks_->worth_trying(); }
-  [[nodiscard]] bool is_over() const override { return cancelled() || (locks_ && locks_->is_over()); }
+  [[noreturn]] void give_up() override;
+  [[nodiscard]] bool worth_trying() override { return !locks_ || locks_->worth_trying(); }
+  [[nodiscard]] bool is_cancelled() const override;
+  [[nodiscard]] bool is_over() const override { return locks_ && locks_->is_over(); }
   [[nodiscard]] SessionView view() const override;
   Started run(const RunRequest& request) override;
 
  private:
   enum class Step { none, locks, done };
-  [[nodiscard]] bool cancelled() const;
   void enter();
   void set_up();
   void undo() noexcept;

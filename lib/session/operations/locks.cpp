@@ -87,10 +87,9 @@ std::optional<locks::HeldLock> TreeLocks::take_one(const SourceTree& tree) {
   auto& directory = parts_.lock_directory;
   const auto& cancelled = operation_->cancelled;
   if (pending_) {
-    if (operation_.cancelled()) throw Error(ErrorCode::cancelled, "waiting for the source tree: cancelled");
+    if (operation_.cancelled()) throw_wait_cancelled();
     auto held = pending_->try_take(cancelled);
-    if (!held && is_over())
-      throw pending_->give_up(std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began_));
+    if (!held && is_over()) throw give_up();
     return held;
   }
   const bool alone = is_locked_alone(operation_, tree);
@@ -107,6 +106,17 @@ std::optional<locks::HeldLock> TreeLocks::take_one(const SourceTree& tree) {
   operation_.report({concat("waiting until ", tree.path, " is free"), 0, 0});
   return std::nullopt;
 }
+
+bool TreeLocks::worth_trying() {
+  if (!pending_) return true;
+  return pending_->worth_trying();
+}
+
+locks::LockedError TreeLocks::give_up() {
+  return pending_->give_up(std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began_));
+}
+
+void throw_wait_cancelled() { throw Error(ErrorCode::cancelled, "waiting for the source tree: cancelled"); }
 
 bool TreeLocks::take() {
   for (; next_ < trees_.size(); ++next_) {

@@ -21,8 +21,10 @@ class TreeLocks {
   // False: a tree is not free, and the request may wait. Throws LockedError if it may not, or its time is over;
   // Error(cancelled).
   bool take();
-  [[nodiscard]] bool worth_trying() const { return !pending_ || pending_->worth_trying(); }
+  [[nodiscard]] bool worth_trying();
   [[nodiscard]] bool is_over() const { return until_ && Clock::now() >= *until_; }
+  // What take() throws once its time is over. Only while a tree is not free.
+  [[nodiscard]] locks::LockedError give_up();
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -38,6 +40,8 @@ class TreeLocks {
   std::size_t next_ = 0;
   std::optional<locks::PendingLock> pending_;  // of the next tree
 };
+[[noreturn]] void throw_wait_cancelled();
+
 // When a daemon takes it up, or it is recovered.
 void hold_locks_again(Parts& parts, Operation& operation);
 // When it ends.

@@ -39,8 +39,7 @@ class LvmSnapshotSourceKind : public SourceKind {
                     snapshot.path, data);
     }
     const auto path = operation.services().source_mounts.acquire(concat("own.", operation.id()), operation.id(), [&] {
-      return mount_disk(operation.services(), operation.definition().name,
-                        {"snapshot", snapshot.path, true, 0, source.mount_options, true}, false);
+      return mount_disk(operation, {"snapshot", snapshot.path, true, 0, source.mount_options, true}, false);
     });
     return {located(operation, path, source.location)};
   }

@@ -43,9 +43,8 @@ class MountedSourceKind : public SourceKind {
     if (keeps_upper(operation)) require_same(operation, source.disk, data, now);
     data.mount = now.mount;
     data.content = now.content;
-    const auto path = operation.services().source_mounts.acquire(now.mount, operation.id(), [&] {
-      return mount_disk(operation.services(), operation.definition().name, source.disk, shared);
-    });
+    const auto path = operation.services().source_mounts.acquire(
+        now.mount, operation.id(), [&] { return mount_disk(operation, source.disk, shared); });
     return {located(operation, path, source.location)};
   }
 

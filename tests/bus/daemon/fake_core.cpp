@@ -148,12 +148,14 @@ class FakeBegin final : public session::PendingBegin {
  public:
   FakeBegin(FakeCore& core, session::BeginRequest request) : core_(core), request_(std::move(request)) {}
   bool go_on() override {
-    if (request_.wait && named(request_.name, "block-") && !is_over()) return false;
+    if (request_.wait && named(request_.name, "block-") && !is_cancelled()) return false;
     view_ = core_.begin(request_);
     return true;
   }
-  [[nodiscard]] bool worth_trying() const override { return false; }
-  [[nodiscard]] bool is_over() const override { return request_.cancelled && request_.cancelled(); }
+  [[noreturn]] void give_up() override { throw Error(ErrorCode::cancelled, "the caller has gone"); }
+  [[nodiscard]] bool worth_trying() override { return false; }
+  [[nodiscard]] bool is_cancelled() const override { return request_.cancelled && request_.cancelled(); }
+  [[nodiscard]] bool is_over() const override { return false; }
   [[nodiscard]] session::SessionView view() const override { return view_; }
   session::Started run(const session::RunRequest& request) override {
     auto run = request;

@@ -42,6 +42,7 @@ class Load(RecoveryTest):
         cls.other = os.path.join(machine.place, "other")
         os.mkdir(cls.other)
         machine.define_tree("other", cls.other, users=everybody)
+        machine.define_tree("held-other", cls.other, hook_directories=folder, hook_time_limit=3600, users=everybody)
 
     def setUp(self):
         with open(self.path("scripts"), "w"):
@@ -356,6 +357,66 @@ class Load(RecoveryTest):
         self.let_all_begin(standing)
         self.unlock(holder)
         self.machine.ok("end", *standing)
+
+    def test_what_waits_for_room_after_its_tree_is_broken_off_at_once(self):
+        holder = self.lock("other")
+        names = [f"waits-{i}" for i in range(3)]
+        waiting = self.begin_held(*names, chroot="other", more=["--wait"])
+        self.await_waiting(*names)
+        self.hold("setup-start")
+        standing = self.begin_held(*[f"stands-{i}" for i in range(4)])
+        self.await_scripts("setup-start", 4)
+        # The tree is free, but their user has no begin left.
+        self.unlock(holder)
+        self.assertEqual(self.succeeds("begin", "--name", "of-root", "other"), "of-root\n")
+        self.assertEqual({self.machine.state_of(name) for name in names}, {"beginning"})
+        self.succeeds("end", "--force", "waits-0", user="nobody")
+        status, _, err = self.done(waiting.pop("waits-0"), "what was broken off")
+        self.assertEqual(status, 125)
+        self.assertIn("session waits-0 was ended while it was being begun", err)
+        waiting.pop("waits-1").kill()
+        self.assertTrue(wait_until(lambda: self.machine.state_of("waits-1") is None, LIMIT))
+        self.assertEqual(self.scripts("done", "setup-start"), [])
+        self.assertEqual(self.machine.state_of("waits-2"), "beginning")
+        self.let_all_begin({**standing, **waiting})
+        self.machine.ok("end", "of-root", *standing, *waiting)
+
+    def test_what_has_waited_long_enough_takes_no_place_of_the_ends(self):
+        faults = self.path("faults")
+        os.makedirs(faults, exist_ok=True)
+        self.machine.restart(environment={"UNIONROOT_FAULT_FOLDER": faults})
+        holder = self.client("lock", "held-other", "--", "sh", "-c", "echo runs; exec cat")
+        self.line(holder, "runs")
+        waiting = self.begin_held("late", chroot="held-other", more=["--wait=2"])
+        self.await_waiting("late")
+        self.hold("setup-start")
+        standing = self.begin_held(*[f"stands-{i}" for i in range(4)])
+        self.await_scripts("setup-start", 4)
+        # Its time is over. Just then the tree becomes free, and it could begin where the ends are.
+        step = os.path.join(faults, "manage_locked")
+        with open(step, "w"):
+            pass
+        try:
+            wait_until(lambda: waiting["late"].poll() is not None, 6)  # or it stands at the lock
+            self.kill_holder(holder)
+            self.assertTrue(wait_until(lambda: "stale" in self.machine.ok("locks")), self.machine.ok("locks"))
+        finally:
+            os.unlink(step)
+        wait_until(lambda: waiting["late"].poll() is not None or len(self.scripts("begun", "setup-start")) > 4, LIMIT)
+        self.assertEqual(self.scripts("begun", "setup-start"), list(standing))
+        status, _, err = self.done(waiting["late"], "what has waited long enough")
+        self.assertEqual(status, 125)
+        self.assertIn("after waiting for", err)
+        self.let_all_begin(standing)
+        self.machine.restart()
+        self.machine.ok("end", *standing)
+
+    def kill_holder(self, holder):
+        """The client and its command, which has the lock too."""
+        holder.kill()
+        holder.wait()
+        holder.stdin.close()
+        holder.stdin = None
 
     def test_a_lock_whose_owner_is_killed_is_noticed(self):
         holder = self.lock("small")

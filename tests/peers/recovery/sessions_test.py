@@ -35,8 +35,24 @@ class FailedBegin(RecoveryTest):
                         self.assertEqual(file.read(), text)
                     self.assertEqual(refused.status, 125, repr(refused))
                     self.assertIn("there is a session file " + path, refused.err)
+                    self.assertIn("sets that folder aside as an orphan", refused.err)
         finally:
             subprocess.run(["rm", "-rf", folder], check=True)
+
+    def test_what_becomes_of_another_daemons_session_file(self):
+        machine = self.machine
+        others = os.path.join(machine.place, "others")
+        os.makedirs(os.path.join(others, "kept"))
+        machine.define_tree("beside", self.tree, union_overlay_directory=others)
+        path = os.path.join(others, "kept", "session.json")
+        with open(path, "w") as file:
+            file.write("of another daemon")
+        refused = machine.run("begin", "--name", "kept", "beside")
+        self.assertEqual(refused.status, 125, repr(refused))
+        self.assertIn("there is a session file " + path, refused.err)
+        self.assertIn("is not this daemon's, which leaves it as it is", refused.err)
+        machine.restart()
+        self.assertTrue(os.path.exists(path))
 
 
 class AtRest(RecoveryTest):

@@ -228,6 +228,8 @@ class UpperOnADevice(DeviceTest):
         parts = disks.partitioned(os.path.join(place, "parts.disk"), kept, 1)
         define(machine, "parts", union_device=cls.device_on(parts), **common)
         define(machine, "no-device", union_device="/dev/does-not-exist", **common)
+        cls.waits = cls.device_on(device("waits"))
+        define(machine, "waits", union_device=cls.waits, **common)
 
     def test_an_empty_device_is_formatted_and_exclusive(self):
         machine = self.machine
@@ -274,6 +276,27 @@ class UpperOnADevice(DeviceTest):
         with disks.Mounted(self.devices[1].device, self.path("busy")):
             self.assert_refused(self.machine.run("begin", "kept"), 125, "in use")
         self.assert_nothing_left()
+
+    def test_the_wait_for_a_device_is_broken_off(self):
+        machine = self.machine
+        session = machine.begin("waits", name="waits-for-it")
+        with disks.Mounted(self.waits, self.path("busy-too")):
+            self.reboot()
+            self.assertEqual(self.settled(session), "failed", machine.log())
+            recovery = self.client("recover", session)
+            state = lambda: {s["id"]: s["state"] for s in machine.sessions()}.get(session)
+            self.assertTrue(testing.wait_until(lambda: state() == "recovering" or recovery.poll() is not None))
+            end = self.client("end", "--force", session)
+            _, err = recovery.communicate(timeout=testing.PATIENCE)
+            self.assertIn("waiting until " + self.waits + " is not in use: cancelled", err.decode())
+        end.communicate(timeout=testing.PATIENCE)
+        self.assertIsNone(state())
+        self.assert_nothing_left()
+
+    def client(self, *arguments):
+        process = self.machine.popen(*arguments)
+        self.machine.children[process.pid] = "client"
+        return process
 
 
 class BtrfsSnapshots(DeviceTest):
