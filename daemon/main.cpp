@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "daemon/service.h"
 #include "daemon/startup.h"
+#include "daemon/time_limits.h"
 #include "kernel/spawn.h"
 #include "session/manager.h"
 
@@ -69,6 +70,9 @@ int serve(const definition::Settings& settings) {
   };
   await_reload();
   service.start();
+  TimeLimits time_limits(io, manager, settings,
+                         [&](const session::SessionView& session) { service.end_overdue(session); });
+  time_limits.start();
   ::sd_notify(0, "READY=1");
   base::log::info(concat("unionrootd ", UNIONROOT_VERSION, " is ready"));
   base::arm_fault_points();

@@ -363,16 +363,31 @@ void Requests::run_ended(const session::StartedRun& run) {
       Scheduler::Queue::unlimited);
 }
 
-void Requests::end_for_client_that_left(const session::SessionView& view) {
-  auto job = [this, id = session::SessionId(view.record)] {
-    base::log::info(base::concat("ending session '", id.id, "': its client has gone before it could be told"));
+// Nobody is told how it goes.
+std::function<void()> Requests::ending(const session::SessionView& view, std::string why) {
+  return [this, why = std::move(why), id = session::SessionId(view.record)] {
+    base::log::info(base::concat("ending session '", id.id, "', ", why));
     try {
       core_.end(id, false, {}, {});
     } catch (const base::Error& error) {
       if (error.code() == base::ErrorCode::no_such_session) return;
-      base::log::warning(base::concat("ending session '", id.id, "', whose client has gone: ", error.what()));
+      base::log::warning(base::concat("ending session '", id.id, "', ", why, ": ", error.what()));
     }
   };
+}
+
+// One that is being begun, or recovered, is broken off. Where it is at an end already, that goes on.
+void Requests::end_overdue(const session::SessionView& view) {
+  const session::SessionId id(view.record);
+  const bool begins = view.record.state == store::SessionState::beginning;
+  if (begins) core_.cancel(id);
+  if (core_.is_busy(id)) return;
+  scheduler_.submit(work_of_end(view), view.record.owner, ending(view, "whose time is over"),
+                    Scheduler::Queue::unlimited);
+}
+
+void Requests::end_for_client_that_left(const session::SessionView& view) {
+  auto job = ending(view, "whose client has gone before it could be told");
   // The scheduler takes no work once it stops; but then nobody waits for this thread either.
   if (*stopping_)
     job();

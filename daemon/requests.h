@@ -54,6 +54,8 @@ class Requests {
   void run_ended(const session::StartedRun& run);
   // The daemon's own work, from any thread: of the classes objects and configuration.
   void submit_own(Work work, Scheduler::Job job) { scheduler_.submit(work, 0, std::move(job)); }
+  // Its time is over: it is ended, or broken off if it is being begun. Bus thread.
+  void end_overdue(const session::SessionView& view);
   // An operation on a session may be over.
   void look_at_parked() { parking_.look(); }
 
@@ -91,6 +93,7 @@ class Requests {
 
   void began(const BeginReply& reply, const PeerPtr& peer, const session::SessionView& view);
   void end_for_client_that_left(const session::SessionView& view);
+  [[nodiscard]] std::function<void()> ending(const session::SessionView& view, std::string why);
   [[nodiscard]] std::function<bool()> cancelled(const PeerPtr& peer) const;
   [[nodiscard]] session::TellProgress progress(const PeerPtr& peer, const ProgressWish& wish);
 

@@ -45,6 +45,7 @@ class Service {
   // Gives the name back, ends what is under way, sends the replies that are owed. The io_context must not be running.
   void stop();
   void reload();
+  void end_overdue(const session::SessionView& view) { requests_.end_overdue(view); }
 
   // Bus thread.
   void session_changed(const std::string& id);

@@ -78,8 +78,25 @@ std::string describe(const LockInfo& info) {
   return who;
 }
 
+namespace {
+
+// For whom a change waits that holds back others. Its first words may be all that is read. The names go to `sessions`.
+std::string waited_for(const std::vector<Entry>& standing, std::string& sessions) {
+  constexpr std::size_t most = 3;
+  std::vector<std::string> texts;
+  for (const auto& entry : standing) {
+    if (texts.size() == most) break;
+    texts.push_back(describe(entry.info));
+    if (!entry.info.owner.session.empty()) sessions += concat(" ", printable(entry.info.owner.session));
+  }
+  const auto more = standing.size() - texts.size();
+  return concat("; which waits for ", base::join(texts, "; "), more == 0 ? "" : concat(" and ", more, " more"));
+}
+
+}  // namespace
+
 LockedError refusal(std::string_view what, const LockOwner& owner, const std::vector<Entry>& holders,
-                    std::chrono::milliseconds waited) {
+                    std::chrono::milliseconds waited, const std::vector<Entry>& standing) {
   std::vector<LockInfo> infos;
   std::vector<std::string> texts;
   std::string sessions;
@@ -96,6 +113,9 @@ LockedError refusal(std::string_view what, const LockOwner& owner, const std::ve
   if (waited.count() > 0)
     message += concat("after waiting for ", waited.count() / 1000, ".", waited.count() % 1000 / 100, " s, ");
   message += concat("it is locked by ", base::join(texts, "; "));
+  const bool one_waits = std::any_of(holders.begin(), holders.end(),
+                                     [](const Entry& holder) { return holder.info.state == LockState::waiting; });
+  if (one_waits && !standing.empty()) message += waited_for(standing, sessions);
   const auto end = sessions.empty() ? std::string() : concat("`unionroot end", sessions, "`, ");
   const auto wait = waited.count() > 0 ? "wait longer" : "wait with --wait";
   return {std::move(message), concat(end, wait, ", or see who holds what with `unionroot locks`"), std::move(infos)};

@@ -14,8 +14,9 @@ std::string describe(const LockInfo& info);
 // "3 min", "2 h 5 min", "4 days"
 std::string age_text(std::int64_t microseconds);
 
-// what: "beginning a session on", "changing"; owner: of the refused request; waited: for how long, 0 if not at all.
+// what: "beginning a session on", "changing"; owner: of the refused request; waited: for how long, 0 if not at all;
+// sessions: on the tree: if one of the holders just waits, it waits for these.
 LockedError refusal(std::string_view what, const LockOwner& owner, const std::vector<Entry>& holders,
-                    std::chrono::milliseconds waited);
+                    std::chrono::milliseconds waited, const std::vector<Entry>& sessions = {});
 
 }  // namespace unionroot::locks::detail

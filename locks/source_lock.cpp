@@ -58,6 +58,22 @@ FileName source_name(const std::string& key, const LockOwner& owner) {
 
 std::string_view doing(LockKind kind) { return kind == LockKind::session ? "beginning a session on" : "changing"; }
 
+// Registers the change. Nothing if somebody is in the way, who are in `blockers` then, and it may not wait.
+base::UniqueFd create_source(const Directory& directory, const FileName& name, LockOwner& owner, bool may_wait,
+                             const std::function<bool()>& cancelled, Entries& blockers) {
+  ManageLock manage(directory, name.key, cancelled);
+  blockers = detail::sweep(directory, name.key);
+  if (!blockers.empty() && !may_wait) return {};
+  owner.since = base::now_microseconds();
+  for (const auto& entry : detail::of_kind(blockers, LockKind::source))  // clocks may be set back
+    owner.since = std::max(owner.since, entry.info.owner.since + 1);
+  manage.expect_source();
+  auto created = detail::create_locked(directory, name, owner, !blockers.empty());
+  // The same session's, for it has the same name.
+  if (!created) throw detail::refusal(doing(LockKind::source), owner, blockers, {});
+  return std::move(*created);
+}
+
 }  // namespace
 
 struct PendingLock::Impl {
@@ -65,12 +81,12 @@ struct PendingLock::Impl {
   FileName name;
   LockOwner owner;
   Entries blockers;                      // as they were last seen
-  std::optional<HeldLock> waiting = {};  // of a change: its lock file
+  std::optional<HeldLock> waiting = {};  // of a change: its lock file, while it holds back later sessions
 
   [[nodiscard]] const std::string& key() const { return name.key; }
   [[nodiscard]] Entries in_the_way_of(const Entries& entries) const {
-    return name.kind == LockKind::session ? detail::of_kind(entries, LockKind::source)
-                                          : in_the_way(entries, detail::file_name(name), owner.since);
+    if (name.kind == LockKind::session) return detail::of_kind(entries, LockKind::source);
+    return waiting ? in_the_way(entries, detail::file_name(name), owner.since) : entries;
   }
   std::optional<HeldLock> take_session(const std::function<bool()>& cancelled);
   std::optional<HeldLock> take_source(const std::function<bool()>& cancelled);
@@ -92,6 +108,11 @@ std::optional<HeldLock> PendingLock::Impl::take_session(const std::function<bool
 }
 
 std::optional<HeldLock> PendingLock::Impl::take_source(const std::function<bool()>& cancelled) {
+  if (!waiting) {
+    auto made = create_source(*directory, name, owner, false, cancelled, blockers);
+    if (!made) return std::nullopt;
+    return HeldLock(std::make_unique<HeldLock::Impl>(directory, name, std::move(made), false));
+  }
   const ManageLock manage(*directory, key(), cancelled);
   blockers = in_the_way_of(detail::sweep(*directory, key()));
   if (!blockers.empty()) return std::nullopt;
@@ -112,11 +133,19 @@ std::optional<HeldLock> PendingLock::try_take(const std::function<bool()>& cance
   return impl_->name.kind == LockKind::session ? impl_->take_session(cancelled) : impl_->take_source(cancelled);
 }
 
+void PendingLock::hold_nobody_back() {
+  if (!impl_->waiting) return;
+  impl_->waiting->release();
+  impl_->waiting.reset();
+}
+
 LockedError PendingLock::give_up(std::chrono::milliseconds waited) {
   if (impl_->waiting) impl_->waiting->release();
-  auto now = impl_->in_the_way_of(detail::probe_all(*impl_->directory, impl_->key()));
+  const auto there = detail::probe_all(*impl_->directory, impl_->key());
+  auto now = impl_->in_the_way_of(there);
   if (!now.empty()) impl_->blockers = std::move(now);
-  return detail::refusal(doing(impl_->name.kind), impl_->owner, impl_->blockers, waited);
+  return detail::refusal(doing(impl_->name.kind), impl_->owner, impl_->blockers, waited,
+                         impl_->name.kind == LockKind::session ? detail::of_kind(there, LockKind::session) : Entries());
 }
 
 LockDirectory::LockDirectory(std::string directory)
@@ -135,20 +164,8 @@ LockDirectory::Request LockDirectory::source_request(const std::string& key, con
   owner.preserved = false;  // a change that was cut short is over
   const auto name = source_name(key, owner);
   Entries blockers;
-  base::UniqueFd made;
-  {
-    ManageLock manage(*directory_, key, cancelled);
-    blockers = detail::sweep(*directory_, key);
-    if (!blockers.empty() && !may_wait) throw detail::refusal(doing(LockKind::source), owner, blockers, {});
-    owner.since = base::now_microseconds();
-    for (const auto& entry : detail::of_kind(blockers, LockKind::source))  // clocks may be set back
-      owner.since = std::max(owner.since, entry.info.owner.since + 1);
-    manage.expect_source();
-    auto created = detail::create_locked(*directory_, name, owner, !blockers.empty());
-    // The same session's, for it has the same name.
-    if (!created) throw detail::refusal(doing(LockKind::source), owner, blockers, {});
-    made = std::move(*created);
-  }
+  auto made = create_source(*directory_, name, owner, may_wait, cancelled, blockers);
+  if (!made) throw detail::refusal(doing(LockKind::source), owner, blockers, {});
   HeldLock held(std::make_unique<HeldLock::Impl>(directory_, name, std::move(made), false));
   if (blockers.empty()) return held;
   return PendingLock(std::make_unique<PendingLock::Impl>(
@@ -173,6 +190,7 @@ HeldLock LockDirectory::wait_for(PendingLock request, const Wait& wait) const {
   while (true) {
     if (request.worth_trying())
       if (auto held = request.try_take(wait.cancelled)) return std::move(*held);
+    if (wait.hold_back && std::chrono::steady_clock::now() - begin >= *wait.hold_back) request.hold_nobody_back();
     if (!waiter.pause())
       throw request.give_up(
           std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin));

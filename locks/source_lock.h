@@ -65,6 +65,8 @@ struct Wait {
   std::optional<std::chrono::milliseconds> limit = std::chrono::milliseconds(0);  // nullopt: without end; 0: not at all
   std::function<bool()> cancelled;   // asked some ten times a second; may be empty
   std::function<void()> waits = {};  // called once, if there is something to wait for; may be empty
+  // For how long a change that waits holds back later sessions; nullopt: as long as it waits.
+  std::optional<std::chrono::milliseconds> hold_back = {};
 };
 
 // A refused request. what() names every holder: session, user, pid, command, since when.
@@ -100,8 +102,8 @@ class HeldLock {
 
 // A request for a lock that somebody is in the way of. It holds no thread: whoever has it tries again when a file
 // leaves the directory, and now and then, since a lock whose owner dies is let go of without any change there. A change
-// has its lock file already, as one that waits, and so holds back later sessions; the file goes with this. Not
-// thread-safe.
+// has its lock file already, as one that waits, and so holds back later sessions, until hold_nobody_back(); the file
+// goes with this. Not thread-safe.
 class PendingLock {
  public:
   PendingLock(PendingLock&&) noexcept;
@@ -112,6 +114,9 @@ class PendingLock {
   [[nodiscard]] bool worth_trying() const;
   // nullopt: somebody is still in the way.
   [[nodiscard]] std::optional<HeldLock> try_take(const std::function<bool()>& cancelled = {});
+  // From here on a change waits as one does that was refused and comes again: its file is removed, and it gets its turn
+  // when nobody else has the tree or waits to change it. Nothing for a session. Idempotent.
+  void hold_nobody_back();
   // What a request is told whose time is over. A change's file is removed.
   [[nodiscard]] LockedError give_up(std::chrono::milliseconds waited);
 

@@ -27,7 +27,8 @@ constexpr const char* help =
 
 Runs COMMAND while holding the source tree of CHROOT, so that it may change the tree: no
 session begins on it meanwhile. Refused while sessions stand on the tree, naming them; with
---wait it holds back later sessions and waits for those there are. For root; needs no daemon.
+--wait it holds back later sessions, for as long as hold-back-time-limit in the settings lets
+it, and waits for those there are. For root; needs no daemon.
 
 Options:
       --wait[=SECONDS]  wait for the tree to be free; without SECONDS, without end
@@ -86,8 +87,9 @@ class Lock : public Verb {
     const HeldSignals signals;
     locks::LockDirectory directory(settings.state_directory + "/locks");
     std::vector<locks::HeldLock> held;
+    const std::chrono::seconds hold_back(settings.hold_back_time_limit);
     try {
-      for (const auto& tree : trees) held.push_back(lock(directory, *definition, tree, wait_limit, signals));
+      for (const auto& tree : trees) held.push_back(lock(directory, *definition, tree, wait_limit, hold_back, signals));
     } catch (const base::Error& error) {
       const int number = signals.interrupted();
       if (error.code() != base::ErrorCode::cancelled || number == 0) throw;
@@ -114,7 +116,7 @@ class Lock : public Verb {
   [[nodiscard]] locks::HeldLock lock(locks::LockDirectory& directory, const definition::Definition& definition,
                                      const source::SourceTree& tree,
                                      std::optional<std::chrono::milliseconds> wait_limit,
-                                     const HeldSignals& signals) const {
+                                     std::chrono::seconds hold_back, const HeldSignals& signals) const {
     locks::LockOwner owner;
     owner.process = base::this_process();
     owner.uid = ::getuid();
@@ -128,7 +130,9 @@ class Lock : public Verb {
       progress.tick();
       return signals.interrupted() != 0;
     };
-    return directory.lock_source(tree.key, owner, {wait_limit, cancelled});
+    locks::Wait wait{wait_limit, cancelled};
+    if (hold_back.count() != 0) wait.hold_back = hold_back;
+    return directory.lock_source(tree.key, owner, wait);
   }
 
   std::string chroot_;

@@ -46,9 +46,22 @@ constexpr WorkLimitKey work_limits[] = {{"begins-at-once", &WorkLimits::begins, 
 
 const std::vector<std::string>& known_keys() {
   static const std::vector<std::string> keys = [] {
-    std::vector<std::string> all{
-        "config-directory",  "state-directory", "runtime-directory", "bus",          "helper", "read-schroot",
-        "schroot-directory", "log-level",       "sessions-per-user", "built-in-host"};
+    std::vector<std::string> all{"config-directory",
+                                 "state-directory",
+                                 "runtime-directory",
+                                 "bus",
+                                 "helper",
+                                 "read-schroot",
+                                 "schroot-directory",
+                                 "log-level",
+                                 "sessions-per-user",
+                                 "built-in-host",
+                                 "session-names",
+                                 "session-time-limit",
+                                 "source-session-time-limit",
+                                 "hold-back-time-limit",
+                                 "reserve-space",
+                                 "reserve-inodes"};
     for (const auto& limit : work_limits) all.emplace_back(limit.key);
     return all;
   }();
@@ -101,6 +114,21 @@ void parse_number(SectionReader& reader, std::string_view key, unsigned least, u
                  concat(key, ": '", printable(text), "' is not a number from ", least, zero, " to ", most));
 }
 
+// A size or a number, or a percentage; 0: nothing.
+void parse_reserve(SectionReader& reader, std::string_view key, bool bytes, Reserve& value) {
+  std::string text;
+  reader.text(key, text);
+  if (text.empty()) return;
+  const auto given = text == "0" ? Size{} : parse_size(text).value_or(Size{0, 101});
+  const bool number = bytes || given.percent != 0 || base::parse_unsigned(text);
+  if (given.percent <= 100 && number)
+    value = {given.percent, 0, given.bytes};
+  else
+    reader.error(reader.line_of(key), concat(key, ": '", printable(text), "' is neither ",
+                                             bytes ? "a size, such as 500M," : "a number of inodes",
+                                             " nor a percentage from 1% to 100%, nor 0 for nothing"));
+}
+
 const KeyfileSection* find_settings(const Keyfile& keyfile) {
   const auto found = std::find_if(keyfile.sections.begin(), keyfile.sections.end(),
                                   [](const auto& section) { return section.name == settings_section; });
@@ -131,6 +159,14 @@ void parse_settings(const KeyfileSection& section, const std::string& file, Sett
   reader.word("log-level", levels, level);
   if (level != nullptr) settings.log_level = level;
   parse_number(reader, "sessions-per-user", 0, 1000000, " (no limit)", settings.sessions_per_user);
+  static constexpr Word<SessionNames> names[] = {{"any", SessionNames::any}, {"owner", SessionNames::owner}};
+  reader.word("session-names", names, settings.session_names);
+  constexpr unsigned longest_time = 100'000'000;  // three years
+  parse_number(reader, "session-time-limit", 0, longest_time, " (no limit)", settings.session_time_limit);
+  parse_number(reader, "source-session-time-limit", 0, longest_time, " (no limit)", settings.source_session_time_limit);
+  parse_number(reader, "hold-back-time-limit", 0, longest_time, " (no limit)", settings.hold_back_time_limit);
+  parse_reserve(reader, "reserve-space", true, settings.reserve_space);
+  parse_reserve(reader, "reserve-inodes", false, settings.reserve_inodes);
   for (const auto& limit : work_limits)
     parse_number(reader, limit.key, limit.least, 1000, "", settings.limits.*limit.value);
   if (lies_under(settings.state_directory, settings.runtime_directory) ||

@@ -1,6 +1,7 @@
 // Where a daemon keeps its things: the file named by --config, a keyfile with one section, [unionroot].
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,16 @@ struct WorkLimits {
   unsigned root_reserve = 4;  // of each, more for root alone
 };
 
+// What is kept free of a file system for root.
+struct Reserve {
+  unsigned percent = 5;     // of the whole
+  std::uint64_t most = 0;   // bytes or inodes; 0: `percent` alone counts
+  std::uint64_t least = 0;  // in the place of `percent`, if that is 0
+};
+
+// How a user who is not root may name sessions.
+enum class SessionNames : unsigned char { any, owner };  // owner: USER.NAME alone
+
 struct Settings {
   std::string config_directory = "/etc/unionroot";  // chroot.d/*.conf, profiles/ ; and the settings file itself
   std::string config_file = "/etc/unionroot/unionroot.conf";  // settings, and definitions too
@@ -30,6 +41,14 @@ struct Settings {
   std::string log_level = "info";
   unsigned sessions_per_user = 1000;  // live sessions of one user who is not root; 0: no limit
   WorkLimits limits;
+  SessionNames session_names = SessionNames::any;
+  // In seconds; 0: no limit. Of sessions of users who are not root, from their begin.
+  unsigned session_time_limit = 0, source_session_time_limit = 0;
+  // For so many seconds a source change that waits keeps later sessions from the tree; 0: as long as it waits.
+  unsigned hold_back_time_limit = 600;
+  // Of the file systems of the state directory and of upper layers: below it only root's sessions begin.
+  Reserve reserve_space{5, std::uint64_t{1} << 30, 0};
+  Reserve reserve_inodes{2, 20000, 0};
   bool built_in_host = true;
 };
 

@@ -16,7 +16,7 @@ void SessionTable::add(const SessionPtr& session, unsigned owner_limit) {
   const auto& identity = session->identity;
   if (sessions_.contains(identity.id))
     throw Error(ErrorCode::session_exists, concat("there is a session ", identity.id, " already"),
-                "choose another name with --name, or leave it out");
+                "choose another name, or leave it out; `unionroot list` shows whose it is");
   unsigned& count = per_owner_[identity.owner];
   if (identity.owner != 0 && owner_limit != 0 && count >= owner_limit)
     throw Error(ErrorCode::limit_exceeded,

@@ -22,7 +22,7 @@ class PendingBegin {
   // Instead of go_on(), once one of the two below: throws what the caller is told, and nothing is left of it. It sets
   // nothing up, even if the tree is free by now, so it takes milliseconds.
   [[noreturn]] virtual void give_up() = 0;
-  // Looks at lock files.
+  // Looks at lock files. A change that has held back others for as long as it may stops doing so.
   [[nodiscard]] virtual bool worth_trying() = 0;
   // These two do not block; from any thread.
   [[nodiscard]] virtual bool is_cancelled() const = 0;

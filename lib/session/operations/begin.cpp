@@ -19,6 +19,7 @@
 #include "session/operations/locks.h"
 #include "session/operations/run.h"
 #include "session/operations/state.h"
+#include "session/reserve.h"
 #include "session/session_file.h"
 #include "session/storage.h"
 
@@ -70,7 +71,23 @@ definition::DefinitionPtr variant_of(const definition::DefinitionPtr& definition
   return std::make_shared<const definition::Definition>(definition::source_variant(*definition));
 }
 
+// USER.NAME, so that no user has a name that another's scripts use. A user's name with a dot in it, or one that is no
+// name for a session or looks like a uid, would not tell its owner apart: then it is the uid.
+void require_own_name(const BeginRequest& request) {
+  if (request.owner.uid == 0 || request.name.empty()) return;
+  const auto& user = request.owner.name;
+  const bool usable =
+      base::valid_name(user) && user.find('.') == std::string::npos && !base::parse_unsigned(user).has_value();
+  const auto prefix = concat(usable ? user : concat(request.owner.uid), ".");
+  if (request.name.starts_with(prefix) && request.name.size() > prefix.size()) return;
+  throw Error(
+      ErrorCode::invalid_argument,
+      concat("a session of user ", base::printable(user), " cannot be named '", base::printable(request.name), "'"),
+      concat("its name has to begin with ", prefix, ", such as ", prefix, "build; or leave it out"));
+}
+
 SessionPtr make_session(Parts& parts, const BeginRequest& request) {
+  if (parts.settings.session_names == definition::SessionNames::owner) require_own_name(request);
   const auto definition = with_user_data(request);
   auto variant = variant_of(definition, request.source);
   return std::make_shared<Session>(parts.services, record_of(request, definition), std::move(variant));
@@ -94,7 +111,7 @@ std::function<void()> undo_step(const std::string& session, std::function<void()
   } catch (const Error& error) {
     if (error.code() != ErrorCode::cancelled || !session.end_wanted) throw;
     throw Error(ErrorCode::cancelled, concat("session ", session.id(), " was ended while it was being begun"),
-                "somebody used `unionroot end --force`; begin another");
+                "somebody used `unionroot end --force`, or its time was over; begin another");
   }
 }
 
@@ -150,6 +167,7 @@ void Beginning::give_up() {
 
 void Beginning::enter() {
   const auto& id = operation_.id();
+  require_room(parts_, *session_);
   rollback_.emplace();
   parts_.table.add(session_, parts_.settings.sessions_per_user);
   step_ = Step::locks;

@@ -109,6 +109,8 @@ std::optional<locks::HeldLock> TreeLocks::take_one(const SourceTree& tree) {
 
 bool TreeLocks::worth_trying() {
   if (!pending_) return true;
+  const std::chrono::seconds limit(parts_.settings.hold_back_time_limit);
+  if (limit.count() != 0 && Clock::now() - began_ >= limit) pending_->hold_nobody_back();
   return pending_->worth_trying();
 }
 

@@ -21,6 +21,7 @@ class TreeLocks {
   // False: a tree is not free, and the request may wait. Throws LockedError if it may not, or its time is over;
   // Error(cancelled).
   bool take();
+  // A source session that has held back others for as long as the settings let it stops doing so.
   [[nodiscard]] bool worth_trying();
   [[nodiscard]] bool is_over() const { return until_ && Clock::now() >= *until_; }
   // What take() throws once its time is over. Only while a tree is not free.

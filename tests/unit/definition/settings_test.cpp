@@ -22,7 +22,8 @@ TEST_CASE("all settings") {
                    "[unionroot]\nconfig-directory=/c\nstate-directory=/s\nruntime-directory=/r\n"
                    "bus=unix:path=/x\nhelper=/h\nread-schroot=yes\nschroot-directory=/sc\nlog-level=debug\n"
                    "sessions-per-user=7\nbuilt-in-host=no\nbegins-at-once=20\nslow-ends-per-user=3\n"
-                   "root-reserve=1\n[chroot]\nnonsense\n");
+                   "root-reserve=1\nsession-names=owner\nsession-time-limit=60\nsource-session-time-limit=30\n"
+                   "hold-back-time-limit=0\nreserve-space=500M\nreserve-inodes=10%\n[chroot]\nnonsense\n");
   const auto settings = read_settings(file, false);
   CHECK(settings.config_file == file);
   CHECK(settings.config_directory == "/c");
@@ -39,6 +40,15 @@ TEST_CASE("all settings") {
   CHECK(settings.limits.begins_per_user == WorkLimits().begins_per_user);
   CHECK(settings.limits.slow_ends_per_user == 3);
   CHECK(settings.limits.root_reserve == 1);
+  CHECK(settings.session_names == SessionNames::owner);
+  CHECK(settings.session_time_limit == 60);
+  CHECK(settings.source_session_time_limit == 30);
+  CHECK(settings.hold_back_time_limit == 0);
+  CHECK(settings.reserve_space.percent == 0);
+  CHECK(settings.reserve_space.least == 500U << 20);
+  CHECK(settings.reserve_space.most == 0);
+  CHECK(settings.reserve_inodes.percent == 10);
+  CHECK(settings.reserve_inodes.most == 0);
 }
 
 TEST_CASE("the settings' defaults, and a file that is not there") {
@@ -70,6 +80,13 @@ TEST_CASE("a bad setting is refused with its line") {
       {"begins-at-once=0", "u.conf:2: begins-at-once: '0' is not a number from 1 to 1000"},
       {"begins-per-user=1001", "is not a number from 1 to 1000"},
       {"waiting-per-user=many", "u.conf:2: waiting-per-user: 'many' is not a number"},
+      {"session-names=mine", "u.conf:2: session-names: 'mine' is not known; expected one of: any, owner"},
+      {"session-time-limit=1h", "u.conf:2: session-time-limit: '1h' is not a number from 0 (no limit) to"},
+      {"source-session-time-limit=-1", "is not a number"},
+      {"hold-back-time-limit=never", "u.conf:2: hold-back-time-limit: 'never' is not a number"},
+      {"reserve-space=101%", "u.conf:2: reserve-space: '101%' is neither a size, such as 500M, nor a percentage"},
+      {"reserve-inodes=5M", "u.conf:2: reserve-inodes: '5M' is neither a number of inodes nor a percentage"},
+      {"reserve-inodes=some", "is neither a number of inodes"},
       {"root-reserve=0", "u.conf:2: root-reserve: '0' is not a number from 1"},
       {"nonsense", "u.conf:2: 'nonsense' has no '='"},
       {"bus=system\nbus=session", "u.conf:3: 'bus' is given again"},
