@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "kernel/files.h"
+#include "kernel/proc_options.h"
 #include "mount/overlay_entry.h"
 #include "mount/visit.h"
 
@@ -160,7 +161,8 @@ UniqueFd Executor::make_overlay(const InnerMount& entry, Namespace::OpenedSource
 UniqueFd Executor::make_mount(const InnerMount& entry, Namespace::OpenedSource& source) {
   switch (entry.kind) {
     case InnerMount::Kind::filesystem:
-      return mounts_.new_filesystem(entry.type, entry.source, entry.options, entry.attributes);
+      return mounts_.new_filesystem(entry.type, entry.source, kernel::with_options_of(entry.options, source.hidden),
+                                    entry.attributes);
     case InnerMount::Kind::bind: break;
     case InnerMount::Kind::overlay: source.tree = make_overlay(entry, source); break;
   }

@@ -64,6 +64,7 @@ class Namespace {
     base::UniqueFd tree;  // a bind's source, or what holds an overlay's upper and work
     bool missing = false;
     std::vector<base::UniqueFd> layers;  // an overlay's lower trees; none: what the session has at the target
+    kernel::MountOptions hidden;         // a proc: what the host's /proc hides, kernel/proc_options.h
   };
   std::vector<std::string> mount_inner(const MountPlan& plan, std::vector<OpenedSource> sources);
 

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "kernel/proc_options.h"
 #include "mount/overlay_entry.h"
 #include "mount/visit.h"
 
@@ -38,7 +39,10 @@ Namespace::OpenedSource open_overlay_layers(kernel::Mounts& mounts, const InnerM
 Namespace::OpenedSource open_source(kernel::Mounts& mounts, const InnerMount& entry) {
   Namespace::OpenedSource opened;
   switch (entry.kind) {
-    case InnerMount::Kind::filesystem: break;
+    case InnerMount::Kind::filesystem:
+      // An administrator who hides processes from users on the host does not mean to show them in sessions.
+      if (entry.type == "proc") opened.hidden = kernel::proc_options();
+      break;
     case InnerMount::Kind::bind: opened.tree = open_tree_clone(mounts, entry.source, entry.recursive, false); break;
     case InnerMount::Kind::overlay: return open_overlay_layers(mounts, entry);
   }
