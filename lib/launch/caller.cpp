@@ -1,6 +1,9 @@
 #include "launch/caller.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <iterator>
 #include <optional>
@@ -11,6 +14,7 @@
 #include "base/files.h"
 #include "base/process_identity.h"
 #include "base/text.h"
+#include "base/unique_fd.h"
 
 namespace unionroot::launch {
 
@@ -48,9 +52,9 @@ std::optional<rlim_t> limit_value(std::string_view text) {
 
 }  // namespace
 
-std::vector<std::pair<int, rlimit>> parse_limits(std::string_view text) {
+Limits parse_limits(std::string_view text) {
   constexpr std::size_t name_width = 25;  // "%-25s %-20s %-20s %-10s": proc(5)
-  std::vector<std::pair<int, rlimit>> limits;
+  Limits limits;
   for (const auto& line : base::split(text, '\n')) {
     const auto name = base::trim(std::string_view(line).substr(0, name_width));
     const auto* const known = std::find_if(std::begin(limit_names), std::end(limit_names),
@@ -64,28 +68,79 @@ std::vector<std::pair<int, rlimit>> parse_limits(std::string_view text) {
   return limits;
 }
 
-std::vector<std::pair<int, rlimit>> rlimits_of(pid_t pid) {
-  // Not prlimit(2): for another user's process that needs CAP_SYS_RESOURCE, which containers often take away.
-  const std::string path = base::concat("/proc/", pid, "/limits");
-  auto limits = parse_limits(base::read_file(path, std::size_t{1} << 16));
-  if (limits.empty())
-    throw base::Error(base::ErrorCode::failed,
-                      base::concat("reading the resource limits of process ", pid, ": ", path, " has none"),
-                      "the process has probably ended: try again");
-  return limits;
+bool is_all(std::string_view status, uid_t uid) {
+  const auto field = base::status_field(status, "Uid");
+  if (!field) return false;
+  unsigned count = 0;
+  for (const auto& word : base::split(*field, '\t')) {
+    if (base::parse_unsigned(word) != uid) return false;
+    ++count;
+  }
+  return count == 4;  // real, effective, saved set, file system: proc(5)
 }
 
-mode_t umask_of(pid_t pid) {
-  const std::string path = base::concat("/proc/", pid, "/status");
-  const std::string status = base::read_file(path, std::size_t{1} << 16);
-  if (const auto digits = base::status_field(status, "Umask")) {
-    unsigned mask = 0;
-    const auto [rest, error] = std::from_chars(digits->data(), digits->data() + digits->size(), mask, 8);
-    if (error == std::errc() && rest == digits->data() + digits->size() && mask <= 0777) return mask;
+namespace {
+
+// /proc/PID of one process, held open: it never shows another one that has the number later.
+class ProcessFolder {
+ public:
+  explicit ProcessFolder(pid_t pid)
+      : pid_(pid), folder_(::open(base::concat("/proc/", pid).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)) {
+    if (!folder_) gone();
   }
-  throw base::Error(base::ErrorCode::failed,
-                    base::concat("reading the umask of process ", pid, ": ", path, " has no line for it"),
-                    "the process has probably ended: try again");
+
+  // Not prlimit(2) for the limits: for another user's process that needs CAP_SYS_RESOURCE, which containers often take
+  // away.
+  [[nodiscard]] std::string read(const char* name) const {
+    const base::UniqueFd file(::openat(folder_.get(), name, O_RDONLY | O_CLOEXEC));
+    if (!file) gone();
+    try {
+      return base::read_all(file.get(), name, std::size_t{1} << 16);
+    } catch (const base::SystemError& error) {
+      if (error.error_number() == ESRCH) gone();
+      throw;
+    }
+  }
+
+  [[noreturn]] void gone() const {
+    throw base::Error(base::ErrorCode::access_denied, base::concat("the process that asks (pid ", pid_, ") has gone"),
+                      "the command takes its limits from it");
+  }
+
+ private:
+  pid_t pid_;
+  base::UniqueFd folder_;
+};
+
+std::optional<mode_t> umask_in(std::string_view status) {
+  const auto digits = base::status_field(status, "Umask");
+  if (!digits) return std::nullopt;
+  unsigned mask = 0;
+  const auto [rest, error] = std::from_chars(digits->data(), digits->data() + digits->size(), mask, 8);
+  if (error != std::errc() || rest != digits->data() + digits->size() || mask > 0777) return std::nullopt;
+  return mask;
+}
+
+}  // namespace
+
+Inherited inherited_from(pid_t pid, std::optional<std::uint64_t> start_time, uid_t uid) {
+  const ProcessFolder process(pid);
+  if (start_time && base::process_start_time(pid) != start_time) process.gone();
+  const std::string before = process.read("status");
+  Inherited inherited;
+  inherited.limits = parse_limits(process.read("limits"));
+  const std::string after = process.read("status");
+  const auto mask = umask_in(after);
+  if (!mask || inherited.limits.empty()) process.gone();  // a zombie has neither
+  if (is_all(before, uid) && is_all(after, uid)) {
+    inherited.umask = *mask;
+    return inherited;
+  }
+  if (uid == 0) return {};
+  throw base::Error(base::ErrorCode::access_denied,
+                    base::concat("the process that asks (pid ", pid, ") runs with other rights than user ", uid,
+                                 " has: it executed a set-uid program, or changed its uid"),
+                    "the command takes its limits from it: ask from a process that has this user's uid alone");
 }
 
 }  // namespace unionroot::launch

@@ -4,20 +4,31 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#include <cstdint>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 namespace unionroot::launch {
 
-// Every resource limit of a living process, as pairs of RLIMIT_* and values, from /proc/PID/limits. Throws Error.
-// The caller of this makes sure that the pid is still the process that it means.
-std::vector<std::pair<int, rlimit>> rlimits_of(pid_t pid);
+using Limits = std::vector<std::pair<int, rlimit>>;  // RLIMIT_* and its values
+
+struct Inherited {
+  Limits limits;       // every one that the process has; none: this process's own hold
+  mode_t umask = 022;  // its file mode creation mask
+};
+
+// From /proc/PID of a living process that started then (nullopt: whenever; process_identity.h). Its real, effective,
+// saved and file system uid must all be `uid`, before and after the reading: a process that has become set-uid may have
+// raised its limits by a right that the caller does not have. Throws Error(access_denied) if it is not so, or if it has
+// ended. Root is spared that: it could raise any limit. Then nothing is taken over, and the defaults above hold.
+Inherited inherited_from(pid_t pid, std::optional<std::uint64_t> start_time, uid_t uid);
 
 // The text of /proc/PID/limits; lines that are not understood are passed over.
-std::vector<std::pair<int, rlimit>> parse_limits(std::string_view text);
+Limits parse_limits(std::string_view text);
 
-// Its file mode creation mask, from /proc/PID/status. Throws Error.
-mode_t umask_of(pid_t pid);
+// Whether the text of /proc/PID/status names this uid four times, and no other.
+bool is_all(std::string_view status, uid_t uid);
 
 }  // namespace unionroot::launch

@@ -136,12 +136,9 @@ launch::LaunchSpec launch_spec(const RunRequest& request, const definition::Defi
   spec.uid = user.uid;
   spec.gid = user.gid;
   spec.groups = user.groups;
-  spec.umask = launch::umask_of(request.caller.pid);
-  spec.limits = launch::rlimits_of(request.caller.pid);
-  // What was just read is the caller's only if the pid still is.
-  if (request.caller.start_time && base::process_start_time(request.caller.pid) != request.caller.start_time)
-    throw Error(ErrorCode::access_denied, concat("the process that asks (pid ", request.caller.pid, ") has gone"),
-                "the command takes its limits from it");
+  auto inherited = launch::inherited_from(request.caller.pid, request.caller.start_time, request.caller.uid);
+  spec.umask = inherited.umask;
+  spec.limits = std::move(inherited.limits);
   spec.terminal = request.terminal;
   spec.rows = request.rows;
   spec.columns = request.columns;

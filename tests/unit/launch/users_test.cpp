@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "base/error.h"
+#include "base/process_identity.h"
 #include "base/unique_fd.h"
 #include "launch/caller.h"
 #include "launch/spec.h"
@@ -115,10 +116,10 @@ TEST_CASE("the text of a process's limits is understood, and what is strange in 
 
 TEST_CASE("a caller's limits and umask are read") {
   const mode_t former = ::umask(0137);
-  const mode_t seen = umask_of(::getpid());
+  const auto inherited = inherited_from(::getpid(), base::process_start_time(::getpid()), ::getuid());
   ::umask(former);
-  CHECK(seen == 0137);
-  const auto limits = rlimits_of(::getpid());
+  CHECK(inherited.umask == 0137);
+  const auto& limits = inherited.limits;
   CHECK(limits.size() == RLIM_NLIMITS);
   rlimit own{};
   REQUIRE(::getrlimit(RLIMIT_NOFILE, &own) == 0);
@@ -127,6 +128,16 @@ TEST_CASE("a caller's limits and umask are read") {
   REQUIRE(files != limits.end());
   CHECK(files->second.rlim_cur == own.rlim_cur);
   CHECK(files->second.rlim_max == own.rlim_max);
-  CHECK_THROWS_AS(umask_of(0x3fffffff), base::Error);
-  CHECK_THROWS_AS(rlimits_of(0x3fffffff), base::Error);
+  CHECK_THROWS_WITH(inherited_from(0x3fffffff, std::nullopt, 0), Contains("has gone"));
+  CHECK_THROWS_WITH(inherited_from(::getpid(), 1, ::getuid()), Contains("has gone"));
+  CHECK_THROWS_WITH(inherited_from(::getpid(), std::nullopt, 4711), Contains("other rights than user 4711"));
+}
+
+TEST_CASE("a process is a user's if each of its uids is") {
+  const auto status = [](const std::string& uids) { return "Name:\tx\nUid:\t" + uids + "\nGid:\t5\t5\t5\t5\n"; };
+  CHECK(is_all(status("1000\t1000\t1000\t1000"), 1000));
+  for (const char* other : {"0\t1000\t1000\t1000", "1000\t0\t1000\t1000", "1000\t1000\t0\t1000", "1000\t1000\t1000\t0",
+                            "1000\t1000\t1000", "1000 1000 1000 1000", ""})
+    CHECK_FALSE(is_all(status(other), 1000));
+  CHECK_FALSE(is_all("Name:\tx\n", 1000));
 }
