@@ -158,6 +158,16 @@ class RealCgroups final : public Cgroups {
     }
   }
 
+  [[nodiscard]] UniqueFd open(const std::string& session, const std::string& run) const override {
+    for (const std::string& base : folders_) {
+      const UniqueFd base_group = try_open_group(own_.get(), base);
+      const UniqueFd group = base_group ? try_open_group(base_group.get(), folder_of(session)) : UniqueFd();
+      UniqueFd found = group ? try_open_group(group.get(), folder_of(run)) : UniqueFd();
+      if (found) return found;
+    }
+    return {};
+  }
+
   void kill(const std::string& session, const std::string& run, std::chrono::milliseconds limit) override {
     const auto end = Clock::now() + limit;
     with_group(session, run, [&](int parent, const std::string& folder) {
@@ -260,6 +270,7 @@ class NoCgroups final : public Cgroups {
   [[nodiscard]] bool available() const override { return false; }
   [[nodiscard]] std::string description() const override { return why_; }
   UniqueFd create(const std::string&, const std::string&) override { return {}; }
+  [[nodiscard]] UniqueFd open(const std::string&, const std::string&) const override { return {}; }
   void kill(const std::string&, const std::string&, std::chrono::milliseconds) override {}
   void remove(const std::string&, const std::string&) override {}
   [[nodiscard]] std::vector<std::string> sessions() const override { return {}; }

@@ -23,6 +23,8 @@ class Cgroups {
 
   // <base>/<session>/<run>: made; an O_PATH|O_DIRECTORY descriptor of it.
   virtual base::UniqueFd create(const std::string& session, const std::string& run) = 0;
+  // A descriptor of a group that was made; empty if there is none.
+  [[nodiscard]] virtual base::UniqueFd open(const std::string& session, const std::string& run) const = 0;
   // cgroup.kill, then waits until it is empty; removes all groups of the session (or that one run's). Idempotent.
   // Gives up with Error(timed_out) naming pids that remain.
   virtual void kill(const std::string& session, const std::string& run, std::chrono::milliseconds limit) = 0;

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -46,20 +47,27 @@ base::UniqueFd open_helper(const std::string& path) {
   return helper;
 }
 
+#ifndef SO_PASSRIGHTS  // since Linux 6.16, socket(7)
+#define SO_PASSRIGHTS 83
+#endif
+
+// The client's end and the supervisor's.
 std::pair<base::UniqueFd, base::UniqueFd> control_pair() {
   std::array<int, 2> ends{-1, -1};
   base::check(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()), "making a control socket");
+  // Who closes a client's descriptor may wait for as long as the client likes. So none can be sent, where the kernel
+  // has that; elsewhere the supervisor leaves them in the socket (helper/messages.h).
+  const int no = 0;
+  if (::setsockopt(ends[1], SOL_SOCKET, SO_PASSRIGHTS, &no, sizeof no) != 0 && errno != ENOPROTOOPT)
+    base::throw_errno("making a control socket that takes no descriptors");
   return {base::UniqueFd(ends[0]), base::UniqueFd(ends[1])};
 }
 
 // One descriptor that holds several: a socket in whose queue they lie. Whoever has the socket open holds them open.
-// None if there are not several.
-base::UniqueFd bundle(const std::vector<int>& descriptors) {
+base::UniqueFd bundle(const std::vector<int>& descriptors, const char* what) {
   constexpr std::size_t most_in_a_message = 253;  // SCM_MAX_FD, unix(7)
-  if (descriptors.size() < 2) return {};
   std::array<int, 2> ends{-1, -1};
-  base::check(::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends.data()),
-              "making a socket for a session's locks");
+  base::check(::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends.data()), "making a socket for", what);
   const base::UniqueFd sender(ends[0]);
   base::UniqueFd holder(ends[1]);
   for (std::size_t begin = 0; begin < descriptors.size(); begin += most_in_a_message) {
@@ -77,7 +85,7 @@ base::UniqueFd bundle(const std::vector<int>& descriptors) {
     attached->cmsg_type = SCM_RIGHTS;
     attached->cmsg_len = CMSG_LEN(size);
     std::memcpy(CMSG_DATA(attached), &descriptors[begin], size);
-    base::check(::sendmsg(sender.get(), &header, MSG_NOSIGNAL), "handing a session's locks to a supervisor");
+    base::check(::sendmsg(sender.get(), &header, MSG_NOSIGNAL), "handing to a supervisor:", what);
   }
   return holder;
 }
@@ -104,9 +112,13 @@ LaunchedRun Launcher::launch(const LaunchSpec& spec, const LaunchDescriptors& de
   // No signal that is sent to the supervisor reaches it, from its start on.
   request.signals_blocked = true;
   request.descriptors.assign(wire::first_free_descriptor, -1);
-  for (std::size_t i = 0; i < 3; ++i) {
-    const int own = descriptors.standard[i];
-    request.descriptors[i] = spec.terminal || own < 0 ? null_.get() : own;
+  base::UniqueFd streams;
+  if (!spec.terminal) {
+    std::vector<int> each(std::begin(descriptors.standard), std::end(descriptors.standard));
+    for (int& stream : each)
+      if (stream < 0) stream = null_.get();
+    streams = bundle(each, "a command's input and output");
+    request.descriptors[wire::streams_descriptor] = streams.get();
   }
   request.descriptors[wire::spec_descriptor] = file.get();
   request.descriptors[wire::control_descriptor] = supervisor.get();
@@ -115,7 +127,8 @@ LaunchedRun Launcher::launch(const LaunchSpec& spec, const LaunchDescriptors& de
   request.descriptors[wire::cgroup_descriptor] = descriptors.cgroup;
   base::UniqueFd end(base::check(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "making an event counter for a run"));
   request.descriptors[wire::end_descriptor] = end.get();
-  const base::UniqueFd locks = bundle(descriptors.session_locks);
+  base::UniqueFd locks;
+  if (descriptors.session_locks.size() > 1) locks = bundle(descriptors.session_locks, "a session's locks");
   request.descriptors[wire::lock_descriptor] = locks                               ? locks.get()
                                                : descriptors.session_locks.empty() ? -1
                                                                                    : descriptors.session_locks.front();
@@ -175,6 +188,8 @@ kernel::ProcessEnd read_end(int end) {
     default: return {};
   }
 }
+
+bool saw_the_end(int cgroup) { return ::fgetxattr(cgroup, wire::ended_attribute, nullptr, 0) >= 0; }
 
 base::UniqueFd end_of_supervisor(int pidfd) {
   base::UniqueFd end(static_cast<int>(::syscall(SYS_pidfd_getfd, pidfd, wire::end_descriptor, 0)));

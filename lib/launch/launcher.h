@@ -61,6 +61,9 @@ class Launcher {
 // LaunchedRun::end.
 kernel::ProcessEnd read_end(int end);
 
+// Whether the supervisor that had this control group saw its command end. False: it was killed before that.
+bool saw_the_end(int cgroup);
+
 // LaunchedRun::end of a supervisor that a former daemon has started. None if this process cannot have it.
 base::UniqueFd end_of_supervisor(int pidfd);
 

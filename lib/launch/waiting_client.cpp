@@ -15,6 +15,16 @@ void send_text(int socket, control::Type type, const std::string& text, std::uin
   (void)::send(socket, &message, control::fill(message, type, value, text.c_str()), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+// To take such a packet would close them here, which may wait for as long as the client likes: it is left there.
+bool brings_descriptors(int socket) noexcept {
+  char byte = 0;
+  iovec part{&byte, sizeof byte};
+  msghdr header{};
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  return ::recvmsg(socket, &header, MSG_PEEK | MSG_DONTWAIT) >= 0 && (header.msg_flags & MSG_CTRUNC) != 0;
+}
+
 }  // namespace
 
 void WaitingClient::tell_progress(const std::string& what, std::uint64_t done, std::uint64_t total) const {
@@ -38,7 +48,7 @@ bool WaitingClient::cancels() noexcept {
   // What it sent to the supervisor, and that did not read any more, is there too. A client that never stops sending
   // keeps nobody busy.
   constexpr int most_at_once = 64;
-  for (int i = 0; i < most_at_once && hold_ >= 0 && !cancels_; ++i) {
+  for (int i = 0; i < most_at_once && hold_ >= 0 && !cancels_ && !brings_descriptors(hold_); ++i) {
     control::Message message{};
     const auto size = ::recv(hold_, &message, sizeof message, MSG_DONTWAIT);
     if (size <= 0) break;

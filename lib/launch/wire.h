@@ -7,10 +7,10 @@
 
 namespace unionroot::launch::wire {
 
-inline constexpr uint32_t magic = 0x75724c32;
+inline constexpr uint32_t magic = 0x75724c33;
 
-// Numbers that the descriptors have in the helper; 0 to 2 are the command's own. One that is missing is
-// /dev/null: no number is ever free for something else.
+// Numbers that the descriptors have in the helper. One that is missing is /dev/null, as 0 to 2 are: no number is ever
+// free for something else.
 inline constexpr int spec_descriptor = 3;
 inline constexpr int control_descriptor = 4;
 inline constexpr int namespace_descriptor = 5;
@@ -18,13 +18,21 @@ inline constexpr int root_descriptor = 6;
 inline constexpr int cgroup_descriptor = 7;
 inline constexpr int lock_descriptor = 8;
 inline constexpr int end_descriptor = 9;
-inline constexpr int first_free_descriptor = 10;
+// A socket with one message, to which the caller's three streams are attached. The command's process takes them from
+// there. So the supervisor never has them: its close of a stranger's descriptor could wait without end. Nothing for a
+// terminal.
+inline constexpr int streams_descriptor = 10;
+inline constexpr int first_free_descriptor = 11;
 
 // What the supervisor adds to the event counter (eventfd(2)) at end_descriptor when the run has ended: how, as in the
 // message for the client (control::Type exited, killed or failed, and its value).
 constexpr uint64_t run_end(uint32_t how, uint32_t value) { return uint64_t{how} << 32 | value; }
 constexpr uint32_t how_of(uint64_t run_end) { return static_cast<uint32_t>(run_end >> 32); }
 constexpr uint32_t value_of(uint64_t run_end) { return static_cast<uint32_t>(run_end); }
+
+// An extended attribute of the run's control group. The supervisor sets it when its command has ended. A run whose
+// supervisor has gone and whose group does not have it was left by a supervisor that was killed.
+inline constexpr char ended_attribute[] = "user.unionroot.ended";
 
 enum Flag : uint32_t {
   terminal = 1,

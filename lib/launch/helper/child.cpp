@@ -19,7 +19,7 @@ alignas(64) char child_stack[size_t{256} << 10];
 bool fork_child(int cgroup, bool& in_cgroup, int (*function)(void*), void* argument, Child& child) {
   if (cgroup >= 0) {
     clone_args arguments{};
-    arguments.flags = CLONE_VFORK | CLONE_PIDFD | CLONE_INTO_CGROUP;
+    arguments.flags = CLONE_PIDFD | CLONE_INTO_CGROUP;
     arguments.pidfd = reinterpret_cast<uintptr_t>(&child.pidfd);
     arguments.exit_signal = SIGCHLD;
     arguments.cgroup = static_cast<uint64_t>(cgroup);
@@ -33,8 +33,7 @@ bool fork_child(int cgroup, bool& in_cgroup, int (*function)(void*), void* argum
   }
   in_cgroup = false;
   // Joining through cgroup.procs may work where being born there does not, and else says why not.
-  child.pid =
-      clone(function, child_stack + sizeof child_stack, CLONE_VFORK | CLONE_PIDFD | SIGCHLD, argument, &child.pidfd);
+  child.pid = clone(function, child_stack + sizeof child_stack, CLONE_PIDFD | SIGCHLD, argument, &child.pidfd);
   return child.pid > 0;
 }
 

@@ -10,9 +10,9 @@ struct Child {
   int pidfd = -1;
 };
 
-// Runs function(argument) in a child, with a copy of the memory; what it returns is its exit status. The parent stands
-// still until the child has executed something or ended. cgroup: a directory's descriptor, or -1; in_cgroup tells the
-// child whether it was born there, or has to join by itself. False with errno.
+// Runs function(argument) in a child, with a copy of the memory; what it returns is its exit status. The parent goes on
+// at once: before it executes something the child becomes the user, who can stop it for good. cgroup: a directory's
+// descriptor, or -1; in_cgroup tells the child whether it was born there, or has to join by itself. False with errno.
 //
 // CLONE_INTO_CGROUP, because moving a process by cgroup.procs takes a lock that may wait for an RCU grace period,
 // milliseconds on a busy machine. Where that is refused, or clone3 is not there, the child has to join.

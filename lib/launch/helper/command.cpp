@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/close_range.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
@@ -11,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -20,6 +22,7 @@
 #include "launch/helper/execute.h"
 #include "launch/helper/messages.h"
 #include "launch/helper/pause.h"
+#include "launch/helper/start.h"
 
 namespace unionroot::helper {
 
@@ -30,6 +33,8 @@ namespace wire = launch::wire;
 struct Plan {
   const Spec* spec;
   const Terminal* terminal;
+  StartChannel channel;
+  pid_t supervisor;
   bool in_cgroup;
   Failure* failure;  // in memory that the child shares with its parent
 };
@@ -105,6 +110,33 @@ bool enter_directory(const Spec& spec, Failure& failure) {
   return false;
 }
 
+// The caller's streams, as descriptors 0 to 2: the lowest free numbers are given first (unix(7), SCM_RIGHTS).
+bool take_streams() {
+  constexpr int streams = 3;
+  for (int number = 0; number < streams; ++number) close(number);  // /dev/null
+  char byte = 0;
+  iovec part{&byte, 1};
+  alignas(cmsghdr) char buffer[CMSG_SPACE(streams * sizeof(int))] = {};
+  msghdr header{};
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  header.msg_control = buffer;
+  header.msg_controllen = sizeof buffer;
+  if (recvmsg(wire::streams_descriptor, &header, MSG_DONTWAIT) < 0) return false;
+  const cmsghdr* const attached = CMSG_FIRSTHDR(&header);
+  errno = EBADF;
+  return attached != nullptr && attached->cmsg_type == SCM_RIGHTS &&
+         attached->cmsg_len == CMSG_LEN(streams * sizeof(int));
+}
+
+// A supervisor that is killed takes the command with it, unless that has become another user meanwhile (prctl(2),
+// PR_SET_PDEATHSIG). After the credentials have changed, which takes this back.
+bool die_with(pid_t supervisor) {
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return false;
+  errno = ESRCH;  // it has been killed before that
+  return syscall(SYS_getppid) == supervisor;
+}
+
 bool use_terminal(int slave) {
   const auto self = static_cast<pid_t>(syscall(SYS_getpid));
   return give_terminal(slave, self) && dup2(slave, 0) == 0 && dup2(slave, 1) == 1 && dup2(slave, 2) == 2;
@@ -118,6 +150,10 @@ void unblock_signals() {
 
 bool prepare(const Plan& plan, Failure& failure) {
   const Spec& spec = *plan.spec;
+  const bool on_terminal = spec.has(wire::terminal);
+  close(plan.channel.supervisor);
+  failure.step = Step::streams;
+  if (!on_terminal && !take_streams()) return false;
   failure.step = Step::cgroup;
   if (spec.has(wire::has_cgroup) && !plan.in_cgroup && !join_cgroup()) return false;
   failure.step = Step::mount_namespace;
@@ -127,7 +163,6 @@ bool prepare(const Plan& plan, Failure& failure) {
   failure.step = Step::host_name;
   if (spec.host_name[0] != '\0' && !private_host_name(spec.host_name)) return false;
   failure.step = Step::session;
-  const bool on_terminal = spec.has(wire::terminal);
   if ((on_terminal ? setpgid(0, 0) : setsid()) < 0) return false;
   failure.step = Step::terminal;
   if (on_terminal && !use_terminal(plan.terminal->slave)) return false;
@@ -137,15 +172,18 @@ bool prepare(const Plan& plan, Failure& failure) {
   failure.step = Step::limits;
   if (!set_limits(spec)) return false;
   if (!become_user(spec, failure) || !enter_directory(spec, failure)) return false;
+  failure.step = Step::parent;
+  if (!die_with(plan.supervisor)) return false;
   // As late as that: the daemon records the run meanwhile.
   failure.step = Step::go;
-  if (!wait_for_go(wire::control_descriptor)) return false;
+  if (!wait_for_word(plan.channel)) return false;
   wait_a_moment();
+  // The exec closes the rest: the end of the channel tells the supervisor of it.
   failure.step = Step::descriptors;
-  return syscall(SYS_close_range, 3, ~0U, 0) == 0;
+  return syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) == 0;
 }
 
-// The child. The supervisor stands still meanwhile, and reads afterwards what the child writes to plan->failure.
+// The child. The supervisor reads what it writes to plan->failure, once the channel is at its end.
 int child_main(void* argument) {
   auto* const plan = static_cast<Plan*>(argument);
   Failure& failure = *plan->failure;
@@ -162,6 +200,7 @@ int child_main(void* argument) {
 
 const char* what_failed(Step step) {
   switch (step) {
+    case Step::streams: return "taking the caller's input and output";
     case Step::cgroup: return "joining the run's control group";
     case Step::mount_namespace: return "entering the session's mount namespace";
     case Step::network: return "making a network of its own";
@@ -174,6 +213,7 @@ const char* what_failed(Step step) {
     case Step::gid: return "becoming the user's group";
     case Step::uid: return "becoming the user";
     case Step::capabilities: return "giving up capabilities";
+    case Step::parent: return "being its supervisor's child";
     case Step::go: return "waiting for the daemon to record the run";
     case Step::descriptors: return "closing descriptors";
     case Step::none:
@@ -251,13 +291,18 @@ Failure* shared_failure() {
 
 bool start_command(const Spec& spec, const Terminal& terminal, Child& child, Text& problem, Text& warning,
                    unsigned& status) {
-  Plan plan{&spec, &terminal, false, shared_failure()};
+  Plan plan{&spec, &terminal, {}, static_cast<pid_t>(syscall(SYS_getpid)), false, shared_failure()};
   const int cgroup = spec.has(wire::has_cgroup) ? wire::cgroup_descriptor : -1;
-  if (plan.failure == nullptr || !fork_child(cgroup, plan.in_cgroup, child_main, &plan, child)) {
+  if (plan.failure == nullptr || !open_start_channel(plan.channel) ||
+      !fork_child(cgroup, plan.in_cgroup, child_main, &plan, child)) {
     problem.add("starting ").add_quoted(spec.file).add(": making a process: ").add_error(errno);
+    take_go(wire::control_descriptor);
     status = 125;
     return false;
   }
+  close(plan.channel.command);
+  wait_for_start(plan.channel, child);
+  close(plan.channel.supervisor);
   const Failure& failure = *plan.failure;
   if (failure.step != Step::none) {
     siginfo_t info{};

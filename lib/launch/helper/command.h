@@ -11,6 +11,7 @@ namespace unionroot::helper {
 
 enum class Step {
   none,  // it has been executed
+  streams,
   cgroup,
   mount_namespace,
   network,
@@ -24,6 +25,7 @@ enum class Step {
   uid,
   capabilities,
   directory,
+  parent,
   go,
   descriptors,
   execute,
@@ -37,8 +39,9 @@ struct Failure {
   bool fell_back = false;           // it was not the first
 };
 
-// Starts the command. False if it could not be executed: then `problem` says why, and `status` is the exit status for
-// the client (125, 126 or 127). `warning` is filled in if it runs in another directory than the wanted one.
+// Starts the command, and takes the daemon's word that it may. False if it could not be executed: then `problem` says
+// why, and `status` is the exit status for the client (125, 126 or 127). `warning` is filled in if it runs in another
+// directory than the wanted one.
 bool start_command(const Spec& spec, const Terminal& terminal, Child& child, Text& problem, Text& warning,
                    unsigned& status);
 

@@ -32,9 +32,9 @@ int refuse_by_hand() {
 // kernel has no keyrings, or a container forbids them, there is nothing to protect.
 void leave_keyring() { syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr); }
 
+// Ended with the daemon's word unread, it would be a socket that was reset to the client (unix(7), ECONNRESET). So that
+// has been taken before.
 void fail(unsigned status, const Text& problem) {
-  // Ended with the daemon's word unread, it would be a socket that was reset to the client (unix(7), ECONNRESET).
-  take_go(wire::control_descriptor);
   wait_a_moment();
   report_end(Type::failed, status, problem.c_str());
 }
@@ -44,19 +44,20 @@ void run(const Spec& spec) {
   Text warning;
   Terminal terminal;
   if (spec.has(wire::terminal) &&
-      (!open_terminal(wire::root_descriptor, spec, terminal, problem) || !take_terminal(terminal, problem)))
+      (!open_terminal(wire::root_descriptor, spec, terminal, problem) || !take_terminal(terminal, problem))) {
+    take_go(wire::control_descriptor);
     return fail(own_failure, problem);
+  }
   if (!spec.has(wire::has_cgroup)) adopt_orphans();
   Child child;
   unsigned status = own_failure;
   if (!start_command(spec, terminal, child, problem, warning, status)) return fail(status, problem);
-  take_go(wire::control_descriptor);  // it is there: the command was executed upon it
   wait_a_moment();
-  // The caller's streams, the session's namespace and its tree are the command's now. Held here, a pipe would never
-  // end and the session's mounts could not go.
+  // The session's namespace and its tree are the command's now. Held here, the session's mounts could not go.
   syscall(SYS_close_range, 0, wire::spec_descriptor, 0);
   close(wire::namespace_descriptor);
   close(wire::root_descriptor);
+  close(wire::streams_descriptor);
   if (terminal.slave >= 0) close(terminal.slave);
   wait_a_moment();
   if (warning.c_str()[0] != '\0') send_message(wire::control_descriptor, Type::warning, 0, warning.c_str());
@@ -76,6 +77,7 @@ int main() {
   if (!read_spec(wire::spec_descriptor, spec)) {
     Text problem;
     problem.add("starting a command: the helper is of another version than the daemon\nrestart unionrootd");
+    take_go(wire::control_descriptor);
     fail(own_failure, problem);
     return own_failure;
   }

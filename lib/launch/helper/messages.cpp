@@ -43,20 +43,20 @@ void report_end(launch::control::Type type, uint32_t value, const char* text) {
   wait_a_moment();
 }
 
-bool wait_for_go(int control) {
+bool take_go(int control) {
   Message message{};
-  const ssize_t size = recv(control, &message, sizeof message, MSG_PEEK);
-  wait_a_moment();
-  if (size == 0) errno = ECANCELED;
+  const ssize_t size = recv(control, &message, sizeof message, 0);
   return size >= static_cast<ssize_t>(offsetof(Message, text)) && message.type == launch::control::Type::go;
 }
 
-void take_go(int control) {
-  Message message{};
-  (void)recv(control, &message, sizeof message, 0);
-}
-
 Received receive_message(int control, Message& message) {
+  // Looking at a packet duplicates what is attached to it and closes the duplicates, which are never the last.
+  iovec part{&message, sizeof message};
+  msghdr header{};
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  if (recvmsg(control, &header, MSG_DONTWAIT | MSG_PEEK) >= 0 && (header.msg_flags & MSG_CTRUNC) != 0)
+    return Received::hang_up;
   ssize_t size = recv(control, &message, sizeof message, MSG_DONTWAIT);
   // A client that went without reading all of ours: this is told once, before what it sent last.
   if (size < 0 && errno == ECONNRESET) size = recv(control, &message, sizeof message, MSG_DONTWAIT);

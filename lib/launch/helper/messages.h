@@ -16,16 +16,13 @@ void report_end(launch::control::Type type, uint32_t value, const char* text = "
 
 enum class Received { message, nothing, hang_up };
 
-// Waits for the daemon's word that the run is recorded. False if the daemon gave the run up, or died. Nothing else can
-// come first, since no client has the socket yet. It stays in the socket, for take_go: who waits here is the command's
-// process, and may be killed as it comes.
-bool wait_for_go(int control);
+// Takes the daemon's word that the run is recorded from the socket, once. It waits for it. False if the daemon gave the
+// run up, or died. Nothing else can come first, since no client has the socket yet.
+bool take_go(int control);
 
-// By the supervisor, once: takes that word from the socket, waiting for it where it is not there yet.
-void take_go(int control);
-
-// Takes one message without blocking. Descriptors that come with it are closed by the kernel; packets too short for a
-// message are `nothing`.
+// Takes one message without blocking. Packets too short for a message are `nothing`. A packet with descriptors is a
+// `hang_up`, and is left in the socket: to receive it would close them here, which may wait for as long as their sender
+// likes (socket(7), SO_LINGER).
 Received receive_message(int control, launch::control::Message& message);
 
 }  // namespace unionroot::helper

@@ -7,6 +7,7 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -217,11 +218,21 @@ void reap_orphans(pid_t command) {
   }
 }
 
-void report(pid_t command) {
+// For a daemon that is started after this process has ended.
+void mark_ended() {
+  const int group = openat(wire::cgroup_descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (group < 0) return;
+  // Where the kernel does not have that (before 5.7) what the command left is killed at the daemon's next start.
+  (void)fsetxattr(group, wire::ended_attribute, "", 0, 0);
+  close(group);
+}
+
+void report(pid_t command, bool has_cgroup) {
   siginfo_t info{};
   while (waitid(P_PID, static_cast<id_t>(command), &info, WEXITED) != 0 && errno == EINTR) {
   }
   const auto value = static_cast<uint32_t>(info.si_status);
+  if (has_cgroup) mark_ended();
   wait_a_moment();
   report_end(info.si_code == CLD_EXITED ? Type::exited : Type::killed, value);
 }
@@ -259,7 +270,7 @@ void supervise(const Spec& spec, const Child& child, int master) {
   }
   // Background processes of a command that ended by itself go on; those of a client that went away do not.
   if (ending.begun()) ending.kill_all();
-  report(child.pid);
+  report(child.pid, has_cgroup);
 }
 
 }  // namespace unionroot::helper

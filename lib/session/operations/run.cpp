@@ -115,18 +115,28 @@ void discard_run(Parts& parts, Session& session, const std::string& id, launch::
     base::log::error(concat("session ", session.id(), ": undoing run ", id, ", which could not be started: ", problem));
 }
 
-// How a run of a source session ended is read once. Nothing is noted of a session that was ended meanwhile.
-void note_end_in_source(Parts& parts, Session& session, const std::string& run, Attempts& attempts) {
+// Its supervisor was killed. What the run has left must not live on, since nobody lists it and nobody ends it.
+void kill_abandoned(Parts& parts, const std::string& session, const std::string& run) {
+  base::log::warning(
+      concat("session ", session, ": the supervisor of run ", run, " was killed; what the run has left is killed too"));
+  parts.cgroups->kill(session, run, std::chrono::seconds(10));
+}
+
+// How a run ended is read once. Nothing is done for a session that was ended meanwhile.
+void look_at_end(Parts& parts, Session& session, const std::string& run, Attempts& attempts) {
   std::string command;
   kernel::ProcessEnd end;
+  bool told = true;
   {
     const auto runs = session.runs.lock();
     const auto found = runs->find(run);
     if (found == runs->end()) return;
     command = found->second.record.command;
     end = launch::read_end(found->second.end.get());
+    told = !found->second.end || end.how != kernel::ProcessEnd::How::unknown;
   }
-  attempts.run([&] { note_command_in_source(parts, session, command, end); });
+  if (session.identity.source) attempts.run([&] { note_command_in_source(parts, session, command, end); });
+  if (!told) attempts.run([&] { kill_abandoned(parts, session.id(), run); });
 }
 
 void log_problems(const std::string& run, Attempts& attempts) {
@@ -209,7 +219,7 @@ void run_ended(Parts& parts, const std::string& id) {
   if (!session) return;  // it was ended meanwhile
   Attempts attempts;
   // Before it is taken away: that is what whoever ends the session waits for.
-  if (session->identity.source) note_end_in_source(parts, *session, id, attempts);
+  look_at_end(parts, *session, id, attempts);
   const auto run = parts.table.take_run(*session, id);
   if (session->automatic() && session->run_count() == 0) {
     launch::WaitingClient client(run ? run->hold.get() : -1);
@@ -239,6 +249,10 @@ void adopt_run(Parts& parts, const store::RunRecord& record) {
   if (!pidfd || !base::is_alive(record.supervisor)) {
     const bool this_boot = record.supervisor.boot_id == base::boot_id();  // else the whole session was cut off
     if (session && session->identity.source && this_boot) note_command_in_source(parts, *session, record.command, {});
+    if (session && this_boot) {
+      const auto group = parts.cgroups->open(record.session, record.id);
+      if (group && !launch::saw_the_end(group.get())) kill_abandoned(parts, record.session, record.id);
+    }
     parts.store.remove_run(record.id);
     return;
   }

@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <cstring>
 
 #include "base/fault_delay.h"
 #include "base/files.h"
@@ -98,6 +99,45 @@ TEST_CASE("a command that ignores the hang-up is killed after two seconds") {
     CHECK(asked == "term\n");
   }
   cgroup.require();
+}
+
+TEST_CASE("a command whose client goes before it is executed is not executed") {
+  const SessionTree tree;
+  launch::LaunchDescriptors descriptors;
+  descriptors.mount_namespace = tree.descriptor();
+  auto launched = launcher().launch(command({"sh", "-c", "echo x >/tmp/executed"}), descriptors);
+  launched.hold.reset();
+  launched.control.reset();
+  CHECK(ended(launched) == not_started(125));
+  CHECK(tree.read("tmp/executed").empty());
+}
+
+TEST_CASE("no descriptor that comes on the control socket is taken") {
+  const SessionTree tree;
+  auto launched = start(tree, {"sleep", "600"}, nullptr);
+  Message message{};
+  REQUIRE(::recv(launched.control.get(), &message, sizeof message, 0) > 0);
+  CHECK(message.type == Type::started);
+  const auto size = launch::control::fill(message, Type::signal, SIGCONT);
+  iovec part{&message, size};
+  alignas(cmsghdr) char buffer[CMSG_SPACE(sizeof(int))] = {};
+  msghdr header{};
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  header.msg_control = buffer;
+  header.msg_controllen = sizeof buffer;
+  cmsghdr* attached = CMSG_FIRSTHDR(&header);
+  attached->cmsg_level = SOL_SOCKET;
+  attached->cmsg_type = SCM_RIGHTS;
+  attached->cmsg_len = CMSG_LEN(sizeof(int));
+  const int own = STDIN_FILENO;
+  std::memcpy(CMSG_DATA(attached), &own, sizeof own);
+  // The kernel refuses it (since 6.16), or the supervisor takes it for a client that has gone.
+  if (::sendmsg(launched.control.get(), &header, MSG_NOSIGNAL) < 0) {
+    CHECK(errno == EPERM);
+    launched.control.reset();
+  }
+  CHECK(ended(launched) == killed(SIGHUP));
 }
 
 TEST_CASE("a stopped command dies with its client too") {
@@ -228,6 +268,9 @@ TEST_CASE("the session's locks are held for as long as the supervisor lives") {
   auto launched = start(tree, {"sleep", "600"}, nullptr, numbers);
   locks.clear();
   for (const auto& other : others) CHECK(::flock(other.get(), LOCK_EX | LOCK_NB) != 0);
+  Message message{};
+  REQUIRE(::recv(launched.control.get(), &message, sizeof message, 0) > 0);
+  CHECK(message.type == Type::started);
   launched.control.reset();
   CHECK(ended(launched) == killed(SIGHUP));
   for (const auto& other : others) CHECK(eventually([&] { return ::flock(other.get(), LOCK_EX | LOCK_NB) == 0; }));

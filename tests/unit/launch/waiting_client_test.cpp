@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/unique_fd.h"
 #include "launch/control.h"
+#include "launch/helper/messages.h"
 
 using namespace unionroot;
 using launch::control::Message;
@@ -30,6 +31,24 @@ struct Pair {
     message.type = type;
     message.value = value;
     REQUIRE(::send(client.get(), &message, offsetof(Message, text) + 1, MSG_NOSIGNAL) > 0);
+  }
+  // With a descriptor, as kernels before 6.16 let it through.
+  void send_descriptor(Type type) const {
+    Message message{};
+    iovec part{&message, launch::control::fill(message, type)};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> buffer{};
+    msghdr header{};
+    header.msg_iov = &part;
+    header.msg_iovlen = 1;
+    header.msg_control = buffer.data();
+    header.msg_controllen = buffer.size();
+    cmsghdr* attached = CMSG_FIRSTHDR(&header);
+    attached->cmsg_level = SOL_SOCKET;
+    attached->cmsg_type = SCM_RIGHTS;
+    attached->cmsg_len = CMSG_LEN(sizeof(int));
+    const int own = client.get();
+    std::memcpy(CMSG_DATA(attached), &own, sizeof own);
+    REQUIRE(::sendmsg(client.get(), &header, MSG_NOSIGNAL) > 0);
   }
   base::UniqueFd client, hold;
 };
@@ -83,4 +102,20 @@ TEST_CASE("a client is told, and one that does not listen holds nobody up") {
   nobody.tell_progress("packing", 1, 2);
   nobody.tell_ended();
   nobody.tell_not_ended("so");
+}
+
+TEST_CASE("a packet with a descriptor is not taken, by the daemon and by a supervisor") {
+  const Pair pair;
+  pair.send(Type::signal, 2);
+  pair.send_descriptor(Type::cancel);
+  launch::WaitingClient client(pair.hold.get());
+  Message message{};
+  SECTION("by the daemon") { CHECK_FALSE(client.cancels()); }
+  SECTION("by a supervisor") {
+    CHECK(helper::receive_message(pair.hold.get(), message) == helper::Received::message);
+    CHECK(helper::receive_message(pair.hold.get(), message) == helper::Received::hang_up);
+    CHECK(helper::receive_message(pair.hold.get(), message) == helper::Received::hang_up);
+  }
+  REQUIRE(::recv(pair.hold.get(), &message, sizeof message, 0) > 0);
+  CHECK(message.type == Type::cancel);
 }
