@@ -23,7 +23,8 @@ std::string read_all(int fd, const std::string& name, std::size_t limit) {
 }
 
 std::string read_file(const std::string& path, std::size_t limit) {
-  const UniqueFd file(check(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY), "opening", path));
+  // A FIFO in its place, or a lease on it, must not hold us up.
+  const UniqueFd file(check(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), "opening", path));
   return read_all(file.get(), path, limit);
 }
 

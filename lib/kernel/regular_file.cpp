@@ -21,6 +21,9 @@ bool leads_nowhere(int error) {
 base::UniqueFd find_in_tree(int root, const std::string& path, int flags) {
   base::UniqueFd found(try_open_beneath(root, path, O_PATH | flags, 0, resolve_in_root));
   if (found || leads_nowhere(errno)) return found;
+  if (errno == EAGAIN)
+    throw base::SystemError(EAGAIN, base::concat("looking in the tree for ", base::printable(path)),
+                            "somebody keeps renaming what is on the way: try again, or end the process that does it");
   base::throw_errno("looking in the tree for", base::printable(path));
 }
 
