@@ -5,6 +5,7 @@ import os
 import pwd
 import shutil
 import signal
+import socket
 import subprocess
 
 import stranger
@@ -173,12 +174,9 @@ class BeforeTheExecTest(Supervised):
         session = self.begin()
         source = RUN + """
 import array, struct
-listener = socket.socket()
-listener.bind(("127.0.0.1", 0))
-listener.listen(100)
 full = []
 for _ in range(50):
-    full.append(socket.create_connection(listener.getsockname()))
+    full.append(socket.create_connection(("127.0.0.1", PORT)))
     full[-1].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 60))
     full[-1].setblocking(False)
     try:
@@ -188,14 +186,29 @@ for _ in range(50):
         pass
 while control.recv(4096)[0] != 16:  # started
     pass
-signal = struct.pack("=II", 1, 18) + bytes(1)  # SIGCONT
-try:
-    for each in full:
-        control.sendmsg([signal], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [each.fileno()]))])
-except PermissionError:
-    pass  # the kernel refuses it
-os.kill(os.getpid(), 9)  # so that the last to close one is the supervisor
+import signal
+signal.signal(signal.SIGALRM, lambda *_: None)
+signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)  # a close that waits here is broken off
+message = struct.pack("=II", 1, signal.SIGCONT) + bytes(1)
+control.setblocking(False)
+for each in full:
+    try:
+        for _ in range(150):  # the supervisor has something to do, until the descriptor is closed here
+            control.send(message)
+    except BlockingIOError:
+        pass
+    try:
+        control.sendmsg([message], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [each.fileno()]))])
+    except BlockingIOError:
+        continue
+    except (PermissionError, BrokenPipeError):  # the kernel refuses it, or the supervisor has done with this client
+        break
+    each.close()
+os.kill(os.getpid(), 9)
 """
+        listener = socket.create_server(("127.0.0.1", 0), backlog=100)  # takes nothing, and outlives the client
+        self.addCleanup(listener.close)
+        source = source.replace("PORT", str(listener.getsockname()[1]))
         status, _, err = stranger.run(self.machine, stranger.OWNER, source, session, "sleep", "600")
         self.assertEqual(status, -signal.SIGKILL, err)
         self.wait_for(lambda: not self.runs(session), "the run stays after its client has gone", 20)
