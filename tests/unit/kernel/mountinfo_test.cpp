@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "kernel/proc_options.h"
 
 using namespace unionroot::kernel;
 
@@ -55,4 +56,14 @@ TEST_CASE("this machine's own mountinfo is understood") {
   bool root = false;
   for (const MountEntry& entry : entries) root = root || entry.target == "/";
   CHECK(root);
+}
+
+TEST_CASE("what a /proc hides is told from its options, and a line's own options go before") {
+  CHECK(proc_options_in("rw").empty());
+  CHECK(proc_options_in("rw,hidepid=invisible,gid=4,subset=pid") ==
+        MountOptions{{"hidepid", "invisible"}, {"gid", "4"}, {"subset", "pid"}});
+  const MountOptions host{{"hidepid", "invisible"}, {"gid", "4"}};
+  CHECK(with_options_of({}, host) == host);
+  CHECK(with_options_of({{"hidepid", "0"}}, host) == MountOptions{{"hidepid", "0"}, {"gid", "4"}});
+  CHECK(with_options_of({{"gid", "0"}}, {}) == MountOptions{{"gid", "0"}});
 }
