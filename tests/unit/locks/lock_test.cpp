@@ -162,6 +162,60 @@ TEST_CASE("a change that waits holds back later sessions, and gets its turn at o
   CHECK(place.files().empty());
 }
 
+TEST_CASE("a change that has held back later sessions for long enough lets them pass, and gets its turn") {
+  const Place place;
+  LockDirectory directory(place.path());
+  auto session = directory.lock_session(key, owner("one"), Wait{});
+  auto request = directory.request_source(key, owner());
+  auto& change = std::get<locks::PendingLock>(request);
+  const auto refused = message_of([&] { directory.lock_session(key, owner("two"), Wait{}); });
+  CHECK_THAT(refused,
+             Catch::Contains("which waits for session 'one' of user alice") && Catch::Contains("`unionroot end one`"));
+  change.hold_nobody_back();
+  change.hold_nobody_back();
+  CHECK(place.files() == std::vector<std::string>{"abc-1.session.one"});
+  auto later = directory.lock_session(key, owner("two"), Wait{});
+  session.release();
+  CHECK_FALSE(change.worth_trying());
+  CHECK_FALSE(change.try_take());
+  // One that waits too, and holds back others, comes first.
+  auto registered = directory.request_source(key, owner());
+  later.release();
+  CHECK_FALSE(change.try_take());
+  CHECK_THAT(std::string(change.give_up(10ms).what()), Catch::Contains("source change 'apt-get upgrade'"));
+  auto first = std::get<locks::PendingLock>(registered).try_take();
+  REQUIRE(first);
+  first->release();
+  CHECK(change.worth_trying());
+  auto held = change.try_take();
+  REQUIRE(held);
+  CHECK(directory.list().at(0).state == LockState::held);
+  CHECK_THAT(message_of([&] { directory.lock_session(key, owner("two"), Wait{}); }),
+             Catch::Contains("it is locked by"));
+  held->release();
+  CHECK(place.files().empty());
+}
+
+TEST_CASE("a wait for a change stops to hold back sessions after its limit") {
+  const Place place;
+  LockDirectory directory(place.path());
+  auto session = directory.lock_session(key, owner("one"), Wait{});
+  std::atomic<bool> got{false};
+  std::thread change([&] {
+    Wait wait{std::nullopt, {}};
+    wait.hold_back = 20ms;
+    auto held = directory.lock_source(key, owner(), wait);
+    got = true;
+  });
+  auto later = directory.lock_session(key, owner("two"), Wait{std::nullopt, {}});
+  CHECK_FALSE(got);
+  session.release();
+  later.release();
+  change.join();
+  CHECK(got);
+  CHECK(place.files().empty());
+}
+
 TEST_CASE("changes get their turn in the order in which they came") {
   const Place place;
   LockDirectory directory(place.path());
