@@ -84,20 +84,23 @@ void require_access(const AccessQuestion& question, const UserDatabase& users, A
   static const definition::AccessLists nobody;
   const auto& lists = question.definition != nullptr ? question.definition->access : nobody;
   const bool self = question.target == question.caller.uid;
-  switch (judge(question.caller, question.target, lists, users, question.owner)) {
-    case Verdict::allowed: return;
-    case Verdict::refused:
-      refuse(question,
-             self ? "none of its lists names them or a group of theirs"
-                  : concat("no list of it lets them be ", printable(question.target_name)),
-             question.target == 0 ? "root-users" : "users");
-    case Verdict::needs_authentication: break;
-  }
-  switch (authority.ask(question.caller, question.pid, question.doing)) {
-    case Authority::Answer::yes: return;
-    case Authority::Answer::no: refuse(question, "it was not authenticated", "root-users");
-    case Authority::Answer::absent: break;
-  }
+  const auto verdict = judge(question.caller, question.target, lists, users);
+  const bool as_begun = question.begun_with == nullptr ||
+                        judge(question.caller, question.target, *question.begun_with, users, true) == Verdict::allowed;
+  if (verdict == Verdict::allowed && as_begun) return;
+  if (verdict == Verdict::refused)
+    refuse(question,
+           self ? "none of its lists names them or a group of theirs"
+                : concat("no list of it lets them be ", printable(question.target_name)),
+           question.target == 0 ? "root-users" : "users");
+  const auto answer = authority.ask(question.caller, question.pid, question.doing);
+  if (answer == Authority::Answer::yes) return;
+  if (verdict == Verdict::allowed)
+    throw base::Error(base::ErrorCode::access_denied,
+                      concat(who(question.caller), " may not ", question.doing,
+                             ": when it was begun no list let them be ", printable(question.target_name)),
+                      "begin another session: that has the lists of today");
+  if (answer == Authority::Answer::no) refuse(question, "it was not authenticated", "root-users");
   const std::string why =
       concat("to be ", printable(question.target_name), " needs authentication, which this version cannot ask for");
   if (question.target == 0) refuse(question, why, "root-users");
@@ -108,7 +111,14 @@ void require_access(const AccessQuestion& question, const UserDatabase& users, A
 
 void require_owner(const HostUser& caller, const std::string& doing, const std::string& session, uid_t owner,
                    const std::string& owner_name) {
-  if (caller.uid == 0 || caller.uid == owner) return;
+  if (caller.uid == 0) return;
+  if (caller.uid == owner) {
+    if (caller.name == owner_name) return;
+    throw base::Error(base::ErrorCode::access_denied,
+                      concat(who(caller), " may not ", doing, ": the session '", printable(session), "' belongs to ",
+                             printable(owner_name), ", who had the uid ", owner, " when it was begun"),
+                      "root may end it, or give the uid its former name back; begin a session of your own");
+  }
   throw base::Error(base::ErrorCode::access_denied,
                     concat(who(caller), " may not ", doing, ": the session '", printable(session), "' belongs to ",
                            printable(owner_name), " (uid ", owner, ")"),

@@ -40,18 +40,19 @@ struct AccessQuestion {
   HostUser caller;
   pid_t pid = 0;
   uid_t target = 0;
-  std::string target_name;  // for messages
-  std::string doing;        // "begin a session on chroot 'sid'"
-  const definition::Definition* definition = nullptr;
+  std::string target_name;                             // for messages
+  std::string doing;                                   // "begin a session on chroot 'sid'"
+  const definition::Definition* definition = nullptr;  // as it is now
   bool source = false;  // the definition is a source variant: in the file its lists are source-...
-  bool owner = false;
+  // In a session, which the caller owns: the lists that it was begun with. Both they and those of today must allow.
+  const definition::AccessLists* begun_with = nullptr;
 };
 
 // Throws Error(access_denied): who asked for what, and which key of which definition would permit it.
 void require_access(const AccessQuestion& question, const UserDatabase& users, Authority& authority);
 
-// A session belongs to whoever began it: he and root may run in it, end it and recover it.
-// Throws Error(access_denied).
+// A session belongs to whoever began it: he and root may run in it, end it and recover it. The owner is told by name
+// and by uid, since a uid may be given to another when an account has gone. Throws Error(access_denied).
 void require_owner(const HostUser& caller, const std::string& doing, const std::string& session, uid_t owner,
                    const std::string& owner_name);
 

@@ -68,6 +68,20 @@ void Operations::require_living(const CallerId& id) {
               "call from the process that made the connection: the command takes its limits from it");
 }
 
+// A chroot that is not defined for a while leaves its name to anybody's session: a command that root means for the
+// chroot must not go there.
+void Operations::require_meant(const HostUser& user, const std::string& name, const session::SessionView& session,
+                               const std::string& doing) {
+  const auto& record = session.record;
+  if (base::parse_qualified_name(name).space != base::Namespace::none) return;
+  if (user.uid == record.owner && user.name == record.owner_name) return;
+  throw Error(
+      ErrorCode::access_denied,
+      concat(printable(user.name), " does not ", doing, " by its name alone: it belongs to ",
+             printable(record.owner_name), " (uid ", record.owner, ')'),
+      concat("if that session is meant, say session:", record.id, "; `unionroot list --chroots` lists the chroots"));
+}
+
 Operations::RunPlan Operations::run(CallerId id, const RunCall& call, std::function<bool()> cancelled,
                                     session::TellProgress progress) const {
   require_living(id);
@@ -83,9 +97,8 @@ Operations::RunPlan Operations::run(CallerId id, const RunCall& call, std::funct
   if (const auto* const session = std::get_if<session::SessionView>(&found)) {
     const auto& record = session->record;
     const std::string what = concat(doing, "session '", record.id, "'");
-    require_owner(user, what, record.id, record.owner, record.owner_name);
-    require_access({user, id.pid, target.uid, target.name, what, session->definition.get(), record.source, true},
-                   users_, authority_);
+    require_owners_access(user, id.pid, target, *session, what);
+    require_meant(user, call.name(), *session, what);
     request.session = record.id;
     request.session_created = record.created;
     return {std::move(request), std::nullopt};
@@ -104,11 +117,52 @@ Operations::RunPlan Operations::run(CallerId id, const RunCall& call, std::funct
   return {std::move(request), std::move(begin)};
 }
 
-void Operations::refuse_other(CallerId id, const session::SessionView& session, const char* doing) const {
+// The lists that count are those of today, and they are in the configuration alone: neither a session's own copy of its
+// definition nor a file beside its upper layer can give anybody more.
+definition::DefinitionPtr Operations::present_definition(const HostUser& user, const session::SessionView& session,
+                                                         const std::string& doing) const {
   const auto& record = session.record;
-  require_owner(users_.by_uid(id.uid), concat(doing, " session '", record.id, "'"), record.id, record.owner,
-                record.owner_name);
-  throw std::logic_error("refuse_other was called for the owner");
+  const auto configuration = registry_.snapshot();
+  if (auto found = configuration->find(record.chroot)) return found;
+  const auto* const problem = configuration->broken(record.chroot);
+  throw Error(ErrorCode::access_denied,
+              concat(printable(user.name), " (uid ", user.uid, ") may not ", doing, ": its chroot '", record.chroot,
+                     problem != nullptr ? "' has an error in its definition" : "' is not defined any more",
+                     ", so no list says who may use it"),
+              problem != nullptr
+                  ? concat("mend ", problem->file, ':', problem->line, ": ", printable(problem->message))
+                  : concat("root may; or root defines it again", record.source ? "" : "; its owner may end it"));
+}
+
+void Operations::require_owners_access(const HostUser& user, pid_t pid, const Target& target,
+                                       const session::SessionView& session, const std::string& doing) const {
+  const auto& record = session.record;
+  require_owner(user, doing, record.id, record.owner, record.owner_name);
+  if (user.uid == 0) return;
+  auto present = present_definition(user, session, doing);
+  if (record.source) present = std::make_shared<definition::Definition>(definition::source_variant(*present));
+  static const definition::AccessLists nobody;
+  const auto& begun_with = session.definition ? session.definition->access : nobody;
+  require_access({user, pid, target.uid, target.name, doing, present.get(), record.source, &begun_with}, users_,
+                 authority_);
+}
+
+void Operations::require_session_access(CallerId id, const session::SessionView& session, Verb verb) const {
+  if (id.uid == 0) return;
+  const auto& record = session.record;
+  const HostUser user = users_.by_uid(id.uid);
+  const auto doing = concat(verb == Verb::end ? "end" : "recover", " session '", record.id, "'");
+  // What has no list any more is still its owner's to take away; but not where its end changes what others stand on.
+  if (verb == Verb::end && !record.source && !registry_.snapshot()->find(record.chroot))
+    return require_owner(user, doing, record.id, record.owner, record.owner_name);
+  require_owners_access(user, id.pid, {user.uid, user.name}, session, doing);
+}
+
+std::function<bool(const session::SessionView&)> Operations::owner_or_root(CallerId id) const {
+  if (id.uid == 0) return [](const auto&) { return true; };
+  return [user = users_.by_uid(id.uid)](const session::SessionView& session) {
+    return user.uid == session.record.owner && user.name == session.record.owner_name;
+  };
 }
 
 Operations::Found Operations::info(const std::string& name) const {

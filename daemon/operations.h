@@ -26,7 +26,7 @@ class Operations {
  public:
   Operations(session::Sessions& core, const definition::Registry& registry, const UserDatabase& users,
              Authority& authority)
-      : core_(core), resolver_(core, registry), users_(users), authority_(authority) {}
+      : core_(core), registry_(registry), resolver_(core, registry), users_(users), authority_(authority) {}
 
   // These ask the name service, and so may block.
   // cancelled: the caller has gone, or the daemon stops. progress: for the caller; empty: it does not ask for it.
@@ -38,15 +38,14 @@ class Operations {
   };
   [[nodiscard]] RunPlan run(CallerId caller, const RunCall& call, std::function<bool()> cancelled,
                             session::TellProgress progress) const;
-  // Says whose the session is. doing: "end", "recover".
-  [[noreturn]] void refuse_other(CallerId caller, const session::SessionView& session, const char* doing) const;
+  // Its owner, if today's lists still name him, and root may. Throws Error(access_denied).
+  enum class Verb { end, recover };
+  void require_session_access(CallerId caller, const session::SessionView& session, Verb verb) const;
+  // Whether what only a session's owner and root are to read is for this caller.
+  [[nodiscard]] std::function<bool(const session::SessionView&)> owner_or_root(CallerId caller) const;
 
   // These do not block.
   [[nodiscard]] session::SessionView session(const std::string& name) const { return resolver_.session(name); }
-  // Its owner and root may end and recover a session.
-  [[nodiscard]] static bool owns(CallerId caller, const session::SessionView& session) {
-    return caller.uid == 0 || caller.uid == session.record.owner;
-  }
 
   // Listings need no authorization. May look at disks. Exactly one of the two is set.
   struct Found {
@@ -59,15 +58,22 @@ class Operations {
 
  private:
   void require_chroot_access(AccessQuestion question, const SelectedChroot& chroot) const;
-  static void require_living(const CallerId& id);
-  [[nodiscard]] session::Caller describe(CallerId caller, const HostUser& user) const;
   struct Target {
     uid_t uid;
     std::string name;
   };
+  void require_owners_access(const HostUser& user, pid_t pid, const Target& target, const session::SessionView& session,
+                             const std::string& doing) const;
+  [[nodiscard]] definition::DefinitionPtr present_definition(const HostUser& user, const session::SessionView& session,
+                                                             const std::string& doing) const;
+  static void require_living(const CallerId& id);
+  static void require_meant(const HostUser& user, const std::string& name, const session::SessionView& session,
+                            const std::string& doing);
+  [[nodiscard]] session::Caller describe(CallerId caller, const HostUser& user) const;
   [[nodiscard]] Target target_of(const HostUser& caller, const std::string& user) const;
 
   session::Sessions& core_;
+  const definition::Registry& registry_;
   Resolver resolver_;
   const UserDatabase& users_;
   Authority& authority_;

@@ -36,12 +36,7 @@ Work work_of_end(const session::SessionView& view) {
 }
 
 // What root's scripts wrote is for whom they wrote it, and for root: it is in the notes, and the last lines of a script
-// that failed are in the session's error.
-bool may_read_words(const Peer& peer, const session::SessionView& view) {
-  return peer.uid == 0 || peer.uid == view.record.owner;
-}
-
-// Other users still see the state.
+// that failed are in the session's error. Other users still see the state.
 void hide_words(Dictionary& description) { description["error"] = sdbus::Variant(std::string()); }
 
 }  // namespace
@@ -89,6 +84,17 @@ void Requests::submit(Work work, const PeerPtr& peer, const Reply& reply, Job jo
 template <typename Reply, typename Job>
 void Requests::go_on(Work work, const PeerPtr& peer, const Reply& reply, Job job) {
   scheduler_.go_on(work, peer->uid, [reply, job = std::move(job)]() mutable { answering(reply, job); });
+}
+
+template <typename Reply, typename Continue>
+void Requests::permitted(const PeerPtr& peer, const Reply& reply, const session::SessionView& session,
+                         Operations::Verb verb, Continue work) {
+  // Root need not be looked up, and is never kept waiting for a name service.
+  if (peer->uid == 0) return work();
+  submit(Work::lookup, peer, reply, [this, peer, reply, session, verb, work = std::move(work)] {
+    operations_.require_session_access(identity(*peer), session, verb);
+    loop_.post([reply, work] { answering(reply, work); });
+  });
 }
 
 template <typename Reply, typename Job>
@@ -261,43 +267,38 @@ void Requests::run(const std::string& sender, RunReply reply, RunCall given) {
 void Requests::end(const std::string& sender, EndReply reply, EndCall call) {
   identified(sender, reply, [this, reply, call = std::move(call)](const PeerPtr& peer) {
     const auto view = operations_.session(call.session);
-    if (!Operations::owns(identity(*peer), view)) {
-      submit(Work::lookup, peer, reply, [this, peer, view] { operations_.refuse_other(identity(*peer), view, "end"); });
-      return;
-    }
-    const session::SessionId id(view.record);
-    if (call.force) core_.cancel(id);
-    auto job = [this, reply, peer, call, id] {
-      std::vector<std::string> left;
-      try {
-        // A daemon that stops lets it come to its end, or leaves the rest to the next one.
-        const auto gone = [peer] { return peer->gone.load(); };
-        left = core_.end(id, call.force, progress(peer, call.progress), gone).could_not_undo;
-      } catch (const base::Error& error) {
-        // It was there when this was asked for. That it has gone by now, cancelled, is what was asked for.
-        if (!call.force || error.code() != base::ErrorCode::no_such_session) throw;
-      }
-      for (auto& line : left) line = base::as_utf8(line);
-      reply->send({}, std::move(left));
-    };
-    submit_when_free(work_of_end(view), peer, reply, view, call.force, std::move(job));
+    permitted(peer, reply, view, Operations::Verb::end, [this, peer, reply, call, view] {
+      const session::SessionId id(view.record);
+      if (call.force) core_.cancel(id);
+      auto job = [this, reply, peer, call, id] {
+        std::vector<std::string> left;
+        try {
+          // A daemon that stops lets it come to its end, or leaves the rest to the next one.
+          const auto gone = [peer] { return peer->gone.load(); };
+          left = core_.end(id, call.force, progress(peer, call.progress), gone).could_not_undo;
+        } catch (const base::Error& error) {
+          // It was there when this was asked for. That it has gone by now, cancelled, is what was asked for.
+          if (!call.force || error.code() != base::ErrorCode::no_such_session) throw;
+        }
+        for (auto& line : left) line = base::as_utf8(line);
+        reply->send({}, std::move(left));
+      };
+      submit_when_free(work_of_end(view), peer, reply, view, call.force, std::move(job));
+    });
   });
 }
 
 void Requests::recover(const std::string& sender, RecoverReply reply, RecoverCall call) {
   identified(sender, reply, [this, reply, call = std::move(call)](const PeerPtr& peer) {
     const auto view = operations_.session(call.session);
-    if (!Operations::owns(identity(*peer), view)) {
-      submit(Work::lookup, peer, reply,
-             [this, peer, view] { operations_.refuse_other(identity(*peer), view, "recover"); });
-      return;
-    }
-    auto job = [this, reply, peer, call, view] {
-      core_.recover(session::SessionId(view.record), cancelled(peer), progress(peer, call.progress));
-      // False if there was nothing to do.
-      reply->send({}, view.record.state != store::SessionState::active);
-    };
-    submit_when_free(Work::begin, peer, reply, view, false, std::move(job));
+    permitted(peer, reply, view, Operations::Verb::recover, [this, peer, reply, call, view] {
+      auto job = [this, reply, peer, call, view] {
+        core_.recover(session::SessionId(view.record), cancelled(peer), progress(peer, call.progress));
+        // False if there was nothing to do.
+        reply->send({}, view.record.state != store::SessionState::active);
+      };
+      submit_when_free(Work::begin, peer, reply, view, false, std::move(job));
+    });
   });
 }
 
@@ -324,7 +325,7 @@ void Requests::info(const std::string& sender, ReplyPtr<Dictionary> reply, std::
       const auto found = operations_.info(name);
       auto description = found.session ? describe_session(*found.session)
                                        : describe_chroot(*found.chroot.definition, found.chroot.source);
-      if (found.session && may_read_words(*peer, *found.session)) {
+      if (found.session && operations_.owner_or_root(identity(*peer))(*found.session)) {
         std::vector<std::string> notes;
         for (const auto& note : found.session->notes) notes.push_back(base::as_utf8(note));
         description["notes"] = sdbus::Variant(notes);
@@ -340,10 +341,11 @@ void Requests::info(const std::string& sender, ReplyPtr<Dictionary> reply, std::
 void Requests::list_sessions(const std::string& sender, ReplyPtr<std::vector<Dictionary>> reply) {
   identified(sender, reply, [this, reply](const PeerPtr& peer) {
     submit(Work::list, peer, reply, [this, reply, peer] {
+      const auto may_read_words = operations_.owner_or_root(identity(*peer));
       std::vector<Dictionary> sessions;
       for (const auto& view : core_.sessions()) {
         sessions.push_back(list_session(view));
-        if (!may_read_words(*peer, view)) hide_words(sessions.back());
+        if (!may_read_words(view)) hide_words(sessions.back());
       }
       reply->send({}, std::move(sessions));
     });

@@ -72,6 +72,10 @@ class Requests {
               Scheduler::Queue = Scheduler::Queue::limited);
   template <typename Reply, typename Job>
   void go_on(Work work, const PeerPtr& peer, const Reply& reply, Job job);
+  // Calls `work` on the bus thread once the caller is known to be allowed that.
+  template <typename Reply, typename Continue>
+  void permitted(const PeerPtr& peer, const Reply& reply, const session::SessionView& session, Operations::Verb verb,
+                 Continue work);
   // Submits the job once nothing is under way on the session. After the grace period the reply is Error(session_busy).
   template <typename Reply, typename Job>
   void submit_when_free(Work work, const PeerPtr& peer, const Reply& reply, const session::SessionView& session,

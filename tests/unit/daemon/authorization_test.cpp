@@ -113,8 +113,7 @@ TEST_CASE("names are compared whole and as they are written") {
 TEST_CASE("a refusal says who asked for what, and which key of which definition would permit it") {
   const auto definition = sid();
   daemon::NoAuthority nobody;
-  const auto plain =
-      refusal({alice, 7, 1000, "alice", "begin a session on chroot 'sid'", &definition, false, false}, nobody);
+  const auto plain = refusal({alice, 7, 1000, "alice", "begin a session on chroot 'sid'", &definition, false}, nobody);
   CHECK(plain.code() == base::ErrorCode::access_denied);
   CHECK(plain.what() ==
         std::string("alice (uid 1000) may not begin a session on chroot 'sid': none of its lists names them "
@@ -122,12 +121,12 @@ TEST_CASE("a refusal says who asked for what, and which key of which definition 
   CHECK(plain.hint() == "root may permit it: add alice to users= of [sid] (/etc/unionroot/chroot.d/sid.conf:12)");
 
   const auto as_root =
-      refusal({alice, 7, 0, "root", "run a command as root in chroot 'sid'", &definition, false, false}, nobody);
+      refusal({alice, 7, 0, "root", "run a command as root in chroot 'sid'", &definition, false}, nobody);
   CHECK(as_root.hint() ==
         "root may permit it: add alice to root-users= of [sid] (/etc/unionroot/chroot.d/sid.conf:12)");
 
-  const auto source = refusal(
-      {alice, 7, 1000, "alice", "begin a session on the source of chroot 'sid'", &definition, true, false}, nobody);
+  const auto source =
+      refusal({alice, 7, 1000, "alice", "begin a session on the source of chroot 'sid'", &definition, true}, nobody);
   CHECK(source.hint() ==
         "root may permit it: add alice to source-users= of [sid] (/etc/unionroot/chroot.d/sid.conf:12)");
 }
@@ -137,15 +136,15 @@ TEST_CASE("a built-in definition cannot be edited, and the hint says what to do 
   host.name = "host";
   host.file = "built-in";
   daemon::NoAuthority nobody;
-  const auto error = refusal({alice, 7, 1000, "alice", "run a command in chroot 'host'", &host, false, false}, nobody);
+  const auto error = refusal({alice, 7, 1000, "alice", "run a command in chroot 'host'", &host, false}, nobody);
   CHECK(error.hint().find("write a section [host] of your own with users=alice") != std::string::npos);
 }
 
 TEST_CASE("what the lists send to authentication is asked, and refused when nobody is there to ask") {
   auto definition = sid();
   definition.access.users = {"alice"};
-  const daemon::AccessQuestion question{alice,       7,     0,    "root", "run a command as root in chroot 'sid'",
-                                        &definition, false, false};
+  const daemon::AccessQuestion question{alice,       7,    0, "root", "run a command as root in chroot 'sid'",
+                                        &definition, false};
 
   FakeAuthority yes(daemon::Authority::Answer::yes);
   CHECK_NOTHROW(daemon::require_access(question, users, yes));
@@ -164,10 +163,47 @@ TEST_CASE("what the lists send to authentication is asked, and refused when nobo
 TEST_CASE("nobody is asked when the lists are clear") {
   auto definition = sid();
   FakeAuthority yes(daemon::Authority::Answer::yes);
-  refusal({alice, 7, 1000, "alice", "begin", &definition, false, false}, yes);
+  refusal({alice, 7, 1000, "alice", "begin", &definition, false}, yes);
   definition.access.root_users = {"alice"};
-  daemon::require_access({alice, 7, 0, "root", "begin", &definition, false, false}, users, yes);
+  daemon::require_access({alice, 7, 0, "root", "begin", &definition, false}, users, yes);
   CHECK(yes.asked.empty());
+}
+
+TEST_CASE("in a session the lists of today and those that it was begun with must both allow") {
+  daemon::NoAuthority nobody;
+  auto today = sid();
+  const auto asks = [&](uid_t target, const AccessLists& begun_with) {
+    return daemon::AccessQuestion{
+        alice, 7, target, target == 0 ? "root" : "alice", "run a command in session 's'", &today, false, &begun_with};
+  };
+  const auto none = lists({}, {}, {}, {});
+  const auto as_root = lists({}, {}, {"alice"}, {});
+  // Its owner counts as one of those users with whom it was begun, and of today's only if he is.
+  today.access = lists({"alice"}, {}, {}, {});
+  CHECK_NOTHROW(daemon::require_access(asks(1000, none), users, nobody));
+  today.access = lists({"bob"}, {}, {}, {});
+  CHECK(std::string(refusal(asks(1000, as_root), nobody).what()).find("none of its lists") != std::string::npos);
+  // Root by both.
+  today.access = as_root;
+  CHECK_NOTHROW(daemon::require_access(asks(0, as_root), users, nobody));
+  CHECK(std::string(refusal(asks(0, none), nobody).what()).find("when it was begun no list let them be root") !=
+        std::string::npos);
+  today.access = lists({"alice"}, {}, {}, {});
+  CHECK(std::string(refusal(asks(0, as_root), nobody).what()).find("needs authentication") != std::string::npos);
+  // By group, as the groups are now.
+  today.access = lists({}, {"admins"}, {}, {});
+  refusal(asks(1000, none), nobody);
+  today.access = lists({}, {"builders"}, {}, {});
+  CHECK_NOTHROW(daemon::require_access(asks(1000, none), users, nobody));
+}
+
+TEST_CASE("who has the uid of a session's owner by now is not its owner") {
+  CHECK_THROWS_WITH(daemon::require_owner(alice, "end session 's'", "s", 1000, "carol"),
+                    "alice (uid 1000) may not end session 's': the session 's' belongs to carol, who had the uid 1000 "
+                    "when it was begun");
+  const HostUser gone{1000, "1000", false, {}};
+  CHECK_THROWS_AS(daemon::require_owner(gone, "end session 's'", "s", 1000, "carol"), base::Error);
+  CHECK_NOTHROW(daemon::require_owner(root, "end session 's'", "s", 1000, "carol"));
 }
 
 TEST_CASE("a session belongs to its creator and to root") {
@@ -202,7 +238,7 @@ TEST_CASE("what strangers are called does not reach a terminal raw") {
   const HostUser odd{1002, "e\x1b[31mvil", true, {}};
   const auto definition = sid();
   daemon::NoAuthority nobody;
-  const auto error = refusal({odd, 7, 1002, odd.name, "begin a session", &definition, false, false}, nobody);
+  const auto error = refusal({odd, 7, 1002, odd.name, "begin a session", &definition, false}, nobody);
   CHECK(std::string(error.what()).find('\x1b') == std::string::npos);
   CHECK(error.hint().find('\x1b') == std::string::npos);
 }
