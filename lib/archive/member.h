@@ -38,8 +38,4 @@ struct Member {
 // Without "./", doubled and trailing slashes. Refuses absolute names and such with "..".
 std::string clean_name(const std::string& archive, std::string_view name);
 
-// Whether a tree may have that device at that path: one that does no harm, or in a folder dev, or one of those that old
-// base systems keep for theirs. mode: with its type, S_IFCHR or S_IFBLK.
-bool device_belongs_there(const std::string& path, mode_t mode, uid_t owner, dev_t device);
-
 }  // namespace unionroot::archive::detail

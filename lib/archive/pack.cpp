@@ -16,6 +16,7 @@
 #include <set>
 
 #include "archive/archive.h"
+#include "archive/devices.h"
 #include "archive/locale.h"
 #include "archive/metadata.h"
 #include "base/error.h"
@@ -170,7 +171,7 @@ class Packer {
         !detail::device_belongs_there(path, facts.st_mode, facts.st_uid, facts.st_rdev))
       throw Error(ErrorCode::failed,
                   concat("'", printable(path), "' is a device, ", ::major(facts.st_rdev), ':', ::minor(facts.st_rdev),
-                         ", and not in a folder dev"),
+                         ", and not in the tree's /dev"),
                   "`unionroot recover` gives the session back: delete it there, and end the session again");
     base::fault_point("pack member");
     const Entry entry = entry_of(path, file.get(), facts);

@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 
+#include "archive/devices.h"
 #include "archive/metadata.h"
 #include "base/error.h"
 #include "base/paths.h"
@@ -212,15 +214,26 @@ void TreeWriter::add_symlink(const Member& member) {
   finish_node(parent, name, member);
 }
 
-void TreeWriter::add_node(const Member& member, mode_t type) {
+void TreeWriter::refuse_device(const Member& member, std::string_view is, mode_t type, dev_t device) const {
+  refuse(archive_, member.name,
+         concat(is, type == S_IFBLK ? "block" : "character", " device, ", ::major(device), ':', ::minor(device),
+                ", and not in the tree's /dev"),
+         "such an archive is not unpacked, since it may mean harm; make it anew without that member, for example with "
+         "tar's --exclude");
+}
+
+void TreeWriter::add_device(Member member, mode_t type) {
   // An access list may let in anybody.
   const mode_t mode = type | member.mode | (member.access_acl.empty() ? 0U : S_IRWXO);
-  if (type != S_IFIFO && !device_belongs_there(member.path, mode, member.uid, member.device))
-    refuse(archive_, member.name,
-           concat("is a ", type == S_IFBLK ? "block" : "character", " device, ", ::major(member.device), ':',
-                  ::minor(member.device), ", and not in a folder dev"),
-           "such an archive is not unpacked, since it may mean harm; make it anew without that member, for example "
-           "with tar's --exclude");
+  if (!device_belongs_there(member.path, mode, member.uid, member.device))
+    refuse_device(member, "is a ", type, member.device);
+  if (limit_access(member) && !std::exchange(limited_devices_, true))
+    add_note(notes_,
+             concat("'", printable(member.name), "' and other devices let in nobody whom this machine's own do not"));
+  add_node(member, type);
+}
+
+void TreeWriter::add_node(const Member& member, mode_t type) {
   std::string name;
   const int parent = parent_of(member, name);
   if (layer_) take_back_mark(parent, name, member);
@@ -242,6 +255,12 @@ void TreeWriter::add_hard_link(const Member& member) {
              concat("is a hard link to '", printable(member.target), "', which leads through a symbolic link"));
     fail(member, "linking");
   }
+  // A device must not leave /dev by a link.
+  struct stat target {};
+  if (::fstatat(from_folder.get(), name_part(member.target).c_str(), &target, AT_SYMLINK_NOFOLLOW) == 0 &&
+      (S_ISBLK(target.st_mode) || S_ISCHR(target.st_mode)) &&
+      !device_belongs_there(member.path, target.st_mode, target.st_uid, target.st_rdev))
+    refuse_device(member, "is a hard link to a ", target.st_mode & S_IFMT, target.st_rdev);
   std::string name;
   const int parent = parent_of(member, name);
   if (layer_) take_back_mark(parent, name, member);
@@ -263,8 +282,8 @@ void TreeWriter::add(const Member& member) {
     case Type::directory: return add_directory(member);
     case Type::symlink: return add_symlink(member);
     case Type::hard_link: return add_hard_link(member);
-    case Type::character_device: return add_node(member, S_IFCHR);
-    case Type::block_device: return add_node(member, S_IFBLK);
+    case Type::character_device: return add_device(member, S_IFCHR);
+    case Type::block_device: return add_device(member, S_IFBLK);
     case Type::fifo: return add_node(member, S_IFIFO);
     case Type::file: break;
   }

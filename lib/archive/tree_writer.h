@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "archive/below.h"
@@ -56,7 +57,9 @@ class TreeWriter {
   std::string placed(const Member& member, const std::string& path);
   void add_directory(const Member& member);
   void add_hard_link(const Member& member);
+  void add_device(Member member, mode_t type);
   void add_node(const Member& member, mode_t type);
+  [[noreturn]] void refuse_device(const Member& member, std::string_view is, mode_t type, dev_t device) const;
   void add_symlink(const Member& member);
   bool take_mark(const Member& member);
   void take_back_mark(int parent, const std::string& name, const Member& member);
@@ -73,6 +76,7 @@ class TreeWriter {
   std::string last_parent_;
   base::UniqueFd last_descriptor_;
   std::vector<std::string> notes_;
+  bool limited_devices_ = false;  // a note says so
 };
 
 }  // namespace unionroot::archive::detail

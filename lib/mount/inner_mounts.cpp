@@ -246,6 +246,7 @@ void named(const std::string& origin, const std::string& target, Action&& action
 std::vector<std::string> execute_inner_mounts(kernel::Mounts& mounts, int template_root, int root,
                                               const MountPlan& plan, std::vector<Namespace::OpenedSource>& sources) {
   Executor executor(mounts, template_root, root, plan.makes_targets);
+  if (!plan.devices) named("built-in", "/", [&] { mounts.set_attributes(root, MOUNT_ATTR_NODEV, 0, 0, false); });
   if (plan.private_dev) named("built-in", "/dev", [&] { executor.make_private_dev(); });
   for (std::size_t i = 0; i < plan.mounts.size(); ++i) {
     const InnerMount& entry = plan.mounts[i];

@@ -64,6 +64,7 @@ std::string InnerMount::text() const {
 std::string MountPlan::text() const {
   std::string out;
   if (private_dev) out += "private /dev\n";
+  if (!devices) out += "no devices in the tree\n";
   if (!makes_targets) out += "makes no mount points\n";
   for (const InnerMount& entry : mounts) out += entry.text() + "\n";
   for (const std::string& path : hidden) out += base::concat("hidden ", path, "\n");

@@ -44,6 +44,8 @@ struct InnerMount {
 // A private /dev is more than a mount: a tmpfs with these nodes and links, made before the mounts beneath it.
 struct MountPlan {
   bool private_dev = false;
+  // False: the root is nodev, so that a device node in the tree, whoever put it there, is none.
+  bool devices = true;
   // False for a session that has no layer of its own: nothing is made in a tree that others stand on, so a mount point
   // that is missing there is an error, or, of an optional entry, passed over.
   bool makes_targets = true;
