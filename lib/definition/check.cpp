@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "base/error.h"
+#include "base/root_only.h"
 #include "base/text.h"
 #include "definition/hook_scripts.h"
 #include "definition/values.h"
@@ -72,6 +73,17 @@ class Checker {
     if (owner) check_owner(key, path, status);
   }
 
+  // Where the daemon keeps what it believes: sessions are refused unless it is root's alone. It is made if it is
+  // missing.
+  void check_place(std::string_view key, const std::string& path) {
+    if (path.empty()) return;
+    const auto found = base::open_root_only(path, base::Links::of_root);
+    if (found.folder || found.problem == EACCES) return;  // the latter: whoever asks is not root
+    if (found.problem != 0) return check_folder(key, path, true);
+    error(key, concat('\'', printable(path), "' has to be root's alone: '", printable(found.part), "' ", found.why,
+                      "; ", found.remedy));
+  }
+
   void check_tree(std::string_view key, const std::string& path) {
     check_folder(key, path, true);
     if (lies_under(path, settings_.state_directory) || lies_under(path, settings_.runtime_directory))
@@ -103,7 +115,7 @@ class Checker {
                           [&](const BlockDeviceSource& source) { check_device("device", source.device); },
                           [&](const BtrfsSnapshotSource& source) {
                             check_tree("btrfs-source-subvolume", source.source_subvolume);
-                            check_folder("btrfs-snapshot-directory", source.snapshot_directory, true);
+                            check_place("btrfs-snapshot-directory", source.snapshot_directory);
                           },
                           [&](const LvmSnapshotSource& source) { check_device("device", source.device); },
                           [](const ZfsSnapshotSource&) {},  // only zfs(8) could tell
@@ -120,7 +132,7 @@ class Checker {
 
   void check_union() {
     const auto& layout = definition_.union_;
-    if (!layout.overlay_directory.empty()) check_folder("union-overlay-directory", layout.overlay_directory, true);
+    check_place("union-overlay-directory", layout.overlay_directory);
     if (!layout.device.empty()) check_device("union-device", layout.device);
   }
 

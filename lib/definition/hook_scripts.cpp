@@ -1,15 +1,13 @@
 #include "definition/hook_scripts.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 
 #include "base/error.h"
+#include "base/root_only.h"
 #include "base/text.h"
-#include "base/unique_fd.h"
 #include "definition/trusted_file.h"
 
 namespace unionroot::definition {
@@ -20,45 +18,32 @@ using base::concat;
 using base::Error;
 using base::ErrorCode;
 using base::printable;
-using base::UniqueFd;
 
 [[noreturn]] void refuse(const std::string& path, std::string_view why, const std::string& hint) {
   throw Error(ErrorCode::access_denied, concat("hooks: '", printable(path), "' ", why, ", so nothing in it is run"),
               hint);
 }
 
-void require_root_alone(const struct stat& status, const std::string& path, bool sticky_suffices) {
-  if (status.st_uid != 0)
-    refuse(path, concat("is owned by uid ", status.st_uid, ", not by root"),
-           concat("chown root:root ", printable(path)));
-  // In a sticky folder nobody but root can rename or remove what is root's: unlink(2), EPERM.
-  if (sticky_suffices && (status.st_mode & S_ISVTX) != 0) return;
-  if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-    refuse(path, "is writable by others than root", concat("chmod go-w ", printable(path)));
+constexpr const char* mend = "mend hook-directories in the chroot's definition; `unionroot check` shows where that is";
+
+void require_trusted_way(const std::string& path) {
+  const auto found = base::open_root_only(path, base::Links::refused);
+  if (found.folder) return;
+  if (!found.why.empty())
+    refuse(found.part, found.why,
+           found.why == "is a symbolic link" ? "name the real folder in hook-directories" : found.remedy);
+  if (found.problem == ENOENT)
+    throw Error(ErrorCode::stage_failed, concat("the hook directory '", printable(path), "' does not exist"),
+                concat("make it, or ", mend));
+  if (found.problem == ENOTDIR)
+    throw Error(ErrorCode::stage_failed, concat("the hook directory '", printable(found.part), "' is not a directory"),
+                mend);
+  throw base::SystemError(found.problem, concat("opening the hook directory ", printable(found.part)));
 }
 
-// Component by component: whoever can change a folder on the way could put another in the place of the last.
-void require_trusted_way(const std::string& path) {
-  UniqueFd folder(base::check(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), "opening /"));
-  std::string upto;
-  const auto parts = base::split(path, '/');
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    upto += "/" + parts[i];
-    UniqueFd next(::openat(folder.get(), parts[i].c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
-    if (!next && errno == ENOENT)
-      throw Error(
-          ErrorCode::stage_failed, concat("the hook directory '", printable(path), "' does not exist"),
-          "make it, or mend hook-directories in the chroot's definition; `unionroot check` shows where that is");
-    if (!next) base::throw_errno("opening the hook directory", upto);
-    struct stat status {};
-    base::check(::fstat(next.get(), &status), "looking at", upto);
-    if (S_ISLNK(status.st_mode)) refuse(upto, "is a symbolic link", "name the real folder in hook-directories");
-    if (!S_ISDIR(status.st_mode))
-      throw Error(ErrorCode::stage_failed, concat("the hook directory '", printable(upto), "' is not a directory"),
-                  "mend hook-directories in the chroot's definition; `unionroot check` shows where that is");
-    require_root_alone(status, upto, i + 1 < parts.size());
-    folder = std::move(next);
-  }
+void require_root_alone(const struct stat& status, const std::string& path) {
+  std::string remedy;
+  if (const auto why = base::not_root_only(status, path, remedy); !why.empty()) refuse(path, why, remedy);
 }
 
 }  // namespace
@@ -87,7 +72,7 @@ HookScripts list_hook_scripts(const std::string& folder) {
     else if ((status.st_mode & 0111) == 0)
       skip("it is not executable (chmod +x)");
     else {
-      require_root_alone(status, path, false);
+      require_root_alone(status, path);
       found.paths.push_back(path);
     }
   }

@@ -85,7 +85,8 @@ UniqueFd open_disk(const std::string& chroot, const Disk& disk, bool read_only) 
   if (disk.device) return source::open_device(chroot, disk.what, disk.path, mode);
   auto opened = open_trusted_file(chroot, disk.what, disk.path);
   if (read_only) return opened;
-  opened.reset(::open(disk.path.c_str(), mode | O_CLOEXEC));
+  // That very file, whatever has its name by now.
+  opened.reset(::open(concat("/proc/self/fd/", opened.get()).c_str(), mode | O_CLOEXEC));
   if (!opened) {
     const int problem = errno;
     throw base::SystemError(problem, concat("chroot ", chroot, ": opening its ", disk.what, " ", disk.path));

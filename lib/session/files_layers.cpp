@@ -11,6 +11,7 @@
 #include "base/paths.h"
 #include "base/text.h"
 #include "kernel/files.h"
+#include "owned/place.h"
 #include "session/backings/backing.h"
 #include "session/storage.h"
 
@@ -141,8 +142,7 @@ std::shared_ptr<const FilesLayer> FilesLayers::current(Slot& slot, const Operati
 
 std::shared_ptr<const FilesLayer> FilesLayers::make(const Operation& operation, const tree::FilesRequest& request,
                                                     int lower) {
-  kernel::ensure_directories(folder_, 0700);
-  const auto layers = kernel::open_directory(folder_);
+  const auto layers = owned::ensure_place("the folder of layers with files", folder_, 0700);
   const auto layer = std::make_shared<FilesLayer>();
   layer->name = concat(operation.definition().name, "-", base::random_token());
   layer->path = concat(folder_, "/", layer->name, "/upper");

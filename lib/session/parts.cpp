@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "kernel/files.h"
 #include "owned/daemon_id.h"
+#include "owned/place.h"
 
 namespace unionroot::session {
 
@@ -16,8 +17,11 @@ namespace {
 
 // Runs before the members that need the folders.
 definition::Settings with_folders(definition::Settings settings) {
-  kernel::ensure_directories(settings.state_directory, 0755);
-  kernel::ensure_directories(settings.runtime_directory, 0755);
+  const auto state = owned::ensure_place("the state directory", settings.state_directory, 0755);
+  owned::ensure_place("the runtime directory", settings.runtime_directory, 0755);
+  // What is in them is believed, or deleted: none may be of a time in which somebody else could make it.
+  for (const char* name : {"sessions", "trash", "orphans", "cache", "files"})
+    owned::open_own_folder(state.get(), settings.state_directory, name);
   kernel::spread_folders(settings.state_directory);
   return settings;
 }

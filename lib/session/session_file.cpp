@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "kernel/files.h"
 #include "owned/folder.h"
+#include "owned/place.h"
 #include "session/storage.h"
 
 namespace unionroot::session {
@@ -108,17 +109,24 @@ void remove_session_file(const std::string& sessions_folder, const owned::Token&
 }
 
 bool session_file_is_current(const std::string& sessions_folder, const SessionFile& file) {
-  auto there = read_session_file(sessions_folder, file.record.id);
+  const auto sessions = owned::open_place("the folder of sessions", sessions_folder);
+  if (!sessions) return false;
+  auto there = read_session_file(sessions->get(), sessions_folder, file.record.id);
   if (!there) return false;
   there->record.boot_id = file.record.boot_id;
   there->record.notes = file.record.notes;
   return to_json(*there) == to_json(file);
 }
 
-std::optional<SessionFile> read_session_file(const std::string& sessions_folder, const std::string& id) {
-  const auto text = base::try_read_file(session_file_path(sessions_folder, id));
+std::optional<SessionFile> read_session_file(int sessions, const std::string& sessions_folder, const std::string& id) {
+  const base::UniqueFd folder(::openat(sessions, id.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!folder) return std::nullopt;
+  const base::UniqueFd text(::openat(folder.get(), file_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   if (!text) return std::nullopt;
-  return from_json(*text, id);
+  owned::require_own(folder.get(), base::concat(sessions_folder, '/', id));
+  const auto path = session_file_path(sessions_folder, id);
+  owned::require_own(text.get(), path);
+  return from_json(base::read_all(text.get(), path), id);
 }
 
 }  // namespace unionroot::session

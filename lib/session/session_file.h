@@ -30,6 +30,8 @@ bool session_file_is_current(const std::string& sessions_folder, const SessionFi
 // Removes the file and its folder where that holds nothing else; leaves all as it is where it does, or is
 // not the session's. Idempotent.
 void remove_session_file(const std::string& sessions_folder, const owned::Token& session);
-std::optional<SessionFile> read_session_file(const std::string& sessions_folder, const std::string& id);
+// nullopt if there is none. Throws Error(stage_failed) if it, or its folder, is not root's alone: it is not believed.
+// sessions: the folder of sessions, opened; its path is for messages.
+std::optional<SessionFile> read_session_file(int sessions, const std::string& sessions_folder, const std::string& id);
 
 }  // namespace unionroot::session

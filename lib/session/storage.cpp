@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "kernel/files.h"
 #include "owned/folder.h"
+#include "owned/place.h"
 #include "session/session_file.h"
 
 namespace unionroot::session {
@@ -46,46 +47,49 @@ bool is_former_mark(const definition::Settings& settings, const std::string& ses
 
 }  // namespace
 
+base::UniqueFd ensure_sessions_folder(const std::string& path) {
+  return owned::ensure_place("the folder of sessions", path, 0711);
+}
+
 base::UniqueFd ensure_session_folder(const std::string& sessions_folder, const owned::Token& session) {
-  kernel::ensure_directories(sessions_folder, 0711);
-  const auto sessions = kernel::open_directory(sessions_folder);
+  const auto sessions = ensure_sessions_folder(sessions_folder);
   return owned::ensure_folder(sessions.get(), sessions_folder, session.session, session, 0700);
 }
 
 void discard_session_folder(Trash& trash, const std::string& sessions_folder, const std::string& trash_folder,
                             const owned::Token& session) {
-  const base::UniqueFd sessions(::open(sessions_folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!sessions && (errno == ENOENT || errno == ENOTDIR)) return;  // nothing was made
+  // Whoever can change the way to it, what goes has the session's token, which only root can give.
+  const base::UniqueFd sessions(::open(sessions_folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!sessions && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP)) return;  // nothing of it is there
   if (!sessions) base::throw_errno("opening the folder", sessions_folder);
   if (owned::find(sessions.get(), session.session, session) == owned::Found::ours)
     trash.discard(sessions_folder, session.session, trash_folder);
   trash.discard(sessions_folder, owned::unfinished_name(session), trash_folder);
 }
 
-bool is_ours(const definition::Settings& settings, const std::string& daemon, const std::string& sessions_folder,
-             const std::string& name) {
-  const auto folder = kernel::open_directory(sessions_folder);
+bool is_ours(const definition::Settings& settings, const std::string& daemon, int sessions,
+             const std::string& sessions_folder, const std::string& name) {
   if (const auto unfinished = owned::token_of_unfinished(name)) return unfinished->daemon == daemon;
-  const auto mark = owned::mark_of(folder.get(), name);
+  const auto mark = owned::mark_of(sessions, name);
   if (mark.token) return mark.token->daemon == daemon;
   return is_former_mark(settings, sessions_folder, mark);
 }
 
 void mark_former_folder(const definition::Settings& settings, const std::string& sessions_folder,
                         const owned::Token& session) {
-  const base::UniqueFd folder(::open(base::concat(sessions_folder, "/", session.session).c_str(),
-                                     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!folder && (errno == ENOENT || errno == ENOTDIR)) return;
-  if (!folder) base::throw_errno("opening the folder of session", session.session);
-  const auto mark = owned::read_mark(folder.get());
+  const auto sessions = owned::open_place("the folder of sessions", sessions_folder);
+  if (!sessions) return;
+  const auto folder = owned::open_own_folder(sessions->get(), sessions_folder, session.session);
+  if (!folder) return;
+  const auto mark = owned::read_mark(folder->get());
   // A folder that only held the session file had no mark.
   const auto holds_its_file = [&] {
-    const auto file = read_session_file(sessions_folder, session.session);
+    const auto file = read_session_file(sessions->get(), sessions_folder, session.session);
     return mark.text.empty() && file && file->record.created == session.created;
   };
   if (!is_former_mark(settings, sessions_folder, mark) && !holds_its_file()) return;
-  owned::set_mark(folder.get(), session);
-  kernel::sync_directory(folder.get());  // the store notes that it is marked
+  owned::set_mark(folder->get(), session);
+  kernel::sync_directory(folder->get());  // the store notes that it is marked
 }
 
 SessionFolders::SessionFolders(const definition::Settings& settings)

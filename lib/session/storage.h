@@ -35,6 +35,9 @@ class SessionFolders {
   std::set<std::string> others_;
 };
 
+// A folder of sessions, made if it is missing. Throws Error(stage_failed) if others than root can change it, or put
+// another in its place: what is in it is believed.
+base::UniqueFd ensure_sessions_folder(const std::string& path);
 // The folder of one session, made with its token if it is missing, for root alone: whoever is to see inside has the
 // host view. Throws Error(session_exists) if what is there is not the session's.
 base::UniqueFd ensure_session_folder(const std::string& sessions_folder, const owned::Token& session);
@@ -43,8 +46,8 @@ void discard_session_folder(Trash& trash, const std::string& sessions_folder, co
                             const owned::Token& session);
 // Whether the folder of a session that is not known is this daemon's. In a union-overlay-directory others keep theirs
 // too: schroot's own upper layers look the same.
-bool is_ours(const definition::Settings& settings, const std::string& daemon, const std::string& sessions_folder,
-             const std::string& name);
+bool is_ours(const definition::Settings& settings, const std::string& daemon, int sessions,
+             const std::string& sessions_folder, const std::string& name);
 // A folder that a session of a former version made, which wrote no token, gets it. One that has another's stays as it
 // is.
 void mark_former_folder(const definition::Settings& settings, const std::string& sessions_folder,

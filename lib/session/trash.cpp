@@ -1,5 +1,6 @@
 #include "session/trash.h"
 
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -11,8 +12,10 @@
 #include "base/error.h"
 #include "base/ids.h"
 #include "base/log.h"
+#include "base/paths.h"
 #include "base/text.h"
 #include "kernel/files.h"
+#include "owned/place.h"
 
 namespace unionroot::session {
 
@@ -20,6 +23,13 @@ using base::concat;
 
 namespace {
 constexpr std::size_t longest_name = 240;  // with what is added to it, it still is a file's name
+
+// The way to it may lead through symlinks that the administrator made. What is renamed in it is known by its token.
+base::UniqueFd open_followed(const std::string& folder) {
+  return base::UniqueFd(
+      base::check(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "opening the folder", folder));
+}
+
 }  // namespace
 
 Trash::Trash() : worker_([this] { work(); }) {}
@@ -34,21 +44,29 @@ Trash::~Trash() {
 }
 
 void Trash::discard(const std::string& folder, const std::string& name, const std::string& trash_folder) {
-  const auto from = kernel::open_directory(folder);
+  const auto from = open_followed(folder);
   if (!kernel::exists_at(from.get(), name)) return;
   try {
     throw_away(from.get(), folder, name, trash_folder);
-  } catch (const base::SystemError& error) {
-    if (error.code() != base::ErrorCode::no_space) throw;
-    // Its name in the trash, and the trash itself, take room that a full disk has not. What is deleted makes some.
-    base::log::info(concat(error.what(), "; ", folder, "/", name, " is deleted at once"));
+  } catch (const base::Error& error) {
+    const auto* const system = dynamic_cast<const base::SystemError*>(&error);
+    const bool elsewhere = system != nullptr && system->error_number() == EXDEV;
+    // Its name in the trash, and the trash itself, take room that a full disk has not. What is deleted makes some. And
+    // what has the name of the trash may be somebody else's, or on another file system: no end fails for that.
+    if (system != nullptr && error.code() != base::ErrorCode::no_space && !elsewhere) throw;
+    const auto text = concat(error.what(), "; ", folder, "/", name, " is deleted at once");
+    if (error.code() == base::ErrorCode::no_space)
+      base::log::info(text);
+    else
+      base::log::warning(concat(text, error.hint().empty() ? "" : "; ", error.hint()));
     kernel::remove_tree(from.get(), name);
   }
 }
 
 void Trash::throw_away(int from, const std::string& folder, const std::string& name, const std::string& trash_folder) {
-  kernel::ensure_directories(trash_folder, 0700);
-  const auto to = kernel::open_directory(trash_folder);
+  const auto above = std::string(base::parent_path(trash_folder));
+  const auto to =
+      owned::ensure_own_folder(open_followed(above).get(), above, std::string(base::file_name(trash_folder)), 0700);
   const auto thrown = concat(name.substr(0, longest_name), "-", base::random_token());
   const auto enqueue = [&] {
     {
@@ -68,12 +86,12 @@ void Trash::throw_away(int from, const std::string& folder, const std::string& n
 }
 
 void Trash::adopt(const std::string& trash_folder) {
-  try {
-    const auto folder = kernel::open_directory(trash_folder);
+  // All that is in it is deleted, whatever it is: so it must be no folder that somebody put in the place of ours.
+  const auto folder = owned::open_place("the trash", trash_folder);
+  if (!folder) return;
+  {
     const std::lock_guard guard(mutex_);
-    for (auto& name : kernel::list_directory(folder.get())) items_.push_back({trash_folder, std::move(name)});
-  } catch (const base::SystemError& error) {
-    if (error.error_number() != ENOENT) throw;
+    for (auto& name : kernel::list_directory(folder->get())) items_.push_back({trash_folder, std::move(name)});
   }
   changed_.notify_all();
 }

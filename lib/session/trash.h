@@ -17,11 +17,13 @@ class Trash {
   ~Trash();  // stops it; what is left is found again by `adopt` at the next start
 
   // Renames folder/name to trash_folder/name-<token> (same file system; the trash folder is made if it is missing) and
-  // deletes it in the background; on a full disk deletes it at once, where it is. A name that is not there is no error.
+  // deletes it in the background; on a full disk, or where something else has the name of the trash folder, deletes it
+  // at once, where it is. A name that is not there is no error.
   // Throws SystemError.
   void discard(const std::string& folder, const std::string& name, const std::string& trash_folder);
 
-  // Deletes what lies in a trash folder since an earlier start. A folder that is not there is no error.
+  // Deletes what lies in a trash folder since an earlier start. A folder that is not there is no error. Throws
+  // Error(stage_failed) if others than root can change it.
   void adopt(const std::string& trash_folder);
 
   // Waits until all is deleted, for as long as it takes.

@@ -13,6 +13,7 @@
 #include "base/fault_point.h"
 #include "base/text.h"
 #include "kernel/files.h"
+#include "owned/place.h"
 #include "session/backings/backing.h"
 #include "session/disks.h"
 #include "session/storage.h"
@@ -34,12 +35,10 @@ class ImageBacking : public Backing {
     const auto sessions_path = sessions_folder(operation.services().settings, operation.definition());
     const auto folder = session_folder(operation);
     const auto path = concat(sessions_path, '/', operation.id());
-    const bool there = kernel::exists_at(folder.get(), file_name);
     if (!keeps_upper(operation))
       make_image(operation, folder.get(), concat(path, '/', file_name));
-    else if (!there)
-      throw base::Error(base::ErrorCode::stage_failed, concat("its upper layer ", path, '/', file_name, " is gone"),
-                        concat("`unionroot end ", operation.id(), "`"));
+    else
+      require_image(operation, folder.get(), concat(path, '/', file_name));
     auto store = mount_image(operation, concat(path, '/', file_name));
     if (keeps_upper(operation))
       clear_work(store.get());
@@ -66,6 +65,22 @@ class ImageBacking : public Backing {
   }
 
  private:
+  // What is mounted is this very file: no link that leads to another's, nor one that another can write to.
+  static void require_image(const Operation& operation, int folder, const std::string& path) {
+    const auto refuse = [&](const char* why) {
+      throw base::Error(base::ErrorCode::stage_failed, concat("its upper layer ", path, why),
+                        concat("bring it back and `unionroot recover ", operation.id(), "`; or `unionroot end ",
+                               operation.id(), "`"));
+    };
+    const UniqueFd file(::openat(folder, file_name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    if (!file && errno == ENOENT) refuse(" is gone");
+    if (!file) base::throw_errno("opening the upper layer", path);
+    struct stat facts {};
+    base::check(::fstat(file.get(), &facts), "looking at", path);
+    if (!S_ISREG(facts.st_mode)) refuse(" is not a regular file any more");
+    owned::require_own(file.get(), path);
+  }
+
   static void make_image(const Operation& operation, int folder, const std::string& path) {
     const auto& union_ = operation.definition().union_;
     if (!union_.size || union_.size->bytes == 0)

@@ -193,7 +193,10 @@ void Beginning::enter() {
 
 void Beginning::set_up() {
   const auto id = operation_.id();
-  parts_.folders.remember(sessions_folder(parts_.settings, operation_.definition()));
+  if (const auto folder = sessions_folder(parts_.settings, operation_.definition()); folder != parts_.folders.own()) {
+    ensure_sessions_folder(folder);
+    parts_.folders.remember(folder);
+  }
   parts_.pipeline.set_up(operation_, TearDown::everything, journal_of(operation_));
   rollback_->add(undo_step(id, [this] { remove_session_file(parts_.folders.own(), operation_.token()); }));
   activate(parts_, operation_);

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "kernel/files.h"
+#include "owned/place.h"
 #include "session/operations/locks.h"
 #include "session/recovery/reconcile.h"
 #include "session/sources/cache.h"
@@ -68,18 +69,16 @@ void Reconciliation::remove_unknown_locks() {
 }
 
 void Reconciliation::set_aside_orphans(const std::string& sessions_folder) {
-  kernel::ensure_directories(sessions_folder, 0711);
-  const auto sessions = kernel::open_directory(sessions_folder);
+  const auto sessions = ensure_sessions_folder(sessions_folder);
   // Beside the sessions, on the same file system, so that nothing needs to be copied.
   const bool own = sessions_folder == parts_.folders.own();
   if (own) kernel::spread_folders(sessions_folder);
   for (const auto& name : kernel::list_directory(sessions.get())) {
     const auto unfinished = owned::token_of_unfinished(name);
     if (unfinished ? !is_unknown(unfinished->session) : name.front() == '.' || !is_unknown(name)) continue;
-    if (!is_ours(parts_.settings, parts_.daemon, sessions_folder, name)) continue;  // somebody else's
+    if (!is_ours(parts_.settings, parts_.daemon, sessions.get(), sessions_folder, name)) continue;  // somebody else's
     const auto orphans = own ? orphans_folder(parts_.settings) : sessions_folder + "/.unionroot-orphans";
-    kernel::ensure_directories(orphans, 0700);
-    const auto target = kernel::open_directory(orphans);
+    const auto target = owned::ensure_place("the folder of orphans", orphans, 0700);
     const auto kept_as = concat(name, "-", base::random_token());
     kernel::rename_to(sessions.get(), name, target.get(), kept_as);
     base::log::warning(concat("no session is known for ", sessions_folder, "/", name, "; it is set aside as ", orphans,

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "owned/place.h"
 #include "session/recovery/reconcile.h"
 #include "session/session_file.h"
 #include "session/sources/source.h"
@@ -25,9 +26,11 @@ bool was_begun(const Parts& parts, const Session& session) {
     const auto done = [](const auto& stage) { return stage.state == store::StageState::done; };
     if (!shown->stages.empty() && std::all_of(shown->stages.begin(), shown->stages.end(), done)) return true;
   }
-  for (const auto& folder : {parts.folders.own(), sessions_folder(parts.settings, *session.definition)})
-    if (const auto file = read_session_file(folder, session.id()))
-      if (file->record.created == session.identity.created) return true;
+  for (const auto& folder : {parts.folders.own(), sessions_folder(parts.settings, *session.definition)}) {
+    const auto sessions = owned::open_place("the folder of sessions", folder);
+    const auto file = sessions ? read_session_file(sessions->get(), folder, session.id()) : std::nullopt;
+    if (file && file->record.created == session.identity.created) return true;
+  }
   return false;
 }
 

@@ -45,6 +45,8 @@ std::shared_ptr<const definition::Definition> definition_of(const store::Session
 void try_to(const std::string& what, const std::function<void()>& step) {
   try {
     step();
+  } catch (const base::Error& error) {
+    base::log::error(concat(what, ": ", error.what(), error.hint().empty() ? "" : "; ", error.hint()));
   } catch (const std::exception& error) {
     base::log::error(concat(what, ": ", error.what()));
   }
@@ -84,12 +86,13 @@ void Reconciliation::stop() {
 }
 
 void Reconciliation::rebuild_from_disk(const std::string& folder) {
-  kernel::ensure_directories(folder, 0711);
-  const auto sessions = kernel::open_directory(folder);
+  const auto sessions = ensure_sessions_folder(folder);
   for (const auto& id : kernel::list_directory(sessions.get())) {
-    const auto file = read_session_file(folder, id);
+    std::optional<SessionFile> file;
+    try_to(concat("reading ", session_file_path(folder, id)),
+           [&] { file = read_session_file(sessions.get(), folder, id); });
     if (!file) continue;  // set aside as an orphan later
-    if (!is_ours(parts_.settings, parts_.daemon, folder, id) ||
+    if (!is_ours(parts_.settings, parts_.daemon, sessions.get(), folder, id) ||
         (!file->daemon.empty() && file->daemon != parts_.daemon)) {
       base::log::warning(concat(folder, "/", id, " is another daemon's, and is left as it is"));
       continue;

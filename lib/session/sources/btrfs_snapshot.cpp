@@ -9,6 +9,7 @@
 #include "kernel/btrfs.h"
 #include "kernel/files.h"
 #include "owned/folder.h"
+#include "owned/place.h"
 #include "session/sources/archives.h"
 #include "session/sources/source.h"
 
@@ -41,11 +42,13 @@ class BtrfsSnapshotSourceKind : public SourceKind {
   std::vector<std::string> set_up(Operation& operation, TreeData&) const override {
     const auto& source = source_of(operation.definition());
     source::open_directory(operation.definition().name, source.snapshot_directory);
-    const auto folder = kernel::open_directory(source.snapshot_directory);
+    // Else somebody could put a tree of his own in the place of a snapshot that was just made.
+    const auto folder = owned::open_place("the btrfs-snapshot-directory", source.snapshot_directory);
+    if (!folder) throw base::SystemError(ENOENT, concat("opening the folder ", source.snapshot_directory));
     if (operation->recovering)
-      require_snapshot(operation, folder.get());
+      require_snapshot(operation, folder->get());
     else
-      make(operation, folder.get());
+      make(operation, folder->get());
     return {located(operation, concat(source.snapshot_directory, '/', operation.id()), source.location)};
   }
 

@@ -18,6 +18,7 @@
 #include "kernel/files.h"
 #include "locks/source_lock.h"
 #include "owned/mark.h"
+#include "owned/place.h"
 #include "session/storage.h"
 
 namespace unionroot::session {
@@ -59,8 +60,7 @@ std::string identity_of(int file) {
 
 TreeCache::TreeCache(Services& services) : services_(services), path_(services.settings.state_directory + "/cache") {
   // Trees hold set-id programs and device nodes: nobody but root gets in.
-  kernel::ensure_directories(path_, 0700);
-  folder_ = kernel::open_directory(path_);
+  folder_ = owned::ensure_place("the cache", path_, 0700);
 }
 
 std::vector<std::string> TreeCache::keys() const {

@@ -3,7 +3,10 @@
 #include <sys/stat.h>
 
 #include <catch2/catch.hpp>
+#include <fstream>
 
+#include "base/error.h"
+#include "kernel/files.h"
 #include "session/journal.h"
 #include "session_fixture.h"
 
@@ -16,6 +19,10 @@ session::SessionFile of_daemon() {
   file.daemon = "00000000000000aa";
   file.record.created = 1;
   return file;
+}
+
+std::optional<session::SessionFile> read(const std::string& sessions, const std::string& id) {
+  return session::read_session_file(kernel::open_directory(sessions).get(), sessions, id);
 }
 
 }  // namespace
@@ -40,17 +47,17 @@ TEST_CASE("a session file gives back the record and its stages") {
   REQUIRE(::stat((folder.path + "/sid-1/session.json").c_str(), &facts) == 0);
   CHECK((facts.st_mode & 07777) == 0600);
 
-  const auto read = session::read_session_file(folder.path, "sid-1");
-  REQUIRE(read);
-  CHECK(read->record.selected_name == "chroot:unstable");
-  CHECK(read->record.definition == file.record.definition);
-  CHECK(read->record.owner == 1000);
-  CHECK(read->record.created == file.record.created);
-  CHECK(read->record.kind == store::SessionKind::preserved);
-  CHECK(read->daemon == "00000000000000aa");
-  CHECK(read->record.marked);
-  REQUIRE(read->stages.size() == 2);
-  CHECK(read->stages[1].data == file.stages[1].data);
+  const auto found = read(folder.path, "sid-1");
+  REQUIRE(found);
+  CHECK(found->record.selected_name == "chroot:unstable");
+  CHECK(found->record.definition == file.record.definition);
+  CHECK(found->record.owner == 1000);
+  CHECK(found->record.created == file.record.created);
+  CHECK(found->record.kind == store::SessionKind::preserved);
+  CHECK(found->daemon == "00000000000000aa");
+  CHECK(found->record.marked);
+  REQUIRE(found->stages.size() == 2);
+  CHECK(found->stages[1].data == file.stages[1].data);
 }
 
 TEST_CASE("notes go with a session file, and do not make another of it") {
@@ -59,9 +66,9 @@ TEST_CASE("notes go with a session file, and do not make another of it") {
   file.record.id = "a";
   file.record.notes = session::notes_to_json({"one", "two \xff"});
   session::write_session_file(folder.path, file, false);
-  const auto read = session::read_session_file(folder.path, "a");
-  REQUIRE(read);
-  CHECK(session::notes_from_json(read->record.notes) == std::vector<std::string>{"one", "two \xef\xbf\xbd"});
+  const auto found = read(folder.path, "a");
+  REQUIRE(found);
+  CHECK(session::notes_from_json(found->record.notes) == std::vector<std::string>{"one", "two \xef\xbf\xbd"});
   file.record.notes = "[]";
   file.record.boot_id = "another";
   CHECK(session::session_file_is_current(folder.path, file));
@@ -78,7 +85,7 @@ TEST_CASE("a session file goes with its folder, but not from beside an upper lay
   session::write_session_file(folder.path, file, false);
   std::filesystem::create_directory(folder.path + "/a/upper");
   session::remove_session_file(folder.path, file.token());
-  CHECK(session::read_session_file(folder.path, "a"));
+  CHECK(read(folder.path, "a"));
   std::filesystem::remove(folder.path + "/a/upper");
   std::filesystem::copy_file(folder.path + "/a/session.json", folder.path + "/a/.session.json.0123abcd.tmp");
   session::remove_session_file(folder.path, file.token());
@@ -92,12 +99,12 @@ TEST_CASE("a session file of another session or daemon stays") {
   session::write_session_file(folder.path, file, false);
   for (const auto& other : {owned::Token{"00000000000000bb", 1, "a"}, owned::Token{"00000000000000aa", 2, "a"}}) {
     session::remove_session_file(folder.path, other);
-    CHECK(session::read_session_file(folder.path, "a"));
+    CHECK(read(folder.path, "a"));
   }
   auto others = file;
   others.daemon = "00000000000000bb";
   CHECK_THROWS_WITH(session::write_session_file(folder.path, others, false), Catch::Contains("00000000000000aa"));
-  CHECK(session::read_session_file(folder.path, "a")->daemon == file.daemon);
+  CHECK(read(folder.path, "a")->daemon == file.daemon);
 }
 
 TEST_CASE("a session file of a former version has no daemon, and its session no token") {
@@ -132,5 +139,29 @@ TEST_CASE("a torn, foreign or missing session file is none") {
   for (std::size_t length = 0; length + 2 < text.size(); length += 7)
     CHECK_FALSE(session::from_json(text.substr(0, length), "a"));
   CHECK_FALSE(session::from_json("[]", "a"));
-  CHECK_FALSE(session::read_session_file("/nonexistent", "a"));
+  CHECK_FALSE(session::read_session_file(-1, "/nonexistent", "a"));
+}
+
+TEST_CASE("a session file that others can write, or that is a link, is not believed") {
+  test::TemporaryFolder folder;
+  auto file = of_daemon();
+  file.record.id = "a";
+  session::write_session_file(folder.path, file, false);
+  REQUIRE(read(folder.path, "a"));
+  const auto path = folder.path + "/a/session.json";
+  for (const auto& open : {path, folder.path + "/a"}) {
+    struct stat before {};
+    REQUIRE(::stat(open.c_str(), &before) == 0);
+    REQUIRE(::chmod(open.c_str(), before.st_mode | S_IWGRP) == 0);
+    CHECK_THROWS_WITH(read(folder.path, "a"), Catch::Contains("is writable by others than root"));
+    REQUIRE(::chmod(open.c_str(), before.st_mode) == 0);
+  }
+  std::filesystem::rename(path, folder.path + "/genuine");
+  std::filesystem::create_symlink(folder.path + "/genuine", path);
+  CHECK_FALSE(read(folder.path, "a"));
+  std::filesystem::remove(path);
+  std::filesystem::rename(folder.path + "/a", folder.path + "/b");
+  std::filesystem::rename(folder.path + "/genuine", folder.path + "/b/session.json");
+  std::filesystem::create_symlink("b", folder.path + "/a");
+  CHECK_FALSE(read(folder.path, "a"));
 }

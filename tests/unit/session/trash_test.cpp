@@ -39,6 +39,32 @@ TEST_CASE("what an earlier daemon left in the trash is deleted") {
   CHECK(fs::is_empty(folder.path + "/trash"));
 }
 
+TEST_CASE("where something else has the name of the trash, what is discarded is deleted at once") {
+  test::TemporaryFolder folder;
+  session::Trash trash;
+  const auto name = folder.path + "/trash", elsewhere = folder.path + "/elsewhere";
+  fs::create_directories(elsewhere);
+  const auto discard = [&] {
+    fs::create_directories(folder.path + "/sessions/a/upper/deep");
+    CHECK_NOTHROW(trash.discard(folder.path + "/sessions", "a", name));
+    CHECK(fs::is_empty(folder.path + "/sessions"));
+    trash.drain();
+    CHECK(fs::is_empty(elsewhere));
+  };
+  fs::create_symlink(elsewhere, name);
+  discard();
+  fs::remove(name);
+  std::ofstream(name) << "x";
+  discard();
+  fs::remove(name);
+  fs::create_directories(name + "/others");
+  fs::permissions(name, fs::perms::all);
+  discard();
+  CHECK_THROWS_WITH(trash.adopt(name), Catch::Contains("is writable by others than root"));
+  trash.drain();
+  CHECK(fs::exists(name + "/others"));
+}
+
 TEST_CASE("where there is no room for it in the trash, it is deleted at once") {
   tests::require_root("to mount a file system");
   test::TemporaryFolder folder;

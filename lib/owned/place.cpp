@@ -1,0 +1,90 @@
+#include "owned/place.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/error.h"
+#include "base/paths.h"
+#include "base/root_only.h"
+#include "base/text.h"
+#include "kernel/files.h"
+
+namespace unionroot::owned {
+
+using base::concat;
+using base::Error;
+using base::ErrorCode;
+using base::printable;
+using base::UniqueFd;
+
+namespace {
+
+[[noreturn]] void refuse(const std::string& what, const std::string& path, const base::RootOnly& found) {
+  if (found.problem != 0)
+    throw base::SystemError(found.problem, concat("opening ", what, ' ', printable(path), ", at ", found.part));
+  throw Error(ErrorCode::stage_failed,
+              concat(what, ' ', printable(path),
+                     " is not used, since it has to be root's alone: ", printable(found.part), ' ', found.why),
+              concat("look at what is in it, then: ", found.remedy));
+}
+
+UniqueFd readable(const UniqueFd& folder, const std::string& path) {
+  return UniqueFd(
+      base::check(::openat(folder.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), "opening the folder", path));
+}
+
+}  // namespace
+
+UniqueFd ensure_place(const std::string& what, const std::string& path, mode_t mode) {
+  auto found = base::open_root_only(path, base::Links::of_root, ::geteuid());
+  // Whatever others do meanwhile, there are no more parts than these.
+  for (auto parts = base::split(path, '/').size(); found.problem == ENOENT && parts > 0; --parts) {
+    kernel::ensure_directory(found.above.get(), std::string(base::file_name(found.part)), mode);
+    found = base::open_root_only(path, base::Links::of_root, ::geteuid());
+  }
+  if (!found.folder) refuse(what, path, found);
+  return readable(found.folder, path);
+}
+
+std::optional<UniqueFd> open_place(const std::string& what, const std::string& path) {
+  const auto found = base::open_root_only(path, base::Links::of_root, ::geteuid());
+  if (found.folder) return readable(found.folder, path);
+  if (found.problem == ENOENT || found.problem == ENOTDIR) return std::nullopt;
+  refuse(what, path, found);
+}
+
+void require_own(int descriptor, const std::string& path) {
+  struct stat facts {};
+  base::check(::fstat(descriptor, &facts), "looking at", path);
+  std::string remedy;
+  const auto why = base::not_root_only(facts, path, remedy, ::geteuid());
+  if (why.empty()) return;
+  throw Error(ErrorCode::stage_failed, concat(printable(path), " is not used: it ", why),
+              concat("look at what it is, then move it away, or: ", remedy));
+}
+
+std::optional<UniqueFd> open_own_folder(int folder, const std::string& path, const std::string& name) {
+  UniqueFd opened(::openat(folder, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  const int problem = errno;
+  const auto whole = concat(path, '/', name);
+  if (!opened && problem == ENOENT) return std::nullopt;
+  if (!opened && (problem == ELOOP || problem == ENOTDIR))
+    throw Error(ErrorCode::stage_failed,
+                concat(printable(whole), " is not used: it is no folder, and should be one of unionroot's own"),
+                "look at what it is, and move it away");
+  if (!opened) throw base::SystemError(problem, concat("opening the folder ", printable(whole)));
+  require_own(opened.get(), whole);
+  return opened;
+}
+
+UniqueFd ensure_own_folder(int folder, const std::string& path, const std::string& name, mode_t mode) {
+  if (auto found = open_own_folder(folder, path, name)) return std::move(*found);
+  kernel::ensure_directory(folder, name, mode);
+  if (auto made = open_own_folder(folder, path, name)) return std::move(*made);
+  throw base::SystemError(ENOENT, concat("opening the folder ", printable(concat(path, '/', name)), ", just made"));
+}
+
+}  // namespace unionroot::owned
