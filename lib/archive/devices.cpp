@@ -66,7 +66,11 @@ bool limit_access(Member& member) {
   if (does_no_harm(block ? S_IFBLK : S_IFCHR, member.device) && !is_console(member.device)) return false;
   const auto host = node_of_host(block, member.device);
   const mode_t others = host ? host->st_mode & S_IRWXO : 0;
-  const mode_t group = host && host->st_gid == member.gid ? (host->st_mode & S_IRWXG) >> 3 | others : others;
+  mode_t group = others;
+  if (member.gid == 0)  // root's
+    group = S_IRWXO;
+  else if (host && host->st_gid == member.gid)
+    group |= (host->st_mode & S_IRWXG) >> 3;
   Member limited = member;
   limited.access_acl.clear();
   // An owner can change the mode.
