@@ -11,6 +11,7 @@
 #include "base/names.h"
 #include "base/rollback.h"
 #include "base/text.h"
+#include "owned/place.h"
 #include "session/attempts.h"
 #include "session/definition_text.h"
 #include "session/journal.h"
@@ -118,12 +119,15 @@ std::function<void()> undo_step(const std::string& session, std::function<void()
 // A session file of that name is of a session that is not known: of a lost database, or put there by hand. It must not
 // be written over, nor go when this session goes.
 void refuse_session_file(const Parts& parts, const Operation& operation) {
-  for (const auto& folder : {parts.folders.own(), sessions_folder(parts.settings, operation.definition())})
-    if (const auto path = session_file_path(folder, operation.id()); ::access(path.c_str(), F_OK) == 0)
-      throw Error(ErrorCode::session_exists, concat("there is a session file ", path, " already"),
-                  is_ours(parts.settings, parts.daemon, folder, operation.id())
-                      ? "choose another name; when the daemon starts next it sets that folder aside as an orphan"
-                      : "choose another name; that folder is not this daemon's, which leaves it as it is");
+  for (const auto& folder : {parts.folders.own(), sessions_folder(parts.settings, operation.definition())}) {
+    const auto path = session_file_path(folder, operation.id());
+    if (::access(path.c_str(), F_OK) != 0) continue;
+    const auto sessions = owned::open_place("the folder of sessions", folder);
+    const bool ours = sessions && is_ours(parts.settings, parts.daemon, sessions->get(), folder, operation.id());
+    throw Error(ErrorCode::session_exists, concat("there is a session file ", path, " already"),
+                ours ? "choose another name; when the daemon starts next it sets that folder aside as an orphan"
+                     : "choose another name; that folder is not this daemon's, which leaves it as it is");
+  }
 }
 
 }  // namespace
