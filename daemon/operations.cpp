@@ -16,6 +16,10 @@ using base::Error;
 using base::ErrorCode;
 using base::printable;
 
+const definition::AccessLists& lists_of(const definition::Definition& chroot, bool source) {
+  return source ? chroot.source_access : chroot.access;
+}
+
 }  // namespace
 
 void Operations::require_chroot_access(AccessQuestion question, const SelectedChroot& chroot) const {
@@ -24,6 +28,17 @@ void Operations::require_chroot_access(AccessQuestion question, const SelectedCh
   std::optional<definition::Definition> variant;  // has the source- lists in the place of the others
   if (chroot.source) question.definition = &variant.emplace(definition::source_variant(*chroot.definition));
   require_access(question, users_, authority_);
+}
+
+bool Operations::may_be_root(const HostUser& user, const definition::AccessLists& lists) const {
+  return judge(user, 0, lists, users_) == Verdict::allowed;
+}
+
+bool Operations::owner_may_be_root(const session::SessionView& session) const {
+  const HostUser owner = users_.by_uid(session.record.owner);
+  if (!session.definition || !may_be_root(owner, session.definition->access)) return false;
+  const auto today = resolver_.today(session.record.chroot);
+  return !today || may_be_root(owner, lists_of(*today, session.record.source));
 }
 
 session::Caller Operations::describe(CallerId caller, const HostUser& user) const {
@@ -41,6 +56,7 @@ session::BeginRequest Operations::begin(CallerId id, const BeginCall& call, std:
   require_user_data(user, *chroot.definition, request.options);
   request.definition = chroot.definition;
   request.source = chroot.source;
+  request.owner_may_be_root = may_be_root(user, lists_of(*chroot.definition, chroot.source));
   request.kind = store::SessionKind::preserved;
   request.owner = describe(id, user);
   request.cancelled = std::move(cancelled);
@@ -99,6 +115,7 @@ Operations::RunPlan Operations::run(CallerId id, const RunCall& call, std::funct
     const std::string what = concat(doing, "session '", record.id, "'");
     require_owners_access(user, id.pid, target, *session, what);
     require_meant(user, call.name(), *session, what);
+    request.owner_may_be_root = owner_may_be_root(*session);
     request.session = record.id;
     request.session_created = record.created;
     return {std::move(request), std::nullopt};
@@ -110,6 +127,7 @@ Operations::RunPlan Operations::run(CallerId id, const RunCall& call, std::funct
   require_user_data(user, *chroot.definition, begin.options);
   begin.definition = chroot.definition;
   begin.source = chroot.source;
+  begin.owner_may_be_root = request.owner_may_be_root = may_be_root(user, lists_of(*chroot.definition, chroot.source));
   begin.kind = store::SessionKind::automatic;
   begin.owner = request.caller;
   begin.cancelled = std::move(cancelled);

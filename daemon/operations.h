@@ -58,6 +58,9 @@ class Operations {
 
  private:
   void require_chroot_access(AccessQuestion question, const SelectedChroot& chroot) const;
+  [[nodiscard]] bool may_be_root(const HostUser& user, const definition::AccessLists& lists) const;
+  // By the definition that it was begun on, and by that of its chroot today.
+  [[nodiscard]] bool owner_may_be_root(const session::SessionView& session) const;
   struct Target {
     uid_t uid;
     std::string name;

@@ -94,6 +94,10 @@ session::SessionView Resolver::session(const std::string& name) const {
   return core_.require(wanted.name);
 }
 
+definition::DefinitionPtr Resolver::today(const std::string& chroot) const {
+  return registry_.snapshot()->find(chroot);
+}
+
 void Resolver::require_free(const std::string& name) const {
   base::require_valid_name("session name", name);
   const auto meaning = meaning_of(*registry_.snapshot(), Namespace::none, name);

@@ -30,6 +30,8 @@ class Resolver {
   [[nodiscard]] std::variant<session::SessionView, SelectedChroot> target(const std::string& name) const;
   // "session:ID" or "ID", for what only sessions have.
   [[nodiscard]] session::SessionView session(const std::string& name) const;
+  // The chroot as it is today; nullptr if it is not there any more, or is broken.
+  [[nodiscard]] definition::DefinitionPtr today(const std::string& chroot) const;
   // For the name of a new session: one that means nothing yet.
   void require_free(const std::string& name) const;
 

@@ -1,19 +1,14 @@
 #include "daemon/users.h"
 
-#include <grp.h>
-
 #include <algorithm>
-#include <cerrno>
 
+#include "base/accounts.h"
 #include "base/error.h"
-#include "base/text.h"
 #include "launch/spec.h"
 
 namespace unionroot::daemon {
 
 namespace {
-
-constexpr std::size_t largest_group_entry = std::size_t{4} << 20;
 
 class HostUsers final : public UserDatabase {
  public:
@@ -40,23 +35,7 @@ class HostUsers final : public UserDatabase {
     }
   }
 
-  [[nodiscard]] std::optional<gid_t> gid_of(const std::string& group) const override {
-    std::vector<char> buffer(4096);
-    while (true) {
-      ::group entry{};
-      ::group* found = nullptr;
-      const int result = ::getgrnam_r(group.c_str(), &entry, buffer.data(), buffer.size(), &found);
-      if (result == ERANGE && buffer.size() < largest_group_entry) {
-        buffer.resize(buffer.size() * 4);
-        continue;
-      }
-      if (result == EINTR) continue;
-      if (found != nullptr) return entry.gr_gid;
-      // getgrnam(3) lists what the various sources answer for "not there".
-      if (result == 0 || result == ENOENT || result == ESRCH || result == EBADF || result == EPERM) return std::nullopt;
-      throw base::SystemError(result, base::concat("looking up the group '", base::printable(group), "'"));
-    }
-  }
+  [[nodiscard]] std::optional<gid_t> gid_of(const std::string& group) const override { return base::group_id(group); }
 };
 
 }  // namespace

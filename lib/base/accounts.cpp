@@ -149,14 +149,29 @@ std::shared_ptr<const Account> account_of(const std::string& name) {
               concat("the user ", printable(name)));
 }
 
-std::string group_name(gid_t gid) {
+std::string group_name(gid_t gid) { return find_group_name(gid).value_or(std::to_string(gid)); }
+
+std::optional<std::string> find_group_name(gid_t gid) {
   std::vector<char> buffer;
   group entry{};
   const std::function<int(group*, char*, std::size_t, group**)> by_gid = [gid](auto* into, char* memory,
                                                                                std::size_t size, auto** found) {
     return ::getgrgid_r(gid, into, memory, size, found);
   };
-  return look_up(by_gid, entry, buffer, concat("the group ", gid)) ? text(entry.gr_name) : std::to_string(gid);
+  if (!look_up(by_gid, entry, buffer, concat("the group ", gid))) return std::nullopt;
+  return text(entry.gr_name);
+}
+
+std::optional<gid_t> group_id(const std::string& name) {
+  if (name.empty() || name.find('\0') != std::string::npos) return std::nullopt;
+  std::vector<char> buffer;
+  group entry{};
+  const std::function<int(group*, char*, std::size_t, group**)> by_name = [&](auto* into, char* memory,
+                                                                              std::size_t size, auto** found) {
+    return ::getgrnam_r(name.c_str(), into, memory, size, found);
+  };
+  if (!look_up(by_name, entry, buffer, concat("the group ", printable(name)))) return std::nullopt;
+  return entry.gr_gid;
 }
 
 }  // namespace unionroot::base

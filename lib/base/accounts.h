@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,5 +30,10 @@ std::shared_ptr<const Account> account_of(const std::string& name);
 
 // The number where the host knows no name. Thread-safe.
 std::string group_name(gid_t gid);
+
+// By name or by number; nullopt if the host has no such group. Thread-safe. Throw SystemError if the databases cannot
+// be asked.
+std::optional<std::string> find_group_name(gid_t gid);
+std::optional<gid_t> group_id(const std::string& name);
 
 }  // namespace unionroot::base

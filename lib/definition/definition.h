@@ -126,10 +126,11 @@ struct Definition {
   bool hide_state = false;  // hide the state and runtime folders (the built-in `host`)
   DeviceMode dev = DeviceMode::private_dev;
   NssMode nss = NssMode::merge;
-  std::string resolv_conf = "follow";  // follow | none
-  std::string hostname;                // written to etc/hostname; empty: the host's
-  std::string network = "host";        // host | none
-  std::uint64_t unpack_limit = 0;      // bytes; 0: the default
+  Choice no_new_privileges = Choice::automatic;  // automatic: where the tree would make its user root
+  std::string resolv_conf = "follow";            // follow | none
+  std::string hostname;                          // written to etc/hostname; empty: the host's
+  std::string network = "host";                  // host | none
+  std::uint64_t unpack_limit = 0;                // bytes; 0: the default
   OnBoot on_boot = OnBoot::recover;
   OnShutdown on_shutdown = OnShutdown::leave;
   std::vector<std::string> hook_directories;

@@ -89,6 +89,7 @@ constexpr KnownKey keys[] = {
     {"host-view", all},
     {"dev", all},
     {"nss", all},
+    {"no-new-privileges", all},
     {"resolv-conf", all},
     {"hostname", all},
     {"network", all},

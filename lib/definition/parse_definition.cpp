@@ -164,6 +164,7 @@ void parse_session(SectionReader& reader, Definition& definition) {
   reader.boolean("host-view", definition.host_view);
   reader.word("dev", devices, definition.dev);
   reader.word("nss", databases, definition.nss);
+  reader.choice("no-new-privileges", definition.no_new_privileges);
   const char* resolver = "follow";
   reader.word("resolv-conf", resolvers, resolver);
   definition.resolv_conf = resolver;

@@ -120,9 +120,6 @@ void parse_union(SectionReader& reader, unsigned type, Definition& definition) {
   layout.type = parse_union_type(reader, type, definition.type);
   if (layout.type == UnionType::none) return warn_without_union(reader);
 
-  static constexpr Word<Choice> choices[] = {
-      {"auto", Choice::automatic}, {"yes", Choice::yes}, {"no", Choice::no}, {"true", Choice::yes},
-      {"false", Choice::no},       {"1", Choice::yes},   {"0", Choice::no}};
   static constexpr Word<const char*> filesystems[] = {{"ext4", "ext4"}, {"xfs", "xfs"}, {"btrfs", "btrfs"}};
   reader.word("union-backing", backings, layout.backing);
   reader.size("union-size", layout.size);
@@ -137,7 +134,7 @@ void parse_union(SectionReader& reader, unsigned type, Definition& definition) {
   const auto wrong = parse_mount_words(layout.device_options, words);
   if (!wrong.empty()) reader.error(reader.line_of("union-device-options"), concat("union-device-options: ", wrong));
   reader.boolean("union-reset", layout.reset);
-  reader.word("union-volatile", choices, layout.volatile_upper);
+  reader.choice("union-volatile", layout.volatile_upper);
   reader.path("union-overlay-directory", layout.overlay_directory);
   reader.path("union-underlay-directory", layout.underlay_directory);
   check_backing(reader, layout);

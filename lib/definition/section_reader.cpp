@@ -108,6 +108,13 @@ void SectionReader::size(std::string_view key, std::optional<Size>& value) {
                               "with K, M, G or T after it if wanted, or 1% to 100%"));
 }
 
+void SectionReader::choice(std::string_view key, Choice& value) {
+  static constexpr Word<Choice> choices[] = {
+      {"auto", Choice::automatic}, {"yes", Choice::yes}, {"no", Choice::no}, {"true", Choice::yes},
+      {"false", Choice::no},       {"1", Choice::yes},   {"0", Choice::no}};
+  word(key, choices, value);
+}
+
 void SectionReader::bad_word(const KeyfileEntry& entry, const std::vector<std::string>& expected) {
   error(entry.line, concat(entry.key, ": '", printable(entry.value),
                            "' is not known; expected one of: ", base::join(expected, ", ")));

@@ -43,6 +43,7 @@ class SectionReader {
   void required_text(std::string_view key, std::string_view for_what, std::string& value);
   void bytes(std::string_view key, std::uint64_t& value);
   void size(std::string_view key, std::optional<Size>& value);
+  void choice(std::string_view key, Choice& value);
 
   template <typename Value, std::size_t Count>
   void word(std::string_view key, const Word<Value> (&words)[Count], Value& value) {

@@ -97,7 +97,8 @@ void describe(A& a, T& v) {
   a("preserve-environment", v.preserve_environment), a("shell", v.shell), a("personality", v.personality);
   a("user-modifiable-keys", v.user_modifiable_keys), a("root-modifiable-keys", v.root_modifiable_keys);
   a("user-data", v.user_data), a("host-view", v.host_view), a("hide-state", v.hide_state), a("dev", v.dev);
-  a("nss", v.nss), a("resolv-conf", v.resolv_conf), a("hostname", v.hostname), a("network", v.network);
+  a("nss", v.nss), a("no-new-privileges", v.no_new_privileges), a("resolv-conf", v.resolv_conf),
+      a("hostname", v.hostname), a("network", v.network);
   a("unpack-limit", v.unpack_limit), a("on-boot", v.on_boot), a("on-shutdown", v.on_shutdown);
   a("hook-directories", v.hook_directories), a("hook-time-limit", v.hook_time_limit), a("is-source", v.is_source);
   a("script-config", v.script_config);

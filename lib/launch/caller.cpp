@@ -131,12 +131,14 @@ Inherited inherited_from(pid_t pid, std::optional<std::uint64_t> start_time, uid
   inherited.limits = parse_limits(process.read("limits"));
   const std::string after = process.read("status");
   const auto mask = umask_in(after);
-  if (!mask || inherited.limits.empty()) process.gone();  // a zombie has neither
+  const auto no_new_privileges = base::status_field(after, "NoNewPrivs");
+  if (!mask || !no_new_privileges || inherited.limits.empty()) process.gone();  // a zombie has no mask and no limits
+  inherited.no_new_privileges = *no_new_privileges != "0";
   if (is_all(before, uid) && is_all(after, uid)) {
     inherited.umask = *mask;
     return inherited;
   }
-  if (uid == 0) return {};
+  if (uid == 0) return {.limits = {}, .umask = 022, .no_new_privileges = inherited.no_new_privileges};
   throw base::Error(base::ErrorCode::access_denied,
                     base::concat("the process that asks (pid ", pid, ") runs with other rights than user ", uid,
                                  " has: it executed a set-uid program, or changed its uid"),

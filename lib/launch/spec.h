@@ -29,6 +29,7 @@ struct LaunchSpec {
   bool terminal = false;                       // a pseudo-terminal from the session's devpts
   unsigned short rows = 24, columns = 80;
   bool no_network = false;
+  bool no_new_privileges = false;            // prctl(2), PR_SET_NO_NEW_PRIVS: set-uid programs give nothing
   std::string host_name;                     // the kernel's, for this command and what it starts; empty: the host's
   unsigned long personality = 0xffffffffUL;  // personality(2); 0xffffffff: leave it
 };

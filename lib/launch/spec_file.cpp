@@ -40,7 +40,8 @@ wire::Header header_of(const LaunchSpec& spec, bool has_cgroup) {
   header.magic = wire::magic;
   header.personality = spec.personality;
   header.flags = (spec.terminal ? wire::terminal : 0U) | (spec.directory_fallback ? wire::directory_fallback : 0U) |
-                 (spec.no_network ? wire::no_network : 0U) | (has_cgroup ? wire::has_cgroup : 0U);
+                 (spec.no_network ? wire::no_network : 0U) | (has_cgroup ? wire::has_cgroup : 0U) |
+                 (spec.no_new_privileges ? wire::no_new_privileges : 0U);
   header.uid = spec.uid;
   header.gid = spec.gid;
   header.umask = spec.umask;

@@ -39,6 +39,7 @@ enum Flag : uint32_t {
   directory_fallback = 2,
   no_network = 4,
   has_cgroup = 8,
+  no_new_privileges = 16,
 };
 
 inline constexpr uint64_t keep_personality = 0xffffffffUL;

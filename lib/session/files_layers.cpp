@@ -13,6 +13,7 @@
 #include "kernel/files.h"
 #include "owned/place.h"
 #include "session/backings/backing.h"
+#include "session/stages/stages.h"
 #include "session/storage.h"
 
 namespace unionroot::session {
@@ -120,7 +121,7 @@ void FilesLayers::drop_one() {
 }
 
 std::shared_ptr<const FilesLayer> FilesLayers::current(Slot& slot, const Operation& operation, int lower) {
-  const auto request = tree::files_request(operation.definition(), tree::find_user(operation.identity().owner));
+  const auto request = files_request(operation, lower);
   if (may_be_covered(operation.definition(), request)) return nullptr;
   const auto version = tree::files_version(lower, request);
   if (!version) return nullptr;

@@ -40,6 +40,7 @@ struct BeginRequest {
   store::SessionKind kind = store::SessionKind::preserved;
   std::map<std::string, std::string> options;
   Caller owner;
+  bool owner_may_be_root = false;  // the definition's lists let the owner be root inside
   // How long to wait for a source change to end; nullopt: not at all; negative: without end.
   std::optional<std::chrono::milliseconds> wait;
   std::function<bool()> cancelled;  // asked while waiting and in long stages; may be empty
@@ -62,6 +63,7 @@ struct RunRequest {
   std::vector<std::string> command;             // empty: login shell
   std::string user;                             // wanted user; empty: the caller's own
   uid_t target_uid = 0;                         // what was authorized; the user found must have it
+  bool owner_may_be_root = false;               // of the session, by the lists of its definition
   std::string directory;                        // empty: the caller's working directory does not count
   bool directory_required = true;               // -d, or a command: only that one
   bool preserve_environment = false;

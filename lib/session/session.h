@@ -44,10 +44,11 @@ struct SetUp {
   std::shared_ptr<const FilesLayer> files_layer;  // the top lower layer, if its files are written already
   std::vector<locks::HeldLock> locks;
 
-  bool measurable = false;  // its upper layer has a file system of its own, whose statfs(2) is the root's
-  bool removed = false;     // it has ended, and everybody was told so
-  bool begun = false;       // it was active once: what it did to its source counts
-  bool recovering = false;  // set-up of a session that has an upper layer already
+  bool owner_may_be_root = false;  // by the definition's lists, as it was begun
+  bool measurable = false;         // its upper layer has a file system of its own, whose statfs(2) is the root's
+  bool removed = false;            // it has ended, and everybody was told so
+  bool begun = false;              // it was active once: what it did to its source counts
+  bool recovering = false;         // set-up of a session that has an upper layer already
   // False: what was changed in a copy of its source stays where it is, and is not put into the source when it ends.
   bool puts_back = true;
   std::size_t notes_logged = 0;                   // so many of its notes are in the log

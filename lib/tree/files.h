@@ -22,6 +22,9 @@ struct FilesRequest {
   std::string hostname;      // empty: the host's
   std::string chroot_name;   // written to etc/debian_chroot; empty: not written
   std::optional<User> user;  // always present inside when nss is merge or copy
+  bool own_tree = true;      // what is written goes with the session; else nothing of the tree's is taken away
+  bool lock = true;          // with own_tree: no password inside is one, but the user's. See merge.h
+  bool password = false;     // with own_tree: the user's hash is copied; no other ever is
   std::string host_root;     // where the host's files are: empty is the real root; tests set another
   // A file's name until it is whole, where others stand on the tree, too: so that remove_half_written finds it after a
   // crash. Of one writer at a time. Empty: any.

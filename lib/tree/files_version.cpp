@@ -52,8 +52,10 @@ std::string request_text(const FilesRequest& request) {
   add(text, request.hostname);
   add(text, request.chroot_name);
   add(text, request.host_root);
+  add(text, concat(request.own_tree, request.lock, request.password));
   if (const auto& user = request.user) {
     add(text, concat(user->uid, ":", user->gid));
+    for (const gid_t gid : user->groups) add(text, concat(gid));
     for (const auto* part : {&user->name, &user->full_name, &user->home, &user->shell, &user->group}) add(text, *part);
   }
   return text;

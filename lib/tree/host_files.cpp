@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "base/unique_fd.h"
 #include "kernel/regular_file.h"
+#include "tree/passwords.h"
 
 namespace unionroot::tree {
 
@@ -64,7 +65,7 @@ std::shared_ptr<const Table> HostFiles::table(Database database, const std::stri
     const auto found = tables_.find(path);
     if (found != tables_.end() && found->second.version == file->version) return found->second.table;
   }
-  auto table = std::make_shared<const Table>(database, file->content);
+  auto table = std::make_shared<const Table>(database, without_passwords(Table(database, file->content)));
   const std::scoped_lock hold(mutex_);
   if (file->settled) tables_[path] = {file->version, table};
   return table;

@@ -36,7 +36,7 @@ class HostFiles {
   // Symlinks are followed: the path is the administrator's.
   std::shared_ptr<const HostFile> read(const std::string& path, std::string& why);
 
-  // The same, parsed.
+  // The same, parsed, without any password.
   std::shared_ptr<const Table> table(Database database, const std::string& path,
                                      const std::shared_ptr<const HostFile>& file);
 

@@ -6,6 +6,8 @@
 #include <unordered_set>
 
 #include "base/text.h"
+#include "tree/host_first.h"
+#include "tree/passwords.h"
 
 namespace unionroot::tree {
 
@@ -99,8 +101,11 @@ bool fits_in_field(std::string_view value) { return value.find_first_of(std::str
 
 class Merge {
  public:
-  explicit Merge(const MergeInput& input)
+  // first: null if the tree's entries stay, whatever they are in the way of. user: null if there is none.
+  Merge(const MergeInput& input, const User* user, const HostFirst* first)
       : input_(input),
+        first_(first),
+        user_(user),
         users_(tree(Database::passwd), "user", output_.notes),
         groups_(tree(Database::group), "group", output_.notes) {
     for (const Database database : all_databases)
@@ -108,12 +113,11 @@ class Merge {
   }
 
   MergeOutput run() {
-    if (input_.user) user_ = usable_user();
     find_same(Database::passwd, users_, same_users_, added_users_);
     add_user();
     find_same(Database::group, groups_, same_groups_, added_groups_);
     merge_members();
-    add_users_group();
+    add_users_groups();
     merge_shadow();
     merge_gshadow();
     for (const Database database : all_databases)
@@ -127,17 +131,6 @@ class Merge {
   [[nodiscard]] bool listed(Database database) const { return input_.listed[index_of(database)]; }
   [[nodiscard]] Edit& edit(Database database) { return *edits_[index_of(database)]; }
 
-  [[nodiscard]] const User* usable_user() {
-    const User& user = *input_.user;
-    for (const auto* part : {&user.name, &user.full_name, &user.home, &user.shell, &user.group})
-      if (!fits_in_field(*part) || user.name.empty() || user.name.find_first_of("#+-") == 0) {
-        output_.notes.push_back(base::concat("the user '", base::printable(user.name), "' (", user.uid,
-                                             ") was not added: the entry cannot be written as a line of passwd"));
-        return nullptr;
-      }
-    return &user;
-  }
-
   // Goes through the host's users or groups. Those of a database that is not listed, or that may not be touched, are
   // not added, but which are the same on both sides is needed for the members of groups.
   void find_same(Database database, Accounts& accounts, Names& same, Names& added) {
@@ -146,6 +139,7 @@ class Merge {
     for (const auto& line : host(database)->lines()) {
       // A second entry of a name is never found by a look-up.
       if (!line.is_entry() || host(database)->by_name(line.name) != &line) continue;
+      if (adding && is_in_the_way(database, line)) continue;
       if (!adding) {
         if (accounts.id_of(line.name) == line.id) same.insert(line.name);
         continue;
@@ -155,8 +149,19 @@ class Merge {
       same.insert(line.name);
       if (result == Accounts::Result::same) continue;
       added.insert(line.name);
-      if (database == Database::passwd) edit(database).append(std::string(line.text));
+      if (database == Database::passwd)
+        edit(database).append(first_ != nullptr ? first_->with_hosts_group(line) : std::string(line.text));
     }
+  }
+
+  // Of another entry of the host, which has been or will be added.
+  bool is_in_the_way(Database database, const Line& line) {
+    std::string_view whose;
+    if (first_ == nullptr || !first_->is_in_the_way(database, line, whose)) return false;
+    output_.notes.push_back(base::concat("the host's ", database == Database::passwd ? "user '" : "group '",
+                                         base::printable(line.name), "' (", line.id,
+                                         ") was not added: it is in the way of '", base::printable(whose), "'"));
+    return true;
   }
 
   void add_user() {
@@ -196,7 +201,17 @@ class Merge {
     }
   }
 
-  void add_users_group() {
+  void add_users_groups() {
+    add_primary_group();
+    if (user_ == nullptr || tree(Database::group) == nullptr || first_ == nullptr) return;
+    for (const auto& group : input_.groups)
+      if (fits_in_field(group.name) && !group.name.empty() &&
+          groups_.claim(group.name, group.gid) == Accounts::Result::added)
+        edit(Database::group)
+            .append(base::concat(group.name, ":x:", group.gid, ":", group.gid == user_->gid ? "" : user_->name));
+  }
+
+  void add_primary_group() {
     if (user_ == nullptr || tree(Database::group) == nullptr || user_->group.empty()) return;
     // A gid that has a name inside already is good enough for the user; a conflict was noted if the host lists it.
     if (groups_.name_of_id(user_->gid)) return;
@@ -218,7 +233,7 @@ class Merge {
     // account.
     const Line* const inside =
         tree(Database::passwd) != nullptr ? tree(Database::passwd)->by_name(user_->name) : nullptr;
-    const bool shadowed = inside == nullptr || field(inside->text, password_field) == "x";
+    const bool shadowed = first_ != nullptr || inside == nullptr || field(inside->text, password_field) == "x";
     if (!done && shadowed) put_shadow(user_->name, shadow_entry_of_user());
   }
 
@@ -258,16 +273,73 @@ class Merge {
   }
 
   const MergeInput& input_;
+  const HostFirst* first_;
+  const User* user_;
   MergeOutput output_;
   Accounts users_, groups_;
   std::array<std::optional<Edit>, all_databases.size()> edits_;
-  const User* user_ = nullptr;
   Names same_users_, added_users_, same_groups_, added_groups_;
   std::unordered_map<std::string_view, std::vector<std::string_view>> new_members_;
 };
 
+const User* usable(const User& user, std::vector<std::string>& notes) {
+  for (const auto* part : {&user.name, &user.full_name, &user.home, &user.shell, &user.group})
+    if (!fits_in_field(*part) || user.name.empty() || user.name.find_first_of("#+-") == 0) {
+      notes.push_back(base::concat("the user '", base::printable(user.name), "' (", user.uid,
+                                   ") was not added: the entry cannot be written as a line of passwd"));
+      return nullptr;
+    }
+  return &user;
+}
+
+void set_passwords(MergeOutput& output, const MergeInput& input, const User* user, std::vector<std::string>& notes) {
+  PasswordRules rules{"", input.password, input.tree[index_of(Database::shadow)] != nullptr, input.lock};
+  if (user != nullptr && user->uid != 0) rules.user = user->name;
+  for (const Database database : all_databases) {
+    auto& text = output.text[index_of(database)];
+    if (!text) continue;
+    std::vector<std::string> locked;
+    text = with_passwords(Table(database, *text), rules, locked);
+    if (locked.empty()) continue;
+    for (auto& name : locked) name = base::concat("'", base::printable(name), "'");
+    notes.push_back(base::concat("etc/", name_of(database), ": the password is locked of ", base::join(locked, ", "),
+                                 input.lock ? ": the session's owner may not be root" : ": it was empty"));
+  }
+}
+
+// What the host's files say of the user's groups counts only as far as its name service says the same.
+void clear_again(MergeOutput& output, const HostFirst& first, const Tables& before) {
+  Tables merged;
+  for (const Database database : all_databases) {
+    const std::size_t i = index_of(database);
+    if (before[i]) merged[i] = output.text[i] ? std::make_shared<const Table>(database, *output.text[i]) : before[i];
+  }
+  std::vector<std::string> known;
+  const Tables cleared = first.clear(merged, known);
+  for (std::size_t i = 0; i < cleared.size(); ++i)
+    if (cleared[i]) output.text[i] = cleared[i]->text();
+}
+
 }  // namespace
 
-MergeOutput merge(const MergeInput& input) { return Merge(input).run(); }
+MergeOutput merge(const MergeInput& input) {
+  std::vector<std::string> notes;
+  const User* const user = input.user ? usable(*input.user, notes) : nullptr;
+  MergeOutput output;
+  if (input.own) {
+    const HostFirst first(input, user);
+    MergeInput cleared = input;
+    cleared.tree = first.clear(input.tree, notes);
+    output = Merge(cleared, user, &first).run();
+    clear_again(output, first, cleared.tree);
+    set_passwords(output, input, user, notes);
+    for (std::size_t i = 0; i < output.text.size(); ++i)
+      if (input.tree[i] && output.text[i] == input.tree[i]->text()) output.text[i].reset();
+  } else {
+    output = Merge(input, user, nullptr).run();
+  }
+  output.notes.insert(output.notes.begin(), notes.begin(), notes.end());
+  return output;
+}
 
 }  // namespace unionroot::tree

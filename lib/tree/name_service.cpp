@@ -110,10 +110,11 @@ void Edit::replace(const Line& line, std::string text) {
 }
 
 std::optional<std::string> Edit::text() const {
-  if (replaced_.empty() && added_.empty()) return std::nullopt;
+  if (replaced_.empty() && removed_.empty() && added_.empty()) return std::nullopt;
   std::string out;
   out.reserve(table_.text().size() + 80 * added_.size());
   for (const auto& line : table_.lines()) {
+    if (removed_.contains(&line)) continue;
     const auto changed = replaced_.find(&line);
     out.append(changed == replaced_.end() ? line.text : std::string_view(changed->second)).push_back('\n');
   }

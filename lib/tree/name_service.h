@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 namespace unionroot::tree {
@@ -54,17 +55,19 @@ std::string with_field(std::string_view line, std::size_t number, std::string_vi
 // "a,b,c" -> a b c; empty parts dropped.
 std::vector<std::string_view> members(std::string_view list);
 
-// A table with lines replaced and added, as text.
+// A table with lines replaced, removed and added, as text.
 class Edit {
  public:
   explicit Edit(const Table& table) : table_(table) {}
   void replace(const Line& line, std::string text);  // a line of the table
+  void remove(const Line& line) { removed_.insert(&line); }
   void append(std::string line) { added_.push_back(std::move(line)); }
   [[nodiscard]] std::optional<std::string> text() const;  // nullopt: nothing changed
 
  private:
   const Table& table_;
   std::unordered_map<const Line*, std::string> replaced_;
+  std::unordered_set<const Line*> removed_;
   std::vector<std::string> added_;
 };
 

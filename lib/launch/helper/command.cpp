@@ -171,7 +171,10 @@ bool prepare(const Plan& plan, Failure& failure) {
   if (spec.header->personality != wire::keep_personality && personality(spec.header->personality) < 0) return false;
   failure.step = Step::limits;
   if (!set_limits(spec)) return false;
-  if (!become_user(spec, failure) || !enter_directory(spec, failure)) return false;
+  if (!become_user(spec, failure)) return false;
+  failure.step = Step::no_new_privileges;
+  if (spec.has(wire::no_new_privileges) && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return false;
+  if (!enter_directory(spec, failure)) return false;
   failure.step = Step::parent;
   if (!die_with(plan.supervisor)) return false;
   // As late as that: the daemon records the run meanwhile.
@@ -214,6 +217,7 @@ const char* what_failed(Step step) {
     case Step::uid: return "becoming the user";
     case Step::capabilities: return "giving up capabilities";
     case Step::parent: return "being its supervisor's child";
+    case Step::no_new_privileges: return "giving up new privileges";
     case Step::go: return "waiting for the daemon to record the run";
     case Step::descriptors: return "closing descriptors";
     case Step::none:

@@ -24,6 +24,7 @@ enum class Step {
   gid,
   uid,
   capabilities,
+  no_new_privileges,
   directory,
   parent,
   go,

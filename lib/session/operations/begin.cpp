@@ -135,6 +135,7 @@ void refuse_session_file(const Parts& parts, const Operation& operation) {
 Beginning::Beginning(Parts& parts, BeginRequest request)
     : parts_(parts), request_(std::move(request)), session_(make_session(parts, request_)), operation_(session_) {
   operation_->cancelled = [this] { return is_cancelled(); };
+  operation_->owner_may_be_root = request_.owner_may_be_root;
 }
 
 Beginning::~Beginning() {

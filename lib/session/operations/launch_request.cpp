@@ -8,10 +8,12 @@
 
 #include "base/accounts.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "base/process_identity.h"
 #include "base/text.h"
 #include "kernel/regular_file.h"
 #include "launch/caller.h"
+#include "tree/way_to_root.h"
 
 namespace unionroot::session {
 
@@ -86,6 +88,17 @@ unsigned long personality_of(const definition::Definition& definition) {
   return found->second;
 }
 
+// Whether set-uid programs are to give the command nothing. In a session whose owner may be root they are no danger.
+bool gains_nothing(const RunRequest& request, const definition::Definition& definition,
+                   const store::SessionIdentity& session, const User& user, int root) {
+  if (definition.no_new_privileges != definition::Choice::automatic)
+    return definition.no_new_privileges == definition::Choice::yes;
+  if (user.uid == 0 || request.owner_may_be_root) return false;
+  const auto way = tree::way_to_root(root, user);
+  if (way) base::log::debug(concat("session ", session.id, ": no new privileges for ", user.name, ": ", *way));
+  return way.has_value();
+}
+
 // A command works in the directory that was asked for, or fails; a login shell finds a place.
 void choose_directories(launch::LaunchSpec& spec, const RunRequest& request, const User& user) {
   if (!request.directory.empty()) spec.directories.push_back(request.directory);
@@ -139,6 +152,7 @@ launch::LaunchSpec launch_spec(const RunRequest& request, const definition::Defi
   auto inherited = launch::inherited_from(request.caller.pid, request.caller.start_time, request.caller.uid);
   spec.umask = inherited.umask;
   spec.limits = std::move(inherited.limits);
+  spec.no_new_privileges = inherited.no_new_privileges || gains_nothing(request, definition, session, user, root);
   spec.terminal = request.terminal;
   spec.rows = request.rows;
   spec.columns = request.columns;

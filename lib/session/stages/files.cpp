@@ -7,8 +7,11 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "session/stages/stages.h"
+#include "tree/way_to_root.h"
 
 namespace unionroot::session {
+
+using base::concat;
 
 namespace {
 
@@ -27,11 +30,25 @@ tree::FilesRequest request_of(const Operation& operation, std::optional<tree::Us
   return request;
 }
 
-}  // namespace
+// Whether anybody inside would ask for the owner's password. A set-uid program that gains nothing cannot check it.
+bool asks_for_password(const Operation& operation, const tree::User& owner, int root) {
+  const auto& definition = operation.definition();
+  if (owner.uid == 0 || definition.no_new_privileges == definition::Choice::yes) return false;
+  if (definition.no_new_privileges == definition::Choice::no || operation->owner_may_be_root) return true;
+  return !tree::rule_for(root, owner);
+}
 
-void FilesStage::set_up(Operation& operation, StageData&) {
-  // A recovered session has every file as it left it; what it changed or removed is not the host's to bring back.
-  if (operation->recovering) return;  // but for resolv.conf, which each command finds up to date
+// For whoever wonders why sudo does not work.
+void note_no_new_privileges(Operation& operation, int root) {
+  if (operation.automatic() || operation.definition().no_new_privileges != definition::Choice::automatic) return;
+  const auto owner = tree::find_user(operation.identity().owner);
+  if (operation->owner_may_be_root || !owner || owner->uid == 0) return;
+  if (const auto way = tree::way_to_root(root, *owner))
+    operation.note(concat("its owner's commands gain nothing by set-uid programs, since they might make them root: ",
+                          *way, "; see no-new-privileges in unionroot.conf(5)"));
+}
+
+void write(Operation& operation, int root) {
   if (operation->files_layer) {
     operation.notes(operation->files_layer->notes);
     return;
@@ -39,9 +56,25 @@ void FilesStage::set_up(Operation& operation, StageData&) {
   // Used as it is, for good: as in schroot, nothing is put into it.
   const auto* const directory = std::get_if<definition::DirectorySource>(&operation.definition().source);
   if (directory != nullptr && directory->plain && !operation.is_source()) return;
-  const auto request = request_of(operation, tree::find_user(operation.identity().owner));
+  operation.notes(tree::write_files(root, files_request(operation, root)));
+}
+
+}  // namespace
+
+tree::FilesRequest files_request(const Operation& operation, int root) {
+  auto request = request_of(operation, tree::find_user(operation.identity().owner));
+  request.own_tree = has_own_layer(operation.definition());
+  request.lock = !operation->owner_may_be_root;
+  request.password = request.user && asks_for_password(operation, *request.user, root);
+  return request;
+}
+
+void FilesStage::set_up(Operation& operation, StageData&) {
+  // A recovered session has every file as it left it; what it changed or removed is not the host's to bring back.
+  if (operation->recovering) return;  // but for resolv.conf, which each command finds up to date
   const auto root = operation->space->root();
-  operation.notes(tree::write_files(root.get(), request));
+  write(operation, root.get());
+  note_no_new_privileges(operation, root.get());
 }
 
 std::string half_written_file(const owned::Token& session) { return owned::unfinished_name(session); }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "session/stage.h"
+#include "tree/files.h"
 
 namespace unionroot::session {
 
@@ -56,6 +57,10 @@ class FilesStage : public Stage {
   void tear_down(Operation& operation, const StageData& data, TearDown mode) override;
   Recovery recover(Operation& operation, const StageData& data) override;
 };
+
+// What a session gets from the host. root: of its tree, which is asked whether its owner's password is of any use
+// there.
+tree::FilesRequest files_request(const Operation& operation, int root);
 
 // True for a session that outlives its first command, has a layer of its own and says so: its resolv.conf is the host's
 // also when that changes.

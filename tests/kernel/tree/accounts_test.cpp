@@ -30,17 +30,117 @@ TEST_CASE("merge writes all four, and keeps what the tree has") {
   CHECK(content(place.tree("etc/passwd")) ==
         "root:x:0:0:root:/root:/bin/sh\npkg:x:101:101::/var/lib/pkg:/bin/false\n"
         "alice:x:1000:1000::/home/alice:/bin/sh\n");
-  CHECK(content(place.tree("etc/shadow")) == "root:TR:1::::::\npkg:*:1::::::\nalice:HA:1::::::\n");
+  CHECK(content(place.tree("etc/shadow")) == "root:*:1::::::\npkg:*:1::::::\nalice:*:1::::::\n");
   CHECK(content(place.tree("etc/group")) == "root:x:0:\nshadow:x:77:\nsudo:x:27:alice\npkg:x:101:\nalice:x:1000:\n");
   CHECK(content(place.tree("etc/gshadow")) == "root:*::\nsudo:*::alice\nalice:!::\n");
   const auto shadow = status_of(place.tree("etc/shadow"));
-  CHECK((shadow.st_mode & 07777u) == 0600u);  // the tree's own
+  CHECK((shadow.st_mode & 07777u) == 0640u);
   CHECK(shadow.st_gid == 77);
   const auto gshadow = status_of(place.tree("etc/gshadow"));
-  CHECK((gshadow.st_mode & 07777u) == 0640u);  // a new one
+  CHECK((gshadow.st_mode & 07777u) == 0640u);
   CHECK(gshadow.st_gid == 77);
-  REQUIRE(notes.size() == 1);
+  REQUIRE(notes.size() == 2);
+  CHECK(mentions(notes, "etc/shadow: the password is locked of 'root'"));
   CHECK(mentions(notes, "group 'shadow' (42) was not added: inside, that name has the id 77"));
+}
+
+TEST_CASE("one hash of the host is copied, if any: that of the session's owner") {
+  const Place place;
+  fill(place);
+  auto request = place.request();
+  request.user = User{"alice", 1000, 1000, "", "/home/alice", "/bin/sh", "alice"};
+  request.password = true;
+  request.nss = GENERATE(NssMode::merge, NssMode::copy);
+  (void)place.run(request);
+  const auto shadow = content(place.tree("etc/shadow"));
+  INFO(shadow);
+  CHECK(shadow.find("alice:HA:1::::::\n") != std::string::npos);
+  CHECK(shadow.find("root:*:1::::::\n") != std::string::npos);
+  request.password = false;
+  (void)place.run(request);
+  CHECK(content(place.tree("etc/shadow")).find("HA") == std::string::npos);
+}
+
+TEST_CASE("a hash of somebody else who has the owner's name is not the owner's") {
+  const Place place;
+  fill(place);
+  auto request = place.request();
+  request.databases.clear();
+  request.user = User{"alice", 4000, 4000, "", "/home/alice", "/bin/sh", "alice"};  // from LDAP, say
+  request.password = true;
+  (void)place.run(request);
+  CHECK(content(place.tree("etc/shadow")).find("HA") == std::string::npos);
+}
+
+TEST_CASE("files with passwords are root's and shadow's, whatever the tree's were") {
+  const Place place;
+  fill(place);
+  base::check(::chmod(place.tree("etc/shadow").c_str(), 0644), "opening the file to all");
+  base::check(::chown(place.tree("etc/shadow").c_str(), 1000, 1000), "giving away the file");
+  SECTION("by the tree's number for shadow") {
+    (void)place.run(place.request());
+    for (const char* name : {"shadow", "gshadow"}) {
+      const auto status = status_of(place.tree("etc/") + name);
+      CHECK((status.st_mode & 07777u) == 0640u);
+      CHECK((status.st_uid == 0 && status.st_gid == 77));
+    }
+  }
+  SECTION("also if nothing in it would change") {
+    Place::write(place.tree("etc/shadow"), "root:*:1::::::\npkg:*:1::::::\nalice:*:1::::::\n", 0644);
+    (void)place.run(place.request());
+    CHECK((status_of(place.tree("etc/shadow")).st_mode & 07777u) == 0640u);
+    CHECK(status_of(place.tree("etc/shadow")).st_uid == 0);
+  }
+  SECTION("where the tree has no such group") {
+    auto request = place.request();
+    request.databases = {"shadow"};
+    Place::write(place.tree("etc/group"), "root:x:0:\n");
+    (void)place.run(request);
+    CHECK((status_of(place.tree("etc/shadow")).st_mode & 07777u) == 0600u);
+    CHECK(status_of(place.tree("etc/shadow")).st_gid == 0);
+  }
+  SECTION("where the tree calls a group of the owner's so") {
+    auto request = place.request();
+    request.user = User{"alice", 1000, 1000, "", "/home/alice", "/bin/sh", "alice", {1000}};
+    request.databases = {"shadow"};
+    Place::write(place.tree("etc/group"), "root:x:0:\nshadow:x:1000:\n");
+    (void)place.run(request);
+    CHECK((status_of(place.tree("etc/shadow")).st_mode & 07777u) == 0600u);
+    CHECK(content(place.tree("etc/group")) == "root:x:0:\nalice:x:1000:\n");
+  }
+}
+
+TEST_CASE("into a tree that outlives the session no password is written, and none of its own is taken away") {
+  const Place place;
+  fill(place);
+  auto request = place.request();
+  request.own_tree = false;
+  request.password = true;
+  request.user = User{"alice", 1000, 1000, "", "/home/alice", "/bin/sh", "alice"};
+  (void)place.run(request);
+  CHECK(content(place.tree("etc/shadow")) == "root:TR:1::::::\npkg:*:1::::::\nalice:*:1::::::\n");
+  CHECK((status_of(place.tree("etc/shadow")).st_mode & 07777u) == 0640u);
+}
+
+TEST_CASE("the host's accounts are not copied as files, by whatever name") {
+  const Place place;
+  fill(place);
+  Place::write(place.host("etc/shadow-"), "root:OLD:1::::::\n", 0640);
+  fs::create_symlink("shadow", place.host("etc/innocent"));
+  fs::create_hard_link(place.host("etc/shadow"), place.host("etc/same"));
+  Place::write(place.host("etc/other"), "other\n");
+  auto request = place.request();
+  request.nss = GENERATE(NssMode::merge, NssMode::none);
+  request.databases.insert(request.databases.end(), {"shadow-", "innocent"});
+  request.copyfiles = {"/etc/shadow", "/etc/gshadow", "/etc/shadow-", "/etc/innocent", "/etc/same", "/etc/other"};
+  const auto notes = place.run(request);
+  CHECK(content(place.tree("etc/other")) == "other\n");
+  for (const char* name : {"etc/shadow-", "etc/innocent", "etc/same"}) {
+    INFO(name);
+    CHECK_FALSE(fs::exists(place.tree(name)));
+    CHECK(mentions(notes, std::string(name) + ": skipped: the host's accounts"));
+  }
+  CHECK(content(place.tree("etc/shadow")).find("HR") == std::string::npos);
 }
 
 TEST_CASE("what would not change is not written") {
@@ -67,7 +167,7 @@ TEST_CASE("copy replaces the tree's files, and adds the calling user") {
   CHECK(place.run(request).empty());
   CHECK(content(place.tree("etc/passwd")) ==
         content(place.host("etc/passwd")) + "lena:x:5000:5000:Lena:/home/lena:/bin/bash\n");
-  CHECK(content(place.tree("etc/shadow")) == content(place.host("etc/shadow")) + "lena:*:::::::\n");
+  CHECK(content(place.tree("etc/shadow")) == "root:*:1::::::\nalice:*:1::::::\nlena:*:::::::\n");
   CHECK((status_of(place.tree("etc/shadow")).st_mode & 07777u) == 0640u);
   CHECK(content(place.tree("etc/group")) == "root:x:0:\nshadow:x:77:\nsudo:x:27:\npkg:x:101:\nstaff5000:x:5000:\n");
   CHECK_FALSE(fs::exists(place.tree("etc/gshadow")));
@@ -92,6 +192,7 @@ TEST_CASE("the calling user is there even if no database is listed") {
   auto request = place.request();
   request.databases.clear();
   request.user = ldap;
+  request.lock = false;
   CHECK(place.run(request).empty());
   CHECK(content(place.tree("etc/passwd")) ==
         "root:x:0:0:root:/root:/bin/sh\npkg:x:101:101::/var/lib/pkg:/bin/false\n"
@@ -104,10 +205,11 @@ TEST_CASE("a tree without databases gets them") {
   fill(place);
   for (const char* name : {"passwd", "shadow", "group"}) fs::remove(place.tree("etc/") + name);
   CHECK(place.run(place.request()).empty());
-  for (const char* name : {"passwd", "shadow", "group", "gshadow"}) {
+  for (const char* name : {"passwd", "group", "gshadow"}) {
     INFO(name);
     CHECK(content(place.tree("etc/") + name) == content(place.host("etc/") + name));
   }
+  CHECK(content(place.tree("etc/shadow")) == "root:*:1::::::\nalice:*:1::::::\n");
   CHECK(status_of(place.tree("etc/shadow")).st_gid == 42);
   CHECK((status_of(place.tree("etc/shadow")).st_mode & 07777u) == 0640u);
   CHECK((status_of(place.tree("etc/passwd")).st_mode & 07777u) == 0644u);

@@ -59,6 +59,7 @@ Definition unusual() {
   d.hide_state = true;
   d.dev = DeviceMode::host;
   d.nss = NssMode::copy;
+  d.no_new_privileges = Choice::yes;
   d.resolv_conf = "none";
   d.hostname = "box";
   d.network = "none";
@@ -104,7 +105,7 @@ TEST_CASE("all keys of a union") {
       "srv\nunion-type=overlayfs\nunion-backing=image\nunion-size=10G\nunion-filesystem=btrfs\n"
       "union-mount-options=redirect_dir=on\nunion-reset=yes\nunion-volatile=no\nunion-overlay-directory=/over\n"
       "users=a,,b\ngroups=g\nroot-users=r\nroot-groups=rg\nsource-users=su\nsource-groups=sg\nsource-root-users=sr\n"
-      "source-root-groups=srg\naliases=y,z,x,y\nhost-view=no\ndev=host\nnss=copy\nresolv-conf=none\nhostname=box-1."
+      "source-root-groups=srg\naliases=y,z,x,y\nhost-view=no\ndev=host\nnss=copy\nno-new-privileges=no\nresolv-conf=none\nhostname=box-1."
       "example\n"
       "network=none\non-boot=end\non-shutdown=end\ncommand-prefix=nice,-n\npersonality=linux32\nshell=/bin/sh\n"
       "preserve-environment=1\nmessage-verbosity=verbose\nsbuild.resolver=apt\nuser-modifiable-keys=sbuild.resolver\n");
@@ -123,6 +124,7 @@ TEST_CASE("all keys of a union") {
   CHECK(d.aliases == std::vector<std::string>{"y", "z"});
   CHECK(d.dev == DeviceMode::host);
   CHECK(d.nss == NssMode::copy);
+  CHECK(d.no_new_privileges == Choice::no);
   CHECK(d.on_boot == OnBoot::end);
   CHECK(d.on_shutdown == OnShutdown::end);
   CHECK(d.network == "none");
@@ -215,6 +217,7 @@ TEST_CASE("what is wrong with a definition takes it out, and says the line and w
       {overlay + "union-mount-options=index=on,upperdir=/x\n", "'upperdir' is set by unionroot itself"},
       {overlay + "union-mount-options=volatile\n", "union-volatile=yes"},
       {overlay + "union-volatile=perhaps\n", "expected one of: auto, yes, no"},
+      {overlay + "no-new-privileges=sudo\n", "expected one of: auto, yes, no"},
       {good + "environment-filter=(\n", "not a POSIX extended regular expression"},
       {good + "hostname=a_b\n", "is not a host name"},
       {good + "dev=none\n", "expected one of: private, host"},

@@ -31,6 +31,7 @@ LaunchSpec example() {
   spec.rows = 33;
   spec.columns = 132;
   spec.no_network = true;
+  spec.no_new_privileges = true;
   spec.host_name = "inside";
   return spec;
 }
@@ -69,6 +70,7 @@ TEST_CASE("the helper reads what the launcher wrote") {
   CHECK(spec.limits[0].hard == 20);
   CHECK(spec.limits[1].soft == RLIM_INFINITY);
   CHECK(spec.has(wire::no_network));
+  CHECK(spec.has(wire::no_new_privileges));
   CHECK(spec.has(wire::has_cgroup));
   CHECK_FALSE(spec.has(wire::terminal));
   CHECK(spec.header->personality == wire::keep_personality);

@@ -134,13 +134,14 @@ TEST_CASE("the calling user alone, with what the host's files say of them") {
   in.listed.fill(false);
   const auto out = merge(in);
   CHECK(after(in, out, Database::passwd) == "alice:x:1000:1000:Alice:/home/alice:/bin/bash\n");
-  CHECK(after(in, out, Database::shadow) == "alice:HASH:1::::::\n");
+  CHECK(after(in, out, Database::shadow) == "alice:*:1::::::\n");
   CHECK(after(in, out, Database::group) == "sudo:x:27:\nalice:x:1000:\n");
 }
 
 TEST_CASE("a calling user from elsewhere gets into no group by the name of another") {
   auto in = input({"", "", "sudo:x:27:alice\n", ""}, {"alice:x:5:5:::\n", "", "sudo:x:27:\n", ""});
   in.user = alice;
+  in.own = false;
   const auto out = merge(in);
   CHECK(after(in, out, Database::group).substr(0, 11) == "sudo:x:27:\n");
   CHECK(mentions(out, "'alice' (1000)"));
@@ -151,6 +152,7 @@ TEST_CASE("the calling user's conflict is noted once") {
   auto in =
       input({"alice:x:1000:1000:::\n", "", "alice:x:1000:\n", ""}, {"al:x:1000:1000:::\n", "", "al:x:1000:\n", ""});
   in.user = alice;
+  in.own = false;
   const auto out = merge(in);
   CHECK(out.notes.size() == 2);  // the user and the group
   for (const auto& text : out.text) CHECK_FALSE(text);
@@ -159,7 +161,103 @@ TEST_CASE("the calling user's conflict is noted once") {
 TEST_CASE("a user whose password is in passwd itself gets no shadow entry") {
   auto in = input({}, {"alice:hash:1000:1000:::\n", "", "", ""});
   in.user = alice;
+  in.own = false;
   CHECK_FALSE(merge(in).text[index_of(Database::shadow)]);
+}
+
+TEST_CASE("the host's entry wins for root, the user and the user's groups") {
+  auto in = input({"root:x:0:0::/root:/bin/zsh\nalice:x:1000:1000:::\nbob:x:7:7:::\n", "alice:*:1::::::\n",
+                   "root:x:0:\nalice:x:1000:\naudio:x:29:alice\n", ""},
+                  {"toor:x:0:0::/:/bin/sh\nubuntu:x:1000:1000:::\nalice:x:5:5:::\nbo:x:7:7:::\npkg:x:101:1:::\n",
+                   "toor::1::::::\nubuntu:KNOWN:1::::::\nalice:OLD:1::::::\nbo:TB:1::::::\n",
+                   "wheel:x:0:alice\nubuntu:x:1000:\naudio:x:63:\nsudo:x:27:alice,bo\n", "sudo:!:alice:alice,bo\n"});
+  in.user = alice;
+  in.user->groups = {1000, 29};
+  in.groups = {{"alice", 1000}, {"audio", 29}};
+  in.password = "HASH";
+  in.listed.fill(GENERATE(true, false));
+  const auto out = merge(in);
+  const bool listed = in.listed[0];
+  CHECK(after(in, out, Database::passwd) ==
+        std::string("bo:x:7:7:::\npkg:x:101:1:::\nroot:x:0:0:root:/root:/bin/sh\n") +
+            (listed ? "alice:x:1000:1000:::\n" : "alice:x:1000:1000:Alice:/home/alice:/bin/bash\n"));
+  CHECK(after(in, out, Database::shadow) ==
+        "toor:*:1::::::\nubuntu:KNOWN:1::::::\nalice:HASH:1::::::\nbo:TB:1::::::\n");
+  CHECK(after(in, out, Database::group) == "sudo:x:27:bo\nroot:x:0:\nalice:x:1000:\naudio:x:29:alice\n");
+  CHECK(after(in, out, Database::gshadow) == "sudo:!::bo\n");
+  for (const char* left : {"user 'toor' (0) was left out", "user 'ubuntu' (1000) was left out",
+                           "user 'alice' (5) was left out", "group 'wheel' (0) was left out", "group 'ubuntu' (1000)",
+                           "group 'audio' (63)", "'alice' was taken out of the tree's group 'sudo' (27)"})
+    CHECK(mentions(out, left));
+}
+
+TEST_CASE("a second account of the tree with the user's number or name is left out too") {
+  auto in = input({}, {"alice:x:1000:1000:::\nfirst:x:1000:1:::\nsecond:x:1000:1:::\nalice:x:0:0:::\n", "", "", ""});
+  in.user = alice;
+  const auto out = merge(in);
+  CHECK(after(in, out, Database::passwd) == "alice:x:1000:1000:::\nroot:x:0:0:root:/root:/bin/sh\n");
+}
+
+TEST_CASE("the user's primary group is the host's") {
+  auto in = input({}, {"root:x:0:0:::\nalice:x:1000:0::/h:/bin/sh\n", "", "", ""});
+  in.user = alice;
+  const auto out = merge(in);
+  CHECK(after(in, out, Database::passwd) == "root:x:0:0:::\nalice:x:1000:1000::/h:/bin/sh\n");
+  CHECK(mentions(out, "'alice' has the host's group 1000 in the place of 0"));
+}
+
+TEST_CASE("passwords of a session whose owner may not be root") {
+  auto in = input({}, {"root:ROOT:0:0:::\nalice:OWN:1000:1000:::\nopen::7:7:::\nshut:*:8:8:::\nx:x:9:9:::\n",
+                       "root:TR:1::::::\nalice:TA:1::::::\nopen::1::::::\nshut:!!:1::::::\nx:!HASH:1::::::\n",
+                       "a:PW:20:\nb:x:21:\nc::22:\n", "a:PW::\nb:!::\nc:::\n"});
+  in.user = alice;
+  in.password = "HASH";
+  in.lock = true;
+  const auto out = merge(in);
+  CHECK(after(in, out, Database::passwd) ==
+        "root:*:0:0:::\nalice:x:1000:1000:::\nopen:*:7:7:::\nshut:*:8:8:::\nx:x:9:9:::\n");
+  CHECK(after(in, out, Database::shadow) ==
+        "root:*:1::::::\nalice:HASH:1::::::\nopen:*:1::::::\nshut:!!:1::::::\nx:*:1::::::\n");
+  CHECK(after(in, out, Database::group) == "a:*:20:\nb:x:21:\nc:*:22:\nalice:x:1000:\n");
+  CHECK(after(in, out, Database::gshadow) == "a:*::\nb:!::\nc:*::\n");
+  CHECK(mentions(out, "etc/shadow: the password is locked of 'root', 'open', 'x'"));
+}
+
+TEST_CASE("an empty password is left to nobody") {
+  auto in =
+      input({}, {"root::0:0:::\nalice:x:1000:1000:::\n", "root::1::::::\nalice::1::::::\nb:TB:1::::::\n", "", ""});
+  in.user = alice;
+  const auto out = merge(in);
+  CHECK(after(in, out, Database::passwd) == "root:*:0:0:::\nalice:x:1000:1000:::\n");
+  CHECK(after(in, out, Database::shadow) == "root:*:1::::::\nalice:*:1::::::\nb:TB:1::::::\n");
+}
+
+TEST_CASE("where no shadow can be written the user's password goes nowhere") {
+  auto in = input({}, {"alice:OWN:1000:1000:::\n", "", "", ""});
+  in.user = alice;
+  in.password = "HASH";
+  in.tree[index_of(Database::shadow)] = nullptr;
+  const auto out = merge(in);
+  CHECK(after(in, out, Database::passwd) == "alice:*:1000:1000:::\n");
+}
+
+TEST_CASE("root's own session leaves root's password as it is") {
+  auto in = input({"root:x:0:0:::\n", "root:*:1::::::\n", "", ""},
+                  {"root:x:0:0:::\n", "root:TR:1::::::\n", "root:x:0:\n", ""});
+  in.user = User{"root", 0, 0, "root", "/root", "/bin/sh", "root"};
+  for (const auto& text : merge(in).text) CHECK_FALSE(text);
+}
+
+TEST_CASE("in a tree that is not the session's own nothing is taken away") {
+  auto in = input({"alice:x:1000:1000:::\n", "alice:*:1::::::\n", "", ""},
+                  {"root::0:0:::\nubuntu:x:1000:1:::\n", "root::1::::::\n", "sudo:x:27:alice\n", ""});
+  in.user = alice;
+  in.password = "HASH";
+  in.lock = true;
+  in.own = false;
+  const auto out = merge(in);
+  for (const Database database : {Database::passwd, Database::shadow}) CHECK_FALSE(out.text[index_of(database)]);
+  CHECK(after(in, out, Database::group) == "sudo:x:27:alice\nalice:x:1000:\n");
 }
 
 TEST_CASE("a user that cannot be written as a line is left out") {
@@ -220,6 +318,10 @@ TEST_CASE("merging again changes nothing, whatever the files hold") {
   for (int round = 0; round < 3000; ++round) {
     auto in = input(text(), text());
     in.user = User{name(), pick(6), pick(6), "", "/", "/bin/sh", name()};
+    in.user->groups = {in.user->gid, pick(6)};
+    in.groups = {{in.user->group, in.user->gid}};
+    in.own = round % 2 == 0;
+    in.lock = pick(2) == 0;
     const auto first = merge(in);
     auto again = in;
     for (const Database database : all_databases)
@@ -230,6 +332,7 @@ TEST_CASE("merging again changes nothing, whatever the files hold") {
                     << in.tree[index_of(database)]->text() << "host:\n"
                     << in.host[index_of(database)]->text());
       CHECK(after(again, second, database) == after(in, first, database));
+      if (in.own) continue;
       // What the tree had is still there, in its order (entries may have new members).
       const Table result(database, after(in, first, database));
       const auto& before = in.tree[index_of(database)]->lines();

@@ -1,0 +1,28 @@
+#include "tree/file_writer.h"
+
+#include "base/text.h"
+
+namespace unionroot::tree {
+
+std::string FileWriter::on_host(std::string_view path) const { return base::concat(host_root_, "/", path); }
+
+void FileWriter::skip(std::string_view path, std::string_view why) {
+  notes_.push_back(base::concat(base::printable(path), ": skipped: ", why));
+}
+
+std::shared_ptr<const HostFile> FileWriter::host_file(std::string_view path) {
+  std::string why;
+  auto file = host_files().read(on_host(path), why);
+  if (!file) skip(base::concat("/", path), why);
+  return file;
+}
+
+void FileWriter::put(const std::string& path, const TreeFile& old, std::string_view content, const FileOwner& owner) {
+  if (!old.is_writable()) return skip(path, describe(old.found));
+  if (old.found == Found::file && !old.symlink && old.content == content && old.mode == owner.mode &&
+      old.uid == owner.uid && old.gid == owner.gid)
+    return;
+  tree_.write(path, content, owner.mode, owner.uid, owner.gid);
+}
+
+}  // namespace unionroot::tree

@@ -1,0 +1,48 @@
+// Puts files into a session's tree, and keeps notes of what was skipped.
+#pragma once
+
+#include <sys/types.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tree/host_files.h"
+#include "tree/tree_access.h"
+
+namespace unionroot::tree {
+
+struct FileOwner {
+  mode_t mode = 0644;
+  uid_t uid = 0;
+  gid_t gid = 0;
+};
+
+class FileWriter {
+ public:
+  // host_root: as in FilesRequest. temporary: of TreeAccess.
+  FileWriter(int root, std::string host_root, std::string temporary)
+      : tree_(root, std::move(temporary)), host_root_(std::move(host_root)) {}
+
+  [[nodiscard]] TreeAccess& tree() { return tree_; }
+  [[nodiscard]] std::string on_host(std::string_view path) const;
+
+  void note(std::string text) { notes_.push_back(std::move(text)); }
+  void skip(std::string_view path, std::string_view why);
+  [[nodiscard]] std::vector<std::string> take_notes() { return std::move(notes_); }
+
+  // A file of the host, or null with a note.
+  std::shared_ptr<const HostFile> host_file(std::string_view path);
+
+  // Writes what is not there yet. `old`: what tree() reads there. A symlink is replaced even where it leads to the same
+  // content: what it leads to may change, or go.
+  void put(const std::string& path, const TreeFile& old, std::string_view content, const FileOwner& owner);
+
+ private:
+  TreeAccess tree_;
+  std::string host_root_;
+  std::vector<std::string> notes_;
+};
+
+}  // namespace unionroot::tree

@@ -1,0 +1,375 @@
+"""A user of a definition without root stays without it, whatever the tree's accounts and rules say; and no password of the host
+is to be had in a session."""
+
+import contextlib
+import crypt
+import ctypes
+import glob
+import grp
+import json
+import os
+import pwd
+import shutil
+import subprocess
+import unittest
+
+import stranger
+import unionroot_testing as testing
+from unionroot_testing import EndToEndTest
+
+OWNER = stranger.OWNER
+UID = pwd.getpwnam(OWNER).pw_uid
+GROUP = grp.getgrgid(pwd.getpwnam(OWNER).pw_gid)
+PR_SET_NO_NEW_PRIVS = 38
+
+# su of the tree: a password is asked for, an empty one is good enough.
+PAM = "auth sufficient pam_rootok.so\nauth required pam_unix.so nullok nodelay\naccount required pam_permit.so\nsession required pam_permit.so\n"
+PASSWD = (f"root:x:0:0:root:/root:/bin/sh\n{OWNER}:x:{UID}:{GROUP.gr_gid}::/:/bin/sh\npkg:x:1101:1101::/:/bin/sh\n")
+ACCOUNTS = {
+    "etc/passwd": PASSWD,
+    "etc/group": f"root:x:0:\nshadow:x:42:\n{GROUP.gr_name}:x:{GROUP.gr_gid}:\npkg:x:1101:\nwheel:x:1102:\n",
+    "etc/shadow": f"root:*:19000::::::\n{OWNER}:*:19000::::::\npkg:*:19000::::::\n",
+    "etc/gshadow": "root:*::\nshadow:*::\n",
+    "etc/pam.d/su": PAM,
+    "etc/pam.d/other": PAM,
+}
+
+
+def give_up_new_privileges():
+    """In a child, before its exec."""
+    if ctypes.CDLL(None).prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
+        raise OSError("prctl(PR_SET_NO_NEW_PRIVS)")
+
+
+def copy_program(path, layer):
+    """A program or library of this machine, and what it is linked with."""
+    listing = subprocess.run(["ldd", path], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
+    for file in [path] + [word for word in listing.split() if word.startswith("/")]:
+        target = os.path.join(layer, "usr" + file if not file.startswith("/usr/") else file.lstrip("/"))
+        if not os.path.exists(target):
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            shutil.copyfile(os.path.realpath(file), target)
+            os.chmod(target, 0o755)
+    return os.path.join(layer, path.lstrip("/"))
+
+
+class Accounts(EndToEndTest):
+    @classmethod
+    def write_layer(cls, name, files):
+        """A folder with these files, to lie over the others of the tree: {path: text or (text, mode, uid)}."""
+        layer = os.path.join(cls.machine.place, "layers", name)
+        for path, given in files.items():
+            text, mode, uid = given if isinstance(given, tuple) else (given, 0o644, 0)
+            file = os.path.join(layer, path)
+            os.makedirs(os.path.dirname(file), exist_ok=True)
+            with open(file, "w") as out:
+                out.write(text)
+            os.chown(file, uid, uid)
+            os.chmod(file, mode)
+        return layer
+
+    @classmethod
+    def programs(cls):
+        """A layer with set-uid programs: su, and a shell that stays what it was made."""
+        layer = os.path.join(cls.machine.place, "layers", "programs")
+        modules = glob.glob("/usr/lib/*/security/pam_unix.so") + glob.glob("/lib/*/security/pam_unix.so")
+        if not modules or not os.path.exists("/usr/bin/su"):
+            raise unittest.SkipTest("needs su and pam_unix")
+        os.chmod(copy_program("/usr/bin/su", layer), 0o4755)
+        for module in ("pam_unix.so", "pam_rootok.so", "pam_permit.so"):
+            copy_program(os.path.join(os.path.dirname(os.path.realpath(modules[0])), module), layer)
+        shutil.copyfile(os.path.realpath("/bin/bash"), os.path.join(layer, "usr/bin/become"))
+        os.chmod(os.path.join(layer, "usr/bin/become"), 0o4755)
+        return layer
+
+    @classmethod
+    def define_layers(cls, name, files, **keys):
+        """A chroot on the small tree, with these files and the programs over it, for OWNER."""
+        layer = cls.write_layer(name, {**ACCOUNTS, **files})
+        if not hasattr(cls, "program_layer"):
+            cls.program_layer = cls.programs()
+        given = {"type": "layers", "lower_directories": ",".join((layer, cls.program_layer, testing.small_tree())),
+                 "union_type": "overlay", "profile": "buildd", "users": OWNER}
+        given.update(keys)
+        cls.machine.define(name, **given)
+
+    def tearDown(self):
+        self.assert_nothing_left()
+
+    @contextlib.contextmanager
+    def session(self, chroot, user=OWNER):
+        session = self.machine.begin(chroot, user=user)
+        try:
+            yield session
+        finally:
+            self.machine.ok("end", session)
+
+    def notes(self, session):
+        return "\n".join(json.loads(self.machine.ok("info", "--json", session, user=OWNER))["notes"])
+
+    def no_new_privileges(self, chroot, user=OWNER, **options):
+        """What the kernel says of a command inside: True if it can gain nothing by set-uid programs."""
+        line = self.machine.inside(chroot, "grep", "^NoNewPrivs:", "/proc/self/status", user=user, **options)
+        return line.split()[1] == "1"
+
+    def become(self, chroot):
+        """The uid of a command in a set-uid shell of root's."""
+        return self.machine.inside(chroot, "become", "-p", "-c", "id -u", user=OWNER)
+
+    def su(self, chroot, password, user="root"):
+        """The uid that su gives, or None."""
+        done = self.machine.run("run", "--directory", "/", chroot, "--", "su", user, "-c", "id -u", user=OWNER, input=password)
+        return done.out.strip() if done.status == 0 else None
+
+
+class OfTheCaller(Accounts):
+    """What the calling process has given up, its command does not have again."""
+
+    @classmethod
+    def prepare(cls):
+        cls.machine.define_tree("small", testing.small_tree(), users=OWNER)
+
+    def test_no_new_privileges_of_the_caller_is_kept(self):
+        self.assertFalse(self.no_new_privileges("small"))
+        self.assertTrue(self.no_new_privileges("small", preexec_fn=give_up_new_privileges))
+
+    def test_so_is_that_of_root_and_in_a_session_that_stands(self):
+        with self.session("small") as session:
+            self.assertTrue(self.no_new_privileges(session, preexec_fn=give_up_new_privileges))
+            self.assertFalse(self.no_new_privileges(session))
+            self.assertTrue(self.no_new_privileges(session, user=None, preexec_fn=give_up_new_privileges))
+
+
+class Passwords(Accounts):
+    """What the tree's maker knows, or left empty, is no way to root."""
+
+    @classmethod
+    def prepare(cls):
+        known = crypt.crypt("secret", crypt.METHOD_SHA512)
+        shadow = ACCOUNTS["etc/shadow"]
+        known_root = {"etc/shadow": (shadow.replace("root:*", "root:" + known), 0o640, 0)}
+        cls.define_layers("empty", {"etc/shadow": (shadow.replace("root:*", "root:"), 0o640, 0)})
+        cls.define_layers("known", known_root)
+        cls.define_layers("packages", {"etc/shadow": (shadow.replace("pkg:*", "pkg:" + known), 0o640, 0)})
+        cls.define_layers("unshadowed", {"etc/passwd": PASSWD.replace("root:x", "root:")})
+        cls.define_layers("hash-in-passwd", {"etc/passwd": PASSWD.replace("root:x", "root:" + known)})
+        cls.define_layers("group", {"etc/gshadow": f"wheel:{known}::\n"})
+        cls.define_layers("copied", known_root, nss="copy", profile="listless")
+        cls.define_layers("untouched", known_root, nss="none")
+        cls.define_layers("permitted", known_root, nss="none", no_new_privileges="no")
+        cls.define_layers("roots", known_root, root_users=OWNER)
+        profile = os.path.join(cls.machine.configuration, "profiles", "listless")
+        os.makedirs(profile)
+        for name, text in (("fstab", "proc /proc proc defaults\n"), ("copyfiles", ""), ("nssdatabases", "services\n")):
+            with open(os.path.join(profile, name), "w") as file:
+                file.write(text)
+
+    def test_an_empty_password_of_root(self):
+        self.assertIsNone(self.su("empty", "\n"))
+        self.assertIsNone(self.su("unshadowed", "\n"))
+
+    def test_a_known_password_of_root(self):
+        self.assertIsNone(self.su("known", "secret\n"))
+        self.assertIsNone(self.su("hash-in-passwd", "secret\n"))
+
+    def test_a_known_password_of_another_account(self):
+        self.assertIsNone(self.su("packages", "secret\n", "pkg"))
+
+    def test_a_group_with_a_password(self):
+        with self.session("group") as session:
+            self.assertEqual(self.machine.inside(session, "grep", "^wheel:", "/etc/gshadow"), "wheel:*::")
+
+    def test_whatever_the_databases(self):
+        self.assertIsNone(self.su("copied", "secret\n"))
+        self.assertIsNone(self.su("untouched", "secret\n"))
+
+    def test_a_session_tells_what_was_locked(self):
+        with self.session("known") as session:
+            self.assertIn("etc/shadow: the password is locked of 'root'", self.notes(session))
+        with self.session("untouched") as session:
+            self.assertIn("etc/shadow has a password for 'root'", self.notes(session))
+
+    def test_who_may_be_root_has_the_trees_passwords(self):
+        # It also shows that su of these trees works.
+        self.assertEqual(self.su("roots", "secret\n"), "0")
+        self.assertIsNone(self.su("roots", "wrong\n"))
+        self.assertEqual(self.su("permitted", "secret\n"), "0")
+
+
+class Names(Accounts):
+    """Numbers and names inside are those of the host, for root and the session's owner."""
+
+    @classmethod
+    def prepare(cls):
+        ubuntu = f"ubuntu:x:{UID}:{GROUP.gr_gid}::/:/bin/sh\n"
+        cls.define_layers("by-number", {"etc/passwd": f"root:x:0:0::/:/bin/sh\n{ubuntu}"})
+        cls.define_layers("second", {"etc/passwd": ubuntu + PASSWD})
+        cls.define_layers("by-name", {"etc/passwd": f"root:x:0:0::/:/bin/sh\n{OWNER}:x:4321:0::/:/bin/sh\n"})
+        cls.define_layers("second-root", {"etc/passwd": PASSWD + "toor::0:0::/:/bin/sh\n"})
+        cls.define_layers("member", {"etc/group": ACCOUNTS["etc/group"] + f"disk:x:6:{OWNER}\n", "etc/gshadow": f"disk:!:{OWNER}:\n"})
+        cls.define_layers("group", {"etc/group": f"root:x:0:\nubuntu:x:{GROUP.gr_gid}:\n"})
+
+    def test_another_account_with_the_owners_number(self):
+        for chroot in ("by-number", "second"):
+            with self.session(chroot) as session:
+                self.assertEqual(self.machine.inside(session, "id", "-un", user=OWNER), OWNER)
+                self.assertNotIn("ubuntu", self.machine.inside(session, "cat", "/etc/passwd"))
+                self.assertIn(f"'ubuntu' ({UID}) was left out", self.notes(session))
+
+    def test_another_account_with_the_owners_name(self):
+        with self.session("by-name") as session:
+            self.assertEqual(self.machine.inside(session, "id", "-un", user=OWNER), OWNER)
+            self.assertEqual(self.machine.inside(session, "id", "-u", OWNER), str(UID))
+            self.assertIn(f"'{OWNER}' (4321) was left out", self.notes(session))
+
+    def test_a_second_root(self):
+        with self.session("second-root") as session:
+            self.assertNotIn("toor", self.machine.inside(session, "cat", "/etc/passwd"))
+        self.assertIsNone(self.su("second-root", "\n", "toor"))
+
+    def test_groups_are_the_hosts(self):
+        with self.session("member") as session:
+            self.assertEqual(self.machine.inside(session, "grep", "^disk:", "/etc/group"), "disk:x:6:")
+            self.assertEqual(self.machine.inside(session, "grep", "^disk:", "/etc/gshadow"), "disk:!::")
+        with self.session("group") as session:
+            self.assertEqual(self.machine.inside(session, "id", "-gn", user=OWNER), GROUP.gr_name)
+
+
+class Rules(Accounts):
+    """Where the tree's rules would make the caller root, set-uid programs give the caller nothing."""
+
+    RULES = {
+        "by-user": {"etc/sudoers": f"{OWNER} ALL=(ALL) NOPASSWD: ALL\n"},
+        "by-group": {"etc/sudoers": f"%{GROUP.gr_name} ALL=(ALL) NOPASSWD: ALL\n"},
+        "by-number": {"etc/sudoers": f"#{UID} ALL=(ALL) NOPASSWD: ALL\n"},
+        "by-gid": {"etc/sudoers": f"%#{GROUP.gr_gid} ALL=(ALL) NOPASSWD: ALL\n"},
+        "by-all": {"etc/sudoers": "ALL ALL=(ALL) NOPASSWD: ALL\n"},
+        "by-alias": {"etc/sudoers": f"User_Alias X = a, {OWNER}\nX ALL=(ALL) NOPASSWD: ALL\n"},
+        "included": {"etc/sudoers": "@includedir /etc/sudoers.d\n",
+                     "etc/sudoers.d/90-cloud": f"{OWNER} ALL=(ALL) NOPASSWD: ALL\n"},
+        "doas": {"etc/doas.conf": f"permit nopass {OWNER}\n"},
+        "pam": {"etc/pam.d/su": f"auth sufficient pam_wheel.so trust group={GROUP.gr_name}\n" + PAM},
+    }
+
+    @classmethod
+    def prepare(cls):
+        for name, files in cls.RULES.items():
+            cls.define_layers(name, files)
+        of_others = {"etc/sudoers": "Defaults env_reset\nroot ALL=(ALL:ALL) ALL\n%admin ALL=(ALL) ALL\n@includedir /etc/sudoers.d\n"}
+        cls.define_layers("others", of_others)
+        cls.define_layers("always", of_others, no_new_privileges="yes", root_users=OWNER)
+        cls.define_layers("never", cls.RULES["by-user"], no_new_privileges="no")
+        cls.define_layers("roots", cls.RULES["by-user"], root_users=OWNER)
+        cls.define_layers("owned", {"etc/passwd": (PASSWD, 0o644, UID)})
+
+    def test_rules_that_name_the_caller(self):
+        for name in self.RULES:
+            with self.subTest(name):
+                self.assertTrue(self.no_new_privileges(name))
+        self.assertEqual(self.become("by-user"), str(UID))
+
+    def test_rules_that_name_others(self):
+        self.assertFalse(self.no_new_privileges("others"))
+        self.assertEqual(self.become("others"), "0")
+
+    def test_the_key(self):
+        self.assertTrue(self.no_new_privileges("always"))
+        self.assertFalse(self.no_new_privileges("never"))
+        self.assertEqual(self.become("never"), "0")
+
+    def test_whoever_may_be_root_gains_it_as_before(self):
+        self.assertFalse(self.no_new_privileges("roots"))
+        with self.session("by-user") as session:
+            self.assertFalse(self.no_new_privileges(session, user=None))
+
+    def test_accounts_that_the_caller_can_change(self):
+        self.assertTrue(self.no_new_privileges("owned"))
+
+    def test_a_session_that_stands_follows_its_tree_and_says_why(self):
+        with self.session("others") as session:
+            self.assertFalse(self.no_new_privileges(session))
+            self.machine.inside(session, "sh", "-c", f"echo '{OWNER} ALL=(ALL) ALL' >/etc/sudoers.d; "
+                                f"echo '{OWNER} ALL=(ALL) ALL' >>/etc/sudoers")
+            self.assertTrue(self.no_new_privileges(session))
+        with self.session("by-user") as session:
+            self.assertIn(f"etc/sudoers names '{OWNER}'", self.notes(session))
+
+
+class Hashes(Accounts):
+    """The host's passwords. In a mount namespace of its own the test gives the host others than it has."""
+
+    @classmethod
+    def setUpClass(cls):
+        testing.require_end_to_end()
+        if testing._libc.unshare(0x00020000) != 0:  # CLONE_NEWNS
+            raise unittest.SkipTest("needs a mount namespace of its own: " + os.strerror(ctypes.get_errno()))
+        subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+        testing.leave_the_other_tests()
+        super().setUpClass()
+
+    @classmethod
+    def prepare(cls):
+        machine = cls.machine
+        for name, text in (("shadow", f"root:$6$HOSTROOT:1::::::\n{OWNER}:$6$HOSTOWNER:1::::::\nmail:$6$HOSTMAIL:1::::::\n"
+                                      f"{stranger.STRANGER}:!$6$HOSTLOCKED:1::::::\n"),
+                           ("gshadow", f"root:$6$HOSTGROUP::\n{GROUP.gr_name}:$6$HOSTGAMES::\n")):
+            path = os.path.join(machine.place, name)
+            machine._write(path, text, 0o600)
+            subprocess.run(["mount", "--bind", path, "/etc/" + name], check=True)
+        readable = {"etc/shadow": (ACCOUNTS["etc/shadow"], 0o644, pwd.getpwnam(stranger.STRANGER).pw_uid)}
+        cls.define_layers("merged", readable)
+        cls.define_layers("copied", readable, nss="copy")
+        cls.define_layers("nothing-asked", readable, no_new_privileges="yes")
+        cls.define_layers("named", {**readable, "etc/sudoers": f"{OWNER} ALL=(ALL) ALL\n"})
+        cls.own = os.path.join(machine.place, "own")
+        shutil.copytree(testing.small_tree(), cls.own, symlinks=True)
+        cls.define_layers("unused", {})
+        for path, text in ACCOUNTS.items():
+            os.makedirs(os.path.dirname(os.path.join(cls.own, path)), exist_ok=True)
+            machine._write(os.path.join(cls.own, path), text)
+        machine.define("in-place", type="directory", directory=cls.own, profile="buildd", users=OWNER)
+
+    def hashes_in(self, folder):
+        """Which passwords of the host lie in files under the folder."""
+        found = subprocess.run(["grep", "-rhoE", r"\$6\$HOST[A-Z]+", folder], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.assertIn(found.returncode, (0, 1), found.stderr)
+        return set(found.stdout.split())
+
+    def inside(self, session, path):
+        return self.machine.inside(session, "cat", path)
+
+    def test_none_but_the_owners_is_copied(self):
+        for chroot in ("merged", "copied"):
+            with self.subTest(chroot), self.session(chroot) as session:
+                self.assertIn(OWNER + ":$6$HOSTOWNER:", self.inside(session, "/etc/shadow"))
+                self.assertEqual(self.hashes_in(self.machine.state), {"$6$HOSTOWNER"})
+        with self.subTest("automatic"):
+            self.machine.inside("merged", "true", user=OWNER)
+            self.assertLessEqual(self.hashes_in(self.machine.state), {"$6$HOSTOWNER"})
+
+    def test_none_where_no_password_is_asked(self):
+        for chroot in ("nothing-asked", "named"):
+            with self.subTest(chroot), self.session(chroot) as session:
+                self.assertIn(OWNER + ":*:", self.inside(session, "/etc/shadow"))
+                self.assertNotIn("HOST", self.inside(session, "/etc/shadow"))
+        with self.session("merged", user=None) as session:  # root is asked for none
+            self.assertNotIn("HOST", self.inside(session, "/etc/shadow"))
+
+    def test_the_files_are_root_and_shadows(self):
+        with self.session("merged") as session:
+            for name in ("shadow", "gshadow"):
+                self.assertEqual(self.machine.inside(session, "stat", "-c", "%a %u:%g", "/etc/" + name), "640 0:42")
+            location = self.machine.ok("location", session, user=OWNER)
+            seen = "try:\n print(open(sys.argv[1]).read())\nexcept OSError as error:\n print(type(error).__name__)\n"
+            for user in (stranger.STRANGER, OWNER):
+                status, out, err = stranger.run(self.machine, user, seen, location + "/etc/shadow")
+                self.assertEqual((status, out.strip()), (0, "PermissionError"), err)
+
+    def test_a_tree_that_outlives_the_session_gets_none(self):
+        with self.session("in-place") as session:
+            self.assertIn(OWNER + ":*:", self.inside(session, "/etc/shadow"))
+        self.assertEqual(self.hashes_in(self.own), set())
+
+
+if __name__ == "__main__":
+    testing.main()
