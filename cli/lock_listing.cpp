@@ -30,6 +30,12 @@ std::string command_of(const locks::LockInfo& lock) {
   return owner_lives(lock) ? base::command_of(lock.owner.process.pid) : std::string();
 }
 
+// The file says no command of a change, since everybody may read it: the process says it to whom it may.
+std::string purpose_of(const locks::LockInfo& lock) {
+  const auto command = lock.owner.session.empty() ? command_of(lock) : std::string();
+  return command.empty() ? lock.owner.purpose : command;
+}
+
 std::string user_of(const locks::LockOwner& owner) {
   return owner.user.empty() ? std::to_string(owner.uid) : owner.user;
 }
@@ -42,7 +48,7 @@ std::string lock_table(const std::vector<locks::LockInfo>& held) {
   for (const auto& lock : held)
     rows.push_back({lock.owner.tree.empty() ? lock.key : lock.owner.tree, std::string(word_of(lock.kind)),
                     std::string(word_of(lock.state)), lock.owner.chroot, lock.owner.session, user_of(lock.owner),
-                    std::to_string(lock.owner.process.pid), format_time(lock.owner.since), lock.owner.purpose});
+                    std::to_string(lock.owner.process.pid), format_time(lock.owner.since), purpose_of(lock)});
   return table(rows);
 }
 

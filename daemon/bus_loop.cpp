@@ -1,8 +1,10 @@
 #include "daemon/bus_loop.h"
 
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <sdbus-c++/Error.h>
+#include <sys/ioctl.h>
 
 #include <chrono>
 #include <cstdint>
@@ -20,6 +22,9 @@ namespace {
 
 // One busy client must not hold back the replies to the others: so many messages, then whatever else is ready.
 constexpr int messages_in_a_row = 32;
+
+// In the socket's buffer, as the kernel counts it.
+constexpr int most_unread = 16 * 1024;
 
 // A copy: closing the bus's own descriptor would make libsystemd abort.
 int copy_of(int fd) { return base::check(::fcntl(fd, F_DUPFD_CLOEXEC, 3), "duplicating the bus's descriptor"); }
@@ -47,6 +52,15 @@ void BusLoop::kick() {
     kicked_ = false;
     pump();
   });
+}
+
+// sd_bus_get_events(3): it asks for POLLOUT as long as it has something to write. What it has written may lie in the
+// socket's buffer, which sd-bus makes 8 MiB large, until the bus reads it, 2 KiB at a time.
+bool BusLoop::is_clear() const {
+  const auto data = connection_.getEventLoopPollData();
+  if ((data.events & POLLOUT) != 0) return false;
+  int unread = 0;
+  return ::ioctl(data.fd, SIOCOUTQ, &unread) < 0 || unread < most_unread;
 }
 
 void BusLoop::pump() {

@@ -28,6 +28,9 @@ class BusLoop {
   // After bus calls made on the bus thread outside of post() and outside of sd-bus's dispatch.
   void kick();
 
+  // The bus has read nearly all that was sent.
+  [[nodiscard]] bool is_clear() const;
+
   // What it throws is logged: nothing that is told to the bus may end the loop.
   static void guarded(const std::function<void()>& work);
 

@@ -1,8 +1,11 @@
 #include "daemon/bus_objects.h"
 
+#include <systemd/sd-bus.h>
+
 #include <exception>
 #include <utility>
 
+#include "daemon/bus/raw_message.h"
 #include "daemon/describe.h"
 #include "daemon/method.h"
 #include "daemon/object_paths.h"
@@ -27,6 +30,29 @@ void add_property(sdbus::IObject& object, const char* interface, const char* nam
       flags);
 }
 
+// An entry of an a{sa{sv}}.
+template <typename Write>
+void write_interface(Answer& answer, const char* interface, Write write_properties) {
+  answer.open_array("{sa{sv}}");
+  answer.open_entry("sa{sv}");
+  answer.put(interface);
+  answer.open_array("{sv}");
+  write_properties();
+  answer.close();
+  answer.close();
+  answer.close();
+}
+
+// For the types of answers that are written by hand.
+using Variants = std::map<std::string, sdbus::Variant>;
+
+template <typename Reply>
+AnswerPtr by_hand(BusLoop& loop, const Reply& reply, const sdbus::MethodCall& call) {
+  auto answer = make_answer(loop, raw_message(call));
+  reply->let_go();
+  return answer;
+}
+
 }  // namespace
 
 ManagerObject::ManagerObject(BusLoop& loop, Requests& requests, const definition::Registry& registry,
@@ -35,7 +61,10 @@ ManagerObject::ManagerObject(BusLoop& loop, Requests& requests, const definition
       loop_(loop),
       requests_(requests),
       registry_(registry),
-      capabilities_(std::move(capabilities)) {
+      capabilities_(std::move(capabilities)),
+      objects_(bus_of(getObject()), loop, [this](const auto& sender, const auto& answer, auto write) {
+        requests_.answer_in_turn(sender, answer, [write = std::move(write)](const Peer&) { return write(); });
+      }) {
   add_methods();
   add_signals_and_properties();
   registerAdaptor();
@@ -61,18 +90,18 @@ void ManagerObject::add_methods() {
       .add(object, loop_, [this](const auto& reply, const auto& call) {
         requests_.recover(call.getSender(), reply, read_recover(call, std::nullopt));
       });
-  Method<std::vector<Dictionary>>(interface, "ListSessions", "", {}, {"sessions"})
-      .add(object, loop_,
-           [this](const auto& reply, const auto& call) { requests_.list_sessions(call.getSender(), reply); });
-  Method<std::vector<Dictionary>>(interface, "ListChroots", "", {}, {"chroots"})
-      .add(object, loop_, [this](const auto& reply, const auto&) {
-        std::vector<Dictionary> chroots;
-        for (const auto& definition : registry_.snapshot()->chroots) chroots.push_back(list_chroot(*definition));
-        reply->send({}, std::move(chroots));
-      });
-  Method<Dictionary>(interface, "Info", "s", {"name"}, {"info"})
+  Method<std::vector<Variants>>(interface, "ListSessions", "", {}, {"sessions"})
       .add(object, loop_, [this](const auto& reply, const auto& call) {
-        requests_.info(call.getSender(), reply, Arguments("Info", call).text());
+        requests_.list_sessions(call.getSender(), by_hand(loop_, reply, call));
+      });
+  Method<std::vector<Variants>>(interface, "ListChroots", "", {}, {"chroots"})
+      .add(object, loop_, [this](const auto& reply, const auto& call) {
+        requests_.list_chroots(call.getSender(), by_hand(loop_, reply, call));
+      });
+  Method<Variants>(interface, "Info", "s", {"name"}, {"info"})
+      .add(object, loop_, [this](const auto& reply, const auto& call) {
+        auto name = Arguments("Info", call).text();
+        requests_.info(call.getSender(), by_hand(loop_, reply, call), std::move(name));
       });
   Method<std::string>(interface, "Location", "s", {"session"}, {"location"})
       .add(object, loop_, [this](const auto& reply, const auto& call) {
@@ -100,6 +129,10 @@ void ManagerObject::add_signals_and_properties() {
   add_property(object, interface, "Capabilities", false, [this] { return capabilities_; });
 }
 
+sd_bus* ManagerObject::bus_of(sdbus::IObject& object) {
+  return ::sd_bus_message_get_bus(raw_message(object.createSignal(manager_interface, "Progress")));
+}
+
 void ManagerObject::announce(const char* signal, const std::string& name, const std::string& path) {
   auto message = getObject().createSignal(manager_interface, signal);
   message << name << sdbus::ObjectPath(path);
@@ -116,16 +149,20 @@ void ManagerObject::tell_progress(const std::string& caller, std::uint32_t call,
   getObject().emitSignal(signal);
 }
 
-SessionObject::SessionObject(BusLoop& loop, Requests& requests, const session::SessionView& view)
-    : AdaptorInterfaces(loop.connection(), session_path(view.record.id)), loop_(loop), requests_(requests) {
-  show(view);
+SessionObject::SessionObject(BusLoop& loop, ObjectManager& objects, Requests& requests,
+                             const session::SessionView& view)
+    : AdaptorInterfaces(loop.connection(), session_path(view.record.id)),
+      loop_(loop),
+      objects_(objects),
+      requests_(requests) {
+  take(view);
   add_methods();
   add_properties();
   registerAdaptor();
-  emitInterfacesAddedSignal();
+  show();
 }
 
-void SessionObject::show(const session::SessionView& view) {
+void SessionObject::take(const session::SessionView& view) {
   record_ = view.record;
   record_.definition = {};
   record_.options = {};
@@ -134,8 +171,8 @@ void SessionObject::show(const session::SessionView& view) {
 }
 
 void SessionObject::become(const session::SessionView& view) {
-  show(view);
-  emitInterfacesAddedSignal();
+  take(view);
+  show();
 }
 
 void SessionObject::update(const session::SessionView& view) {
@@ -144,6 +181,7 @@ void SessionObject::update(const session::SessionView& view) {
   if (location_ != base::name_as_utf8(view.location)) changed.emplace_back("Location");
   if (progress_ != view.progress) changed.emplace_back("Progress");
   if (changed.empty()) return;
+  objects_.before_change();
   record_.state = view.record.state;
   location_ = base::name_as_utf8(view.location);
   progress_ = view.progress;
@@ -152,6 +190,7 @@ void SessionObject::update(const session::SessionView& view) {
 
 void SessionObject::update(const session::Progress& progress) {
   if (progress_ == progress) return;
+  objects_.before_change();
   progress_ = progress;
   emitPropertiesChangedSignal(session_interface, {"Progress"});
 }
@@ -174,35 +213,71 @@ void SessionObject::add_methods() {
           self);
 }
 
-void SessionObject::add_properties() {
-  const auto add = [this](const char* name, bool changes, auto getter) {
-    add_property(getObject(), session_interface, name, changes, std::move(getter));
-  };
-  add("Id", false, [this] { return record_.id; });
-  add("Chroot", false, [this] { return record_.chroot; });
-  add("Owner", false, [this] { return std::uint32_t{record_.owner}; });
-  add("Created", false, [this] { return std::int64_t{record_.created}; });
-  add("Automatic", false, [this] { return record_.kind == store::SessionKind::automatic; });
-  add("State", true, [this] { return std::string(store::to_string(record_.state)); });
-  add("Location", true, [this] { return location_; });
-  add("Progress", true, [this] {
+template <typename Visit>
+void SessionObject::each_property(Visit visit) const {
+  visit("Id", false, [this] { return record_.id; });
+  visit("Chroot", false, [this] { return record_.chroot; });
+  visit("Owner", false, [this] { return std::uint32_t{record_.owner}; });
+  visit("Created", false, [this] { return std::int64_t{record_.created}; });
+  visit("Automatic", false, [this] { return record_.kind == store::SessionKind::automatic; });
+  visit("State", true, [this] { return std::string(store::to_string(record_.state)); });
+  visit("Location", true, [this] { return location_; });
+  visit("Progress", true, [this] {
     return sdbus::Struct<std::string, std::uint64_t, std::uint64_t>(base::as_utf8(progress_.what), progress_.done,
                                                                     progress_.total);
   });
 }
 
-ChrootObject::ChrootObject(BusLoop& loop, definition::DefinitionPtr definition)
-    : AdaptorInterfaces(loop.connection(), chroot_path(definition->name)), definition_(std::move(definition)) {
-  const auto add = [this](const char* name, bool changes, auto getter) {
-    add_property(getObject(), chroot_interface, name, changes, std::move(getter));
-  };
-  add("Name", false, [this] { return definition_->name; });
-  add("Description", true, [this] { return base::name_as_utf8(definition_->description); });
-  add("Type", true, [this] { return base::name_as_utf8(definition_->type); });
-  add("Aliases", true, [this] { return definition_->aliases; });
-  add("File", true, [this] { return base::name_as_utf8(place_of(*definition_)); });
-  registerAdaptor();
+void SessionObject::add_properties() {
+  each_property([this](const char* name, bool changes, auto getter) {
+    add_property(getObject(), session_interface, name, changes, std::move(getter));
+  });
+}
+
+void SessionObject::write_interfaces(Answer& answer) const {
+  write_interface(answer, session_interface,
+                  [&] { each_property([&](const char* name, bool, auto getter) { answer.entry(name, getter()); }); });
+}
+
+void SessionObject::show() {
+  objects_.add(getObjectPath(), *this);
   emitInterfacesAddedSignal();
+}
+
+void SessionObject::leave() {
+  objects_.remove(getObjectPath());
+  emitInterfacesRemovedSignal();
+}
+
+ChrootObject::ChrootObject(BusLoop& loop, ObjectManager& objects, definition::DefinitionPtr definition)
+    : AdaptorInterfaces(loop.connection(), chroot_path(definition->name)),
+      objects_(objects),
+      definition_(std::move(definition)) {
+  each_property([this](const char* name, bool changes, auto getter) {
+    add_property(getObject(), chroot_interface, name, changes, std::move(getter));
+  });
+  registerAdaptor();
+  objects_.add(getObjectPath(), *this);
+  emitInterfacesAddedSignal();
+}
+
+template <typename Visit>
+void ChrootObject::each_property(Visit visit) const {
+  visit("Name", false, [this] { return definition_->name; });
+  visit("Description", true, [this] { return base::name_as_utf8(definition_->description); });
+  visit("Type", true, [this] { return base::name_as_utf8(definition_->type); });
+  visit("Aliases", true, [this] { return definition_->aliases; });
+  visit("File", true, [this] { return base::name_as_utf8(place_of(*definition_)); });
+}
+
+void ChrootObject::write_interfaces(Answer& answer) const {
+  write_interface(answer, chroot_interface,
+                  [&] { each_property([&](const char* name, bool, auto getter) { answer.entry(name, getter()); }); });
+}
+
+void ChrootObject::leave() {
+  objects_.remove(getObjectPath());
+  emitInterfacesRemovedSignal();
 }
 
 void ChrootObject::update(definition::DefinitionPtr definition) {
@@ -212,6 +287,7 @@ void ChrootObject::update(definition::DefinitionPtr definition) {
   if (definition->type != definition_->type) changed.emplace_back("Type");
   if (definition->aliases != definition_->aliases) changed.emplace_back("Aliases");
   if (place_of(*definition) != place_of(*definition_)) changed.emplace_back("File");
+  objects_.before_change();
   definition_ = std::move(definition);
   if (!changed.empty()) emitPropertiesChangedSignal(chroot_interface, changed);
 }

@@ -1,7 +1,5 @@
 #include "daemon/describe.h"
 
-#include <sdbus-c++/sdbus-c++.h>
-
 #include <cstdint>
 #include <map>
 #include <string>
@@ -17,16 +15,16 @@ namespace {
 using definition::Definition;
 
 // A name that is not UTF-8 must not make the whole answer impossible.
-sdbus::Variant text(std::string_view name) { return sdbus::Variant(base::name_as_utf8(name)); }
-// For people, and not to be turned back into bytes.
-sdbus::Variant message(std::string_view text) { return sdbus::Variant(base::as_utf8(text)); }
+Value text(std::string_view name) { return Value(base::name_as_utf8(name)); }
 
-sdbus::Variant texts(const std::vector<std::string>& values) {
+std::vector<std::string> valid_texts(const std::vector<std::string>& values) {
   std::vector<std::string> valid;
   valid.reserve(values.size());
   for (const auto& value : values) valid.push_back(base::name_as_utf8(value));
-  return sdbus::Variant(valid);
+  return valid;
 }
+
+Value texts(const std::vector<std::string>& values) { return Value(valid_texts(values)); }
 
 std::string_view union_type(const Definition& definition) { return definition.has_union() ? "overlay" : "none"; }
 
@@ -95,41 +93,101 @@ void add_definition(Dictionary& info, const Definition& definition) {
   info["directory"] = text("");
   info[place.key] = text(place.path);
   info["file"] = text(place_of(definition));
-  info["host-view"] = sdbus::Variant(definition.host_view);
-  info["source-clone"] = sdbus::Variant(definition.source_clone);
-  info["clonable"] = sdbus::Variant(definition.clonable());
+  info["host-view"] = Value(definition.host_view);
+  info["source-clone"] = Value(definition.source_clone);
+  info["clonable"] = Value(definition.clonable());
   std::map<std::string, std::string> user_data;
   for (const auto& [key, value] : definition.user_data) user_data[base::name_as_utf8(key)] = base::name_as_utf8(value);
-  info["user-data"] = sdbus::Variant(user_data);
+  info["user-data"] = Value(user_data);
   info["user-modifiable-keys"] = texts(definition.user_modifiable_keys);
   info["root-modifiable-keys"] = texts(definition.root_modifiable_keys);
   info["command-prefix"] = texts(definition.command_prefix);
   info["shell"] = text(definition.shell);
   info["personality"] = text(definition.personality);
-  info["preserve-environment"] = sdbus::Variant(definition.preserve_environment);
+  info["preserve-environment"] = Value(definition.preserve_environment);
   info["environment-filter"] = text(definition.environment_filter);
   info["message-verbosity"] = text(definition.message_verbosity);
 }
 
-void add_record(Dictionary& info, const session::SessionView& view) {
+// What Info and the listing have in common: put(key, value) of each.
+template <typename Put>
+void each_of_record(const session::SessionView& view, Sight sight, Put put) {
   const store::SessionRecord& record = view.record;
-  info["kind"] = text("session");
-  info["name"] = text(record.id);
-  info["id"] = text(record.id);
-  info["chroot"] = text(record.chroot);
-  info["selected-name"] = text(record.selected_name);
-  info["type"] = text(view.type);
-  info["state"] = text(store::to_string(record.state));
-  info["automatic"] = sdbus::Variant(record.kind == store::SessionKind::automatic);
-  info["source"] = sdbus::Variant(record.source);
-  info["owner"] = text(record.owner_name);
-  info["owner-uid"] = sdbus::Variant(std::uint32_t{record.owner});
-  info["created"] = sdbus::Variant(record.created);
-  info["location"] = text(view.location);
-  info["error"] = message(record.error);
+  put("kind", std::string("session"));
+  put("name", base::name_as_utf8(record.id));
+  put("id", base::name_as_utf8(record.id));
+  put("chroot", base::name_as_utf8(record.chroot));
+  put("selected-name", base::name_as_utf8(record.selected_name));
+  put("type", base::name_as_utf8(view.type));
+  put("state", std::string(store::to_string(record.state)));
+  put("automatic", record.kind == store::SessionKind::automatic);
+  put("source", record.source);
+  put("owner", base::name_as_utf8(record.owner_name));
+  put("owner-uid", std::uint32_t{record.owner});
+  put("created", std::int64_t{record.created});
+  put("location", base::name_as_utf8(view.location));
+  put("error", sight == Sight::all ? base::as_utf8(record.error) : std::string());
+}
+
+void put(Answer& answer, const std::vector<sdbus::Struct<std::string, std::string>>& stages) {
+  answer.open_array("(ss)");
+  for (const auto& stage : stages) {
+    answer.open_struct("ss");
+    answer.put(std::get<0>(stage));
+    answer.put(std::get<1>(stage));
+    answer.close();
+  }
+  answer.close();
+}
+
+void put(Answer& answer, const std::map<std::string, std::string>& pairs) {
+  answer.open_array("{ss}");
+  for (const auto& [key, value] : pairs) {
+    answer.open_entry("ss");
+    answer.put(key);
+    answer.put(value);
+    answer.close();
+  }
+  answer.close();
+}
+
+template <typename Values>
+void put_entries(Answer& answer, const Values& values);
+
+void put(Answer& answer, const std::vector<Row>& rows) {
+  answer.open_array("a{sv}");
+  for (const auto& row : rows) put_entries(answer, row);
+  answer.close();
+}
+
+const char* signature(const std::vector<sdbus::Struct<std::string, std::string>>&) { return "a(ss)"; }
+const char* signature(const std::map<std::string, std::string>&) { return "a{ss}"; }
+const char* signature(const std::vector<Row>&) { return "aa{sv}"; }
+
+void put_entry(Answer& answer, const std::string& key, const auto& value) {
+  if constexpr (requires { answer.variant(value); }) {
+    answer.entry(key.c_str(), value);
+  } else {
+    answer.open_entry("sv");
+    answer.put(key);
+    answer.open_variant(signature(value));
+    put(answer, value);
+    answer.close();
+    answer.close();
+  }
+}
+
+template <typename Values>
+void put_entries(Answer& answer, const Values& values) {
+  answer.open_array("{sv}");
+  for (const auto& each : values)
+    std::visit([&](const auto& value) { put_entry(answer, each.first, value); }, each.second);
+  answer.close();
 }
 
 }  // namespace
+
+void write(Answer& answer, const Dictionary& dictionary) { put_entries(answer, dictionary); }
 
 Dictionary describe_chroot(const Definition& definition, bool source) {
   Dictionary info;
@@ -139,52 +197,57 @@ Dictionary describe_chroot(const Definition& definition, bool source) {
   return info;
 }
 
-Dictionary describe_session(const session::SessionView& view) {
+Dictionary describe_session(const session::SessionView& view, Sight sight) {
   Dictionary info;
   if (view.definition) add_definition(info, *view.definition);
-  add_record(info, view);
+  each_of_record(view, sight, [&](const char* key, const auto& value) { info[key] = Value(value); });
   info["upper"] = text(view.upper);
   if (!view.progress.what.empty())
-    info["progress"] = sdbus::Variant(sdbus::Struct<std::string, std::uint64_t, std::uint64_t>(
+    info["progress"] = Value(sdbus::Struct<std::string, std::uint64_t, std::uint64_t>(
         base::as_utf8(view.progress.what), view.progress.done, view.progress.total));
-  if (view.upper_size) info["upper-size"] = sdbus::Variant(*view.upper_size);
-  if (view.upper_used) info["upper-used"] = sdbus::Variant(*view.upper_used);
+  if (view.upper_size) info["upper-size"] = Value(*view.upper_size);
+  if (view.upper_used) info["upper-used"] = Value(*view.upper_used);
   std::vector<sdbus::Struct<std::string, std::string>> stages;
   for (const auto& stage : view.stages) stages.emplace_back(stage.name, std::string(store::to_string(stage.state)));
-  info["stages"] = sdbus::Variant(stages);
-  std::vector<Dictionary> runs;
+  info["stages"] = Value(stages);
+  std::vector<Row> runs;
   for (const auto& run : view.runs) {
-    Dictionary entry;
-    entry["id"] = text(run.id);
-    entry["pid"] = sdbus::Variant(static_cast<std::uint32_t>(run.supervisor.pid));
-    entry["user"] = text(run.user);
-    entry["uid"] = sdbus::Variant(std::uint32_t{run.uid});
-    entry["command"] = message(run.command);
-    entry["since"] = sdbus::Variant(run.since);
+    Row entry;
+    entry["id"] = base::name_as_utf8(run.id);
+    entry["pid"] = static_cast<std::uint32_t>(run.supervisor.pid);
+    entry["user"] = base::name_as_utf8(run.user);
+    entry["uid"] = std::uint32_t{run.uid};
+    entry["command"] = sight == Sight::all ? base::as_utf8(run.command) : std::string();
+    entry["since"] = std::int64_t{run.since};
     runs.push_back(std::move(entry));
   }
-  info["runs"] = sdbus::Variant(runs);
+  info["runs"] = Value(runs);
+  if (sight == Sight::all) {
+    std::vector<std::string> notes;
+    for (const auto& note : view.notes) notes.push_back(base::as_utf8(note));
+    info["notes"] = Value(notes);
+  }
   return info;
 }
 
-Dictionary list_chroot(const Definition& definition) {
-  Dictionary info;
-  info["kind"] = text("chroot");
-  info["name"] = text(definition.name);
-  info["description"] = text(definition.description);
-  info["type"] = text(definition.type);
-  info["aliases"] = texts(definition.aliases);
-  info["union-type"] = text(union_type(definition));
-  info["source-clone"] = sdbus::Variant(definition.clonable() && definition.source_clone);
-  info["file"] = text(place_of(definition));
-  return info;
+void list_chroot(Answer& answer, const Definition& definition) {
+  answer.open_array("{sv}");
+  answer.entry("kind", "chroot");
+  answer.entry("name", base::name_as_utf8(definition.name));
+  answer.entry("description", base::name_as_utf8(definition.description));
+  answer.entry("type", base::name_as_utf8(definition.type));
+  answer.entry("aliases", valid_texts(definition.aliases));
+  answer.entry("union-type", union_type(definition));
+  answer.entry("source-clone", definition.clonable() && definition.source_clone);
+  answer.entry("file", base::name_as_utf8(place_of(definition)));
+  answer.close();
 }
 
-Dictionary list_session(const session::SessionView& view) {
-  Dictionary info;
-  add_record(info, view);
-  info["run-count"] = sdbus::Variant(static_cast<std::uint32_t>(view.runs.size()));
-  return info;
+void list_session(Answer& answer, const session::SessionView& view, Sight sight) {
+  answer.open_array("{sv}");
+  each_of_record(view, sight, [&](const char* key, const auto& value) { answer.entry(key, value); });
+  answer.entry("run-count", static_cast<std::uint32_t>(view.runs.size()));
+  answer.close();
 }
 
 }  // namespace unionroot::daemon

@@ -3,18 +3,37 @@
 
 #include <sdbus-c++/Types.h>
 
+#include <cstdint>
 #include <map>
 #include <string>
+#include <variant>
+#include <vector>
 
+#include "daemon/bus/answer.h"
 #include "daemon/operations.h"
 
 namespace unionroot::daemon {
 
-using Dictionary = std::map<std::string, sdbus::Variant>;
+// Plain values: sdbus::Variant is a message of its own each, made and copied on the bus thread.
+using Row = std::map<std::string, std::variant<std::string, bool, std::uint32_t, std::int64_t>>;
+using Value = std::variant<std::string, bool, std::uint32_t, std::int64_t, std::uint64_t, std::vector<std::string>,
+                           std::map<std::string, std::string>, sdbus::Struct<std::string, std::uint64_t, std::uint64_t>,
+                           std::vector<sdbus::Struct<std::string, std::string>>, std::vector<Row>>;
+using Dictionary = std::map<std::string, Value>;
+
+// As an a{sv}.
+void write(Answer& answer, const Dictionary& dictionary);
 
 Dictionary describe_chroot(const definition::Definition& definition, bool source);  // all of Info
-Dictionary describe_session(const session::SessionView& view);
-Dictionary list_chroot(const definition::Definition& definition);  // what a listing needs
-Dictionary list_session(const session::SessionView& view);
+
+// How much of a session is for the caller's eyes. others: not what commands it runs, nor what root's scripts wrote.
+// Their words are in the notes, and the last lines of a script that failed are in the session's error.
+enum class Sight { all, others };
+
+Dictionary describe_session(const session::SessionView& view, Sight sight);
+
+// An a{sv} of what a listing needs.
+void list_chroot(Answer& answer, const definition::Definition& definition);
+void list_session(Answer& answer, const session::SessionView& view, Sight sight);
 
 }  // namespace unionroot::daemon

@@ -25,7 +25,7 @@ void Exports::session(const session::SessionView& view) {
     if (object)
       object->become(view);
     else
-      object = std::make_shared<SessionObject>(loop_, requests_, view);
+      object = std::make_shared<SessionObject>(loop_, manager_.objects(), requests_, view);
   } catch (...) {
     sessions_.erase(view.record.id);
     throw;
@@ -43,7 +43,7 @@ void Exports::session_gone(const std::string& id) {
   if (found == sessions_.end()) return;
   auto object = std::move(found->second);
   sessions_.erase(found);
-  object->emitInterfacesRemovedSignal();
+  object->leave();
   manager_.announce("SessionRemoved", id, object->getObjectPath());
   const std::weak_ptr<SessionObject> owing = object;
   object.reset();
@@ -61,7 +61,7 @@ void Exports::chroots(const definition::Snapshot& snapshot) {
       continue;
     }
     try {
-      object = std::make_unique<ChrootObject>(loop_, definition);
+      object = std::make_unique<ChrootObject>(loop_, manager_.objects(), definition);
     } catch (...) {
       chroots_.erase(definition->name);
       throw;
@@ -76,7 +76,7 @@ void Exports::chroots(const definition::Snapshot& snapshot) {
     const auto object = std::move(each->second);
     const std::string name = each->first;
     each = chroots_.erase(each);
-    object->emitInterfacesRemovedSignal();
+    object->leave();
     manager_.announce("ChrootRemoved", name, object->getObjectPath());
   }
 }

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "daemon/bus/raw_message.h"
 
 namespace unionroot::daemon {
 
@@ -20,18 +21,12 @@ using base::ErrorCode;
 constexpr std::size_t most_pairs = 64;
 constexpr std::size_t longest_pair = 4096;
 
-// sdbus-c++ 1.2 has no call that reads an array of bytes at once, and none that leaves a descriptor where it is. So the
-// reading is sd-bus's own. The class lends its own right to see the message of its base.
-struct Access final : sdbus::PlainMessage {
-  static sd_bus_message* of(const sdbus::Message& message) {
-    return static_cast<sd_bus_message*>(message.*(&Access::msg_));
-  }
-};
-
 }  // namespace
 
+// sdbus-c++ 1.2 has no call that reads an array of bytes at once, and none that leaves a descriptor where it is. So the
+// reading is sd-bus's own.
 Arguments::Arguments(std::string_view method, const sdbus::Message& message)
-    : method_(method), message_(Access::of(message)) {}
+    : method_(method), message_(raw_message(message)) {}
 
 int Arguments::check(int result) const {
   if (result >= 0) return result;

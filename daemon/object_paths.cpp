@@ -25,7 +25,7 @@ std::string encode(const char* prefix, const std::string& name) {
 
 }  // namespace
 
-std::string session_path(const std::string& id) { return encode("/org/unionroot1/session", id); }
-std::string chroot_path(const std::string& name) { return encode("/org/unionroot1/chroot", name); }
+std::string session_path(const std::string& id) { return encode(sessions_node, id); }
+std::string chroot_path(const std::string& name) { return encode(chroots_node, name); }
 
 }  // namespace unionroot::daemon

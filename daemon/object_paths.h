@@ -7,6 +7,9 @@ namespace unionroot::daemon {
 
 inline constexpr const char* bus_name = "org.unionroot1";
 inline constexpr const char* manager_path = "/org/unionroot1";
+// Each session, and each chroot, is a child of its node.
+inline constexpr const char* sessions_node = "/org/unionroot1/session";
+inline constexpr const char* chroots_node = "/org/unionroot1/chroot";
 
 // As sd_bus_path_encode(3) escapes them.
 std::string session_path(const std::string& id);

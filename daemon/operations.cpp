@@ -1,5 +1,6 @@
 #include "daemon/operations.h"
 
+#include <map>
 #include <stdexcept>
 #include <utility>
 
@@ -42,8 +43,7 @@ bool Operations::owner_may_be_root(const session::SessionView& session) const {
 }
 
 session::Caller Operations::describe(CallerId caller, const HostUser& user) const {
-  return {caller.uid, user.name, caller.pid, caller.pid > 0 ? base::command_of(caller.pid) : std::string(),
-          caller.start_time};
+  return {caller.uid, user.name, caller.pid, caller.start_time};
 }
 
 session::BeginRequest Operations::begin(CallerId id, const BeginCall& call, std::function<bool()> cancelled,
@@ -183,7 +183,15 @@ std::function<bool(const session::SessionView&)> Operations::owner_or_root(Calle
   };
 }
 
-Operations::Found Operations::info(const std::string& name) const {
+std::function<bool(const session::SessionView&)> Operations::owner_is_known() const {
+  return [this, names = std::map<uid_t, std::string>()](const session::SessionView& session) mutable {
+    const auto [found, is_new] = names.try_emplace(session.record.owner);
+    if (is_new) found->second = users_.by_uid(session.record.owner).name;
+    return found->second == session.record.owner_name;
+  };
+}
+
+Operations::Found Operations::info(CallerId caller, const std::string& name) const {
   auto target = resolver_.target(name);
   Found found;
   if (auto* const session = std::get_if<session::SessionView>(&target)) {
@@ -192,7 +200,7 @@ Operations::Found Operations::info(const std::string& name) const {
     return found;
   }
   found.chroot = std::get<SelectedChroot>(std::move(target));
-  found.source_trouble = core_.source_trouble(*found.chroot.definition);
+  found.source_trouble = core_.source_trouble(*found.chroot.definition, caller.uid == 0);
   return found;
 }
 

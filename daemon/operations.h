@@ -43,6 +43,9 @@ class Operations {
   void require_session_access(CallerId caller, const session::SessionView& session, Verb verb) const;
   // Whether what only a session's owner and root are to read is for this caller.
   [[nodiscard]] std::function<bool(const session::SessionView&)> owner_or_root(CallerId caller) const;
+  // Whether the uid that owns a session still has the name that it had at its begin. Asks the name service once for
+  // each uid.
+  [[nodiscard]] std::function<bool(const session::SessionView&)> owner_is_known() const;
 
   // These do not block.
   [[nodiscard]] session::SessionView session(const std::string& name) const { return resolver_.session(name); }
@@ -53,7 +56,7 @@ class Operations {
     SelectedChroot chroot;
     std::optional<std::string> source_trouble;  // of the chroot: session::Manager::source_trouble
   };
-  [[nodiscard]] Found info(const std::string& name) const;
+  [[nodiscard]] Found info(CallerId caller, const std::string& name) const;
   [[nodiscard]] std::string location(const std::string& session) const;
 
  private:

@@ -62,6 +62,9 @@ class Reply {
         });
   }
 
+  // The call is answered otherwise. Bus thread.
+  void let_go() { result_.reset(); }
+
   [[nodiscard]] const std::string& method() const { return method_; }
 
  private:

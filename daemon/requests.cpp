@@ -1,5 +1,6 @@
 #include "daemon/requests.h"
 
+#include <algorithm>
 #include <chrono>
 #include <mutex>
 #include <utility>
@@ -35,9 +36,15 @@ Work work_of_end(const session::SessionView& view) {
   throw base::Error(base::ErrorCode::cancelled, "unionrootd is stopping", "try again in a moment");
 }
 
-// What root's scripts wrote is for whom they wrote it, and for root: it is in the notes, and the last lines of a script
-// that failed are in the session's error. Other users still see the state.
-void hide_words(Dictionary& description) { description["error"] = sdbus::Variant(std::string()); }
+constexpr std::size_t rows_a_turn = 64;
+
+// Calls write(row) of the next rows of a list. True if there are more.
+template <typename Rows, typename WriteRow>
+bool write_rows(const Rows& rows, std::size_t& at, WriteRow write) {
+  const std::size_t end = std::min(rows.size(), at + rows_a_turn);
+  for (; at < end; ++at) write(rows[at]);
+  return at < rows.size();
+}
 
 }  // namespace
 
@@ -49,10 +56,12 @@ Requests::Requests(BusLoop& loop, session::Sessions& core, Operations& operation
       registry_(registry),
       tell_(std::move(tell)),
       peers_(loop.connection()),
+      turns_(loop.io(), {[this] { loop_.kick(); }, [this] { return loop_.is_clear(); }}, {}),
       parking_(loop.io(), limits.parked_per_user),
       scheduler_(limits),
       lock_watch_(
-          loop.io(), scheduler_, [this] { return core_.watch_locks(); }, [this] { parking_.look(); }) {}
+          loop.io(), scheduler_, [this] { return core_.watch_locks(); }, [this] { parking_.look(); }),
+      listing_(loop, scheduler_, core, operations) {}
 
 std::function<bool()> Requests::cancelled(const PeerPtr& peer) const {
   return [peer, stopping = stopping_] { return peer->gone.load() || stopping->load(); };
@@ -70,9 +79,13 @@ session::TellProgress Requests::progress(const PeerPtr& peer, const ProgressWish
 
 template <typename Reply, typename Continue>
 void Requests::identified(const std::string& sender, const Reply& reply, Continue work) {
-  peers_.identify(
-      sender, [reply, work = std::move(work)](const PeerPtr& peer) mutable { answering(reply, [&] { work(peer); }); },
-      [reply](const std::exception_ptr& error) { reply->fail(error); });
+  auto known = [this, reply, work = std::move(work)](const PeerPtr& peer) mutable {
+    answering(reply, [&] {
+      turns_.quick(peer->uid,
+                   [reply, peer, work = std::move(work)]() mutable { answering(reply, [&] { work(peer); }); });
+    });
+  };
+  peers_.identify(sender, std::move(known), [reply](const std::exception_ptr& error) { reply->fail(error); });
 }
 
 template <typename Reply, typename Job>
@@ -319,36 +332,101 @@ void Requests::reload(const std::string& sender, EmptyReply reply) {
   });
 }
 
-void Requests::info(const std::string& sender, ReplyPtr<Dictionary> reply, std::string name) {
-  identified(sender, reply, [this, reply, name = std::move(name)](const PeerPtr& peer) {
-    submit(Work::query, peer, reply, [this, reply, peer, name] {
-      const auto found = operations_.info(name);
-      auto description = found.session ? describe_session(*found.session)
-                                       : describe_chroot(*found.chroot.definition, found.chroot.source);
-      if (found.session && operations_.owner_or_root(identity(*peer))(*found.session)) {
-        std::vector<std::string> notes;
-        for (const auto& note : found.session->notes) notes.push_back(base::as_utf8(note));
-        description["notes"] = sdbus::Variant(notes);
-      } else if (found.session) {
-        hide_words(description);
+// Looks at disks.
+Dictionary Requests::describe(const Peer& peer, const std::string& name) const {
+  const auto found = operations_.info(identity(peer), name);
+  const auto sight = [&] {
+    return operations_.owner_or_root(identity(peer))(*found.session) ? Sight::all : Sight::others;
+  };
+  auto description = found.session ? describe_session(*found.session, sight())
+                                   : describe_chroot(*found.chroot.definition, found.chroot.source);
+  if (found.source_trouble) description["source-trouble"] = base::as_utf8(*found.source_trouble);
+  return description;
+}
+
+void Requests::info(const std::string& sender, const AnswerPtr& answer, std::string name) {
+  identified(sender, answer, [this, answer, name = std::move(name)](const PeerPtr& peer) {
+    scheduler_.submit(Work::query, peer->uid, [this, answer, peer, name] {
+      Dictionary info;
+      std::exception_ptr error;
+      try {
+        info = describe(*peer, name);
+      } catch (...) {
+        error = std::current_exception();
       }
-      if (found.source_trouble) description["source-trouble"] = sdbus::Variant(base::as_utf8(*found.source_trouble));
-      reply->send({}, description);
+      auto tell = [answer, info = std::move(info), error] {
+        answering(answer, [&] {
+          if (error) std::rethrow_exception(error);
+          write(*answer, info);
+          answer->send();
+        });
+      };
+      loop_.post([this, answer, peer, tell = std::move(tell)]() mutable {
+        answering(answer, [&] { turns_.quick(peer->uid, std::move(tell)); });
+      });
     });
   });
 }
 
-void Requests::list_sessions(const std::string& sender, ReplyPtr<std::vector<Dictionary>> reply) {
-  identified(sender, reply, [this, reply](const PeerPtr& peer) {
-    submit(Work::list, peer, reply, [this, reply, peer] {
-      const auto may_read_words = operations_.owner_or_root(identity(*peer));
-      std::vector<Dictionary> sessions;
-      for (const auto& view : core_.sessions()) {
-        sessions.push_back(list_session(view));
-        if (!may_read_words(view)) hide_words(sessions.back());
-      }
-      reply->send({}, std::move(sessions));
-    });
+void Requests::answer_in_turn(const std::string& sender, const AnswerPtr& answer, Write write) {
+  auto job = [answer, write = std::move(write)](const PeerPtr& peer) {
+    try {
+      return write(*peer);
+    } catch (...) {
+      answer->fail(std::current_exception());
+      return Turns::Next::done;
+    }
+  };
+  auto known = [this, answer, job = std::move(job)](const PeerPtr& peer) {
+    answering(answer, [&] { turns_.longer(peer->uid, [peer, job] { return job(peer); }); });
+  };
+  peers_.identify(sender, std::move(known), [answer](const std::exception_ptr& error) { answer->fail(error); });
+}
+
+void Requests::list_sessions(const std::string& sender, const AnswerPtr& answer) {
+  struct State {
+    bool asked = false;
+    Listing::Rows rows;
+    std::exception_ptr error;
+    std::size_t at = 0;
+  };
+  answer_in_turn(sender, answer, [this, answer, state = std::make_shared<State>()](const Peer& peer) {
+    if (!std::exchange(state->asked, true)) {
+      listing_.look([this, state, uid = peer.uid](const Listing::Rows& rows, const std::exception_ptr& error) {
+        state->rows = rows;
+        state->error = error;
+        turns_.go_on(uid);
+      });
+      return Turns::Next::later;
+    }
+    if (state->error) std::rethrow_exception(state->error);
+    if (state->at == 0) answer->open_array("a{sv}");
+    const auto write = [&](const Listing::Row& row) {
+      const bool all = peer.uid == 0 || (peer.uid == row.view.record.owner && row.owner_is_known);
+      list_session(*answer, row.view, all ? Sight::all : Sight::others);
+    };
+    if (write_rows(*state->rows, state->at, write)) return Turns::Next::again;
+    answer->close();
+    answer->send();
+    return Turns::Next::done;
+  });
+}
+
+void Requests::list_chroots(const std::string& sender, const AnswerPtr& answer) {
+  struct State {
+    std::shared_ptr<const definition::Snapshot> snapshot;
+    std::size_t at = 0;
+  };
+  answer_in_turn(sender, answer, [this, answer, state = std::make_shared<State>()](const Peer&) {
+    if (!state->snapshot) {
+      state->snapshot = registry_.snapshot();
+      answer->open_array("a{sv}");
+    }
+    const auto write = [&](const auto& definition) { list_chroot(*answer, *definition); };
+    if (write_rows(state->snapshot->chroots, state->at, write)) return Turns::Next::again;
+    answer->close();
+    answer->send();
+    return Turns::Next::done;
   });
 }
 
@@ -399,6 +477,7 @@ void Requests::end_for_client_that_left(const session::SessionView& view) {
 
 void Requests::stop() {
   *stopping_ = true;
+  turns_.stop();
   lock_watch_.stop();
   scheduler_.stop();
   parking_.stop();

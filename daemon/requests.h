@@ -7,9 +7,12 @@
 #include <string>
 #include <vector>
 
+#include "daemon/bus/answer.h"
+#include "daemon/bus/turns.h"
 #include "daemon/bus_loop.h"
 #include "daemon/calls.h"
 #include "daemon/describe.h"
+#include "daemon/listing.h"
 #include "daemon/operations.h"
 #include "daemon/peers.h"
 #include "daemon/reply.h"
@@ -46,8 +49,13 @@ class Requests {
   void end(const std::string& sender, EndReply reply, EndCall call);
   void recover(const std::string& sender, RecoverReply reply, RecoverCall call);
   void reload(const std::string& sender, EmptyReply reply);
-  void info(const std::string& sender, ReplyPtr<Dictionary> reply, std::string name);
-  void list_sessions(const std::string& sender, ReplyPtr<std::vector<Dictionary>> reply);
+  void list_sessions(const std::string& sender, const AnswerPtr& answer);
+  void list_chroots(const std::string& sender, const AnswerPtr& answer);
+  void info(const std::string& sender, const AnswerPtr& answer, std::string name);
+  // An answer that is written in pieces, in turns with other users. What `write` throws becomes the answer.
+  using Write = std::function<Turns::Next(const Peer&)>;
+  void answer_in_turn(const std::string& sender, const AnswerPtr& answer, Write write);
+
   void location(const std::string& sender, ReplyPtr<std::string> reply, std::string session);
 
   // A run's supervisor has ended.
@@ -63,7 +71,8 @@ class Requests {
   void stop();
 
  private:
-  // Finds out who calls, then calls `work(peer)` on the bus thread; whatever fails on the way fails the reply.
+  // Finds out who calls, then calls `work(peer)` on the bus thread, when it is that user's turn; whatever fails on the
+  // way fails the reply.
   template <typename Reply, typename Continue>
   void identified(const std::string& sender, const Reply& reply, Continue work);
   // What `work` throws becomes the reply.
@@ -95,6 +104,7 @@ class Requests {
   template <typename Reply>
   void begin_session(const PeerPtr& peer, const Reply& reply, session::BeginRequest request, Begun begun);
 
+  [[nodiscard]] Dictionary describe(const Peer& peer, const std::string& name) const;
   void began(const BeginReply& reply, const PeerPtr& peer, const session::SessionView& view);
   void end_for_client_that_left(const session::SessionView& view);
   [[nodiscard]] std::function<void()> ending(const session::SessionView& view, std::string why);
@@ -107,11 +117,13 @@ class Requests {
   definition::Registry& registry_;
   const Tellings tell_;
   Peers peers_;
+  Turns turns_;
   std::shared_ptr<std::atomic<bool>> stopping_ = std::make_shared<std::atomic<bool>>(false);
   Parking parking_;
   Scheduler scheduler_;
   LockWatch lock_watch_;
   WaitingBegins waiting_begins_;
+  Listing listing_;
 };
 
 }  // namespace unionroot::daemon

@@ -34,7 +34,7 @@ std::string find_holder(Inode inode) {
       if (::stat(entry.path().c_str(), &status) != 0 || Inode{status.st_dev, status.st_ino} != inode) continue;
       const auto details = base::try_read_file((process.path() / "fdinfo" / entry.path().filename()).string());
       if (details && details->find("lock:") != std::string::npos)
-        return base::concat("pid ", *pid, " (", base::command_of(static_cast<pid_t>(*pid)), ")");
+        return base::concat("pid ", *pid);  // no command: whoever reads this may be anybody
     }
   }
   return "a process that /proc does not show";

@@ -26,11 +26,11 @@ std::string since_text(std::int64_t since) {
   return concat(" since ", base::local_time(since), " (", age_text(base::now_microseconds() - since), " ago)");
 }
 
-std::string process_text(const LockInfo& info) {
+std::string process_text(const LockInfo& info, bool with_command) {
   const auto& process = info.owner.process;
   if (process.pid <= 0) return ", held by an unknown process (the content of its lock file cannot be read)";
   if (base::is_alive(process)) {
-    const auto command = base::command_of(process.pid);
+    const auto command = with_command ? base::command_of(process.pid) : std::string();
     return concat(", pid ", process.pid, command.empty() ? "" : concat(" (", command, ")"));
   }
   if (info.state == LockState::preserved) return ", which nobody runs now";
@@ -43,7 +43,7 @@ bool has_for_itself(const LockOwner& owner) {
   return owner.holder == LockHolder::session || owner.holder == LockHolder::automatic_session;
 }
 
-// Who asked the daemon for the session: its own name says nothing to people.
+// Who asked the daemon for the session, in the file of a former version.
 std::string begun_by(const std::string& purpose) {
   const auto found = purpose.find(", begun by: ");
   return found == std::string::npos ? std::string() : printable(std::string_view(purpose).substr(found));
@@ -61,8 +61,9 @@ std::string age_text(std::int64_t microseconds) {
   return concat(seconds / 86'400, " days");
 }
 
-std::string describe(const LockInfo& info) {
+std::string describe(const LockInfo& info, uid_t reader) {
   const auto& owner = info.owner;
+  const bool with_command = reader == 0 || reader == owner.uid;
   const bool known = owner.process.pid > 0;
   std::string who;
   if (info.kind == LockKind::session)
@@ -72,8 +73,8 @@ std::string describe(const LockInfo& info) {
   else
     who = known ? concat("source change ", quoted(owner.purpose)) : concat("source change ", quoted(info.file));
   if (known) who += owner.user.empty() ? concat(" of uid ", owner.uid) : concat(" of user ", printable(owner.user));
-  if (!owner.session.empty()) who += begun_by(owner.purpose);
-  who += process_text(info);
+  if (!owner.session.empty() && with_command) who += begun_by(owner.purpose);
+  who += process_text(info, with_command);
   if (known) who += concat(info.state == LockState::waiting ? ", waiting" : ",", since_text(owner.since));
   return who;
 }
@@ -81,12 +82,12 @@ std::string describe(const LockInfo& info) {
 namespace {
 
 // For whom a change waits that holds back others. Its first words may be all that is read. The names go to `sessions`.
-std::string waited_for(const std::vector<Entry>& standing, std::string& sessions) {
+std::string waited_for(const std::vector<Entry>& standing, uid_t reader, std::string& sessions) {
   constexpr std::size_t most = 3;
   std::vector<std::string> texts;
   for (const auto& entry : standing) {
     if (texts.size() == most) break;
-    texts.push_back(describe(entry.info));
+    texts.push_back(describe(entry.info, reader));
     if (!entry.info.owner.session.empty()) sessions += concat(" ", printable(entry.info.owner.session));
   }
   const auto more = standing.size() - texts.size();
@@ -102,7 +103,7 @@ LockedError refusal(std::string_view what, const LockOwner& owner, const std::ve
   std::string sessions;
   for (const auto& holder : holders) {
     infos.push_back(holder.info);
-    texts.push_back(describe(holder.info));
+    texts.push_back(describe(holder.info, owner.uid));
     if (const auto& session = holder.info.owner.session; !session.empty()) sessions += concat(" ", printable(session));
   }
   const auto& named = owner.chroot.empty() && owner.tree.empty() && !infos.empty() ? infos.front().owner : owner;
@@ -115,7 +116,7 @@ LockedError refusal(std::string_view what, const LockOwner& owner, const std::ve
   message += concat("it is locked by ", base::join(texts, "; "));
   const bool one_waits = std::any_of(holders.begin(), holders.end(),
                                      [](const Entry& holder) { return holder.info.state == LockState::waiting; });
-  if (one_waits && !standing.empty()) message += waited_for(standing, sessions);
+  if (one_waits && !standing.empty()) message += waited_for(standing, owner.uid, sessions);
   const auto end = sessions.empty() ? std::string() : concat("`unionroot end", sessions, "`, ");
   const auto wait = waited.count() > 0 ? "wait longer" : "wait with --wait";
   return {std::move(message), concat(end, wait, ", or see who holds what with `unionroot locks`"), std::move(infos)};

@@ -8,8 +8,9 @@
 
 namespace unionroot::locks::detail {
 
-// "session 'x' of user alice, begun by: sbuild hello, pid 12 (unionrootd), since 2026-11-21 10:52:03 (3 min ago)"
-std::string describe(const LockInfo& info);
+// "session 'x' of user alice, pid 12 (unionrootd), since 2026-11-21 10:52:03 (3 min ago)". The command of the process
+// is told to root and to the lock's owner alone.
+std::string describe(const LockInfo& info, uid_t reader);
 
 // "3 min", "2 h 5 min", "4 days"
 std::string age_text(std::int64_t microseconds);

@@ -47,8 +47,7 @@ struct LockOwner {
   std::string chroot;   // the definition's name, for people
   std::string tree;     // path, for people
   LockHolder holder = LockHolder::command;
-  std::string
-      purpose;  // for people: "session", "automatic session", "source session", "unionroot lock: apt-get upgrade"
+  std::string purpose;     // for people: "session", "automatic session", "source session", "unionroot lock"
   bool preserved = false;  // outlives its owner: only the daemon re-owns or removes it
   std::int64_t since = 0;  // microseconds since the epoch
 };

@@ -123,7 +123,7 @@ class Lock : public Verb {
     owner.user = host_user_name(owner.uid);
     owner.chroot = definition.name;
     owner.tree = tree.path;
-    owner.purpose = base::concat("unionroot lock: ", base::printable(base::join(command_, " ")));
+    owner.purpose = "unionroot lock";  // everybody may read the file: what the command is, ps(1) shows to whom it may
     owner.since = now_in_microseconds();
     Progress progress(base::concat("waiting for ", tree.path));
     const auto cancelled = [&] {

@@ -16,6 +16,7 @@ Limits limits_of(const definition::Settings& settings) {
   limits[Work::query] = {"queries", wanted.queries, wanted.queries_per_user, root, queued};
   // The daemon's own, one at a time.
   limits[Work::objects] = {"refreshes", 1, 1, 0, 0};
+  limits[Work::listing] = {"looks at all sessions", 1, 1, 0, 0};
   limits[Work::configuration] = {"reloads", 1, 1, 0, 0};
   limits[Work::locks] = {"looks at locks", 1, 1, 0, 0};
   limits.parked_per_user = wanted.waiting_per_user;

@@ -17,6 +17,7 @@ enum class Work : unsigned char {
   end,            // ends that take milliseconds
   slow_end,       // ends that run scripts, pack a source or remove a snapshot
   list,           // what is answered from memory
+  listing,        // looking at all sessions, for all who ask
   query,          // what looks at trees and disks
   objects,        // keeping the objects on the bus up to date
   configuration,  // reading the configuration

@@ -85,8 +85,8 @@ SessionView Manager::recover(const SessionId& wanted, std::function<bool()> canc
   return view_of(impl_->parts, *session);
 }
 
-std::optional<std::string> Manager::source_trouble(const definition::Definition& definition) const {
-  return session::source_trouble(impl_->parts, definition);
+std::optional<std::string> Manager::source_trouble(const definition::Definition& definition, bool whole) const {
+  return session::source_trouble(impl_->parts, definition, whole);
 }
 
 std::vector<SessionView> Manager::sessions() const {

@@ -36,7 +36,8 @@ class Manager final : public Sessions {
                 std::function<bool()> cancelled = {}) override;
   SessionView recover(const SessionId& session, std::function<bool()> cancelled = {},
                       TellProgress progress = {}) override;
-  [[nodiscard]] std::optional<std::string> source_trouble(const definition::Definition& definition) const override;
+  [[nodiscard]] std::optional<std::string> source_trouble(const definition::Definition& definition,
+                                                          bool whole) const override;
   void measure(SessionView& view) const override;
   void prepare_stop() noexcept override;
   void cancel(const SessionId& session) noexcept override;

@@ -28,7 +28,6 @@ struct Caller {
   uid_t uid = 0;
   std::string name;
   pid_t pid = 0;
-  std::string command;                      // for lock files and listings
   std::optional<std::uint64_t> start_time;  // of that process, where it is known: its pid may be another's by now
 };
 

@@ -53,8 +53,9 @@ class Sessions {
                         std::function<bool()> cancelled) = 0;
   virtual SessionView recover(const SessionId& session, std::function<bool()> cancelled, TellProgress progress) = 0;
   // What is to be known of the last change of the definition's source tree, if it did not come to a good end: for
-  // people.
-  [[nodiscard]] virtual std::optional<std::string> source_trouble(const definition::Definition& definition) const = 0;
+  // people. whole: also what went wrong, which names commands, and so is for root alone.
+  [[nodiscard]] virtual std::optional<std::string> source_trouble(const definition::Definition& definition,
+                                                                  bool whole) const = 0;
   // Fills in size and use of the upper layer.
   virtual void measure(SessionView& view) const = 0;
 

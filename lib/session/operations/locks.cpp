@@ -80,7 +80,6 @@ TreeLocks::TreeLocks(Parts& parts, Operation& operation, const BeginRequest& req
       trees_(trees_to_lock(operation)) {
   constexpr std::chrono::milliseconds longest{std::chrono::hours(24 * 365)};  // so that the sum cannot overflow
   if (waits_ && request.wait->count() > 0) until_ = began_ + std::min(*request.wait, longest);
-  if (!request.owner.command.empty()) owner_.purpose = concat(owner_.purpose, ", begun by: ", request.owner.command);
 }
 
 std::optional<locks::HeldLock> TreeLocks::take_one(const SourceTree& tree) {

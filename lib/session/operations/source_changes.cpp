@@ -54,7 +54,7 @@ void note_source_end(Parts& parts, Session& session) {
   for (const auto& tree : trees_of(session)) parts.store.remove_source_trouble_of_others(tree, session.id());
 }
 
-std::optional<std::string> source_trouble(const Parts& parts, const definition::Definition& definition) {
+std::optional<std::string> source_trouble(const Parts& parts, const definition::Definition& definition, bool whole) {
   std::vector<SourceTree> trees;
   try {
     trees = locked_trees(definition);
@@ -64,7 +64,7 @@ std::optional<std::string> source_trouble(const Parts& parts, const definition::
   for (const auto& tree : trees)
     if (const auto trouble = parts.store.source_trouble(tree.key))
       return concat(base::local_time(trouble->at), ": the source session ", trouble->session, " of ", trouble->owner,
-                    " did not come to a good end: ", trouble->what);
+                    " did not come to a good end", whole ? concat(": ", trouble->what) : "");
   return std::nullopt;
 }
 

@@ -14,6 +14,7 @@ void note_command_in_source(Parts& parts, Session& session, const std::string& c
 void note_source_end(Parts& parts, Session& session);
 
 // What people should know of the last change of the definition's source tree, if it did not come to a good end.
-[[nodiscard]] std::optional<std::string> source_trouble(const Parts& parts, const definition::Definition& definition);
+[[nodiscard]] std::optional<std::string> source_trouble(const Parts& parts, const definition::Definition& definition,
+                                                        bool whole);
 
 }  // namespace unionroot::session

@@ -25,7 +25,7 @@ class FakeCore final : public session::Sessions {
   [[nodiscard]] std::unique_ptr<session::PendingBegin> prepare(session::BeginRequest request) override;
   session::Started run(const session::RunRequest& request) override;
   void run_ended(const std::string& run) override;
-  [[nodiscard]] std::optional<std::string> source_trouble(const definition::Definition&) const override {
+  [[nodiscard]] std::optional<std::string> source_trouble(const definition::Definition&, bool) const override {
     return std::nullopt;
   }
   session::EndResult end(const session::SessionId& session, bool force, session::TellProgress progress,

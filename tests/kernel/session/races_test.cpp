@@ -70,7 +70,7 @@ struct Place {
   }
 };
 
-session::Caller caller() { return {0, "root", ::getpid(), "a test", {}}; }
+session::Caller caller() { return {0, "root", ::getpid(), {}}; }
 
 session::BeginRequest begin_request(const Place& place, bool source) {
   session::BeginRequest request;
@@ -216,7 +216,7 @@ TEST_CASE("How the last command in a source session ended is noted before the se
     const auto id = manager.begin(begin_request(served.place, true)).record.id;
     wait_for_end(run_program(manager, id).control);
     manager.end(id, false);
-    const auto trouble = manager.source_trouble(*served.place.definition());
+    const auto trouble = manager.source_trouble(*served.place.definition(), true);
     REQUIRE(trouble);
     REQUIRE_THAT(*trouble, Catch::Contains(id) && Catch::Contains("ended with status"));
   }
@@ -234,7 +234,7 @@ TEST_CASE("A command in a source session has ended once its client is told, howe
     ::unsetenv(base::fault_delay_variable);
     wait_for_message(run.control, launch::control::Type::exited);
     manager.end(id, false);
-    const auto trouble = manager.source_trouble(*served.place.definition());
+    const auto trouble = manager.source_trouble(*served.place.definition(), true);
     REQUIRE(trouble);
     REQUIRE_THAT(*trouble, Catch::Contains(id) && Catch::Contains("ended with status"));
   }

@@ -162,7 +162,6 @@ class BytesTest(EndToEndTest):
         status, out, _ = self.run_raw("locks", "--json")
         self.assertEqual(status, 0)
         (lock,) = json.loads(out.decode())["locks"]
-        self.assertIn(SHOWN, lock["purpose"])
         self.assertIn(SHOWN, lock["command"])
         status, out, _ = self.run_raw("locks")
         self.readable(out, SHOWN)

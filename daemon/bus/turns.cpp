@@ -1,0 +1,184 @@
+#include "daemon/bus/turns.h"
+
+#include <algorithm>
+#include <ctime>
+#include <exception>
+#include <utility>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
+
+namespace unionroot::daemon {
+
+namespace {
+
+// What ends in an exception is over.
+template <typename Job>
+Turns::Next logged(Job&& job) {
+  try {
+    return job();
+  } catch (const std::exception& error) {
+    base::log::error(base::concat("on the bus thread: ", error.what()));
+    return Turns::Next::done;
+  }
+}
+
+}  // namespace
+
+// A busy machine takes the processor away in the middle of a job. That is not the user's doing.
+Turns::Clock::duration Turns::processor_time() {
+  timespec time{};
+  base::check(::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time), "reading the thread's processor time");
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
+
+Turns::Turns(asio::io_context& io, Surroundings surroundings, const Rules& rules)
+    : io_(io), surroundings_(std::move(surroundings)), rules_(rules), timer_(io) {}
+
+bool Turns::may_go_on(uid_t uid, const User& user, Clock::time_point now) const {
+  const auto stock = std::chrono::duration_cast<Clock::duration>(rules_.stock / rules_.share);
+  return uid == 0 || user.paid_until <= now + stock;
+}
+
+void Turns::charge(uid_t uid, Clock::duration used) {
+  User& user = users_[uid];
+  user.paid_until =
+      std::max(user.paid_until, surroundings_.now()) + std::chrono::duration_cast<Clock::duration>(used / rules_.share);
+}
+
+void Turns::note_arrival(Clock::time_point now) {
+  if (const auto sent = std::exchange(on_its_way_, std::nullopt)) charge(sent->first, now - sent->second);
+}
+
+void Turns::require_room(uid_t uid, std::size_t queued, std::size_t most) const {
+  if (stopped_) throw base::Error(base::ErrorCode::cancelled, "unionrootd is stopping", "try again in a moment");
+  if (uid == 0 || queued < most) return;
+  throw base::Error(base::ErrorCode::limit_exceeded,
+                    base::concat("uid ", uid, " has ", queued, " calls that wait to be answered, which is the limit"),
+                    "wait for answers before asking again");
+}
+
+void Turns::quick(uid_t uid, Quick job) {
+  User& user = users_[uid];
+  require_room(uid, user.quick.size(), rules_.most_quick);
+  if (user.quick.empty() && may_go_on(uid, user, surroundings_.now())) {
+    do_quick(uid, job);
+    return;
+  }
+  user.quick.push_back(std::move(job));
+  schedule();
+}
+
+void Turns::longer(uid_t uid, Long job) {
+  User& user = users_[uid];
+  require_room(uid, user.longer.size(), rules_.most_long);
+  user.longer.push_back(std::move(job));
+  schedule();
+}
+
+void Turns::go_on(uid_t uid) {
+  const auto found = users_.find(uid);
+  if (found == users_.end()) return;
+  found->second.later = false;
+  schedule();
+}
+
+void Turns::do_quick(uid_t uid, const Quick& job) {
+  const auto used = surroundings_.used();
+  logged([&] {
+    job();
+    return Next::done;
+  });
+  charge(uid, surroundings_.used() - used);
+}
+
+void Turns::do_longer(uid_t uid) {
+  const auto used = surroundings_.used();
+  // A job that is told at once to go on calls go_on() before it returns.
+  users_[uid].later = true;
+  Long job = std::move(users_[uid].longer.front());
+  const Next next = logged(job);
+  charge(uid, surroundings_.used() - used);
+  User& user = users_[uid];
+  if (user.longer.empty()) return;  // stopped
+  if (next == Next::done) on_its_way_.emplace(uid, surroundings_.now());
+  if (next == Next::done)
+    user.longer.pop_front();
+  else
+    user.longer.front() = std::move(job);
+  if (next != Next::later) user.later = false;
+}
+
+// The user who has used the least, of those who have something to do now.
+Turns::Users::iterator Turns::next(Clock::time_point now, bool clear) {
+  auto best = users_.end();
+  for (auto each = users_.begin(); each != users_.end();) {
+    auto& [uid, user] = *each;
+    if (user.quick.empty() && user.longer.empty()) {
+      each = user.paid_until <= now ? users_.erase(each) : std::next(each);
+      continue;
+    }
+    const bool ready = !user.quick.empty() || (clear && !user.later);
+    if (ready && may_go_on(uid, user, now) && (best == users_.end() || user.paid_until < best->second.paid_until))
+      best = each;
+    ++each;
+  }
+  return best;
+}
+
+void Turns::turn() {
+  scheduled_ = false;
+  if (stopped_) return;
+  const auto now = surroundings_.now();
+  const bool clear = surroundings_.is_clear();
+  if (clear) note_arrival(now);
+  const auto found = next(now, clear);
+  if (found == users_.end()) {
+    wait(now, clear);
+    return;
+  }
+  const uid_t uid = found->first;
+  if (!found->second.quick.empty()) {
+    const Quick job = std::move(found->second.quick.front());
+    found->second.quick.pop_front();
+    do_quick(uid, job);
+  } else {
+    do_longer(uid);
+  }
+  surroundings_.did_something();
+  schedule();
+}
+
+void Turns::schedule() {
+  if (stopped_ || std::exchange(scheduled_, true)) return;
+  timer_.cancel();
+  asio::post(io_, [this] { turn(); });
+}
+
+// Until somebody has a share again, or the bus takes more.
+void Turns::wait(Clock::time_point now, bool clear) {
+  auto until = on_its_way_ ? now + rules_.look_again_after : Clock::time_point::max();
+  for (const auto& [uid, user] : users_) {
+    if (user.quick.empty() && (user.longer.empty() || user.later)) continue;
+    if (may_go_on(uid, user, now)) {
+      if (!clear) until = std::min(until, now + rules_.look_again_after);
+      continue;
+    }
+    const auto stock = std::chrono::duration_cast<Clock::duration>(rules_.stock / rules_.share);
+    until = std::min(until, user.paid_until - stock);
+  }
+  if (until == Clock::time_point::max()) return;
+  timer_.expires_after(until - now);
+  timer_.async_wait([this](const AsioError& error) {
+    if (!error) schedule();
+  });
+}
+
+void Turns::stop() {
+  stopped_ = true;
+  timer_.cancel();
+  const auto dropped = std::exchange(users_, {});
+}
+
+}  // namespace unionroot::daemon
