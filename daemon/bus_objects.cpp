@@ -100,12 +100,12 @@ void ManagerObject::add_methods() {
       });
   Method<Variants>(interface, "Info", "s", {"name"}, {"info"})
       .add(object, loop_, [this](const auto& reply, const auto& call) {
-        auto name = Arguments("Info", call).text();
+        auto name = Arguments("Info", call).text(longest_path);
         requests_.info(call.getSender(), by_hand(loop_, reply, call), std::move(name));
       });
   Method<std::string>(interface, "Location", "s", {"session"}, {"location"})
       .add(object, loop_, [this](const auto& reply, const auto& call) {
-        requests_.location(call.getSender(), reply, Arguments("Location", call).text());
+        requests_.location(call.getSender(), reply, Arguments("Location", call).text(longest_path));
       });
   Method<>(interface, "Reload", "", {}, {}).add(object, loop_, [this](const auto& reply, const auto& call) {
     requests_.reload(call.getSender(), reply);

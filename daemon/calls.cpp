@@ -11,7 +11,6 @@ namespace unionroot::daemon {
 namespace {
 
 constexpr std::size_t longest_name = 256;
-constexpr std::size_t longest_path = 4096;
 
 std::optional<std::chrono::milliseconds> wait_of(const OptionValue& value) {
   const auto wait = value.integer(-1, std::numeric_limits<std::int64_t>::max() / 1'000'000);
@@ -41,11 +40,12 @@ BeginCall read_begin(const sdbus::Message& message) {
   Arguments arguments("Begin", message);
   BeginCall call;
   auto& request = call.request;
-  request.selected_name = arguments.text();
+  request.selected_name = arguments.text(longest_path);
   arguments.options({{"name", [&](const auto& value) { request.name = value.text(longest_name); }},
                      {"wait", [&](const auto& value) { request.wait = wait_of(value); }},
                      {"user-data", [&](const auto& value) { request.options = value.pairs(); }},
                      {"progress", [&](const auto& value) { call.progress = progress_of(value); }}});
+  call.bytes = arguments.bytes();
   return call;
 }
 
@@ -53,7 +53,7 @@ RunCall read_run(const sdbus::Message& message) {
   Arguments arguments("Run", message);
   RunCall call;
   auto& request = call.request;
-  call.automatic.selected_name = arguments.text();
+  call.automatic.selected_name = arguments.text(longest_path);
   auto words = arguments.texts();
   std::optional<std::vector<std::string>> words_option;
   std::string callers_directory;
@@ -77,17 +77,15 @@ RunCall read_run(const sdbus::Message& message) {
     request.directory = std::move(callers_directory);
     request.directory_required = !request.command.empty();
   }
-  for (int i = 0; i < 3; ++i) {
-    call.standard[i] = arguments.descriptor();
-    request.standard[i] = call.standard[i].get();
-  }
+  for (int& descriptor : request.standard) descriptor = arguments.descriptor();
+  call.bytes = arguments.bytes();
   return call;
 }
 
 EndCall read_end(const sdbus::Message& message, const std::optional<std::string>& session) {
   Arguments arguments("End", message);
   EndCall call;
-  call.session = session ? *session : arguments.text();
+  call.session = session ? *session : arguments.text(longest_path);
   arguments.options({{"force", [&](const auto& value) { call.force = value.boolean(); }},
                      {"progress", [&](const auto& value) { call.progress = progress_of(value); }}});
   return call;
@@ -96,7 +94,7 @@ EndCall read_end(const sdbus::Message& message, const std::optional<std::string>
 RecoverCall read_recover(const sdbus::Message& message, const std::optional<std::string>& session) {
   Arguments arguments("Recover", message);
   RecoverCall call;
-  call.session = session ? *session : arguments.text();
+  call.session = session ? *session : arguments.text(longest_path);
   arguments.options({{"progress", [&](const auto& value) { call.progress = progress_of(value); }}});
   return call;
 }

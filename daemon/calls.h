@@ -2,11 +2,11 @@
 // a worker. What only the daemon knows (definition, owner, authorized user) is filled in there.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 
-#include "base/unique_fd.h"
 #include "daemon/message_arguments.h"
 #include "session/requests.h"
 
@@ -18,13 +18,14 @@ using ProgressWish = std::optional<std::uint32_t>;
 struct BeginCall {
   session::BeginRequest request;  // selected_name, name, options, wait
   ProgressWish progress;
+  std::size_t bytes = 0;  // what its strings take
 };
 
 struct RunCall {
-  session::RunRequest request;      // what is to be run; its descriptors are those below
+  session::RunRequest request;      // what is to be run; its descriptors are the message's
   session::BeginRequest automatic;  // the session for it, if a chroot is meant: selected_name, options, wait
-  base::UniqueFd standard[3];
   ProgressWish progress;
+  std::size_t bytes = 0;
 
   // What the caller wrote: a session or a chroot.
   [[nodiscard]] const std::string& name() const { return automatic.selected_name; }
@@ -40,6 +41,8 @@ struct RecoverCall {
   std::string session;
   ProgressWish progress;
 };
+
+inline constexpr std::size_t longest_path = 4096;  // also of what names a chroot or a session
 
 // Each throws Error(invalid_argument).
 BeginCall read_begin(const sdbus::Message& message);

@@ -1,4 +1,5 @@
 // unionrootd: wires the parts together, and nothing else.
+#include <malloc.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #include "base/fault_point.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "daemon/bus/closers.h"
 #include "daemon/service.h"
 #include "daemon/startup.h"
 #include "daemon/time_limits.h"
@@ -87,6 +89,7 @@ int serve(const definition::Settings& settings) {
 
 int run(int argc, char** argv) {
   open_standard_descriptors();
+  reserve_low_descriptors();
   const CommandLine line = parse_command_line(argc, argv);
   if (line.help) return std::fputs(help_text, stdout) < 0 ? 1 : 0;
   if (line.version) return std::puts("unionrootd " UNIONROOT_VERSION) < 0 ? 1 : 0;
@@ -96,7 +99,12 @@ int run(int argc, char** argv) {
   ::umask(022);
   // Every live session keeps some descriptors open, and the soft limit is 1024 wherever nobody raised it.
   kernel::raise_open_files_limit();
-  return serve(settings_for(line));
+  // Large buffers go back to the system when they are freed. By itself the limit would rise to the size of the largest
+  // that was freed (mallopt(3)), and one large message would stay.
+  if (::mallopt(M_MMAP_THRESHOLD, 128 * 1024) == 0) throw base::Error(base::ErrorCode::failed, "setting up malloc");
+  const int status = serve(settings_for(line));
+  Closers::instance().finish();
+  return status;
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
 #include "daemon/message_arguments.h"
 
-#include <fcntl.h>
 #include <systemd/sd-bus.h>
 
 #include <algorithm>
@@ -71,7 +70,13 @@ std::string_view Arguments::byte_array() {
   return size == 0 ? std::string_view() : std::string_view(static_cast<const char*>(bytes), size);
 }
 
-std::string Arguments::text() { return string(); }
+std::string Arguments::text(std::size_t longest) {
+  auto text = string();
+  if (text.size() > longest)
+    throw Error(ErrorCode::invalid_argument,
+                concat(method_, ": an argument has ", text.size(), " bytes; at most ", longest, " are taken"));
+  return text;
+}
 
 std::vector<std::string> Arguments::texts() {
   std::vector<std::string> texts;
@@ -81,10 +86,10 @@ std::vector<std::string> Arguments::texts() {
   return texts;
 }
 
-base::UniqueFd Arguments::descriptor() {
-  int descriptor = -1;  // the message's own
+int Arguments::descriptor() {
+  int descriptor = -1;
   basic('h', &descriptor);
-  return base::UniqueFd(base::check(::fcntl(descriptor, F_DUPFD_CLOEXEC, 3), "duplicating a descriptor of the caller"));
+  return descriptor;
 }
 
 void Arguments::options(const std::vector<std::pair<std::string_view, Read>>& known) {

@@ -16,8 +16,6 @@
 #include <utility>
 #include <vector>
 
-#include "base/unique_fd.h"
-
 struct sd_bus_message;
 
 namespace unionroot::daemon {
@@ -61,10 +59,13 @@ class Arguments {
   // method: "Begin", for messages. The bus has compared the signature by now.
   Arguments(std::string_view method, const sdbus::Message& message);
 
-  std::string text();                // s
-  std::vector<std::string> texts();  // as
-  // h: a duplicate that is close-on-exec from its birth.
-  base::UniqueFd descriptor();
+  std::string text(std::size_t longest);  // s
+  std::vector<std::string> texts();       // as
+  // h: the message's own, close-on-exec, open as long as the message is kept. A duplicate would have to be closed too,
+  // which may block.
+  int descriptor();
+  // What the strings and bytes that were read take.
+  [[nodiscard]] std::size_t bytes() const { return most_bytes_of_a_call - left_; }
 
   using Read = std::function<void(const OptionValue&)>;
   // a{sv}: calls `read` of each key that is there, in the order of the message. A key that is not known, or comes

@@ -38,8 +38,8 @@ class Reply {
   // `before` runs on the bus thread right before the answer is sent; false: nobody is there to get it.
   void send(std::function<bool()> before, Values... values) {
     if (!result_) return;
-    loop_.post([object = std::move(object_), before = std::move(before), method = method_, result = take(),
-                values = std::tuple<Values...>(std::move(values)...)]() mutable {
+    loop_.post([object = std::move(object_), kept = std::move(kept_), before = std::move(before), method = method_,
+                result = take(), values = std::tuple<Values...>(std::move(values)...)]() mutable {
       bool wanted = true;
       // What cannot be shown to others is no reason to leave the caller without an answer.
       if (before) BusLoop::guarded([&] { wanted = before(); });
@@ -55,15 +55,17 @@ class Reply {
 
   void fail(const std::exception_ptr& error) {
     if (!result_) return;
-    loop_.post(
-        [object = std::move(object_), method = method_, result = take(), error = error_to_reply(error)]() mutable {
-          base::log::debug(base::concat(method, ": ", base::printable(error.getMessage())));
-          answer_error(result, method, error);
-        });
+    loop_.post([object = std::move(object_), kept = std::move(kept_), method = method_, result = take(),
+                error = error_to_reply(error)]() mutable {
+      base::log::debug(base::concat(method, ": ", base::printable(error.getMessage())));
+      answer_error(result, method, error);
+    });
   }
 
   // The call is answered otherwise. Bus thread.
   void let_go() { result_.reset(); }
+  // Lets go of it when the reply has been sent or forgotten, on whichever thread.
+  void keep(std::shared_ptr<const void> what) { kept_ = std::move(what); }
 
   [[nodiscard]] const std::string& method() const { return method_; }
 
@@ -87,6 +89,7 @@ class Reply {
   std::string method_;
   std::shared_ptr<void> object_;
   std::optional<Result> result_;
+  std::shared_ptr<const void> kept_;
 };
 
 template <typename... Values>

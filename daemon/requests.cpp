@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "daemon/bus/closers.h"
 #include "daemon/describe.h"
 #include "daemon/object_paths.h"
 
@@ -57,6 +58,7 @@ Requests::Requests(BusLoop& loop, session::Sessions& core, Operations& operation
       tell_(std::move(tell)),
       peers_(loop.connection()),
       turns_(loop.io(), {[this] { loop_.kick(); }, [this] { return loop_.is_clear(); }}, {}),
+      received_(loop.connection(), peers_),
       parking_(loop.io(), limits.parked_per_user),
       scheduler_(limits),
       lock_watch_(
@@ -86,6 +88,16 @@ void Requests::identified(const std::string& sender, const Reply& reply, Continu
     });
   };
   peers_.identify(sender, std::move(known), [reply](const std::exception_ptr& error) { reply->fail(error); });
+}
+
+template <typename Reply, typename Continue>
+void Requests::identified(const std::string& sender, const Reply& reply, std::size_t bytes, Continue work) {
+  auto share = budget_.take(bytes);
+  reply->keep(share);
+  identified(sender, reply, [share = std::move(share), work = std::move(work)](const PeerPtr& peer) mutable {
+    share->charge(peer->uid);
+    work(peer);
+  });
 }
 
 template <typename Reply, typename Job>
@@ -239,7 +251,8 @@ void Requests::begin_session(const PeerPtr& peer, const Reply& reply, session::B
 }
 
 void Requests::begin(const std::string& sender, BeginReply reply, BeginCall call) {
-  identified(sender, reply, [this, reply, call = std::move(call)](const PeerPtr& peer) {
+  const auto bytes = call.bytes;
+  identified(sender, reply, bytes, [this, reply, call = std::move(call)](const PeerPtr& peer) {
     submit(Work::lookup, peer, reply, [this, reply, peer, call] {
       auto request = operations_.begin(identity(*peer), call, cancelled(peer), progress(peer, call.progress));
       begin_session(peer, reply, std::move(request), [this, reply, peer](PendingBegin begin) {
@@ -252,14 +265,16 @@ void Requests::begin(const std::string& sender, BeginReply reply, BeginCall call
 }
 
 void Requests::run(const std::string& sender, RunReply reply, RunCall given) {
-  identified(sender, reply, [this, reply, call = std::make_shared<RunCall>(std::move(given))](const PeerPtr& peer) {
+  const auto bytes = given.bytes;
+  auto call = std::make_shared<RunCall>(std::move(given));
+  identified(sender, reply, bytes, [this, reply, call = std::move(call)](const PeerPtr& peer) {
+    Closers::instance().require_free(peer->uid);
     submit(Work::lookup, peer, reply, [this, reply, peer, call] {
       auto plan = operations_.run(identity(*peer), *call, cancelled(peer), progress(peer, call->progress));
-      auto started = [reply, peer, call](session::Started run) {
-        // The caller's descriptors are the command's now: a pipe must not stay open because the daemon has it too.
-        for (auto& descriptor : call->standard) descriptor.reset();
+      auto started = [reply, peer](session::Started run) {
         // Should the client have gone, the control socket closes with the reply that nobody gets: the supervisor ends
-        // the command, and with it an automatic session.
+        // the command, and with it an automatic session. The message goes then, and what the daemon has open of the
+        // caller's descriptors.
         reply->send([peer] { return !peer->gone; }, sdbus::UnixFd(run.control.release(), sdbus::adopt_fd),
                     std::move(run.session), std::move(run.run));
       };

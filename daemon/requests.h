@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "daemon/bus/answer.h"
+#include "daemon/bus/byte_budget.h"
+#include "daemon/bus/received_descriptors.h"
 #include "daemon/bus/turns.h"
 #include "daemon/bus_loop.h"
 #include "daemon/calls.h"
@@ -75,6 +77,9 @@ class Requests {
   // way fails the reply.
   template <typename Reply, typename Continue>
   void identified(const std::string& sender, const Reply& reply, Continue work);
+  // The same for a request that keeps so many bytes until it is answered.
+  template <typename Reply, typename Continue>
+  void identified(const std::string& sender, const Reply& reply, std::size_t bytes, Continue work);
   // What `work` throws becomes the reply.
   template <typename Reply, typename Job>
   void submit(Work work, const PeerPtr& peer, const Reply& reply, Job job,
@@ -118,6 +123,8 @@ class Requests {
   const Tellings tell_;
   Peers peers_;
   Turns turns_;
+  ReceivedDescriptors received_;
+  ByteBudget budget_;
   std::shared_ptr<std::atomic<bool>> stopping_ = std::make_shared<std::atomic<bool>>(false);
   Parking parking_;
   Scheduler scheduler_;

@@ -16,6 +16,7 @@
 #include "base/process_identity.h"
 #include "base/text.h"
 #include "kernel/files.h"
+#include "launch/wire.h"
 
 namespace unionroot::daemon {
 
@@ -74,6 +75,13 @@ void open_standard_descriptors() {
   int number = -1;
   do number = base::check(::open("/dev/null", O_RDWR), "opening", "/dev/null");  // the lowest that is free: open(2)
   while (number <= STDERR_FILENO);
+  ::close(number);
+}
+
+void reserve_low_descriptors() {
+  int number = -1;
+  do number = base::check(::open("/dev/null", O_RDWR | O_CLOEXEC), "opening", "/dev/null");
+  while (number < static_cast<int>(launch::wire::first_free_descriptor));
   ::close(number);
 }
 

@@ -30,6 +30,10 @@ void set_log_level(const std::string& level);
 // next, the bus or the database.
 void open_standard_descriptors();
 
+// Takes the numbers that programs get their descriptors under (kernel/spawn.h) and never gives them back: dup2(2) over
+// one of a caller's would close it, which may block, while a worker waits.
+void reserve_low_descriptors();
+
 // Holds <state>/daemon.lock until it is closed, however the process ends. Throws Error(failed) naming the other
 // daemon if one has it.
 base::UniqueFd lock_state(const std::string& state_directory);

@@ -1,4 +1,4 @@
-// sd-bus's own message inside one of sdbus-c++, for what sdbus-c++ 1.2 has no call for.
+// sd-bus's own message beneath one of sdbus-c++ 1.2, which lacks some of its calls.
 #pragma once
 
 #include <sdbus-c++/Message.h>
@@ -7,16 +7,12 @@ struct sd_bus_message;
 
 namespace unionroot::daemon {
 
-namespace detail {
-// The class lends its own right to see the message of its base.
-struct MessageAccess final : sdbus::PlainMessage {
-  static sd_bus_message* of(const sdbus::Message& message) {
-    return static_cast<sd_bus_message*>(message.*(&MessageAccess::msg_));
-  }
-};
-}  // namespace detail
-
-// As long as `message` lives.
-inline sd_bus_message* raw_message(const sdbus::Message& message) { return detail::MessageAccess::of(message); }
+// Borrowed. The class lends its own right to see the message of its base.
+inline sd_bus_message* raw_message(const sdbus::Message& message) {
+  struct Access final : sdbus::PlainMessage {
+    static sd_bus_message* of(const sdbus::Message& of) { return static_cast<sd_bus_message*>(of.*(&Access::msg_)); }
+  };
+  return Access::of(message);
+}
 
 }  // namespace unionroot::daemon

