@@ -54,6 +54,7 @@ constexpr Label labels[] = {
     {"union-underlay-directory", "Underlay directory"},
     {"profile", "Profile"},
     {"host-view", "Host view"},
+    {"host-view-access", "Host view for"},
     {"users", "Users"},
     {"groups", "Groups"},
     {"root-users", "Root users"},

@@ -28,6 +28,15 @@ Value texts(const std::vector<std::string>& values) { return Value(valid_texts(v
 
 std::string_view union_type(const Definition& definition) { return definition.has_union() ? "overlay" : "none"; }
 
+std::string_view host_view(const Definition& definition) {
+  switch (definition.host_view) {
+    case definition::HostView::no: return "no";
+    case definition::HostView::tree: return "tree";
+    case definition::HostView::all: return "all";
+  }
+  return "unknown";
+}
+
 std::string_view union_backing(const Definition& definition) {
   using definition::UnionBacking;
   switch (definition.union_.backing) {
@@ -93,7 +102,8 @@ void add_definition(Dictionary& info, const Definition& definition) {
   info["directory"] = text("");
   info[place.key] = text(place.path);
   info["file"] = text(place_of(definition));
-  info["host-view"] = Value(definition.host_view);
+  info["host-view"] = text(host_view(definition));
+  info["host-view-access"] = text(definition.host_view_access == definition::ViewAccess::all ? "all" : "owner");
   info["source-clone"] = Value(definition.source_clone);
   info["clonable"] = Value(definition.clonable());
   std::map<std::string, std::string> user_data;

@@ -206,12 +206,19 @@ Operations::Found Operations::info(CallerId caller, const std::string& name) con
 
 std::string Operations::location(const std::string& session) const {
   session::SessionView view = resolver_.session(session);
-  if (view.location.empty() && view.definition && !view.definition->host_view) {
-    throw Error(
-        ErrorCode::not_supported, concat("session '", view.record.id, "' cannot be seen from the host"),
-        concat("its definition says host-view=no (", place_of(*view.definition), "): go through `unionroot run ",
-               view.record.id, "`, or set host-view=yes there for the sessions to come"));
-  }
+  const auto unseen = [&](std::string hint) {
+    return Error(ErrorCode::not_supported, concat("session '", view.record.id, "' cannot be seen from the host"),
+                 std::move(hint));
+  };
+  if (view.record.kind == store::SessionKind::automatic)
+    throw unseen(
+        concat("it goes with its command, and such sessions have no host view: begin one that stays, with "
+               "`unionroot begin ",
+               view.record.chroot, "`"));
+  if (view.location.empty() && view.definition && view.definition->host_view == definition::HostView::no)
+    throw unseen(concat("its definition says host-view=no (", place_of(*view.definition),
+                        "): go through `unionroot run ", view.record.id,
+                        "`, or set host-view=tree there for the sessions to come"));
   if (view.location.empty()) {
     throw Error(ErrorCode::session_not_active,
                 concat("session '", view.record.id, "' cannot be seen from the host: it is ",

@@ -18,6 +18,9 @@ enum class UnionBacking { automatic, directory, tmpfs, image, device };
 enum class Choice { automatic, yes, no };
 enum class NssMode { merge, copy, none };
 enum class DeviceMode { host, private_dev };
+// The numbers are in the records of sessions; 0 and 1 are the "no" and "yes" of former versions.
+enum class HostView { no = 0, all = 1, tree = 2 };
+enum class ViewAccess { owner, all };
 enum class OnBoot { recover, end, leave };
 enum class OnShutdown { leave, end };
 
@@ -122,7 +125,8 @@ struct Definition {
   std::vector<std::string> user_modifiable_keys, root_modifiable_keys;
   std::map<std::string, std::string> user_data;  // dotted keys
 
-  bool host_view = true;
+  HostView host_view = HostView::tree;  // of sessions that are not automatic; those have none
+  ViewAccess host_view_access = ViewAccess::owner;
   bool hide_state = false;  // hide the state and runtime folders (the built-in `host`)
   DeviceMode dev = DeviceMode::private_dev;
   NssMode nss = NssMode::merge;

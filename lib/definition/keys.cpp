@@ -87,6 +87,7 @@ constexpr KnownKey keys[] = {
     {"union-underlay-directory", union_types},
     // What a session finds inside.
     {"host-view", all},
+    {"host-view-access", all},
     {"dev", all},
     {"nss", all},
     {"no-new-privileges", all},

@@ -154,6 +154,11 @@ void parse_general(SectionReader& reader, Definition& definition) {
 
 void parse_session(SectionReader& reader, Definition& definition) {
   static constexpr Word<DeviceMode> devices[] = {{"private", DeviceMode::private_dev}, {"host", DeviceMode::host}};
+  // A former version had yes and no.
+  static constexpr Word<HostView> views[] = {{"no", HostView::no},    {"tree", HostView::tree}, {"all", HostView::all},
+                                             {"yes", HostView::all},  {"true", HostView::all},  {"1", HostView::all},
+                                             {"false", HostView::no}, {"0", HostView::no}};
+  static constexpr Word<ViewAccess> view_access[] = {{"owner", ViewAccess::owner}, {"all", ViewAccess::all}};
   static constexpr Word<NssMode> databases[] = {
       {"merge", NssMode::merge}, {"copy", NssMode::copy}, {"none", NssMode::none}};
   static constexpr Word<const char*> resolvers[] = {{"follow", "follow"}, {"none", "none"}};
@@ -161,7 +166,8 @@ void parse_session(SectionReader& reader, Definition& definition) {
   static constexpr Word<OnBoot> boots[] = {
       {"recover", OnBoot::recover}, {"end", OnBoot::end}, {"leave", OnBoot::leave}};
   static constexpr Word<OnShutdown> shutdowns[] = {{"leave", OnShutdown::leave}, {"end", OnShutdown::end}};
-  reader.boolean("host-view", definition.host_view);
+  reader.word("host-view", views, definition.host_view);
+  reader.word("host-view-access", view_access, definition.host_view_access);
   reader.word("dev", devices, definition.dev);
   reader.word("nss", databases, definition.nss);
   reader.choice("no-new-privileges", definition.no_new_privileges);

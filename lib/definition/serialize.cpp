@@ -96,9 +96,10 @@ void describe(A& a, T& v) {
   a("command-prefix", v.command_prefix), a("message-verbosity", v.message_verbosity);
   a("preserve-environment", v.preserve_environment), a("shell", v.shell), a("personality", v.personality);
   a("user-modifiable-keys", v.user_modifiable_keys), a("root-modifiable-keys", v.root_modifiable_keys);
-  a("user-data", v.user_data), a("host-view", v.host_view), a("hide-state", v.hide_state), a("dev", v.dev);
-  a("nss", v.nss), a("no-new-privileges", v.no_new_privileges), a("resolv-conf", v.resolv_conf),
-      a("hostname", v.hostname), a("network", v.network);
+  a("user-data", v.user_data), a("host-view", v.host_view), a("host-view-access", v.host_view_access);
+  a("hide-state", v.hide_state), a("dev", v.dev);
+  a("nss", v.nss), a("no-new-privileges", v.no_new_privileges), a("resolv-conf", v.resolv_conf);
+  a("hostname", v.hostname), a("network", v.network);
   a("unpack-limit", v.unpack_limit), a("on-boot", v.on_boot), a("on-shutdown", v.on_shutdown);
   a("hook-directories", v.hook_directories), a("hook-time-limit", v.hook_time_limit), a("is-source", v.is_source);
   a("script-config", v.script_config);
@@ -119,6 +120,10 @@ template <>
 constexpr int last_enumerator<NssMode> = static_cast<int>(NssMode::none);
 template <>
 constexpr int last_enumerator<DeviceMode> = static_cast<int>(DeviceMode::private_dev);
+template <>
+constexpr int last_enumerator<HostView> = static_cast<int>(HostView::tree);
+template <>
+constexpr int last_enumerator<ViewAccess> = static_cast<int>(ViewAccess::all);
 template <>
 constexpr int last_enumerator<OnBoot> = static_cast<int>(OnBoot::leave);
 template <>

@@ -93,6 +93,7 @@ class Planner {
     InnerMount mount;
     mount.target = *target;
     mount.optional = options.optional;
+    mount.shown = options.shown;
     mount.usual = options.optional && definition::has_built_in_profile_entry(entry);
     mount.origin = origin_of(entry);
     mount.type = options.bind ? "" : entry.type;

@@ -19,6 +19,7 @@ namespace unionroot::fstab {
 //    nosuid, noexec, nodev, except that devpts is not nodev, and a tmpfs outside /dev is not noexec: builds run there.
 //    `suid`, `exec` and `dev` take these off.
 //  - A bind is private, an rbind a slave of the host's; other propagation is refused.
+//  - x-unionroot.view: a host view of the tree alone has it too.
 //  - noauto and swap entries are left out; x-unionroot.optional and nofail make a missing source no error.
 //  - An overlay entry's lowerdir, upperdir and workdir are folders of the host. Without lowerdir it lies over what the
 //    session itself has at the target.

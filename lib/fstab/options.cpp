@@ -79,6 +79,8 @@ EntryOptions sort_options(const definition::FstabEntry& entry) {
       sorted.optional = true;
     } else if (word == "noauto") {
       sorted.noauto = true;
+    } else if (word == "x-unionroot.view") {
+      sorted.shown = true;
     } else if (const auto known = attribute_words().find(word); known != attribute_words().end()) {
       sorted.set = (sorted.set & ~known->second.cleared) | known->second.set;
       sorted.cleared = (sorted.cleared & ~known->second.set) | known->second.cleared;

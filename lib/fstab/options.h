@@ -17,6 +17,7 @@ struct EntryOptions {
   bool recursive = false;
   bool optional = false;
   bool noauto = false;
+  bool shown = false;                                       // x-unionroot.view
   std::vector<std::pair<std::string, std::string>> others;  // for the file system itself
 };
 

@@ -5,6 +5,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <functional>
 #include <optional>
@@ -23,7 +24,12 @@ namespace {
 using base::concat;
 using base::UniqueFd;
 
-using Matches = std::function<bool(const struct statx&)>;
+constexpr unsigned unique_id = 0x4000;  // STATX_MNT_ID_UNIQUE of linux/stat.h, from 6.8 on
+
+struct Matches {
+  unsigned mount_id;  // which one statx(2) is to tell
+  std::function<bool(const struct statx&)> is_it;
+};
 
 std::string target_of(int folder, const std::string& name) {
   std::array<char, 4096> text{};
@@ -32,10 +38,12 @@ std::string target_of(int folder, const std::string& name) {
 }
 
 // Links in /proc/PID are followed to the very file that is held, in whatever mount namespace it is.
+// The file system is not asked: one of a user's own (FUSE) or on a network may never answer.
 bool holds(int folder, const std::string& name, const Matches& matches) {
   struct statx facts {};
-  constexpr unsigned wanted = STATX_BASIC_STATS | STATX_MNT_ID;
-  return ::statx(folder, name.c_str(), AT_NO_AUTOMOUNT, wanted, &facts) == 0 && matches(facts);
+  const unsigned wanted = STATX_BASIC_STATS | matches.mount_id;
+  return ::statx(folder, name.c_str(), AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC, wanted, &facts) == 0 &&
+         matches.is_it(facts);
 }
 
 // A process may end at any moment of this; what cannot be opened then is not held any more.
@@ -70,8 +78,11 @@ std::vector<Holder> find(const Matches& matches) {
     if (!pid || static_cast<pid_t>(*pid) == ::getpid()) continue;
     const UniqueFd process(::openat(proc.get(), name.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!process) continue;
-    if (auto how = what_it_holds(process.get(), matches))
-      found.push_back({static_cast<pid_t>(*pid), base::command_of(static_cast<pid_t>(*pid)), std::move(*how)});
+    auto how = what_it_holds(process.get(), matches);
+    struct stat facts {};
+    if (how && ::fstat(process.get(), &facts) == 0)
+      found.push_back(
+          {static_cast<pid_t>(*pid), facts.st_uid, base::command_of(static_cast<pid_t>(*pid)), std::move(*how)});
   }
   return found;
 }
@@ -83,20 +94,46 @@ std::vector<Holder> holders_of_mount(const std::string& path) {
   if (::statx(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_MNT_ID, &wanted) != 0 ||
       (wanted.stx_mask & STATX_MNT_ID) == 0)
     return {};
-  return find([&](const struct statx& facts) {
-    return (facts.stx_mask & STATX_MNT_ID) != 0 && facts.stx_mnt_id == wanted.stx_mnt_id;
-  });
+  return find({STATX_MNT_ID, [&](const struct statx& facts) {
+                 return (facts.stx_mask & STATX_MNT_ID) != 0 && facts.stx_mnt_id == wanted.stx_mnt_id;
+               }});
+}
+
+FileNumber file_number(int descriptor) {
+  struct stat found {};
+  base::check(::fstat(descriptor, &found), "asking for the number of a file");
+  return {found.st_dev, found.st_ino};
+}
+
+std::uint64_t unique_mount_id(int descriptor) {
+  struct statx found {};
+  base::check(::statx(descriptor, "", AT_EMPTY_PATH, unique_id, &found), "asking for the mount of a folder");
+  return (found.stx_mask & unique_id) != 0 ? found.stx_mnt_id : 0;
+}
+
+std::vector<Holder> holders_of(const HeldThings& things) {
+  const auto contains = [](const auto& list, const auto& wanted) {
+    return std::find(list.begin(), list.end(), wanted) != list.end();
+  };
+  return find({unique_id, [&](const struct statx& facts) {
+                 const auto device = ::makedev(facts.stx_dev_major, facts.stx_dev_minor);
+                 if (contains(things.devices, device)) return true;
+                 if ((facts.stx_mask & unique_id) != 0 && contains(things.mounts, facts.stx_mnt_id)) return true;
+                 return std::any_of(things.files.begin(), things.files.end(), [&](const FileNumber& file) {
+                   return file.device == device && file.inode == facts.stx_ino;
+                 });
+               }});
 }
 
 std::vector<Holder> holders_of_device(dev_t device) {
   const auto wanted_major = major(device);
   const auto wanted_minor = minor(device);
-  return find([=](const struct statx& facts) {
-    const bool in_it = facts.stx_dev_major == wanted_major && facts.stx_dev_minor == wanted_minor;
-    const bool itself =
-        S_ISBLK(facts.stx_mode) && facts.stx_rdev_major == wanted_major && facts.stx_rdev_minor == wanted_minor;
-    return in_it || itself;
-  });
+  return find({0, [=](const struct statx& facts) {
+                 const bool in_it = facts.stx_dev_major == wanted_major && facts.stx_dev_minor == wanted_minor;
+                 const bool itself = S_ISBLK(facts.stx_mode) && facts.stx_rdev_major == wanted_major &&
+                                     facts.stx_rdev_minor == wanted_minor;
+                 return in_it || itself;
+               }});
 }
 
 std::string users_of_device(dev_t device) {

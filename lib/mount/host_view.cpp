@@ -15,6 +15,7 @@
 #include "base/rollback.h"
 #include "base/text.h"
 #include "kernel/files.h"
+#include "kernel/holders.h"
 #include "mount/places.h"
 
 namespace unionroot::mount {
@@ -22,6 +23,8 @@ namespace unionroot::mount {
 using base::UniqueFd;
 
 namespace {
+
+constexpr const char* tree_name = "tree";
 
 UniqueFd open_folder(const std::string& runtime, const char* name) {
   return kernel::open_directory(base::concat(runtime, "/", name));
@@ -40,47 +43,64 @@ HostViews::HostViews(kernel::Mounts& mounts, std::string runtime_directory)
   kernel::ensure_directories(runtime_, 0755);
   const UniqueFd runtime(
       base::check(::open(runtime_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "opening", runtime_));
-  make_place(mounts_, runtime, runtime_, "mount", 0755, MS_SHARED);
-  make_place(mounts_, runtime, runtime_, "ns", 0755, MS_PRIVATE);
+  make_place(mounts_, runtime, runtime_, {"mount", 0755, MS_SHARED, true});
+  make_place(mounts_, runtime, runtime_, {"ns", 0700, MS_PRIVATE});
 }
 
-void HostViews::attach_view(const std::string& session, const UniqueFd& tree) {
+UniqueFd HostViews::writable_folder() const { return writable_clone(mounts_, open_folder(runtime_, "mount")); }
+
+void HostViews::make_folder(const std::string& session, const ViewAccess& access) {
   base::require_valid_name("session name", session);
-  const UniqueFd folder = open_folder(runtime_, "mount");
-  if (is_mount_point(folder.get(), session))
+  const UniqueFd folder = writable_folder();
+  kernel::ensure_directory(folder.get(), session, 0700);
+  const UniqueFd own = open_place(folder.get(), session, O_DIRECTORY);
+  kernel::ensure_directory(own.get(), tree_name, 0700);
+  base::check(::fchmodat(folder.get(), session.c_str(), access.for_all ? 0755 : 0700, 0),
+              "setting the mode of the folder of", view_path(session));
+  base::check(::fchownat(folder.get(), session.c_str(), access.owner, 0, AT_SYMLINK_NOFOLLOW),
+              "setting the owner of the folder of", view_path(session));
+}
+
+void HostViews::remove_folders(const std::string& session) const {
+  const UniqueFd folder = writable_folder();
+  if (!kernel::exists_at(folder.get(), session)) return;
+  kernel::remove_directory(open_place(folder.get(), session, O_DIRECTORY).get(), tree_name);
+  kernel::remove_directory(folder.get(), session);
+}
+
+void HostViews::remove_folder(const std::string& session) {
+  if (!has_former_view(session) && !has_view(session)) remove_folders(session);
+}
+
+void HostViews::attach_view(const std::string& session, const ViewAccess& access, const View& view) {
+  if (has_former_view(session) || has_view(session))
     throw base::Error(base::ErrorCode::failed, base::concat("something is mounted at ", view_path(session), " already"),
                       base::concat("unmount it: umount -l ", view_path(session)));
   base::Rollback rollback;
-  if (kernel::ensure_directory(folder.get(), session, 0755)) {
-    rollback.add([&] {
-      try {
-        kernel::remove_directory(folder.get(), session);
-      } catch (const base::Error& error) {
-        base::log::warning(error.what());
-      }
-    });
-  }
-  const UniqueFd place = open_place(folder.get(), session, O_DIRECTORY);
-  mounts_.attach(tree.get(), place.get());
+  rollback.add([&] {
+    try {
+      detach_view(session);
+    } catch (const base::Error& error) {
+      base::log::warning(error.what());
+    }
+  });
+  make_folder(session, access);
+  const std::string path = view_path(session);
+  mounts_.attach(view.tree.get(), open_place(AT_FDCWD, path, O_DIRECTORY).get());
+  const UniqueFd root = view.parts.empty() ? UniqueFd() : open_place(AT_FDCWD, path, O_DIRECTORY);
+  for (const View::Part& part : view.parts)
+    if (const UniqueFd place = try_open_in_root(mounts_, root.get(), part.target, O_PATH))
+      mounts_.attach(part.tree.get(), place.get());
   rollback.commit();
 }
 
 void HostViews::detach_view(const std::string& session) {
   base::require_valid_name("session name", session);
   const UniqueFd folder = open_folder(runtime_, "mount");
-  unmount_all(mounts_, folder.get(), session, view_path(session));
-  kernel::remove_directory(folder.get(), session);
-}
-
-void HostViews::make_folder(const std::string& session) {
-  base::require_valid_name("session name", session);
-  kernel::ensure_directory(open_folder(runtime_, "mount").get(), session, 0755);
-}
-
-void HostViews::remove_folder(const std::string& session) {
-  base::require_valid_name("session name", session);
-  const UniqueFd folder = open_folder(runtime_, "mount");
-  if (!is_mount_point(folder.get(), session)) kernel::remove_directory(folder.get(), session);
+  unmount_all(mounts_, folder.get(), session, base::concat(runtime_, "/mount/", session));
+  if (!kernel::exists_at(folder.get(), session)) return;
+  unmount_all(mounts_, open_place(folder.get(), session, O_DIRECTORY).get(), tree_name, view_path(session));
+  remove_folders(session);
 }
 
 void HostViews::keep_namespace(const std::string& session, int ns_descriptor) {
@@ -136,12 +156,24 @@ UniqueFd HostViews::open_namespace(const std::string& session) const {
 }
 
 std::string HostViews::view_path(const std::string& session) const {
-  return base::concat(runtime_, "/mount/", session);
+  return base::concat(runtime_, "/mount/", session, "/", tree_name);
+}
+
+bool HostViews::has_former_view(const std::string& session) const {
+  base::require_valid_name("session name", session);
+  return is_mount_point(open_folder(runtime_, "mount").get(), session);
 }
 
 bool HostViews::has_view(const std::string& session) const {
   base::require_valid_name("session name", session);
-  return is_mount_point(open_folder(runtime_, "mount").get(), session);
+  const UniqueFd folder = open_folder(runtime_, "mount");
+  // In a view of a former version `tree` is a name like any other.
+  if (!kernel::exists_at(folder.get(), session) || is_mount_point(folder.get(), session)) return false;
+  return is_mount_point(open_place(folder.get(), session, O_DIRECTORY).get(), tree_name);
+}
+
+std::uint64_t HostViews::mount_number(const std::string& session) const {
+  return has_view(session) ? kernel::unique_mount_id(open_place(AT_FDCWD, view_path(session), O_DIRECTORY).get()) : 0;
 }
 
 std::vector<std::string> HostViews::views() const { return names_in(runtime_, "mount"); }

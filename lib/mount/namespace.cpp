@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "mount/places.h"
 #include "mount/visit.h"
 
 namespace unionroot::mount {
@@ -194,6 +195,32 @@ UniqueFd Namespace::root() const {
 UniqueFd Namespace::clone_view() {
   const Visit visit(*impl_->factory, impl_->descriptor.get());
   return impl_->factory->mounts.clone_tree(impl_->open_root(visit), "", true);
+}
+
+View Namespace::clone_view(const std::vector<InnerMount>& shown) {
+  kernel::Mounts& mounts = impl_->factory->mounts;
+  const Visit visit(*impl_->factory, impl_->descriptor.get());
+  const int root = impl_->open_root(visit);
+  View view;
+  view.tree = mounts.clone_tree(root, "", false);
+  for (const InnerMount& mount : shown) {
+    const UniqueFd place = try_open_in_root(mounts, root, mount.target, O_PATH);
+    if (!place || !is_mount_root(place.get())) continue;
+    view.parts.push_back({mount.target, mounts.clone_tree(place.get(), "", mount.recursive)});
+  }
+  return view;
+}
+
+std::vector<UniqueFd> Namespace::open_mounts(const std::vector<std::string>& targets) const {
+  std::vector<UniqueFd> opened;
+  if (targets.empty()) return opened;
+  const Visit visit(*impl_->factory, impl_->descriptor.get());
+  const int root = impl_->root ? impl_->root.get() : visit.root();
+  for (const std::string& target : targets) {
+    UniqueFd place = try_open_in_root(impl_->factory->mounts, root, target.empty() ? "/" : target, folder_flags);
+    if (place && is_mount_root(place.get())) opened.push_back(std::move(place));
+  }
+  return opened;
 }
 
 void Namespace::share_mounts() {

@@ -25,6 +25,16 @@ namespace unionroot::mount {
 
 class Namespace;
 
+// A session's tree as it is shown on the host: detached mounts.
+struct View {
+  struct Part {
+    std::string target;  // relative to the tree's root
+    base::UniqueFd tree;
+  };
+  base::UniqueFd tree;
+  std::vector<Part> parts;  // to be attached beneath it, in this order
+};
+
 // One per daemon; made early. Thread-safe.
 class NamespaceFactory {
  public:
@@ -79,6 +89,11 @@ class Namespace {
   [[nodiscard]] base::UniqueFd root() const;
   // A detached recursive clone of the root, to attach at the host view.
   [[nodiscard]] base::UniqueFd clone_view();
+  // The root alone, and what is mounted at the targets of these. One that is not mounted is left out.
+  [[nodiscard]] View clone_view(const std::vector<InnerMount>& shown);
+  // Descriptors (O_PATH) of what is mounted at these, relative to the root; "": the root itself. What is not mounted is
+  // left out.
+  [[nodiscard]] std::vector<base::UniqueFd> open_mounts(const std::vector<std::string>& targets) const;
   // Between the two, what is mounted and unmounted in a clone_view() that somebody attached happens here as well. Then
   // every mount is again what it was: private, or a slave of the host's.
   void share_mounts();

@@ -58,6 +58,7 @@ std::string InnerMount::text() const {
   const std::string set = attributes_text(attributes);
   if (!set.empty()) out += base::concat(" as ", set);
   if (optional) out += ", optional";
+  if (shown) out += ", shown on the host";
   return base::concat(out, " [", origin, "]");
 }
 

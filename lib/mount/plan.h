@@ -34,6 +34,7 @@ struct InnerMount {
   bool recursive = false;  // rbind; made rslave, so that later host mounts arrive and none leaves
   TargetKind target_kind = TargetKind::directory;  // what to make if it is missing
   bool optional = false;                           // x-unionroot.optional: what is missing is no error
+  bool shown = false;                              // x-unionroot.view: the host view has it
   bool usual = false;                              // if it is missing, that is not worth telling
   std::string origin;                              // "FILE:LINE" or "built-in", for messages
 

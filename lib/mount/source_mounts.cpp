@@ -44,7 +44,7 @@ std::string SourceMounts::acquire(const std::string& name, const std::string& se
     // would keep an image busy. Only root may look inside: devices and set-uid programs of a tree are not for the host.
     const UniqueFd runtime(
         base::check(::open(runtime_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "opening", runtime_));
-    make_place(mounts_, runtime, runtime_, folder_name, 0700, MS_SHARED);
+    make_place(mounts_, runtime, runtime_, {folder_name, 0700, MS_SHARED});
   }
   const bool first = users_[name].insert(session).second;
   const bool alone = users_[name].size() == 1;  // nobody else can come while the name is busy

@@ -2,6 +2,8 @@
 
 #include <sys/statvfs.h>
 
+#include "session/stages/stages.h"
+
 namespace unionroot::session {
 
 // A session that is being set up or ended has no size.
@@ -24,7 +26,7 @@ SessionView view_of(const Parts& parts, const Session& session) {
   }
   view.definition = session.definition;
   view.type = session.definition->type;
-  if (session.definition->host_view && view.record.state == store::SessionState::active)
+  if (has_host_view(session) && view.record.state == store::SessionState::active)
     view.location = parts.views.view_path(session.id());
   const auto runs = session.runs.lock();
   for (const auto& [id, run] : *runs) view.runs.push_back(run.record);

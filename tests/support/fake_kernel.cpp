@@ -1,6 +1,7 @@
 #include "fake_kernel.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 
@@ -68,6 +69,9 @@ std::string FakeMounts::label(int fd) const {
 UniqueFd FakeMounts::clone_tree(int dirfd, const std::string& path, bool recursive) {
   const std::string what = path.empty() ? label(dirfd) : path;
   record(concat("clone ", what, recursive ? " recursively" : ""));
+  struct stat found {};
+  if (path.empty() && ::fstat(dirfd, &found) == 0 && S_ISDIR(found.st_mode))
+    return UniqueFd(base::check(::fcntl(dirfd, F_DUPFD_CLOEXEC, 0), "duplicating a folder"));
   return descriptor(concat("clone of ", what));
 }
 

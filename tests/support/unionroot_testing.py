@@ -629,6 +629,24 @@ class Machine:
         # As the daemon has it: a name with a dot gets an underscore in front.
         return {name.lstrip("_"): path for name, path in found.items() if os.path.isdir(path)}
 
+    # What stands on the host
+
+    def place_of(self, part, session):
+        """Where its host view ("mount") or its namespace ("ns") is mounted."""
+        return os.path.join(self.runtime, part, session, *(["tree"] if part == "mount" else []))
+
+    def lose_mounts(self, *sessions, parts=("mount", "ns")):
+        """Takes these away, while no daemon runs, as a restart of the machine would. Without sessions: those of all."""
+        for part in parts:
+            for session in sessions or os.listdir(os.path.join(self.runtime, part)):
+                place = self.place_of(part, session)
+                if _libc.umount2(os.fsencode(place), 2 | 8) != 0 and sessions:  # MNT_DETACH, UMOUNT_NOFOLLOW
+                    raise AssertionError(f"unmounting {place}: {os.strerror(ctypes.get_errno())}")
+
+    def write_among_views(self):
+        """The folder of the host views is mounted read-only, until a daemon starts."""
+        subprocess.run(["mount", "-o", "remount,bind,rw", os.path.join(self.runtime, "mount")], check=True)
+
     # What is left
 
     def leftovers(self, settle=PATIENCE, besides=()):

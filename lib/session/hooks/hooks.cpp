@@ -12,6 +12,7 @@
 #include "definition/hook_scripts.h"
 #include "session/hooks/environment.h"
 #include "session/hooks/program.h"
+#include "session/stages/stages.h"
 
 namespace unionroot::session {
 
@@ -156,7 +157,7 @@ bool has_hooks(const definition::Definition& definition) { return !definition.ho
 HookSpace::HookSpace(Operation& operation, base::UniqueFd tree) : operation_(operation) {
   auto& views = operation.services().views;
   try {
-    views.make_folder(operation.id());
+    views.make_folder(operation.id(), view_access(operation));
     copy_.emplace(operation.services().namespaces, std::move(tree), views.view_path(operation.id()));
   } catch (...) {
     try {

@@ -1,7 +1,9 @@
 #include <sys/mount.h>
 
 #include <exception>
+#include <variant>
 
+#include "fstab/from_profile.h"
 #include "session/stages/stages.h"
 
 namespace unionroot::session {
@@ -14,20 +16,45 @@ bool keeps_namespace(const Operation& operation) {
   return !operation.automatic() || !operation.services().cgroups.available();
 }
 
-// Everybody on the host may look through the window. It must be no way to run a set-uid program of an old tree, or to
-// open a device: those work in the session's own namespace alone.
+// The tree of type custom may be several mounts.
+bool shows_all(const Operation& operation) {
+  const auto& definition = operation.definition();
+  return definition.host_view == definition::HostView::all ||
+         std::holds_alternative<definition::CustomSource>(definition.source);
+}
+
+mount::View clone_view(Operation& operation) {
+  if (shows_all(operation)) return {operation->space->clone_view(), {}};
+  auto shown = fstab::plan_inner_mounts(operation.definition()).mounts;
+  std::erase_if(shown, [](const auto& mount) { return !mount.shown; });
+  return operation->space->clone_view(shown);
+}
+
+// It must be no way to run a set-uid program of an old tree, or to open a device: those work in the session's own
+// namespace alone.
 void attach_view(Operation& operation) {
-  const auto view = operation->space->clone_view();
-  operation.services().mounts.set_attributes(view.get(), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, 0, 0, true);
-  operation.services().views.attach_view(operation.id(), view);
+  const auto view = clone_view(operation);
+  auto& mounts = operation.services().mounts;
+  mounts.set_attributes(view.tree.get(), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, 0, 0, true);
+  for (const auto& part : view.parts)
+    mounts.set_attributes(part.tree.get(), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, 0, 0, true);
+  operation.services().views.attach_view(operation.id(), view_access(operation), view);
 }
 
 }  // namespace
 
+bool has_host_view(const Session& session) {
+  return !session.automatic() && session.definition->host_view != definition::HostView::no;
+}
+
+mount::ViewAccess view_access(const Operation& operation) {
+  return {operation.identity().owner, operation.definition().host_view_access == definition::ViewAccess::all};
+}
+
 void HostViewStage::set_up(Operation& operation, StageData&) {
   auto& views = operation.services().views;
   if (keeps_namespace(operation)) views.keep_namespace(operation.id(), operation->space->descriptor());
-  if (operation.definition().host_view) attach_view(operation);
+  if (has_host_view(operation.session())) attach_view(operation);
 }
 
 void HostViewStage::tear_down(Operation& operation, const StageData&, TearDown) {
@@ -35,7 +62,10 @@ void HostViewStage::tear_down(Operation& operation, const StageData&, TearDown) 
   // Both are tried: the namespace would otherwise outlive a view that cannot be detached.
   std::exception_ptr problem;
   try {
-    if (operation.definition().host_view) views.detach_view(operation.id());
+    if (has_host_view(operation.session())) {
+      operation->view_mount = views.mount_number(operation.id());
+      views.detach_view(operation.id());
+    }
   } catch (...) {
     problem = std::current_exception();
   }
@@ -44,9 +74,10 @@ void HostViewStage::tear_down(Operation& operation, const StageData&, TearDown) 
 }
 
 Recovery HostViewStage::recover(Operation& operation, const StageData&) {
-  if (!operation->space) return Recovery::gone;
   auto& views = operation.services().views;
-  if (!operation.definition().host_view || views.has_view(operation.id())) return Recovery::intact;
+  if (views.has_former_view(operation.id())) views.detach_view(operation.id());
+  if (!operation->space) return Recovery::gone;
+  if (!has_host_view(operation.session()) || views.has_view(operation.id())) return Recovery::intact;
   attach_view(operation);  // somebody unmounted it: the session itself is whole
   return Recovery::intact;
 }

@@ -80,6 +80,10 @@ class HooksStage : public Stage {
   Recovery recover(Operation& operation, const StageData& data) override;
 };
 
+// A command's own session has none: it is gone before anybody looks.
+bool has_host_view(const Session& session);
+mount::ViewAccess view_access(const Operation& operation);
+
 // What of the session stands on the host: the namespace kept by a bind, and the host view.
 class HostViewStage : public Stage {
  public:

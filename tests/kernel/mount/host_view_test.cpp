@@ -27,10 +27,10 @@ TEST_CASE("a host view is a window into the session, and goes with what was moun
     mount_all(space, usual_plan());
     space.make_root();
     CHECK_FALSE(views.has_view("s1"));
-    views.attach_view("s1", space.clone_view());
+    views.attach_view("s1", {}, {space.clone_view(), {}});
     CHECK(views.has_view("s1"));
     CHECK(views.views() == std::vector<std::string>{"s1"});
-    CHECK_THROWS_WITH(views.attach_view("s1", space.clone_view()), Catch::Contains("is mounted at"));
+    CHECK_THROWS_WITH(views.attach_view("s1", {}, {space.clone_view(), {}}), Catch::Contains("is mounted at"));
 
     const std::string view = views.view_path("s1");
     CHECK(base::read_file(view + "/etc/issue") == "lower\n");
@@ -52,6 +52,50 @@ TEST_CASE("a host view is a window into the session, and goes with what was moun
     CHECK(views.views().empty());
     CHECK_NOTHROW(views.detach_view("s1"));
   }
+  views.release_if_empty();
+}
+
+TEST_CASE("a view's folder is its owner's, who cannot write there") {
+  require_mounts();
+  const Place place;
+  mount::HostViews views(kernel::real_mounts(), place.path("/run"));
+  mount::Namespace space = lay(place);
+  space.make_root();
+  for (const bool for_all : {false, true}) {
+    views.attach_view("s1", {12, for_all}, {space.clone_view(), {}});
+    struct stat facts {};
+    REQUIRE(::stat(place.path("/run/mount/s1").c_str(), &facts) == 0);
+    CHECK(facts.st_uid == 12);
+    CHECK((facts.st_mode & 07777) == (for_all ? 0755U : 0700U));
+    CHECK(::mkdir(place.path("/run/mount/s1/mine").c_str(), 0755) == -1);
+    CHECK(errno == EROFS);
+    CHECK(base::read_file(views.view_path("s1") + "/etc/issue") == "lower\n");
+    views.detach_view("s1");
+  }
+  views.release_if_empty();
+}
+
+TEST_CASE("a view of a former version is found, and goes") {
+  require_mounts();
+  const Place place;
+  const std::string former = place.path("/run/mount/s1");
+  REQUIRE(::mkdir(place.path("/run").c_str(), 0755) == 0);
+  REQUIRE(::mkdir(place.path("/run/mount").c_str(), 0755) == 0);
+  REQUIRE(::mkdir(place.path("/run/ns").c_str(), 0755) == 0);
+  for (const char* name : {"/run/mount", "/run/ns"})
+    REQUIRE(::mount("none", place.path(name).c_str(), "tmpfs", 0, "mode=0755") == 0);
+  REQUIRE(::mkdir(former.c_str(), 0755) == 0);
+  REQUIRE(::mount("none", former.c_str(), "tmpfs", 0, nullptr) == 0);
+  mount::HostViews views(kernel::real_mounts(), place.path("/run"));
+  struct stat facts {};
+  REQUIRE(::stat(place.path("/run/ns").c_str(), &facts) == 0);
+  CHECK((facts.st_mode & 07777) == 0700U);
+  CHECK(::mkdir(place.path("/run/mount/s2").c_str(), 0755) == -1);
+  CHECK(views.has_former_view("s1"));
+  CHECK_FALSE(views.has_view("s1"));
+  CHECK(views.views() == std::vector<std::string>{"s1"});
+  views.detach_view("s1");
+  CHECK(views.views().empty());
   views.release_if_empty();
 }
 
@@ -124,7 +168,7 @@ TEST_CASE("names from outside cannot lead out of the folders") {
   mount::HostViews views(kernel::real_mounts(), place.path("/run"));
   for (const char* bad : {"..", "a/b", "", ".x", "/etc"}) {
     INFO(bad);
-    CHECK_THROWS_AS(views.attach_view(bad, UniqueFd()), base::Error);
+    CHECK_THROWS_AS(views.attach_view(bad, {}, {}), base::Error);
     CHECK_THROWS_AS(views.detach_view(bad), base::Error);
     CHECK_THROWS_AS(views.keep_namespace(bad, -1), base::Error);
     CHECK_THROWS_AS(views.drop_namespace(bad), base::Error);

@@ -249,7 +249,7 @@ TEST_CASE("fifty threads build at once; timing is printed") {
     space.make_root();
     const std::string name = concat("t", number);
     views.keep_namespace(name, space.descriptor());
-    views.attach_view(name, space.clone_view());
+    views.attach_view(name, {}, {space.clone_view(), {}});
     const auto took = std::chrono::steady_clock::now() - begin;
     const long own_took = own_time() - own_begin;
     write_file(views.view_path(name) + "/etc/mine", name);

@@ -122,8 +122,7 @@ class ForeignTrees(testing.EndToEndTest):
         self.assertEqual(os.path.getsize(upper + self.interpreter), 0)
         # A recovered session gets it again; and once it is registered no more, nothing is in its place.
         self.machine.stop_daemon(testing.signal.SIGKILL)
-        for folder in ("mount", "ns"):
-            testing._libc.umount2(os.fsencode(os.path.join(self.machine.runtime, folder, session)), 2 | 8)
+        self.machine.lose_mounts(session)
         self.machine.start_daemon()
         testing.wait_until(lambda: self.machine.sessions()[0]["state"] in ("active", "failed"))
         self.assertEqual(self.machine.inside(session, "/bin/sh", "again"), "interpreted /bin/sh again")

@@ -63,6 +63,34 @@ class InnerMounts(testing.EndToEndTest):
     def mounts(self, session):
         return mounts_of(self.machine.inside(session, "cat", "/proc/self/mountinfo"))
 
+    # The host view
+
+    def test_which_mounts_the_host_view_has(self):
+        lines = ("proc /proc proc defaults", "tmpfs /srv tmpfs mode=755", f"{self.given} /shown/deep none bind,x-unionroot.view",
+                 f"{self.given} /unseen none bind", f"{self.given}/file /etc/shown none bind,x-unionroot.view",
+                 f"{self.given}/none /never none bind,x-unionroot.optional,x-unionroot.view")
+        for word, wanted in (("tree", {"", "/shown/deep", "/etc/shown"}), ("no", None),
+                             ("all", {"", "/proc", "/srv", "/shown/deep", "/unseen", "/etc/shown"})):
+            with self.subTest(word):
+                name, _ = self.chroot(*lines, host_view=word)
+                session = self.machine.begin(name)
+                if wanted is None:
+                    self.assert_refused(self.machine.run("location", session), 125, "host-view=no")
+                    self.assertEqual(os.listdir(os.path.join(self.machine.runtime, "mount")), [])
+                else:
+                    view = self.machine.ok("location", session)
+                    self.assertEqual({point[len(view):] for point in testing.mount_points() if (point + "/").startswith(view + "/")},
+                                     wanted)
+                    self.assertTrue(os.path.isfile(view + "/shown/deep/file"))
+                    for line in testing.mountinfo():
+                        if (line.split()[4] + "/").startswith(view + "/"):
+                            self.assertLessEqual({"nosuid", "nodev"}, set(line.split()[5].split(",")), line)
+                self.assertEqual(json.loads(self.machine.ok("info", "--json", session))["host-view"], word)
+                self.machine.ok("end", session)
+        for key, value in (("host_view", "some"), ("host_view_access", "group")):
+            name, _ = self.chroot(*lines, **{key: value})
+            self.assert_refused(self.machine.run("begin", name), 125, key.replace("_", "-"), f"'{value}' is not known", lines=9)
+
     # File systems
 
     def test_each_kind_of_file_system(self):

@@ -61,7 +61,7 @@ class DebianTreeTest(EndToEndTest):
         # The window is no way to a set-uid program or a device; inside both work (the terminal test has sudo).
         with open("/proc/self/mountinfo", encoding="utf-8") as mounts:
             seen = [line.split()[5].split(",") for line in mounts if (line.split()[4] + "/").startswith(location + "/")]
-        self.assertGreater(len(seen), 3)
+        self.assertIn(len(seen), (1, 2))  # the tree, and /build where the host has one
         for mount_options in seen:
             self.assertIn("nosuid", mount_options)
             self.assertIn("nodev", mount_options)

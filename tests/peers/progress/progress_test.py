@@ -253,9 +253,7 @@ class ProgressTest(testing.EndToEndTest):
             file.write("mine")
         # As after a reboot that lost the cached tree, on a machine where the archive is not there yet.
         self.machine.stop_daemon()
-        for folder in ("mount", "ns"):
-            for name in os.listdir(os.path.join(self.machine.runtime, folder)):
-                subprocess.run(["umount", "-l", os.path.join(self.machine.runtime, folder, name)], stderr=subprocess.DEVNULL, check=False)
+        self.machine.lose_mounts()
         shutil.rmtree(os.path.join(self.machine.state, "cache"))
         os.rename(path, path + ".away")
         self.machine.start_daemon()

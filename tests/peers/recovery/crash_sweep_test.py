@@ -269,13 +269,12 @@ class Start(Operation):
 
     def between(self):
         machine = self.machine
-        for path in ("ns", "mount"):
-            if testing._libc.umount2(os.fsencode(os.path.join(machine.runtime, path, "again")), 2 | 8) != 0:
-                raise AssertionError("unmounting " + path)
+        machine.lose_mounts("again")
         self.killed.stdin.close()
         self.killed.wait()
         self.killed.stdout.close(), self.killed.stderr.close()
         os.makedirs(os.path.join(machine.state, "trash", "something", "deep"), exist_ok=True)
+        machine.write_among_views()
         os.mkdir(os.path.join(machine.runtime, "mount", "stranger"))
 
     def expect(self, result, died):

@@ -4,9 +4,11 @@ Rows that other tests have are named there: reboots, source sessions and running
 disk_test.py.
 """
 
+import errno
 import os
 import shutil
 import signal
+import stat
 import subprocess
 
 import inventory
@@ -171,7 +173,7 @@ class Table(RecoveryTest):
     def test_a_view_is_missing(self):
         session = self.begun()
         self.down()
-        self.unmount("mount", session)
+        self.machine.lose_mounts(session, parts=["mount"])
         self.up()
         self.assert_whole(session)
         self.machine.ok("end", session)
@@ -179,7 +181,7 @@ class Table(RecoveryTest):
     def test_a_namespace_is_missing(self):
         session = self.begun()
         self.down()
-        self.unmount("ns", session)
+        self.machine.lose_mounts(session, parts=["ns"])
         self.up()
         self.assert_whole(session)
         self.machine.ok("end", session)
@@ -187,8 +189,7 @@ class Table(RecoveryTest):
     def test_namespace_and_view_are_missing(self):
         session = self.begun()
         self.down()
-        self.unmount("ns", session)
-        self.unmount("mount", session)
+        self.machine.lose_mounts(session)
         self.up()
         self.assert_whole(session)
         self.machine.ok("end", session)
@@ -196,8 +197,7 @@ class Table(RecoveryTest):
     def test_the_runtime_directory_is_missing(self):
         session = self.begun()
         self.down()
-        self.unmount("ns", session)
-        self.unmount("mount", session)
+        self.machine.lose_mounts(session)
         self.unmount("ns")
         self.unmount("mount")
         shutil.rmtree(self.machine.runtime)
@@ -208,8 +208,7 @@ class Table(RecoveryTest):
     def test_the_upper_layer_is_missing(self):
         session = self.begun()
         self.down()
-        self.unmount("ns", session)
-        self.unmount("mount", session)
+        self.machine.lose_mounts(session)
         shutil.rmtree(self.machine.session_folder(session))
         self.up()
         self.assert_failed(session, "upper layer", session)
@@ -316,12 +315,36 @@ class Table(RecoveryTest):
         place = os.path.join(self.machine.runtime, "mount", "stranger")
         keeper = self.begun()  # else the runtime folders go with the daemon
         self.down()
+        self.machine.write_among_views()
         os.mkdir(place)
         subprocess.run(["mount", "-t", "tmpfs", "stranger", place], check=True)
         os.mkdir(os.path.join(self.machine.runtime, "mount", "empty"))
         self.up()
         self.assertEqual(os.listdir(os.path.join(self.machine.runtime, "mount")), [keeper])
         self.machine.ok("end", keeper)
+
+    def test_a_view_of_a_former_version(self):
+        """It was mounted on the session's folder, which everybody might enter, as the namespaces' folder was."""
+        session = self.begun()
+        self.down()
+        self.machine.write_among_views()
+        self.machine.lose_mounts(session, parts=["mount"])
+        former = os.path.join(self.machine.runtime, "mount", session)
+        os.rmdir(self.machine.place_of("mount", session))
+        os.chmod(former, 0o755)
+        os.chmod(os.path.join(self.machine.runtime, "ns"), 0o755)
+        subprocess.run(["mount", "-t", "tmpfs", "former", former], check=True)
+        os.mkdir(os.path.join(former, "tree"))  # a name like any other in there
+        self.up()
+        self.assert_whole(session)
+        self.assertNotIn(former, testing.mount_points())
+        self.assertIn(os.path.join(former, "tree"), testing.mount_points())
+        for path, mode in ((former, 0o700), (os.path.join(self.machine.runtime, "ns"), 0o700)):
+            self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), mode, path)
+        with self.assertRaises(OSError) as caught:
+            os.mkdir(os.path.join(self.machine.runtime, "mount", "anything"))
+        self.assertEqual(caught.exception.errno, errno.EROFS)
+        self.machine.ok("end", session)
 
     def test_a_strange_source(self):
         folder = os.path.join(self.machine.runtime, "sources")

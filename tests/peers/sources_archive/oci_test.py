@@ -123,9 +123,7 @@ class OciTest(archives.ArchiveCase):
         self.assertEqual(self.machine.inside(short, "ls", "/opt/old"), "file")
         # Recovered on the same layers, in the same order, also when the layout is gone.
         self.kill_daemon()
-        for folder in ("mount", "ns"):
-            for name in os.listdir(os.path.join(self.machine.runtime, folder)):
-                subprocess.run(["umount", "-l", os.path.join(self.machine.runtime, folder, name)], stderr=subprocess.DEVNULL)
+        self.machine.lose_mounts()
         os.rename(os.path.join(self.layout.path, "index.json"), os.path.join(self.layout.path, "index.away"))
         try:
             self.machine.start_daemon()
@@ -148,9 +146,7 @@ class OciTest(archives.ArchiveCase):
         self.assertEqual(self.machine.inside(session, "sh", "-c", look), wanted)
         # The same once it was set up again.
         self.kill_daemon()
-        for folder in ("mount", "ns"):
-            for name in os.listdir(os.path.join(self.machine.runtime, folder)):
-                subprocess.run(["umount", "-l", os.path.join(self.machine.runtime, folder, name)], stderr=subprocess.DEVNULL)
+        self.machine.lose_mounts()
         self.machine.start_daemon()
         testing.wait_until(lambda: all(one["state"] in ("active", "failed") for one in self.machine.sessions()))
         self.assertEqual(self.machine.inside(session, "sh", "-c", look), wanted)

@@ -105,10 +105,7 @@ class TarballTest(archives.ArchiveCase):
         self.machine.inside(session, "sh", "-c", "echo mine > /srv/mine")
         self.kill_daemon()
         # As after a reboot: the namespace is gone. And so is the tarball.
-        subprocess.run(["umount", "-l", os.path.join(self.machine.runtime, "mount", session)], check=True)
-        for folder in ("ns",):
-            for name in os.listdir(os.path.join(self.machine.runtime, folder)):
-                subprocess.run(["umount", "-l", os.path.join(self.machine.runtime, folder, name)], check=False)
+        self.machine.lose_mounts(session)
         os.rename(self.tarball, self.tarball + ".away")
         try:
             self.machine.start_daemon()

@@ -55,7 +55,8 @@ Definition unusual() {
   d.user_modifiable_keys = {"a.b"};
   d.root_modifiable_keys = {"c.d"};
   d.user_data = {{"a.b", "1"}, {"c.d", ""}};
-  d.host_view = false;
+  d.host_view = HostView::all;
+  d.host_view_access = ViewAccess::all;
   d.hide_state = true;
   d.dev = DeviceMode::host;
   d.nss = NssMode::copy;
@@ -93,7 +94,8 @@ TEST_CASE("a definition of type directory, with schroot's defaults") {
   CHECK(d.message_verbosity == "normal");
   CHECK(d.user_data.at("setup.fstab") == "default/fstab");
   CHECK(d.source_clone);
-  CHECK(d.host_view);
+  CHECK(d.host_view == HostView::tree);
+  CHECK(d.host_view_access == ViewAccess::owner);
   CHECK(d.line == 1);
   CHECK_FALSE(d.profile.fstab.empty());
   CHECK(d.access == AccessLists{});
@@ -105,7 +107,8 @@ TEST_CASE("all keys of a union") {
       "srv\nunion-type=overlayfs\nunion-backing=image\nunion-size=10G\nunion-filesystem=btrfs\n"
       "union-mount-options=redirect_dir=on\nunion-reset=yes\nunion-volatile=no\nunion-overlay-directory=/over\n"
       "users=a,,b\ngroups=g\nroot-users=r\nroot-groups=rg\nsource-users=su\nsource-groups=sg\nsource-root-users=sr\n"
-      "source-root-groups=srg\naliases=y,z,x,y\nhost-view=no\ndev=host\nnss=copy\nno-new-privileges=no\nresolv-conf=none\nhostname=box-1."
+      "source-root-groups=srg\naliases=y,z,x,y\nhost-view=no\nhost-view-access=all\ndev=host\nnss=copy\n"
+      "no-new-privileges=no\nresolv-conf=none\nhostname=box-1."
       "example\n"
       "network=none\non-boot=end\non-shutdown=end\ncommand-prefix=nice,-n\npersonality=linux32\nshell=/bin/sh\n"
       "preserve-environment=1\nmessage-verbosity=verbose\nsbuild.resolver=apt\nuser-modifiable-keys=sbuild.resolver\n");
@@ -130,7 +133,8 @@ TEST_CASE("all keys of a union") {
   CHECK(d.network == "none");
   CHECK(d.personality == "linux32");
   CHECK(d.user_data.at("sbuild.resolver") == "apt");
-  CHECK_FALSE(d.host_view);
+  CHECK(d.host_view == HostView::no);
+  CHECK(d.host_view_access == ViewAccess::all);
 }
 
 TEST_CASE("every type") {

@@ -89,7 +89,7 @@ TEST_CASE("options become attributes, and the rest goes to the file system") {
   CHECK(first("/a /b none bind,nofail").optional);
   // Only what the built-in profiles have as well is usual, wherever it was read.
   CHECK_FALSE(first("/a /b none bind,x-unionroot.optional").usual);
-  CHECK(first("/var/lib/sbuild/build /build none rw,bind,x-unionroot.optional").usual);
+  CHECK(first("/var/lib/sbuild/build /build none rw,bind,x-unionroot.optional,x-unionroot.view").usual);
   CHECK_FALSE(first("/var/lib/sbuild/build /mnt none rw,bind,x-unionroot.optional").usual);
   CHECK_FALSE(first("proc /proc proc defaults").usual);
   CHECK(first("tmpfs /tmp tmpfs size=1g,mode=1777").text() ==

@@ -192,7 +192,7 @@ TEST_CASE("any call that fails while a view stands leaves no descriptor, file or
     };
     try {
       views.keep_namespace("s1", tree.get());
-      views.attach_view("s1", tree);
+      views.attach_view("s1", {::getuid(), false}, {tree.duplicate(), {}});
     } catch (...) {
       undo();
       throw;
