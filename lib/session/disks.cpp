@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <thread>
 
 #include "base/error.h"
@@ -16,6 +17,7 @@
 #include "kernel/command.h"
 #include "kernel/holders.h"
 #include "kernel/loop.h"
+#include "session/held_sessions.h"
 #include "session/sources/archives.h"
 #include "source/source_trees.h"
 
@@ -50,6 +52,12 @@ std::string type_in(const std::string& chroot, const Disk& disk, const kernel::B
           : "mksquashfs, mkfs.erofs, mkfs.ext4, mkfs.xfs and mkfs.btrfs make such; `blkid -p` shows what is in it");
 }
 
+// Who holds a session that has ended is not found by the device: an overlay has one of its own.
+std::string users_of(const Services& services, const Disk& disk, std::optional<dev_t> device) {
+  if (auto ended = services.held_sessions.describe_on(disk.path); !ended.empty()) return ended;
+  return device ? kernel::users_of_device(*device) : "mounted elsewhere";
+}
+
 // A session that ended, or was set up by a daemon that died, lets go of its mounts only when its last process has gone.
 void wait_until_unused(const Operation& operation, const Disk& disk, int file) {
   const auto& chroot = operation.definition().name;
@@ -59,7 +67,7 @@ void wait_until_unused(const Operation& operation, const Disk& disk, int file) {
     if (std::chrono::steady_clock::now() > end)
       throw Error(ErrorCode::stage_failed,
                   concat("chroot ", chroot, ": its ", disk.what, " ", disk.path, " is in use (",
-                         kernel::users_of_device(*device), "), and would be destroyed by a second mount"),
+                         users_of(operation.services(), disk, *device), "), and would be destroyed by a second mount"),
                   concat("end what uses it; losetup --associated ", disk.path, " shows the loop device"));
     if (operation.cancelled())
       throw Error(ErrorCode::cancelled, concat("waiting until ", disk.path, " is not in use: cancelled"));
@@ -94,12 +102,12 @@ UniqueFd open_disk(const std::string& chroot, const Disk& disk, bool read_only) 
   return opened;
 }
 
-void throw_in_use(const std::string& chroot, const Disk& disk, ErrorCode code) {
+void throw_in_use(const Services& services, const std::string& chroot, const Disk& disk, ErrorCode code) {
   struct stat node {};
   const bool known = ::stat(disk.path.c_str(), &node) == 0 && S_ISBLK(node.st_mode);
   throw Error(code,
               concat("chroot ", chroot, ": its ", disk.what, " ", disk.path,
-                     " is in use: ", known ? kernel::users_of_device(node.st_rdev) : std::string("mounted elsewhere")),
+                     " is in use: ", users_of(services, disk, known ? std::optional(node.st_rdev) : std::nullopt)),
               "end what uses it, or unmount it; lsblk shows more");
 }
 
@@ -151,7 +159,7 @@ UniqueFd mount_disk(const Operation& operation, const Disk& disk, bool read_only
     return operation.services().mounts.new_filesystem(type, disk.device ? disk.path : loop.path, options, attributes);
   } catch (const base::SystemError& error) {
     const int problem = error.error_number();
-    if (problem == EBUSY) throw_in_use(chroot, disk);
+    if (problem == EBUSY) throw_in_use(operation.services(), chroot, disk);
     throw Error(problem == ENODEV ? ErrorCode::not_supported : ErrorCode::stage_failed,
                 concat("chroot ", chroot, ": mounting its ", disk.what, " ", disk.path, ": ", error.what()),
                 problem == ENODEV ? concat("this kernel has no ", type, "; modprobe ", type)

@@ -26,7 +26,7 @@ struct Disk {
 base::UniqueFd open_disk(const std::string& chroot, const Disk& disk, bool read_only);
 
 // Throws an error of that code: where a device is mounted, and which processes hold it by what.
-[[noreturn]] void throw_in_use(const std::string& chroot, const Disk& disk,
+[[noreturn]] void throw_in_use(const Services& services, const std::string& chroot, const Disk& disk,
                                base::ErrorCode code = base::ErrorCode::stage_failed);
 
 // Identifies this very file or device and what was asked for: sessions for which it is the same may share a mount.

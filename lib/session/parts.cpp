@@ -64,8 +64,19 @@ Parts::Parts(definition::Settings given, Events given_events)
       launcher(helper_path(settings)),
       pipeline(session_stages(), store),
       files_layers(settings, trash),
-      services{settings, mounts, *cgroups,      namespaces,   views,  lock_directory,
-               store,    trash,  source_mounts, files_layers, daemon, can_be_upper(settings.state_directory)} {
+      services{settings,
+               mounts,
+               *cgroups,
+               namespaces,
+               views,
+               lock_directory,
+               store,
+               trash,
+               source_mounts,
+               files_layers,
+               held_sessions,
+               daemon,
+               can_be_upper(settings.state_directory)} {
   services.stop = &stop;
   if (cgroups->available())
     base::log::debug(concat("control groups are in ", cgroups->description()));

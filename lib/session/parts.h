@@ -7,6 +7,7 @@
 
 #include "launch/launcher.h"
 #include "session/files_layers.h"
+#include "session/held_sessions.h"
 #include "session/pipeline.h"
 #include "session/requests.h"
 #include "session/services.h"
@@ -42,6 +43,7 @@ struct Parts {
   const Pipeline pipeline;
   SessionTable table;
   FilesLayers files_layers;
+  HeldSessions held_sessions;
   Services services;
   std::atomic<bool> stopping{false};
   StopClock stop;

@@ -18,6 +18,7 @@
 namespace unionroot::session {
 
 class FilesLayers;
+class HeldSessions;
 
 struct Services {
   const definition::Settings& settings;
@@ -30,6 +31,7 @@ struct Services {
   Trash& trash;
   mount::SourceMounts& source_mounts;
   FilesLayers& files_layers;
+  HeldSessions& held_sessions;
   const std::string& daemon;       // its id: owned/daemon_id.h
   bool state_can_be_upper = true;  // false where the state directory is on an overlay itself (in a container)
   Unpackings unpackings = {};

@@ -11,19 +11,38 @@ using base::concat;
 using base::Error;
 using base::ErrorCode;
 
-void SessionTable::add(const SessionPtr& session, unsigned owner_limit) {
+std::optional<SessionTable::Refused> SessionTable::try_add(const SessionPtr& session, unsigned owner_limit,
+                                                           HeldSessions& held) {
   const std::lock_guard guard(mutex_);
   const auto& identity = session->identity;
   if (sessions_.contains(identity.id))
     throw Error(ErrorCode::session_exists, concat("there is a session ", identity.id, " already"),
                 "choose another name, or leave it out; `unionroot list` shows whose it is");
-  unsigned& count = per_owner_[identity.owner];
-  if (identity.owner != 0 && owner_limit != 0 && count >= owner_limit)
-    throw Error(ErrorCode::limit_exceeded,
-                concat("user ", identity.owner_name, " has ", count, " sessions already, the limit"),
-                "end some of them (`unionroot list`, `unionroot end`), or have sessions-per-user raised");
+  if (identity.owner != 0 && owner_limit != 0) {
+    const auto found = per_owner_.find(identity.owner);
+    const Refused count{found == per_owner_.end() ? 0 : found->second, held.count(identity.owner)};
+    if (count.live + count.held >= owner_limit) return count;
+  }
   sessions_.emplace(identity.id, session);
-  ++count;
+  ++per_owner_[identity.owner];
+  return std::nullopt;
+}
+
+void SessionTable::add(const SessionPtr& session, unsigned owner_limit, HeldSessions& held) {
+  const auto refused = try_add(session, owner_limit, held);
+  if (!refused) return;
+  const auto& identity = session->identity;
+  // Reads all of /proc: without the mutex.
+  const auto ended = refused->held == 0 ? std::string() : held.describe(identity.owner);
+  if (ended.empty())
+    throw Error(ErrorCode::limit_exceeded,
+                concat("user ", identity.owner_name, " has ", refused->live, " sessions already, the limit"),
+                "end some of them (`unionroot list`, `unionroot end`), or have sessions-per-user raised");
+  throw Error(ErrorCode::limit_exceeded,
+              concat("user ", identity.owner_name, " has ", refused->live,
+                     refused->live == 1 ? " session" : " sessions", ", and ", ended, "; the limit is ", owner_limit),
+              "close what holds the ended sessions, end others (`unionroot list`, `unionroot end`), or have "
+              "sessions-per-user raised");
 }
 
 void SessionTable::remove(const Session& session) {

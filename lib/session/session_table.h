@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "session/held_sessions.h"
 #include "session/requests.h"
 #include "session/session.h"
 
@@ -14,8 +15,9 @@ namespace unionroot::session {
 // Thread-safe.
 class SessionTable {
  public:
-  // Throws Error(session_exists), or Error(limit_exceeded) when `owner_limit` (0: none) sessions of this owner live.
-  void add(const SessionPtr& session, unsigned owner_limit);
+  // Throws Error(session_exists), or Error(limit_exceeded) when `owner_limit` (0: none) sessions of this owner live, or
+  // have ended and are held.
+  void add(const SessionPtr& session, unsigned owner_limit, HeldSessions& held);
   void remove(const Session& session);                                // this one, not a later one of its id
   [[nodiscard]] SessionPtr find(const std::string& id) const;         // nullptr if there is none
   [[nodiscard]] SessionPtr find_same(const SessionId& wanted) const;  // nullptr if that one has gone
@@ -30,6 +32,11 @@ class SessionTable {
   Runs take_runs(Session& session);                                       // removes them
 
  private:
+  struct Refused {
+    unsigned live = 0, held = 0;
+  };
+  std::optional<Refused> try_add(const SessionPtr& session, unsigned owner_limit, HeldSessions& held);
+
   mutable std::mutex mutex_;
   std::map<std::string, SessionPtr> sessions_;
   std::map<uid_t, unsigned> per_owner_;

@@ -120,7 +120,7 @@ class DeviceBacking : public Backing {
         throw Error(ErrorCode::cancelled, concat("waiting until ", disk.path, " is not in use: cancelled"));
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
-    throw_in_use(operation.definition().name, disk,
+    throw_in_use(operation.services(), operation.definition().name, disk,
                  wait == Wait::for_set_up ? ErrorCode::stage_failed : ErrorCode::timed_out);
   }
 

@@ -174,7 +174,7 @@ void Beginning::enter() {
   const auto& id = operation_.id();
   require_room(parts_, *session_);
   rollback_.emplace();
-  parts_.table.add(session_, parts_.settings.sessions_per_user);
+  parts_.table.add(session_, parts_.settings.sessions_per_user, parts_.held_sessions);
   step_ = Step::locks;
   rollback_->add([this] { parts_.table.remove(*session_); });
   reporting_.emplace(parts_, operation_, request_.progress);

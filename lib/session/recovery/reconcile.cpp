@@ -110,7 +110,7 @@ void Reconciliation::adopt(const store::SessionRecord& record) {
   auto definition = definition_of(record, problem);
   const auto session = std::make_shared<Session>(parts_.services, record, std::move(definition),
                                                  parts_.pipeline.read(parts_.store.stages(record.id)), true);
-  parts_.table.add(session, 0);
+  parts_.table.add(session, 0, parts_.held_sessions);
   if (problem.empty()) return;
   Operation operation(session);
   mark_failed(parts_, operation, problem);

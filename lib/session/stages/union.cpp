@@ -3,6 +3,7 @@
 #include "mount/overlay_entry.h"
 #include "session/backings/backing.h"
 #include "session/files_layers.h"
+#include "session/held_sessions.h"
 #include "session/overlay_support.h"
 #include "session/stages/stages.h"
 
@@ -84,7 +85,10 @@ void UnionStage::set_up(Operation& operation, StageData& data) {
 }
 
 void UnionStage::tear_down(Operation& operation, const StageData& data, TearDown mode) {
+  auto& held = operation.services().held_sessions;
+  auto watched = held.watch(operation);
   operation->space.reset();  // the last hold on the namespace: everything in it is unmounted
+  held.count_while_held(operation, std::move(watched));
   const auto& own = stage_data<UnionData>(data);
   if (!own.files_layer.empty()) operation.services().files_layers.release(own.files_layer, operation.id());
   if (!operation.definition().has_union()) return;

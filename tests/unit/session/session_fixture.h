@@ -8,6 +8,7 @@
 #include "base/ids.h"
 #include "fake_kernel.h"
 #include "session/files_layers.h"
+#include "session/held_sessions.h"
 #include "session/services.h"
 #include "session/stage.h"
 
@@ -46,9 +47,9 @@ class SessionFixture {
     views_ = std::make_unique<mount::HostViews>(mounts, settings_.runtime_directory);
     locks_ = std::make_unique<locks::LockDirectory>(settings_.state_directory + "/locks");
     files_layers_ = std::make_unique<session::FilesLayers>(settings_, trash);
-    services_ = std::unique_ptr<session::Services>(new session::Services{settings_, mounts, cgroups_, *namespaces_,
-                                                                         *views_, *locks_, *store_, trash,
-                                                                         source_mounts, *files_layers_, daemon, true});
+    services_ = std::unique_ptr<session::Services>(
+        new session::Services{settings_, mounts, cgroups_, *namespaces_, *views_, *locks_, *store_, trash,
+                              source_mounts, *files_layers_, held_sessions_, daemon, true});
     auto shape = std::make_shared<definition::Definition>();
     shape->name = "sid";
     shape->type = "directory";
@@ -93,6 +94,7 @@ class SessionFixture {
  private:
   definition::Settings settings_;
   NoCgroups cgroups_;
+  session::HeldSessions held_sessions_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<mount::NamespaceFactory> namespaces_;
   std::unique_ptr<mount::HostViews> views_;

@@ -11,6 +11,7 @@ namespace {
 
 struct Fixture : test::SessionFixture {
   session::SessionTable table;
+  session::HeldSessions held;
   session::SessionPtr make(const std::string& id, uid_t owner, std::int64_t created = 0) {
     store::SessionRecord record;
     record.id = id;
@@ -26,49 +27,49 @@ struct Fixture : test::SessionFixture {
 
 TEST_CASE_METHOD(Fixture, "an id is taken once, and is free again when its session has gone") {
   const auto first = make("a", 1);
-  table.add(first, 0);
-  CHECK_THROWS_WITH(table.add(make("a", 2), 0), Catch::Contains("session a already"));
+  table.add(first, 0, held);
+  CHECK_THROWS_WITH(table.add(make("a", 2), 0, held), Catch::Contains("session a already"));
   CHECK_THROWS_WITH(table.require("b"), Catch::Contains("no session b"));
   table.remove(*first);
   CHECK_FALSE(table.has(*first));
   const auto second = make("a", 2);
-  CHECK_NOTHROW(table.add(second, 0));
+  CHECK_NOTHROW(table.add(second, 0, held));
   table.remove(*first);  // not the later one of its name
   CHECK(table.has(*second));
 }
 
 TEST_CASE_METHOD(Fixture, "a session that was asked for is not mistaken for a later one of its name") {
   const auto first = make("a", 1, 100);
-  table.add(first, 0);
+  table.add(first, 0, held);
   const session::SessionId asked(first->identity);
   CHECK(table.require(asked) == first);
   table.remove(*first);
   CHECK_THROWS_WITH(table.require(asked), Catch::Contains("no session a"));
   const auto second = make("a", 2, 101);
-  table.add(second, 0);
+  table.add(second, 0, held);
   CHECK_THROWS_WITH(table.require(asked), Catch::Contains("another has that name now"));
   CHECK(table.require("a") == second);
 }
 
 TEST_CASE_METHOD(Fixture, "the limit holds for each user alone, and not for root") {
   const auto first = make("a", 1);
-  table.add(first, 2);
-  table.add(make("b", 1), 2);
+  table.add(first, 2, held);
+  table.add(make("b", 1), 2, held);
   try {
-    table.add(make("c", 1), 2);
+    table.add(make("c", 1), 2, held);
     FAIL("no error");
   } catch (const base::Error& error) {
     CHECK(error.code() == base::ErrorCode::limit_exceeded);
   }
-  CHECK_NOTHROW(table.add(make("c", 7), 2));
-  for (const char* id : {"r1", "r2", "r3"}) CHECK_NOTHROW(table.add(make(id, 0), 2));
+  CHECK_NOTHROW(table.add(make("c", 7), 2, held));
+  for (const char* id : {"r1", "r2", "r3"}) CHECK_NOTHROW(table.add(make(id, 0), 2, held));
   table.remove(*first);
-  CHECK_NOTHROW(table.add(make("d", 1), 2));
+  CHECK_NOTHROW(table.add(make("d", 1), 2, held));
 }
 
 TEST_CASE_METHOD(Fixture, "a run is its session's alone, and is taken once") {
   const auto first = make("a", 1), other = make("b", 1);
-  for (const auto& session : {first, other}) table.add(session, 0);
+  for (const auto& session : {first, other}) table.add(session, 0, held);
   for (const char* id : {"1", "2"})
     table.add_run(first,
                   {{id, "a", {}, 0, "root", "true", "", 0}, base::UniqueFd(), base::UniqueFd(), base::UniqueFd()});
