@@ -142,7 +142,7 @@ TEST_CASE("a program that runs from a mount holds it", "[root]") {
 
 TEST_CASE("at most five holders are named, and the others counted") {
   std::vector<kernel::Holder> holders;
-  for (pid_t pid = 1; pid <= 7; ++pid) holders.push_back({pid, "c", "descriptor 3 (/x)"});
+  for (pid_t pid = 1; pid <= 7; ++pid) holders.push_back({pid, 0, "c", "descriptor 3 (/x)"});
   const auto text = kernel::describe(holders);
   CHECK_THAT(text, Catch::Contains("pid 5 ") && !Catch::Contains("pid 6 ") && Catch::Contains("and 2 more"));
 }
