@@ -288,6 +288,7 @@ Failure* shared_failure() {
   if (memory == MAP_FAILED) return nullptr;
   auto* const failure = static_cast<Failure*>(memory);
   *failure = Failure{};
+  failure->step = Step::streams;  // the first: a child that is killed before it was not executed
   return failure;
 }
 

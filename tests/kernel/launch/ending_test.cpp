@@ -37,6 +37,13 @@ launch::LaunchedRun start(const SessionTree& tree, const std::vector<std::string
   return launched;
 }
 
+// The first that a client hears, if there is no warning.
+void wait_until_started(const launch::LaunchedRun& launched) {
+  Message message{};
+  REQUIRE(::recv(launched.control.get(), &message, sizeof message, 0) > 0);
+  CHECK(message.type == Type::started);
+}
+
 void send(const launch::LaunchedRun& launched, Type type, std::uint32_t value) {
   Message message{};
   message.type = type;
@@ -115,9 +122,8 @@ TEST_CASE("a command whose client goes before it is executed is not executed") {
 TEST_CASE("no descriptor that comes on the control socket is taken") {
   const SessionTree tree;
   auto launched = start(tree, {"sleep", "600"}, nullptr);
+  wait_until_started(launched);
   Message message{};
-  REQUIRE(::recv(launched.control.get(), &message, sizeof message, 0) > 0);
-  CHECK(message.type == Type::started);
   const auto size = launch::control::fill(message, Type::signal, SIGCONT);
   iovec part{&message, size};
   alignas(cmsghdr) char buffer[CMSG_SPACE(sizeof(int))] = {};
@@ -197,6 +203,7 @@ TEST_CASE("signals from the client reach the process group; nonsense is ignored"
 TEST_CASE("a signal sent right before the client goes away is still obeyed") {
   const SessionTree tree;
   auto launched = start(tree, {"sleep", "600"}, nullptr);
+  wait_until_started(launched);
   send(launched, Type::signal, SIGKILL);
   launched.control.reset();
   CHECK(ended(launched) == killed(SIGKILL));
@@ -268,9 +275,7 @@ TEST_CASE("the session's locks are held for as long as the supervisor lives") {
   auto launched = start(tree, {"sleep", "600"}, nullptr, numbers);
   locks.clear();
   for (const auto& other : others) CHECK(::flock(other.get(), LOCK_EX | LOCK_NB) != 0);
-  Message message{};
-  REQUIRE(::recv(launched.control.get(), &message, sizeof message, 0) > 0);
-  CHECK(message.type == Type::started);
+  wait_until_started(launched);
   launched.control.reset();
   CHECK(ended(launched) == killed(SIGHUP));
   for (const auto& other : others) CHECK(eventually([&] { return ::flock(other.get(), LOCK_EX | LOCK_NB) == 0; }));
