@@ -530,7 +530,7 @@ class BusTest(unittest.TestCase):
         client.kill()
         client.communicate()
         # It succeeds only when it learns of the cancellation, and is taken back then.
-        self.eventually(lambda: "ending session 'late-1': its client has gone" in self.logged(), "the session was not taken back")
+        self.eventually(lambda: "ending session 'late-1', whose client has gone" in self.logged(), "the session was not taken back")
         self.eventually(lambda: "late-1" not in self.sessions(), "the session stayed")
 
     def logged(self):
@@ -778,7 +778,7 @@ class LostBusTest(BusTest):
         self.daemon.send_signal(signal.SIGTERM)
         self.daemon.send_signal(signal.SIGCONT)
         self.stop(self.daemon)
-        self.assertIn("ending session 'late-2': its client has gone", self.logged())
+        self.assertIn("ending session 'late-2', whose client has gone", self.logged())
         self.start_daemon()
 
     def test_stopping_answers_and_a_lost_bus_ends_the_daemon(self):
