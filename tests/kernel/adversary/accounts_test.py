@@ -98,7 +98,7 @@ class Accounts(EndToEndTest):
 
     @contextlib.contextmanager
     def session(self, chroot, user=OWNER):
-        session = self.machine.begin(chroot, user=user)
+        session = "session:" + self.machine.begin(chroot, user=user)  # so that root may use it too
         try:
             yield session
         finally:
