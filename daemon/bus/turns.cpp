@@ -51,6 +51,18 @@ void Turns::note_arrival(Clock::time_point now) {
   if (const auto sent = std::exchange(on_its_way_, std::nullopt)) charge(sent->first, now - sent->second);
 }
 
+// Somebody whose calls are refused without a pause keeps the bus from ever coming to the end.
+bool Turns::is_clear(Clock::time_point now) {
+  if (surroundings_.is_clear()) {
+    unclear_since_.reset();
+    return true;
+  }
+  if (!unclear_since_) unclear_since_ = now;
+  if (now - *unclear_since_ < rules_.longest_wait) return false;
+  unclear_since_ = now;
+  return true;
+}
+
 void Turns::require_room(uid_t uid, std::size_t queued, std::size_t most) const {
   if (stopped_) throw base::Error(base::ErrorCode::cancelled, "unionrootd is stopping", "try again in a moment");
   if (uid == 0 || queued < most) return;
@@ -108,6 +120,7 @@ void Turns::do_longer(uid_t uid) {
   else
     user.longer.front() = std::move(job);
   if (next != Next::later) user.later = false;
+  user.begun = next == Next::again;
 }
 
 // The user who has used the least, of those who have something to do now.
@@ -119,7 +132,7 @@ Turns::Users::iterator Turns::next(Clock::time_point now, bool clear) {
       each = user.paid_until <= now ? users_.erase(each) : std::next(each);
       continue;
     }
-    const bool ready = !user.quick.empty() || (clear && !user.later);
+    const bool ready = !user.quick.empty() || (!user.later && (clear || user.begun));
     if (ready && may_go_on(uid, user, now) && (best == users_.end() || user.paid_until < best->second.paid_until))
       best = each;
     ++each;
@@ -131,7 +144,7 @@ void Turns::turn() {
   scheduled_ = false;
   if (stopped_) return;
   const auto now = surroundings_.now();
-  const bool clear = surroundings_.is_clear();
+  const bool clear = is_clear(now);
   if (clear) note_arrival(now);
   const auto found = next(now, clear);
   if (found == users_.end()) {

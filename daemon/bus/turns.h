@@ -28,8 +28,10 @@ class Turns {
   struct Rules {
     double share = 0.2;                                // of the thread's time, for one user
     std::chrono::microseconds stock{50'000};           // that a user can use at once
-    std::size_t most_quick = 512, most_long = 64;      // in the queues of one user
-    std::chrono::microseconds look_again_after{1000};  // whether the bus takes what is sent
+    std::size_t most_quick = 512, most_long = 512;     // in the queues of one user
+    std::chrono::microseconds look_again_after{1000};  // whether the bus has read what was sent
+    // For one long answer that the bus has not come to the end of what was sent, since others send much.
+    std::chrono::microseconds longest_wait{50'000};
   };
   static Clock::duration processor_time();
   struct Surroundings {
@@ -61,6 +63,7 @@ class Turns {
     std::deque<Quick> quick;
     std::deque<Long> longer;
     bool later = false;  // the first long one waits for go_on()
+    bool begun = false;  // a piece of it is written; nothing is sent before the last
   };
   using Users = std::unordered_map<uid_t, User>;
 
@@ -68,6 +71,7 @@ class Turns {
   [[nodiscard]] Users::iterator next(Clock::time_point now, bool clear);
   void charge(uid_t uid, Clock::duration used);
   void note_arrival(Clock::time_point now);
+  [[nodiscard]] bool is_clear(Clock::time_point now);
   void require_room(uid_t uid, std::size_t queued, std::size_t most) const;
   void do_quick(uid_t uid, const Quick& job);
   void do_longer(uid_t uid);
@@ -81,6 +85,7 @@ class Turns {
   Users users_;
   // The long answer that the bus has not read yet: whose, and since when.
   std::optional<std::pair<uid_t, Clock::time_point>> on_its_way_;
+  std::optional<Clock::time_point> unclear_since_;
   asio::steady_timer timer_;
   bool scheduled_ = false, stopped_ = false;
 };

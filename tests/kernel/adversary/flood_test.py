@@ -17,8 +17,8 @@ try:
 except ImportError:
     dbus = None
 
-STANDING = 300
-DEPTH = 600
+STANDING = 100
+DEPTH = 1500
 LIMIT = 60.0
 
 # Speaks to the bus itself: a library would make a message at a time. It keeps DEPTH calls under way, says "flooding" once the

@@ -129,6 +129,21 @@ TEST_CASE("A long answer is not written while the bus has not read the one befor
   CHECK(place.done.back() == "b");
 }
 
+TEST_CASE("A bus that is never done reading is waited for within bounds") {
+  Place place(small_stock());
+  place.clear = false;
+  place.turns.longer(alice, place.pieces("a", 1));
+  place.turns.longer(bob, place.pieces("b", 1));
+  place.settle();
+  CHECK(place.done.empty());
+  place.now += milliseconds(60);
+  place.wait_until([&] { return place.done.size() == 1; });
+  for (int i = 0; i < 10; ++i) place.settle();
+  CHECK(place.done.size() == 1);
+  place.now += milliseconds(60);
+  place.wait_until([&] { return place.done.size() == 2; });
+}
+
 TEST_CASE("The time that the bus takes for a long answer counts as its user's") {
   Place place(small_stock());
   place.clear = false;

@@ -347,7 +347,7 @@ TEST_CASE("the manage lock is waited for within bounds, and its holder named") {
     FAIL("two processes hold the manage lock");
   } catch (const base::Error& error) {
     CHECK(error.code() == base::ErrorCode::timed_out);
-    CHECK_THAT(error.what(), Catch::Contains("abc-1.manage: pid " + std::to_string(::getpid()) + " ("));
+    CHECK_THAT(error.what(), Catch::Contains("abc-1.manage: pid " + std::to_string(::getpid()) + " has"));
     CHECK_THAT(error.hint(), Catch::Contains("kill -CONT"));
   }
   CHECK_THROWS_AS(locks::detail::ManageLock(directory, key, [] { return true; }), base::Error);
