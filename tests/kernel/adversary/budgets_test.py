@@ -78,7 +78,7 @@ class ByDefault(BudgetTest):
         self.begins("--name", "never-ends", "small", user=OWNER)
         change = self.change()
         self.refuses("begin", "small", user=STRANGER, says=(
-            "unionroot lock: sh", "waiting since", "which waits for session 'never-ends' of user " + OWNER, "unionroot end never-ends"))
+            "unionroot lock", "waiting since", "which waits for session 'never-ends' of user " + OWNER, "unionroot end never-ends"))
         self.machine.ok("end", "never-ends")
         self.line(change, "changes")
         self.finish(change)
@@ -104,7 +104,7 @@ class HoldBack(BudgetTest):
         # It has its turn all the same.
         self.machine.ok("end", other, "never-ends")
         self.line(change, "changes")
-        self.refuses("begin", "small", user=STRANGER, says=("unionroot lock: sh",))
+        self.refuses("begin", "small", user=STRANGER, says=("unionroot lock",))
         self.finish(change)
         self.only_locks_of()
 

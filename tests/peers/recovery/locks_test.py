@@ -72,7 +72,7 @@ class Locks(RecoveryTest):
             self.machine.ok("end", session)
         process = self.holder("linked")
         for name in names:
-            self.refused("begin", name, named=["unionroot lock: sh -c", "user root", f"pid {process.pid} ("])
+            self.refused("begin", name, named=["unionroot lock", "user root", f"pid {process.pid} ("])
             self.refused("run", "--directory", "/", name, "--", "true", named=[f"pid {process.pid} ("])
         self.machine.ok("run", "--directory", "/", "beside", "--", "true")
         self.let_go(process)
