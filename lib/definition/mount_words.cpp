@@ -58,6 +58,7 @@ std::string take_option(const std::string& option, MountWords& words) {
   const auto equals = option.find('=');
   const auto name = option.substr(0, equals);
   if (name.empty()) return concat("'", printable(option), "' is not a mount option");
+  if (equals + 1 == option.size()) return concat("the mount option '", printable(option), "' has no value");
   if (std::find(std::begin(refused), std::end(refused), name) != std::end(refused))
     return concat("the mount option '", printable(name), "' has no place here");
   if (!without_effect(name))

@@ -1,6 +1,7 @@
 // Definitions as JSON. One list of members per struct (describe) serves both directions, so that they cannot differ.
 #include <nlohmann/json.hpp>
 #include <type_traits>
+#include <utility>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -186,18 +187,20 @@ class Reader {
   template <typename T>
   static void decode(const Json& in, T& value) {
     if constexpr (std::is_enum_v<T>) {
-      const int number = in.get<int>();
-      if (number < 0 || number > last_enumerator<T>)
+      const int number = number_of<int>(in);
+      if (number > last_enumerator<T>)
         throw base::Error(base::ErrorCode::definition_invalid, base::concat("unknown choice ", number));
       value = static_cast<T>(number);
     } else if constexpr (std::is_same_v<T, Source>) {
-      decode_source<0>(in, in.at("kind").get<std::size_t>(), value);
+      decode_source<0>(in, number_of<std::size_t>(in.at("kind")), value);
     } else if constexpr (std::is_same_v<T, std::vector<FstabEntry>>) {
       value.clear();
       for (const auto& entry : in) decode(entry, value.emplace_back());
     } else if constexpr (is_optional<T>::value) {
       value.reset();
       if (!in.is_null()) decode(in, value.emplace());
+    } else if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
+      value = number_of<T>(in);
     } else if constexpr (std::is_constructible_v<Json, T> && !std::is_aggregate_v<T>) {
       in.get_to(value);
     } else {
@@ -205,6 +208,14 @@ class Reader {
       Reader reader(in);
       describe(reader, value);
     }
+  }
+
+  // Json::get() would cut a number that does not fit.
+  template <typename Number>
+  static Number number_of(const Json& in) {
+    if (!in.is_number_unsigned() || !std::in_range<Number>(in.get<std::uint64_t>()))
+      throw base::Error(base::ErrorCode::definition_invalid, base::concat("a number is out of range: ", in.dump()));
+    return in.get<Number>();
   }
 
   template <std::size_t Index>

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -22,6 +23,15 @@ constexpr const char* file_name = "session.json";
 
 nlohmann::json stage_json(const store::StageRecord& stage) {
   return {{"position", stage.position}, {"name", stage.name}, {"data", stage.data}};
+}
+
+// False unless the field can hold the number. get_to() would cut it: 4294967296 would be root's uid.
+template <typename Number>
+bool read_number(const nlohmann::json& object, const char* key, Number& number) {
+  const auto& value = object.at(key);
+  if (!value.is_number_unsigned() || !std::in_range<Number>(value.get<std::uint64_t>())) return false;
+  value.get_to(number);
+  return true;
 }
 
 }  // namespace
@@ -59,9 +69,8 @@ std::optional<SessionFile> from_json(const std::string& text, const std::string&
     json.at("selected-name").get_to(record.selected_name);
     json.at("definition").get_to(record.definition);
     json.at("source").get_to(record.source);
-    json.at("owner").get_to(record.owner);
+    if (!read_number(json, "owner", record.owner) || !read_number(json, "created", record.created)) return std::nullopt;
     json.at("owner-name").get_to(record.owner_name);
-    json.at("created").get_to(record.created);
     json.at("boot-id").get_to(record.boot_id);
     json.at("options").get_to(record.options);
     record.notes = json.value("notes", record.notes);  // a former version wrote none
@@ -69,7 +78,7 @@ std::optional<SessionFile> from_json(const std::string& text, const std::string&
     record.marked = !file.daemon.empty();
     for (const auto& entry : json.at("stages")) {
       store::StageRecord stage;
-      entry.at("position").get_to(stage.position);
+      if (!read_number(entry, "position", stage.position)) return std::nullopt;
       entry.at("name").get_to(stage.name);
       entry.at("data").get_to(stage.data);
       stage.state = store::StageState::done;

@@ -156,11 +156,12 @@ std::vector<std::string> words_of(std::string_view line) {
   std::vector<std::string> words;
   for (std::string_view rest = without_leading_blanks(line); !rest.empty() && rest[0] != '#';
        rest = without_leading_blanks(rest)) {
-    auto word = take_item(rest);
-    if (word.empty())
-      rest.remove_prefix(1);  // a comma
-    else
-      words.push_back(std::move(word));
+    if (rest[0] == ',') {
+      rest.remove_prefix(1);
+      continue;
+    }
+    // Nothing in quotes is an item, and no word.
+    if (auto word = take_item(rest); !word.empty()) words.push_back(std::move(word));
   }
   return words;
 }

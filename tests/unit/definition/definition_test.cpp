@@ -335,7 +335,9 @@ TEST_CASE("deserialize refuses what it did not write") {
   for (const std::string bad :
        {"", "[]", "null", "{}", "{\"format\":2}", "{\"format\":1,\"dev\":9}", "{\"format\":1,\"dev\":-1}",
         "{\"format\":1,\"source\":{\"kind\":99}}", "{\"format\":1,\"name\":3}", "{\"format\":1,\"union\":[]}",
-        "{\"format\":1,\"profile\":{\"fstab\":[1]}}"}) {
+        "{\"format\":1,\"profile\":{\"fstab\":[1]}}", "{\"format\":1,\"dev\":4294967296}",
+        "{\"format\":1,\"unpack-limit\":-1}", "{\"format\":1,\"hook-time-limit\":1e30}",
+        "{\"format\":1,\"source\":{\"kind\":0.5}}"}) {
     INFO(bad);
     CHECK_THROWS_AS(deserialize(bad), Error);
   }

@@ -33,7 +33,8 @@ TEST_CASE("what has no place among mount options") {
   const std::pair<const char*, const char*> cases[] = {
       {"-v", "'-v' is no option"},        {"--bind", "no option of mount(8)"},  {"-o", "a word is missing after '-o'"},
       {"noatime -t", "missing after"},    {"bind", "'bind' has no place"},      {"offset=512", "'offset' has no place"},
-      {"-o remount,rw", "'remount' has"}, {"=x", "'=x' is not a mount option"}, {"a\nb,=", "is not a mount option"}};
+      {"-o remount,rw", "'remount' has"}, {"=x", "'=x' is not a mount option"}, {"noatime=", "'noatime=' has no value"},
+      {"a\nb,=", "is not a mount option"}};
   for (const auto& [text, expected] : cases) {
     INFO(text);
     MountWords words;

@@ -165,3 +165,25 @@ TEST_CASE("a session file that others can write, or that is a link, is not belie
   std::filesystem::create_symlink("b", folder.path + "/a");
   CHECK_FALSE(read(folder.path, "a"));
 }
+
+TEST_CASE("a session file with a number that its field cannot hold is none") {
+  session::SessionFile file = of_daemon();
+  file.record.id = "a";
+  file.record.owner = 1000;
+  file.stages = {{7, "source", store::StageState::done, "{}"}};
+  const auto text = session::to_json(file);
+  REQUIRE(session::from_json(text, "a"));
+  const auto with = [&](const std::string& entry, const std::string& value) {
+    const auto at = text.find(entry);
+    REQUIRE(at != std::string::npos);
+    const auto number = at + entry.find(' ') + 1;
+    return session::from_json(text.substr(0, number) + value + text.substr(at + entry.size()), "a");
+  };
+  CHECK(with("\"owner\": 1000", "1001"));
+  for (const auto* value : {"4294967296", "-1", "0.5", "1e3", "\"0\"", "null"}) {
+    INFO(value);
+    CHECK_FALSE(with("\"owner\": 1000", value));
+    CHECK_FALSE(with("\"position\": 7", value));
+  }
+  for (const auto* value : {"18446744073709551615", "1e300", "-1"}) CHECK_FALSE(with("\"created\": 1", value));
+}

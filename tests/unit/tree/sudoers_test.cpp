@@ -75,6 +75,10 @@ TEST_CASE("plugins of sudo") {
   CHECK(sudo_has_other_rules("Plugin sudoers_policy sudoers.so sudoers_file=/etc/other\n"));
   CHECK(sudo_has_other_rules("Plugin policy mine.so\n"));
   CHECK(sudo_has_other_rules("Plugin\n"));
+  // Nothing in quotes, at the end of a line and before more.
+  CHECK_FALSE(sudo_has_other_rules("\"\""));
+  CHECK(sudo_has_other_rules("Plugin \"\""));
+  CHECK(sudo_has_other_rules("\"\", Plugin mine.so"));
 }
 
 TEST_CASE("doas rules") {
