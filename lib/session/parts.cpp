@@ -19,8 +19,9 @@ namespace {
 definition::Settings with_folders(definition::Settings settings) {
   const auto state = owned::ensure_place("the state directory", settings.state_directory, 0755);
   owned::ensure_place("the runtime directory", settings.runtime_directory, 0755);
-  // What is in them is believed, or deleted: none may be of a time in which somebody else could make it.
-  for (const char* name : {"sessions", "trash", "orphans", "cache", "files"})
+  // What is in them is believed, or deleted: none may be of a time in which somebody else could make it. The folder
+  // "files" is looked at where it is used: sessions can do without it.
+  for (const char* name : {"sessions", "trash", "orphans", "cache"})
     owned::open_own_folder(state.get(), settings.state_directory, name);
   kernel::spread_folders(settings.state_directory);
   return settings;
