@@ -393,7 +393,11 @@ void Requests::answer_in_turn(const std::string& sender, const AnswerPtr& answer
     }
   };
   auto known = [this, answer, job = std::move(job)](const PeerPtr& peer) {
-    answering(answer, [&] { turns_.longer(peer->uid, [peer, job] { return job(peer); }); });
+    const auto wanted = [answer, peer] {
+      if (peer->gone) answer->let_go();
+      return !peer->gone;
+    };
+    answering(answer, [&] { turns_.longer(peer->uid, {[peer, job] { return job(peer); }, wanted}); });
   };
   peers_.identify(sender, std::move(known), [answer](const std::exception_ptr& error) { answer->fail(error); });
 }

@@ -95,6 +95,8 @@ void Answer::fail(const std::exception_ptr& error) {
     base::log::warning(base::concat("replying: ", std::generic_category().message(-result)));
 }
 
+void Answer::let_go() { call_.reset(); }
+
 AnswerPtr make_answer(BusLoop& loop, sd_bus_message* call) {
   return {new Answer(call), [&loop](Answer* answer) { loop.post([owned = std::unique_ptr<Answer>(answer)] {}); }};
 }

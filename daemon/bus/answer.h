@@ -76,6 +76,8 @@ class Answer {
   void begin_anew();
   void send();
   void fail(const std::exception_ptr& error);
+  // Whoever asked has gone.
+  void let_go();
 
  private:
   struct Unref {

@@ -27,7 +27,7 @@ class ShownObject {
 class ObjectManager {
  public:
   // Identifies the sender, and calls `write` when it is the turn of that user.
-  using Take = std::function<void(const std::string& sender, const AnswerPtr& answer, Turns::Long write)>;
+  using Take = std::function<void(const std::string& sender, const AnswerPtr& answer, Turns::Write write)>;
 
   ObjectManager(sd_bus* bus, BusLoop& loop, Take take);
   ~ObjectManager();

@@ -110,7 +110,7 @@ void Turns::do_longer(uid_t uid) {
   // A job that is told at once to go on calls go_on() before it returns.
   users_[uid].later = true;
   Long job = std::move(users_[uid].longer.front());
-  const Next next = logged(job);
+  const Next next = logged(job.write);
   charge(uid, surroundings_.used() - used);
   User& user = users_[uid];
   if (user.longer.empty()) return;  // stopped
@@ -123,11 +123,19 @@ void Turns::do_longer(uid_t uid) {
   user.begun = next == Next::again;
 }
 
+void Turns::drop_unwanted(User& user) {
+  while (!user.longer.empty() && !user.later && user.longer.front().wanted && !user.longer.front().wanted()) {
+    user.longer.pop_front();
+    user.begun = false;
+  }
+}
+
 // The user who has used the least, of those who have something to do now.
 Turns::Users::iterator Turns::next(Clock::time_point now, bool clear) {
   auto best = users_.end();
   for (auto each = users_.begin(); each != users_.end();) {
     auto& [uid, user] = *each;
+    drop_unwanted(user);
     if (user.quick.empty() && user.longer.empty()) {
       each = user.paid_until <= now ? users_.erase(each) : std::next(each);
       continue;

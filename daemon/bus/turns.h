@@ -28,7 +28,7 @@ class Turns {
   struct Rules {
     double share = 0.2;                                // of the thread's time, for one user
     std::chrono::microseconds stock{50'000};           // that a user can use at once
-    std::size_t most_quick = 512, most_long = 512;     // in the queues of one user
+    std::size_t most_quick = 512, most_long = 64;      // in the queues of one user
     std::chrono::microseconds look_again_after{1000};  // whether the bus has read what was sent
     // For one long answer that the bus has not come to the end of what was sent, since others send much.
     std::chrono::microseconds longest_wait{50'000};
@@ -44,7 +44,11 @@ class Turns {
   // done: it is over. again: there is more to do. later: not before go_on().
   enum class Next { done, again, later };
   using Quick = std::function<void()>;
-  using Long = std::function<Next()>;
+  using Write = std::function<Next()>;
+  struct Long {
+    Write write;
+    std::function<bool()> wanted;  // empty: it is. Else whoever asked may have gone, and it is dropped
+  };
 
   Turns(asio::io_context& io, Surroundings surroundings, const Rules& rules);
 
@@ -69,6 +73,7 @@ class Turns {
 
   [[nodiscard]] bool may_go_on(uid_t uid, const User& user, Clock::time_point now) const;
   [[nodiscard]] Users::iterator next(Clock::time_point now, bool clear);
+  static void drop_unwanted(User& user);
   void charge(uid_t uid, Clock::duration used);
   void note_arrival(Clock::time_point now);
   [[nodiscard]] bool is_clear(Clock::time_point now);

@@ -42,11 +42,12 @@ struct Place {
   }
   // In so many pieces.
   Turns::Long pieces(std::string name, int count, milliseconds cost = milliseconds(1)) {
-    return [this, name = std::move(name), count, cost]() mutable {
+    auto write = [this, name = std::move(name), count, cost]() mutable {
       done.push_back(name);
       pass(cost);
       return --count == 0 ? Turns::Next::done : Turns::Next::again;
     };
+    return {write, {}};
   }
   // All that can be done without waiting.
   void settle() {
@@ -166,7 +167,7 @@ TEST_CASE("The time that the bus takes for a long answer counts as its user's") 
 TEST_CASE("An answer that waits for something is gone on with when it is told so") {
   Place place;
   int calls = 0;
-  place.turns.longer(alice, [&] { return ++calls == 1 ? Turns::Next::later : Turns::Next::done; });
+  place.turns.longer(alice, {[&] { return ++calls == 1 ? Turns::Next::later : Turns::Next::done; }, {}});
   place.settle();
   CHECK(calls == 1);
   place.turns.quick(alice, place.job("call"));  // does not wait for it
@@ -175,12 +176,27 @@ TEST_CASE("An answer that waits for something is gone on with when it is told so
   place.settle();
   CHECK(calls == 2);
   // Told at once.
-  place.turns.longer(alice, [&] {
+  const auto write = [&] {
     place.turns.go_on(alice);
     return ++calls == 3 ? Turns::Next::later : Turns::Next::done;
-  });
+  };
+  place.turns.longer(alice, {write, {}});
   place.settle();
   CHECK(calls == 4);
+}
+
+TEST_CASE("What nobody waits for any more is dropped, whether or not the bus reads") {
+  Place place(small_stock());
+  bool gone = false;
+  for (int i = 0; i < 5; ++i) {
+    auto job = place.pieces("gone", 1);
+    job.wanted = [&] { return !gone; };
+    place.turns.longer(alice, std::move(job));
+  }
+  place.turns.longer(alice, place.pieces("there", 1));
+  gone = true;
+  place.settle();
+  CHECK(place.done == Names{"there"});
 }
 
 TEST_CASE("A user's queues are bounded, and root's are not") {
@@ -210,7 +226,7 @@ TEST_CASE("A user's queues are bounded, and root's are not") {
 
 TEST_CASE("What a job throws ends that job alone") {
   Place place;
-  place.turns.longer(alice, []() -> Turns::Next { throw std::runtime_error("broken"); });
+  place.turns.longer(alice, {[]() -> Turns::Next { throw std::runtime_error("broken"); }, {}});
   place.turns.longer(alice, place.pieces("next", 1));
   place.turns.quick(alice, [] { throw std::runtime_error("broken"); });
   place.settle();
