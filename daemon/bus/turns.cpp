@@ -48,7 +48,9 @@ void Turns::charge(uid_t uid, Clock::duration used) {
 }
 
 void Turns::note_arrival(Clock::time_point now) {
-  if (const auto sent = std::exchange(on_its_way_, std::nullopt)) charge(sent->first, now - sent->second);
+  const auto sent = std::exchange(on_its_way_, std::nullopt);
+  // On a busy machine the bus may take long for other reasons than this answer.
+  if (sent) charge(sent->first, std::min<Clock::duration>(now - sent->second, rules_.longest_wait));
 }
 
 // Somebody whose calls are refused without a pause keeps the bus from ever coming to the end.

@@ -364,7 +364,7 @@ class CatchSkipTest(unittest.TestCase):
         self.assertEqual([reason for _, reason in skips], ["needs root to mount a file system"])
 
     def test_none(self):
-        status, out, skips = self.run_as_nobody("unit_mount")
+        status, out, skips = self.run_as_nobody("unit_fstab")
         self.assertEqual((status, skips), (0, []), out)
 
 

@@ -15,6 +15,7 @@
 #include "kernel/files.h"
 #include "mount/host_view.h"
 #include "mount/namespace.h"
+#include "skip.h"
 
 using namespace unionroot;
 using namespace unionroot::tests;
@@ -179,6 +180,7 @@ TEST_CASE("a thread that cannot return to the host ends the process") {
 }
 
 TEST_CASE("any call that fails while a view stands leaves no descriptor, file or folder of its own") {
+  if (::geteuid() != 0) tests::skip("needs root to give a folder to its owner");
   const UniqueFd tmp = kernel::open_directory("/tmp");
   const std::string name = base::concat("unionroot-views-", base::random_token());
   const std::string runtime = "/tmp/" + name;
