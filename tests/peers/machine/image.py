@@ -10,7 +10,6 @@ import unionroot_testing as testing
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 INSIDE = "/opt/machine-test"
-PACKAGES_INSIDE = INSIDE + "-packages"
 KERNEL_TESTS = ("kernel_mount", "kernel_launch", "kernel_tree", "kernel_locks")
 TEST_HELPERS = ("lib/launch/helper/unionroot-helper", "tests/kernel/locks/lock_helper")
 PROGRAMS = ("daemon/unionrootd", "cli/unionroot")
@@ -19,9 +18,9 @@ SOURCES_TESTS = ("../sources_image/lvm_in_machine.py", "../sources_image/disks.p
                  "../../support/database_copy.py", "../../support/inventory.py", "../../support/skips.py")
 TESTER = 1000
 
-# Python and LVM: for the tests of sources/, which need device-mapper. python3-dbus: for those of debian/tests.
+# Python and LVM: for the tests of sources/, which need device-mapper.
 PACKAGES = """systemd-sysv linux-image-cloud-amd64 dbus udev initramfs-tools procps kmod e2fsprogs lvm2
- thin-provisioning-tools python3 python3-dbus""".split()
+ thin-provisioning-tools python3""".split()
 # Not needed on a machine that nobody reads on.
 PATHS_LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*")
 # What a machine without a network, a clock and people can do without; each costs seconds of the boot.
@@ -121,26 +120,15 @@ def append(root, path, text):
         file.write(text)
 
 
-def install_unionroot(build, root, packages=None):
-    """What `cmake --install` puts there, and nothing else; with `packages`, a folder of Debian packages, what dpkg installs."""
-    if packages is None:
-        command("cmake", "--install", build, "--strip", env={**os.environ, "DESTDIR": root})
-        return
-    inside = os.path.join(root, PACKAGES_INSIDE.lstrip("/"))
-    os.makedirs(inside)
-    for name in os.listdir(packages):
-        if name.endswith(".deb") and "-dbgsym_" not in name:
-            shutil.copy(os.path.join(packages, name), inside)
-    # In a mount namespace: the maintainer's scripts need /proc, and what is mounted goes with the namespace.
-    command("unshare", "--mount", "sh", "-c", 'mount -t proc proc "$1/proc" && exec chroot "$1" dpkg -i "$2"/*.deb', "sh",
-            root, PACKAGES_INSIDE)
+def install_unionroot(build, root):
+    """What `cmake --install` puts there, and nothing else."""
+    command("cmake", "--install", build, "--strip", env={**os.environ, "DESTDIR": root})
 
 
 def add_tests(build, root):
     """The programs and units that test the machine from inside."""
     inside = os.path.join(root, INSIDE.lstrip("/"))
     shutil.copytree(os.path.join(HERE, "guest"), inside)
-    shutil.copytree(os.path.join(HERE, "../../../debian/tests"), os.path.join(inside, "debian-tests"))
     for path in programs_for_tests():
         target = os.path.join(inside, "build", path)
         os.makedirs(os.path.dirname(target), exist_ok=True)
@@ -175,12 +163,12 @@ def set_up(root):
     command("systemctl", "--root=" + root, "mask", *MASKED)
 
 
-def make_disk(build, place, packages=None):
-    """Makes <place>/disk.img; (disk, kernel, initial file system). packages: as install_unionroot()."""
+def make_disk(build, place):
+    """Makes <place>/disk.img; (disk, kernel, initial file system)."""
     base = base_root(installed_programs(build))
     root = os.path.join(place, "root")
     command("cp", "-a", "--reflink=auto", base, root)
-    install_unionroot(build, root, packages)
+    install_unionroot(build, root)
     add_tests(build, root)
     set_up(root)
     disk = os.path.join(place, "disk.img")
