@@ -88,9 +88,9 @@ class Locks(RecoveryTest):
         client = self.client("run", "--directory", "/", "own", "--", "sh", "-c", "echo runs; cat")
         self.line(client, "runs")
         (session,) = self.machine.by_id()
-        self.refused("lock", "own", "--", "true", named=[f"'{session}'", "user root", "run --directory / own"])
+        self.refused("lock", "own", "--", "true", named=[f"'{session}'", "user root", "pid "])
         self.machine.restart(signal.SIGKILL)
-        self.refused("lock", "own", "--", "true", named=[f"'{session}'", "user root", "run --directory / own"])
+        self.refused("lock", "own", "--", "true", named=[f"'{session}'", "user root", "pid "])
         self.let_go(client)
         self.assertTrue(wait_until(lambda: not self.machine.sessions()))
 

@@ -2,6 +2,7 @@
 directory, file by file."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -96,8 +97,13 @@ class RealTrees(unittest.TestCase):
         self.machine.ok("end", session)
         return found
 
+    @staticmethod
+    def without_modes_of_devices(lines):
+        """A node from an archive is no more open than the machine's own of that number, whatever the archive says."""
+        return [re.sub(r"^(dev/\S+ 0o[26]0)[0-7]{3} ", r"\1 ", line) for line in lines]
+
     def assert_equal_to_the_directory(self, chroot):
-        wanted, found = self.lines("directory"), self.lines(chroot)
+        wanted, found = map(self.without_modes_of_devices, (self.lines("directory"), self.lines(chroot)))
         self.assertGreater(len(wanted), 5000)
         difference = sorted(set(wanted) ^ set(found))
         self.assertEqual(difference[:20], [])
