@@ -64,7 +64,7 @@ std::string json_text(const nlohmann::json& value) {
   std::string out;
   for (std::string_view rest = plain; !rest.empty();) {
     const auto first = base::first_character(rest);
-    // Only strings have such characters, but for the line ends between values.
+    // Line ends stand between values. All other such characters are in strings.
     if (rest[0] != '\n' && base::is_unprintable(first.character))
       append_json_escape(out, first.character);
     else

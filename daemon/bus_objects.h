@@ -54,7 +54,7 @@ class SessionObject final : public std::enable_shared_from_this<SessionObject>,
   [[nodiscard]] bool shows(const store::SessionRecord& record) const { return record_.created == record.created; }
   // Another session of that name, begun while this object still owed a reply.
   void become(const session::SessionView& view);
-  // The session has gone. The object stays as long as it owes a reply.
+  // The session has gone. The object stays until each call to it has been answered.
   void leave();
 
  private:

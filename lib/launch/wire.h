@@ -19,8 +19,7 @@ inline constexpr int cgroup_descriptor = 7;
 inline constexpr int lock_descriptor = 8;
 inline constexpr int end_descriptor = 9;
 // A socket with one message, to which the caller's three streams are attached. The command's process takes them from
-// there. So the supervisor never has them: its close of a stranger's descriptor could wait without end. Nothing for a
-// terminal.
+// there, and the supervisor never has them. To close a user's descriptor may take for ever. Nothing for a terminal.
 inline constexpr int streams_descriptor = 10;
 inline constexpr int first_free_descriptor = 11;
 

@@ -15,8 +15,8 @@ namespace unionroot::tree {
 // for groups that the tree does not have.
 std::optional<std::string> rule_for(int root, const User& user);
 
-// The same, and by the tree's accounts: a password of somebody else that may be known, another account with the user's
-// number, a group that the user is in by the tree alone, or files that others than root may change.
+// The same, and by the tree's accounts. A way is: a password of somebody else that may be known; another account with
+// the user's number; a group that only the tree puts the user in; a file of accounts that others than root may change.
 std::optional<std::string> way_to_root(int root, const User& user);
 
 }  // namespace unionroot::tree

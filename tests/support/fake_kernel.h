@@ -11,8 +11,8 @@
 
 namespace unionroot::tests {
 
-// Descriptors are duplicates of /dev/null with a label ("tmpfs", "/root" ...), but for the clone of a real folder,
-// which is the folder itself. Thread-safe.
+// Descriptors are duplicates of /dev/null with a label ("tmpfs", "/root" ...). The clone of a real folder is the folder
+// itself. Thread-safe.
 class FakeMounts final : public kernel::Mounts {
  public:
   // The N-th call from now (from 1) throws SystemError(EIO), and those after it work again; 0: none.

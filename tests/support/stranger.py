@@ -11,7 +11,7 @@ import sys
 OWNER = "games"
 STRANGER = "www-data"
 
-# What each program of a stranger begins with. python3-dbus gives it raw messages, descriptors included.
+# The start of each program that a stranger runs. python3-dbus sends any message, also with descriptors.
 PRELUDE = """
 import dbus, os, socket, sys, time
 bus = dbus.bus.BusConnection(os.environ["UNIONROOT_BUS"])

@@ -168,7 +168,7 @@ class OverlayDirectoryTest(EndToEndTest):
                 known = [session["id"] for session in self.machine.sessions()]
                 self.assertEqual(known, [name] if closed else [], self.machine.log())
                 self.assertIn("root's alone" if not closed else "not used: it is owned by", self.machine.log())
-        # What is a stranger's stays as it is.
+        # The daemon leaves a stranger's files as they are.
         for evil in marks:
             self.assertTrue(os.path.exists(os.path.join(self.overlays, evil, "session.json")))
             shutil.rmtree(os.path.join(self.overlays, evil))

@@ -87,7 +87,7 @@ class StrangerTest(PinsTest):
                 view = self.machine.ok("location", session)
                 self.assertEqual(told[view], "Permission denied")
                 self.assertEqual(told[os.path.join(self.machine.runtime, "ns", session)], "Permission denied")
-                # Nothing of it is in use a moment after its end, although the stranger still stands there.
+                # The stranger's process is still there. A moment after its end the session has no loop device all the same.
                 self.machine.ok("end", session, user=OWNER)
                 self.assertTrue(wait_until(lambda: not testing.loop_devices(session)), testing.loop_devices(session))
                 self.let_go(process)
