@@ -1,18 +1,17 @@
 #include "owned/mark.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 
 #include "base/error.h"
 #include "base/files.h"
-#include "base/root_only.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
 #include "kernel/attributes.h"
 #include "kernel/files.h"
+#include "owned/place.h"
 
 namespace unionroot::owned {
 
@@ -21,20 +20,13 @@ namespace {
 constexpr const char* attribute = "trusted.unionroot.owner";
 constexpr std::size_t longest_mark = 4096;
 
-bool is_root_only(int descriptor) {
-  struct stat facts {};
-  base::check(::fstat(descriptor, &facts), "looking at the mark of the owner,", mark_file);
-  std::string remedy;
-  return base::not_root_only(facts, mark_file, remedy, ::geteuid()).empty();
-}
-
 // A former version wrote the path of its state directory into the file. Anybody can write such a file into a folder of
 // his own, so it counts only where nobody but root can.
 std::optional<std::string> read_file_mark(int folder) {
-  if (!is_root_only(folder)) return std::nullopt;
+  if (!is_own(folder, mark_file)) return std::nullopt;
   const base::UniqueFd file(::openat(folder, mark_file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   if (file) {
-    if (!is_root_only(file.get())) return std::nullopt;
+    if (!is_own(file.get(), mark_file)) return std::nullopt;
     auto text = base::read_all(file.get(), mark_file, longest_mark);
     if (text.ends_with('\n')) text.pop_back();
     return text;

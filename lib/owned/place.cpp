@@ -31,6 +31,13 @@ namespace {
               concat("look at what is in it, then: ", found.remedy));
 }
 
+// Empty: it is root's alone.
+std::string why_not_own(int descriptor, const std::string& path, std::string& remedy) {
+  struct stat facts {};
+  base::check(::fstat(descriptor, &facts), "looking at", path);
+  return base::not_root_only(facts, path, remedy, ::geteuid());
+}
+
 UniqueFd readable(const UniqueFd& folder, const std::string& path) {
   return UniqueFd(
       base::check(::openat(folder.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), "opening the folder", path));
@@ -56,11 +63,14 @@ std::optional<UniqueFd> open_place(const std::string& what, const std::string& p
   refuse(what, path, found);
 }
 
-void require_own(int descriptor, const std::string& path) {
-  struct stat facts {};
-  base::check(::fstat(descriptor, &facts), "looking at", path);
+bool is_own(int descriptor, const std::string& path) {
   std::string remedy;
-  const auto why = base::not_root_only(facts, path, remedy, ::geteuid());
+  return why_not_own(descriptor, path, remedy).empty();
+}
+
+void require_own(int descriptor, const std::string& path) {
+  std::string remedy;
+  const auto why = why_not_own(descriptor, path, remedy);
   if (why.empty()) return;
   throw Error(ErrorCode::stage_failed, concat(printable(path), " is not used: it ", why),
               concat("look at what it is, then move it away, or: ", remedy));

@@ -23,6 +23,8 @@ base::UniqueFd ensure_own_folder(int folder, const std::string& path, const std:
 // The same; nullopt if there is none.
 std::optional<base::UniqueFd> open_own_folder(int folder, const std::string& path, const std::string& name);
 
+// Whether the open file or folder belongs to root and nobody else can write to it. path: for messages.
+bool is_own(int descriptor, const std::string& path);
 // Throws Error(stage_failed) unless the open file or folder belongs to root and nobody else can write to it.
 void require_own(int descriptor, const std::string& path);
 

@@ -45,7 +45,7 @@ struct SetUp {
   std::vector<locks::HeldLock> locks;
 
   std::uint64_t view_mount = 0;    // mount_number() of the host view that was taken away; 0: none is known
-  bool owner_may_be_root = false;  // by the definition's lists, as it was begun
+  bool owner_may_be_root = false;  // by the lists that it was begun with
   bool measurable = false;         // its upper layer has a file system of its own, whose statfs(2) is the root's
   bool removed = false;            // it has ended, and everybody was told so
   bool begun = false;              // it was active once: what it did to its source counts

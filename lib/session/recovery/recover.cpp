@@ -1,5 +1,10 @@
 #include "session/recovery/recover.h"
 
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "base/accounts.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/rollback.h"
@@ -16,6 +21,26 @@ using base::concat;
 using base::Error;
 using base::ErrorCode;
 using store::SessionState;
+
+namespace {
+
+// The request of its begin, which said so, has gone. By the lists that it was begun with.
+bool owner_may_be_root(const Session& session) {
+  const auto owner = session.identity.owner;
+  if (owner == 0) return true;
+  const auto& access = session.definition->access;
+  const auto has = [](const std::vector<std::string>& list, const std::string& name) {
+    return std::find(list.begin(), list.end(), name) != list.end();
+  };
+  if (access.root_users.empty() && access.root_groups.empty()) return false;
+  const auto account = base::account_of(owner);
+  if (!account) return false;
+  return has(access.root_users, account->name) ||
+         std::any_of(account->groups.begin(), account->groups.end(),
+                     [&](gid_t group) { return has(access.root_groups, base::group_name(group)); });
+}
+
+}  // namespace
 
 void recover(Parts& parts, Operation& operation, const std::function<bool()>& cancelled, TellProgress progress) {
   auto& session = operation.session();
@@ -39,6 +64,7 @@ void recover(Parts& parts, Operation& operation, const std::function<bool()>& ca
     for (const auto& left : parts.pipeline.tear_down(operation, TearDown::keep_data))
       base::log::warning(concat("session ", id, ": before its recovery: ", left));
     operation->recovering = true;
+    operation->owner_may_be_root = owner_may_be_root(session);
     session.shown.lock()->notes.clear();
     operation->notes_logged = 0;
     parts.pipeline.set_up(operation, TearDown::keep_data, journal_of(operation));

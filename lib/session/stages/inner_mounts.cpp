@@ -1,10 +1,7 @@
 #include <sys/mount.h>
 
 #include <algorithm>
-#include <string>
-#include <vector>
 
-#include "base/accounts.h"
 #include "base/text.h"
 #include "fstab/from_profile.h"
 #include "session/stages/stages.h"
@@ -38,22 +35,6 @@ bool brings_dev(const mount::MountPlan& plan) {
   return plan.private_dev || std::any_of(plan.mounts.begin(), plan.mounts.end(), is_dev);
 }
 
-// Such an owner can make any device, and programs that make trees, as debootstrap is, do and try them.
-bool may_be_root(const Operation& operation) {
-  const auto owner = operation.identity().owner;
-  if (owner == 0) return true;
-  const auto& access = operation.definition().access;
-  const auto has = [](const std::vector<std::string>& list, const std::string& name) {
-    return std::find(list.begin(), list.end(), name) != list.end();
-  };
-  if (access.root_users.empty() && access.root_groups.empty()) return false;
-  const auto account = base::account_of(owner);
-  if (!account) return false;
-  return has(access.root_users, account->name) ||
-         std::any_of(account->groups.begin(), account->groups.end(),
-                     [&](gid_t group) { return has(access.root_groups, base::group_name(group)); });
-}
-
 }  // namespace
 
 bool has_own_layer(const definition::Definition& definition) {
@@ -67,8 +48,9 @@ void InnerMountsStage::set_up(Operation& operation, StageData&) {
   auto plan = fstab::plan_inner_mounts(operation.definition());
   // In a layer of its own a missing mount point goes with the session.
   plan.makes_targets = has_own_layer(operation.definition());
-  // A node in the tree, whoever made it, would let in whom the host's own keeps out.
-  plan.devices = !brings_dev(plan) || may_be_root(operation);
+  // A node in the tree, whoever made it, would let in whom the host's own keeps out. Who may be root can make any
+  // device, and programs that make trees, as debootstrap is, do and try them.
+  plan.devices = !brings_dev(plan) || operation->owner_may_be_root;
   if (operation.definition().hide_state) {
     // An overlay's own upper and work directories, seen through its lower layer, answer ELOOP to whoever looks.
     plan.hidden.push_back(operation.services().settings.state_directory);
