@@ -2,10 +2,10 @@
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 
+import benchmark
 import unionroot_testing as testing
 
 COUNT = int(os.environ.get("BENCH_COUNT", "30"))
@@ -173,21 +173,17 @@ class Bench:
 
 
 def main():
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: sys.exit(1))
     # Neither the harness's log level nor its time-outs are to be in the figures.
     machine = testing.Machine({"log-level": "warning"})
     bench = Bench(machine, testing.debian_tree())
-    try:
+
+    def work():
         bench.prepare()
         machine.start()
         bench.all()
-    finally:
-        bench.clean_up()
-        problems = machine.close()
-    for problem in problems:
-        print("bench: left behind:", problem, file=sys.stderr)
-    return 1 if problems else 0
+
+    return benchmark.run(machine, work, bench.clean_up)
+
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ Two lines a kind of flood, medians: bench CASE alone_ms=... loaded_ms=... ratio=
 
 import os
 import pwd
-import signal
 import statistics
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import time
 
 import dbus
 
+import benchmark
 import unionroot_testing as testing
 from unionroot_testing import Machine
 
@@ -119,19 +119,15 @@ class Bench:
 
 
 def main():
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: sys.exit(1))
     machine = Machine({"log-level": "warning"})
     bench = Bench(machine)
-    try:
+
+    def work():
         bench.prepare()
         bench.all(sys.argv[1:])
-    finally:
-        bench.end()
-        problems = machine.close()
-    for problem in problems:
-        print("bench: left behind:", problem, file=sys.stderr)
-    return 1 if problems else 0
+
+    return benchmark.run(machine, work, bench.end)
+
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 
+import benchmark
 import unionroot_testing as testing
 from unionroot_testing import wait_until
 from recovery_testing import CrashMachine
@@ -128,20 +129,16 @@ class Bench:
 
 
 def main():
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: sys.exit(1))
     machine = CrashMachine({"log-level": "warning"})
     bench = Bench(machine)
-    try:
+
+    def work():
         bench.prepare()
         machine.start()
         bench.all()
-    finally:
-        bench.stop_load()
-        problems = machine.close()
-    for problem in problems:
-        print("bench: left behind:", problem, file=sys.stderr)
-    return 1 if problems else 0
+
+    return benchmark.run(machine, work, bench.stop_load)
+
 
 
 if __name__ == "__main__":

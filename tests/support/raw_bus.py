@@ -20,8 +20,8 @@ class RawBus:
         self.send("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "Hello")
         self.answer()
 
-    # kind: 1 a method call, 4 a signal
-    def send(self, destination, path, interface, member, signature="", body=b"", descriptors=(), kind=1):
+    # kind: 1 a method call, 4 a signal. descriptors: how many come with it.
+    def message(self, destination, path, interface, member, signature="", body=b"", descriptors=0, kind=1):
         self.serial += 1
         fields = b""
         texts = [(1, "o", path), (2, "s", interface), (3, "s", member), (6, "s", destination)]
@@ -33,9 +33,12 @@ class RawBus:
             fields += struct.pack("<BBcBB", 8, 1, b"g", 0, len(signature)) + signature.encode() + b"\\0"
         if descriptors:
             fields += bytes(-len(fields) % 8)
-            fields += struct.pack("<BBcBI", 9, 1, b"u", 0, len(descriptors))
+            fields += struct.pack("<BBcBI", 9, 1, b"u", 0, descriptors)
         head = struct.pack("<cBBBIII", b"l", kind, 0, 1, len(body), self.serial, len(fields)) + fields
-        message = head + bytes(-len(head) % 8) + body
+        return head + bytes(-len(head) % 8) + body
+
+    def send(self, destination, path, interface, member, signature="", body=b"", descriptors=(), kind=1):
+        message = self.message(destination, path, interface, member, signature, body, len(descriptors), kind)
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
         sent = self.socket.sendmsg([message], rights)
         self.socket.sendall(message[sent:])

@@ -35,6 +35,7 @@ SCRATCH = os.environ.get("UNIONROOT_TEST_SCRATCH", "/var/tmp")
 KEEP = os.environ.get("UNIONROOT_TEST_KEEP", "") == "1"
 
 PR_SET_CHILD_SUBREAPER = 36
+CLONE_NEWNS = 0x00020000
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -351,6 +352,14 @@ def leave_the_other_tests():
         _libc.umount2(os.fsencode(point), 2 | 8)  # MNT_DETACH, UMOUNT_NOFOLLOW
 
 
+def own_mounts():
+    """A mount namespace of the test's own, which goes with it. Before the first daemon is started."""
+    if _libc.unshare(CLONE_NEWNS) != 0:
+        raise unittest.SkipTest("needs a mount namespace of its own: " + os.strerror(ctypes.get_errno()))
+    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+    leave_the_other_tests()
+
+
 # --- the daemon ------------------------------------------------------------------------------------------------
 
 BUS_CONFIGURATION = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
@@ -551,6 +560,11 @@ class Machine:
             self.bus.terminate()
             self.bus.wait(PATIENCE)
             self.bus = None
+
+    def daemon_memory(self):
+        """What the daemon has resident, in bytes."""
+        with open(f"/proc/{self.daemon.pid}/status") as file:
+            return next(int(line.split()[1]) * 1024 for line in file if line.startswith("VmRSS:"))
 
     def log(self):
         try:

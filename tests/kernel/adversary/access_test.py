@@ -1,20 +1,17 @@
 """Each verb on a session, times who asks: its owner, another user, a user of the source, root, an owner who was taken off the
 lists, an owner whose chroot is not defined any more, and another account that has the owner's uid now."""
 
-import ctypes
 import json
 import os
 import pwd
 import shutil
 import subprocess
-import unittest
 
 import stranger
 import unionroot_testing as testing
 from stranger import OWNER, STRANGER
 from unionroot_testing import EndToEndTest, wait_until
 
-MOUNT_NAMESPACE = 0x00020000
 NEWCOMER = "unionroot-newcomer"  # who gets the owner's uid
 GROUP = "unionroot-builders"
 
@@ -48,10 +45,7 @@ class AccessTest(EndToEndTest):
     def setUpClass(cls):
         testing.require_end_to_end()
         # A namespace of the test's own, in which accounts and groups can be changed.
-        if testing._libc.unshare(MOUNT_NAMESPACE) != 0:
-            raise unittest.SkipTest("needs a mount namespace of its own: " + os.strerror(ctypes.get_errno()))
-        subprocess.run(["mount", "--make-rprivate", "/"], check=True)
-        testing.leave_the_other_tests()
+        testing.own_mounts()
         super().setUpClass()
 
     @classmethod

@@ -301,10 +301,7 @@ class Hashes(Accounts):
     @classmethod
     def setUpClass(cls):
         testing.require_end_to_end()
-        if testing._libc.unshare(0x00020000) != 0:  # CLONE_NEWNS
-            raise unittest.SkipTest("needs a mount namespace of its own: " + os.strerror(ctypes.get_errno()))
-        subprocess.run(["mount", "--make-rprivate", "/"], check=True)
-        testing.leave_the_other_tests()
+        testing.own_mounts()
         super().setUpClass()
 
     @classmethod

@@ -8,6 +8,7 @@ import json
 import subprocess
 import unittest
 
+import raw_bus
 import stranger
 import unionroot_testing as testing
 from stranger import OWNER, STRANGER
@@ -22,44 +23,24 @@ STANDING = 100
 DEPTH = 1500
 LIMIT = 60.0
 
-# Speaks to the bus itself: a library would make a message at a time. It keeps DEPTH calls under way, says "flooding" once the
-# first has been answered, and "answers refused" when a line comes on standard input; again for the next line.
-FLOOD = r'''
-import select, struct
+# A library would make a message at a time. It keeps DEPTH calls under way, and says "flooding" once the first has been
+# answered. When a line comes on standard input, it says how many were answered and how many refused.
+FLOOD = raw_bus.SOURCE + r'''
+import select
 kind, depth, session = sys.argv[1], int(sys.argv[2]), sys.argv[3]
-MANAGER, ROOT = "org.unionroot1.Manager", "/org/unionroot1"
+ROOT = "/org/unionroot1"
 CALLS = {
-    "objects": (ROOT, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", ()),
-    "sessions": (ROOT, MANAGER, "ListSessions", ()),
-    "chroots": (ROOT, MANAGER, "ListChroots", ()),
-    "info": (ROOT, MANAGER, "Info", (session,)),
-    "introspect": (ROOT + "/session", "org.freedesktop.DBus.Introspectable", "Introspect", ()),
-    "properties": (ROOT, "org.freedesktop.DBus.Properties", "GetAll", (MANAGER,)),
-    "refused": (ROOT, MANAGER, "Location", ("no-such-session",)),
+    "objects": (ROOT, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects"),
+    "sessions": (*MANAGER[1:], "ListSessions"),
+    "chroots": (*MANAGER[1:], "ListChroots"),
+    "info": (*MANAGER[1:], "Info", "s", text(session.encode())),
+    "introspect": (ROOT + "/session", "org.freedesktop.DBus.Introspectable", "Introspect"),
+    "properties": (ROOT, "org.freedesktop.DBus.Properties", "GetAll", "s", text(MANAGER[2].encode())),
+    "refused": (*MANAGER[1:], "Location", "s", text(b"no-such-session")),
 }
-def string(text):
-    return struct.pack("<I", len(text)) + text.encode() + b"\0"
-def padded(data, size):
-    return data + b"\0" * (-len(data) % size)
-def call(serial, destination, path, interface, member, arguments):
-    body = b""
-    for argument in arguments:
-        body = padded(body, 4) + string(argument)
-    fields = b""
-    for code, kind, value in ((1, "o", path), (6, "s", destination), (2, "s", interface), (3, "s", member)):
-        fields = padded(fields, 8) + bytes([code, 1]) + kind.encode() + b"\0" + string(value)
-    if arguments:
-        fields = padded(fields, 8) + bytes([8, 1]) + b"g\0" + bytes([len(arguments)]) + b"s" * len(arguments) + b"\0"
-    head = b"l\1\0\1" + struct.pack("<III", len(body), serial, len(fields)) + fields
-    return padded(head, 8) + body
-place = os.environ["UNIONROOT_BUS"].partition("=")[2]
-own = socket.socket(socket.AF_UNIX)
-own.connect(place)
-own.sendall(b"\0AUTH EXTERNAL " + str(os.getuid()).encode().hex().encode() + b"\r\n")
-own.recv(4096)
-own.sendall(b"BEGIN\r\n" + call(1, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "Hello", ()))
-path, interface, member, arguments = CALLS[kind]
-received, serial, under_way, answers, refused, told = bytearray(), 2, 0, 0, 0, False
+raw = RawBus()
+own = raw.socket
+received, under_way, answers, refused, told = bytearray(), 0, 0, 0, False
 def take_messages():
     global under_way, answers, refused
     at = 0
@@ -68,10 +49,10 @@ def take_messages():
         size = 16 + fields + -fields % 8 + body
         if len(received) - at < size:
             break
-        kind, text = received[at + 1], bytes(received[at:at + 16 + fields])
-        if b"org.unionroot1.Error.LimitExceeded" in text:
+        of, head = received[at + 1], bytes(received[at:at + 16 + fields])
+        if b"org.unionroot1.Error.LimitExceeded" in head:
             refused, under_way = refused + 1, under_way - 1
-        elif kind in (2, 3) and serial > 2:
+        elif of in (2, 3):
             answers, under_way = answers + 1, under_way - 1
         at += size
     del received[:at]
@@ -79,8 +60,8 @@ own.setblocking(False)
 to_send = bytearray()
 while True:
     while under_way < depth and len(to_send) < 1 << 16:
-        to_send += call(serial, "org.unionroot1", path, interface, member, arguments)
-        serial, under_way = serial + 1, under_way + 1
+        to_send += raw.message(MANAGER[0], *CALLS[kind])
+        under_way += 1
     readable, writable, _ = select.select([own, sys.stdin], [own] if to_send else [], [])
     if own in writable:
         del to_send[:own.send(to_send[:1 << 16])]
@@ -175,15 +156,10 @@ class Flood(EndToEndTest):
         self.machine.children[process.pid] = "flood"
         self.addCleanup(self.stop, process)
         self.assertEqual(process.stdout.readline(), "flooding\n")
-        before = self.memory()
+        before = self.machine.daemon_memory()
         for _ in range(3):
             self.another_user_works()
-        self.assertLess(self.memory() - before, 64 << 10)
-
-    def memory(self):
-        """In KiB."""
-        with open(f"/proc/{self.machine.daemon.pid}/status") as file:
-            return next(int(line.split()[1]) for line in file if line.startswith("VmRSS:"))
+        self.assertLess(self.machine.daemon_memory() - before, 64 << 20)
 
 
 if __name__ == "__main__":

@@ -26,13 +26,8 @@ class MessageTest(EndToEndTest):
     def tearDown(self):
         self.assert_nothing_left()
 
-    def memory(self):
-        """What the daemon has resident, in bytes."""
-        with open(f"/proc/{self.machine.daemon.pid}/status") as file:
-            return next(int(line.split()[1]) * 1024 for line in file if line.startswith("VmRSS:"))
-
     def assert_memory_given_back(self, before):
-        self.assertTrue(wait_until(lambda: self.memory() < before + ROOM, LIMIT), f"{before} bytes before, {self.memory()} now")
+        self.assertTrue(wait_until(lambda: self.machine.daemon_memory() < before + ROOM, LIMIT), f"{before} bytes before, {self.machine.daemon_memory()} now")
 
     def send(self, source, user=stranger.STRANGER):
         status, out, err = stranger.run(self.machine, user, raw_bus.SOURCE + source, timeout=testing.PATIENCE)
@@ -51,7 +46,7 @@ class MessageTest(EndToEndTest):
 
     def test_unknown_options(self):
         """Two million of them, one that nests deeply, one huge value: reading stops at the first."""
-        before = self.memory()
+        before = self.machine.daemon_memory()
         program = self.start("""
 print("ready", flush=True)
 nested = option(b"no", b"v", b"\\1v\\0" * 40 + b"\\1b\\0" + bytes(3 + 4), 1)
@@ -68,7 +63,7 @@ for options in (option(b"k", b"b", struct.pack("<I", 1)) * 1300000, option(b"k",
         self.assert_memory_given_back(before)
 
     def test_messages_that_sd_bus_answers(self):
-        before = self.memory()
+        before = self.machine.daemon_memory()
         answers = self.send("""
 huge = padded(text(b"a"), 4) + text(bytes(b"x" * (8 << 20)))
 for path, interface, member, signature, body in (
@@ -90,7 +85,7 @@ for path, interface, member, signature, body in (
         self.assert_memory_given_back(before)
 
     def test_names_have_a_length(self):
-        before = self.memory()
+        before = self.machine.daemon_memory()
         answers = self.send("""
 for member in ("Info", "Location"):
     raw = RawBus()
@@ -105,7 +100,7 @@ for member in ("Info", "Location"):
         holder = self.machine.popen("lock", "small", "--", "sh", "-c", "echo runs; cat", stdin=testing.subprocess.PIPE)
         self.machine.children[holder.pid] = "lock"
         self.assertEqual(holder.stdout.readline(), b"runs\n")
-        before = self.memory()
+        before = self.machine.daemon_memory()
         program = self.start("""
 raws = []
 wait = option(b"wait", b"x", struct.pack("<q", 3600000), 8)
@@ -124,7 +119,7 @@ time.sleep(3600)
         self.assertIn("LimitExceeded", answers)
         self.assertIn("none", answers)  # the first ones wait
         # Four of them may wait; each counts a few times.
-        self.assertLess(self.memory(), before + 160 * MIB)
+        self.assertLess(self.machine.daemon_memory(), before + 160 * MIB)
         program.kill()
         holder.stdin.close()
         self.assertEqual(holder.wait(testing.PATIENCE), 0)

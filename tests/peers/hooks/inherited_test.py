@@ -1,13 +1,11 @@
 """What the programs that the daemon starts inherit: whatever it was started with, they have their own three descriptors
 and the limits, signals and folder that the manual says."""
 
-import ctypes
 import os
 import resource
 import shutil
 import signal
 import subprocess
-import unittest
 
 import unionroot_testing as testing
 from hooks_testing import Scripts
@@ -29,7 +27,6 @@ LOOK = """
 mv "$seen.new" "$seen"
 """
 
-MOUNT_NAMESPACE = 0x00020000
 
 
 class InheritedTest(RecoveryTest):
@@ -37,10 +34,7 @@ class InheritedTest(RecoveryTest):
     def setUpClass(cls):
         testing.require_end_to_end()
         # A namespace of the test's own, in which mkfs.ext4 is a script.
-        if testing._libc.unshare(MOUNT_NAMESPACE) != 0:
-            raise unittest.SkipTest("needs a mount namespace of its own: " + os.strerror(ctypes.get_errno()))
-        subprocess.run(["mount", "--make-rprivate", "/"], check=True)
-        testing.leave_the_other_tests()
+        testing.own_mounts()
         cls.hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         super().setUpClass()
 

@@ -1,6 +1,5 @@
 """Trees for another machine: what runs them is registered with the kernel for a machine that there is not."""
 
-import ctypes
 import json
 import os
 import platform
@@ -17,17 +16,9 @@ NAME = f"unionroot-test-{os.getpid()}"
 NOBODY = 0x7000 + os.getpid() % 0x600  # an e_machine that nobody has, nor a test that runs beside this one
 
 
-def own_mounts():
-    """A mount namespace of the test's own, which goes with it. Before the first daemon is started."""
-    if testing._libc.unshare(0x00020000) != 0:  # CLONE_NEWNS
-        raise unittest.SkipTest("needs a mount namespace of its own: " + os.strerror(ctypes.get_errno()))
-    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
-    testing.leave_the_other_tests()
-
-
 def own_namespace():
     """So that binfmt_misc can be mounted for this test alone."""
-    own_mounts()
+    testing.own_mounts()
     if not os.path.exists(BINFMT + "/register"):
         mounted = subprocess.run(["mount", "-t", "binfmt_misc", "binfmt_misc", BINFMT], stderr=subprocess.PIPE, text=True)
         if mounted.returncode != 0:
