@@ -8,7 +8,6 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "recovery"))
 
-import foreign_test  # noqa: E402
 import unionroot_testing as testing  # noqa: E402
 from recovery_testing import CrashMachine  # noqa: E402
 
@@ -19,7 +18,7 @@ class Resolver(unittest.TestCase):
         if not os.path.exists("/etc/resolv.conf"):
             self.skipTest("this machine has no /etc/resolv.conf")
         # In a mount namespace of the test's own, /etc/resolv.conf is another file.
-        foreign_test.own_mounts()
+        testing.own_mounts()
         machine = CrashMachine(environment={"UNIONROOT_BOOT_ID": "first-boot"})
         try:
             self.check(machine)
