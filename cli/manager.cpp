@@ -77,8 +77,8 @@ std::optional<Advance> advance_of(const bus::Message& message) {
 
 }  // namespace
 
-void ask_for_progress(bus::Options& options) {
-  if (progress_is_shown()) options.emplace_back("progress", std::int64_t{progress_number()});
+void ask_for_progress(bus::Options& options, bool always) {
+  if (always || progress_is_shown()) options.emplace_back("progress", std::int64_t{progress_number()});
 }
 
 Error explain(const bus::RemoteError& error) {
@@ -92,19 +92,28 @@ Error explain(const bus::RemoteError& error) {
           first_line == std::string::npos ? std::string() : message.substr(first_line + 1)};
 }
 
-Manager::Manager(const std::string& config) : connection_(bus::address_of(settings_for(config).bus)) {}
+Manager::Manager(const std::string& config, Told told)
+    : connection_(bus::address_of(settings_for(config).bus)), told_(std::move(told)) {}
 
 bus::Answer Manager::call(std::string_view method, bus::Body body, std::string doing,
                           const std::vector<int>& descriptors) {
   Progress progress(std::move(doing));
-  const auto signalled = [&progress](const bus::Message& message) {
-    if (auto advance = advance_of(message)) progress.advance(std::move(*advance));
+  const auto signalled = [&progress, this](const bus::Message& message) {
+    auto advance = advance_of(message);
+    if (!advance) return;
+    if (told_)
+      told_(*advance);
+    else
+      progress.advance(std::move(*advance));
   };
   base::fault_point("before a call to the daemon");
   try {
     auto answer = connection_.call(
         {"org.unionroot1", "/org/unionroot1", manager_interface, method, std::move(body)}, descriptors,
-        [&progress] { progress.tick(); }, signalled);
+        [&progress, this] {
+          if (!told_) progress.tick();
+        },
+        signalled);
     base::fault_point("after a call to the daemon");
     return answer;
   } catch (const bus::RemoteError& error) {

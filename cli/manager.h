@@ -1,6 +1,7 @@
 // The daemon, as the verbs see it.
 #pragma once
 
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -8,6 +9,7 @@
 
 #include "base/unique_fd.h"
 #include "cli/bus/connection.h"
+#include "cli/progress.h"
 
 namespace unionroot::cli {
 
@@ -16,7 +18,9 @@ namespace unionroot::cli {
 class Manager {
  public:
   // config: the settings file that --config named, or empty.
-  explicit Manager(const std::string& config);
+  // told: gets what the daemon tells of progress, and then no line is shown of it.
+  using Told = std::function<void(const Advance&)>;
+  explicit Manager(const std::string& config, Told told = {});
 
   // doing: for the progress line, "beginning a session on sid".
   bus::Answer call(std::string_view method, bus::Body body, std::string doing,
@@ -27,11 +31,12 @@ class Manager {
 
  private:
   bus::Connection connection_;
+  Told told_;
 };
 
 // Asks the daemon to tell `Manager::call` how far a call is, by its options; does nothing where that would not be
-// shown.
-void ask_for_progress(bus::Options& options);
+// shown, unless `always`.
+void ask_for_progress(bus::Options& options, bool always = false);
 
 // What a RemoteError means.
 base::Error explain(const bus::RemoteError& error);

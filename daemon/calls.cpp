@@ -42,6 +42,7 @@ BeginCall read_begin(const sdbus::Message& message) {
   auto& request = call.request;
   request.selected_name = arguments.text(longest_path);
   arguments.options({{"name", [&](const auto& value) { request.name = value.text(longest_name); }},
+                     {"front-end", [&](const auto& value) { request.front_end = value.boolean(); }},
                      {"wait", [&](const auto& value) { request.wait = wait_of(value); }},
                      {"user-data", [&](const auto& value) { request.options = value.pairs(); }},
                      {"progress", [&](const auto& value) { call.progress = progress_of(value); }}});
@@ -69,6 +70,7 @@ RunCall read_run(const sdbus::Message& message) {
        {"columns", [&](const auto& value) { request.columns = size_of(value); }},
        {"term", [&](const auto& value) { request.terminal_type = value.text(longest_name); }},
        {"wait", [&](const auto& value) { call.automatic.wait = wait_of(value); }},
+       {"front-end", [&](const auto& value) { call.automatic.front_end = value.boolean(); }},
        {"user-data", [&](const auto& value) { call.automatic.options = value.pairs(); }},
        {"arguments", [&](const auto& value) { words_option = value.texts(); }},
        {"progress", [&](const auto& value) { call.progress = progress_of(value); }}});

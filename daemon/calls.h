@@ -16,14 +16,14 @@ namespace unionroot::daemon {
 using ProgressWish = std::optional<std::uint32_t>;
 
 struct BeginCall {
-  session::BeginRequest request;  // selected_name, name, options, wait
+  session::BeginRequest request;  // selected_name, name, options, wait, front_end
   ProgressWish progress;
   std::size_t bytes = 0;  // what its strings take
 };
 
 struct RunCall {
   session::RunRequest request;      // what is to be run; its descriptors are the message's
-  session::BeginRequest automatic;  // the session for it, if a chroot is meant: selected_name, options, wait
+  session::BeginRequest automatic;  // the session for it, if a chroot is meant: selected_name, options, wait, front_end
   ProgressWish progress;
   std::size_t bytes = 0;
 

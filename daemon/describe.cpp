@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "definition/definition.h"
+#include "definition/schroot_keys.h"
 
 namespace unionroot::daemon {
 
@@ -25,6 +26,12 @@ std::vector<std::string> valid_texts(const std::vector<std::string>& values) {
 }
 
 Value texts(const std::vector<std::string>& values) { return Value(valid_texts(values)); }
+
+Value pairs(const std::map<std::string, std::string>& given) {
+  std::map<std::string, std::string> valid;
+  for (const auto& [key, value] : given) valid[base::name_as_utf8(key)] = base::name_as_utf8(value);
+  return Value(valid);
+}
 
 std::string_view union_type(const Definition& definition) { return definition.has_union() ? "overlay" : "none"; }
 
@@ -76,6 +83,24 @@ SourcePlace source_place(const definition::Source& source) {
   return std::visit(Visitor{}, source);
 }
 
+// Beside its path: what else its keys say.
+void add_source_details(Dictionary& info, const definition::Source& source) {
+  const auto add = [&](const char* key, const std::string& value) {
+    if (!value.empty()) info[key] = text(value);
+  };
+  std::visit(
+      [&](const auto& s) {
+        if constexpr (requires { s.location; }) add("source-location", s.location);
+        if constexpr (requires { s.mount_options; }) add("mount-options", s.mount_options);
+        if constexpr (requires { s.snapshot_directory; }) add("btrfs-snapshot-directory", s.snapshot_directory);
+      },
+      source);
+  if (const auto* lvm = std::get_if<definition::LvmSnapshotSource>(&source))
+    add("lvm-snapshot-options", lvm->snapshot_options);
+  if (const auto* zfs = std::get_if<definition::ZfsSnapshotSource>(&source))
+    add("zfs-snapshot-options", zfs->snapshot_options);
+}
+
 void add_lists(Dictionary& info, const Definition& definition) {
   info["users"] = texts(definition.access.users);
   info["groups"] = texts(definition.access.groups);
@@ -98,17 +123,18 @@ void add_definition(Dictionary& info, const Definition& definition) {
   info["union-underlay-directory"] = text(definition.union_.underlay_directory);
   info["union-mount-options"] = text(definition.union_.mount_options);
   info["profile"] = text(definition.profile_name);
+  if (!definition.script_config.empty()) info["script-config"] = text(definition.script_config);
   add_lists(info, definition);
   info["directory"] = text("");
   info[place.key] = text(place.path);
+  add_source_details(info, definition.source);
+  info["purgeable"] = Value(definition.purgeable());
   info["file"] = text(place_of(definition));
   info["host-view"] = text(host_view(definition));
   info["host-view-access"] = text(definition.host_view_access == definition::ViewAccess::all ? "all" : "owner");
   info["source-clone"] = Value(definition.source_clone);
   info["clonable"] = Value(definition.clonable());
-  std::map<std::string, std::string> user_data;
-  for (const auto& [key, value] : definition.user_data) user_data[base::name_as_utf8(key)] = base::name_as_utf8(value);
-  info["user-data"] = Value(user_data);
+  info["user-data"] = pairs(definition.user_data);
   info["user-modifiable-keys"] = texts(definition.user_modifiable_keys);
   info["root-modifiable-keys"] = texts(definition.root_modifiable_keys);
   info["command-prefix"] = texts(definition.command_prefix);
@@ -132,6 +158,7 @@ void each_of_record(const session::SessionView& view, Sight sight, Put put) {
   put("state", std::string(store::to_string(record.state)));
   put("automatic", record.kind == store::SessionKind::automatic);
   put("source", record.source);
+  put("front-end", record.front_end);
   put("owner", base::name_as_utf8(record.owner_name));
   put("owner-uid", std::uint32_t{record.owner});
   put("created", std::int64_t{record.created});
@@ -204,6 +231,7 @@ Dictionary describe_chroot(const Definition& definition, bool source) {
   info["kind"] = text(source ? "source" : "chroot");
   info["name"] = text(definition.name);
   add_definition(info, definition);
+  if (!source) info["schroot-keys"] = pairs(definition::schroot_keys(definition));
   return info;
 }
 
@@ -212,6 +240,10 @@ Dictionary describe_session(const session::SessionView& view, Sight sight) {
   if (view.definition) add_definition(info, *view.definition);
   each_of_record(view, sight, [&](const char* key, const auto& value) { info[key] = Value(value); });
   info["upper"] = text(view.upper);
+  if (const auto& record = view.record; view.definition)
+    info["schroot-keys"] =
+        pairs(definition::schroot_keys(*view.definition, {record.id, record.chroot, record.selected_name,
+                                                          record.owner_name, view.location, view.upper}));
   if (!view.progress.what.empty())
     info["progress"] = Value(sdbus::Struct<std::string, std::uint64_t, std::uint64_t>(
         base::as_utf8(view.progress.what), view.progress.done, view.progress.total));

@@ -46,10 +46,20 @@ session::Caller Operations::describe(CallerId caller, const HostUser& user) cons
   return {caller.uid, user.name, caller.pid, caller.start_time};
 }
 
+std::optional<std::string> Operations::used_as_it_is(CallerId id, const BeginCall& call) const {
+  if (!call.request.front_end) return std::nullopt;
+  const SelectedChroot chroot = resolver_.chroot(call.request.selected_name);
+  const auto* const directory = std::get_if<definition::DirectorySource>(&chroot.definition->source);
+  if (directory == nullptr || !directory->plain || chroot.source) return std::nullopt;
+  const HostUser user = users_.by_uid(id.uid);
+  require_chroot_access({user, id.pid, id.uid, user.name, concat("use ", chroot_title(chroot))}, chroot);
+  return chroot.definition->name;
+}
+
 session::BeginRequest Operations::begin(CallerId id, const BeginCall& call, std::function<bool()> cancelled,
                                         session::TellProgress progress) const {
   session::BeginRequest request = call.request;
-  if (!request.name.empty()) resolver_.require_free(request.name);
+  if (!request.name.empty()) resolver_.require_free(request.name, request.front_end);
   const SelectedChroot chroot = resolver_.chroot(request.selected_name);
   const HostUser user = users_.by_uid(id.uid);
   require_chroot_access({user, id.pid, id.uid, user.name, concat("begin a session on ", chroot_title(chroot))}, chroot);

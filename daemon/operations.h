@@ -30,6 +30,9 @@ class Operations {
 
   // These ask the name service, and so may block.
   // cancelled: the caller has gone, or the daemon stops. progress: for the caller; empty: it does not ask for it.
+  // A chroot of type plain that the schroot front end asks a session on: it has none, and is used as it is. Its name,
+  // if it is for the caller; nullopt for every other.
+  [[nodiscard]] std::optional<std::string> used_as_it_is(CallerId caller, const BeginCall& call) const;
   [[nodiscard]] session::BeginRequest begin(CallerId caller, const BeginCall& call, std::function<bool()> cancelled,
                                             session::TellProgress progress) const;
   struct RunPlan {

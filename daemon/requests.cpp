@@ -254,6 +254,10 @@ void Requests::begin(const std::string& sender, BeginReply reply, BeginCall call
   const auto bytes = call.bytes;
   identified(sender, reply, bytes, [this, reply, call = std::move(call)](const PeerPtr& peer) {
     submit(Work::lookup, peer, reply, [this, reply, peer, call] {
+      if (const auto name = operations_.used_as_it_is(identity(*peer), call)) {
+        reply->send({}, *name, sdbus::ObjectPath(chroot_path(*name)));
+        return;
+      }
       auto request = operations_.begin(identity(*peer), call, cancelled(peer), progress(peer, call.progress));
       begin_session(peer, reply, std::move(request), [this, reply, peer](PendingBegin begin) {
         const auto view = begin->view();

@@ -98,8 +98,9 @@ definition::DefinitionPtr Resolver::today(const std::string& chroot) const {
   return registry_.snapshot()->find(chroot);
 }
 
-void Resolver::require_free(const std::string& name) const {
+void Resolver::require_free(const std::string& name, bool front_end) const {
   base::require_valid_name("session name", name);
+  if (front_end) return;
   const auto meaning = meaning_of(*registry_.snapshot(), Namespace::none, name);
   if (meaning)
     throw Error(ErrorCode::invalid_argument,

@@ -32,8 +32,9 @@ class Resolver {
   [[nodiscard]] session::SessionView session(const std::string& name) const;
   // The chroot as it is today; nullptr if it is not there any more, or is broken.
   [[nodiscard]] definition::DefinitionPtr today(const std::string& chroot) const;
-  // For the name of a new session: one that means nothing yet.
-  void require_free(const std::string& name) const;
+  // For the name of a new session: one that means nothing yet. front_end: it may be a chroot's, as in schroot, where
+  // sessions are named apart from chroots.
+  void require_free(const std::string& name, bool front_end = false) const;
 
  private:
   const session::Sessions& core_;

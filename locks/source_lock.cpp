@@ -139,6 +139,14 @@ void PendingLock::hold_nobody_back() {
   impl_->waiting.reset();
 }
 
+std::string PendingLock::obstacle() const {
+  constexpr auto everybody = static_cast<uid_t>(-1);
+  std::vector<std::string> texts;
+  for (const auto& entry : impl_->in_the_way_of(detail::probe_all(*impl_->directory, impl_->key())))
+    texts.push_back(detail::describe(entry.info, everybody));
+  return base::join(texts, "; ");
+}
+
 LockedError PendingLock::give_up(std::chrono::milliseconds waited) {
   if (impl_->waiting) impl_->waiting->release();
   const auto there = detail::probe_all(*impl_->directory, impl_->key());
@@ -157,14 +165,18 @@ PendingLock LockDirectory::session_request(const std::string& key, const LockOwn
 }
 
 // Registers the change, and so holds back later sessions. Refused unless it may wait or nobody is in the way.
-LockDirectory::Request LockDirectory::source_request(const std::string& key, const LockOwner& asked, bool may_wait,
+LockDirectory::Request LockDirectory::source_request(const std::string& key, const LockOwner& asked,
+                                                     IfNotFree if_not_free,
                                                      const std::function<bool()>& cancelled) const {
   detail::require_valid_key(key);
   auto owner = detail::completed(asked);
   owner.preserved = false;  // a change that was cut short is over
   const auto name = source_name(key, owner);
   Entries blockers;
-  auto made = create_source(*directory_, name, owner, may_wait, cancelled, blockers);
+  auto made = create_source(*directory_, name, owner, if_not_free == IfNotFree::wait, cancelled, blockers);
+  if (!made && if_not_free == IfNotFree::wait_behind_all)
+    return PendingLock(std::make_unique<PendingLock::Impl>(
+        PendingLock::Impl{directory_, name, std::move(owner), std::move(blockers)}));
   if (!made) throw detail::refusal(doing(LockKind::source), owner, blockers, {});
   HeldLock held(std::make_unique<HeldLock::Impl>(directory_, name, std::move(made), false));
   if (blockers.empty()) return held;
@@ -180,8 +192,8 @@ LockDirectory::Request LockDirectory::request_session(const std::string& key, co
 }
 
 LockDirectory::Request LockDirectory::request_source(const std::string& key, const LockOwner& owner,
-                                                     const std::function<bool()>& cancelled) {
-  return source_request(key, owner, true, cancelled);
+                                                     const std::function<bool()>& cancelled, bool holds_back) {
+  return source_request(key, owner, holds_back ? IfNotFree::wait : IfNotFree::wait_behind_all, cancelled);
 }
 
 HeldLock LockDirectory::wait_for(PendingLock request, const Wait& wait) const {
@@ -205,7 +217,8 @@ HeldLock LockDirectory::lock_session(const std::string& key, const LockOwner& ow
 }
 
 HeldLock LockDirectory::lock_source(const std::string& key, const LockOwner& owner, const Wait& wait) {
-  auto request = source_request(key, owner, !detail::must_not_wait(wait), wait.cancelled);
+  const auto if_not_free = detail::must_not_wait(wait) ? IfNotFree::refuse : IfNotFree::wait;
+  auto request = source_request(key, owner, if_not_free, wait.cancelled);
   if (auto* held = std::get_if<HeldLock>(&request)) return std::move(*held);
   return wait_for(std::move(std::get<PendingLock>(request)), wait);
 }

@@ -116,6 +116,8 @@ class PendingLock {
   // From here on a change waits as one does that was refused and comes again: its file is removed, and it gets its turn
   // when nobody else has the tree or waits to change it. Nothing for a session. Idempotent.
   void hold_nobody_back();
+  // Who is in the way, for everybody to read: no command is named. Empty if nobody is by now.
+  [[nodiscard]] std::string obstacle() const;
   // What a request is told whose time is over. A change's file is removed.
   [[nodiscard]] LockedError give_up(std::chrono::milliseconds waited);
 
@@ -140,7 +142,9 @@ class LockDirectory {
   // The same two for who waits without a thread.
   using Request = std::variant<HeldLock, PendingLock>;
   Request request_session(const std::string& key, const LockOwner& owner, const std::function<bool()>& cancelled = {});
-  Request request_source(const std::string& key, const LockOwner& owner, const std::function<bool()>& cancelled = {});
+  // holds_back: a change that has to wait keeps later sessions from the tree. One that does not has no file meanwhile.
+  Request request_source(const std::string& key, const LockOwner& owner, const std::function<bool()>& cancelled = {},
+                         bool holds_back = true);
   // An inotify descriptor, non-blocking, that is readable when a file has left the directory; none if the machine has
   // no inotify instances left.
   [[nodiscard]] base::UniqueFd watch() const;
@@ -161,7 +165,8 @@ class LockDirectory {
 
  private:
   PendingLock session_request(const std::string& key, const LockOwner& asked) const;
-  Request source_request(const std::string& key, const LockOwner& asked, bool may_wait,
+  enum class IfNotFree { refuse, wait, wait_behind_all };
+  Request source_request(const std::string& key, const LockOwner& asked, IfNotFree if_not_free,
                          const std::function<bool()>& cancelled) const;
   HeldLock wait_for(PendingLock request, const Wait& wait) const;
   HeldLock reown(LockKind kind, const std::string& key, const LockOwner& asked, bool& created);

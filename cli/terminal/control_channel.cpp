@@ -50,6 +50,24 @@ std::optional<std::uint64_t> take_number(std::string_view& text) {
   return number;
 }
 
+std::optional<Detail> detail_in(const Message& message) {
+  using Kind = Detail::Kind;
+  const auto detail = [&](Kind kind) {
+    return Detail{.kind = kind, .error = static_cast<int>(message.value), .text = message.text};
+  };
+  switch (message.type) {
+    case Type::no_directory: return detail(Kind::no_directory);
+    case Type::other_directory: return detail(Kind::other_directory);
+    case Type::no_command: return detail(Kind::no_command);
+    case Type::no_shell: return detail(Kind::no_shell);
+    case Type::verbosity: return detail(Kind::verbosity);
+    case Type::the_shell:
+      return Detail{Kind::the_shell, 0, (message.value & launch::control::is_login_shell) != 0,
+                    (message.value & launch::control::is_another_shell) != 0, message.text};
+    default: return std::nullopt;
+  }
+}
+
 }  // namespace
 
 bool ControlChannel::show_progress(const Ending& ending) {
@@ -106,6 +124,12 @@ void ControlChannel::handle(const Message& message) {
     case Type::not_ended:
       if (outcome_) std::tie(outcome_->not_ended, outcome_->not_ended_hint) = first_line_and_rest(message.text);
       break;
+    case Type::no_directory:
+    case Type::other_directory:
+    case Type::no_command:
+    case Type::no_shell:
+    case Type::the_shell:
+    case Type::verbosity: detail_ = detail_in(message); break;
     case Type::cancel:
     case Type::started:
     case Type::signal:

@@ -13,7 +13,8 @@ namespace unionroot::terminal {
 
 class ControlChannel {
  public:
-  ControlChannel(base::UniqueFd socket, const Warn& warn) : socket_(std::move(socket)), warn_(warn) {}
+  ControlChannel(base::UniqueFd socket, const Warn& warn, const Tell& tell)
+      : socket_(std::move(socket)), warn_(warn), tell_(tell) {}
 
   [[nodiscard]] int descriptor() const { return socket_.get(); }
 
@@ -25,10 +26,12 @@ class ControlChannel {
 
   [[nodiscard]] const std::optional<Outcome>& outcome() const { return outcome_; }
   [[nodiscard]] base::UniqueFd take_master() { return std::move(master_); }
-  // The last message was a warning: it is to be shown, on a terminal that is in its usual mode.
-  [[nodiscard]] bool has_warning() const { return !warning_.empty(); }
+  // The last message was a warning or a detail: it is to be shown, on a terminal that is in its usual mode.
+  [[nodiscard]] bool has_warning() const { return !warning_.empty() || detail_; }
   void show_warning() {
-    if (warn_ && has_warning()) warn_(warning_);
+    if (tell_ && detail_) tell_(*detail_);
+    if (warn_ && !warning_.empty()) warn_(warning_);
+    detail_.reset();
     warning_.clear();
   }
   // Whether the session is on a source that is packed when it ends; nullopt: it is on none.
@@ -43,9 +46,11 @@ class ControlChannel {
 
   base::UniqueFd socket_;
   const Warn& warn_;
+  const Tell& tell_;
   std::optional<Outcome> outcome_;
   base::UniqueFd master_;
   std::string warning_;
+  std::optional<Detail> detail_;
   std::string progress_;  // as it came
   bool stopped_ = false;
   std::optional<bool> source_is_packed_;

@@ -91,8 +91,8 @@ int Outcome::exit_status() const {
   return 125;
 }
 
-Outcome relay_run(base::UniqueFd control, bool terminal, const Warn& warn, const Ending& ending) {
-  ControlChannel channel(std::move(control), warn);
+Outcome relay_run(base::UniqueFd control, bool terminal, const Warn& warn, const Ending& ending, const Tell& tell) {
+  ControlChannel channel(std::move(control), warn, tell);
   base::fault_point("before the relay of a command");
   if (terminal) relay_terminal(channel);
   base::fault_point("after the relay of a terminal");

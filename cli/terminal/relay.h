@@ -54,12 +54,31 @@ struct Ending {
 
 using Warn = std::function<void(std::string_view text)>;
 
+// What a client with words of its own wants to know beside what is said for people.
+struct Detail {
+  enum class Kind {
+    no_directory,     // text: what was asked for; error: why not
+    other_directory,  // text: what is used instead
+    no_command,       // text: the command; error: why it cannot be executed
+    no_shell,         // text: a shell that is not there; error
+    the_shell,        // text: the shell that is run; login, another: than the first that was to be taken
+    verbosity,        // text: message-verbosity of the definition
+  };
+  Kind kind = Kind::no_directory;
+  int error = 0;  // an errno
+  bool login = false, another = false;
+  std::string text = {};
+};
+using Tell = std::function<void(const Detail&)>;
+
 // Relays until the control socket has ended, which for an automatic session is after the session has. `terminal`: the
 // run has a pseudo-terminal; then this process's terminal is in raw mode meanwhile, and restored on every way out.
 // A signal that asks this process to end is passed on to the command, or, with a terminal, ends this process after
 // the terminal was restored. Once the command has ended, such a signal asks the daemon to cancel what takes long of
 // ending the session (packing a tarball). Throws Error if relaying itself is impossible.
-Outcome relay_run(base::UniqueFd control, bool terminal, const Warn& warn, const Ending& ending = {});
+// tell: of each detail, before the warning or the outcome that says the same.
+Outcome relay_run(base::UniqueFd control, bool terminal, const Warn& warn, const Ending& ending = {},
+                  const Tell& tell = {});
 
 // The same with messages on standard error ("E: ...", "I: ...", "W: ...") and the exit status.
 int relay(base::UniqueFd control, bool terminal);

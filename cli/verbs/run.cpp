@@ -3,20 +3,18 @@
 
 #include <CLI/App.hpp>
 #include <cstdint>
-#include <cstdlib>
 #include <optional>
 
 #include "base/files.h"
 #include "base/text.h"
 #include "cli/arguments.h"
+#include "cli/caller.h"
 #include "cli/exit_status.h"
 #include "cli/manager.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/verbs/verbs.h"
 #include "terminal/relay.h"
-
-extern "C" char** environ;
 
 namespace unionroot::cli {
 
@@ -53,22 +51,6 @@ Examples:
   unionroot run --user root host apt-get install -y hello
   unionroot run --directory /var/tmp "$id" -- make -j4 < input > output
 )";
-
-std::vector<std::string> own_environment() {
-  std::vector<std::string> variables;
-  for (char** variable = environ; variable != nullptr && *variable != nullptr; ++variable)
-    variables.emplace_back(*variable);
-  return variables;
-}
-
-// Empty if it cannot be known (it was removed, or is out of reach).
-std::string working_directory() {
-  char* const name = ::get_current_dir_name();
-  if (name == nullptr) return {};
-  std::string directory(name);
-  std::free(name);
-  return directory.starts_with('/') ? directory : std::string();
-}
 
 // Until the command has ended, and with it the session that was begun for it.
 terminal::Outcome relayed(base::UniqueFd control, bool on_terminal) {
@@ -184,18 +166,9 @@ class Run : public Verb {
     if (shell_) values.emplace_back("shell", bus::Bytes{*shell_});
     if (!options_.empty()) values.emplace_back("user-data", parse_user_data(options_));
     if (wait_.given()) values.emplace_back("wait", wait_.milliseconds());
-    const char* const type = std::getenv("TERM");
-    if (type != nullptr && *type != '\0') values.emplace_back("term", bus::Bytes{type});
-    if (on_terminal) add_terminal(values);
+    add_terminal(values, on_terminal);
     ask_for_progress(values);
     return values;
-  }
-
-  static void add_terminal(bus::Options& values) {
-    values.emplace_back("terminal", true);
-    const auto size = terminal::window_size();
-    values.emplace_back("rows", size.rows);
-    values.emplace_back("columns", size.columns);
   }
 
   std::string name_;

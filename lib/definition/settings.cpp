@@ -53,6 +53,9 @@ const std::vector<std::string>& known_keys() {
                                  "helper",
                                  "read-schroot",
                                  "schroot-directory",
+                                 "schroot-places",
+                                 "schroot-run-directory",
+                                 "schroot-state-directory",
                                  "log-level",
                                  "sessions-per-user",
                                  "built-in-host",
@@ -60,6 +63,7 @@ const std::vector<std::string>& known_keys() {
                                  "session-time-limit",
                                  "source-session-time-limit",
                                  "hold-back-time-limit",
+                                 "schroot-wait-limit",
                                  "reserve-space",
                                  "reserve-inodes"};
     for (const auto& limit : work_limits) all.emplace_back(limit.key);
@@ -149,9 +153,12 @@ void parse_settings(const KeyfileSection& section, const std::string& file, Sett
   own_folder(reader, "state-directory", settings.state_directory);
   own_folder(reader, "runtime-directory", settings.runtime_directory);
   reader.path("schroot-directory", settings.schroot_directory);
+  own_folder(reader, "schroot-run-directory", settings.schroot_run_directory);
+  own_folder(reader, "schroot-state-directory", settings.schroot_state_directory);
   reader.path("helper", settings.helper);
   parse_bus(reader, settings.bus);
   strict_boolean(reader, "read-schroot", settings.read_schroot);
+  strict_boolean(reader, "schroot-places", settings.schroot_places);
   strict_boolean(reader, "built-in-host", settings.built_in_host);
   static constexpr Word<const char*> levels[] = {
       {"debug", "debug"}, {"info", "info"}, {"warning", "warning"}, {"error", "error"}};
@@ -165,6 +172,7 @@ void parse_settings(const KeyfileSection& section, const std::string& file, Sett
   parse_number(reader, "session-time-limit", 0, longest_time, " (no limit)", settings.session_time_limit);
   parse_number(reader, "source-session-time-limit", 0, longest_time, " (no limit)", settings.source_session_time_limit);
   parse_number(reader, "hold-back-time-limit", 0, longest_time, " (no limit)", settings.hold_back_time_limit);
+  parse_number(reader, "schroot-wait-limit", 0, longest_time, " (not at all)", settings.schroot_wait_limit);
   parse_reserve(reader, "reserve-space", true, settings.reserve_space);
   parse_reserve(reader, "reserve-inodes", false, settings.reserve_inodes);
   for (const auto& limit : work_limits)

@@ -38,6 +38,8 @@ struct Settings {
   std::string helper;          // the launch helper; empty: the installed one
   bool read_schroot = false;   // also /etc/schroot/schroot.conf and chroot.d
   std::string schroot_directory = "/etc/schroot";
+  bool schroot_places = false;  // show the front end's sessions where schroot does
+  std::string schroot_run_directory = "/run/schroot", schroot_state_directory = "/var/lib/schroot";
   std::string log_level = "info";
   unsigned sessions_per_user = 1000;  // live sessions of one user who is not root; 0: no limit
   WorkLimits limits;
@@ -46,6 +48,8 @@ struct Settings {
   unsigned session_time_limit = 0, source_session_time_limit = 0;
   // For so many seconds a source change that waits keeps later sessions from the tree; 0: as long as it waits.
   unsigned hold_back_time_limit = 600;
+  // For so many seconds the schroot front end waits for a tree that is being changed, or that it is to change; 0: not.
+  unsigned schroot_wait_limit = 3600;
   // Of the file systems of the state directory and of upper layers: below it only root's sessions begin.
   Reserve reserve_space{5, std::uint64_t{1} << 30, 0};
   Reserve reserve_inodes{2, 20000, 0};

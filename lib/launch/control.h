@@ -30,7 +30,18 @@ enum class Type : uint32_t {
   // the daemon to the client, before `started`
   source =
       25,  // the session that was begun for the command is on a source; value: 1 if that is a tarball, which is packed
+  // the supervisor to the client, right before the `failed` or `warning` that says the same for people
+  no_directory = 26,     // value: errno; text: the directory that was asked for
+  other_directory = 27,  // text: the directory that is used instead
+  no_command = 28,       // value: errno; text: the command that cannot be executed
+  // the daemon to the client, before `started`
+  no_shell = 29,   // value: errno; text: a shell that was to be the command and is not there
+  the_shell = 30,  // text: the shell that is the command; value: of what_shell
+  verbosity = 31,  // text: message-verbosity of the definition, where it is not "normal"
 };
+
+// Bits of the value of the_shell.
+inline constexpr uint32_t is_login_shell = 1, is_another_shell = 2;
 
 inline constexpr uint32_t longest_text = 1024;
 

@@ -13,7 +13,7 @@ namespace unionroot::launch {
 namespace {
 
 constexpr const char* root_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-constexpr const char* user_path = "/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games";
+constexpr const char* user_path = "/usr/local/bin:/usr/bin:/bin";  // as in schroot: without games
 
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 

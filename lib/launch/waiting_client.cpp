@@ -36,6 +36,19 @@ void WaitingClient::tell_source(bool packed) const noexcept {
   if (hold_ >= 0) send_text(hold_, control::Type::source, {}, packed ? 1 : 0);
 }
 
+void WaitingClient::tell_no_shell(const std::string& shell, int error) const noexcept {
+  if (hold_ >= 0) send_text(hold_, control::Type::no_shell, shell, static_cast<std::uint32_t>(error));
+}
+
+void WaitingClient::tell_the_shell(const std::string& shell, bool login, bool another) const noexcept {
+  const auto what = (login ? control::is_login_shell : 0) | (another ? control::is_another_shell : 0);
+  if (hold_ >= 0) send_text(hold_, control::Type::the_shell, shell, what);
+}
+
+void WaitingClient::tell_verbosity(const std::string& word) const noexcept {
+  if (hold_ >= 0) send_text(hold_, control::Type::verbosity, word);
+}
+
 void WaitingClient::tell_ended() const noexcept {
   if (hold_ >= 0) send_text(hold_, control::Type::ended, {});
 }

@@ -14,6 +14,10 @@ class WaitingClient {
   void tell_progress(const std::string& what, std::uint64_t done, std::uint64_t total) const;
   // Before its command is started: its session is on a source. packed: that is a tarball, which is packed at the end.
   void tell_source(bool packed) const noexcept;
+  // Before a shell is started that it did not name: those that would have been are not there; the one that is taken.
+  void tell_no_shell(const std::string& shell, int error) const noexcept;
+  void tell_the_shell(const std::string& shell, bool login, bool another) const noexcept;
+  void tell_verbosity(const std::string& word) const noexcept;
   // Its session has ended.
   void tell_ended() const noexcept;
   // Its session could not be ended. The first line of `text` says why, what follows says what to do.

@@ -141,6 +141,7 @@ void Manager::stop(bool final) {
   }
   Attempts attempts;  // nothing of it is lost if it fails: the next start finds it
   attempts.run([&] { parts.source_mounts.release_if_empty(); });
+  parts.schroot_places.withdraw_all();
   attempts.run([&] { parts.views.release_if_empty(); });
   attempts.run([&] { parts.store.checkpoint(); });
   for (const auto& problem : attempts.problems()) base::log::warning(concat("stopping: ", problem));

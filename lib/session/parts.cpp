@@ -65,6 +65,7 @@ Parts::Parts(definition::Settings given, Events given_events)
       launcher(helper_path(settings)),
       pipeline(session_stages(), store),
       files_layers(settings, trash),
+      schroot_places(settings),
       services{settings,
                mounts,
                *cgroups,
@@ -79,6 +80,7 @@ Parts::Parts(definition::Settings given, Events given_events)
                daemon,
                can_be_upper(settings.state_directory)} {
   services.stop = &stop;
+  services.schroot_places = &schroot_places;
   if (cgroups->available())
     base::log::debug(concat("control groups are in ", cgroups->description()));
   else

@@ -10,6 +10,7 @@
 #include "session/held_sessions.h"
 #include "session/pipeline.h"
 #include "session/requests.h"
+#include "session/schroot_places.h"
 #include "session/services.h"
 #include "session/session_table.h"
 #include "session/storage.h"
@@ -44,6 +45,7 @@ struct Parts {
   SessionTable table;
   FilesLayers files_layers;
   HeldSessions held_sessions;
+  SchrootPlaces schroot_places;
   Services services;
   std::atomic<bool> stopping{false};
   StopClock stop;

@@ -40,6 +40,9 @@ struct BeginRequest {
   std::map<std::string, std::string> options;
   Caller owner;
   bool owner_may_be_root = false;  // the definition's lists let the owner be root inside
+  // By the schroot front end: it waits for the tree for as long as the settings say, if nothing else is asked for, and
+  // a change of it holds nobody back meanwhile.
+  bool front_end = false;
   // How long to wait for a source change to end; nullopt: not at all; negative: without end.
   std::optional<std::chrono::milliseconds> wait;
   std::function<bool()> cancelled;  // asked while waiting and in long stages; may be empty

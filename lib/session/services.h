@@ -19,6 +19,7 @@ namespace unionroot::session {
 
 class FilesLayers;
 class HeldSessions;
+class SchrootPlaces;
 
 struct Services {
   const definition::Settings& settings;
@@ -35,6 +36,7 @@ struct Services {
   const std::string& daemon;       // its id: owned/daemon_id.h
   bool state_can_be_upper = true;  // false where the state directory is on an overlay itself (in a container)
   Unpackings unpackings = {};
+  SchrootPlaces* schroot_places = nullptr;
   const StopClock* stop = nullptr;  // nullptr: nothing is ever broken off
 };
 

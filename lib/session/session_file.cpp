@@ -50,6 +50,7 @@ std::string to_json(const SessionFile& file) {
                       {"boot-id", record.boot_id},
                       {"options", record.options},
                       {"notes", record.notes},
+                      {"front-end", record.front_end},
                       {"daemon", file.daemon},
                       {"stages", nlohmann::json::array()}};
   for (const auto& stage : file.stages) json["stages"].push_back(stage_json(stage));
@@ -76,6 +77,7 @@ std::optional<SessionFile> from_json(const std::string& text, const std::string&
     record.notes = json.value("notes", record.notes);  // a former version wrote none
     file.daemon = json.value("daemon", file.daemon);   // the same
     record.marked = !file.daemon.empty();
+    record.front_end = json.value("front-end", false);  // the same
     for (const auto& entry : json.at("stages")) {
       store::StageRecord stage;
       if (!read_number(entry, "position", stage.position)) return std::nullopt;

@@ -70,6 +70,7 @@ SessionRecord read_session(const Query& row) {
   session.error = row.text(12);
   session.notes = row.text(13);
   session.marked = row.integer(14) != 0;
+  session.front_end = row.integer(15) != 0;
   return session;
 }
 

@@ -82,6 +82,8 @@ CREATE TABLE daemon (
 ALTER TABLE sessions ADD COLUMN marked INTEGER NOT NULL DEFAULT 1 CHECK (marked IN (0, 1));
 UPDATE sessions SET marked = 0;
 )sql",
+      // Which front end a session was begun by: what `schroot --all-sessions` means. Former versions had none.
+      "ALTER TABLE sessions ADD COLUMN front_end INTEGER NOT NULL DEFAULT 0 CHECK (front_end IN (0, 1));",
   };
   return steps;
 }

@@ -22,8 +22,8 @@ struct Connection {
 
   explicit Connection(Database opened) : database(std::move(opened)) {
     using base::concat;
-    add_session =
-        database.prepare(concat("INSERT INTO sessions (", session_columns, ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"));
+    add_session = database.prepare(
+        concat("INSERT INTO sessions (", session_columns, ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"));
     update_session =
         database.prepare("UPDATE sessions SET state = ?2, error = ?3, boot_id = ?4, notes = ?5 WHERE id = ?1");
     set_marked = database.prepare("UPDATE sessions SET marked = 1 WHERE id = ?");
@@ -108,7 +108,8 @@ void Store::add_session(const SessionRecord& session) {
     connection->add_session.run(session.id, session.chroot, session.selected_name, session.definition,
                                 to_string(session.kind), std::int64_t{session.source}, to_string(session.state),
                                 std::int64_t{session.owner}, session.owner_name, session.created, session.boot_id,
-                                session.options, session.error, session.notes, std::int64_t{session.marked});
+                                session.options, session.error, session.notes, std::int64_t{session.marked},
+                                std::int64_t{session.front_end});
   } catch (const DatabaseError& error) {
     if (error.result() != SQLITE_CONSTRAINT_PRIMARYKEY) throw;
     throw base::Error(base::ErrorCode::session_exists,

@@ -32,6 +32,7 @@ struct SessionIdentity {
   std::string owner_name;
   std::int64_t created = 0;  // microseconds since the epoch
   std::string options;       // JSON object: the options it was begun with
+  bool front_end = false;    // begun by the schroot front end
   bool marked = true;        // what it made outside has its token; false for a session of a former version
 };
 

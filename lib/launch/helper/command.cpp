@@ -29,6 +29,7 @@ namespace unionroot::helper {
 namespace {
 
 namespace wire = launch::wire;
+using launch::control::Type;
 
 struct Plan {
   const Spec* spec;
@@ -103,7 +104,7 @@ bool enter_directory(const Spec& spec, Failure& failure) {
       failure.fell_back = i > 0;
       return true;
     }
-    if (i == 0) first_error = errno;
+    if (i == 0) failure.directory_error = first_error = errno;
   }
   failure.directory = spec.header->directories > 0 ? spec.directories[0] : "";
   errno = first_error;
@@ -237,6 +238,7 @@ void describe_foreign(const Found& found, Text& problem) {
 
 unsigned describe_execute(const Spec& spec, const Failure& failure, Text& problem) {
   const int error = failure.error_number;
+  send_message(wire::control_descriptor, Type::no_command, static_cast<uint32_t>(error), spec.file);
   problem.add("cannot execute ").add_quoted(spec.file).add(": ");
   if (failure.found.foreign && (error == ENOEXEC || (error == ENOENT && failure.found.file_exists))) {
     describe_foreign(failure.found, problem);
@@ -273,6 +275,8 @@ unsigned describe_kill(const Spec& spec, Text& problem) {
 unsigned describe(const Spec& spec, const Failure& failure, Text& problem) {
   if (failure.step == Step::execute) return describe_execute(spec, failure, problem);
   if (failure.step == Step::directory) {
+    send_message(wire::control_descriptor, Type::no_directory, static_cast<uint32_t>(failure.error_number),
+                 failure.directory);
     problem.add("cannot change to the directory ").add_quoted(failure.directory).add(" in the session: ");
     problem.add_error(failure.error_number);
     problem.add("\nuse --directory to run the command in another one, for example --directory=/");
@@ -315,8 +319,12 @@ bool start_command(const Spec& spec, const Terminal& terminal, Child& child, Tex
     status = info.si_code == CLD_EXITED ? describe(spec, failure, problem) : describe_kill(spec, problem);
     return false;
   }
-  if (failure.fell_back && spec.has(wire::directory_fallback))
+  if (failure.fell_back && spec.has(wire::directory_fallback)) {
+    const auto error = static_cast<uint32_t>(failure.directory_error);
+    send_message(wire::control_descriptor, Type::no_directory, error, spec.directories[0]);
+    send_message(wire::control_descriptor, Type::other_directory, 0, failure.directory);
     warning.add("falling back to the directory ").add_quoted(failure.directory);
+  }
   return true;
 }
 

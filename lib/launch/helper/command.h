@@ -38,6 +38,7 @@ struct Failure {
   Found found;                      // execute
   const char* directory = nullptr;  // the one that was taken; directory: the first that was tried
   bool fell_back = false;           // it was not the first
+  int directory_error = 0;          // of the first, if it was not taken
 };
 
 // Starts the command, and takes the daemon's word that it may. False if it could not be executed: then `problem` says

@@ -40,6 +40,7 @@ store::SessionRecord record_of(const BeginRequest& request, const definition::De
   record.selected_name = request.selected_name;
   record.kind = request.kind;
   record.source = request.source;
+  record.front_end = request.front_end;
   record.owner = request.owner.uid;
   record.owner_name = request.owner.name;
   record.created = base::now_microseconds();

@@ -4,11 +4,14 @@
 #include <sys/personality.h>
 #include <sys/stat.h>
 
+#include <cerrno>
 #include <map>
+#include <variant>
 
 #include "base/accounts.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/names.h"
 #include "base/process_identity.h"
 #include "base/text.h"
 #include "kernel/regular_file.h"
@@ -48,24 +51,48 @@ User target_user(const RunRequest& request, int root) {
   return user;
 }
 
-bool is_executable_inside(int root, const std::string& path) {
-  if (path.empty() || path.front() != '/') return false;
+// 0: it is a program inside. Else an errno.
+int error_of_shell(int root, const std::string& path) {
+  if (path.empty() || path.front() != '/') return ENOENT;
   try {
     const auto file = kernel::find_in_tree(root, path);
     struct stat facts {};
-    return file && ::fstat(file.get(), &facts) == 0 && S_ISREG(facts.st_mode) && (facts.st_mode & 0111) != 0;
-  } catch (const base::SystemError&) {
-    return false;  // an expected miss: the next shell is tried
+    if (!file || ::fstat(file.get(), &facts) != 0) return ENOENT;
+    return S_ISREG(facts.st_mode) && (facts.st_mode & 0111) != 0 ? 0 : EACCES;
+  } catch (const base::SystemError& error) {
+    return error.error_number();  // an expected miss: the next shell is tried
   }
 }
 
-std::string shell_for(const RunRequest& request, const definition::Definition& definition, const User& user, int root) {
+std::string callers(const RunRequest& request, std::string_view name) {
+  for (const auto& variable : request.environment)
+    if (variable.size() > name.size() && variable.starts_with(name) && variable[name.size()] == '=')
+      return variable.substr(name.size() + 1);
+  return {};
+}
+
+LoginShell shell_for(const RunRequest& request, const definition::Definition& definition, bool preserve,
+                     const User& user, int root) {
   // What was asked for by name is not replaced by something else: if it is missing, the user is told.
-  if (!request.shell.empty()) return request.shell;
-  if (!definition.shell.empty()) return definition.shell;
-  for (const auto& shell : {user.shell, std::string("/bin/bash"), std::string("/bin/sh")})
-    if (is_executable_inside(root, shell)) return shell;
-  return "/bin/sh";
+  for (const auto& wanted : {request.shell, definition.shell}) {
+    if (wanted.empty()) continue;
+    const int error = error_of_shell(root, wanted);
+    if (error == 0) return {wanted, {}};
+    return {wanted, {{wanted, error}}};
+  }
+  LoginShell chosen{"/bin/sh", {}};
+  const auto of_caller = preserve ? callers(request, "SHELL") : std::string();
+  for (const auto& shell : {of_caller, user.shell, std::string("/bin/bash"), std::string("/bin/sh")}) {
+    if (shell.empty()) continue;
+    const int error = error_of_shell(root, shell);
+    if (error == 0) {
+      chosen.path = shell;
+      break;
+    }
+    chosen.not_there.emplace_back(shell, error);
+  }
+  chosen.is_another = !chosen.not_there.empty();
+  return chosen;
 }
 
 unsigned long personality_of(const definition::Definition& definition) {
@@ -108,42 +135,71 @@ void choose_directories(launch::LaunchSpec& spec, const RunRequest& request, con
     if (!fallback.empty()) spec.directories.push_back(fallback);
 }
 
-std::map<std::string, std::string> names_for_the_command(const RunRequest& request, const User& user,
+bool is_plain(const definition::Definition& definition) {
+  const auto* const directory = std::get_if<definition::DirectorySource>(&definition.source);
+  return directory != nullptr && directory->plain;
+}
+
+// As schroot has them: user and group are the caller's, and not those that the command gets.
+std::map<std::string, std::string> names_for_the_command(const RunRequest& request,
+                                                         const definition::Definition& definition,
                                                          const store::SessionIdentity& session) {
-  return {// For people, so it is cut and cleaned: what the command itself gets is in its arguments.
-          {"SCHROOT_COMMAND", base::printable(base::join(request.command, " "))},
-          {"SCHROOT_USER", user.name},
-          {"SCHROOT_UID", std::to_string(user.uid)},
-          {"SCHROOT_GID", std::to_string(user.gid)},
-          {"SCHROOT_GROUP", user.group.empty() ? base::group_name(user.gid) : user.group},
-          {"SCHROOT_CHROOT_NAME", session.chroot},
-          {"SCHROOT_ALIAS_NAME", session.selected_name},
-          {"SCHROOT_SESSION_ID", session.id},
-          {"UNIONROOT_SESSION", session.id}};
+  std::map<std::string, std::string> names{
+      {"SCHROOT_USER", request.caller.name},
+      {"SCHROOT_UID", std::to_string(request.caller.uid)},
+      {"SCHROOT_CHROOT_NAME", session.chroot},
+      {"SCHROOT_ALIAS_NAME", base::parse_qualified_name(session.selected_name).name},
+      {"SCHROOT_SESSION_ID", is_plain(definition) ? session.chroot : session.id},
+      {"UNIONROOT_SESSION", session.id}};
+  if (const auto caller = base::account_of(request.caller.uid)) {
+    names["SCHROOT_GID"] = std::to_string(caller->gid);
+    names["SCHROOT_GROUP"] = caller->group.empty() ? base::group_name(caller->gid) : caller->group;
+  }
+  return names;
+}
+
+// Whole, as the command has it in its arguments. One that is too long for a variable is left out: the command could not
+// be executed with it.
+void add_command(launch::LaunchSpec& spec, std::string command) {
+  constexpr std::size_t longest = std::size_t{127} << 10;
+  if (command.size() <= longest) spec.environment.push_back("SCHROOT_COMMAND=" + std::move(command));
+}
+
+// Of a login shell: its argv[0].
+std::string command_text(const launch::LaunchSpec& spec, const RunRequest& request) {
+  if (!request.command.empty()) return base::join(request.command, " ");
+  const auto& shell = spec.arguments.back();
+  return spec.login_shell ? base::concat("-", shell.substr(shell.rfind('/') + 1)) : shell;
 }
 
 }  // namespace
 
 launch::LaunchSpec launch_spec(const RunRequest& request, const definition::Definition& definition,
-                               const store::SessionIdentity& session, int root, const std::string& run) {
+                               const store::SessionIdentity& session, int root, const std::string& run,
+                               LoginShell* chosen) {
   const auto user = target_user(request, root);
   launch::LaunchSpec spec;
   spec.session = session.id;
   spec.run = run;
-  if (request.command.empty()) {
-    spec.arguments = {shell_for(request, definition, user, root)};
-    spec.login_shell = true;
-  } else {
-    spec.arguments = definition.command_prefix;
-    spec.arguments.insert(spec.arguments.end(), request.command.begin(), request.command.end());
-  }
   launch::EnvironmentRequest environment;
   environment.preserve = request.preserve_environment || definition.preserve_environment;
+  spec.arguments = definition.command_prefix;
+  if (request.command.empty()) {
+    auto shell = shell_for(request, definition, environment.preserve, user, root);
+    // As in schroot: a login shell would set its own environment in the place of what is to be preserved, and a command
+    // before it is to find the shell's path.
+    spec.login_shell = spec.arguments.empty() && !environment.preserve;
+    spec.arguments.push_back(shell.path);
+    if (chosen != nullptr) *chosen = std::move(shell);
+  } else {
+    spec.arguments.insert(spec.arguments.end(), request.command.begin(), request.command.end());
+  }
   environment.callers = request.environment;
   environment.filter = definition.environment_filter;
-  environment.extra = names_for_the_command(request, user, session);
+  environment.extra = names_for_the_command(request, definition, session);
   environment.terminal_type = request.terminal_type;
   spec.environment = launch::compose_environment(user, environment);
+  add_command(spec, command_text(spec, request));
   launch::check_arguments(spec.arguments, spec.environment);
   choose_directories(spec, request, user);
   spec.uid = user.uid;

@@ -1,14 +1,27 @@
 // From what a client asks for to a launch spec. Reads the session's tree; starts nothing.
 #pragma once
 
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "definition/definition.h"
 #include "launch/spec.h"
 #include "session/requests.h"
 
 namespace unionroot::session {
 
+// The login shell that is taken, and those before it that are not there, each with an errno.
+struct LoginShell {
+  std::string path;
+  std::vector<std::pair<std::string, int>> not_there;
+  bool is_another = false;  // than the first that was to be taken
+};
+
 // `root`: a descriptor of the session's root. Throws Error: no such user, bad arguments or environment.
+// chosen: filled in where a login shell is run; may be null.
 launch::LaunchSpec launch_spec(const RunRequest& request, const definition::Definition& definition,
-                               const store::SessionIdentity& session, int root, const std::string& run);
+                               const store::SessionIdentity& session, int root, const std::string& run,
+                               LoginShell* chosen = nullptr);
 
 }  // namespace unionroot::session

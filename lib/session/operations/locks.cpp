@@ -70,16 +70,23 @@ std::set<std::string> keys_of(const Parts& parts, const std::string& session,
   return keys;
 }
 
+std::optional<std::chrono::milliseconds> time_to_wait(const definition::Settings& settings,
+                                                      const BeginRequest& request) {
+  if (request.wait || !request.front_end || settings.schroot_wait_limit == 0) return request.wait;
+  return std::chrono::seconds(settings.schroot_wait_limit);
+}
+
 }  // namespace
 
 TreeLocks::TreeLocks(Parts& parts, Operation& operation, const BeginRequest& request)
     : parts_(parts),
       operation_(operation),
-      waits_(request.wait && request.wait->count() != 0),
+      front_end_(request.front_end),
+      wait_(time_to_wait(parts.settings, request)),
       owner_(owner_of(operation.identity())),
       trees_(trees_to_lock(operation)) {
   constexpr std::chrono::milliseconds longest{std::chrono::hours(24 * 365)};  // so that the sum cannot overflow
-  if (waits_ && request.wait->count() > 0) until_ = began_ + std::min(*request.wait, longest);
+  if (wait_ && wait_->count() > 0) until_ = began_ + std::min(*wait_, longest);
 }
 
 std::optional<locks::HeldLock> TreeLocks::take_one(const SourceTree& tree) {
@@ -94,15 +101,18 @@ std::optional<locks::HeldLock> TreeLocks::take_one(const SourceTree& tree) {
   const bool alone = is_locked_alone(operation_, tree);
   owner_.tree = tree.path;
   owner_.preserved = !operation_.automatic() && !alone;
-  if (!waits_) {
+  if (!wait_ || wait_->count() == 0) {
     const locks::Wait none{std::chrono::milliseconds(0), cancelled};
     return alone ? directory.lock_source(tree.key, owner_, none) : directory.lock_session(tree.key, owner_, none);
   }
-  auto request = alone ? directory.request_source(tree.key, owner_, cancelled)
+  auto request = alone ? directory.request_source(tree.key, owner_, cancelled, !front_end_)
                        : directory.request_session(tree.key, owner_, cancelled);
   if (auto* held = std::get_if<locks::HeldLock>(&request)) return std::move(*held);
   pending_.emplace(std::get<locks::PendingLock>(std::move(request)));
-  operation_.report({concat("waiting until ", tree.path, " is free"), 0, 0});
+  // schroot's users are told for whom they wait; a line of progress has no room for it.
+  const auto obstacle = front_end_ ? pending_->obstacle() : std::string();
+  const auto who = obstacle.empty() ? std::string() : concat(": it is locked by ", obstacle);
+  operation_.report({concat("waiting until ", tree.path, " is free", who), 0, 0});
   return std::nullopt;
 }
 

@@ -157,12 +157,22 @@ void end_with_last_run(Parts& parts, const SessionPtr& session, const std::strin
   log_problems(run, attempts);
 }
 
+// Before its command is executed: what a client with words of its own says of it.
+void tell_client(int hold, const Session& session, const launch::LaunchSpec& spec, const LoginShell& shell) {
+  const launch::WaitingClient client(hold);
+  const auto& verbosity = session.definition->message_verbosity;
+  if (verbosity != "normal") client.tell_verbosity(verbosity);
+  for (const auto& [path, error] : shell.not_there) client.tell_no_shell(path, error);
+  if (!shell.path.empty()) client.tell_the_shell(shell.path, spec.login_shell, shell.is_another);
+}
+
 // made: of the session, which its caller keeps as it is.
 Started start(Parts& parts, Session& session, const SetUp& made, const RunRequest& request) {
   const auto id = base::random_token();
   const auto root = made.space->root();
   follow_host(session, root.get());
-  const auto spec = launch_spec(request, *session.definition, session.identity, root.get(), id);
+  LoginShell shell;
+  const auto spec = launch_spec(request, *session.definition, session.identity, root.get(), id, &shell);
   launch::LaunchedRun launched;
   try {
     const auto cgroup = parts.cgroups->create(session.id(), id);
@@ -188,6 +198,7 @@ Started start(Parts& parts, Session& session, const SetUp& made, const RunReques
     record_run(parts, session, run.record, made.unwritten);
     run.pidfd = launched.pidfd.duplicate();
     run.end = std::move(launched.end);
+    tell_client(launched.hold.get(), session, spec, shell);
     if (session.automatic()) run.hold = std::move(launched.hold);
     if (session.automatic() && session.identity.source)
       launch::WaitingClient(run.hold.get())

@@ -3,7 +3,9 @@
 #include <exception>
 #include <variant>
 
+#include "definition/schroot_keys.h"
 #include "fstab/from_profile.h"
+#include "session/schroot_places.h"
 #include "session/stages/stages.h"
 
 namespace unionroot::session {
@@ -16,10 +18,10 @@ bool keeps_namespace(const Operation& operation) {
   return !operation.automatic() || !operation.services().cgroups.available();
 }
 
-// The tree of type custom may be several mounts.
+// The tree of type custom may be several mounts. schroot's clients expect to find all of a session there.
 bool shows_all(const Operation& operation) {
   const auto& definition = operation.definition();
-  return definition.host_view == definition::HostView::all ||
+  return operation.identity().front_end || definition.host_view == definition::HostView::all ||
          std::holds_alternative<definition::CustomSource>(definition.source);
 }
 
@@ -41,6 +43,18 @@ void attach_view(Operation& operation) {
   operation.services().views.attach_view(operation.id(), view_access(operation), view);
 }
 
+void show_where_schroot_does(Operation& operation) {
+  auto* const places = operation.services().schroot_places;
+  if (places != nullptr && operation.identity().front_end)
+    places->show(operation.id(), operation.services().views.view_path(operation.id()), [&](const std::string& place) {
+      const auto& session = operation.identity();
+      return definition::schroot_section(
+          session.id,
+          definition::schroot_keys(operation.definition(), {session.id, session.chroot, session.selected_name,
+                                                            session.owner_name, place, operation.upper()}));
+    });
+}
+
 }  // namespace
 
 bool has_host_view(const Session& session) {
@@ -54,7 +68,9 @@ mount::ViewAccess view_access(const Operation& operation) {
 void HostViewStage::set_up(Operation& operation, StageData&) {
   auto& views = operation.services().views;
   if (keeps_namespace(operation)) views.keep_namespace(operation.id(), operation->space->descriptor());
-  if (has_host_view(operation.session())) attach_view(operation);
+  if (!has_host_view(operation.session())) return;
+  attach_view(operation);
+  show_where_schroot_does(operation);
 }
 
 void HostViewStage::tear_down(Operation& operation, const StageData&, TearDown) {
@@ -63,6 +79,7 @@ void HostViewStage::tear_down(Operation& operation, const StageData&, TearDown) 
   std::exception_ptr problem;
   try {
     if (has_host_view(operation.session())) {
+      if (auto* const places = operation.services().schroot_places) places->withdraw(operation.id());
       operation->view_mount = views.mount_number(operation.id());
       views.detach_view(operation.id());
     }
@@ -77,8 +94,9 @@ Recovery HostViewStage::recover(Operation& operation, const StageData&) {
   auto& views = operation.services().views;
   if (views.has_former_view(operation.id())) views.detach_view(operation.id());
   if (!operation->space) return Recovery::gone;
-  if (!has_host_view(operation.session()) || views.has_view(operation.id())) return Recovery::intact;
-  attach_view(operation);  // somebody unmounted it: the session itself is whole
+  if (!has_host_view(operation.session())) return Recovery::intact;
+  if (!views.has_view(operation.id())) attach_view(operation);  // somebody unmounted it: the session itself is whole
+  show_where_schroot_does(operation);
   return Recovery::intact;
 }
 

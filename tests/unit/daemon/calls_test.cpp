@@ -112,6 +112,12 @@ TEST_CASE("sizes of a terminal fit in what the kernel keeps them in") {
   run_refusal({{"rows", Variant(std::int32_t{-1})}});
 }
 
+TEST_CASE("a front end says that it is one") {
+  CHECK_FALSE(run({}, {}).automatic.front_end);
+  CHECK(run({}, {{"front-end", Variant(true)}}).automatic.front_end);
+  run_refusal({{"front-end", Variant(std::string("schroot"))}});
+}
+
 TEST_CASE("a command needs the caller's directory, a login shell falls back, a directory by name is required") {
   const Variant here(std::string("/home/a"));
   auto call = run({"true"}, {{"caller-directory", here}});

@@ -23,7 +23,9 @@ TEST_CASE("all settings") {
                    "bus=unix:path=/x\nhelper=/h\nread-schroot=yes\nschroot-directory=/sc\nlog-level=debug\n"
                    "sessions-per-user=7\nbuilt-in-host=no\nbegins-at-once=20\nslow-ends-per-user=3\n"
                    "root-reserve=1\nsession-names=owner\nsession-time-limit=60\nsource-session-time-limit=30\n"
-                   "hold-back-time-limit=0\nreserve-space=500M\nreserve-inodes=10%\n[chroot]\nnonsense\n");
+                   "hold-back-time-limit=0\nreserve-space=500M\nreserve-inodes=10%\n"
+                   "schroot-places=yes\nschroot-run-directory=/rs\nschroot-state-directory=/ls\nschroot-wait-limit=5\n"
+                   "[chroot]\nnonsense\n");
   const auto settings = read_settings(file, false);
   CHECK(settings.config_file == file);
   CHECK(settings.config_directory == "/c");
@@ -49,6 +51,10 @@ TEST_CASE("all settings") {
   CHECK(settings.reserve_space.most == 0);
   CHECK(settings.reserve_inodes.percent == 10);
   CHECK(settings.reserve_inodes.most == 0);
+  CHECK(settings.schroot_places);
+  CHECK(settings.schroot_run_directory == "/rs");
+  CHECK(settings.schroot_state_directory == "/ls");
+  CHECK(settings.schroot_wait_limit == 5);
 }
 
 TEST_CASE("the settings' defaults, and a file that is not there") {

@@ -196,6 +196,31 @@ TEST_CASE("a change that has held back later sessions for long enough lets them 
   CHECK(place.files().empty());
 }
 
+TEST_CASE("a change that holds nobody back has no file while it waits, and says for whom") {
+  const Place place;
+  LockDirectory directory(place.path());
+  auto session = directory.lock_session(key, owner("one"), Wait{});
+  auto request = directory.request_source(key, owner(), {}, false);
+  auto& change = std::get<locks::PendingLock>(request);
+  CHECK(place.files() == std::vector<std::string>{"abc-1.session.one"});
+  CHECK_THAT(change.obstacle(), Catch::Contains("session 'one' of user alice"));
+  auto later = directory.lock_session(key, owner("two"), Wait{});
+  session.release();
+  CHECK_FALSE(change.worth_trying());
+  CHECK_FALSE(change.try_take());
+  later.release();
+  CHECK(change.obstacle().empty());
+  REQUIRE(change.worth_trying());
+  auto held = change.try_take();
+  REQUIRE(held);
+  CHECK_THAT(message_of([&] { directory.lock_session(key, owner("three"), Wait{}); }),
+             Catch::Contains("it is locked by"));
+  held->release();
+  // Free at once: it has it at once.
+  auto free = directory.request_source(key, owner(), {}, false);
+  CHECK(std::holds_alternative<locks::HeldLock>(free));
+}
+
 TEST_CASE("a wait for a change stops to hold back sessions after its limit") {
   const Place place;
   LockDirectory directory(place.path());

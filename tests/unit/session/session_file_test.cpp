@@ -39,6 +39,7 @@ TEST_CASE("a session file gives back the record and its stages") {
   file.record.created = 1234567890123456;
   file.record.boot_id = "b";
   file.record.options = "{}";
+  file.record.front_end = true;
   file.stages = {{0, "source", store::StageState::done, "{}"},
                  {1, "union", store::StageState::done, "{\"backing\":\"directory\"}"}};
   session::write_session_file(folder.path, file, false);
@@ -56,6 +57,7 @@ TEST_CASE("a session file gives back the record and its stages") {
   CHECK(found->record.kind == store::SessionKind::preserved);
   CHECK(found->daemon == "00000000000000aa");
   CHECK(found->record.marked);
+  CHECK(found->record.front_end);
   REQUIRE(found->stages.size() == 2);
   CHECK(found->stages[1].data == file.stages[1].data);
 }

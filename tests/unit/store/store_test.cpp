@@ -38,6 +38,7 @@ TEST_CASE("a session comes back as it was put in") {
   CHECK(found->options == record.options);
   CHECK(found->error == record.error);
   CHECK(found->notes == "[]");
+  CHECK_FALSE(found->front_end);
   CHECK_FALSE(store.session("sid-2"));
   CHECK_FALSE(store.set_aside());
 }

@@ -1,0 +1,45 @@
+// What is asked for, as plain values.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace unionroot::schroot {
+
+enum class Action {
+  help,
+  version,
+  list,
+  info,
+  config,
+  location,
+  automatic_session,
+  begin_session,
+  recover_session,
+  run_session,
+  end_session,
+};
+
+struct CommandLine {
+  Action action = Action::automatic_session;
+  std::vector<std::string> chroots;  // as they were given
+  bool all_chroots = false, all_sessions = false, all_sources = false;
+  bool exclude_aliases = false;
+  std::optional<std::string> directory, shell, user;
+  std::string session_name;  // empty: one is made up
+  bool preserve_environment = false;
+  std::vector<std::string> options;  // KEY=VALUE
+  bool force = false, quiet = false, verbose = false;
+  std::vector<std::string> command;   // empty: a login shell
+  std::vector<std::string> warnings;  // pairs: what is odd about it, and what is done
+
+  [[nodiscard]] bool all() const { return all_chroots || all_sessions || all_sources; }
+};
+
+// The words after the program's name. Throws Mistake.
+CommandLine parse_schroot(const std::vector<std::string>& words);
+// Those of dchroot, which has other letters for some options.
+CommandLine parse_dchroot(const std::vector<std::string>& words);
+
+}  // namespace unionroot::schroot

@@ -1,0 +1,72 @@
+// Carries out what a command line asks for, by the daemon.
+#pragma once
+
+#include <functional>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/names.h"
+#include "cli/manager.h"
+#include "schroot/catalogue.h"
+#include "schroot/command_line.h"
+
+namespace unionroot::schroot {
+
+class Front {
+ public:
+  explicit Front(const CommandLine& line);
+
+  // The exit status. Throws base::Error, or Mistake; what concerns one chroot alone is said here.
+  int run();
+
+ private:
+  // A name on the command line, or one that --all stands for.
+  struct Target {
+    std::string given;         // for messages
+    base::QualifiedName name;  // with its namespace
+    bool from_all = false;
+  };
+  using Act = std::function<void(const Target&)>;
+
+  int list();
+  int info();
+  int config();
+  int location();
+  int begin();
+  int each_session(const Act& act, const char* stage);
+  void act_on(const Target& target, const Act& act);
+  int run_in_each();
+
+  [[nodiscard]] base::Namespace usual_namespace() const;
+  [[nodiscard]] bool is_about_sessions() const { return usual_namespace() == base::Namespace::session; }
+  [[nodiscard]] std::vector<Target> named() const;
+  std::vector<Target> of_all(bool with_aliases);
+  std::vector<Target> targets();                   // what is acted on, each once
+  static void require_name(const Target& target);  // one that there may be
+  void require_all(const std::vector<Target>& targets);
+  [[nodiscard]] bool is_there(const Target& target);
+  bool is_plain(const Target& target);
+  const Catalogue& catalogue();
+  nlohmann::json info_of(const Target& target);
+
+  int run_in(const Target& target);
+  int run_at(const Target& target, const std::string& name);
+  void end(const Target& target);
+  void recover(const Target& target);
+  void require_options(const Target& target);
+  // Says what the daemon said, in schroot's form.
+  int failed(const base::Error& error, const Target& target, const char* stage);
+
+  const CommandLine& line_;
+  cli::Manager manager_;
+  std::optional<Catalogue> catalogue_;
+  std::string waiting_;  // what was said last of what is waited for
+};
+
+// "E: NAME: Chroot not found"
+base::Error not_found(const std::vector<std::string>& names);
+
+}  // namespace unionroot::schroot
