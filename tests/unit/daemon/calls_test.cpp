@@ -72,7 +72,7 @@ std::string run_refusal(const Dictionary& options) {
 
 TEST_CASE("an unknown option is refused, with its name and the known ones") {
   const auto text = begin_refusal({{"nmae", Variant(std::string("x"))}});
-  CHECK(text == "Begin does not know the option 'nmae'\nit knows: name, wait, user-data, progress");
+  CHECK(text == "Begin does not know the option 'nmae'\nit knows: name, front-end, wait, user-data, progress");
   CHECK(refusal([] {
           recover({{"force", Variant(true)}});
         }) == "Recover does not know the option 'force'\nit knows: progress");
