@@ -101,8 +101,11 @@ class Check : public Verb {
       }
     };
     for (const auto& chroot : snapshot.chroots) {
-      attempt(*chroot,
-              "its profile cannot be mounted: ", [&] { static_cast<void>(fstab::plan_inner_mounts(*chroot)); });
+      attempt(*chroot, "its profile cannot be mounted: ", [&] {
+        static_cast<void>(fstab::plan_inner_mounts(*chroot));
+        for (auto& option : fstab::options_without_effect(*chroot))
+          problems.push_back({definition::Problem::Severity::notice, chroot->file, chroot->line, chroot->name, option});
+      });
       attempt(*chroot, "union-mount-options: ", [&] {
         static_cast<void>(mount::overlay_options(chroot->union_.mount_options));
       });

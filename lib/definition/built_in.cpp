@@ -21,8 +21,8 @@ constexpr BuiltInProfile host_profile{"host",
                                       "sysfs  /sys      sysfs   defaults\n"
                                       "/dev   /dev      none    rw,bind\n"
                                       "devpts /dev/pts  devpts  gid=5,mode=620,ptmxmode=666\n"
-                                      "tmpfs  /dev/shm  tmpfs   mode=1777\n"
-                                      "tmpfs  /run      tmpfs   mode=755\n",
+                                      "tmpfs  /dev/shm  tmpfs   nosuid,nodev,noexec,mode=1777\n"
+                                      "tmpfs  /run      tmpfs   nosuid,nodev,mode=755\n",
                                       "", ""};
 
 const BuiltInProfile* find_profile(std::string_view name) {

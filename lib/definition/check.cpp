@@ -37,7 +37,7 @@ class Checker {
     check_union();
     check_access("", definition_.access);
     check_access("source-", definition_.source_access);
-    check_profile();
+    if (!definition_.is_plain()) check_profile();
     for (const auto& folder : definition_.hook_directories) check_hooks(folder);
   }
 
@@ -183,6 +183,21 @@ class Checker {
   Problems& problems_;
 };
 
+// They go with every session on a definition of schroot's.
+void check_setup_scripts(const Settings& settings, Problems& problems) {
+  const auto folder = setup_scripts_folder(settings.schroot_directory);
+  try {
+    for (auto& skipped : list_setup_scripts(folder).skipped)
+      problems.push_back({Problem::Severity::warning, folder, 0, {}, std::move(skipped)});
+  } catch (const base::Error& problem) {
+    problems.push_back({Problem::Severity::error,
+                        folder,
+                        0,
+                        {},
+                        concat(problem.what(), problem.hint().empty() ? "" : "; ", problem.hint())});
+  }
+}
+
 }  // namespace
 
 Problems check_on_disk(const Snapshot& snapshot, const Settings& settings, const HostNames& names) {
@@ -197,6 +212,10 @@ Problems check_on_disk(const Snapshot& snapshot, const Settings& settings, const
   const HostNames asked_once{once(users, names.has_user), once(groups, names.has_group)};
   Problems problems;
   for (const auto& definition : snapshot.chroots) Checker(*definition, settings, asked_once, problems).run();
+  const bool of_schroot = std::any_of(snapshot.chroots.begin(), snapshot.chroots.end(), [&](const auto& definition) {
+    return lies_under(definition->file, settings.schroot_directory);
+  });
+  if (of_schroot) check_setup_scripts(settings, problems);
   return problems;
 }
 

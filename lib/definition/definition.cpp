@@ -8,6 +8,11 @@ const char* const default_environment_filter =
     "^(BASH_ENV|CDPATH|ENV|HOSTALIASES|IFS|KRB5_CONFIG|KRBCONFDIR|KRBTKFILE|KRB_CONF|LD_.*|LOCALDOMAIN|NLSPATH|"
     "PATH_LOCALE|RES_OPTIONS|TERMINFO|TERMINFO_DIRS|TERMPATH)$";
 
+bool Definition::is_plain() const {
+  const auto* const directory = std::get_if<DirectorySource>(&source);
+  return directory != nullptr && directory->plain;
+}
+
 bool Definition::clonable() const {
   if (is_source) return false;
   if (has_union()) return true;

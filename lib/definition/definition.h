@@ -154,6 +154,8 @@ struct Definition {
 
   // Overlay, or a snapshot, or a tarball: a session does not touch the source tree. Never true of a source variant.
   [[nodiscard]] bool clonable() const;
+  // The tree is used as it is, with what is mounted in it: nothing is mounted in it or written.
+  [[nodiscard]] bool is_plain() const;
   [[nodiscard]] bool has_union() const { return union_.type == UnionType::overlay; }
   // A session's data goes with it, as schroot's "Session Purged" says.
   [[nodiscard]] bool purgeable() const;

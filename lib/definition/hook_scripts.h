@@ -20,4 +20,11 @@ struct HookScripts {
 // missing or is none; SystemError.
 HookScripts list_hook_scripts(const std::string& folder);
 
+// Those in schroot's setup.d, but for the ones of schroot's own package: a session's stages do what they do. As schroot
+// does, it follows a link to a script; that too must be root's alone. No such folder: none.
+HookScripts list_setup_scripts(const std::string& folder);
+
+// Where schroot's scripts are, for a definition of schroot's: in its own configuration directory.
+std::string setup_scripts_folder(const std::string& schroot_directory);
+
 }  // namespace unionroot::definition

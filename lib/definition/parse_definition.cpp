@@ -207,12 +207,10 @@ void parse_hooks(SectionReader& reader, unsigned type, bool from_schroot, Defini
   }
   if (type == type_plain) definition.hook_directories.clear();  // check_key() says that it has no effect
   if (type != type_custom || !definition.hook_directories.empty()) return;
-  // schroot has one folder of scripts for all chroots, which are written against its own helpers and are not run here.
-  const std::string missing = "type custom needs hook-directories=..., the folders with the scripts that make its tree";
-  if (from_schroot)
-    reader.warning(reader.section().line, missing + "; until then no session can begin on it");
-  else
-    reader.error(reader.section().line, missing);
+  // schroot has one folder of scripts for all chroots: hook_scripts.h.
+  if (!from_schroot)
+    reader.error(reader.section().line,
+                 "type custom needs hook-directories=..., the folders with the scripts that make its tree");
 }
 
 // Whether there is a source:NAME.

@@ -63,6 +63,8 @@ bool has_option(const FstabEntry& entry, std::string_view option) {
   return std::find(entry.options.begin(), entry.options.end(), option) != entry.options.end();
 }
 
+bool is_bind(const FstabEntry& entry) { return has_option(entry, "bind") || has_option(entry, "rbind"); }
+
 std::string fstab_fault(const FstabEntry& entry) {
   const bool clean = plain_text(entry.source) && plain_text(entry.target) && plain_text(entry.type) &&
                      std::all_of(entry.options.begin(), entry.options.end(), plain_text);
@@ -73,11 +75,15 @@ std::string fstab_fault(const FstabEntry& entry) {
   const auto parts = base::split(entry.target, '/');
   if (std::all_of(parts.begin(), parts.end(), [](const auto& part) { return part == "."; }))
     return "the mount point is '/'; it would hide the session's tree";
-  const bool bind = has_option(entry, "bind") || has_option(entry, "rbind");
-  if (!bind) return {};
+  if (!is_bind(entry)) return {};
   if (const auto fault = path_fault(entry.source); !fault.empty())
     return concat("what is to be bound, '", printable(entry.source), "', ", fault);
   return {};
+}
+
+// schroot mounts from /, beneath the session's root.
+void make_absolute(std::string& path) {
+  if (!path.empty() && path.front() != '/') path.insert(path.begin(), '/');
 }
 
 void read_fstab_line(const Line& line, std::vector<FstabEntry>& fstab) {
@@ -92,6 +98,8 @@ void read_fstab_line(const Line& line, std::vector<FstabEntry>& fstab) {
   entry.target = std::move(fields->target);
   entry.type = std::move(fields->type);
   entry.options = std::move(fields->options);
+  if (entry.type != "swap") make_absolute(entry.target);
+  if (is_bind(entry)) make_absolute(entry.source);
   const auto fault = fstab_fault(entry);
   if (!fault.empty()) return line.error(fault);
   fstab.push_back(std::move(entry));

@@ -40,11 +40,11 @@ constexpr std::uint64_t quiet = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATT
 
 using base::is_or_is_beneath;
 
-// A tmpfs may hold builds (/tmp, /build), so it is noexec only where nobody runs programs from.
-std::uint64_t default_attributes(const std::string& type, const std::string& target) {
-  if (type == "devpts") return MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;  // its nodes must work
-  if (type == "tmpfs" && !is_or_is_beneath(target, "dev")) return MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
-  return quiet;
+// What the kernel fills has no programs and, but for terminals, no nodes that should work. A tmpfs is as it is written:
+// it may hold builds, or a tree in which programs make devices.
+std::uint64_t default_attributes(const std::string& type) {
+  if (type == "devpts") return MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
+  return type == "tmpfs" ? 0 : quiet;
 }
 
 InnerMount devpts(const std::string& origin) {
@@ -53,7 +53,7 @@ InnerMount devpts(const std::string& origin) {
   mount.type = mount.source = "devpts";
   // gid 5 is tty on every Debian: what grantpt(3) expects.
   mount.options = {{"newinstance", ""}, {"ptmxmode", "0666"}, {"mode", "620"}, {"gid", "5"}};
-  mount.attributes = default_attributes("devpts", mount.target);
+  mount.attributes = default_attributes("devpts");
   mount.origin = origin;
   return mount;
 }
@@ -64,7 +64,7 @@ InnerMount shared_memory() {
   mount.type = "tmpfs";
   mount.source = "shm";
   mount.options = {{"mode", "1777"}};
-  mount.attributes = default_attributes("tmpfs", mount.target);
+  mount.attributes = quiet;
   mount.origin = "built-in";
   return mount;
 }
@@ -83,7 +83,7 @@ class Planner {
  private:
   void add(const FstabEntry& entry) {
     EntryOptions options = sort_options(entry);
-    if (options.noauto || entry.type == "swap" || entry.type == "ignore") return;
+    if (entry.type == "swap" || entry.type == "ignore") return;
     const auto target = relative_to_root(entry.target);
     if (!target)
       refuse(origin_of(entry),
@@ -116,23 +116,23 @@ class Planner {
 
   // Leaves mount.type empty for a real bind; else it is the file system that takes the bind's place.
   void take_bind(const FstabEntry& entry, const EntryOptions& options, InnerMount& mount) {
-    if (entry.type != "none" && entry.type != "bind" && entry.type != "auto" && !entry.type.empty())
-      refuse(mount.origin, base::concat("type ", base::printable(entry.type), " with a bind: expected none"));
-    check_filesystem_options(entry, "bind", options.others);
     const auto source = relative_to_root(entry.source);
     if (!source)
       refuse(mount.origin, base::concat("source ", base::printable(entry.source),
                                         " of a bind: expected an absolute path without .."));
-    // The host's own would show and change the host's processes, disks and terminals.
+    // The host's own would show and change the host's disks and terminals. With rbind, /sys has what is mounted in it,
+    // such as control groups, which a new one has not.
     static const std::map<std::string, std::string> instead = {
         {"proc", "proc"}, {"sys", "sysfs"}, {"dev/pts", "devpts"}, {"dev", "dev"}};
-    if (const auto found = instead.find(*source); found != instead.end() && *source == mount.target) {
+    if (const auto found = instead.find(*source);
+        found != instead.end() && *source == mount.target && !(options.recursive && *source == "sys")) {
       mount.type = found->second;
       return;
     }
     mount.kind = InnerMount::Kind::bind;
     mount.source = "/" + *source;
     mount.recursive = options.recursive;
+    mount.slave = options.slave;
     mount.attributes = options.set;
     if (mount.target == "dev") literal_dev_ = true;
   }
@@ -149,7 +149,7 @@ class Planner {
     mount.source = options.bind || entry.source == "none" || entry.source.empty() ? mount.type : entry.source;
     mount.options = std::move(options.others);
     if (mount.type == "devpts") complete_devpts(mount);
-    mount.attributes = (default_attributes(mount.type, mount.target) & ~options.cleared) | options.set;
+    mount.attributes = (default_attributes(mount.type) & ~options.cleared) | options.set;
   }
 
   // Always an instance of its own, with a ptmx that works.
@@ -186,7 +186,7 @@ class Planner {
     mount.kind = InnerMount::Kind::bind;
     mount.type.clear();
     mount.source = "/dev";
-    mount.recursive = true;
+    mount.recursive = mount.slave = true;
     mount.attributes = options.set;
     plan_.mounts.push_back(mount);
     // The host's terminals stay the host's.
@@ -219,7 +219,10 @@ class Planner {
 
 }  // namespace
 
-MountPlan plan_inner_mounts(const definition::Definition& definition) { return Planner(definition).plan(); }
+MountPlan plan_inner_mounts(const definition::Definition& definition) {
+  if (definition.is_plain()) return {};
+  return Planner(definition).plan();
+}
 
 std::vector<std::string> folders_written_by_overlays(const definition::Definition& definition) {
   std::vector<std::string> folders;
@@ -228,6 +231,18 @@ std::vector<std::string> folders_written_by_overlays(const definition::Definitio
     for (std::string& folder : written_folders(mount)) folders.push_back(std::move(folder));
   }
   return folders;
+}
+
+std::vector<std::string> options_without_effect(const definition::Definition& definition) {
+  std::vector<std::string> found;
+  if (definition.is_plain()) return found;
+  for (const FstabEntry& entry : definition.profile.fstab) {
+    const EntryOptions options = sort_options(entry);
+    if (!options.bind) continue;
+    for (const auto& [key, value] : options.others)
+      found.push_back(base::concat(origin_of(entry), ": option ", base::printable(key), " has no effect on a bind"));
+  }
+  return found;
 }
 
 }  // namespace unionroot::fstab

@@ -13,6 +13,8 @@ namespace unionroot::fstab {
 
 namespace {
 
+constexpr std::uint64_t quiet = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+
 struct Attribute {
   std::uint64_t set;
   std::uint64_t cleared;
@@ -35,13 +37,18 @@ const std::map<std::string, Attribute>& attribute_words() {
       {"diratime", {0, MOUNT_ATTR_NODIRATIME}},
       {"nosymfollow", {MOUNT_ATTR_NOSYMFOLLOW, 0}},
       {"symfollow", {0, MOUNT_ATTR_NOSYMFOLLOW}},
+      {"user", {quiet, 0}},
+      {"users", {quiet, 0}},
+      {"owner", {MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, 0}},
+      {"group", {MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, 0}},
   };
   return words;
 }
 
-// Words of fstab(5) that change nothing here.
+// Words of fstab(5) that change nothing here. noauto is for `mount -a`; a session mounts all that its profile lists.
 bool without_effect(const std::string& word) {
-  static const std::set<std::string> words = {"defaults", "auto", "async", "nouser", "_netdev", "atime"};
+  static const std::set<std::string> words = {"defaults", "auto",    "noauto",  "async",   "nouser",
+                                              "nousers",  "noowner", "nogroup", "_netdev", "atime"};
   return words.contains(word) || word.rfind("x-", 0) == 0 || word.rfind("comment=", 0) == 0;
 }
 
@@ -49,17 +56,15 @@ bool without_effect(const std::string& word) {
   throw base::Error(base::ErrorCode::definition_invalid, base::concat(origin_of(entry), ": ", what), hint);
 }
 
-// Propagation is not free to choose: what is mounted in a session must not reach the host.
-bool is_propagation(const definition::FstabEntry& entry, const std::string& word, const EntryOptions& sorted) {
-  static const std::set<std::string> words = {"shared", "rshared", "private",    "rprivate",
-                                              "slave",  "rslave",  "unbindable", "runbindable"};
-  if (!words.contains(word)) return false;
-  const bool fits = sorted.recursive ? word == "slave" || word == "rslave" : word == "private" || word == "rprivate";
-  if (!fits)
-    refuse(entry,
-           base::concat("option ", word, ": a bind in a session is private, and an rbind is a slave of the host's"),
-           "leave the option out");
-  return true;
+// What is mounted in a session must not reach the host; else propagation is free to choose.
+bool is_propagation(const definition::FstabEntry& entry, const std::string& word, EntryOptions& sorted) {
+  if (word == "shared" || word == "rshared")
+    refuse(entry, base::concat("option ", word, ": what is mounted in a session would be mounted on the host"),
+           "use slave or rslave: what the host mounts arrives, and nothing leaves");
+  const bool slave = word == "slave" || word == "rslave";
+  const bool known = slave || word == "private" || word == "rprivate" || word == "unbindable" || word == "runbindable";
+  if (known) sorted.slave = slave;
+  return known;
 }
 
 }  // namespace
@@ -73,12 +78,11 @@ EntryOptions sort_options(const definition::FstabEntry& entry) {
   };
   sorted.recursive = has("rbind");
   sorted.bind = sorted.recursive || has("bind");
+  sorted.slave = sorted.recursive;
   for (const std::string& word : entry.options) {
     if (word.empty() || word == "bind" || word == "rbind") continue;
     if (word == "x-unionroot.optional" || word == "nofail") {
       sorted.optional = true;
-    } else if (word == "noauto") {
-      sorted.noauto = true;
     } else if (word == "x-unionroot.view") {
       sorted.shown = true;
     } else if (const auto known = attribute_words().find(word); known != attribute_words().end()) {
@@ -106,15 +110,12 @@ void check_filesystem_options(const definition::FstabEntry& entry, const std::st
        {"size", "nr_blocks", "nr_inodes", "mode", "uid", "gid", "huge", "mpol", "inode32", "inode64", "noswap"}},
       {"devpts", {"newinstance", "mode", "uid", "gid", "ptmxmode", "max"}},
       {"mqueue", {}},
-      {"bind", {}},
   };
   for (const auto& [key, value] : options) {
     if (known.at(type).contains(key)) continue;
     std::string expected;
     for (const std::string& name : known.at(type)) expected += (expected.empty() ? "" : ", ") + name;
-    refuse(entry,
-           base::concat("unknown option ", base::printable(key), " for ",
-                        type == "bind" ? "a bind" : base::concat("the type ", type)),
+    refuse(entry, base::concat("unknown option ", base::printable(key), " for the type ", type),
            expected.empty() ? "" : base::concat("its own options are ", expected));
   }
 }

@@ -16,7 +16,7 @@ struct EntryOptions {
   bool bind = false;
   bool recursive = false;
   bool optional = false;
-  bool noauto = false;
+  bool slave = false;                                       // of a bind; without a word for it, an rbind is one
   bool shown = false;                                       // x-unionroot.view
   std::vector<std::pair<std::string, std::string>> others;  // for the file system itself
 };

@@ -3,6 +3,7 @@
 // The tree belongs to its users. Every target is resolved by openat2 beneath the laid root and used through the
 // descriptor it gave, so a symlink, or one that is swapped in while we look, stays inside the root.
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
@@ -12,6 +13,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "kernel/files.h"
+#include "kernel/open_beneath.h"
 #include "kernel/proc_options.h"
 #include "mount/overlay_entry.h"
 #include "mount/visit.h"
@@ -25,8 +27,8 @@ using base::UniqueFd;
 
 class Executor {
  public:
-  Executor(kernel::Mounts& mounts, int template_root, int root, bool makes_targets)
-      : mounts_(mounts), template_root_(template_root), root_(root), makes_targets_(makes_targets) {}
+  Executor(kernel::Mounts& mounts, int template_root, int root)
+      : mounts_(mounts), template_root_(template_root), root_(root) {}
 
   void make_private_dev();
   void mount(const InnerMount& entry, Namespace::OpenedSource& source);
@@ -36,20 +38,14 @@ class Executor {
  private:
   UniqueFd make_mount(const InnerMount& entry, Namespace::OpenedSource& source);
   UniqueFd make_overlay(const InnerMount& entry, Namespace::OpenedSource& source);
-  void require_own_layer(int folder, const std::string& path) const;
+  void refuse_link_to_mount(int folder, const std::string& path) const;
   UniqueFd target(const std::string& path, TargetKind kind);
   UniqueFd make_target(const std::string& path, TargetKind kind);
 
   kernel::Mounts& mounts_;
   int template_root_;
   int root_;
-  bool makes_targets_;
   std::vector<std::string> notes_;
-};
-
-// A mount point that is missing, and is not to be made.
-struct MissingTarget {
-  std::string path;
 };
 
 std::uint64_t mount_of(int descriptor) {
@@ -58,9 +54,20 @@ std::uint64_t mount_of(int descriptor) {
   return status.stx_mnt_id;
 }
 
-// What is mounted in the session already may be written to; the tree itself is not the session's own.
-void Executor::require_own_layer(int folder, const std::string& path) const {
-  if (!makes_targets_ && mount_of(folder) == mount_of(root_)) throw MissingTarget{path};
+// A mount point that is missing, beyond a link of the tree's that leads into another mount.
+struct LinkIntoMount {
+  std::string path;
+};
+
+// A mount point is made in a mount of the session's, such as a folder that the host shares, where the entry's own path
+// leads there. A link of the tree's users must not choose another folder of the host's for it.
+void Executor::refuse_link_to_mount(int folder, const std::string& path) const {
+  if (mount_of(folder) == mount_of(root_)) return;
+  const UniqueFd direct(kernel::try_open_beneath(root_, path.empty() ? "/" : path, O_PATH | O_DIRECTORY, 0,
+                                                 kernel::resolve_in_root | RESOLVE_NO_SYMLINKS));
+  if (direct) return;
+  if (errno != ELOOP) base::throw_errno("opening", path);
+  throw LinkIntoMount{path};
 }
 
 // An O_PATH descriptor of the place to mount on; made if it is missing.
@@ -85,10 +92,11 @@ UniqueFd Executor::make_target(const std::string& path, TargetKind kind) {
   UniqueFd folder = mounts_.open_in_root(root_, "/", O_RDONLY | O_DIRECTORY, 0);
   std::string upto;
   for (std::size_t i = 0; i < parts.size(); ++i) {
+    const std::string above = upto;
     upto += (i == 0 ? "" : "/") + parts[i];
     const bool file = kind == TargetKind::file && i + 1 == parts.size();
     if (file) {
-      require_own_layer(folder.get(), upto);
+      refuse_link_to_mount(folder.get(), above);
       kernel::ensure_file(folder.get(), parts[i], 0644);
       break;
     }
@@ -98,7 +106,7 @@ UniqueFd Executor::make_target(const std::string& path, TargetKind kind) {
     } catch (const SystemError& error) {
       if (error.error_number() != ENOENT) throw;
     }
-    require_own_layer(folder.get(), upto);
+    refuse_link_to_mount(folder.get(), above);
     // A dangling symlink of that name fails here, with ENOTDIR: it names nothing that could be mounted on.
     kernel::ensure_directory(folder.get(), parts[i], 0755);
     folder = kernel::open_directory_at(folder.get(), parts[i]);
@@ -193,10 +201,10 @@ void Executor::mount(const InnerMount& entry, Namespace::OpenedSource& source) t
     kind = S_ISDIR(status.st_mode) ? TargetKind::directory : TargetKind::file;
   const UniqueFd place = target(entry.target, kind);
   mounts_.attach(mounted.get(), place.get());
-} catch (const MissingTarget& missing) {
-  if (!entry.optional) throw;
-  notes_.push_back(base::concat(entry.origin, ": left out, since the tree has no /", base::printable(missing.path),
-                                ", and the session has no layer of its own to make it in"));
+} catch (const SystemError& error) {
+  if (!entry.optional || error.error_number() != EROFS) throw;
+  notes_.push_back(base::concat(entry.origin, ": left out, since the tree is read-only and has no /",
+                                base::printable(entry.target)));
 }
 
 void Executor::hide(const std::string& path) {
@@ -228,12 +236,11 @@ template <typename Action>
 void named(const std::string& origin, const std::string& target, Action&& action) {
   try {
     action();
-  } catch (const MissingTarget& missing) {
-    throw base::Error(
-        base::ErrorCode::stage_failed,
-        base::concat(origin, ": mounting on ", base::printable(target), ": the tree has no /",
-                     base::printable(missing.path), ", and the session has no layer of its own to make it in"),
-        "make it in the tree, or use union-type=overlay, or add the option x-unionroot.optional");
+  } catch (const LinkIntoMount& link) {
+    throw base::Error(base::ErrorCode::stage_failed,
+                      base::concat(origin, ": mounting on ", base::printable(target), ": a symbolic link in /",
+                                   base::printable(link.path), " leads into another mount, where nothing is made"),
+                      "name the mount point without links, or make it");
   } catch (const SystemError& error) {
     throw base::Error(error.code() == base::ErrorCode::no_space ? error.code() : base::ErrorCode::stage_failed,
                       base::concat(origin, ": mounting on ", base::printable(target), ": ", error.what()),
@@ -245,7 +252,7 @@ void named(const std::string& origin, const std::string& target, Action&& action
 
 std::vector<std::string> execute_inner_mounts(kernel::Mounts& mounts, int template_root, int root,
                                               const MountPlan& plan, std::vector<Namespace::OpenedSource>& sources) {
-  Executor executor(mounts, template_root, root, plan.makes_targets);
+  Executor executor(mounts, template_root, root);
   if (!plan.devices) named("built-in", "/", [&] { mounts.set_attributes(root, MOUNT_ATTR_NODEV, 0, 0, false); });
   if (plan.private_dev) named("built-in", "/dev", [&] { executor.make_private_dev(); });
   for (std::size_t i = 0; i < plan.mounts.size(); ++i) {

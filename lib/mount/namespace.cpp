@@ -234,6 +234,11 @@ void Namespace::unshare_mounts() {
   impl_->factory->mounts.set_attributes(impl_->open_root(visit), 0, 0, MS_SLAVE, true);
 }
 
+void Namespace::visit(const std::function<void()>& action) const {
+  const Visit visit(*impl_->factory, impl_->descriptor.get());
+  action();
+}
+
 int Namespace::descriptor() const { return impl_->descriptor.get(); }
 
 ino_t Namespace::inode() const {

@@ -13,6 +13,7 @@
 //    which is then attached inside: overlayfs accepts only layers of its own namespace (clone_private_mount).
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -98,6 +99,8 @@ class Namespace {
   // every mount is again what it was: private, or a slave of the host's.
   void share_mounts();
   void unshare_mounts();
+  // Calls `action` with the calling thread in it, at its root: what the thread starts is there too.
+  void visit(const std::function<void()>& action) const;
   [[nodiscard]] int descriptor() const;
   [[nodiscard]] ino_t inode() const;  // of the namespace: what /proc/PID/ns/mnt shows
   // True if the root is mounted read-only although it should not be (left-overs in work/work do that).

@@ -57,6 +57,7 @@ std::string InnerMount::text() const {
   if (!all.empty()) out += base::concat(" with ", all);
   const std::string set = attributes_text(attributes);
   if (!set.empty()) out += base::concat(" as ", set);
+  if (slave != recursive) out += slave ? ", a slave of the host's" : ", private";
   if (optional) out += ", optional";
   if (shown) out += ", shown on the host";
   return base::concat(out, " [", origin, "]");
@@ -66,7 +67,6 @@ std::string MountPlan::text() const {
   std::string out;
   if (private_dev) out += "private /dev\n";
   if (!devices) out += "no devices in the tree\n";
-  if (!makes_targets) out += "makes no mount points\n";
   for (const InnerMount& entry : mounts) out += entry.text() + "\n";
   for (const std::string& path : hidden) out += base::concat("hidden ", path, "\n");
   return out;

@@ -31,7 +31,8 @@ struct InnerMount {
   std::string source;  // bind: an absolute path on the host. filesystem: the name shown
   std::vector<std::pair<std::string, std::string>> options;  // filesystem or overlay options; "" for a flag
   std::uint64_t attributes = 0;                              // MOUNT_ATTR_*: mount_setattr(2)
-  bool recursive = false;  // rbind; made rslave, so that later host mounts arrive and none leaves
+  bool recursive = false;                                    // rbind
+  bool slave = false;  // of a bind: later mounts of the host arrive, and none leaves; else it is private
   TargetKind target_kind = TargetKind::directory;  // what to make if it is missing
   bool optional = false;                           // x-unionroot.optional: what is missing is no error
   bool shown = false;                              // x-unionroot.view: the host view has it
@@ -47,9 +48,6 @@ struct MountPlan {
   bool private_dev = false;
   // False: the root is nodev, so that a device node in the tree, whoever put it there, is none.
   bool devices = true;
-  // False for a session that has no layer of its own: nothing is made in a tree that others stand on, so a mount point
-  // that is missing there is an error, or, of an optional entry, passed over.
-  bool makes_targets = true;
   std::vector<InnerMount> mounts;   // in order
   std::vector<std::string> hidden;  // absolute host paths hidden under an empty read-only tmpfs, if present
 

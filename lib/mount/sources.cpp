@@ -43,7 +43,11 @@ Namespace::OpenedSource open_source(kernel::Mounts& mounts, const InnerMount& en
       // An administrator who hides processes from users on the host does not mean to show them in sessions.
       if (entry.type == "proc") opened.hidden = kernel::proc_options();
       break;
-    case InnerMount::Kind::bind: opened.tree = open_tree_clone(mounts, entry.source, entry.recursive, false); break;
+    case InnerMount::Kind::bind:
+      opened.tree = mounts.clone_tree(AT_FDCWD, entry.source, entry.recursive);
+      // Never shared: mounts made in the session would appear on the host.
+      mounts.set_attributes(opened.tree.get(), 0, 0, entry.slave ? MS_SLAVE : MS_PRIVATE, entry.recursive);
+      break;
     case InnerMount::Kind::overlay: return open_overlay_layers(mounts, entry);
   }
   return opened;

@@ -44,11 +44,11 @@ std::string former_cgroup_name(const definition::Settings& settings) {
   return concat("unionroot-", std::hash<std::string>{}(settings.state_directory));
 }
 
+}  // namespace
+
 std::string helper_path(const definition::Settings& settings) {
   return settings.helper.empty() ? UNIONROOT_HELPER : settings.helper;
 }
-
-}  // namespace
 
 Parts::Parts(definition::Settings given, Events given_events)
     : settings(with_folders(std::move(given))),

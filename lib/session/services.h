@@ -21,6 +21,9 @@ class FilesLayers;
 class HeldSessions;
 class SchrootPlaces;
 
+// The program that supervises commands.
+std::string helper_path(const definition::Settings& settings);
+
 struct Services {
   const definition::Settings& settings;
   kernel::Mounts& mounts;

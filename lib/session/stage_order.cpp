@@ -11,6 +11,7 @@ Stages session_stages() {
   stages.push_back(std::make_unique<InnerMountsStage>());
   stages.push_back(std::make_unique<FilesStage>());
   stages.push_back(std::make_unique<HooksStage>());
+  stages.push_back(std::make_unique<ServicesStage>());
   stages.push_back(std::make_unique<HostViewStage>());
   return stages;
 }

@@ -52,8 +52,9 @@ STATE = {
     },
 }
 
-# Each of these is a mount of the daemon's own while it runs.
+# Each of these is a mount of the daemon's own while it runs, but for what scripts read.
 RUNTIME = {
+    "setup": {"common-*": FILE},
     "mount": {},
     "ns": {},
     "sources": {},

@@ -9,8 +9,10 @@
 #include "base/accounts.h"
 #include "base/error.h"
 #include "base/names.h"
+#include "base/paths.h"
 #include "base/text.h"
 #include "definition/values.h"
+#include "session/hooks/setup_data.h"
 
 namespace unionroot::session {
 
@@ -26,10 +28,16 @@ const char* truth(bool value) { return value ? "true" : "false"; }
 
 struct SourceVariables {
   const std::string& session;
+  const HookPlace& place;
+  bool source;
   Variables& out;
 
   void operator()(const definition::DirectorySource& s) const { out["CHROOT_DIRECTORY"] = s.directory; }
-  void operator()(const definition::FileSource& s) const { file(s.file, s.location); }
+  void operator()(const definition::FileSource& s) const {
+    file(s.file, s.location);
+    out["CHROOT_FILE_REPACK"] = truth(source);
+    out["CHROOT_FILE_UNPACK_DIR"] = place.folder;
+  }
   void operator()(const definition::ImageSource& s) const { file(s.file, s.location); }
   void operator()(const definition::LoopbackSource& s) const {
     file(s.file, s.location);
@@ -94,6 +102,19 @@ void add_owner(const Operation& operation, const launch::User& owner, Variables&
   out["AUTH_SHELL"] = owner.shell;
 }
 
+// As schroot's: a folder with `upper` and `work` in it, and the tree beneath.
+void add_union(const Operation& operation, Variables& out) {
+  const auto& definition = operation.definition();
+  out["CHROOT_UNION_TYPE"] = definition.has_union() ? "overlay" : "none";
+  if (!definition.has_union()) return;
+  constexpr std::string_view upper = "/upper";
+  auto overlay = operation.upper();
+  if (overlay.ends_with(upper)) overlay.resize(overlay.size() - upper.size());
+  out["CHROOT_UNION_MOUNT_OPTIONS"] = definition.union_.mount_options;
+  out["CHROOT_UNION_OVERLAY_DIRECTORY"] = overlay;
+  if (!operation->directories.empty()) out["CHROOT_UNION_UNDERLAY_DIRECTORY"] = operation->directories.front();
+}
+
 void add_chroot(const Operation& operation, const HookPlace& place, Variables& out) {
   const auto& definition = operation.definition();
   const auto& settings = operation.services().settings;
@@ -115,11 +136,20 @@ void add_chroot(const Operation& operation, const HookPlace& place, Variables& o
   out["CHROOT_SESSION_CREATE"] = out["CHROOT_SESSION_CLONE"] = truth(false);
   out["CHROOT_SESSION_PURGE"] = truth(definition.purgeable());
   out["CHROOT_SESSION_SOURCE"] = truth(operation.is_source());
-  std::visit(SourceVariables{operation.id(), out}, definition.source);
-  if (!definition.has_union()) return;
-  out["CHROOT_UNION_TYPE"] = "overlay";
-  out["CHROOT_UNION_MOUNT_OPTIONS"] = definition.union_.mount_options;
-  out["CHROOT_UNION_OVERLAY_DIRECTORY"] = operation.upper();
+  std::visit(SourceVariables{operation.id(), place, operation.is_source(), out}, definition.source);
+  add_union(operation, out);
+}
+
+// The profile's files by the keys that name them, as schroot finds them itself.
+void add_profile_files(const Operation& operation, Variables& out) {
+  const auto& definition = operation.definition();
+  const auto& folder = operation.services().settings.schroot_directory;
+  if (!definition::lies_under(definition.file, folder)) return;
+  for (const char* file : {"fstab", "copyfiles", "nssdatabases"}) {
+    const auto path = concat(definition.profile_name, '/', file);
+    if (::access(concat(folder, '/', path).c_str(), F_OK) == 0)
+      out.emplace(variable_of_key(concat("setup.", file)), path);
+  }
 }
 
 }  // namespace
@@ -155,6 +185,7 @@ std::vector<std::string> hook_environment(const Operation& operation, const laun
   const auto& settings = operation.services().settings;
   Variables variables;
   add_user_data(operation.definition(), variables, notes);
+  add_profile_files(operation, variables);
   // After the user's: whatever these are called, they say what root means.
   add_owner(operation, owner, variables);
   add_chroot(operation, place, variables);
@@ -164,7 +195,12 @@ std::vector<std::string> hook_environment(const Operation& operation, const laun
   variables["SESSION_ID"] = operation.id();
   variables["VERBOSE"] = operation.definition().message_verbosity;
   variables["MOUNT_DIR"] = place.folder;
-  variables["SYSCONF_DIR"] = settings.config_directory;
+  variables["SYSCONF_DIR"] = definition::lies_under(operation.definition().file, settings.schroot_directory)
+                                 ? settings.schroot_directory
+                                 : settings.config_directory;
+  variables["SETUP_DATA_DIR"] = ensure_setup_data(settings.runtime_directory);
+  variables["DATA_DIR"] = settings.runtime_directory;
+  variables["LIBEXEC_DIR"] = base::parent_path(helper_path(settings));
   std::vector<std::string> environment;
   for (const auto& [name, value] : variables) environment.push_back(concat(name, '=', value));
   return environment;

@@ -4,14 +4,15 @@
 
 #include <algorithm>
 #include <boost/filesystem.hpp>
-#include <deque>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "definition/hook_scripts.h"
+#include "definition/values.h"
 #include "session/hooks/environment.h"
 #include "session/hooks/program.h"
+#include "session/hooks/program_notes.h"
 #include "session/stages/stages.h"
 
 namespace unionroot::session {
@@ -22,48 +23,7 @@ using base::ErrorCode;
 
 namespace {
 
-constexpr std::size_t most_notes = 100;     // of what one script writes to standard output, and to standard error
-constexpr std::size_t most_last_lines = 5;  // in an error
-
-// The notes of one script, and its last words.
-class Notes {
- public:
-  Notes(Operation& operation, std::string script) : operation_(operation), script_(std::move(script)) {}
-
-  void add(bool errors, const std::string& line) {
-    if (errors) {
-      last_.push_back(line);
-      if (last_.size() > most_last_lines) last_.pop_front();
-    }
-    const auto count = ++count_[errors ? 1 : 0];
-    if (count <= most_notes)
-      operation_.note(concat(errors ? "E: " : "I: ", script_, ": ", line));
-    else if (count == most_notes + 1)
-      operation_.note(concat("W: ", script_, ": it wrote more lines, which are dropped"));
-  }
-  [[nodiscard]] std::string last_words() const {
-    std::string words;
-    for (const auto& line : last_) words += concat(words.empty() ? ": " : "; ", line);
-    return words;
-  }
-
- private:
-  Operation& operation_;
-  const std::string script_;
-  std::deque<std::string> last_;
-  std::size_t count_[2] = {};
-};
-
 std::string name_of(const std::string& path) { return boost::filesystem::path(path).filename().string(); }
-
-std::string how_it_ended(const ProgramEnd& end, unsigned limit) {
-  switch (end.how) {
-    case ProgramEnd::How::ended: return describe(end.end);
-    case ProgramEnd::How::over_limit: return concat("took longer than ", limit, " s (hook-time-limit) and was killed");
-    case ProgramEnd::How::cancelled: return "was cancelled";
-  }
-  return "did not end";
-}
 
 // exec's errno for a file that is there says something of its first line: execve(2).
 Error not_executable(const std::string& path, const base::SystemError& error) {
@@ -77,7 +37,7 @@ Error not_executable(const std::string& path, const base::SystemError& error) {
 void run_one(Operation& operation, HookStage stage, const HookSpace& space, const std::string& path,
              const std::vector<std::string>& environment) {
   const auto limit = operation.definition().hook_time_limit;
-  Notes notes(operation, name_of(path));
+  ProgramNotes notes(operation, name_of(path));
   Program program;
   program.path = path;
   const bool failed = stage == HookStage::stop && !operation->begun;  // of a session that never came to be
@@ -93,7 +53,8 @@ void run_one(Operation& operation, HookStage stage, const HookSpace& space, cons
   operation.report({concat("running the hook ", name_of(path)), 0, 0});
   ProgramEnd end;
   try {
-    end = run_program(program, space.copy(), operation.services().cgroups);
+    end = run_program(program, {[&](const auto& action) { space.copy().visit(action); }, space.copy().inode()},
+                      operation.services().cgroups);
   } catch (const base::SystemError& error) {
     throw not_executable(path, error);
   }
@@ -104,15 +65,16 @@ void run_one(Operation& operation, HookStage stage, const HookSpace& space, cons
   if (end.how == ProgramEnd::How::cancelled)
     throw Error(ErrorCode::cancelled, concat("the hook ", path, " was cancelled"));
   throw Error(ErrorCode::stage_failed,
-              concat("the hook ", base::printable(path), ' ', how_it_ended(end, limit), " in ", to_string(stage),
-                     notes.last_words()),
+              concat("the hook ", base::printable(path), ' ', how_it_ended(end, program.limit), " in ",
+                     to_string(stage), notes.last_words()),
               "mend the script, or hook-directories in the chroot's definition");
 }
 
 std::vector<std::string> scripts_of(Operation& operation) {
   std::vector<std::string> scripts;
   for (const auto& folder : operation.definition().hook_directories) {
-    auto found = definition::list_hook_scripts(folder);
+    const bool of_schroot = folder == definition::setup_scripts_folder(operation.services().settings.schroot_directory);
+    auto found = of_schroot ? definition::list_setup_scripts(folder) : definition::list_hook_scripts(folder);
     for (auto& skipped : found.skipped) operation.note(concat("W: ", skipped));
     std::move(found.paths.begin(), found.paths.end(), std::back_inserter(scripts));
   }
@@ -153,6 +115,19 @@ std::string_view to_string(HookStage stage) {
 }
 
 bool has_hooks(const definition::Definition& definition) { return !definition.hook_directories.empty(); }
+
+definition::DefinitionPtr with_setup_scripts(definition::DefinitionPtr definition,
+                                             const definition::Settings& settings) {
+  if (!definition::lies_under(definition->file, settings.schroot_directory) || definition->is_plain())
+    return definition;
+  auto folder = definition::setup_scripts_folder(settings.schroot_directory);
+  const auto& own = definition->hook_directories;
+  if (std::find(own.begin(), own.end(), folder) != own.end() || definition::list_setup_scripts(folder).paths.empty())
+    return definition;
+  auto changed = std::make_shared<definition::Definition>(*definition);
+  changed->hook_directories.insert(changed->hook_directories.begin(), std::move(folder));
+  return changed;
+}
 
 HookSpace::HookSpace(Operation& operation, base::UniqueFd tree) : operation_(operation) {
   auto& views = operation.services().views;

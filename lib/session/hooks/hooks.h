@@ -4,6 +4,7 @@
 #include <optional>
 #include <string_view>
 
+#include "definition/registry.h"
 #include "mount/host_copy.h"
 #include "session/stage.h"
 
@@ -14,6 +15,11 @@ std::string_view to_string(HookStage stage);  // "setup-start"
 
 // True if the definition has any.
 bool has_hooks(const definition::Definition& definition);
+
+// The definition with schroot's setup.d among its hook-directories, first, if it is schroot's and there are scripts of
+// the administrator's. For a session that begins: what it has stays so. Throws as definition/hook_scripts.h.
+definition::DefinitionPtr with_setup_scripts(definition::DefinitionPtr definition,
+                                             const definition::Settings& settings);
 
 // A copy of the host's namespace in which scripts find `tree` (a detached mount) at the place of the session's view.
 // The folder is there on the host as long as this lives.

@@ -25,7 +25,6 @@ using Clock = std::chrono::steady_clock;
 
 namespace {
 
-constexpr const char* group_name = "hook";  // a run's is a random token
 constexpr std::chrono::seconds kill_limit{10};
 
 // What a program writes, cut into lines.
@@ -89,25 +88,28 @@ class Stream {
 
 // What was made of it before it failed, or what could not be ended of a script before, must not be in the way of those
 // that are run to stop.
-UniqueFd make_group(kernel::Cgroups& cgroups, const std::string& session) {
+UniqueFd make_group(kernel::Cgroups& cgroups, const Program& program) {
+  const auto &session = program.session, &group = program.group;
+  if (program.leaves_processes)
+    if (auto others = cgroups.open(session, group)) return others;
   try {
-    return cgroups.create(session, group_name);
+    return cgroups.create(session, group);
   } catch (const base::SystemError&) {
-    cgroups.kill(session, group_name, kill_limit);
+    cgroups.kill(session, group, kill_limit);
   }
   try {
-    return cgroups.create(session, group_name);
+    return cgroups.create(session, group);
   } catch (...) {
-    cgroups.kill(session, group_name, kill_limit);
+    cgroups.kill(session, group, kill_limit);
     throw;
   }
 }
 
-// The process and whatever it starts. None of them outlives this, unless they cannot be killed.
+// The process and whatever it starts. None of them outlives this, unless they cannot be killed, or are left.
 class Processes {
  public:
-  Processes(const Program& program, const mount::HostCopy& space, kernel::Cgroups& cgroups)
-      : session_(program.session), space_(space), cgroups_(cgroups), group_(make_group(cgroups, program.session)) {}
+  Processes(const Program& program, const ProgramPlace& place, kernel::Cgroups& cgroups)
+      : program_(program), place_(place), cgroups_(cgroups), group_(make_group(cgroups, program)) {}
   Processes(const Processes&) = delete;
   Processes& operator=(const Processes&) = delete;
   ~Processes() {
@@ -115,27 +117,27 @@ class Processes {
     try {
       kill_all();
     } catch (const std::exception& error) {
-      base::log::error(concat("session ", session_, ": ending a hook: ", error.what()));
+      base::log::error(concat("session ", program_.session, ": ending a hook: ", error.what()));
     }
   }
 
-  void start(const Program& program, int output, int errors) {
+  void start(int output, int errors) {
     const UniqueFd nothing(base::check(::open("/dev/null", O_RDONLY | O_CLOEXEC), "opening", "/dev/null"));
     UniqueFd joining;
     if (group_)
       joining =
           UniqueFd(base::check(::openat(group_.get(), "cgroup.procs", O_WRONLY | O_CLOEXEC), "opening cgroup.procs"));
     kernel::SpawnRequest request;
-    request.path = program.path;
-    request.arguments = {program.path};
-    request.arguments.insert(request.arguments.end(), program.arguments.begin(), program.arguments.end());
-    request.environment = program.environment;
+    request.path = program_.path;
+    request.arguments = {program_.path};
+    request.arguments.insert(request.arguments.end(), program_.arguments.begin(), program_.arguments.end());
+    request.environment = program_.environment;
     launch::check_arguments(request.arguments, request.environment);
     request.descriptors = {nothing.get(), output, errors};
     request.cgroup_processes = joining ? joining.get() : -1;
     request.dies_with_thread = true;
     base::fault_point("hook");
-    space_.visit([&] { process_ = kernel::spawn(request); });
+    place_.visit([&] { process_ = kernel::spawn(request); });
     base::fault_point("hook started");
   }
 
@@ -147,12 +149,17 @@ class Processes {
     // Its own group of processes, and then what has left that.
     if (started) ::kill(-process_.pid, SIGKILL);
     if (group_)
-      cgroups_.kill(session_, group_name, kill_limit);
+      cgroups_.kill(program_.session, program_.group, kill_limit);
     else
-      kernel::kill_mount_namespace(space_.inode(), kill_limit);
+      kernel::kill_mount_namespace(place_.inode, kill_limit);
+    gone_ = true;
+    return started ? reap() : 0;
+  }
+
+  // The first process has ended.
+  int reap() {
     gone_ = true;
     int status = 0;
-    if (!started) return status;
     while (::waitpid(process_.pid, &status, 0) < 0 && errno == EINTR) {
     }
     base::fault_point("hook done");
@@ -160,8 +167,8 @@ class Processes {
   }
 
  private:
-  const std::string session_;
-  const mount::HostCopy& space_;
+  const Program& program_;
+  const ProgramPlace& place_;
   kernel::Cgroups& cgroups_;
   UniqueFd group_;
   kernel::Spawned process_;
@@ -186,14 +193,14 @@ std::optional<ProgramEnd::How> wait_for(const Program& program, int pidfd, Strea
 
 }  // namespace
 
-ProgramEnd run_program(const Program& program, const mount::HostCopy& space, kernel::Cgroups& cgroups) {
+ProgramEnd run_program(const Program& program, const ProgramPlace& place, kernel::Cgroups& cgroups) {
   Stream output(false, program), errors(true, program);
-  Processes processes(program, space, cgroups);
-  processes.start(program, output.writing(), errors.writing());
+  Processes processes(program, place, cgroups);
+  processes.start(output.writing(), errors.writing());
   output.started();
   errors.started();
   const auto given_up = wait_for(program, processes.pidfd(), output, errors);
-  const int status = processes.kill_all();
+  const int status = program.leaves_processes && !given_up ? processes.reap() : processes.kill_all();
   for (auto* stream : {&output, &errors}) {
     stream->take();
     stream->finish();

@@ -14,6 +14,7 @@
 #include "owned/place.h"
 #include "session/attempts.h"
 #include "session/definition_text.h"
+#include "session/hooks/hooks.h"
 #include "session/journal.h"
 #include "session/listing.h"
 #include "session/operations/end.h"
@@ -90,7 +91,7 @@ void require_own_name(const BeginRequest& request) {
 
 SessionPtr make_session(Parts& parts, const BeginRequest& request) {
   if (parts.settings.session_names == definition::SessionNames::owner) require_own_name(request);
-  const auto definition = with_user_data(request);
+  const auto definition = with_setup_scripts(with_user_data(request), parts.settings);
   auto variant = variant_of(definition, request.source);
   return std::make_shared<Session>(parts.services, record_of(request, definition), std::move(variant));
 }

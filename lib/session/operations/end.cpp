@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "session/attempts.h"
 #include "session/hooks/hooks.h"
+#include "session/hooks/tree_services.h"
 #include "session/journal.h"
 #include "session/operations/locks.h"
 #include "session/operations/source_changes.h"
@@ -99,10 +100,11 @@ bool ends_slowly(const definition::Definition& definition, bool source) {
   using namespace unionroot::definition;
   const auto& from = definition.source;
   const auto backing = definition.union_.backing;
-  return has_hooks(definition) || (source && std::holds_alternative<FileSource>(from)) ||
-         std::holds_alternative<CustomSource>(from) || std::holds_alternative<BtrfsSnapshotSource>(from) ||
-         std::holds_alternative<LvmSnapshotSource>(from) || std::holds_alternative<ZfsSnapshotSource>(from) ||
-         backing == UnionBacking::image || backing == UnionBacking::device;  // which are written out
+  return has_hooks(definition) || !services_of(definition).empty() ||
+         (source && std::holds_alternative<FileSource>(from)) || std::holds_alternative<CustomSource>(from) ||
+         std::holds_alternative<BtrfsSnapshotSource>(from) || std::holds_alternative<LvmSnapshotSource>(from) ||
+         std::holds_alternative<ZfsSnapshotSource>(from) || backing == UnionBacking::image ||
+         backing == UnionBacking::device;  // which are written out
 }
 
 base::Error busy(const std::string& session, SessionState state) {
@@ -184,6 +186,7 @@ EndResult end(Parts& parts, Operation& operation, bool force, std::function<bool
   const auto give_up_unless_forced = [&] {
     if (!left.empty() && !force) give_up(parts, operation, left);
   };
+  if (operation->begun && !session.end_wanted) stop_services(operation);
   attempts.run([&] { kill_processes(parts, operation); });
   for (auto& problem : parts.pipeline.tear_down(operation, TearDown::everything)) left.push_back(std::move(problem));
   log_notes(operation);

@@ -6,7 +6,6 @@
 
 #include <cerrno>
 #include <map>
-#include <variant>
 
 #include "base/accounts.h"
 #include "base/error.h"
@@ -135,11 +134,6 @@ void choose_directories(launch::LaunchSpec& spec, const RunRequest& request, con
     if (!fallback.empty()) spec.directories.push_back(fallback);
 }
 
-bool is_plain(const definition::Definition& definition) {
-  const auto* const directory = std::get_if<definition::DirectorySource>(&definition.source);
-  return directory != nullptr && directory->plain;
-}
-
 // As schroot has them: user and group are the caller's, and not those that the command gets.
 std::map<std::string, std::string> names_for_the_command(const RunRequest& request,
                                                          const definition::Definition& definition,
@@ -149,7 +143,7 @@ std::map<std::string, std::string> names_for_the_command(const RunRequest& reque
       {"SCHROOT_UID", std::to_string(request.caller.uid)},
       {"SCHROOT_CHROOT_NAME", session.chroot},
       {"SCHROOT_ALIAS_NAME", base::parse_qualified_name(session.selected_name).name},
-      {"SCHROOT_SESSION_ID", is_plain(definition) ? session.chroot : session.id},
+      {"SCHROOT_SESSION_ID", definition.is_plain() ? session.chroot : session.id},
       {"UNIONROOT_SESSION", session.id}};
   if (const auto caller = base::account_of(request.caller.uid)) {
     names["SCHROOT_GID"] = std::to_string(caller->gid);

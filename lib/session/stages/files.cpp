@@ -17,13 +17,9 @@ namespace {
 
 tree::FilesRequest request_of(const Operation& operation, std::optional<tree::User> owner) {
   auto request = tree::files_request(operation.definition(), std::move(owner));
-  if (operation.is_source()) {
-    // A source session's files stay for every later session: only what it needs to work goes in.
-    request.nss = definition::NssMode::none;
-    request.chroot_name.clear();
-    request.user.reset();
-    request.write_hostname = false;
-  }
+  // Of what stays in a tree for everybody, the host's name is the one thing that nobody there needs.
+  request.write_hostname =
+      has_own_layer(operation.definition()) || (!operation.is_source() && !operation.definition().hostname.empty());
   request.mark_resolv_conf = follows_resolv_conf(operation.session());
   // What a crash at begin leaves in a layer of the session's own goes with it.
   if (!has_own_layer(operation.definition())) request.temporary = half_written_file(operation.token());
@@ -54,8 +50,7 @@ void write(Operation& operation, int root) {
     return;
   }
   // Used as it is, for good: as in schroot, nothing is put into it.
-  const auto* const directory = std::get_if<definition::DirectorySource>(&operation.definition().source);
-  if (directory != nullptr && directory->plain && !operation.is_source()) return;
+  if (operation.definition().is_plain()) return;
   operation.notes(tree::write_files(root, files_request(operation, root)));
 }
 

@@ -35,6 +35,14 @@ bool brings_dev(const mount::MountPlan& plan) {
   return plan.private_dev || std::any_of(plan.mounts.begin(), plan.mounts.end(), is_dev);
 }
 
+// The nodes of the tree itself are all that there is, unless the administrator has mounted a /dev.
+void use_as_it_is(Operation& operation) {
+  mount::MountPlan plan;
+  plan.devices = operation->owner_may_be_root || operation->space->open_mounts({"dev"}).empty();
+  operation->space->mount_inner(plan, {});
+  operation->space->make_root();
+}
+
 }  // namespace
 
 bool has_own_layer(const definition::Definition& definition) {
@@ -45,9 +53,11 @@ bool has_own_layer(const definition::Definition& definition) {
 }
 
 void InnerMountsStage::set_up(Operation& operation, StageData&) {
+  if (operation.definition().is_plain()) {
+    use_as_it_is(operation);
+    return;
+  }
   auto plan = fstab::plan_inner_mounts(operation.definition());
-  // In a layer of its own a missing mount point goes with the session.
-  plan.makes_targets = has_own_layer(operation.definition());
   // A node in the tree, whoever made it, would let in whom the host's own keeps out. Who may be root can make any
   // device, and programs that make trees, as debootstrap is, do and try them.
   plan.devices = !brings_dev(plan) || operation->owner_may_be_root;

@@ -5,8 +5,9 @@ namespace unionroot::session {
 void SourceStage::set_up(Operation& operation, StageData&) {
   // Below an overlay nothing may ever be written through; a session without one works on the tree itself.
   const bool read_only = operation.definition().has_union();
+  const bool with_mounts = operation.definition().is_plain();
   for (const auto& path : operation->directories)
-    operation->layers.push_back(mount::open_tree_clone(operation.services().mounts, path, false, read_only));
+    operation->layers.push_back(mount::open_tree_clone(operation.services().mounts, path, with_mounts, read_only));
 }
 
 void SourceStage::tear_down(Operation& operation, const StageData&, TearDown) {

@@ -80,6 +80,16 @@ class HooksStage : public Stage {
   Recovery recover(Operation& operation, const StageData& data) override;
 };
 
+// The services of the tree that the definition lists (../hooks/tree_services.h). They are processes of the session's.
+class ServicesStage : public Stage {
+ public:
+  [[nodiscard]] std::string_view name() const override { return "services"; }
+  [[nodiscard]] bool applies(const definition::Definition& definition) const override;
+  void set_up(Operation& operation, StageData& data) override;
+  void tear_down(Operation& operation, const StageData& data, TearDown mode) override;
+  Recovery recover(Operation& operation, const StageData& data) override;
+};
+
 // A command's own session has none: it is gone before anybody looks.
 bool has_host_view(const Session& session);
 mount::ViewAccess view_access(const Operation& operation);

@@ -325,6 +325,12 @@ class Hashes(Accounts):
             os.makedirs(os.path.dirname(os.path.join(cls.own, path)), exist_ok=True)
             machine._write(os.path.join(cls.own, path), text)
         machine.define("in-place", type="directory", directory=cls.own, profile="buildd", users=OWNER)
+        cls.sources = {}
+        for nss in ("merge", "copy"):
+            cls.sources[nss] = os.path.join(machine.place, "source-" + nss)
+            shutil.copytree(cls.own, cls.sources[nss], symlinks=True)
+            machine.define("sourced-" + nss, type="directory", directory=cls.sources[nss], union_type="overlay",
+                           profile="buildd", users=OWNER, source_users=OWNER, nss=nss)
 
     def hashes_in(self, folder):
         """Which passwords of the host lie in files under the folder."""
@@ -366,6 +372,12 @@ class Hashes(Accounts):
         with self.session("in-place") as session:
             self.assertIn(OWNER + ":*:", self.inside(session, "/etc/shadow"))
         self.assertEqual(self.hashes_in(self.own), set())
+        for nss, tree in self.sources.items():
+            with self.subTest(nss), self.session("source:sourced-" + nss) as session:
+                self.assertIn(OWNER + ":*:", self.inside(session, "/etc/shadow"))
+                self.assertIn(OWNER + ":x:", self.inside(session, "/etc/passwd"))
+                self.assertEqual(self.hashes_in(tree), set())
+            self.assertEqual(self.hashes_in(tree), set())
 
 
 if __name__ == "__main__":

@@ -185,49 +185,73 @@ TEST_CASE("binds: attributes, recursion, files, missing sources") {
   }
 }
 
-TEST_CASE("a session without a layer of its own makes no mount point in the tree") {
+TEST_CASE("a missing mount point is made in a tree without an overlay, and stays") {
   require_mounts();
   const Place place;
-  base::check(::mkdir(place.path("/given").c_str(), 0755), "making", "given");
+  for (const char* folder : {"/given", "/shared"})
+    base::check(::mkdir(place.path(folder).c_str(), 0755), "making", folder);
   write_file(place.path("/given/file"), "host\n");
   mount::Namespace space = factory().create();
   space.lay_tree(mount::open_tree_clone(kernel::real_mounts(), place.path("/lower"), false, false));
   mount::MountPlan plan = one(bind_entry(place.path("/given"), "srv/a"));
-  plan.makes_targets = false;
+  struct stat made {};
 
-  SECTION("an entry that needs one is an error") {
-    try {
-      mount_all(space, plan);
-      FAIL("no error");
-    } catch (const base::Error& error) {
-      CHECK(error.code() == base::ErrorCode::stage_failed);
-      CHECK_THAT(error.what(), Catch::StartsWith("fstab:7: mounting on /srv/a: the tree has no /srv,"));
-      CHECK_THAT(error.hint(), Catch::Contains("x-unionroot.optional") && Catch::Contains("union-type=overlay"));
+  SECTION("a folder, with those above it, and a file") {
+    plan.mounts.push_back(bind_entry(place.path("/given/file"), "opt/deep/file"));
+    const mode_t mask = ::umask(077);
+    mount_all(space, plan);
+    ::umask(mask);
+    space.make_root();
+    CHECK(inside(space, "/srv/a/file"));
+    for (const char* folder : {"/lower/srv", "/lower/srv/a", "/lower/opt/deep"}) {
+      INFO(folder);
+      REQUIRE(::lstat(place.path(folder).c_str(), &made) == 0);
+      CHECK(made.st_mode == (S_IFDIR | 0755));
+      CHECK(made.st_uid == 0);
     }
+    REQUIRE(::lstat(place.path("/lower/opt/deep/file").c_str(), &made) == 0);
+    CHECK(made.st_mode == (S_IFREG | 0644));
+    CHECK(made.st_size == 0);
+    CHECK(::access(place.path("/lower/srv/a/file").c_str(), F_OK) != 0);
   }
-  SECTION("a file too") {
-    plan.mounts[0] = bind_entry(place.path("/given/file"), "etc/file");
-    CHECK_THROWS_WITH(mount_all(space, plan), Catch::Contains("the tree has no /etc/file,"));
-  }
-  SECTION("an optional one is passed over, with a note") {
-    plan.mounts[0].optional = true;
-    const auto notes = space.mount_inner(plan, mount::open_sources(kernel::real_mounts(), plan));
-    REQUIRE(notes.size() == 1);
-    CHECK_THAT(notes[0], Catch::StartsWith("fstab:7: left out, since the tree has no /srv"));
-  }
-  SECTION("what is mounted already is not the tree") {
-    mount::InnerMount memory;
-    memory.type = memory.source = "tmpfs";
-    memory.target = "tmp";
-    memory.origin = "fstab:1";
-    plan.mounts = {memory, bind_entry(place.path("/given"), "tmp/deep/given")};
+  SECTION("in a folder that the session shares with the host, where the path itself leads there") {
+    plan.mounts = {bind_entry(place.path("/shared"), "tmp"), bind_entry(place.path("/given"), "tmp/deep/given")};
     mount_all(space, plan);
     space.make_root();
     CHECK(inside(space, "/tmp/deep/given/file"));
+    CHECK(::access(place.path("/shared/deep/given").c_str(), F_OK) == 0);
+    CHECK(::access(place.path("/lower/tmp/deep").c_str(), F_OK) != 0);
   }
-  CHECK(::access(place.path("/lower/srv").c_str(), F_OK) != 0);
-  CHECK(::access(place.path("/lower/etc/file").c_str(), F_OK) != 0);
-  CHECK(::access(place.path("/lower/tmp/deep").c_str(), F_OK) != 0);
+  SECTION("but not where a link of the tree chooses the folder") {
+    for (const char* target : {"link/point", "link/deep/point", "also/chosen/point"}) {
+      INFO(target);
+      mount::Namespace own = factory().create();
+      own.lay_tree(mount::open_tree_clone(kernel::real_mounts(), place.path("/lower"), false, false));
+      if (::access(place.path("/lower/link").c_str(), F_OK) != 0) {
+        base::check(::mkdir(place.path("/shared/victim").c_str(), 0755), "making", "victim");
+        base::check(::mkdir(place.path("/lower/also").c_str(), 0755), "making", "also");
+        place.link("/tmp", "/lower/link");
+        place.link("../tmp/victim", "/lower/also/chosen");
+      }
+      plan.mounts = {bind_entry(place.path("/shared"), "tmp"), bind_entry(place.path("/given"), target)};
+      CHECK_THROWS_WITH(mount_all(own, plan),
+                        Catch::Contains("a symbolic link in /") && Catch::Contains("leads into another mount"));
+      plan.mounts[1] = bind_entry(place.path("/given/file"), target);
+      CHECK_THROWS_WITH(mount_all(own, plan), Catch::Contains("leads into another mount"));
+    }
+    CHECK(kernel::list_directory(kernel::open_directory(place.path("/shared")).get()) ==
+          std::vector<std::string>{"victim"});
+    CHECK(kernel::list_directory(kernel::open_directory(place.path("/shared/victim")).get()).empty());
+  }
+  SECTION("an optional entry is passed over where the tree is read-only") {
+    mount::Namespace still = factory().create();
+    still.lay_tree(mount::open_tree_clone(kernel::real_mounts(), place.path("/lower"), false, true));
+    CHECK_THROWS_WITH(mount_all(still, plan), Catch::StartsWith("fstab:7: mounting on /srv/a: "));
+    plan.mounts[0].optional = true;
+    const auto notes = still.mount_inner(plan, mount::open_sources(kernel::real_mounts(), plan));
+    CHECK(notes == std::vector<std::string>{"fstab:7: left out, since the tree is read-only and has no /srv/a"});
+    CHECK(::access(place.path("/lower/srv").c_str(), F_OK) != 0);
+  }
 }
 
 TEST_CASE("an overlay over a path inside makes that alone writable") {
@@ -271,7 +295,7 @@ TEST_CASE("where the host's mounts are shared, what a session mounts still stays
                       mount::open_tree_clone(kernel::real_mounts(), given + "/store", false, false));
     mount::MountPlan plan = one(bind_entry(given, "mnt"));
     plan.mounts.push_back(bind_entry(given, "rbound"));
-    plan.mounts.back().recursive = true;
+    plan.mounts.back().recursive = plan.mounts.back().slave = true;
     mount_all(space, plan);
     space.make_root();
     CHECK(in_namespace(space, [] {

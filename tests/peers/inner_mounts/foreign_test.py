@@ -50,6 +50,9 @@ class ForeignTrees(testing.EndToEndTest):
         cls.before = testing.tree_lines(cls.tree)
         machine.define_tree("foreign", cls.tree)
         machine.define("plain", type="plain", directory=cls.tree, profile="minimal")
+        cls.own_tree = os.path.join(machine.place, "own-tree")
+        shutil.copytree(cls.tree, cls.own_tree, symlinks=True)
+        machine.define("in-place", type="directory", directory=cls.own_tree, profile="minimal")
         # An interpreter that needs nothing of the tree but its bash.
         cls.interpreter = os.path.join(machine.place, "bin/interpreter")
         os.mkdir(os.path.dirname(cls.interpreter))
@@ -140,12 +143,15 @@ class ForeignTrees(testing.EndToEndTest):
         result = self.machine.run("run", "-d", "/", session, "--", "/bin/sh")
         self.assert_refused(result, 126, "another machine", "in a new session")
 
-    def test_a_tree_without_a_layer_is_left_alone(self):
+    def test_a_tree_without_a_layer(self):
+        """Its mount point is made and stays, as schroot's does; a plain chroot is left alone."""
         self.register()
         session = self.machine.begin("plain")
-        (note,) = self.notes(session)
-        self.assertIn("the interpreter for the tree's programs: left out, since the tree has no ", note)
+        self.assertEqual(self.notes(session), [])
         self.machine.ok("end", session)
+        self.assertEqual(self.machine.inside("in-place", "/bin/sh", "-c", "x"), "interpreted /bin/sh -c x")
+        self.assertEqual(os.path.getsize(self.own_tree + self.interpreter), 0)
+        self.assertEqual(self.machine.inside("in-place", "/bin/sh"), "interpreted /bin/sh")
 
 
 if __name__ == "__main__":

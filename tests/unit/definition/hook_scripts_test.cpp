@@ -53,6 +53,50 @@ TEST_CASE("executable files in the order of their names; the rest is named with 
   CHECK_THAT(skipped, Contains("no.sh' is not run: its name") && !Contains("hidden"));
 }
 
+TEST_CASE("of schroot's setup.d all but those of schroot's own package") {
+  tests::require_root("to own the scripts");
+  const ConfigurationFolder folder;
+  const auto scripts = folder / "setup.d";
+  CHECK(definition::setup_scripts_folder("/etc/schroot") == "/etc/schroot/setup.d");
+  CHECK(definition::list_setup_scripts(scripts).paths.empty());  // no such folder
+  for (const char* name : {"00check", "05btrfs", "05file", "05lvm", "05union", "05zfs", "10mount", "15binfmt",
+                           "15killprocs", "20copyfiles", "20nssdatabases", "50chrootname", "70services", "99check"})
+    folder.write(base::concat("setup.d/", name), "x", 0755);
+  const auto only_schroots = definition::list_setup_scripts(scripts);
+  CHECK(only_schroots.paths.empty());
+  CHECK(only_schroots.skipped.empty());
+  folder.write("setup.d/98local", "x", 0755);
+  folder.write("setup.d/04tmpfs", "x", 0755);
+  folder.write("setup.d/98local.dpkg-old", "x", 0755);
+  folder.write("elsewhere/script", "x", 0755);
+  REQUIRE(::symlink("../elsewhere/script", (scripts + "/60link").c_str()) == 0);
+  REQUIRE(::symlink("../elsewhere/none", (scripts + "/61nothing").c_str()) == 0);
+  const auto found = definition::list_setup_scripts(scripts);
+  CHECK(found.paths == std::vector<std::string>{scripts + "/04tmpfs", scripts + "/60link", scripts + "/98local"});
+  const auto skipped = base::join(found.skipped, "\n");
+  CHECK(found.skipped.size() == 2);
+  CHECK_THAT(skipped, Contains("61nothing' is not run: it leads to '") && Contains("98local.dpkg-old' is not run"));
+
+  const auto refused = [&] {
+    try {
+      definition::list_setup_scripts(scripts);
+    } catch (const base::Error& error) {
+      return std::string(error.what());
+    }
+    return std::string("not refused");
+  };
+  // What anybody else could put in the place of the script that a link leads to.
+  REQUIRE(::chmod((folder / "elsewhere").c_str(), 0777) == 0);
+  CHECK_THAT(refused(), Contains("elsewhere' is writable by others than root"));
+  REQUIRE(::chmod((folder / "elsewhere").c_str(), 0755) == 0);
+  REQUIRE(::chown((folder / "elsewhere/script").c_str(), 65534, 0) == 0);
+  CHECK_THAT(refused(), Contains("60link' is owned by uid 65534"));
+  REQUIRE(::chown((folder / "elsewhere/script").c_str(), 0, 0) == 0);
+  REQUIRE(::symlink("script", (folder / "elsewhere/again").c_str()) == 0);
+  REQUIRE(::symlink("../elsewhere/again", (scripts + "/62twice").c_str()) == 0);
+  CHECK_THAT(base::join(definition::list_setup_scripts(scripts).skipped, "\n"), Contains("62twice' is not run"));
+}
+
 TEST_CASE("what anybody but root could change is refused, with what to do") {
   tests::require_root("to own the scripts");
   const ConfigurationFolder folder;

@@ -93,17 +93,30 @@ TEST_CASE("fstab from another system, and without an end") {
   CHECK(fstab[1] == FstabEntry{"/a", "/b", "none", {"bind"}, "f", 4});
 }
 
+TEST_CASE("relative paths of fstab are those of schroot, which mounts from / beneath the root") {
+  std::string problems;
+  const auto fstab =
+      parse(ProfileFile::fstab,
+            "srv/a mnt/relative none rw,bind\ntmpfs tmp tmpfs defaults\n/s b none rbind\nnone none swap sw\n", problems)
+          .fstab;
+  CHECK(problems.empty());
+  REQUIRE(fstab.size() == 4);
+  CHECK(fstab[0] == FstabEntry{"/srv/a", "/mnt/relative", "none", {"rw", "bind"}, "f", 1});
+  CHECK(fstab[1] == FstabEntry{"tmpfs", "/tmp", "tmpfs", {"defaults"}, "f", 2});
+  CHECK(fstab[2] == FstabEntry{"/s", "/b", "none", {"rbind"}, "f", 3});
+  CHECK(fstab[3].target == "none");
+}
+
 TEST_CASE("a bad line of fstab") {
   const struct {
     std::string line, says;
   } cases[] = {
       {"proc", "f:2: 'proc' is not a line of fstab"},
-      {"proc proc proc defaults", "mount point 'proc' is not an absolute path"},
+      {"/a b/../../c none bind", "has '..' in it"},
       {"/a /b/../../c none bind", "has '..' in it"},
       {"/a /\\056\\056/c none bind", "has '..' in it"},
       {"tmpfs / tmpfs defaults", "it would hide the session's tree"},
       {"tmpfs /. tmpfs defaults", "it would hide the session's tree"},
-      {"a /b none bind", "what is to be bound, 'a', is not an absolute path"},
       {"/../a /b none rbind", "has '..' in it"},
       {"/a\\012b /c none bind", "behind an escape"},
       {"/a\\377 /c none bind", "behind an escape"},
