@@ -118,8 +118,11 @@ std::string joined(const json& dictionary, const char* key) {
 // One run: "pid 12 as joe since ...: make".
 std::string run_line(const json& run) {
   const auto pid = run.find("pid");
+  const auto left = text_of(run, "state") == "processes-left" ? "  (it has ended, processes of it go on)" : "";
+  const auto group = text_of(run, "cgroup");
   return base::concat(text_of(run, "id"), "  pid ", pid == run.end() ? std::string("-") : plain(*pid), "  ",
-                      text_of(run, "user"), "  ", time_of(run, "since"), "  ", text_of(run, "command"));
+                      text_of(run, "user"), "  ", time_of(run, "since"), "  ", text_of(run, "command"), left,
+                      group.empty() ? "" : "  in ", group);
 }
 
 // "unpacking /srv/base.tar.zst, 193.7 MiB of 429.1 MiB".

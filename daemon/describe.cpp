@@ -261,6 +261,9 @@ Dictionary describe_session(const session::SessionView& view, Sight sight) {
     entry["uid"] = std::uint32_t{run.uid};
     entry["command"] = sight == Sight::all ? base::as_utf8(run.command) : std::string();
     entry["since"] = std::int64_t{run.since};
+    entry["state"] = std::string(run.left_processes ? "processes-left" : "running");
+    // A former version noted something else there.
+    if (sight == Sight::all && run.cgroup.starts_with('/')) entry["cgroup"] = base::name_as_utf8(run.cgroup);
     runs.push_back(std::move(entry));
   }
   info["runs"] = Value(runs);

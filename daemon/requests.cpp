@@ -460,9 +460,9 @@ void Requests::location(const std::string& sender, ReplyPtr<std::string> reply, 
   });
 }
 
-void Requests::run_ended(const session::StartedRun& run) {
+void Requests::run_ended(const session::StartedRun& run, const launch::RunEnd& end) {
   scheduler_.submit(
-      run.ends_slowly ? Work::slow_end : Work::end, run.owner, [this, id = run.id] { core_.run_ended(id); },
+      run.ends_slowly ? Work::slow_end : Work::end, run.owner, [this, id = run.id, end] { core_.run_ended(id, end); },
       Scheduler::Queue::unlimited);
 }
 

@@ -61,7 +61,7 @@ class Requests {
   void location(const std::string& sender, ReplyPtr<std::string> reply, std::string session);
 
   // A run's supervisor has ended.
-  void run_ended(const session::StartedRun& run);
+  void run_ended(const session::StartedRun& run, const launch::RunEnd& end);
   // The daemon's own work, from any thread: of the classes objects and configuration.
   void submit_own(Work work, Scheduler::Job job) { scheduler_.submit(work, 0, std::move(job)); }
   // Its time is over: it is ended, or broken off if it is being begun. Bus thread.

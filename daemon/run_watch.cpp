@@ -4,15 +4,15 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "launch/launcher.h"
 
 namespace unionroot::daemon {
 
 namespace {
 
-void reap(int pidfd) {
+template <typename Step>
+void try_to(const Step& step) {
   try {
-    launch::reap(pidfd);
+    step();
   } catch (const base::Error& error) {
     base::log::warning(error.what());
   }
@@ -20,21 +20,50 @@ void reap(int pidfd) {
 
 }  // namespace
 
-void RunWatch::add(session::StartedRun run, base::UniqueFd pidfd) {
-  asio::posix::stream_descriptor descriptor(io_, pidfd.get());
+void RunWatch::add(session::StartedRun run, base::UniqueFd pidfd, base::UniqueFd end) {
+  const auto id = run.id;
+  run.pidfd = run.end = -1;
+  Descriptor supervisor(io_, pidfd.get());
   static_cast<void>(pidfd.release());  // the stream descriptor owns it from here on
-  run.pidfd = -1;
-  const auto [entry, added] = watched_.emplace(run.id, std::move(descriptor));
+  std::optional<Descriptor> told;
+  if (end) {
+    told.emplace(io_, end.get());
+    static_cast<void>(end.release());
+  }
+  const auto [entry, added] = watched_.try_emplace(id, std::move(run), std::move(supervisor), std::move(told));
   if (!added) return;
-  entry->second.async_wait(asio::posix::stream_descriptor::wait_read,
-                           [this, run = std::move(run)](const AsioError& error) {
-                             if (error) return;
-                             const auto found = watched_.find(run.id);
-                             if (found == watched_.end()) return;
-                             reap(found->second.native_handle());
-                             watched_.erase(found);
-                             ended_(run);
-                           });
+  auto& watched = entry->second;
+  watched.supervisor.async_wait(Descriptor::wait_read, [this, id](const AsioError& error) {
+    if (!error) supervisor_ended(id);
+  });
+  if (watched.end)
+    watched.end->async_wait(Descriptor::wait_read, [this, id](const AsioError& error) {
+      if (!error) command_ended(id);
+    });
+}
+
+// A supervisor that has nothing to stay for ends right after this.
+void RunWatch::command_ended(const std::string& id) {
+  const auto found = watched_.find(id);
+  if (found == watched_.end()) return;
+  auto& watched = found->second;
+  try_to([&] { watched.told = launch::read_end(watched.end->native_handle()); });
+  if (watched.told.left_processes) ended_(watched.run, watched.told);
+}
+
+void RunWatch::supervisor_ended(const std::string& id) {
+  const auto found = watched_.find(id);
+  if (found == watched_.end()) return;
+  auto& watched = found->second;
+  using How = kernel::ProcessEnd::How;
+  if (watched.end && watched.told.how.how == How::unknown)
+    try_to([&] { watched.told = launch::read_end(watched.end->native_handle()); });
+  try_to([&] { launch::reap(watched.supervisor.native_handle()); });
+  const auto run = std::move(watched.run);
+  launch::RunEnd end = watched.told;
+  end.left_processes = false;
+  watched_.erase(found);
+  ended_(run, end);
 }
 
 }  // namespace unionroot::daemon

@@ -51,8 +51,12 @@ session::Events EventRelay::events() {
     post([id, progress](Service& service) { service.session_progress(id, progress); });
   };
   events.run_started = [this](const session::StartedRun& run) {
-    base::UniqueFd own(base::check(::fcntl(run.pidfd, F_DUPFD_CLOEXEC, 3), "duplicating the pidfd of run", run.id));
-    post([run, own = std::move(own)](Service& service) mutable { service.run_started(run, std::move(own)); });
+    const auto own = [&](int descriptor) {
+      return base::UniqueFd(base::check(::fcntl(descriptor, F_DUPFD_CLOEXEC, 3), "watching run", run.id));
+    };
+    post([run, pidfd = own(run.pidfd), end = run.end < 0 ? base::UniqueFd() : own(run.end)](Service& service) mutable {
+      service.run_started(run, std::move(pidfd), std::move(end));
+    });
   };
   return events;
 }
@@ -79,8 +83,8 @@ Service::Service(asio::io_context& io, sdbus::IConnection& connection, session::
       manager_(loop_, requests_, registry, std::move(capabilities)),
       exports_(loop_, requests_, manager_),
       runs_(io,
-            [this](const session::StartedRun& run) {
-              if (!stopped_) requests_.run_ended(run);  // else the next daemon finds that it has ended
+            [this](const session::StartedRun& run, const launch::RunEnd& end) {
+              if (!stopped_) requests_.run_ended(run, end);  // else the next daemon finds that it has ended
             }),
       configuration_(io),
       refresh_timer_(io) {}
@@ -184,7 +188,9 @@ void Service::session_progress(const std::string& id, const session::Progress& p
   loop_.kick();
 }
 
-void Service::run_started(const session::StartedRun& run, base::UniqueFd pidfd) { runs_.add(run, std::move(pidfd)); }
+void Service::run_started(const session::StartedRun& run, base::UniqueFd pidfd, base::UniqueFd end) {
+  runs_.add(run, std::move(pidfd), std::move(end));
+}
 
 void Service::watch_configuration() {
   if (registry_.watch_fd() < 0) return;

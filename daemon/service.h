@@ -51,7 +51,7 @@ class Service {
   void session_changed(const std::string& id);
   void session_removed(const std::string& id);
   void session_progress(const std::string& id, const session::Progress& progress);
-  void run_started(const session::StartedRun& run, base::UniqueFd pidfd);
+  void run_started(const session::StartedRun& run, base::UniqueFd pidfd, base::UniqueFd end);
 
  private:
   void refresh();

@@ -21,6 +21,8 @@ enum class DeviceMode { host, private_dev };
 // The numbers are in the records of sessions; 0 and 1 are the "no" and "yes" of former versions.
 enum class HostView { no = 0, all = 1, tree = 2 };
 enum class ViewAccess { owner, all };
+// Where commands are: in their callers' control groups, or in the daemon's.
+enum class ControlGroup { caller, own };
 enum class OnBoot { recover, end, leave };
 enum class OnShutdown { leave, end };
 
@@ -134,7 +136,8 @@ struct Definition {
   std::string resolv_conf = "follow";            // follow | none
   std::string hostname;                          // written to etc/hostname; empty: the host's
   std::string network = "host";                  // host | none
-  std::uint64_t unpack_limit = 0;                // bytes; 0: the default
+  ControlGroup control_group = ControlGroup::caller;
+  std::uint64_t unpack_limit = 0;  // bytes; 0: the default
   OnBoot on_boot = OnBoot::recover;
   OnShutdown on_shutdown = OnShutdown::leave;
   std::vector<std::string> hook_directories;

@@ -94,6 +94,7 @@ constexpr KnownKey keys[] = {
     {"resolv-conf", all},
     {"hostname", all},
     {"network", all},
+    {"cgroup", all},
     {"on-boot", all},
     {"on-shutdown", all},
     {"hook-directories", all & ~type_plain},

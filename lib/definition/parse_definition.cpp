@@ -163,6 +163,7 @@ void parse_session(SectionReader& reader, Definition& definition) {
       {"merge", NssMode::merge}, {"copy", NssMode::copy}, {"none", NssMode::none}};
   static constexpr Word<const char*> resolvers[] = {{"follow", "follow"}, {"none", "none"}};
   static constexpr Word<const char*> networks[] = {{"host", "host"}, {"none", "none"}};
+  static constexpr Word<ControlGroup> groups[] = {{"caller", ControlGroup::caller}, {"own", ControlGroup::own}};
   static constexpr Word<OnBoot> boots[] = {
       {"recover", OnBoot::recover}, {"end", OnBoot::end}, {"leave", OnBoot::leave}};
   static constexpr Word<OnShutdown> shutdowns[] = {{"leave", OnShutdown::leave}, {"end", OnShutdown::end}};
@@ -177,6 +178,7 @@ void parse_session(SectionReader& reader, Definition& definition) {
   const char* network = "host";
   reader.word("network", networks, network);
   definition.network = network;
+  reader.word("cgroup", groups, definition.control_group);
   reader.word("on-boot", boots, definition.on_boot);
   reader.word("on-shutdown", shutdowns, definition.on_shutdown);
   reader.bytes("unpack-limit", definition.unpack_limit);

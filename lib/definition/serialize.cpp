@@ -100,7 +100,7 @@ void describe(A& a, T& v) {
   a("user-data", v.user_data), a("host-view", v.host_view), a("host-view-access", v.host_view_access);
   a("hide-state", v.hide_state), a("dev", v.dev);
   a("nss", v.nss), a("no-new-privileges", v.no_new_privileges), a("resolv-conf", v.resolv_conf);
-  a("hostname", v.hostname), a("network", v.network);
+  a("hostname", v.hostname), a("network", v.network), a("cgroup", v.control_group);
   a("unpack-limit", v.unpack_limit), a("on-boot", v.on_boot), a("on-shutdown", v.on_shutdown);
   a("hook-directories", v.hook_directories), a("hook-time-limit", v.hook_time_limit), a("is-source", v.is_source);
   a("script-config", v.script_config);
@@ -125,6 +125,8 @@ template <>
 constexpr int last_enumerator<HostView> = static_cast<int>(HostView::tree);
 template <>
 constexpr int last_enumerator<ViewAccess> = static_cast<int>(ViewAccess::all);
+template <>
+constexpr int last_enumerator<ControlGroup> = static_cast<int>(ControlGroup::own);
 template <>
 constexpr int last_enumerator<OnBoot> = static_cast<int>(OnBoot::leave);
 template <>

@@ -1,34 +1,42 @@
 #include "kernel/cgroups.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <climits>
 #include <functional>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <thread>
+#include <utility>
 
 #include "base/error.h"
 #include "base/fault_point.h"
 #include "base/files.h"
 #include "base/log.h"
-#include "base/process_identity.h"
 #include "base/text.h"
+#include "kernel/cgroup_folder.h"
 #include "kernel/files.h"
+#include "kernel/hierarchies.h"
 #include "kernel/mountinfo.h"
 
 namespace unionroot::kernel {
 
 namespace {
 
+using base::concat;
 using base::fault_point;
 using base::SystemError;
 using base::UniqueFd;
-using Clock = std::chrono::steady_clock;
+
+// Of a run's folder in the daemon's subtree: the path of its group beneath its caller's.
+constexpr char outside_attribute[] = "user.unionroot.group";
 
 // A group's files ("cgroup.procs", "cpu.stat") share the folder with its children, so a name with a dot could clash
 // with one of them. As systemd does, such a name gets an underscore in front; our names never begin with one.
@@ -36,85 +44,55 @@ std::string folder_of(const std::string& name) {
   if (name.empty() || name.front() == '_' || name == "." || name == ".." || name.find('/') != std::string::npos ||
       name.find('\n') != std::string::npos)
     throw base::Error(base::ErrorCode::invalid_argument,
-                      base::concat("not a name for a control group: ", base::printable(name)));
+                      concat("not a name for a control group: ", base::printable(name)));
   return name.find('.') == std::string::npos ? name : "_" + name;
 }
 
 std::string name_of(const std::string& folder) { return folder.front() == '_' ? folder.substr(1) : folder; }
 
-// The group's folder, or empty if there is none.
-UniqueFd try_open_group(int parent, const std::string& folder) {
-  UniqueFd group(::openat(parent, folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!group && errno != ENOENT) base::throw_errno("opening the control group", folder);
-  return group;
+[[noreturn]] void refuse_caller(const std::string& why) {
+  throw base::Error(base::ErrorCode::access_denied,
+                    concat("the command cannot be in its caller's control group: ", why),
+                    "in another group it would not have its caller's limits; ask from a process in another group, or "
+                    "have cgroup=own set for the chroot");
 }
 
-// Each group has some twenty files, so they are told by what the listing says of them.
-std::vector<std::string> children_of(int group) { return list_directory(group, Listed::folders); }
-
-void collect_processes(int group, std::vector<pid_t>& pids) {
-  const UniqueFd file(::openat(group, "cgroup.procs", O_RDONLY | O_CLOEXEC));
-  if (!file) {
-    if (errno == ENOENT || errno == ENODEV) return;  // removed meanwhile
-    base::throw_errno("opening cgroup.procs");
+// The groups of version 1 to join: those of the caller in which a child of this process would not be anyway.
+std::vector<std::string> groups_to_join(const Hierarchies& hierarchies, const std::vector<Membership>& callers,
+                                        const std::vector<Membership>& own) {
+  std::vector<std::string> folders;
+  for (const Membership& group : callers) {
+    if (group.hierarchy.empty() || std::find(own.begin(), own.end(), group) != own.end()) continue;
+    auto folder = hierarchies.folder(group);
+    if (!folder)
+      refuse_caller(concat(group.hierarchy, ":", base::printable(group.path), " is not to be seen from here"));
+    folders.push_back(std::move(*folder));
   }
-  for (const std::string& line : base::split(base::read_all(file.get(), "cgroup.procs"), '\n'))
-    if (const auto pid = base::parse_unsigned(line)) pids.push_back(static_cast<pid_t>(*pid));
-  for (const std::string& child : children_of(group))
-    if (const UniqueFd opened = try_open_group(group, child)) collect_processes(opened.get(), pids);
+  return folders;
 }
 
-// False if there are groups in it, or processes.
-bool remove_group(int parent, const std::string& folder) {
-  fault_point("cgroup rmdir");
-  if (::unlinkat(parent, folder.c_str(), AT_REMOVEDIR) != 0) {
-    if (errno == EBUSY || errno == ENOTEMPTY) return false;
-    if (errno != ENOENT) base::throw_errno("removing the control group", folder);
+std::optional<std::string> second_version_in(const std::vector<Membership>& groups) {
+  const auto found =
+      std::find_if(groups.begin(), groups.end(), [](const Membership& group) { return group.hierarchy.empty(); });
+  return found == groups.end() ? std::nullopt : std::optional(found->path);
+}
+
+// What is mounted does not change while a machine runs, as a rule. Reading it takes long.
+class Mounted {
+ public:
+  std::optional<std::string> folder(const Membership& group) { return hierarchies().folder(group); }
+  Hierarchies& hierarchies() {
+    std::call_once(read_,
+                   [this] { hierarchies_ = Hierarchies(parse_mountinfo(base::read_file("/proc/self/mountinfo"))); });
+    return hierarchies_;
   }
-  fault_point("cgroup rmdir done");
-  return true;
-}
 
-// False if it is not empty yet (a killed process may take a moment to leave).
-bool remove_groups(int parent, const std::string& folder) {
-  if (remove_group(parent, folder)) return true;  // as a run's, which has none beneath
-  if (const UniqueFd group = try_open_group(parent, folder))
-    for (const std::string& child : children_of(group.get()))
-      if (!remove_groups(group.get(), child)) return false;
-  return remove_group(parent, folder);
-}
+ private:
+  std::once_flag read_;
+  Hierarchies hierarchies_;
+};
 
-// Waits until the group and all beneath it have no process: cgroup.events, "populated", kernel's cgroup-v2 manual.
-bool wait_until_empty(int group, Clock::time_point end) {
-  const UniqueFd events(::openat(group, "cgroup.events", O_RDONLY | O_CLOEXEC));
-  if (!events) {
-    if (errno == ENOENT || errno == ENODEV) return true;
-    base::throw_errno("opening cgroup.events");
-  }
-  for (;;) {
-    char buffer[256];
-    const auto count = ::pread(events.get(), buffer, sizeof buffer, 0);
-    if (count < 0 && errno == ENODEV) return true;
-    const std::string_view text(buffer, static_cast<std::size_t>(base::check(count, "reading cgroup.events")));
-    if (text.find("populated 0") != std::string_view::npos) return true;
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now()).count();
-    if (left <= 0) return false;
-    pollfd wait{events.get(), POLLPRI, 0};
-    if (::poll(&wait, 1, static_cast<int>(std::min<std::int64_t>(left, 1000))) < 0 && errno != EINTR)
-      base::throw_errno("waiting for a control group to become empty");
-  }
-}
-
-[[noreturn]] void give_up(int group, const std::string& session) {
-  std::vector<pid_t> pids;
-  collect_processes(group, pids);
-  std::string names;
-  for (const pid_t pid : pids) names += base::concat(names.empty() ? "" : ", ", pid, " (", base::command_of(pid), ")");
-  throw base::Error(base::ErrorCode::timed_out,
-                    base::concat("killing the processes of ", base::printable(session),
-                                 ": these remain: ", names.empty() ? "none that can be named" : names),
-                    "they may wait for a device or a network file system; try again when it answers");
-}
+std::vector<Membership> own_groups() { return parse_memberships(base::read_file("/proc/self/cgroup")); }
 
 class RealCgroups final : public Cgroups {
  public:
@@ -129,7 +107,7 @@ class RealCgroups final : public Cgroups {
     for (const std::string& folder : folders_)
       if (::unlinkat(own_.get(), folder.c_str(), AT_REMOVEDIR) != 0 && errno != EBUSY && errno != ENOTEMPTY &&
           errno != ENOENT)
-        base::log::warning(base::concat("the control group ", folder, " could not be removed"));
+        base::log::warning(concat("the control group ", folder, " could not be removed"));
   }
 
   [[nodiscard]] bool available() const override { return true; }
@@ -147,15 +125,34 @@ class RealCgroups final : public Cgroups {
       if (group) {
         fault_point("cgroup mkdir");
         if (::mkdirat(group.get(), run_folder.c_str(), 0755) == 0) {
-          UniqueFd leaf(::openat(group.get(), run_folder.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+          UniqueFd leaf(::openat(group.get(), run_folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
           if (!leaf) base::throw_errno("opening the control group", run_folder);
           fault_point("cgroup mkdir done");
           return leaf;
         }
         if (errno != ENOENT && errno != ENODEV) base::throw_errno("making the control group", run_folder);
       }
-      if (attempt == 100) throw SystemError(ENOENT, base::concat("making the control group ", run_folder));
+      if (attempt == 100) throw SystemError(ENOENT, concat("making the control group ", run_folder));
     }
+  }
+
+  RunGroup create_run(const std::string& session, const std::string& run,
+                      const std::optional<std::string>& callers) override {
+    RunGroup made;
+    std::string path;
+    if (callers) {
+      const auto groups = parse_memberships(*callers);
+      made.joined = groups_to_join(mounted_.hierarchies(), groups, own_groups());
+      const auto second = second_version_in(groups);
+      if (!second) refuse_caller("it has none of version 2");
+      made.path = concat(*second == "/" ? "" : *second, "/", folder_, "-", run);
+      const auto parent = mounted_.folder({"", *second});
+      if (!parent) refuse_caller(concat(base::printable(*second), " is not to be seen from here"));
+      path = concat(*parent, "/", folder_, "-", run);
+    }
+    made.record = create(session, run);
+    if (callers) made.outside = make_outside(made.record.get(), path);
+    return made;
   }
 
   [[nodiscard]] UniqueFd open(const std::string& session, const std::string& run) const override {
@@ -169,29 +166,27 @@ class RealCgroups final : public Cgroups {
   }
 
   void kill(const std::string& session, const std::string& run, std::chrono::milliseconds limit) override {
-    const auto end = Clock::now() + limit;
+    const auto end = KillClock::now() + limit;
     with_group(session, run, [&](int parent, const std::string& folder) {
-      const UniqueFd group = try_open_group(parent, folder);
-      if (!group) return;
-      kill_all(group.get());
-      for (;;) {
-        if (!wait_until_empty(group.get(), end)) give_up(group.get(), session);
-        if (remove_groups(parent, folder)) return;
-        if (Clock::now() >= end) give_up(group.get(), session);
-        kill_all(group.get());
-        std::this_thread::sleep_for(std::chrono::milliseconds(1));
-      }
+      const auto outside = outside_groups(parent, folder, run.empty());
+      for (const auto& path : outside) kill_in(AT_FDCWD, path);
+      kill_in(parent, folder);
+      for (const auto& path : outside) end_group(AT_FDCWD, path, session, end);
+      end_group(parent, folder, session, end);
     });
   }
 
   void remove(const std::string& session, const std::string& run) override {
     with_group(session, run, [&](int parent, const std::string& folder) {
+      const auto outside = outside_groups(parent, folder, run.empty());
       // An exited process leaves its group a moment after its parent heard of it.
       for (int attempt = 0; attempt < 50; ++attempt) {
-        if (remove_groups(parent, folder)) return;
+        const bool gone = std::all_of(outside.begin(), outside.end(),
+                                      [](const std::string& path) { return remove_groups(AT_FDCWD, path); });
+        if (gone && remove_groups(parent, folder)) return;
         std::this_thread::sleep_for(std::chrono::milliseconds(2));
       }
-      throw SystemError(EBUSY, base::concat("removing the control group ", folder));
+      throw SystemError(EBUSY, concat("removing the control group ", folder));
     });
   }
 
@@ -203,12 +198,25 @@ class RealCgroups final : public Cgroups {
     return {names.begin(), names.end()};
   }
 
+  [[nodiscard]] std::vector<std::string> runs_outside(const std::string& session) const override {
+    std::vector<std::string> names;
+    const UniqueFd base_group = try_open_group(own_.get(), folder_);
+    const UniqueFd group = base_group ? try_open_group(base_group.get(), folder_of(session)) : UniqueFd();
+    if (!group) return names;
+    for (const std::string& run : children_of(group.get()))
+      if (!outside_groups(group.get(), run, false).empty()) names.push_back(name_of(run));
+    return names;
+  }
+
   [[nodiscard]] std::vector<pid_t> processes(const std::string& session) const override {
     std::vector<pid_t> pids;
     for (const std::string& base : folders_) {
       const UniqueFd base_group = try_open_group(own_.get(), base);
       const UniqueFd group = base_group ? try_open_group(base_group.get(), folder_of(session)) : UniqueFd();
-      if (group) collect_processes(group.get(), pids);
+      if (!group) continue;
+      collect_processes(group.get(), pids);
+      for (const auto& path : outside_groups(base_group.get(), folder_of(session), true))
+        if (const UniqueFd outside = try_open_group(AT_FDCWD, path)) collect_processes(outside.get(), pids);
     }
     std::sort(pids.begin(), pids.end());
     return pids;
@@ -222,15 +230,43 @@ class RealCgroups final : public Cgroups {
     fault_point("cgroup mkdir done");
   }
 
-  static void kill_all(int group) {
-    fault_point("cgroup.kill");
-    const UniqueFd file(::openat(group, "cgroup.kill", O_WRONLY | O_CLOEXEC));
-    if (!file) {
-      if (errno == ENOENT || errno == ENODEV) return;
-      base::throw_errno("opening cgroup.kill");
+  // Nobody but root makes anything in these folders, and a control group is no symbolic link: the path is enough.
+  static UniqueFd make_outside(int record, const std::string& path) {
+    fault_point("outside cgroup note");
+    if (::fsetxattr(record, outside_attribute, path.c_str(), path.size(), 0) != 0)
+      base::throw_errno("noting the control group", path);
+    fault_point("outside cgroup mkdir");
+    if (::mkdir(path.c_str(), 0755) != 0)
+      refuse_caller(SystemError(errno, concat("making ", base::printable(path))).what());
+    fault_point("outside cgroup mkdir done");
+    UniqueFd group(::open(path.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!group) refuse_caller(SystemError(errno, concat("opening ", base::printable(path))).what());
+    return group;
+  }
+
+  static void add_outside(int group, std::vector<std::string>& paths) {
+    std::array<char, PATH_MAX> path{};
+    const auto length = ::fgetxattr(group, outside_attribute, path.data(), path.size());
+    if (length > 0) paths.emplace_back(path.data(), static_cast<std::size_t>(length));
+    if (length < 0 && errno != ENODATA && errno != ENOTSUP) base::throw_errno("reading where a run's control group is");
+  }
+
+  // Paths of the groups outside of the daemon's subtree: of a run's folder, or of all in a session's.
+  static std::vector<std::string> outside_groups(int parent, const std::string& folder, bool whole_session) {
+    std::vector<std::string> paths;
+    const UniqueFd group = try_open_group(parent, folder);
+    if (!group) return paths;
+    if (!whole_session) {
+      add_outside(group.get(), paths);
+      return paths;
     }
-    if (::write(file.get(), "1", 1) != 1 && errno != ENODEV) base::throw_errno("writing cgroup.kill");
-    fault_point("cgroup.kill done");
+    for (const std::string& run : children_of(group.get()))
+      if (const UniqueFd each = try_open_group(group.get(), run)) add_outside(each.get(), paths);
+    return paths;
+  }
+
+  static void kill_in(int parent, const std::string& folder) {
+    if (const UniqueFd group = try_open_group(parent, folder)) kill_group(group.get());
   }
 
   // Calls `act` with the folder that holds the group, and the group's name in it; not at all if there is none. An
@@ -262,42 +298,44 @@ class RealCgroups final : public Cgroups {
   std::string folder_;                // beneath it
   std::vector<std::string> folders_;  // all in which there may be groups of ours
   std::string description_;
+  Mounted mounted_;
 };
 
+// Sessions work here all the same. A caller is served where its groups can be joined, or are this process's own.
 class NoCgroups final : public Cgroups {
  public:
   explicit NoCgroups(std::string why) : why_(std::move(why)) {}
   [[nodiscard]] bool available() const override { return false; }
   [[nodiscard]] std::string description() const override { return why_; }
   UniqueFd create(const std::string&, const std::string&) override { return {}; }
+  RunGroup create_run(const std::string&, const std::string&, const std::optional<std::string>& callers) override {
+    RunGroup none;
+    if (!callers) return none;
+    const auto groups = parse_memberships(*callers);
+    const auto own = own_groups();
+    const auto second = second_version_in(groups);
+    if (second != second_version_in(own))
+      refuse_caller(concat(second ? base::printable(*second) : std::string("none of version 2"), ", since ", why_));
+    none.joined = groups_to_join(mounted_.hierarchies(), groups, own);
+    return none;
+  }
   [[nodiscard]] UniqueFd open(const std::string&, const std::string&) const override { return {}; }
   void kill(const std::string&, const std::string&, std::chrono::milliseconds) override {}
   void remove(const std::string&, const std::string&) override {}
   [[nodiscard]] std::vector<std::string> sessions() const override { return {}; }
+  [[nodiscard]] std::vector<std::string> runs_outside(const std::string&) const override { return {}; }
   [[nodiscard]] std::vector<pid_t> processes(const std::string&) const override { return {}; }
 
  private:
   std::string why_;
+  Mounted mounted_;
 };
 
 // Where this process's own version 2 group is in the file system; nullopt if there is no such hierarchy here.
-std::optional<std::string> own_group_path() {
-  std::optional<std::string> mounted;
-  std::string root;
-  for (const MountEntry& entry : parse_mountinfo(base::read_file("/proc/self/mountinfo"))) {
-    if (entry.type != "cgroup2") continue;
-    mounted = entry.target;
-    root = entry.root;
-  }
-  if (!mounted) return std::nullopt;
-  for (const std::string& line : base::split(base::read_file("/proc/self/cgroup"), '\n')) {
-    if (line.rfind("0::", 0) != 0) continue;
-    std::string group = line.substr(3);
-    // A bind of a part of the hierarchy shows that part alone.
-    if (root != "/" && group.rfind(root, 0) == 0) group.erase(0, root.size());
-    return group == "/" ? *mounted : *mounted + group;
-  }
-  return std::nullopt;
+std::optional<std::string> own_group_folder() {
+  const auto path = second_version_in(own_groups());
+  if (!path) return std::nullopt;
+  return Hierarchies(parse_mountinfo(base::read_file("/proc/self/mountinfo"))).folder({"", *path});
 }
 
 }  // namespace
@@ -305,15 +343,15 @@ std::optional<std::string> own_group_path() {
 std::unique_ptr<Cgroups> real_cgroups(const std::string& name, const std::string& former) {
   const std::string folder = folder_of(name);
   try {
-    const auto path = own_group_path();
+    const auto path = own_group_folder();
     if (!path) return std::make_unique<NoCgroups>("no cgroup version 2 hierarchy is mounted");
     UniqueFd own = open_directory(*path);
-    const std::string description = base::concat(*path == "/" ? "" : *path, "/", folder);
+    const std::string description = concat(*path == "/" ? "" : *path, "/", folder);
     ensure_directory(own.get(), folder, 0755);
     const UniqueFd group = open_directory_at(own.get(), folder);
     if (!exists_at(group.get(), "cgroup.kill")) {  // since Linux 5.14
       remove_directory(own.get(), folder);
-      return std::make_unique<NoCgroups>(base::concat(description, " has no cgroup.kill"));
+      return std::make_unique<NoCgroups>(concat(description, " has no cgroup.kill"));
     }
     const bool has_former = !former.empty() && exists_at(own.get(), folder_of(former));
     return std::make_unique<RealCgroups>(std::move(own), folder, has_former ? folder_of(former) : std::string(),

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,8 +13,23 @@
 
 namespace unionroot::kernel {
 
+// Where the command of a run is to be.
+struct RunGroup {
+  base::UniqueFd record;            // <base>/<session>/<run>: what is known of the run is noted there
+  base::UniqueFd outside;           // its group beneath its caller's, where it is not in `record` itself
+  std::string path;                 // of its group in the hierarchy of version 2; empty: its supervisor's
+  std::vector<std::string> joined;  // folders of its caller's groups of version 1, which it joins
+
+  // Borrowed; -1: it stays in its supervisor's.
+  [[nodiscard]] int group() const { return outside ? outside.get() : record ? record.get() : -1; }
+};
+
 // The daemon's own subtree. Throws SystemError unless stated. Where there is no cgroup v2 with cgroup.kill,
 // available() is false, every create gives an empty descriptor, and killing is by pidfd and a scan of /proc.
+//
+// A run in its caller's group has its group there, and a folder in the daemon's subtree as well. That has no process.
+// It is made first, and says where the other one is (an extended attribute). So each of the functions below finds the
+// group of a run wherever it is, after a crash of the daemon too.
 class Cgroups {
  public:
   virtual ~Cgroups() = default;
@@ -23,7 +39,11 @@ class Cgroups {
 
   // <base>/<session>/<run>: made; an O_PATH|O_DIRECTORY descriptor of it.
   virtual base::UniqueFd create(const std::string& session, const std::string& run) = 0;
-  // A descriptor of a group that was made; empty if there is none.
+  // For a run. callers: the text of its caller's /proc/PID/cgroup. nullopt: it is to be in the daemon's. Throws
+  // Error(access_denied) if the command cannot be in the caller's groups: it is not put into another one instead.
+  virtual RunGroup create_run(const std::string& session, const std::string& run,
+                              const std::optional<std::string>& callers) = 0;
+  // A descriptor of a folder in the daemon's subtree; empty if there is none.
   [[nodiscard]] virtual base::UniqueFd open(const std::string& session, const std::string& run) const = 0;
   // cgroup.kill, then waits until it is empty; removes all groups of the session (or that one run's). Idempotent.
   // Gives up with Error(timed_out) naming pids that remain.
@@ -31,6 +51,8 @@ class Cgroups {
   // Removes an empty group; a group that is not there is no error.
   virtual void remove(const std::string& session, const std::string& run) = 0;
   [[nodiscard]] virtual std::vector<std::string> sessions() const = 0;  // names of the groups that exist
+  // Of a session: those that have a group beneath their caller's, or were to have one.
+  [[nodiscard]] virtual std::vector<std::string> runs_outside(const std::string& session) const = 0;
   [[nodiscard]] virtual std::vector<pid_t> processes(const std::string& session) const = 0;
 };
 

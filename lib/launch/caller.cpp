@@ -9,12 +9,14 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/error.h"
 #include "base/files.h"
 #include "base/process_identity.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
+#include "launch/scheduling.h"
 
 namespace unionroot::launch {
 
@@ -89,17 +91,22 @@ class ProcessFolder {
     if (!folder_) gone();
   }
 
+  template <typename Question>
+  auto ask(const Question& question) const {
+    try {
+      return question();
+    } catch (const base::SystemError& error) {
+      if (error.error_number() == ESRCH) gone();
+      throw;
+    }
+  }
+
   // Not prlimit(2) for the limits: for another user's process that needs CAP_SYS_RESOURCE, which containers often take
   // away.
   [[nodiscard]] std::string read(const char* name) const {
     const base::UniqueFd file(::openat(folder_.get(), name, O_RDONLY | O_CLOEXEC));
     if (!file) gone();
-    try {
-      return base::read_all(file.get(), name, std::size_t{1} << 16);
-    } catch (const base::SystemError& error) {
-      if (error.error_number() == ESRCH) gone();
-      throw;
-    }
+    return ask([&] { return base::read_all(file.get(), name, std::size_t{1} << 16); });
   }
 
   [[noreturn]] void gone() const {
@@ -129,6 +136,9 @@ Inherited inherited_from(pid_t pid, std::optional<std::uint64_t> start_time, uid
   const std::string before = process.read("status");
   Inherited inherited;
   inherited.limits = parse_limits(process.read("limits"));
+  inherited.control_groups = process.read("cgroup");
+  inherited.scheduling = process.ask([&] { return scheduling_of(pid, process.read("oom_score_adj")); });
+  // Gone by now, and its number may have been another's above.
   const std::string after = process.read("status");
   const auto mask = umask_in(after);
   const auto no_new_privileges = base::status_field(after, "NoNewPrivs");
@@ -138,7 +148,12 @@ Inherited inherited_from(pid_t pid, std::optional<std::uint64_t> start_time, uid
     inherited.umask = *mask;
     return inherited;
   }
-  if (uid == 0) return {.limits = {}, .umask = 022, .no_new_privileges = inherited.no_new_privileges};
+  if (uid == 0)
+    return {.limits = {},
+            .umask = 022,
+            .no_new_privileges = inherited.no_new_privileges,
+            .control_groups = std::move(inherited.control_groups),
+            .scheduling = std::nullopt};
   throw base::Error(base::ErrorCode::access_denied,
                     base::concat("the process that asks (pid ", pid, ") runs with other rights than user ", uid,
                                  " has: it executed a set-uid program, or changed its uid"),

@@ -6,9 +6,12 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "launch/spec.h"
 
 namespace unionroot::launch {
 
@@ -18,13 +21,15 @@ struct Inherited {
   Limits limits;                   // every one that the process has; none: this process's own hold
   mode_t umask = 022;              // its file mode creation mask
   bool no_new_privileges = false;  // its first thread has that flag of prctl(2)
+  std::string control_groups;      // the text of its /proc/PID/cgroup
+  std::optional<Scheduling> scheduling;
 };
 
 // From /proc/PID of a living process that started then (nullopt: whenever; process_identity.h). Its real, effective,
 // saved and file system uid must all be `uid`, before and after the reading: a process that has become set-uid may have
 // raised its limits by a right that the caller does not have. Throws Error(access_denied) if it is not so, or if it has
-// ended. Root is spared that: it could raise any limit. Then only the flag is taken over, and the
-// defaults above hold.
+// ended. Root is spared that: it could raise any limit. Then only the flag and the control groups are taken over,
+// and the defaults above hold.
 Inherited inherited_from(pid_t pid, std::optional<std::uint64_t> start_time, uid_t uid);
 
 // The text of /proc/PID/limits; lines that are not understood are passed over.

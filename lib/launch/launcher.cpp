@@ -125,6 +125,7 @@ LaunchedRun Launcher::launch(const LaunchSpec& spec, const LaunchDescriptors& de
   request.descriptors[wire::namespace_descriptor] = descriptors.mount_namespace;
   request.descriptors[wire::root_descriptor] = descriptors.root;
   request.descriptors[wire::cgroup_descriptor] = descriptors.cgroup;
+  request.descriptors[wire::record_descriptor] = descriptors.record;
   base::UniqueFd end(base::check(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "making an event counter for a run"));
   request.descriptors[wire::end_descriptor] = end.get();
   base::UniqueFd locks;
@@ -176,20 +177,24 @@ void reap(int pidfd) {
     base::throw_errno("waiting for a supervisor");
 }
 
-kernel::ProcessEnd read_end(int end) {
+RunEnd read_end(int end) {
   using How = kernel::ProcessEnd::How;
   std::uint64_t told = 0;
   if (end < 0 || ::read(end, &told, sizeof told) != static_cast<ssize_t>(sizeof told)) return {};
+  const bool left = wire::left_of(told);
+  // Nobody else reads it, and so it is as it was.
+  if (left && ::write(end, &told, sizeof told) != static_cast<ssize_t>(sizeof told))
+    base::throw_errno("noting how a run has ended");
   const auto value = static_cast<int>(wire::value_of(told));
   switch (static_cast<control::Type>(wire::how_of(told))) {
-    case control::Type::exited: return {How::exited, value};
-    case control::Type::killed: return {How::killed, value};
-    case control::Type::failed: return {How::not_started, value};
+    case control::Type::exited: return {{How::exited, value}, left};
+    case control::Type::killed: return {{How::killed, value}, left};
+    case control::Type::failed: return {{How::not_started, value}, left};
     default: return {};
   }
 }
 
-bool saw_the_end(int cgroup) { return ::fgetxattr(cgroup, wire::ended_attribute, nullptr, 0) >= 0; }
+bool saw_the_end(int record) { return ::fgetxattr(record, wire::ended_attribute, nullptr, 0) >= 0; }
 
 base::UniqueFd end_of_supervisor(int pidfd) {
   base::UniqueFd end(static_cast<int>(::syscall(SYS_pidfd_getfd, pidfd, wire::end_descriptor, 0)));

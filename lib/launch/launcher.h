@@ -18,8 +18,8 @@ struct LaunchDescriptors {
   int standard[3] = {-1, -1, -1};  // the caller's own; unused for a terminal
   int mount_namespace = -1;
   int root = -1;                   // O_PATH of the session's root: where devpts is found for a terminal
-  int cgroup = -1;                 // directory of the run's leaf; -1: none
-  int cgroup_session = -1;         // not handed on: the supervisor kills its own run only
+  int cgroup = -1;                 // of the command's group; -1: none
+  int record = -1;                 // where the supervisor notes that its command has ended: a folder; -1: nowhere
   std::vector<int> session_locks;  // held open by the supervisor for as long as the run lasts
 };
 
@@ -57,12 +57,18 @@ class Launcher {
   base::UniqueFd null_;
 };
 
-// How the run ended, as its supervisor told. Once; unknown if it goes on, or if the supervisor was killed. `end`:
-// LaunchedRun::end.
-kernel::ProcessEnd read_end(int end);
+struct RunEnd {
+  kernel::ProcessEnd how;       // of the command
+  bool left_processes = false;  // the supervisor stays with them
+};
 
-// Whether the supervisor that had this control group saw its command end. False: it was killed before that.
-bool saw_the_end(int cgroup);
+// How the run ended, as its supervisor told; unknown if it goes on, or if the supervisor was killed. `end`:
+// LaunchedRun::end. Once, unless it has left processes: a later daemon is to know it too.
+RunEnd read_end(int end);
+
+// Whether the supervisor that had this folder (LaunchDescriptors::record) saw its command end. False: it was killed
+// before that.
+bool saw_the_end(int record);
 
 // LaunchedRun::end of a supervisor that a former daemon has started. None if this process cannot have it.
 base::UniqueFd end_of_supervisor(int pidfd);

@@ -4,7 +4,9 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,6 +14,16 @@
 #include "base/accounts.h"
 
 namespace unionroot::launch {
+
+// How the kernel shares processors, disks and memory out to a process.
+struct Scheduling {
+  std::uint32_t policy = 0;  // SCHED_OTHER and so on: sched(7)
+  std::int32_t nice = 0;
+  std::uint32_t priority = 0;         // of a real-time policy
+  std::int32_t io_priority = 0;       // class and level: ioprio_set(2)
+  std::int32_t oom_score_adjust = 0;  // proc(5)
+  std::string processors;             // a mask: sched_setaffinity(2); empty: those of this process
+};
 
 struct LaunchSpec {
   std::string session;
@@ -26,6 +38,8 @@ struct LaunchSpec {
   std::vector<gid_t> groups;
   mode_t umask = 022;
   std::vector<std::pair<int, rlimit>> limits;  // RLIMIT_* of the calling process
+  std::vector<std::string> joined_groups;      // folders of control groups of version 1
+  std::optional<Scheduling> scheduling;        // nullopt: this process's own
   bool terminal = false;                       // a pseudo-terminal from the session's devpts
   unsigned short rows = 24, columns = 80;
   bool no_network = false;

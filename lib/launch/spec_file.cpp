@@ -41,7 +41,8 @@ wire::Header header_of(const LaunchSpec& spec, bool has_cgroup) {
   header.personality = spec.personality;
   header.flags = (spec.terminal ? wire::terminal : 0U) | (spec.directory_fallback ? wire::directory_fallback : 0U) |
                  (spec.no_network ? wire::no_network : 0U) | (has_cgroup ? wire::has_cgroup : 0U) |
-                 (spec.no_new_privileges ? wire::no_new_privileges : 0U);
+                 (spec.no_new_privileges ? wire::no_new_privileges : 0U) |
+                 (spec.scheduling ? wire::has_scheduling : 0U);
   header.uid = spec.uid;
   header.gid = spec.gid;
   header.umask = spec.umask;
@@ -52,7 +53,15 @@ wire::Header header_of(const LaunchSpec& spec, bool has_cgroup) {
   header.arguments = count(spec.arguments.size());
   header.environment = count(spec.environment.size());
   header.directories = count(spec.directories.size());
+  header.joined = count(spec.joined_groups.size());
   return header;
+}
+
+wire::Scheduling scheduling_of(const Scheduling& given) {
+  wire::Scheduling scheduling{given.policy,       given.nice, given.priority, given.io_priority, given.oom_score_adjust,
+                              wire::longest_mask, {}};
+  scheduling.mask_size = count(given.processors.copy(reinterpret_cast<char*>(scheduling.mask), wire::longest_mask));
+  return scheduling;
 }
 
 }  // namespace
@@ -65,6 +74,7 @@ std::string serialize(const LaunchSpec& spec, bool has_cgroup) {
   append_bytes(out, header);
   for (const auto& [resource, limit] : spec.limits)
     append_bytes(out, wire::Limit{limit.rlim_cur, limit.rlim_max, static_cast<std::uint32_t>(resource), 0});
+  if (spec.scheduling) append_bytes(out, scheduling_of(*spec.scheduling));
   for (const gid_t group : spec.groups) append_bytes(out, static_cast<std::uint32_t>(group));
   append_string(out, spec.session);
   append_string(out, spec.run);
@@ -74,6 +84,7 @@ std::string serialize(const LaunchSpec& spec, bool has_cgroup) {
     append_string(out, i == 0 && spec.login_shell ? login_name(spec.arguments[0]) : spec.arguments[i]);
   for (const auto& variable : spec.environment) append_string(out, variable);
   for (const auto& directory : spec.directories) append_string(out, directory);
+  for (const auto& folder : spec.joined_groups) append_string(out, folder);
   if (out.size() > largest_spec)
     throw base::Error(base::ErrorCode::invalid_argument,
                       base::concat("starting a command: its arguments and environment take ", out.size(), " bytes"),

@@ -7,7 +7,7 @@
 
 namespace unionroot::launch::wire {
 
-inline constexpr uint32_t magic = 0x75724c33;
+inline constexpr uint32_t magic = 0x75724c34;
 
 // Numbers that the descriptors have in the helper. One that is missing is /dev/null, as 0 to 2 are: no number is ever
 // free for something else.
@@ -21,16 +21,22 @@ inline constexpr int end_descriptor = 9;
 // A socket with one message, to which the caller's three streams are attached. The command's process takes them from
 // there, and the supervisor never has them. To close a user's descriptor may take for ever. Nothing for a terminal.
 inline constexpr int streams_descriptor = 10;
-inline constexpr int first_free_descriptor = 11;
+// The run's folder in the daemon's own control group: for ended_attribute. It may be the group of cgroup_descriptor.
+inline constexpr int record_descriptor = 11;
+inline constexpr int first_free_descriptor = 12;
 
 // What the supervisor adds to the event counter (eventfd(2)) at end_descriptor when the run has ended: how, as in the
-// message for the client (control::Type exited, killed or failed, and its value).
-constexpr uint64_t run_end(uint32_t how, uint32_t value) { return uint64_t{how} << 32 | value; }
-constexpr uint32_t how_of(uint64_t run_end) { return static_cast<uint32_t>(run_end >> 32); }
+// message for the client (control::Type exited, killed or failed, and its value). left: the command has left processes,
+// and the supervisor stays with them.
+constexpr uint64_t run_end(uint32_t how, uint32_t value, bool left = false) {
+  return uint64_t{left} << 63 | uint64_t{how} << 32 | value;
+}
+constexpr bool left_of(uint64_t run_end) { return run_end >> 63 != 0; }
+constexpr uint32_t how_of(uint64_t run_end) { return static_cast<uint32_t>(run_end >> 32) & 0x7fffffffU; }
 constexpr uint32_t value_of(uint64_t run_end) { return static_cast<uint32_t>(run_end); }
 
-// An extended attribute of the run's control group. The supervisor sets it when its command has ended. A run whose
-// supervisor has gone and whose group does not have it was left by a supervisor that was killed.
+// An extended attribute of the folder of record_descriptor. The supervisor sets it when its command has ended. A run
+// whose supervisor has gone and whose folder does not have it was left by a supervisor that was killed.
 inline constexpr char ended_attribute[] = "user.unionroot.ended";
 
 enum Flag : uint32_t {
@@ -39,12 +45,27 @@ enum Flag : uint32_t {
   no_network = 4,
   has_cgroup = 8,
   no_new_privileges = 16,
+  has_scheduling = 32,
 };
 
 inline constexpr uint64_t keep_personality = 0xffffffffUL;
 
-// At the start of the file. After it: `limits` times Limit, `groups` times uint32, then NUL-terminated strings:
-// session, run, host name (empty: the host's), the file to execute, arguments, environment, directories.
+// The most processors that a mask has: what the kernel can be built for.
+inline constexpr uint32_t longest_mask = 1024;
+
+struct Scheduling {
+  uint32_t policy;
+  int32_t nice;
+  uint32_t priority;
+  int32_t io_priority;
+  int32_t oom_score_adjust;
+  uint32_t mask_size;  // bytes of `mask` that count; 0: the supervisor's own
+  uint8_t mask[longest_mask];
+};
+
+// At the start of the file. After it: `limits` times Limit, Scheduling if there is one, `groups` times uint32, then
+// NUL-terminated strings: session, run, host name (empty: the host's), the file to execute, arguments, environment,
+// directories, joined (folders of control groups of version 1).
 struct Header {
   uint32_t magic;
   uint32_t size;  // of the whole file
@@ -60,6 +81,8 @@ struct Header {
   uint32_t arguments;
   uint32_t environment;
   uint32_t directories;
+  uint32_t joined;
+  uint32_t unused;
 };
 
 struct Limit {

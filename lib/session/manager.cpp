@@ -68,7 +68,9 @@ Started Manager::run(const RunRequest& request) {
   return session::run(impl_->parts, impl_->parts.table.require({request.session, request.session_created}), request);
 }
 
-void Manager::run_ended(const std::string& run) { session::run_ended(impl_->parts, run); }
+void Manager::run_ended(const std::string& run, const launch::RunEnd& end) {
+  session::run_ended(impl_->parts, run, end);
+}
 
 EndResult Manager::end(const SessionId& session, bool force, TellProgress progress, std::function<bool()> cancelled) {
   return session::end(impl_->parts, impl_->parts.table.require(session), force, std::move(progress),

@@ -31,7 +31,7 @@ class Manager final : public Sessions {
 
   [[nodiscard]] std::unique_ptr<PendingBegin> prepare(BeginRequest request) override;
   Started run(const RunRequest& request) override;
-  void run_ended(const std::string& run) override;
+  void run_ended(const std::string& run, const launch::RunEnd& end) override;
   EndResult end(const SessionId& session, bool force, TellProgress progress = {},
                 std::function<bool()> cancelled = {}) override;
   SessionView recover(const SessionId& session, std::function<bool()> cancelled = {},

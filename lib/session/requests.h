@@ -78,13 +78,17 @@ struct RunRequest {
   int standard[3] = {-1, -1, -1};  // borrowed
 };
 
+struct RunView : store::RunRecord {
+  bool left_processes = false;  // its command has ended, and these go on
+};
+
 // A copy of what a session shows, for listings.
 struct SessionView : ShownDetails {
   store::SessionRecord record;  // without the notes, which are in `notes`
   definition::DefinitionPtr definition;
   std::string type;      // of the definition
   std::string location;  // host view; empty if it has none
-  std::vector<store::RunRecord> runs;
+  std::vector<RunView> runs;
   // In bytes; where the upper layer has a file system of its own (tmpfs, image, device), and not in listings of all
   // sessions.
   std::optional<std::uint64_t> upper_size, upper_used;
@@ -107,6 +111,7 @@ struct StartedRun {
   uid_t owner = 0;           // of its session
   bool ends_slowly = false;  // the session, which ends with it
   int pidfd = -1;            // of the supervisor; borrowed
+  int end = -1;              // for launch::read_end; borrowed; -1: not known
 };
 
 // Whether the end of such a session may take seconds: it runs scripts, packs a tree or removes a snapshot.
@@ -122,7 +127,8 @@ struct Events {
   std::function<void(const std::string& session)> session_changed;
   std::function<void(const std::string& session)> session_removed;
   TellProgress progress;  // of every operation; session_changed says that nothing is under way any more
-  // A run was started: the bus layer watches pidfd and calls run_ended once it is readable.
+  // A run was started: the bus layer watches both descriptors, and calls run_ended when the supervisor has ended, and
+  // before that if the command has ended and left processes.
   std::function<void(const StartedRun& run)> run_started;
 };
 

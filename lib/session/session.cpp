@@ -1,5 +1,6 @@
 #include "session/session.h"
 
+#include <algorithm>
 #include <utility>
 #include <variant>
 
@@ -19,6 +20,12 @@ Session::Session(Services& services, store::SessionRecord record,
   const auto known = shown.lock();
   set_up_.begun = known->state != store::SessionState::beginning;
   set_up_.notes_logged = known->notes.size();
+}
+
+std::size_t Session::running_count() const {
+  const auto all = runs.lock();
+  return static_cast<std::size_t>(
+      std::count_if(all->begin(), all->end(), [](const auto& entry) { return !entry.second.left_processes; }));
 }
 
 namespace {

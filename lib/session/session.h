@@ -62,8 +62,8 @@ struct SetUp {
 struct Run {
   store::RunRecord record;
   base::UniqueFd pidfd;
-  base::UniqueFd end;   // launch::read_end
-  base::UniqueFd hold;  // keeps the client waiting until an automatic session has gone: launch/launcher.h
+  base::UniqueFd hold;          // keeps the client waiting until an automatic session has gone: launch/launcher.h
+  bool left_processes = false;  // its command has ended, and its supervisor stays with them
 };
 using Runs = std::map<std::string, Run>;
 
@@ -83,6 +83,8 @@ class Session : public std::enable_shared_from_this<Session> {
   [[nodiscard]] owned::Token token() const { return {services_.daemon, identity.created, identity.id}; }
   [[nodiscard]] store::SessionState state() const { return shown.lock()->state; }
   [[nodiscard]] std::size_t run_count() const { return runs.lock()->size(); }
+  // Without those whose command has ended.
+  [[nodiscard]] std::size_t running_count() const;
 
   base::Guarded<Shown> shown;
   base::Guarded<Runs> runs;

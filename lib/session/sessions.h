@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "launch/launcher.h"
 #include "session/requests.h"
 
 namespace unionroot::session {
@@ -45,8 +46,8 @@ class Sessions {
   // These may block.
   [[nodiscard]] virtual std::unique_ptr<PendingBegin> prepare(BeginRequest request) = 0;
   virtual Started run(const RunRequest& request) = 0;
-  // Its supervisor has ended.
-  virtual void run_ended(const std::string& run) = 0;
+  // Its supervisor has ended, or stays with processes that its command has left: then it is called again later.
+  virtual void run_ended(const std::string& run, const launch::RunEnd& end) = 0;
   // cancelled: asked while a changed tree is packed into its tarball; the session is `failed` then, with the tree, and
   // the tarball as it was. Nothing else is cancelled, and nothing is with `force`.
   virtual EndResult end(const SessionId& session, bool force, TellProgress progress,

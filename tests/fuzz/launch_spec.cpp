@@ -59,8 +59,13 @@ LaunchSpec spec_of(Input& input) {
   for (auto count = input.number() % 8; count > 0; --count) spec.groups.push_back(input.number<std::uint32_t>());
   for (auto count = input.number() % 4; count > 0; --count)
     spec.limits.emplace_back(input.number(), rlimit{input.number<std::uint64_t>(), input.number<std::uint64_t>()});
-  for (auto* const list : {&spec.arguments, &spec.environment, &spec.directories})
+  for (auto* const list : {&spec.arguments, &spec.environment, &spec.directories, &spec.joined_groups})
     for (auto count = input.number() % 8; count > 0; --count) list->push_back(input.word());
+  if (input.number() % 2 == 1) {
+    auto& scheduling = spec.scheduling.emplace();
+    scheduling.nice = input.number<std::int8_t>();
+    scheduling.processors = input.word();
+  }
   return spec;
 }
 
@@ -96,6 +101,14 @@ void check_written(Input input) {
   check_list(arguments, spec.arguments, spec.header->arguments);
   check_list(wanted.environment, spec.environment, spec.header->environment);
   check_list(wanted.directories, spec.directories, spec.header->directories);
+  check_list(wanted.joined_groups, spec.joined, spec.header->joined);
+  require((spec.scheduling != nullptr) == wanted.scheduling.has_value(),
+          "the helper knows whether there are priorities");
+  if (wanted.scheduling)
+    require(spec.scheduling->nice == wanted.scheduling->nice &&
+                std::string_view(reinterpret_cast<const char*>(spec.scheduling->mask), spec.scheduling->mask_size) ==
+                    wanted.scheduling->processors.substr(0, launch::wire::longest_mask),
+            "priorities are read as they were written");
   require(spec.arguments[spec.header->arguments] == nullptr && spec.environment[spec.header->environment] == nullptr,
           "a list has its end");
 }
@@ -112,11 +125,14 @@ void check_raw(std::string_view input) {
   for (std::uint32_t i = 0; i < spec.header->arguments; ++i) all += std::strlen(spec.arguments[i]) + 1;
   for (std::uint32_t i = 0; i < spec.header->environment; ++i) all += std::strlen(spec.environment[i]) + 1;
   for (std::uint32_t i = 0; i < spec.header->directories; ++i) all += std::strlen(spec.directories[i]) + 1;
+  for (std::uint32_t i = 0; i < spec.header->joined; ++i) all += std::strlen(spec.joined[i]) + 1;
   std::uint64_t sum = 0;
+  if (spec.scheduling != nullptr)
+    for (std::uint32_t i = 0; i < spec.scheduling->mask_size; ++i) sum += spec.scheduling->mask[i];
   for (std::uint32_t i = 0; i < spec.header->groups; ++i) sum += spec.groups[i];
   for (std::uint32_t i = 0; i < spec.header->limits; ++i) sum += spec.limits[i].soft;
-  const auto fixed =
-      sizeof(launch::wire::Header) + spec.header->limits * sizeof(launch::wire::Limit) + spec.header->groups * 4;
+  const auto fixed = sizeof(launch::wire::Header) + spec.header->limits * sizeof(launch::wire::Limit) +
+                     (spec.scheduling != nullptr ? sizeof(launch::wire::Scheduling) : 0) + spec.header->groups * 4;
   require(fixed + all == bytes.size() && (sum == 0 || fixed != 0), "all of the file is read, and nothing more");
 }
 

@@ -142,11 +142,13 @@ def main():
     words = [b"sid-1", b"0a1b", b"inside"]
     spec = b"".join(map(short, words)) + b"\1" + struct.pack("=II", 1000, 1000) + b"\2" + struct.pack("=II", 5, 27)
     spec += b"\1\7" + struct.pack("=QQ", 10, 20) + b"\2" + short(b"/bin/sh") + short(b"-c") + b"\2" + short(b"A=b") + short(b"C=")
-    write("launch_spec", "written", b"\0" + spec + b"\1" + short(b"/"))
+    write("launch_spec", "written", b"\0" + spec + b"\1" + short(b"/") + b"\1" + short(b"/sys/fs/cgroup/pids/a") + b"\1\5" + short(b"\3"))
     write("launch_spec", "login", b"\0" + b"".join(map(short, words)) + b"\1" + bytes(9) + b"\0\1" + short(b"/bin/sh") + b"\0\0")
     strings = b"sid-1\0" b"0a1b\0" b"\0" b"/bin/sh\0" b"sh\0" b"-c\0" b"A=b\0" b"/\0"
-    header = struct.pack("=IIQIIIIHHIIIII", 0, 0, 0xffffffff, 0, 1000, 1000, 0o22, 24, 80, 1, 1, 2, 1, 1)
-    write("launch_spec", "file", b"\1" + header + struct.pack("=QQII", 1, 2, 7, 0) + struct.pack("=I", 5) + strings)
+    header = struct.pack("=IIQIIIIHHIIIIIII", 0, 0, 0xffffffff, 32, 1000, 1000, 0o22, 24, 80, 1, 1, 2, 1, 1, 1, 0)
+    scheduling = struct.pack("=IiIiiI1024s", 0, 7, 0, 0, 300, 8, b"\3")
+    write("launch_spec", "file", b"\1" + header + struct.pack("=QQII", 1, 2, 7, 0) + scheduling + struct.pack("=I", 5) + strings +
+          b"/sys/fs/cgroup/pids/a\0")
     layers = struct.pack("=H", 3)
     write("overlay", "usual", layers + b"\1" + short(b"up") + short(b"work") + short(b"index") + short(b"off") + short(b"xino") + short(b""))
     write("overlay", "plain", struct.pack("=H", 500) + b"\0" + short(b"sessions/sid-1/upper") + short(b"sessions/sid-1/work"))

@@ -389,14 +389,19 @@ def handed_on():
     return {name: os.environ[name] for name in HANDED_ON if name in os.environ}
 
 
-def find_cgroup(name):
-    """The folder of the control group of that name, wherever it is; None if there is none."""
+def find_cgroups(wanted):
+    """The folders of the control groups of version 2 whose names are wanted."""
+    found = []
     for line in mountinfo():
         if " - cgroup2 " in line:
             for path, folders, _ in os.walk(line.split()[4]):
-                if name in folders:
-                    return os.path.join(path, name)
-    return None
+                found += [os.path.join(path, name) for name in folders if wanted(name)]
+    return found
+
+
+def find_cgroup(name):
+    """The folder of the control group of that name, wherever it is; None if there is none."""
+    return next(iter(find_cgroups(lambda other: other == name)), None)
 
 
 def processes_in(folder):
@@ -643,6 +648,11 @@ class Machine:
         # As the daemon has it: a name with a dot gets an underscore in front.
         return {name.lstrip("_"): path for name, path in found.items() if os.path.isdir(path)}
 
+    def outside_cgroups(self):
+        """Folders of the groups of runs that are in their callers' groups."""
+        own = inventory.daemon_id(self.state)
+        return find_cgroups(lambda name: own and name.startswith(f"unionroot-{own}-"))
+
     # What stands on the host
 
     def place_of(self, part, session):
@@ -695,6 +705,8 @@ class Machine:
             found.append("loop device: " + device)
         for folder in self.cgroups().values():
             found.append("control group: " + folder + processes_in(folder))
+        for folder in self.outside_cgroups():
+            found.append("control group beneath a caller's: " + folder + processes_in(folder))
         found += ["state: " + path for path in inventory.unlisted(self.state, inventory.STATE)]
         found += ["runtime: " + path for path in inventory.unlisted(self.runtime, inventory.RUNTIME)]
         found += ["overlay directory: " + path for path in inventory.left_in_overlay_directories(self.state)]

@@ -1,5 +1,6 @@
 #include "launch/helper/child.h"
 
+#include <errno.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
@@ -30,6 +31,7 @@ bool fork_child(int cgroup, bool& in_cgroup, int (*function)(void*), void* argum
       child.pid = static_cast<pid_t>(pid);
       return true;
     }
+    if (errno == EAGAIN) return false;
   }
   in_cgroup = false;
   // Joining through cgroup.procs may work where being born there does not, and else says why not.

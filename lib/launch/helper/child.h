@@ -15,7 +15,8 @@ struct Child {
 // descriptor, or -1; in_cgroup tells the child whether it was born there, or has to join by itself. False with errno.
 //
 // CLONE_INTO_CGROUP, because moving a process by cgroup.procs takes a lock that may wait for an RCU grace period,
-// milliseconds on a busy machine. Where that is refused, or clone3 is not there, the child has to join.
+// milliseconds on a busy machine. Where that is refused, or clone3 is not there, the child has to join. EAGAIN stays:
+// the group has as many processes as it may (pids.max), which joining does not heed.
 //
 // The memory is not shared (CLONE_VM): the child would need a stack of its own, and to get onto it from clone3 takes
 // assembly for each architecture. For a process as small as this one the copy costs some 25 us.

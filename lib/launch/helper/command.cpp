@@ -23,6 +23,7 @@
 #include "launch/helper/messages.h"
 #include "launch/helper/pause.h"
 #include "launch/helper/start.h"
+#include "launch/helper/world.h"
 
 namespace unionroot::helper {
 
@@ -39,11 +40,6 @@ struct Plan {
   bool in_cgroup;
   Failure* failure;  // in memory that the child shares with its parent
 };
-
-bool join_cgroup() {
-  const int file = openat(wire::cgroup_descriptor, "cgroup.procs", O_WRONLY | O_CLOEXEC);
-  return file >= 0 && write(file, "0", 1) == 1;
-}
 
 bool private_network() {
   if (unshare(CLONE_NEWNET) != 0) return false;
@@ -156,7 +152,11 @@ bool prepare(const Plan& plan, Failure& failure) {
   failure.step = Step::streams;
   if (!on_terminal && !take_streams()) return false;
   failure.step = Step::cgroup;
-  if (spec.has(wire::has_cgroup) && !plan.in_cgroup && !join_cgroup()) return false;
+  if (spec.has(wire::has_cgroup) && !plan.in_cgroup && !join_group(wire::cgroup_descriptor)) return false;
+  failure.step = Step::joined_groups;
+  if (!join_groups(spec, failure.group)) return false;
+  failure.step = Step::scheduling;
+  if (spec.scheduling != nullptr && !take_scheduling(*spec.scheduling)) return false;
   failure.step = Step::mount_namespace;
   if (setns(wire::namespace_descriptor, CLONE_NEWNS) != 0) return false;
   failure.step = Step::network;
@@ -206,6 +206,8 @@ const char* what_failed(Step step) {
   switch (step) {
     case Step::streams: return "taking the caller's input and output";
     case Step::cgroup: return "joining the run's control group";
+    case Step::joined_groups: return "joining its caller's control group";
+    case Step::scheduling: return "taking its caller's priorities";
     case Step::mount_namespace: return "entering the session's mount namespace";
     case Step::network: return "making a network of its own";
     case Step::host_name: return "giving it a host name of its own";
@@ -272,6 +274,9 @@ unsigned describe_kill(const Spec& spec, Text& problem) {
   return 125;
 }
 
+constexpr char too_many[] =
+    "\nits caller's control group has as many processes as it may (pids.max), or the machine has";
+
 unsigned describe(const Spec& spec, const Failure& failure, Text& problem) {
   if (failure.step == Step::execute) return describe_execute(spec, failure, problem);
   if (failure.step == Step::directory) {
@@ -282,8 +287,13 @@ unsigned describe(const Spec& spec, const Failure& failure, Text& problem) {
     problem.add("\nuse --directory to run the command in another one, for example --directory=/");
     return 125;
   }
-  problem.add("starting ").add_quoted(spec.file).add(": ").add(what_failed(failure.step)).add(": ");
-  problem.add_error(failure.error_number);
+  problem.add("starting ").add_quoted(spec.file).add(": ").add(what_failed(failure.step));
+  if (failure.step == Step::joined_groups) problem.add(" ").add_quoted(failure.group);
+  problem.add(": ").add_error(failure.error_number);
+  if (failure.step == Step::joined_groups || failure.step == Step::cgroup)
+    problem.add(failure.error_number == EAGAIN
+                    ? too_many
+                    : "\nit has gone, or takes no processes; ask from a process in another one");
   return 125;
 }
 
@@ -304,7 +314,9 @@ bool start_command(const Spec& spec, const Terminal& terminal, Child& child, Tex
   const int cgroup = spec.has(wire::has_cgroup) ? wire::cgroup_descriptor : -1;
   if (plan.failure == nullptr || !open_start_channel(plan.channel) ||
       !fork_child(cgroup, plan.in_cgroup, child_main, &plan, child)) {
-    problem.add("starting ").add_quoted(spec.file).add(": making a process: ").add_error(errno);
+    const int error = errno;
+    problem.add("starting ").add_quoted(spec.file).add(": making a process: ").add_error(error);
+    if (error == EAGAIN) problem.add(too_many);
     take_go(wire::control_descriptor);
     status = 125;
     return false;

@@ -13,6 +13,8 @@ enum class Step {
   none,  // it has been executed
   streams,
   cgroup,
+  joined_groups,
+  scheduling,
   mount_namespace,
   network,
   host_name,
@@ -39,6 +41,7 @@ struct Failure {
   const char* directory = nullptr;  // the one that was taken; directory: the first that was tried
   bool fell_back = false;           // it was not the first
   int directory_error = 0;          // of the first, if it was not taken
+  const char* group = nullptr;      // joined_groups: the one that cannot be joined
 };
 
 // Starts the command, and takes the daemon's word that it may. False if it could not be executed: then `problem` says

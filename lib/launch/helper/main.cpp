@@ -48,7 +48,7 @@ void run(const Spec& spec) {
     take_go(wire::control_descriptor);
     return fail(own_failure, problem);
   }
-  if (!spec.has(wire::has_cgroup)) adopt_orphans();
+  adopt_orphans();
   Child child;
   unsigned status = own_failure;
   if (!start_command(spec, terminal, child, problem, warning, status)) return fail(status, problem);

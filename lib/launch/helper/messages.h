@@ -12,7 +12,8 @@ namespace unionroot::helper {
 void send_message(int control, launch::control::Type type, uint32_t value, const char* text = "", int descriptor = -1);
 
 // Tells the daemon how the run ended, and then the client: so the daemon knows it by the time that the client does.
-void report_end(launch::control::Type type, uint32_t value, const char* text = "");
+// left: the command has left processes.
+void report_end(launch::control::Type type, uint32_t value, const char* text = "", bool left = false);
 
 enum class Received { message, nothing, hang_up };
 

@@ -9,6 +9,7 @@ namespace unionroot::helper {
 
 using launch::wire::Header;
 using launch::wire::Limit;
+using launch::wire::Scheduling;
 
 namespace {
 
@@ -56,28 +57,34 @@ bool read_spec(int descriptor, Spec& spec) {
   if (base == nullptr) return false;
   const auto* const header = reinterpret_cast<const Header*>(base);
   if (header->magic != launch::wire::magic || header->size != size || header->arguments == 0) return false;
-  const size_t fixed = sizeof(Header) + header->limits * sizeof(Limit) + header->groups * sizeof(uint32_t);
+  const bool has_scheduling = (header->flags & launch::wire::has_scheduling) != 0;
+  const size_t before_groups =
+      sizeof(Header) + header->limits * sizeof(Limit) + (has_scheduling ? sizeof(Scheduling) : 0);
+  const size_t fixed = before_groups + header->groups * sizeof(uint32_t);
   // Each string takes a byte at least, so that the counts cannot exceed the size.
-  if (fixed > size || size_t{header->arguments} + header->environment + header->directories > size - fixed)
-    return false;
-  const size_t slots = 3 + size_t{header->arguments} + header->environment + header->directories;
+  const size_t strings = size_t{header->arguments} + header->environment + header->directories + header->joined;
+  if (fixed > size || strings > size - fixed) return false;
+  const size_t slots = 3 + strings;
   auto** const pointers = static_cast<char**>(map(slots * sizeof(char*), -1));
   if (pointers == nullptr) return false;
 
   spec.header = header;
   spec.limits = reinterpret_cast<const Limit*>(base + sizeof(Header));
-  spec.groups = reinterpret_cast<const uint32_t*>(base + sizeof(Header) + header->limits * sizeof(Limit));
+  if (has_scheduling) spec.scheduling = reinterpret_cast<const Scheduling*>(base + before_groups - sizeof(Scheduling));
+  if (spec.scheduling != nullptr && spec.scheduling->mask_size > launch::wire::longest_mask) return false;
+  spec.groups = reinterpret_cast<const uint32_t*>(base + before_groups);
   spec.arguments = pointers + 1;
   spec.environment = spec.arguments + header->arguments + 1;
   spec.directories = const_cast<const char**>(spec.environment + header->environment + 1);
-  Strings strings(base + fixed, base + size);
-  spec.session = strings.next();
-  spec.run = strings.next();
-  spec.host_name = strings.next();
-  spec.file = strings.next();
-  return spec.file != nullptr && strings.fill(spec.arguments, header->arguments) &&
-         strings.fill(spec.environment, header->environment) && strings.fill(spec.directories, header->directories) &&
-         strings.at_end();
+  spec.joined = spec.directories + header->directories;
+  Strings rest(base + fixed, base + size);
+  spec.session = rest.next();
+  spec.run = rest.next();
+  spec.host_name = rest.next();
+  spec.file = rest.next();
+  return spec.file != nullptr && rest.fill(spec.arguments, header->arguments) &&
+         rest.fill(spec.environment, header->environment) && rest.fill(spec.directories, header->directories) &&
+         rest.fill(spec.joined, header->joined) && rest.at_end();
 }
 
 }  // namespace unionroot::helper

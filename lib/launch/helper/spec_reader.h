@@ -8,6 +8,7 @@ namespace unionroot::helper {
 struct Spec {
   const launch::wire::Header* header = nullptr;
   const launch::wire::Limit* limits = nullptr;
+  const launch::wire::Scheduling* scheduling = nullptr;  // nullptr: the supervisor's own
   const uint32_t* groups = nullptr;
   const char* session = nullptr;
   const char* run = nullptr;
@@ -16,6 +17,7 @@ struct Spec {
   char** arguments = nullptr;          // NULL-terminated; arguments[-1] is writable too: room for an interpreter
   char** environment = nullptr;        // NULL-terminated
   const char** directories = nullptr;  // header->directories of them
+  const char** joined = nullptr;       // header->joined folders of control groups of version 1
 
   [[nodiscard]] bool has(launch::wire::Flag flag) const { return (header->flags & flag) != 0; }
 };

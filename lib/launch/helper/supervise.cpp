@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "launch/helper/messages.h"
+#include "launch/helper/oom.h"
 #include "launch/helper/pause.h"
 #include "launch/helper/terminal.h"
 
@@ -25,6 +26,7 @@ namespace wire = launch::wire;
 
 constexpr long terminate_after = 200;  // milliseconds after the client went away: SIGTERM
 constexpr long kill_after = 2000;      // SIGKILL to everything
+constexpr long kill_limit = 10000;     // for those that do not die
 constexpr long stop_awaited = 100;  // milliseconds after SIGSTOP: counts as stopped, even where the kernel says nothing
 
 long now() {
@@ -67,14 +69,15 @@ class Ending {
     return next > 0 ? static_cast<int>(next) : 0;
   }
 
-  // Everything that is left of the run, in other process groups and sessions too.
+  // Everything that is left of the run, in other process groups, sessions and control groups too.
   void kill_all() {
     kill(-command_, SIGKILL);
     if (has_cgroup_) {
       const int file = openat(wire::cgroup_descriptor, "cgroup.kill", O_WRONLY | O_CLOEXEC);
-      const bool done = file >= 0 && write(file, "1", 1) == 1;
-      if (file >= 0) close(file);
-      if (done) return;
+      if (file >= 0) {
+        (void)!write(file, "1", 1);  // whatever that does not kill is killed below
+        close(file);
+      }
     }
     kill_children();
   }
@@ -86,7 +89,7 @@ class Ending {
   // Again and again, since what a child leaves behind becomes our child in turn. Sleeps a little in between; a fork
   // bomb can win against this, and cannot against a control group.
   static void kill_children() {
-    for (int round = 0; round < 500; ++round) {
+    for (const long begin = now(); now() - begin < kill_limit;) {
       if (!kill_listed_children()) return;
       const timespec moment{0, 2000000};
       nanosleep(&moment, nullptr);
@@ -210,6 +213,15 @@ void forget(int signals) {
   }
 }
 
+// All that have ended. False if there is none any more, ended or not.
+bool reap_all() {
+  for (;;) {
+    siginfo_t info{};
+    if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG) != 0) return errno == EINTR;
+    if (info.si_pid == 0) return true;
+  }
+}
+
 void reap_orphans(pid_t command) {
   for (;;) {
     siginfo_t info{};
@@ -220,21 +232,41 @@ void reap_orphans(pid_t command) {
 
 // For a daemon that is started after this process has ended.
 void mark_ended() {
-  const int group = openat(wire::cgroup_descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (group < 0) return;
-  // Where the kernel does not have that (before 5.7) what the command left is killed at the daemon's next start.
-  (void)fsetxattr(group, wire::ended_attribute, "", 0, 0);
-  close(group);
+  // Where there is no such folder, or the kernel does not have that (before 5.7), what the command left is killed at
+  // the daemon's next start.
+  (void)fsetxattr(wire::record_descriptor, wire::ended_attribute, "", 0, 0);
 }
 
-void report(pid_t command, bool has_cgroup) {
+// The session's locks stay with what the command has left, and so does this process: it alone knows all of that.
+void stay(int master) {
+  if (master >= 0) close(master);
+  close(wire::control_descriptor);
+  close(wire::cgroup_descriptor);
+  close(wire::record_descriptor);
+  siginfo_t info{};
+  while (waitid(P_ALL, 0, &info, WEXITED) == 0 || errno == EINTR) {
+  }
+}
+
+void tell_of_memory(const Spec& spec, pid_t command) {
+  siginfo_t info{};
+  if (waitid(P_PID, static_cast<id_t>(command), &info, WEXITED | WNOHANG | WNOWAIT) != 0) return;
+  if (info.si_code != CLD_KILLED || info.si_status != SIGKILL || killed_for_memory(spec) == 0) return;
+  send_message(wire::control_descriptor, Type::warning, 0,
+               "the command was killed, and the kernel has killed in its control group for lack of memory; "
+               "the group's memory.max says how much it may have");
+}
+
+void report(pid_t command, bool has_cgroup, int master) {
   siginfo_t info{};
   while (waitid(P_PID, static_cast<id_t>(command), &info, WEXITED) != 0 && errno == EINTR) {
   }
   const auto value = static_cast<uint32_t>(info.si_status);
+  const bool left = reap_all();
   if (has_cgroup) mark_ended();
   wait_a_moment();
-  report_end(info.si_code == CLD_EXITED ? Type::exited : Type::killed, value);
+  report_end(info.si_code == CLD_EXITED ? Type::exited : Type::killed, value, "", left);
+  if (left) stay(master);
 }
 
 }  // namespace
@@ -246,9 +278,8 @@ void supervise(const Spec& spec, const Child& child, int master) {
   Ending ending(child.pid, has_cgroup);
   Stop stop;
   // poll(2) skips negative descriptors.
-  pollfd watched[3] = {{wire::control_descriptor, POLLIN | POLLRDHUP, 0},
-                       {child.pidfd, POLLIN, 0},
-                       {has_cgroup && master < 0 ? -1 : child_signals(), POLLIN, 0}};
+  pollfd watched[3] = {
+      {wire::control_descriptor, POLLIN | POLLRDHUP, 0}, {child.pidfd, POLLIN, 0}, {child_signals(), POLLIN, 0}};
   for (;;) {
     if (poll(watched, 3, sooner(ending.wait_milliseconds(), stop.wait_milliseconds())) < 0 && errno != EINTR) break;
     wait_a_moment();
@@ -258,9 +289,10 @@ void supervise(const Spec& spec, const Child& child, int master) {
       if (master >= 0) close(master);  // the kernel hangs the terminal up
       master = -1;
     }
-    if (watched[2].revents != 0) {
+    // The command's own end comes as a signal too.
+    if (watched[2].revents != 0 && watched[1].revents == 0) {
       forget(watched[2].fd);
-      if (!has_cgroup) reap_orphans(child.pid);
+      reap_orphans(child.pid);
       if (master >= 0) stop.look(wire::control_descriptor, child.pid);
     }
     stop.go_on(wire::control_descriptor);
@@ -270,7 +302,8 @@ void supervise(const Spec& spec, const Child& child, int master) {
   }
   // Background processes of a command that ended by itself go on; those of a client that went away do not.
   if (ending.begun()) ending.kill_all();
-  report(child.pid, has_cgroup);
+  if (!ending.begun()) tell_of_memory(spec, child.pid);
+  report(child.pid, has_cgroup, master);
 }
 
 }  // namespace unionroot::helper

@@ -10,7 +10,7 @@ namespace unionroot::helper {
 // -1.
 void supervise(const Spec& spec, const Child& child, int master);
 
-// Without a control group, orphans of the run become children of this process, so that they can be found and killed.
+// Orphans of the run become children of this process, so that they can be found and killed wherever they are.
 void adopt_orphans();
 
 }  // namespace unionroot::helper

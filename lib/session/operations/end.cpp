@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/rollback.h"
 #include "base/text.h"
+#include "kernel/descendants.h"
 #include "session/attempts.h"
 #include "session/hooks/hooks.h"
 #include "session/hooks/tree_services.h"
@@ -49,7 +50,7 @@ bool has_ended_run(const Session& session) {
   return std::any_of(runs->begin(), runs->end(), [](const auto& entry) {
     const Run& run = entry.second;
     pollfd watched{run.pidfd.get(), POLLIN, 0};
-    return run.pidfd && (::poll(&watched, 1, 0) == 1 || has_no_child(run.record.supervisor.pid));
+    return run.pidfd && !run.left_processes && (::poll(&watched, 1, 0) == 1 || has_no_child(run.record.supervisor.pid));
   });
 }
 
@@ -57,7 +58,7 @@ bool has_ended_run(const Session& session) {
 void wait_for_ended_runs(const Session& session) {
   const auto begin = std::chrono::steady_clock::now();
   const auto within = [begin](auto limit) { return std::chrono::steady_clock::now() - begin < limit; };
-  while (session.run_count() != 0 && (within(last_steps) || (has_ended_run(session) && within(grace_period))))
+  while (session.running_count() != 0 && (within(last_steps) || (has_ended_run(session) && within(grace_period))))
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
 }
 
@@ -67,6 +68,14 @@ void try_noting(const std::string& session, const Step& step) {
   Attempts attempts;
   attempts.run(step);
   for (const auto& problem : attempts.problems()) base::log::warning(concat("ending session ", session, ": ", problem));
+}
+
+std::vector<kernel::Ancestor> supervisors_of(const Session& session) {
+  std::vector<kernel::Ancestor> supervisors;
+  const auto runs = session.runs.lock();
+  for (const auto& [id, run] : *runs)
+    if (run.pidfd) supervisors.push_back({run.record.supervisor.pid, run.pidfd.duplicate()});
+  return supervisors;
 }
 
 // Noted so that a start after a crash finishes. Where it cannot be noted (the disk is full), ending is what helps.
@@ -115,13 +124,23 @@ base::Error busy(const std::string& session, SessionState state) {
              session, "` to cancel it")};
 }
 
+// What fails here fails for what does not die within the limit, wherever that is; the rest is killed all the same.
 void kill_processes(Parts& parts, Operation& operation) {
-  if (parts.cgroups->available()) parts.cgroups->kill(operation.id(), "", kill_limit);
-  // Root inside a session is root: it may have moved a process out of the control group. Those are found by their mount
-  // namespace. An automatic session whose group did its work is spared the scan of /proc: what is left of it keeps
-  // nothing of ours but its own namespace.
+  const auto end = std::chrono::steady_clock::now() + kill_limit;
+  const auto left = [end] {
+    const auto time = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+    return std::max(time, std::chrono::milliseconds::zero());
+  };
+  const auto supervisors = supervisors_of(operation.session());
+  Attempts attempts;
+  if (parts.cgroups->available()) attempts.run([&] { parts.cgroups->kill(operation.id(), "", left()); });
+  // A user moves processes out of a control group, where its parent is delegated to him, and out of namespaces.
+  if (!supervisors.empty()) attempts.run([&] { kernel::end_descendants(supervisors, left()); });
+  // What has no supervisor any more is found by its mount namespace. An automatic session whose group did its work is
+  // spared the scan of /proc: what is left of it keeps nothing of ours but its own namespace.
   if (operation->space && (!parts.cgroups->available() || !operation.automatic()))
-    kernel::kill_mount_namespace(operation->space->inode(), kill_limit);
+    attempts.run([&] { kernel::kill_mount_namespace(operation->space->inode(), left()); });
+  if (!attempts.problems().empty()) throw Error(ErrorCode::timed_out, base::join(attempts.problems(), "; "));
 }
 
 EndResult end(Parts& parts, const SessionPtr& session, bool force, TellProgress progress,
@@ -141,8 +160,8 @@ EndResult end(Parts& parts, const SessionPtr& session, bool force, TellProgress 
 
 bool end_automatic(Parts& parts, const SessionPtr& session, launch::WaitingClient& client) {
   Operation operation(session);
-  if (!parts.table.has(*session)) return true;  // somebody ended it first
-  if (session->run_count() != 0) return false;  // another command was started in it: it ends with that
+  if (!parts.table.has(*session)) return true;      // somebody ended it first
+  if (session->running_count() != 0) return false;  // another command was started in it: it ends with that
   const Reporting reporting(parts, operation, [&client](const std::string&, const Progress& progress) {
     client.tell_progress(progress.what, progress.done, progress.total);
   });
@@ -188,6 +207,13 @@ EndResult end(Parts& parts, Operation& operation, bool force, std::function<bool
   };
   if (operation->begun && !session.end_wanted) stop_services(operation);
   attempts.run([&] { kill_processes(parts, operation); });
+  // Whatever lives on has the session's layers and mounts. So all of that stays, and its locks, unless somebody wants
+  // to have the session forgotten.
+  if (!left.empty() && !session.end_wanted) {
+    left.front() +=
+        concat("; its locks, mounts and layers stay", operation.upper().empty() ? "" : ": ", operation.upper());
+    give_up(parts, operation, left);
+  }
   for (auto& problem : parts.pipeline.tear_down(operation, TearDown::everything)) left.push_back(std::move(problem));
   log_notes(operation);
   give_up_unless_forced();

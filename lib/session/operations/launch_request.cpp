@@ -168,11 +168,11 @@ std::string command_text(const launch::LaunchSpec& spec, const RunRequest& reque
 
 }  // namespace
 
-launch::LaunchSpec launch_spec(const RunRequest& request, const definition::Definition& definition,
-                               const store::SessionIdentity& session, int root, const std::string& run,
-                               LoginShell* chosen) {
+LaunchRequest launch_request(const RunRequest& request, const definition::Definition& definition,
+                             const store::SessionIdentity& session, int root, const std::string& run) {
   const auto user = target_user(request, root);
-  launch::LaunchSpec spec;
+  LaunchRequest launch;
+  auto& spec = launch.spec;
   spec.session = session.id;
   spec.run = run;
   launch::EnvironmentRequest environment;
@@ -184,7 +184,7 @@ launch::LaunchSpec launch_spec(const RunRequest& request, const definition::Defi
     // before it is to find the shell's path.
     spec.login_shell = spec.arguments.empty() && !environment.preserve;
     spec.arguments.push_back(shell.path);
-    if (chosen != nullptr) *chosen = std::move(shell);
+    launch.shell = std::move(shell);
   } else {
     spec.arguments.insert(spec.arguments.end(), request.command.begin(), request.command.end());
   }
@@ -202,6 +202,9 @@ launch::LaunchSpec launch_spec(const RunRequest& request, const definition::Defi
   auto inherited = launch::inherited_from(request.caller.pid, request.caller.start_time, request.caller.uid);
   spec.umask = inherited.umask;
   spec.limits = std::move(inherited.limits);
+  spec.scheduling = std::move(inherited.scheduling);
+  if (definition.control_group == definition::ControlGroup::caller)
+    launch.callers_groups = std::move(inherited.control_groups);
   spec.no_new_privileges = inherited.no_new_privileges || gains_nothing(request, definition, session, user, root);
   spec.terminal = request.terminal;
   spec.rows = request.rows;
@@ -209,7 +212,7 @@ launch::LaunchSpec launch_spec(const RunRequest& request, const definition::Defi
   spec.no_network = definition.network == "none";
   spec.host_name = definition.hostname;
   spec.personality = personality_of(definition);
-  return spec;
+  return launch;
 }
 
 }  // namespace unionroot::session

@@ -1,6 +1,7 @@
 // From what a client asks for to a launch spec. Reads the session's tree; starts nothing.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,10 +19,14 @@ struct LoginShell {
   bool is_another = false;  // than the first that was to be taken
 };
 
+struct LaunchRequest {
+  launch::LaunchSpec spec;
+  std::optional<std::string> callers_groups;  // the text of its caller's /proc/PID/cgroup; nullopt: the daemon's own
+  LoginShell shell;                           // where a login shell is run
+};
+
 // `root`: a descriptor of the session's root. Throws Error: no such user, bad arguments or environment.
-// chosen: filled in where a login shell is run; may be null.
-launch::LaunchSpec launch_spec(const RunRequest& request, const definition::Definition& definition,
-                               const store::SessionIdentity& session, int root, const std::string& run,
-                               LoginShell* chosen = nullptr);
+LaunchRequest launch_request(const RunRequest& request, const definition::Definition& definition,
+                             const store::SessionIdentity& session, int root, const std::string& run);
 
 }  // namespace unionroot::session

@@ -53,9 +53,9 @@ SharedOperation keep_active(const SessionPtr& session) {
               "try again");
 }
 
-StartedRun started(const Session& session, const std::string& run, int pidfd) {
+StartedRun started(const Session& session, const std::string& run, int pidfd, int end) {
   const auto& identity = session.identity;
-  return {run, identity.owner, session.automatic() && ends_slowly(*session.definition, identity.source), pidfd};
+  return {run, identity.owner, session.automatic() && ends_slowly(*session.definition, identity.source), pidfd, end};
 }
 
 // The name that compose_environment gave the user.
@@ -122,21 +122,44 @@ void kill_abandoned(Parts& parts, const std::string& session, const std::string&
   parts.cgroups->kill(session, run, std::chrono::seconds(10));
 }
 
-// How a run ended is read once. Nothing is done for a session that was ended meanwhile.
-void look_at_end(Parts& parts, Session& session, const std::string& run, Attempts& attempts) {
+// Whether its supervisor, which has gone, was killed before its command had ended.
+bool was_abandoned(Parts& parts, const std::string& session, const std::string& run) {
+  const auto record = parts.cgroups->open(session, run);
+  return record && !launch::saw_the_end(record.get());
+}
+
+// Nothing is done for a session that was ended meanwhile. False: its command was known to have ended.
+bool look_at_end(Parts& parts, Session& session, const std::string& run, const launch::RunEnd& end,
+                 Attempts& attempts) {
   std::string command;
-  kernel::ProcessEnd end;
-  bool told = true;
   {
     const auto runs = session.runs.lock();
     const auto found = runs->find(run);
-    if (found == runs->end()) return;
+    if (found == runs->end()) return true;
+    if (found->second.left_processes) return false;
+    found->second.left_processes = end.left_processes;
     command = found->second.record.command;
-    end = launch::read_end(found->second.end.get());
-    told = !found->second.end || end.how != kernel::ProcessEnd::How::unknown;
   }
-  if (session.identity.source) attempts.run([&] { note_command_in_source(parts, session, command, end); });
-  if (!told) attempts.run([&] { kill_abandoned(parts, session.id(), run); });
+  if (session.identity.source) attempts.run([&] { note_command_in_source(parts, session, command, end.how); });
+  if (!end.left_processes && end.how.how == kernel::ProcessEnd::How::unknown && was_abandoned(parts, session.id(), run))
+    attempts.run([&] { kill_abandoned(parts, session.id(), run); });
+  return true;
+}
+
+// Of a run that has ended. What is in it is not the run's: root has put it there, or a former version's supervisor,
+// which did not wait for what its command had left. It goes with the session.
+void remove_group(Parts& parts, const std::string& session, const std::string& run) {
+  try {
+    parts.cgroups->remove(session, run);
+  } catch (const base::SystemError& error) {
+    if (error.error_number() != EBUSY) throw;
+  }
+}
+
+UniqueFd take_hold(Session& session, const std::string& run) {
+  const auto runs = session.runs.lock();
+  const auto found = runs->find(run);
+  return found == runs->end() ? UniqueFd() : std::move(found->second.hold);
 }
 
 void log_problems(const std::string& run, Attempts& attempts) {
@@ -146,14 +169,15 @@ void log_problems(const std::string& run, Attempts& attempts) {
 // Its row goes with the session's, unless the session stays.
 void end_with_last_run(Parts& parts, const SessionPtr& session, const std::string& run, launch::WaitingClient& client,
                        Attempts& attempts) {
-  if (!ends_with_its_run(*session)) attempts.run([&] { parts.store.remove_run(run); });
+  const bool stays = session->run_count() != 0;  // with what its command has left
+  if (!ends_with_its_run(*session) && !stays) attempts.run([&] { parts.store.remove_run(run); });
   bool ended = false;
   try {
     ended = end_automatic(parts, session, client);
   } catch (const std::exception& error) {
     base::log::error(concat(error.what(), "; the session stays until it is ended again"));
   }
-  if (!ended && ends_with_its_run(*session)) attempts.run([&] { parts.store.remove_run(run); });
+  if (!ended && ends_with_its_run(*session) && !stays) attempts.run([&] { parts.store.remove_run(run); });
   log_problems(run, attempts);
 }
 
@@ -171,16 +195,17 @@ Started start(Parts& parts, Session& session, const SetUp& made, const RunReques
   const auto id = base::random_token();
   const auto root = made.space->root();
   follow_host(session, root.get());
-  LoginShell shell;
-  const auto spec = launch_spec(request, *session.definition, session.identity, root.get(), id, &shell);
+  auto [spec, callers_groups, shell] = launch_request(request, *session.definition, session.identity, root.get(), id);
   launch::LaunchedRun launched;
   try {
-    const auto cgroup = parts.cgroups->create(session.id(), id);
+    auto group = parts.cgroups->create_run(session.id(), id, callers_groups);
+    spec.joined_groups = std::move(group.joined);
     launch::LaunchDescriptors descriptors;
     std::copy(std::begin(request.standard), std::end(request.standard), std::begin(descriptors.standard));
     descriptors.mount_namespace = made.space->descriptor();
     descriptors.root = root.get();
-    descriptors.cgroup = cgroup ? cgroup.get() : -1;
+    descriptors.cgroup = group.group();
+    descriptors.record = group.record ? group.record.get() : -1;
     // Whoever holds these holds the locks on the trees: they stay protected should the daemon die under the command.
     for (const auto& lock : made.locks) descriptors.session_locks.push_back(lock.descriptor());
     launched = parts.launcher.launch(spec, descriptors);
@@ -193,18 +218,18 @@ Started start(Parts& parts, Session& session, const SetUp& made, const RunReques
                   spec.uid,
                   user_of(spec),
                   base::printable(base::join(spec.arguments, " ")),
-                  cgroup ? id : std::string(),
+                  group.path,
                   base::now_microseconds()};
     record_run(parts, session, run.record, made.unwritten);
     run.pidfd = launched.pidfd.duplicate();
-    run.end = std::move(launched.end);
     tell_client(launched.hold.get(), session, spec, shell);
     if (session.automatic()) run.hold = std::move(launched.hold);
     if (session.automatic() && session.identity.source)
       launch::WaitingClient(run.hold.get())
           .tell_source(std::holds_alternative<definition::FileSource>(session.definition->source));
     parts.table.add_run(session.shared_from_this(), std::move(run));
-    if (parts.events.run_started) parts.events.run_started(started(session, id, launched.pidfd.get()));
+    if (parts.events.run_started)
+      parts.events.run_started(started(session, id, launched.pidfd.get(), launched.end.get()));
     base::fault_point("before a command is executed");
     launched.go();
     return {session.id(), id, std::move(launched.control)};
@@ -225,29 +250,31 @@ Started run(Parts& parts, Operation& operation, const RunRequest& request) {
   return start(parts, operation.session(), *operation.operator->(), request);
 }
 
-void run_ended(Parts& parts, const std::string& id) {
+void run_ended(Parts& parts, const std::string& id, const launch::RunEnd& end) {
   const auto session = parts.table.session_of_run(id);
   if (!session) return;  // it was ended meanwhile
   Attempts attempts;
   // Before it is taken away: that is what whoever ends the session waits for.
-  look_at_end(parts, *session, id, attempts);
-  const auto run = parts.table.take_run(*session, id);
-  if (session->automatic() && session->run_count() == 0) {
-    launch::WaitingClient client(run ? run->hold.get() : -1);
-    end_with_last_run(parts, session, id, client, attempts);
-    return;  // only now does the client see the end of the control socket: `run` is dropped with its hold
+  const bool first = look_at_end(parts, *session, id, end, attempts);
+  if (end.left_processes && !session->automatic()) {
+    base::log::debug(concat("session ", session->id(), ": the command of run ", id, " has ended and left processes"));
+    return log_problems(id, attempts);
   }
+  const auto hold = take_hold(*session, id);
+  if (!end.left_processes) parts.table.take_run(*session, id);  // else the end of the session needs its supervisor
+  if (session->automatic() && session->running_count() == 0) {
+    launch::WaitingClient client(hold.get());
+    end_with_last_run(parts, session, id, client, attempts);
+    return;  // only now does the client see the end of the control socket: `hold` goes
+  }
+  if (end.left_processes) return log_problems(id, attempts);
   attempts.run([&] { parts.store.remove_run(id); });
   if (!session->automatic()) {
-    // What the command left running stays, as long as the session does: a service that was started in it. Then the
-    // group cannot be removed yet; it goes with the session.
-    attempts.run([&] {
-      try {
-        parts.cgroups->remove(session->id(), id);
-      } catch (const base::SystemError& error) {
-        if (error.error_number() != EBUSY) throw;
-      }
-    });
+    // A supervisor that stayed with processes has ended after them, or was killed.
+    if (first)
+      attempts.run([&] { remove_group(parts, session->id(), id); });
+    else
+      attempts.run([&] { parts.cgroups->kill(session->id(), id, std::chrono::seconds(10)); });
     // It may have held the session's lock under a name of its own.
     if (session->taken_up) attempts.run([&] { parts.lock_directory.clean(); });
   }
@@ -261,8 +288,10 @@ void adopt_run(Parts& parts, const store::RunRecord& record) {
     const bool this_boot = record.supervisor.boot_id == base::boot_id();  // else the whole session was cut off
     if (session && session->identity.source && this_boot) note_command_in_source(parts, *session, record.command, {});
     if (session && this_boot) {
-      const auto group = parts.cgroups->open(record.session, record.id);
-      if (group && !launch::saw_the_end(group.get())) kill_abandoned(parts, record.session, record.id);
+      if (was_abandoned(parts, record.session, record.id))
+        kill_abandoned(parts, record.session, record.id);
+      else
+        remove_group(parts, record.session, record.id);
     }
     parts.store.remove_run(record.id);
     return;
@@ -270,8 +299,8 @@ void adopt_run(Parts& parts, const store::RunRecord& record) {
   if (!session) return;  // its session could not be taken up: the next start sees to both
   const auto watched = pidfd.duplicate();
   auto end = launch::end_of_supervisor(pidfd.get());
-  parts.table.add_run(session, {record, std::move(pidfd), std::move(end), UniqueFd()});
-  if (parts.events.run_started) parts.events.run_started(started(*session, record.id, watched.get()));
+  parts.table.add_run(session, {record, std::move(pidfd), UniqueFd()});
+  if (parts.events.run_started) parts.events.run_started(started(*session, record.id, watched.get(), end.get()));
 }
 
 }  // namespace unionroot::session

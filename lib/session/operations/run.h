@@ -11,8 +11,8 @@ Started run(Parts& parts, const SessionPtr& session, const RunRequest& request);
 // The same for the holder of the session.
 Started run(Parts& parts, Operation& operation, const RunRequest& request);
 
-// Its supervisor has ended.
-void run_ended(Parts& parts, const std::string& run);
+// Its supervisor has ended, or stays with processes that its command has left.
+void run_ended(Parts& parts, const std::string& run, const launch::RunEnd& end);
 
 // A run that a former daemon started.
 void adopt_run(Parts& parts, const store::RunRecord& record);

@@ -47,7 +47,7 @@ void note_command_in_source(Parts& parts, Session& session, const std::string& c
 }
 
 void note_source_end(Parts& parts, Session& session) {
-  if (const auto running = session.run_count(); running != 0)
+  if (const auto running = session.running_count(); running != 0)
     note_source_trouble(parts, session,
                         concat("it was ended while ", running, running == 1 ? " command" : " commands", " ran in it"));
   // Its own trouble stays; that of those before it is over.

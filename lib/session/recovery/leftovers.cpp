@@ -1,6 +1,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <set>
 
@@ -46,11 +47,27 @@ void Reconciliation::remove_leftovers() {
   }
 }
 
+// Of a run that nobody knows. A command that the former daemon did not come to record ends by itself; one whose record
+// is lost goes on, and ends with its session.
+void Reconciliation::remove_group_if_empty(const std::string& session, const std::string& run) {
+  try {
+    parts_.cgroups->remove(session, run);
+  } catch (const base::SystemError& error) {
+    if (error.error_number() != EBUSY) throw;
+  }
+}
+
 void Reconciliation::remove_unknown_processes_and_mounts() {
-  for (const auto& name : parts_.cgroups->sessions())
+  for (const auto& name : parts_.cgroups->sessions()) {
     if (is_unknown(name))
       try_to(concat("ending the processes of ", name),
              [&] { parts_.cgroups->kill(name, "", std::chrono::seconds(10)); });
+    else if (const auto session = parts_.table.find(name))
+      for (const auto& run : parts_.cgroups->runs_outside(name))
+        if (!session->runs.lock()->contains(run))
+          try_to(concat("removing the control group of run ", run, " of session ", name),
+                 [&] { remove_group_if_empty(name, run); });
+  }
   for (const auto& name : parts_.views.namespaces())
     if (is_unknown(name)) try_to(concat("dropping the namespace ", name), [&] { drop_unknown_namespace(name); });
   for (const auto& name : parts_.views.views())

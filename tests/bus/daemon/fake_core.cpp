@@ -173,7 +173,7 @@ std::unique_ptr<session::PendingBegin> FakeCore::prepare(session::BeginRequest r
   return std::make_unique<FakeBegin>(*this, std::move(request));
 }
 
-void FakeCore::run_ended(const std::string& id) {
+void FakeCore::run_ended(const std::string& id, const launch::RunEnd&) {
   Run run;
   {
     const std::lock_guard lock(mutex_);

@@ -24,7 +24,7 @@ class FakeCore final : public session::Sessions {
   explicit FakeCore(session::Events events) : events_(std::move(events)) {}
   [[nodiscard]] std::unique_ptr<session::PendingBegin> prepare(session::BeginRequest request) override;
   session::Started run(const session::RunRequest& request) override;
-  void run_ended(const std::string& run) override;
+  void run_ended(const std::string& run, const launch::RunEnd& end) override;
   [[nodiscard]] std::optional<std::string> source_trouble(const definition::Definition&, bool) const override {
     return std::nullopt;
   }

@@ -1,5 +1,6 @@
 """What holds up, or outlives, the supervisor of a run: its process before the exec, its control socket, its own death."""
 
+import contextlib
 import json
 import os
 import pwd
@@ -76,11 +77,12 @@ class Supervised(EndToEndTest):
         return json.loads(self.machine.ok("info", session, "--json")).get("runs", [])
 
     def processes(self, session):
-        """Pids in the session's control group, or none where there are no control groups."""
+        """Pids in the control groups of the session's runs, or none where there are no control groups."""
         pids = []
-        for folder, _, files in os.walk(self.machine.cgroups().get(session, "/nonexistent")):
-            if "cgroup.procs" in files:
-                with open(os.path.join(folder, "cgroup.procs")) as file:
+        runs = os.listdir(self.machine.cgroups().get(session, "/nonexistent")) if session in self.machine.cgroups() else []
+        for folder in self.machine.outside_cgroups():
+            if folder.rpartition("-")[2] in runs:
+                with contextlib.suppress(OSError), open(os.path.join(folder, "cgroup.procs")) as file:
                     pids += [int(line) for line in file]
         return pids
 
@@ -280,12 +282,12 @@ class KilledSupervisorTest(Supervised):
                     self.machine.stop_daemon()
                 client.communicate(timeout=testing.PATIENCE)
                 self.assertEqual(client.returncode, 3)
-                self.wait_for_end(supervisor)
                 if away:
-                    testing.reap_orphans(set(self.machine.children))
                     self.machine.start_daemon()
-                self.wait_for(lambda: not self.runs(session), "the run is still listed")
+                self.wait_for(lambda: [run["state"] for run in self.runs(session)] == ["processes-left"],
+                              "the run is not listed as one that has ended")
                 self.assertEqual(len(self.processes(session)), 2, self.machine.log())
+                self.assertNotEqual(status_of(supervisor), {}, "the supervisor does not stay")
                 self.machine.ok("end", session, user=stranger.OWNER)
 
 

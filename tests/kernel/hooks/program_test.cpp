@@ -25,6 +25,10 @@ class NoCgroups : public kernel::Cgroups {
   void kill(const std::string&, const std::string&, std::chrono::milliseconds) override {}
   void remove(const std::string&, const std::string&) override {}
   [[nodiscard]] std::vector<std::string> sessions() const override { return {}; }
+  [[nodiscard]] std::vector<std::string> runs_outside(const std::string&) const override { return {}; }
+  kernel::RunGroup create_run(const std::string&, const std::string&, const std::optional<std::string>&) override {
+    return {};
+  }
   [[nodiscard]] std::vector<pid_t> processes(const std::string&) const override { return {}; }
 };
 

@@ -162,11 +162,19 @@ TEST_CASE("background processes go on after a command that ended by itself") {
   for (const Cgroup* group : {cgroup.available() ? &cgroup : nullptr, static_cast<const Cgroup*>(nullptr)}) {
     const SessionTree tree;
     auto launched = start(tree, {"sh", "-c", "sleep 600 & echo $! >/tmp/pid; exit 5"}, group);
-    CHECK(ended(launched) == exited(5));
+    const auto outcome = terminal::relay_run(std::move(launched.control), false, {});
+    CHECK(outcome.exit_status() == 5);
     const std::string pid = tree.read("tmp/pid");
-    ::usleep(50000);
+    // The supervisor stays with them. Whoever asks how the command ended is told, again and again.
+    CHECK_FALSE(has_ended(launched, 50));
+    for (int i = 0; i < 2; ++i) {
+      const auto end = launch::read_end(launched.end.get());
+      CHECK(end.how == exited(5));
+      CHECK(end.left_processes);
+    }
     CHECK(alive(pid));
     ::kill(static_cast<pid_t>(std::stol(pid)), SIGKILL);
+    CHECK(has_ended(launched, 20000));
   }
   cgroup.require();
 }

@@ -240,7 +240,7 @@ bool has_ended(const launch::LaunchedRun& launched, int milliseconds) {
 
 std::optional<kernel::ProcessEnd> ended(const launch::LaunchedRun& launched, int milliseconds) {
   if (!has_ended(launched, milliseconds)) return std::nullopt;
-  return launch::read_end(launched.end.get());
+  return launch::read_end(launched.end.get()).how;
 }
 
 }  // namespace test

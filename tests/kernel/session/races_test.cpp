@@ -110,14 +110,16 @@ class Watch {
  public:
   explicit Watch(Manager*& manager) : manager_(manager) {}
   ~Watch() { join(); }
-  void add(const std::string& run, int pidfd) {
+  void add(const session::StartedRun& started) {
     const std::lock_guard guard(mutex_);
-    const int own = base::check(::fcntl(pidfd, F_DUPFD_CLOEXEC, 3), "duplicating a pidfd");
-    threads_.emplace_back([this, run, pidfd = base::UniqueFd(own)] {
+    const auto own = [](int descriptor) {
+      return base::UniqueFd(base::check(::fcntl(descriptor, F_DUPFD_CLOEXEC, 3), "duplicating a descriptor"));
+    };
+    threads_.emplace_back([this, run = started.id, pidfd = own(started.pidfd), end = own(started.end)] {
       pollfd ended{pidfd.get(), POLLIN, 0};
       while (::poll(&ended, 1, -1) < 1) continue;
       launch::reap(pidfd.get());
-      manager_->run_ended(run);
+      manager_->run_ended(run, launch::read_end(end.get()));
     });
   }
   void join() {
@@ -164,7 +166,7 @@ struct Served {
   }
   session::Events watched() {
     session::Events events;
-    events.run_started = [this](const session::StartedRun& run) { watch.add(run.id, run.pidfd); };
+    events.run_started = [this](const session::StartedRun& run) { watch.add(run); };
     return events;
   }
 
@@ -185,7 +187,7 @@ TEST_CASE("A command is run in a session that is active, though its begin has no
   bool asked = false;
   std::string refused;
   session::Events events;
-  events.run_started = [&](const session::StartedRun& run) { watch.add(run.id, run.pidfd); };
+  events.run_started = [&](const session::StartedRun& run) { watch.add(run); };
   events.session_changed = [&](const std::string& id) {
     if (std::exchange(asked, true)) return;
     early = std::thread([&, id] {

@@ -64,6 +64,7 @@ Definition unusual() {
   d.resolv_conf = "none";
   d.hostname = "box";
   d.network = "none";
+  d.control_group = ControlGroup::own;
   d.unpack_limit = ~0ull;
   d.on_boot = OnBoot::leave;
   d.on_shutdown = OnShutdown::end;
@@ -110,7 +111,8 @@ TEST_CASE("all keys of a union") {
       "source-root-groups=srg\naliases=y,z,x,y\nhost-view=no\nhost-view-access=all\ndev=host\nnss=copy\n"
       "no-new-privileges=no\nresolv-conf=none\nhostname=box-1."
       "example\n"
-      "network=none\non-boot=end\non-shutdown=end\ncommand-prefix=nice,-n\npersonality=linux32\nshell=/bin/sh\n"
+      "network=none\ncgroup=own\non-boot=end\non-shutdown=end\ncommand-prefix=nice,-n\npersonality=linux32\nshell=/bin/"
+      "sh\n"
       "preserve-environment=1\nmessage-verbosity=verbose\nsbuild.resolver=apt\nuser-modifiable-keys=sbuild.resolver\n");
   INFO(parsed.problems);
   REQUIRE(parsed.definition);
@@ -131,6 +133,7 @@ TEST_CASE("all keys of a union") {
   CHECK(d.on_boot == OnBoot::end);
   CHECK(d.on_shutdown == OnShutdown::end);
   CHECK(d.network == "none");
+  CHECK(d.control_group == ControlGroup::own);
   CHECK(d.personality == "linux32");
   CHECK(d.user_data.at("sbuild.resolver") == "apt");
   CHECK(d.host_view == HostView::no);
@@ -222,6 +225,7 @@ TEST_CASE("what is wrong with a definition takes it out, and says the line and w
       {overlay + "union-mount-options=volatile\n", "union-volatile=yes"},
       {overlay + "union-volatile=perhaps\n", "expected one of: auto, yes, no"},
       {overlay + "no-new-privileges=sudo\n", "expected one of: auto, yes, no"},
+      {overlay + "cgroup=callers\n", "expected one of: caller, own"},
       {good + "environment-filter=(\n", "not a POSIX extended regular expression"},
       {good + "hostname=a_b\n", "is not a host name"},
       {good + "dev=none\n", "expected one of: private, host"},

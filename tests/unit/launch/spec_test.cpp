@@ -33,6 +33,14 @@ LaunchSpec example() {
   spec.no_network = true;
   spec.no_new_privileges = true;
   spec.host_name = "inside";
+  spec.joined_groups = {"/sys/fs/cgroup/pids/a", "/sys/fs/cgroup/memory/a"};
+  spec.scheduling.emplace();
+  spec.scheduling->policy = 3;
+  spec.scheduling->nice = -7;
+  spec.scheduling->priority = 9;
+  spec.scheduling->io_priority = 3 << 13;
+  spec.scheduling->oom_score_adjust = -300;
+  spec.scheduling->processors = std::string("\5\0\1", 3);
   return spec;
 }
 
@@ -60,6 +68,16 @@ TEST_CASE("the helper reads what the launcher wrote") {
   CHECK(std::string(spec.environment[1]) == "C=");
   CHECK(spec.environment[2] == nullptr);
   CHECK(std::string(spec.directories[1]) == "/");
+  REQUIRE(spec.header->joined == 2);
+  CHECK(std::string(spec.joined[1]) == "/sys/fs/cgroup/memory/a");
+  REQUIRE(spec.scheduling != nullptr);
+  CHECK(spec.scheduling->policy == 3);
+  CHECK(spec.scheduling->nice == -7);
+  CHECK(spec.scheduling->priority == 9);
+  CHECK(spec.scheduling->io_priority == 3 << 13);
+  CHECK(spec.scheduling->oom_score_adjust == -300);
+  CHECK(spec.scheduling->mask_size == 3);
+  CHECK(spec.scheduling->mask[2] == 1);
   CHECK(spec.header->uid == 1000);
   CHECK(spec.header->gid == 1001);
   CHECK(spec.header->umask == 027);
@@ -79,11 +97,14 @@ TEST_CASE("the helper reads what the launcher wrote") {
 TEST_CASE("a login shell is started under the name of one") {
   LaunchSpec spec = example();
   spec.login_shell = true;
+  spec.scheduling.reset();
   const base::UniqueFd file = sealed_file(serialize(spec, false));
   helper::Spec read;
   REQUIRE(helper::read_spec(file.get(), read));
   CHECK(std::string(read.file) == "/bin/bash");
   CHECK(std::string(read.arguments[0]) == "-bash");
+  CHECK(read.scheduling == nullptr);
+  CHECK(read.groups[2] == 27);
 }
 
 TEST_CASE("a spec cut anywhere, or of another build, is refused") {

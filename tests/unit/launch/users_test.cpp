@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -7,6 +8,7 @@
 #include <cstdlib>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "base/process_identity.h"
 #include "base/unique_fd.h"
 #include "launch/caller.h"
@@ -128,6 +130,10 @@ TEST_CASE("a caller's limits and umask are read") {
   REQUIRE(files != limits.end());
   CHECK(files->second.rlim_cur == own.rlim_cur);
   CHECK(files->second.rlim_max == own.rlim_max);
+  CHECK(inherited.control_groups == base::read_file("/proc/self/cgroup"));
+  REQUIRE(inherited.scheduling);
+  CHECK(inherited.scheduling->nice == ::getpriority(PRIO_PROCESS, 0));
+  CHECK_FALSE(inherited.scheduling->processors.empty());
   CHECK_THROWS_WITH(inherited_from(0x3fffffff, std::nullopt, 0), Contains("has gone"));
   CHECK_THROWS_WITH(inherited_from(::getpid(), 1, ::getuid()), Contains("has gone"));
   CHECK_THROWS_WITH(inherited_from(::getpid(), std::nullopt, 4711), Contains("other rights than user 4711"));

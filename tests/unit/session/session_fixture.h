@@ -28,10 +28,14 @@ class NoCgroups : public kernel::Cgroups {
   [[nodiscard]] bool available() const override { return false; }
   [[nodiscard]] std::string description() const override { return "a test has none"; }
   base::UniqueFd create(const std::string&, const std::string&) override { return {}; }
+  kernel::RunGroup create_run(const std::string&, const std::string&, const std::optional<std::string>&) override {
+    return {};
+  }
   [[nodiscard]] base::UniqueFd open(const std::string&, const std::string&) const override { return {}; }
   void kill(const std::string&, const std::string&, std::chrono::milliseconds) override {}
   void remove(const std::string&, const std::string&) override {}
   [[nodiscard]] std::vector<std::string> sessions() const override { return {}; }
+  [[nodiscard]] std::vector<std::string> runs_outside(const std::string&) const override { return {}; }
   [[nodiscard]] std::vector<pid_t> processes(const std::string&) const override { return {}; }
 };
 

@@ -1,0 +1,122 @@
+#include "launch/helper/world.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/ioprio.h>
+#include <linux/sched/types.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace unionroot::helper {
+
+namespace {
+
+namespace wire = launch::wire;
+
+// The number in a group's file; -1: "max", or there is no such file.
+long long number_in(int folder, const char* name) {
+  const int file = openat(folder, name, O_RDONLY | O_CLOEXEC);
+  if (file < 0) return -1;
+  char text[32] = {};
+  const ssize_t size = read(file, text, sizeof text - 1);
+  close(file);
+  return size > 0 && text[0] >= '0' && text[0] <= '9' ? strtoll(text, nullptr, 10) : -1;
+}
+
+bool is_over_limit(int folder) {
+  const long long most = number_in(folder, "pids.max");
+  return most >= 0 && number_in(folder, "pids.current") > most;
+}
+
+// This process counts already.
+bool is_any_over_limit(int group) {
+  int folder = openat(group, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  bool over = false;
+  // Above the hierarchy's root there is no such file.
+  while (folder >= 0 && !over && faccessat(folder, "cgroup.procs", F_OK, 0) == 0) {
+    over = is_over_limit(folder);
+    const int above = openat(folder, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    close(folder);
+    folder = above;
+  }
+  if (folder >= 0) close(folder);
+  return over;
+}
+
+bool is_refused(int error) { return error == EPERM || error == EACCES; }
+
+bool take_processors(const wire::Scheduling& scheduling) {
+  if (scheduling.mask_size == 0) return true;
+  // A mask that is set does not follow what becomes of the machine's processors. So one that would be so anyway is not.
+  unsigned char own[wire::longest_mask] = {};
+  const long size = syscall(SYS_sched_getaffinity, 0, sizeof own, own);
+  if (size == static_cast<long>(scheduling.mask_size) && memcmp(own, scheduling.mask, scheduling.mask_size) == 0)
+    return true;
+  return syscall(SYS_sched_setaffinity, 0, scheduling.mask_size, scheduling.mask) == 0;
+}
+
+bool take_policy(const wire::Scheduling& scheduling) {
+  sched_attr attributes{};
+  attributes.size = sizeof attributes;
+  attributes.sched_policy = scheduling.policy;
+  attributes.sched_nice = scheduling.nice;
+  attributes.sched_priority = scheduling.priority;
+  return syscall(SYS_sched_setattr, 0, &attributes, 0) == 0 || is_refused(errno);
+}
+
+bool take_io_priority(int priority) {
+  // The level of a class that is none says nothing.
+  const int wanted = IOPRIO_PRIO_CLASS(priority) == IOPRIO_CLASS_NONE ? 0 : priority;
+  return syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, wanted) == 0 || is_refused(errno) || errno == ENOSYS;
+}
+
+bool take_oom_score_adjust(int value) {
+  char text[16];
+  size_t length = 0;
+  if (value < 0) text[length++] = '-';
+  const unsigned size = value < 0 ? 0U - static_cast<unsigned>(value) : static_cast<unsigned>(value);
+  for (unsigned unit = 1000; unit > 0; unit /= 10)
+    if (size >= unit || unit == 1) text[length++] = static_cast<char>('0' + size / unit % 10);
+  const int file = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+  if (file < 0) return false;
+  const bool done = write(file, text, length) == static_cast<ssize_t>(length) || is_refused(errno);
+  const int error = errno;
+  close(file);
+  errno = error;
+  return done;
+}
+
+}  // namespace
+
+bool join_group(int folder) {
+  const int file = openat(folder, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+  if (file < 0) return false;
+  const bool joined = write(file, "0", 1) == 1;
+  const int error = errno;
+  close(file);
+  errno = joined ? EAGAIN : error;
+  return joined && !is_any_over_limit(folder);
+}
+
+bool join_groups(const Spec& spec, const char*& which) {
+  for (uint32_t i = 0; i < spec.header->joined; ++i) {
+    which = spec.joined[i];
+    const int folder = open(which, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (folder < 0) return false;
+    const bool joined = join_group(folder);
+    const int error = errno;
+    close(folder);
+    errno = error;
+    if (!joined) return false;
+  }
+  return true;
+}
+
+bool take_scheduling(const wire::Scheduling& scheduling) {
+  return take_processors(scheduling) && take_policy(scheduling) && take_io_priority(scheduling.io_priority) &&
+         take_oom_score_adjust(scheduling.oom_score_adjust);
+}
+
+}  // namespace unionroot::helper
