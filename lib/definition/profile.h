@@ -17,9 +17,18 @@ struct FstabEntry {
   bool operator==(const FstabEntry&) const = default;
 };
 
+// One line of a profile's copyfiles: a file of the host, and where it is copied to.
+struct CopiedFile {
+  std::string source;  // absolute, on the host
+  std::string target;  // absolute, as seen inside the session; no "..", checked. The same path unless the line has two
+  std::string file{};  // where it was read, for messages
+  unsigned line = 0;
+  bool operator==(const CopiedFile&) const = default;
+};
+
 struct Profile {
   std::vector<FstabEntry> fstab;
-  std::vector<std::string> copyfiles;     // absolute paths on the host, copied to the same path inside
+  std::vector<CopiedFile> copyfiles;
   std::vector<std::string> nssdatabases;  // passwd, group ...
   bool operator==(const Profile&) const = default;
 };

@@ -27,6 +27,9 @@ struct Line {
   void error(std::string message) const {
     problems.push_back({Problem::Severity::error, file, number, {}, std::move(message)});
   }
+  void warning(std::string message) const {
+    problems.push_back({Problem::Severity::warning, file, number, {}, std::move(message)});
+  }
 };
 
 // Calls `read` for each line that is neither empty nor a comment, and can be read as text at all.
@@ -105,11 +108,34 @@ void read_fstab_line(const Line& line, std::vector<FstabEntry>& fstab) {
   fstab.push_back(std::move(entry));
 }
 
-void read_copyfiles_line(const Line& line, std::vector<std::string>& copyfiles) {
-  const auto fault = path_fault(line.text);
-  if (!fault.empty()) return line.error(concat("'", printable(line.text), "' ", fault));
-  const std::string path(line.text);
-  if (std::find(copyfiles.begin(), copyfiles.end(), path) == copyfiles.end()) copyfiles.push_back(path);
+// One or two columns, as schroot's script reads them with the shell's `read`: the second takes the rest of the line,
+// and a backslash stands before a character that counts as it is.
+void read_copyfiles_line(const Line& line, std::vector<CopiedFile>& copyfiles) {
+  std::string columns[2];
+  bool second = false, quoted = false;
+  for (const char c : line.text) {
+    const bool blank = !quoted && (c == ' ' || c == '\t');
+    const bool escape = !quoted && c == '\\';
+    if (!second && blank) {
+      second = true;
+    } else if (!escape && !(blank && columns[1].empty() && second)) {
+      columns[second ? 1 : 0].push_back(c);
+    }
+    quoted = escape;
+  }
+  CopiedFile copied{std::move(columns[0]), std::move(columns[1]), line.file, line.number};
+  if (copied.target.empty()) copied.target = copied.source;
+  for (const auto* path : {&copied.source, &copied.target})
+    if (!path->starts_with('/'))
+      return line.warning(concat("'", printable(*path), "' is not an absolute path; nothing is copied for this line"));
+  if (const auto fault = host_path_fault(copied.source); !fault.empty())
+    return line.error(concat("'", printable(copied.source), "' ", fault));
+  if (const auto fault = path_fault(copied.target); !fault.empty())
+    return line.error(concat("'", printable(copied.target), "' ", fault));
+  const bool known = std::any_of(copyfiles.begin(), copyfiles.end(), [&](const CopiedFile& other) {
+    return other.source == copied.source && other.target == copied.target;
+  });
+  if (!known) copyfiles.push_back(std::move(copied));
 }
 
 void read_database_line(const Line& line, std::vector<std::string>& databases) {

@@ -24,6 +24,10 @@ void describe(A& a, T& v) {
   a("source", v.source), a("target", v.target), a("type", v.type), a("options", v.options), a("file", v.file);
   a("line", v.line);
 }
+template <typename A, Of<CopiedFile> T>
+void describe(A& a, T& v) {
+  a("source", v.source), a("target", v.target), a("file", v.file), a("line", v.line);
+}
 template <typename A, Of<Profile> T>
 void describe(A& a, T& v) {
   a("fstab", v.fstab), a("copyfiles", v.copyfiles), a("nssdatabases", v.nssdatabases);
@@ -132,6 +136,10 @@ constexpr int last_enumerator<OnBoot> = static_cast<int>(OnBoot::leave);
 template <>
 constexpr int last_enumerator<OnShutdown> = static_cast<int>(OnShutdown::end);
 
+// Lists of structs, which have members of their own.
+template <typename T>
+concept Records = std::is_same_v<T, std::vector<FstabEntry>> || std::is_same_v<T, std::vector<CopiedFile>>;
+
 template <typename T>
 struct is_optional : std::false_type {};
 template <typename T>
@@ -155,7 +163,7 @@ class Writer {
       Json object = std::visit([](const auto& kind) { return encode(kind); }, value);
       object["kind"] = value.index();
       return object;
-    } else if constexpr (std::is_same_v<T, std::vector<FstabEntry>>) {
+    } else if constexpr (Records<T>) {
       Json array = Json::array();
       for (const auto& entry : value) array.push_back(encode(entry));
       return array;
@@ -195,7 +203,7 @@ class Reader {
       value = static_cast<T>(number);
     } else if constexpr (std::is_same_v<T, Source>) {
       decode_source<0>(in, number_of<std::size_t>(in.at("kind")), value);
-    } else if constexpr (std::is_same_v<T, std::vector<FstabEntry>>) {
+    } else if constexpr (Records<T>) {
       value.clear();
       for (const auto& entry : in) decode(entry, value.emplace_back());
     } else if constexpr (is_optional<T>::value) {
@@ -205,11 +213,24 @@ class Reader {
       value = number_of<T>(in);
     } else if constexpr (std::is_constructible_v<Json, T> && !std::is_aggregate_v<T>) {
       in.get_to(value);
+    } else if constexpr (std::is_same_v<T, CopiedFile>) {
+      decode_copied_file(in, value);
     } else {
       if (!in.is_object()) throw base::Error(base::ErrorCode::definition_invalid, "expected an object");
       Reader reader(in);
       describe(reader, value);
     }
+  }
+
+  // Former versions copied to the same path alone, and wrote down that path.
+  static void decode_copied_file(const Json& in, CopiedFile& value) {
+    if (in.is_string()) {
+      value.source = value.target = in.get<std::string>();
+      return;
+    }
+    if (!in.is_object()) throw base::Error(base::ErrorCode::definition_invalid, "expected an object");
+    Reader reader(in);
+    describe(reader, value);
   }
 
   // Json::get() would cut a number that does not fit.

@@ -49,16 +49,20 @@ std::optional<Size> parse_size(std::string_view text) {
   return size;
 }
 
-std::string path_fault(std::string_view path) {
+std::string host_path_fault(std::string_view path) {
   constexpr std::size_t longest = 4095;  // PATH_MAX less the NUL
   if (path.empty()) return "is empty";
   if (path.front() != '/') return "is not an absolute path; expected one that begins with '/'";
   if (path.size() > longest) return "is too long for a path";
-  for (const auto& part : base::split(path, '/')) {
-    if (part == "..") return "has '..' in it; expected a path without";
+  for (const auto& part : base::split(path, '/'))
     if (part.size() > 255) return "has a part longer than 255 bytes";
-  }
   return {};
+}
+
+std::string path_fault(std::string_view path) {
+  for (const auto& part : base::split(path, '/'))
+    if (part == "..") return "has '..' in it; expected a path without";
+  return host_path_fault(path);
 }
 
 bool valid_host_name(std::string_view name) {
@@ -98,9 +102,20 @@ std::string folder_of(const std::string& path) {
   return folder.empty() ? "." : folder.string();
 }
 
+std::vector<std::string> path_parts(std::string_view path) {
+  std::vector<std::string> parts;
+  for (auto& part : base::split(path, '/')) {
+    if (part == "..") {
+      if (!parts.empty()) parts.pop_back();
+    } else if (part != ".") {
+      parts.push_back(std::move(part));
+    }
+  }
+  return parts;
+}
+
 bool lies_under(std::string_view path, std::string_view folder) {
-  const auto parts = base::split(path, '/');
-  const auto above = base::split(folder, '/');
+  const auto parts = path_parts(path), above = path_parts(folder);
   return parts.size() >= above.size() && std::equal(above.begin(), above.end(), parts.begin());
 }
 

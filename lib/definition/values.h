@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "definition/definition.h"
 
@@ -23,6 +24,9 @@ std::optional<Size> parse_size(std::string_view text);
 // if nothing is.
 std::string path_fault(std::string_view path);
 
+// The same for a path on the host, which may have "..": as root wrote it, the kernel resolves it.
+std::string host_path_fault(std::string_view path);
+
 bool valid_host_name(std::string_view name);
 
 // A dotted key of user data: ^([a-z][a-z0-9]*\.)+[a-z][a-z0-9-]*$
@@ -33,6 +37,9 @@ bool reserved_user_data_key(std::string_view key);
 
 // The folder part of a path: "/a/b" -> "/a", "/a" -> "/", "a" -> ".".
 std::string folder_of(const std::string& path);
+
+// The parts of an absolute path, by its text alone: "/a/./b/../c" -> a, c.
+std::vector<std::string> path_parts(std::string_view path);
 
 // "/a/b" lies under "/a", and so does "/a". Compares names only.
 bool lies_under(std::string_view path, std::string_view folder);

@@ -51,13 +51,14 @@ class Writer {
   }
 
  private:
-  void copy(const std::string& path) {
-    const auto source = writer_.host_file(path);
+  // From a path on the host to one in the tree, both without the first '/'.
+  void copy(const std::string& from, const std::string& to) {
+    const auto source = writer_.host_file(from);
     if (!source) return;
     // By whatever name: the path may be a link.
     if (is_account_file(writer_, source->version))
-      return writer_.skip(path, "the host's accounts come by the key nss, and their passwords do not");
-    writer_.put(path, writer_.tree().read(path), source->content, {source->mode, source->uid, source->gid});
+      return writer_.skip(from, "the host's accounts come by the key nss, and their passwords do not");
+    writer_.put(to, writer_.tree().read(to), source->content, {source->mode, source->uid, source->gid});
   }
 
   void write_other_databases() {
@@ -68,22 +69,29 @@ class Writer {
       if (!base::valid_name(database))
         writer_.skip(database, "this is no name of a database");
       else
-        copy("etc/" + database);
+        copy("etc/" + database, "etc/" + database);
     }
   }
 
   void write_copyfiles() {
-    for (const auto& path : request_.copyfiles) {
-      const auto parts = base::split(path, '/');
-      const bool escapes = std::find(parts.begin(), parts.end(), "..") != parts.end();
-      const bool here = std::find(parts.begin(), parts.end(), ".") != parts.end();
-      if (path.empty() || path.front() != '/' || path.back() == '/' || parts.empty() || escapes || here) {
-        writer_.skip(path, "this is no absolute path of a file");
+    for (const auto& copied : request_.copyfiles) {
+      const auto source = parts_of_file(copied.source), target = parts_of_file(copied.target);
+      const auto up = [](const std::string& part) { return part == ".."; };
+      if (source.empty() || target.empty() || std::any_of(target.begin(), target.end(), up)) {
+        writer_.skip(source.empty() ? copied.source : copied.target, "this is no absolute path of a file");
         continue;
       }
-      const std::string relative = base::join(parts, "/");
-      if (relative != resolv_conf) copy(relative);  // that one goes by the definition's own key
+      const auto to = base::join(target, "/");
+      if (to != resolv_conf) copy(base::join(source, "/"), to);  // that one goes by the definition's own key
     }
+  }
+
+  // Empty for what is not the absolute path of a file.
+  static std::vector<std::string> parts_of_file(const std::string& path) {
+    auto parts = base::split(path, '/');
+    const bool here = std::find(parts.begin(), parts.end(), ".") != parts.end();
+    if (path.empty() || path.front() != '/' || path.back() == '/' || here) parts.clear();
+    return parts;
   }
 
   void write_resolv_conf() {

@@ -15,7 +15,7 @@ namespace unionroot::tree {
 struct FilesRequest {
   definition::NssMode nss = definition::NssMode::merge;
   std::vector<std::string> databases;  // profile's nssdatabases: passwd, group, services ...
-  std::vector<std::string> copyfiles;  // absolute host paths
+  std::vector<definition::CopiedFile> copyfiles;
   bool follow_resolv_conf = true;
   bool mark_resolv_conf = false;  // so that follow_resolv_conf can tell it from one that somebody changed
   bool write_hostname = true;

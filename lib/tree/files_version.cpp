@@ -42,7 +42,10 @@ std::string request_text(const FilesRequest& request) {
                    request.write_hostname));
   for (const auto& database : request.databases) add(text, database);
   add(text, "copyfiles");
-  for (const auto& path : request.copyfiles) add(text, path);
+  for (const auto& copied : request.copyfiles) {
+    add(text, copied.source);
+    add(text, copied.target);
+  }
   add(text, "names");
   if (request.write_hostname && request.hostname.empty()) {
     utsname names{};
@@ -78,8 +81,8 @@ std::vector<std::string> file_paths(const FilesRequest& request) {
     for (const auto database : all_databases) paths.push_back(concat("etc/", name_of(database)));
     for (const auto& database : request.databases) paths.push_back("etc/" + database);
   }
-  for (const auto& path : request.copyfiles) {
-    const auto parts = base::split(path, '/');
+  for (const auto& copied : request.copyfiles) {
+    const auto parts = base::split(copied.target, '/');
     const bool refused =
         std::any_of(parts.begin(), parts.end(), [](const auto& part) { return part == "." || part == ".."; });
     if (!parts.empty() && !refused) paths.push_back(base::join(parts, "/"));
@@ -103,6 +106,11 @@ std::optional<std::string> files_version(int root, const FilesRequest& request) 
     const auto inside = tree.version(folder);
     if (!inside) return std::nullopt;
     add(text, *inside);
+  }
+  for (const auto& copied : request.copyfiles) {
+    const auto host = host_version(concat(request.host_root, "/", copied.source));
+    if (!host) return std::nullopt;
+    add(text, *host);
   }
   for (const auto& path : paths) {
     const auto host = host_version(concat(request.host_root, "/", path));

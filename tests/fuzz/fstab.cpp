@@ -92,8 +92,9 @@ void run(std::string_view input) {
     parse_profile_file(kind, input, "f", profile, problems);
     for (const auto& problem : problems) require_showable(problem.text(), "a problem can be shown");
     for (const auto& file : profile.copyfiles) {
-      require(file.starts_with('/'), "a file to copy is absolute", file);
-      require_inside(file, "a file to copy has no '..'");
+      require(file.source.starts_with('/'), "a file to copy is absolute", file.source);
+      require(file.target.starts_with('/'), "where a file is copied is absolute", file.target);
+      require_inside(file.target, "where a file is copied has no '..'");
     }
     for (const auto& name : profile.nssdatabases) require(name.find('/') == name.npos, "a database is a name", name);
     for (const auto& entry : profile.fstab) {

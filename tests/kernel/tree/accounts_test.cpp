@@ -132,7 +132,8 @@ TEST_CASE("the host's accounts are not copied as files, by whatever name") {
   auto request = place.request();
   request.nss = GENERATE(NssMode::merge, NssMode::none);
   request.databases.insert(request.databases.end(), {"shadow-", "innocent"});
-  request.copyfiles = {"/etc/shadow", "/etc/gshadow", "/etc/shadow-", "/etc/innocent", "/etc/same", "/etc/other"};
+  request.copyfiles = {as_is("/etc/shadow"),   as_is("/etc/gshadow"), as_is("/etc/shadow-"),
+                       as_is("/etc/innocent"), as_is("/etc/same"),    as_is("/etc/other")};
   const auto notes = place.run(request);
   CHECK(content(place.tree("etc/other")) == "other\n");
   for (const char* name : {"etc/shadow-", "etc/innocent", "etc/same"}) {

@@ -15,7 +15,7 @@ TEST_CASE("files are copied with mode and owner") {
   Place::write(place.host("opt/x/key"), std::string("a\0b", 3), 0440);
   base::check(::chown(place.host("opt/x/key").c_str(), 12, 34), "giving away the file");
   auto request = place.request();
-  request.copyfiles = {"/opt//x/key"};
+  request.copyfiles = {as_is("/opt//x/key")};
   CHECK(place.run(request).empty());
   CHECK(content(place.tree("opt/x/key")) == std::string("a\0b", 3));
   const auto status = status_of(place.tree("opt/x/key"));
@@ -28,6 +28,18 @@ TEST_CASE("files are copied with mode and owner") {
   CHECK((status_of(place.tree("opt/x/key")).st_mode & 07777u) == 0440u);
 }
 
+TEST_CASE("a file is copied to another path, and from one with '..'") {
+  const Place place;
+  Place::write(place.host("etc/hosts"), "1.2.3.4 box\n");
+  auto request = place.request();
+  request.copyfiles = {{"/etc/hosts", "/etc/hosts.host"}, {"/var/../etc/hosts", "/etc/again"}};
+  fs::create_directories(place.host("var"));
+  CHECK(place.run(request).empty());
+  CHECK(content(place.tree("etc/hosts.host")) == "1.2.3.4 box\n");
+  CHECK(content(place.tree("etc/again")) == "1.2.3.4 box\n");
+  CHECK_FALSE(fs::exists(place.tree("etc/hosts")));
+}
+
 TEST_CASE("what cannot be copied is skipped with a note, and the rest is copied") {
   const Place place;
   Place::write(place.host("etc/good"), "good\n");
@@ -36,8 +48,16 @@ TEST_CASE("what cannot be copied is skipped with a note, and the rest is copied"
   Place::write(place.host("only/host/file"), "x\n");
   fs::create_directory(place.tree("etc/elsewhere"));
   auto request = place.request();
-  request.copyfiles = {"/etc/none", "/only/host/file", "/etc/elsewhere", "/only", "relative", "/etc/../etc/good", "/",
-                       "",          "/etc/x\n/./y",    "/etc/good"};
+  request.copyfiles = {as_is("/etc/none"),
+                       as_is("/only/host/file"),
+                       as_is("/etc/elsewhere"),
+                       as_is("/only"),
+                       as_is("relative"),
+                       {"/etc/good", "/etc/../etc/good"},
+                       as_is("/"),
+                       as_is(""),
+                       as_is("/etc/x\n/./y"),
+                       as_is("/etc/good")};
   const auto notes = place.run(request);
   CHECK(content(place.tree("etc/good")) == "good\n");
   CHECK(notes.size() == 9);
@@ -78,7 +98,7 @@ TEST_CASE("what was left half-written is removed, in the tree alone, and nothing
   const Place place;
   auto request = place.request();
   request.temporary = ".unionroot-x";
-  request.copyfiles = {"/etc/good", "/opt/key", "/away/key", "/none/key"};
+  request.copyfiles = {as_is("/etc/good"), as_is("/opt/key"), as_is("/away/key"), as_is("/none/key")};
   fs::create_directories(place.tree("opt"));
   fs::create_directories(place.host("away"));
   fs::create_directory_symlink(place.host("away"), place.tree("away"));
@@ -151,7 +171,7 @@ TEST_CASE("resolv.conf is left alone if the definition says so, even if the prof
   Place::write(place.tree("etc/resolv.conf"), "own\n");
   Place::write(place.host("etc/resolv.conf"), "host\n");
   auto request = place.request();
-  request.copyfiles = {"/etc/resolv.conf"};
+  request.copyfiles = {as_is("/etc/resolv.conf")};
   request.follow_resolv_conf = false;
   CHECK(place.run(request).empty());
   CHECK(content(place.tree("etc/resolv.conf")) == "own\n");
@@ -193,7 +213,7 @@ TEST_CASE("a full disk is no_space, and the old file is whole") {
     fs::create_directory(place.tree("etc"));
     Place::write(place.tree("etc/big"), "old\n");
     auto request = place.request();
-    request.copyfiles = {"/etc/big"};
+    request.copyfiles = {as_is("/etc/big")};
     try {
       (void)place.run(request);
       FAIL("no error");
@@ -214,7 +234,7 @@ TEST_CASE("a definition's keys become a request") {
   made.nss = definition::NssMode::copy;
   made.resolv_conf = "none";
   made.hostname = "h";
-  made.profile.copyfiles = {"/a"};
+  made.profile.copyfiles = {as_is("/a")};
   made.profile.nssdatabases = {"passwd"};
   const auto request = files_request(made, User{"u", 1, 1, "", "", "", ""});
   CHECK(request.nss == definition::NssMode::copy);

@@ -17,7 +17,7 @@ FilesRequest everything(const Place& place) {
   Place::write(place.host("etc/copied"), "copied\n");
   Place::write(place.host("etc/resolv.conf"), "nameserver 192.0.2.1\n");
   request.databases.emplace_back("services");
-  request.copyfiles = {"/etc/copied"};
+  request.copyfiles = {as_is("/etc/copied")};
   request.user = User{"lena", 5000, 5000, "", "/", "/bin/sh", "lena"};
   return request;
 }

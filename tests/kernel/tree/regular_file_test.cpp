@@ -281,7 +281,7 @@ TEST_CASE("files that are merged with the host's") {
 TEST_CASE("the host's files are looked at before they are opened, too") {
   const Place place;
   auto request = place.request();
-  request.copyfiles = {"/etc/copied"};
+  request.copyfiles = {as_is("/etc/copied")};
   for (const char* kind : {"folder", "FIFO", "socket", "device"}) {
     INFO(kind);
     put(kind, place.host("etc/copied"));

@@ -28,6 +28,9 @@ using namespace unionroot;
 using namespace unionroot::tree;
 namespace fs = std::filesystem;
 
+// A line of copyfiles with one path.
+inline definition::CopiedFile as_is(const std::string& path) { return {path, path}; }
+
 class Place {
  public:
   Place() {

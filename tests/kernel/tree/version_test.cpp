@@ -39,7 +39,7 @@ TEST_CASE("the version of files stays while nothing changes, and tells nothing j
 TEST_CASE("the version of files changes with each file of the host and of the tree") {
   const Place place;
   auto request = place.request();
-  request.copyfiles = {"/etc/extra", "/srv/other", "/etc/../escape"};
+  request.copyfiles = {as_is("/etc/extra"), as_is("/srv/other"), as_is("/etc/../escape")};
   request.databases.emplace_back("services");
   settle();
   auto last = version(place, request);
@@ -107,7 +107,8 @@ TEST_CASE("the version of files changes with what is asked for") {
   };
   CHECK(changed([](auto& request) { request.nss = definition::NssMode::copy; }));
   CHECK(changed([](auto& request) { request.databases.pop_back(); }));
-  CHECK(changed([](auto& request) { request.copyfiles.emplace_back("/etc/motd"); }));
+  CHECK(changed([](auto& request) { request.copyfiles.push_back(as_is("/etc/motd")); }));
+  CHECK(changed([](auto& request) { request.copyfiles.front().target = "/etc/elsewhere"; }));
   CHECK(changed([](auto& request) { request.follow_resolv_conf = false; }));
   CHECK(changed([](auto& request) { request.write_hostname = false; }));
   CHECK(changed([](auto& request) { request.hostname = "other"; }));

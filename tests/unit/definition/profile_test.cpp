@@ -135,15 +135,34 @@ TEST_CASE("a bad line of fstab") {
 
 TEST_CASE("copyfiles and nssdatabases") {
   std::string problems;
-  CHECK(parse(ProfileFile::copyfiles, "#x\n/etc/hosts \n\n/etc/hosts\n/etc/a b\n", problems).copyfiles ==
-        std::vector<std::string>{"/etc/hosts", "/etc/a b"});
+  CHECK(parse(ProfileFile::copyfiles, "#x\n/etc/hosts \n\n/etc/hosts\n/etc/a\\ b\n", problems).copyfiles ==
+        std::vector<CopiedFile>{{"/etc/hosts", "/etc/hosts", "f", 2}, {"/etc/a b", "/etc/a b", "f", 5}});
   CHECK(problems.empty());
   CHECK(parse(ProfileFile::copyfiles, "etc/hosts\n/etc/../x\n", problems).copyfiles.empty());
-  CHECK_THAT(problems, Contains("f:1: 'etc/hosts' is not an absolute path") && Contains("f:2: '/etc/../x' has '..'"));
+  CHECK_THAT(problems, Contains("warning: f:1: 'etc/hosts' is not an absolute path") &&
+                           Contains("error: f:2: '/etc/../x' has '..'"));
   CHECK(parse(ProfileFile::nssdatabases, "passwd\n shadow\npasswd\n", problems).nssdatabases ==
         std::vector<std::string>{"passwd", "shadow"});
   CHECK(parse(ProfileFile::nssdatabases, "../x\nsudoers\n", problems).nssdatabases.empty());
   CHECK_THAT(problems, Contains("f:1: '../x' is not a known") && Contains("f:2: 'sudoers'"));
+}
+
+TEST_CASE("a line of copyfiles may say where the file goes") {
+  std::string problems;
+  const auto copied = parse(ProfileFile::copyfiles,
+                            "/etc/hosts /etc/hosts.host\n/etc/hosts\t \t/etc/h t \n/srv/../x /y\n"
+                            "/etc/hosts /etc/hosts.host\n/a\\ b /c\\\\d\n",
+                            problems)
+                          .copyfiles;
+  CHECK(problems.empty());
+  CHECK(copied == std::vector<CopiedFile>{{"/etc/hosts", "/etc/hosts.host", "f", 1},
+                                          {"/etc/hosts", "/etc/h t", "f", 2},
+                                          {"/srv/../x", "/y", "f", 3},
+                                          {"/a b", "/c\\d", "f", 5}});
+  CHECK(
+      parse(ProfileFile::copyfiles, "/etc/hosts etc/hosts\n/etc/hosts # why\n/x /../y\n", problems).copyfiles.empty());
+  CHECK_THAT(problems, Contains("warning: f:1: 'etc/hosts' is not an absolute path; nothing is copied") &&
+                           Contains("warning: f:2: '# why' is not") && Contains("error: f:3: '/../y' has '..'"));
 }
 
 TEST_CASE("the built-in profiles are there and right") {
@@ -186,7 +205,7 @@ TEST_CASE("setup keys name other files") {
       faults);
   CHECK(faults.empty());
   CHECK(profile.fstab.size() == 1);
-  CHECK(profile.copyfiles == std::vector<std::string>{"/etc/hosts"});
+  CHECK(profile.copyfiles == std::vector<CopiedFile>{{"/etc/hosts", "/etc/hosts", absolute, 1}});
   CHECK(profile.nssdatabases.empty());
   CHECK(store.load({"mine", false, {{ProfileFile::fstab, "minimal/fstab"}}}, faults).fstab.size() == 2);
   CHECK(faults.empty());
