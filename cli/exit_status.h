@@ -4,7 +4,7 @@
 namespace unionroot::cli {
 
 inline constexpr int success = 0;
-inline constexpr int wrong_configuration = 1;  // `check` alone: something is wrong
+inline constexpr int wrong_configuration = 1;  // `check` and `import`: something is wrong
 // One number for every verb, as env(1) and timeout(1) have it, since `run` and `lock` leave the others to the command.
 inline constexpr int failure = 125;  // unionroot failed, or was called wrongly
 inline constexpr int not_executable = 126;

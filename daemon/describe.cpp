@@ -33,6 +33,9 @@ Value pairs(const std::map<std::string, std::string>& given) {
   return Value(valid);
 }
 
+// Whether there is a source:NAME.
+bool has_source(const Definition& definition) { return definition.clonable() && definition.source_clone; }
+
 std::string_view union_type(const Definition& definition) { return definition.has_union() ? "overlay" : "none"; }
 
 std::string_view host_view(const Definition& definition) {
@@ -134,6 +137,7 @@ void add_definition(Dictionary& info, const Definition& definition) {
   info["host-view-access"] = text(definition.host_view_access == definition::ViewAccess::all ? "all" : "owner");
   info["source-clone"] = Value(definition.source_clone);
   info["clonable"] = Value(definition.clonable());
+  info["has-source"] = Value(has_source(definition));
   info["user-data"] = pairs(definition.user_data);
   info["user-modifiable-keys"] = texts(definition.user_modifiable_keys);
   info["root-modifiable-keys"] = texts(definition.root_modifiable_keys);
@@ -283,7 +287,8 @@ void list_chroot(Answer& answer, const Definition& definition) {
   answer.entry("type", base::name_as_utf8(definition.type));
   answer.entry("aliases", valid_texts(definition.aliases));
   answer.entry("union-type", union_type(definition));
-  answer.entry("source-clone", definition.clonable() && definition.source_clone);
+  answer.entry("source-clone", has_source(definition));  // a former name of the next
+  answer.entry("has-source", has_source(definition));
   answer.entry("file", base::name_as_utf8(place_of(definition)));
   answer.close();
 }

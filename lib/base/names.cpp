@@ -11,20 +11,23 @@ namespace {
 
 bool alphanumeric(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
 
-constexpr std::size_t longest_name = 200;
-
 }  // namespace
 
-bool valid_name(std::string_view name) {
-  if (name.empty() || name.size() > longest_name || !alphanumeric(name.front())) return false;
+bool valid_name(std::string_view name, std::size_t longest) {
+  if (name.empty() || name.size() > longest || !alphanumeric(name.front())) return false;
   return std::all_of(name.begin(), name.end(),
                      [](char c) { return alphanumeric(c) || c == '_' || c == '.' || c == '-'; });
 }
 
-void require_valid_name(std::string_view what, std::string_view name) {
-  if (valid_name(name)) return;
+void require_valid_name(std::string_view what, std::string_view name, std::size_t longest) {
+  if (valid_name(name, longest)) return;
   throw Error(ErrorCode::invalid_argument, concat("invalid ", what, " '", printable(name), "'"),
-              "a name begins with a letter or digit, then has letters, digits, '_', '.' and '-', 200 at most");
+              concat("a name begins with a letter or digit, then has letters, digits, '_', '.' and '-', ", longest,
+                     " at most"));
+}
+
+std::string name_after_chroot(std::string_view chroot, std::string_view suffix) {
+  return concat(chroot.substr(0, longest_session_name - suffix.size()), suffix);
 }
 
 QualifiedName parse_qualified_name(std::string_view text) {
@@ -43,7 +46,10 @@ QualifiedName parse_qualified_name(std::string_view text) {
                   "the namespaces are chroot:, source: and session:");
     text.remove_prefix(colon + 1);
   }
-  require_valid_name(result.space == Namespace::session ? "session name" : "name", text);
+  if (result.space == Namespace::session)
+    require_valid_name("session name", text);
+  else
+    require_valid_name("name", text, longest_chroot_name);
   result.name = text;
   return result;
 }

@@ -6,11 +6,18 @@
 
 namespace unionroot::base {
 
-// ^[a-zA-Z0-9][a-zA-Z0-9_.-]*$ and at most 200 characters, so that it fits in a file name with a prefix and a suffix.
-bool valid_name(std::string_view name);
+// A session's name fits in a file name with a prefix and a suffix. A chroot's, or an alias, becomes no file name.
+inline constexpr std::size_t longest_session_name = 200;
+inline constexpr std::size_t longest_chroot_name = 1000;
 
-// Throws Error(invalid_argument) naming `what` ("session name", "chroot name") and the rule.
-void require_valid_name(std::string_view what, std::string_view name);
+// ^[a-zA-Z0-9][a-zA-Z0-9_.-]*$ and no longer than that.
+bool valid_name(std::string_view name, std::size_t longest = longest_session_name);
+
+// Throws Error(invalid_argument) naming `what` ("session name", "name") and the rule.
+void require_valid_name(std::string_view what, std::string_view name, std::size_t longest = longest_session_name);
+
+// The start of what is called after a chroot, `suffix` behind it: cut, if the whole would be no session's name.
+std::string name_after_chroot(std::string_view chroot, std::string_view suffix);
 
 enum class Namespace { none, chroot, source, session };
 

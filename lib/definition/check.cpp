@@ -75,9 +75,9 @@ class Checker {
 
   // Where the daemon keeps what it believes: sessions are refused unless it is root's alone. It is made if it is
   // missing.
-  void check_place(std::string_view key, const std::string& path) {
+  void check_place(std::string_view key, const std::string& path, base::Links links) {
     if (path.empty()) return;
-    const auto found = base::open_root_only(path, base::Links::of_root);
+    const auto found = base::open_root_only(path, links);
     if (found.folder || found.problem == EACCES) return;  // the latter: whoever asks is not root
     if (found.problem != 0) return check_folder(key, path, true);
     error(key, concat('\'', printable(path), "' has to be root's alone: '", printable(found.part), "' ", found.why,
@@ -115,7 +115,7 @@ class Checker {
                           [&](const BlockDeviceSource& source) { check_device("device", source.device); },
                           [&](const BtrfsSnapshotSource& source) {
                             check_tree("btrfs-source-subvolume", source.source_subvolume);
-                            check_place("btrfs-snapshot-directory", source.snapshot_directory);
+                            check_place("btrfs-snapshot-directory", source.snapshot_directory, base::Links::of_root);
                           },
                           [&](const LvmSnapshotSource& source) { check_device("device", source.device); },
                           [](const ZfsSnapshotSource&) {},  // only zfs(8) could tell
@@ -132,7 +132,7 @@ class Checker {
 
   void check_union() {
     const auto& layout = definition_.union_;
-    check_place("union-overlay-directory", layout.overlay_directory);
+    check_place("union-overlay-directory", layout.overlay_directory, base::Links::of_root_to_the_end);
     if (!layout.device.empty()) check_device("union-device", layout.device);
   }
 

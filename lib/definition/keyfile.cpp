@@ -62,9 +62,19 @@ class Parser {
   void read_line(std::string_view text) {
     if (text.empty() || text.front() == '#') return;
     if (text.front() == '[') return read_header(text);
+    if (text.starts_with("description") && !base::valid_utf8(text)) return read_description(text);
     if (!clean(text)) return;
     if (trim_blanks(text).empty()) return;
     read_entry(text);
+  }
+
+  // A description is for people, and old ones are in Latin-1. Anything else that is not UTF-8 may be a path.
+  void read_description(std::string_view text) {
+    const auto readable = base::as_utf8(std::string(text));
+    if (!clean(readable)) return;
+    report(Problem::Severity::warning, line_, current() != nullptr ? current()->name : std::string(),
+           "the description is not valid UTF-8, and is shown changed; convert the file to UTF-8");
+    read_entry(readable);
   }
 
   // What makes any line unreadable, whatever it says.
@@ -102,10 +112,11 @@ class Parser {
     if (text.find(']', end + 1) != std::string_view::npos)
       return fail(concat("'", printable(text), "' has more than one ']'; expected [NAME]"));
     const auto name = text.substr(1, end - 1);
-    if (!base::valid_name(name))
+    if (!base::valid_name(name, base::longest_chroot_name))
       return fail(concat("'", printable(name),
                          "' is not a valid name; expected a letter or digit, then letters, digits, "
-                         "'_', '.' and '-', 200 at most"));
+                         "'_', '.' and '-', ",
+                         base::longest_chroot_name, " at most"));
     result_.sections.back().name = name;
     const auto [first, is_new] = names_.emplace(name, line_);
     if (!is_new)

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <boost/filesystem.hpp>
 #include <map>
 
 #include "base/error.h"
@@ -18,6 +19,8 @@ namespace {
 
 using base::concat;
 
+constexpr std::size_t longest_file_name = 255;  // NAME_MAX
+
 bool ends_with(std::string_view text, std::string_view end) {
   return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
 }
@@ -35,34 +38,41 @@ class Loader {
   Loader(const Settings& settings, bool checking) : settings_(settings), checking_(checking), profiles_(settings) {}
 
   void read_folder(const std::string& folder, bool schroot) {
+    for (const auto& path : files_in(folder, schroot)) read_file(path, schroot, false);
+  }
+
+  // Those that are read; the others are said to be not.
+  std::vector<std::string> files_in(const std::string& folder, bool schroot) {
     consulted_.insert(folder);
+    std::vector<std::string> files;
     try {
-      const auto names = list_trusted(folder);
-      if (!names) return;
+      const auto names = list_trusted(folder, &consulted_);
+      if (!names) return files;
       for (const auto& name : *names) {
         if (left_over(name)) continue;
         const std::string path = concat(folder, "/", base::printable(name));  // the name itself if it is a valid one
         if (!base::valid_utf8(name))
           add(Problem::Severity::notice, folder, "a file whose name is not valid UTF-8 is not read");
-        else if (!base::valid_name(name))
+        else if (!base::valid_name(name, longest_file_name))
           add(Problem::Severity::notice, path,
               "is not read: the name does not begin with a letter or digit, or has other "
               "characters than letters, digits, '_', '.' and '-'");
         else if (!schroot && !ends_with(name, ".conf"))
           add(Problem::Severity::notice, path, "is not read: the name does not end in .conf");
         else
-          read_file(path, schroot, false);
+          files.push_back(path);
       }
     } catch (const base::Error& error) {
       add_error(folder, error);
     }
+    return files;
   }
 
   // `required`: it is an error if the file is not there.
   void read_file(const std::string& path, bool schroot, bool required) {
     consulted_.insert(folder_of(path));
     try {
-      const auto text = read_trusted(path);
+      const auto text = read_trusted(path, &consulted_);
       if (text)
         read_text(*text, path, schroot);
       else if (required)
@@ -74,21 +84,23 @@ class Loader {
 
   // For a check: a file that a daemon would not read is said to be so, and what is in it is checked all the same.
   void check_file(const std::string& path) {
+    const auto whole = boost::filesystem::absolute(path).lexically_normal().string();
+    const bool schroot = lies_under(whole, settings_.schroot_directory);
     try {
-      if (read_trusted(path)) return read_file(path, false, true);
+      if (read_trusted(path)) return read_file(path, schroot, true);
       add(Problem::Severity::error, path, "there is no such file");
     } catch (const base::Error& error) {
       add_error(path, error);
-      check_untrusted(path);
+      check_untrusted(path, schroot);
     }
   }
 
   Loaded finish(bool with_host) {
     if (with_host && settings_.built_in_host && taken_.count("host") == 0) add_host();
-    drop_alias_clashes();
     Loaded result;
     for (auto& definition : definitions_)
       result.snapshot.chroots.push_back(std::make_shared<const Definition>(std::move(definition)));
+    take_aliases(result.snapshot);
     std::sort(result.snapshot.chroots.begin(), result.snapshot.chroots.end(),
               [](const auto& a, const auto& b) { return a->name < b->name; });
     result.snapshot.problems = std::move(problems_);
@@ -120,7 +132,7 @@ class Loader {
     for (const auto& section : keyfile.sections) {
       if (section.name.empty()) continue;                                      // its header was reported
       if (!in_this_file.emplace(section.name, section.line).second) continue;  // so was its repetition
-      if (section.name == settings_section)
+      if (section.name == settings_section && !schroot)
         read_settings_section(section, path);
       else
         read_definition(section, path, schroot);
@@ -166,38 +178,39 @@ class Loader {
   }
 
   // A name is stronger than an alias, even the name of a broken definition: else somebody who asks for one tree would
-  // be given another. Of two aliases the first counts.
-  void drop_alias_clashes() {
-    std::map<std::string, std::string> aliases;
-    std::vector<Definition> kept;
-    for (auto& definition : definitions_) {
-      const auto clash = find_clash(definition, aliases);
-      if (clash.empty()) {
-        for (const auto& alias : definition.aliases)
-          aliases.emplace(alias, concat(definition.file, ":", definition.line));
-        kept.push_back(std::move(definition));
-      } else {
-        problems_.push_back({Problem::Severity::error, definition.file, definition.line, definition.name, clash});
+  // be given another. Of two aliases the first counts. As in schroot the definition itself stays.
+  void take_aliases(Snapshot& snapshot) {
+    for (const auto& chroot : snapshot.chroots)
+      for (const auto& alias : chroot->aliases) {
+        if (alias == chroot->name) continue;
+        const auto clash = find_clash(alias, snapshot.aliases);
+        if (clash.empty())
+          snapshot.aliases.emplace(alias, chroot);
+        else
+          problems_.push_back(
+              {Problem::Severity::warning, chroot->file, line_of_aliases(*chroot), chroot->name, clash});
       }
-    }
-    definitions_ = std::move(kept);
   }
 
-  [[nodiscard]] std::string find_clash(const Definition& definition,
-                                       const std::map<std::string, std::string>& aliases) const {
-    for (const auto& alias : definition.aliases) {
-      if (const auto name = taken_.find(alias); name != taken_.end())
-        return concat("the alias '", alias, "' is the name of the chroot at ", name->second.where);
-      if (const auto other = aliases.find(alias); other != aliases.end())
-        return concat("the alias '", alias, "' is already one of the chroot at ", other->second,
-                      ", which is the one that counts");
-    }
+  static unsigned line_of_aliases(const Definition& definition) {
+    const auto found = definition.key_lines.find("aliases");
+    return found == definition.key_lines.end() ? definition.line : found->second;
+  }
+
+  [[nodiscard]] std::string find_clash(const std::string& alias,
+                                       const std::map<std::string, DefinitionPtr, std::less<>>& aliases) const {
+    constexpr const char* counts = ", which is the one that counts";
+    if (const auto name = taken_.find(alias); name != taken_.end())
+      return concat("the alias '", alias, "' is the name of the chroot at ", name->second.where, counts);
+    if (const auto other = aliases.find(alias); other != aliases.end())
+      return concat("the alias '", alias, "' is already one of the chroot at ", other->second->file, ":",
+                    other->second->line, counts);
     return {};
   }
 
-  void check_untrusted(const std::string& path) {
+  void check_untrusted(const std::string& path, bool schroot) {
     try {
-      if (const auto text = read_untrusted(path)) read_text(*text, path, false);
+      if (const auto text = read_untrusted(path)) read_text(*text, path, schroot);
       definitions_.erase(std::remove_if(definitions_.begin(), definitions_.end(),
                                         [&](const auto& definition) { return definition.file == path; }),
                          definitions_.end());
@@ -228,9 +241,21 @@ Loaded load_all(const Settings& settings) {
   return loader.finish(true);
 }
 
+std::vector<std::string> schroot_files(const Settings& settings, Problems& problems) {
+  Loader loader(settings, false);
+  std::vector<std::string> files{settings.schroot_directory + "/schroot.conf"};
+  const auto others = loader.files_in(settings.schroot_directory + "/chroot.d", true);
+  files.insert(files.end(), others.begin(), others.end());
+  problems = loader.finish(false).snapshot.problems;
+  return files;
+}
+
 Snapshot load(const Settings& settings) { return load_all(settings).snapshot; }
 
-Snapshot load_files(const std::vector<std::string>& files, const Settings& settings) {
+Snapshot load_files(const std::vector<std::string>& files, const Settings& given) {
+  // Wherever the files are to go: a profile of schroot's is one that they may have.
+  auto settings = given;
+  settings.read_schroot = true;
   Loader loader(settings, true);
   for (const auto& file : files) loader.check_file(file);
   return loader.finish(false).snapshot;
@@ -239,9 +264,8 @@ Snapshot load_files(const std::vector<std::string>& files, const Settings& setti
 DefinitionPtr Snapshot::find(const std::string& name) const {
   for (const auto& chroot : chroots)
     if (chroot->name == name) return chroot;
-  for (const auto& chroot : chroots)
-    if (std::find(chroot->aliases.begin(), chroot->aliases.end(), name) != chroot->aliases.end()) return chroot;
-  return nullptr;
+  const auto alias = aliases.find(name);
+  return alias == aliases.end() ? nullptr : alias->second;
 }
 
 const Problem* Snapshot::broken(const std::string& name) const {

@@ -15,4 +15,7 @@ struct Loaded {
 
 Loaded load_all(const Settings& settings);
 
+// Those of its files that schroot reads, in its order; what is not to be trusted goes to problems.
+std::vector<std::string> schroot_files(const Settings& settings, Problems& problems);
+
 }  // namespace unionroot::definition

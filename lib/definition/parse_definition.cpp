@@ -37,7 +37,8 @@ unsigned parse_type(SectionReader& reader, Definition& definition) {
 
 // Keys that mean nothing here: said, not refused, as in schroot.
 void check_key(SectionReader& reader, const KeyfileEntry& entry, unsigned type, const Definition& definition) {
-  if (entry.key.find('.') != std::string::npos) return;  // user data
+  if (entry.key.find('.') != std::string::npos) return;                           // user data
+  if (entry.key.starts_with("description[") && entry.key.ends_with(']')) return;  // in another language: KEY[LOCALE]
   const auto* known = find_key(entry.key);
   if (known == nullptr)
     return reader.warning(entry.line, concat("'", printable(entry.key), "' is not a known key and has no effect",
@@ -66,20 +67,17 @@ void parse_user_data(SectionReader& reader, Definition& definition) {
   for (const auto& entry : reader.section().entries) {
     if (entry.key.find('.') == std::string::npos) continue;
     if (!valid_user_data_key(entry.key))
-      reader.error(entry.line, concat("'", printable(entry.key),
-                                      "' is not a valid key of user data; expected words of "
-                                      "lower-case letters and digits, with dots between them"));
+      reader.warning(entry.line, concat("'", printable(entry.key),
+                                        "' is not a valid key of user data and has no effect; expected words of "
+                                        "lower-case letters and digits, with dots between them"));
     else if (reserved_user_data_key(entry.key))
-      reader.error(entry.line, concat("'", entry.key, "' is reserved for unionroot itself; use another prefix"));
+      reader.warning(entry.line, concat("'", entry.key,
+                                        "' is reserved for unionroot itself and has no effect; use "
+                                        "another prefix"));
     else
       definition.user_data[entry.key] = entry.value;
     if (entry.key == "setup.services" && !entry.value.empty())
       reader.warning(entry.line, "setup.services has no effect: unionroot starts no services in a session");
-    if (entry.key == "setup.config" && !entry.value.empty() &&
-        entry.value != concat(definition.profile_name, "/config"))
-      reader.warning(entry.line,
-                     "setup.config has no effect: it is a shell script, and unionroot runs none; use the other "
-                     "setup keys or hook-directories");
   }
 }
 
@@ -87,8 +85,8 @@ void parse_modifiable_keys(SectionReader& reader, std::string_view key, std::vec
   reader.list(key, keys);
   for (const auto& name : keys)
     if (!valid_user_data_key(name) || reserved_user_data_key(name))
-      reader.error(reader.line_of(key),
-                   concat(key, ": '", printable(name), "' is not a key of user data that can be set"));
+      reader.warning(reader.line_of(key),
+                     concat(key, ": '", printable(name), "' is not a key of user data, so that nobody can set it"));
 }
 
 void parse_access(SectionReader& reader, const std::string& prefix, AccessLists& access) {
@@ -102,11 +100,12 @@ void parse_aliases(SectionReader& reader, Definition& definition) {
   std::vector<std::string> aliases;
   reader.list("aliases", aliases);
   for (const auto& alias : aliases) {
-    if (!base::valid_name(alias))
+    if (!base::valid_name(alias, base::longest_chroot_name))
       reader.error(reader.line_of("aliases"), concat("aliases: '", printable(alias), "' is not a valid name"));
-    else if (alias != definition.name &&
-             std::find(definition.aliases.begin(), definition.aliases.end(), alias) == definition.aliases.end())
+    else if (std::find(definition.aliases.begin(), definition.aliases.end(), alias) == definition.aliases.end())
       definition.aliases.push_back(alias);
+    if (alias == definition.name)
+      reader.warning(reader.line_of("aliases"), concat("aliases: '", alias, "' is the chroot's own name"));
   }
 }
 
@@ -146,7 +145,10 @@ void parse_general(SectionReader& reader, Definition& definition) {
   reader.word("message-verbosity", verbosities, verbosity);
   definition.message_verbosity = verbosity;
   reader.boolean("preserve-environment", definition.preserve_environment);
-  reader.path("shell", definition.shell);
+  reader.text("shell", definition.shell);
+  if (!definition.shell.empty() && !definition.shell.starts_with('/'))
+    reader.warning(reader.line_of("shell"), concat("shell: '", printable(definition.shell),
+                                                   "' is not an absolute path; no login shell can be started by it"));
   parse_personality(reader, definition);
   parse_modifiable_keys(reader, "user-modifiable-keys", definition.user_modifiable_keys);
   parse_modifiable_keys(reader, "root-modifiable-keys", definition.root_modifiable_keys);
@@ -229,28 +231,42 @@ void parse_profile_name(SectionReader& reader, Definition& definition) {
   reader.text("script-config", definition.script_config);
   if (!definition.script_config.empty()) {
     key = "script-config";
-    // schroot-script-config(5): script-config=NAME/config is the old way to say profile=NAME.
+    // schroot-script-config(5): a file of assignments, whose folder is the profile if it says nothing else.
     definition.profile_name = boost::filesystem::path(definition.script_config).parent_path().string();
     reader.warning(reader.line_of(key),
-                   concat("script-config is deprecated, and the script itself is not run; use profile=",
-                          printable(definition.profile_name)));
+                   concat("script-config is deprecated; use profile=",
+                          definition.profile_name.empty() ? "NAME, a folder" : printable(definition.profile_name)));
   }
-  if (!base::valid_name(definition.profile_name))
-    reader.error(reader.line_of(key), concat(key, ": '", printable(definition.profile_name),
-                                             "' is not the name of a profile; expected one folder's name"));
+  // In schroot it may be any path that leads from the folder of profiles to one.
+  const auto& named = definition.script_config.empty() ? definition.profile_name : definition.script_config;
+  if (const auto fault = host_path_fault(concat("/", named)); !fault.empty())
+    reader.error(reader.line_of(key), concat(key, ": '", printable(named), "' ", fault));
+}
+
+// What $NAME means in a file of assignments: of what schroot's scripts find, all that is known without a session.
+std::map<std::string, std::string> script_variables(const Definition& definition) {
+  std::map<std::string, std::string> variables{{"CHROOT_NAME", definition.name},
+                                               {"CHROOT_TYPE", definition.type},
+                                               {"CHROOT_DESCRIPTION", definition.description},
+                                               {"CHROOT_PROFILE", definition.profile_name}};
+  if (const auto* source = std::get_if<DirectorySource>(&definition.source))
+    variables["CHROOT_DIRECTORY"] = source->directory;
+  for (const auto& [key, value] : definition.user_data) {
+    std::string name;
+    for (const char c : key)
+      name.push_back(c == '.' || c == '-' ? '_' : (c >= 'a' && c <= 'z') ? static_cast<char>(c - 'a' + 'A') : c);
+    variables[name] = value;
+  }
+  return variables;
 }
 
 void load_profile(SectionReader& reader, bool from_schroot, ProfileStore& profiles, Definition& definition) {
-  ProfileRequest request{definition.profile_name, from_schroot, {}};
-  for (const auto kind : profile_files) {
-    const auto* entry = reader.section().find(concat("setup.", file_name(kind)));
-    if (entry == nullptr) continue;
-    request.overrides[kind] = entry->value;
-    const bool relative = !entry->value.empty() && entry->value.front() != '/';
-    const auto fault = entry->value.empty() ? std::string() : path_fault(relative ? "/" + entry->value : entry->value);
-    if (!fault.empty())
-      return reader.error(entry->line, concat(entry->key, ": '", printable(entry->value), "' ", fault));
+  for (const auto& entry : reader.section().entries) {
+    if (!entry.key.starts_with("setup.") || entry.key == "setup.services") continue;
+    if (const auto fault = host_path_fault("/" + entry.value); !fault.empty())
+      return reader.error(entry.line, concat(entry.key, ": '", printable(entry.value), "' ", fault));
   }
+  const auto request = profile_request(reader.section(), definition, from_schroot);
   std::vector<std::string> faults;
   definition.profile = profiles.load(request, faults);
   const auto key = definition.script_config.empty() ? "profile" : "script-config";
@@ -258,6 +274,15 @@ void load_profile(SectionReader& reader, bool from_schroot, ProfileStore& profil
 }
 
 }  // namespace
+
+ProfileRequest profile_request(const KeyfileSection& section, const Definition& definition, bool from_schroot) {
+  ProfileRequest request{definition.profile_name,     from_schroot, {}, {}, definition.script_config,
+                         script_variables(definition)};
+  if (const auto* entry = section.find("setup.config")) request.config = entry->value;
+  for (const auto kind : profile_files)
+    if (const auto* entry = section.find(concat("setup.", file_name(kind)))) request.overrides[kind] = entry->value;
+  return request;
+}
 
 std::optional<Definition> parse_definition(const KeyfileSection& section, const std::string& file, bool from_schroot,
                                            ProfileStore& profiles, Problems& problems) {

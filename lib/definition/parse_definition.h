@@ -16,6 +16,9 @@ class SectionReader;
 std::optional<Definition> parse_definition(const KeyfileSection& section, const std::string& file, bool from_schroot,
                                            ProfileStore& profiles, Problems& problems);
 
+// What its keys say of its profile; a malformed path among them was reported when it was parsed.
+ProfileRequest profile_request(const KeyfileSection& section, const Definition& definition, bool from_schroot);
+
 // Its parts. `type` is the TypeBit of the definition.
 void parse_source(SectionReader& reader, unsigned type, Definition& definition);
 void parse_union(SectionReader& reader, unsigned type, Definition& definition);

@@ -15,6 +15,9 @@ namespace {
 using base::concat;
 using base::printable;
 
+// By whatever name that has no link in it.
+bool is_root(const std::string& path) { return !path.empty() && path_parts(path).empty(); }
+
 DirectorySource parse_directory(SectionReader& reader, bool plain) {
   DirectorySource source;
   source.plain = plain;
@@ -24,9 +27,9 @@ DirectorySource parse_directory(SectionReader& reader, bool plain) {
                  "both 'directory' and its old name 'location' are given; expected one of them");
   } else if (old_name) {
     reader.warning(reader.line_of("location"), "'location' is the old name of 'directory'; rename the key");
-    reader.path("location", source.directory);
+    reader.host_path("location", source.directory);
   } else {
-    reader.required_path("directory", concat("type ", plain ? "plain" : "directory"), source.directory);
+    reader.required_host_path("directory", concat("type ", plain ? "plain" : "directory"), source.directory);
   }
   return source;
 }
@@ -40,7 +43,7 @@ void parse_mount_options(SectionReader& reader, std::string& value) {
 
 ImageSource parse_image(SectionReader& reader) {
   ImageSource source;
-  reader.required_path("file", "type image", source.file);
+  reader.required_host_path("file", "type image", source.file);
   reader.path("location", source.location);
   std::string partition;
   reader.text("partition", partition);
@@ -56,7 +59,7 @@ ImageSource parse_image(SectionReader& reader) {
 
 LoopbackSource parse_loopback(SectionReader& reader) {
   LoopbackSource source;
-  reader.required_path("file", "type loopback", source.file);
+  reader.required_host_path("file", "type loopback", source.file);
   parse_mount_options(reader, source.mount_options);
   reader.path("location", source.location);
   return source;
@@ -64,7 +67,7 @@ LoopbackSource parse_loopback(SectionReader& reader) {
 
 BlockDeviceSource parse_block_device(SectionReader& reader) {
   BlockDeviceSource source;
-  reader.required_path("device", "type block-device", source.device);
+  reader.required_host_path("device", "type block-device", source.device);
   parse_mount_options(reader, source.mount_options);
   reader.path("location", source.location);
   return source;
@@ -72,15 +75,15 @@ BlockDeviceSource parse_block_device(SectionReader& reader) {
 
 BtrfsSnapshotSource parse_btrfs(SectionReader& reader) {
   BtrfsSnapshotSource source;
-  reader.required_path("btrfs-source-subvolume", "type btrfs-snapshot", source.source_subvolume);
-  reader.required_path("btrfs-snapshot-directory", "type btrfs-snapshot", source.snapshot_directory);
+  reader.required_host_path("btrfs-source-subvolume", "type btrfs-snapshot", source.source_subvolume);
+  reader.required_host_path("btrfs-snapshot-directory", "type btrfs-snapshot", source.snapshot_directory);
   reader.path("location", source.location);
   return source;
 }
 
 LvmSnapshotSource parse_lvm(SectionReader& reader) {
   LvmSnapshotSource source;
-  reader.required_path("device", "type lvm-snapshot", source.device);
+  reader.required_host_path("device", "type lvm-snapshot", source.device);
   reader.required_text("lvm-snapshot-options", "type lvm-snapshot", source.snapshot_options);
   parse_mount_options(reader, source.mount_options);
   reader.path("location", source.location);
@@ -119,7 +122,7 @@ LayersSource parse_layers(SectionReader& reader) {
                               " can be stacked"));
   std::set<std::string_view> seen;
   for (const auto& layer : source.lower_directories) {
-    const auto fault = path_fault(layer);
+    const auto fault = host_path_fault(layer);
     if (!fault.empty()) reader.error(line, concat("lower-directories: '", printable(layer), "' ", fault));
     if (!seen.insert(layer).second)
       reader.error(line,
@@ -130,7 +133,7 @@ LayersSource parse_layers(SectionReader& reader) {
 
 OciSource parse_oci(SectionReader& reader) {
   OciSource source;
-  reader.required_path("directory", "type oci", source.directory);
+  reader.required_host_path("directory", "type oci", source.directory);
   reader.text("reference", source.reference);
   return source;
 }
@@ -151,13 +154,13 @@ void parse_source(SectionReader& reader, unsigned type, Definition& definition) 
     case type_directory: {
       DirectorySource source = parse_directory(reader, false);
       // The machine's own root holds the files of all sessions, as with the built-in `host`.
-      definition.hide_state = !source.directory.empty() && base::split(source.directory, '/').empty();
+      definition.hide_state = is_root(source.directory);
       definition.source = std::move(source);
       break;
     }
     case type_file: {
       FileSource source;
-      reader.required_path("file", "type file", source.file);
+      reader.required_host_path("file", "type file", source.file);
       reader.path("location", source.location);
       definition.source = source;
       break;

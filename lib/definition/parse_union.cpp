@@ -27,6 +27,9 @@ std::string_view backing_word(UnionBacking backing) {
   return {};
 }
 
+// What overlays have taken the place of.
+bool former_union(std::string_view word) { return word == "aufs" || word == "unionfs"; }
+
 UnionType parse_union_type(SectionReader& reader, unsigned type, const std::string& type_word) {
   std::string word;
   reader.text("union-type", word);
@@ -39,8 +42,8 @@ UnionType parse_union_type(SectionReader& reader, unsigned type, const std::stri
     // An image is read-only, so without an overlay nothing could be written; schroot does not know the type.
     return type == type_image ? UnionType::overlay : UnionType::none;
   }
-  if (word == "aufs" || word == "unionfs")
-    reader.error(line, concat("union-type: '", word, "' is not in today's kernels; use overlay"));
+  if (former_union(word))
+    reader.warning(line, concat("union-type: '", word, "' is not in today's kernels; an overlay is used"));
   else if (!word.empty() && word != "none" && word != "overlay" && word != "overlayfs")
     reader.error(line, concat("union-type: '", printable(word), "' is not known; expected one of: none, overlay"));
   return word == "none" && (type & always_union_types) == 0 ? UnionType::none : UnionType::overlay;
@@ -57,6 +60,15 @@ void check_mount_options(SectionReader& reader, const std::string& options) {
                  concat("union-mount-options: '", name, "' is set by unionroot itself",
                         name == "volatile" ? "; expected union-volatile=yes" : "; leave it out"));
   }
+}
+
+void parse_mount_options(SectionReader& reader, std::string& options) {
+  std::string type;
+  reader.text("union-type", type);
+  if (!former_union(type)) return reader.text("union-mount-options", options);
+  if (reader.has("union-mount-options"))
+    reader.warning(reader.line_of("union-mount-options"),
+                   concat("union-mount-options: these are options of ", type, ", and have no effect on an overlay"));
 }
 
 void warn_backing(SectionReader& reader, std::string_view key, const Union& layout, std::string_view needs) {
@@ -126,17 +138,17 @@ void parse_union(SectionReader& reader, unsigned type, Definition& definition) {
   const char* filesystem = "";
   reader.word("union-filesystem", filesystems, filesystem);
   layout.filesystem = filesystem;
-  reader.text("union-mount-options", layout.mount_options);
+  parse_mount_options(reader, layout.mount_options);
   check_mount_options(reader, layout.mount_options);
-  reader.path("union-device", layout.device);
+  reader.host_path("union-device", layout.device);
   reader.text("union-device-options", layout.device_options);
   MountWords words;
   const auto wrong = parse_mount_words(layout.device_options, words);
   if (!wrong.empty()) reader.error(reader.line_of("union-device-options"), concat("union-device-options: ", wrong));
   reader.boolean("union-reset", layout.reset);
   reader.choice("union-volatile", layout.volatile_upper);
-  reader.path("union-overlay-directory", layout.overlay_directory);
-  reader.path("union-underlay-directory", layout.underlay_directory);
+  reader.host_path("union-overlay-directory", layout.overlay_directory);
+  reader.host_path("union-underlay-directory", layout.underlay_directory);
   check_backing(reader, layout);
 }
 

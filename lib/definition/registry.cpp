@@ -181,10 +181,8 @@ DefinitionPtr Registry::require(const std::string& name) const {
         concat("the chroot '", printable(name), "' is defined, but its definition is broken: ", problem->text()),
         "correct the file, which is read again by itself; `unionroot check` shows everything wrong at once");
   std::vector<std::string> names;
-  for (const auto& chroot : snapshot->chroots) {
-    names.push_back(chroot->name);
-    names.insert(names.end(), chroot->aliases.begin(), chroot->aliases.end());
-  }
+  for (const auto& chroot : snapshot->chroots) names.push_back(chroot->name);
+  for (const auto& [alias, chroot] : snapshot->aliases) names.push_back(alias);
   const auto near = near_misses(name, names);
   throw base::Error(base::ErrorCode::no_such_chroot, concat("there is no chroot named '", printable(name), "'"),
                     concat(near.empty() ? std::string() : concat("did you mean ", base::join(near, " or "), "? "),

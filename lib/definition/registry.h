@@ -1,6 +1,7 @@
 // All definitions, and what is wrong with those that are not there. Follows edits.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,6 +19,7 @@ using DefinitionPtr = std::shared_ptr<const Definition>;
 // One reading of the configuration: immutable, shared by whoever looks at it.
 struct Snapshot {
   std::vector<DefinitionPtr> chroots;  // by name; the built-in `host` among them unless a file defines it
+  std::map<std::string, DefinitionPtr, std::less<>> aliases;  // those that count: no two chroots have the same
   Problems problems;
 
   // By name or alias; nullptr if there is none.

@@ -60,10 +60,14 @@ void SectionReader::boolean(std::string_view key, bool& value) {
                                 value ? "true" : "false", " is assumed"));
 }
 
-void SectionReader::path(std::string_view key, std::string& value) {
+void SectionReader::path(std::string_view key, std::string& value) { checked_path(key, path_fault, value); }
+
+void SectionReader::host_path(std::string_view key, std::string& value) { checked_path(key, host_path_fault, value); }
+
+void SectionReader::checked_path(std::string_view key, std::string (*fault_of)(std::string_view), std::string& value) {
   const auto* entry = find(key);
   if (entry == nullptr) return;
-  const auto fault = path_fault(entry->value);
+  const auto fault = fault_of(entry->value);
   if (fault.empty())
     value = entry->value;
   else
@@ -76,9 +80,9 @@ void SectionReader::missing(std::string_view key, std::string_view for_what) {
         concat("the key '", key, "' is ", entry != nullptr ? "empty" : "missing", "; ", for_what, " needs it"));
 }
 
-void SectionReader::required_path(std::string_view key, std::string_view for_what, std::string& value) {
+void SectionReader::required_host_path(std::string_view key, std::string_view for_what, std::string& value) {
   if (!has(key)) return missing(key, for_what);
-  path(key, value);
+  host_path(key, value);
 }
 
 void SectionReader::required_text(std::string_view key, std::string_view for_what, std::string& value) {

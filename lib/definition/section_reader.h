@@ -37,9 +37,10 @@ class SectionReader {
   // Each leaves `value` alone if the key is not there or is wrong.
   void text(std::string_view key, std::string& value) const;
   void list(std::string_view key, std::vector<std::string>& value);
-  void boolean(std::string_view key, bool& value);  // a bad one is a warning, as in schroot
-  void path(std::string_view key, std::string& value);
-  void required_path(std::string_view key, std::string_view for_what, std::string& value);
+  void boolean(std::string_view key, bool& value);           // a bad one is a warning, as in schroot
+  void path(std::string_view key, std::string& value);       // without ".."
+  void host_path(std::string_view key, std::string& value);  // root's own, which may have ".."
+  void required_host_path(std::string_view key, std::string_view for_what, std::string& value);
   void required_text(std::string_view key, std::string_view for_what, std::string& value);
   void bytes(std::string_view key, std::uint64_t& value);
   void size(std::string_view key, std::optional<Size>& value);
@@ -62,6 +63,7 @@ class SectionReader {
 
  private:
   [[nodiscard]] const KeyfileEntry* find(std::string_view key) const;
+  void checked_path(std::string_view key, std::string (*fault_of)(std::string_view), std::string& value);
   void missing(std::string_view key, std::string_view for_what);
   void bad_word(const KeyfileEntry& entry, const std::vector<std::string>& expected);
   void report(Problem::Severity severity, unsigned line, std::string message);

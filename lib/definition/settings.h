@@ -36,7 +36,7 @@ struct Settings {
   std::string runtime_directory = "/run/unionroot";
   std::string bus = "system";  // system | session | a D-Bus address
   std::string helper;          // the launch helper; empty: the installed one
-  bool read_schroot = false;   // also /etc/schroot/schroot.conf and chroot.d
+  bool read_schroot = true;    // also /etc/schroot/schroot.conf and chroot.d
   std::string schroot_directory = "/etc/schroot";
   bool schroot_places = false;  // show the front end's sessions where schroot does
   std::string schroot_run_directory = "/run/schroot", schroot_state_directory = "/var/lib/schroot";

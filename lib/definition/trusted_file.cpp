@@ -5,14 +5,17 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <boost/filesystem.hpp>
 #include <cerrno>
 #include <memory>
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/root_only.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
 #include "definition/settings.h"
+#include "definition/values.h"
 
 namespace unionroot::definition {
 
@@ -21,36 +24,61 @@ namespace {
 using base::concat;
 using base::Error;
 using base::ErrorCode;
+using base::printable;
 using base::UniqueFd;
 
 constexpr std::size_t largest_file = std::size_t{4} << 20;
 
-void require_root_only(const struct stat& status, const std::string& path) {
-  if (status.st_uid != 0)
-    throw Error(ErrorCode::access_denied,
-                concat("'", path, "' is owned by uid ", status.st_uid, ", not by root, and is not read"),
-                concat("if its content is right: chown root:root ", path));
-  if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-    throw Error(ErrorCode::access_denied, concat("'", path, "' is writable by others than root and is not read"),
-                concat("if its content is right: chmod go-w ", path));
+[[noreturn]] void refuse(const std::string& path, const std::string& part, std::string_view why,
+                         const std::string& remedy) {
+  if (part == path)
+    throw Error(ErrorCode::access_denied, concat("'", printable(path), "' ", why, " and is not read"),
+                why.starts_with("is a symbolic link") ? "put the file itself there"
+                                                      : concat("if its content is right: ", remedy));
+  throw Error(
+      ErrorCode::access_denied,
+      concat("'", printable(path), "' is not read: a link is on the way to it, and '", printable(part), "' ", why),
+      concat("put the file itself there, or: ", remedy));
 }
 
-// O_NONBLOCK: opening a FIFO that somebody put there must not block the daemon.
-UniqueFd open_file(const std::string& path) {
-  UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK));
-  if (file || errno == ENOENT || errno == ENOTDIR) return file;
-  if (errno == ELOOP)
-    throw Error(ErrorCode::access_denied, concat("'", path, "' is a symbolic link and is not read"),
-                "put the file itself there");
-  if (errno == EACCES)  // the command line reads its settings as whoever calls it
-    throw Error(ErrorCode::access_denied, concat("'", path, "' cannot be read by this user"),
-                concat("root can permit it: chmod a+r ", path, ", and a+x its folder; or name another with --config"));
-  base::throw_errno("opening", path);
+[[noreturn]] void throw_problem(int problem, const std::string& path) {
+  if (problem == EACCES)  // the command line reads its settings as whoever calls it
+    throw Error(ErrorCode::access_denied, concat("'", printable(path), "' cannot be read by this user"),
+                concat("root can permit it: chmod a+r ", printable(path),
+                       ", and a+x its folder; or name another with --config"));
+  throw base::SystemError(problem, concat("opening ", printable(path)));
+}
+
+// O_PATH: a FIFO or device that somebody put there is not opened. Empty if there is nothing.
+UniqueFd open_trusted(const std::string& path, std::set<std::string>* consulted) {
+  auto found = base::open_configuration(boost::filesystem::absolute(path).string());
+  // Without a link only the end of the way counts, or a link there that is not root's: the path as it was given.
+  if (found.links.empty()) found.part = path;
+  if (consulted != nullptr) {
+    for (const auto& link : found.links) consulted->insert(folder_of(link));
+    if (!found.links.empty()) consulted->insert(folder_of(found.part));
+  }
+  if (found.folder) return std::move(found.folder);
+  if (!found.why.empty()) refuse(path, found.part, found.why, found.remedy);
+  if (found.problem != ENOENT && found.problem != ENOTDIR) throw_problem(found.problem, path);
+  if (!found.links.empty())
+    throw Error(ErrorCode::definition_invalid,
+                concat("'", printable(path), "' cannot be read: '", printable(found.links.back()),
+                       "' is a symbolic link that leads to '", printable(found.part), "', and that is not there"),
+                "remove the link, or make what it leads to");
+  return {};
+}
+
+// What is behind an O_PATH descriptor, for reading.
+UniqueFd reopen(int descriptor, const std::string& path, int flags) {
+  UniqueFd file(::open(concat("/proc/self/fd/", descriptor).c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | flags));
+  if (!file) throw_problem(errno, path);
+  return file;
 }
 
 void require_regular(const struct stat& status, const std::string& path) {
   if (!S_ISREG(status.st_mode))
-    throw Error(ErrorCode::access_denied, concat("'", path, "' is not a regular file and is not read"),
+    throw Error(ErrorCode::access_denied, concat("'", printable(path), "' is not a regular file and is not read"),
                 "put a regular file there");
 }
 
@@ -68,34 +96,31 @@ void require_trusted(int fd, const std::string& path) {
   struct stat status {};
   base::check(::fstat(fd, &status), "looking at", path);
   require_regular(status, path);
-  require_root_only(status, path);
+  std::string remedy;
+  if (const auto why = base::not_configuration(fd, status, path, remedy); !why.empty()) refuse(path, path, why, remedy);
 }
 
-std::optional<std::string> read_trusted(const std::string& path) {
-  const UniqueFd file = open_file(path);
-  if (!file) return std::nullopt;
-  require_trusted(file.get(), path);
-  return read_limited(file.get(), path);
+std::optional<std::string> read_trusted(const std::string& path, std::set<std::string>* consulted) {
+  const UniqueFd found = open_trusted(path, consulted);
+  if (!found) return std::nullopt;
+  require_trusted(found.get(), path);
+  return read_limited(reopen(found.get(), path, 0).get(), path);
 }
 
 std::optional<std::string> read_untrusted(const std::string& path) {
-  const UniqueFd file = open_file(path);
-  if (!file) return std::nullopt;
+  const UniqueFd found(::open(path.c_str(), O_PATH | O_CLOEXEC));
+  if (!found && errno != ENOENT && errno != ENOTDIR) throw_problem(errno, path);
+  if (!found) return std::nullopt;
   struct stat status {};
-  base::check(::fstat(file.get(), &status), "looking at", path);
+  base::check(::fstat(found.get(), &status), "looking at", path);
   require_regular(status, path);
-  return read_limited(file.get(), path);
+  return read_limited(reopen(found.get(), path, 0).get(), path);
 }
 
-std::optional<std::vector<std::string>> list_trusted(const std::string& path) {
-  UniqueFd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!folder) {
-    if (errno == ENOENT) return std::nullopt;
-    base::throw_errno("opening the folder", path);
-  }
-  struct stat status {};
-  base::check(::fstat(folder.get(), &status), "looking at", path);
-  require_root_only(status, path);
+std::optional<std::vector<std::string>> list_trusted(const std::string& path, std::set<std::string>* consulted) {
+  const UniqueFd found = open_trusted(path, consulted);
+  if (!found) return std::nullopt;
+  UniqueFd folder = reopen(found.get(), path, O_DIRECTORY);
   const std::unique_ptr<DIR, int (*)(DIR*)> entries(::fdopendir(folder.get()), ::closedir);
   if (!entries) base::throw_errno("reading the folder", path);
   (void)folder.release();  // closedir closes it

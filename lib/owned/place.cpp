@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <climits>
 
 #include "base/error.h"
 #include "base/paths.h"
@@ -61,6 +62,16 @@ std::optional<UniqueFd> open_place(const std::string& what, const std::string& p
   if (found.folder) return readable(found.folder, path);
   if (found.problem == ENOENT || found.problem == ENOTDIR) return std::nullopt;
   refuse(what, path, found);
+}
+
+std::string real_path_of_place(const std::string& path) {
+  const auto found = base::open_root_only(path, base::Links::of_root_to_the_end, ::geteuid());
+  if (!found.folder) return path;
+  std::string real(PATH_MAX, '\0');
+  real.resize(static_cast<std::size_t>(
+      base::check(::readlink(concat("/proc/self/fd/", found.folder.get()).c_str(), real.data(), real.size()),
+                  "asking for the path of", path)));
+  return real;
 }
 
 bool is_own(int descriptor, const std::string& path) {

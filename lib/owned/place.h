@@ -17,6 +17,10 @@ base::UniqueFd ensure_place(const std::string& what, const std::string& path, mo
 // The same; nullopt if there is none.
 std::optional<base::UniqueFd> open_place(const std::string& what, const std::string& path);
 
+// The path under which the folder is found without a symbolic link, of which root's own are followed, or "..". As it
+// is, if there is none, or it is not root's alone: ensure_place says so.
+std::string real_path_of_place(const std::string& path);
+
 // folder/name, a folder of our own; made if it is missing. path: of the folder, for messages. Throws
 // Error(stage_failed) if something else has the name, or the folder is not root's alone.
 base::UniqueFd ensure_own_folder(int folder, const std::string& path, const std::string& name, mode_t mode);

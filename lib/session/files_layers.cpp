@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/ids.h"
 #include "base/log.h"
+#include "base/names.h"
 #include "base/paths.h"
 #include "base/text.h"
 #include "kernel/files.h"
@@ -145,7 +146,7 @@ std::shared_ptr<const FilesLayer> FilesLayers::make(const Operation& operation, 
                                                     int lower) {
   const auto layers = owned::ensure_place("the folder of layers with files", folder_, 0700);
   const auto layer = std::make_shared<FilesLayer>();
-  layer->name = concat(operation.definition().name, "-", base::random_token());
+  layer->name = base::name_after_chroot(operation.definition().name, "-" + base::random_token());
   layer->path = concat(folder_, "/", layer->name, "/upper");
   try {
     kernel::make_directory(layers.get(), layer->name, 0700);

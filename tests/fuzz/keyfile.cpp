@@ -23,18 +23,18 @@ Keyfile parse(std::string_view text) {
   return keyfile;
 }
 
-// KEY, '=', VALUE, and blanks around them: nothing else is in the line.
+// KEY, '=', VALUE, and blanks around them: nothing else is in the line. Of a description any byte is shown.
 bool is_line_of(const KeyfileEntry& entry, std::string_view line) {
   const auto equals = line.find('=');
   return equals != line.npos && base::trim(line.substr(0, equals)) == entry.key &&
-         base::trim(line.substr(equals + 1)) == entry.value;
+         base::as_utf8(std::string(base::trim(line.substr(equals + 1)))) == entry.value;
 }
 
 void check_sections(const Keyfile& keyfile, const std::vector<std::string>& lines) {
   std::set<std::string> names;
   for (const auto& section : keyfile.sections) {
     if (section.broken) continue;
-    require(base::valid_name(section.name), "a section has a valid name", section.name);
+    require(base::valid_name(section.name, base::longest_chroot_name), "a section has a valid name", section.name);
     require(names.insert(section.name).second, "two sections have different names", section.name);
     std::set<std::string> keys;
     for (const auto& entry : section.entries) {
@@ -77,8 +77,8 @@ void check_written(const Keyfile& keyfile) {
 }
 
 void check_definition(const Definition& made) {
-  require(base::valid_name(made.name), "a chroot has a valid name", made.name);
-  for (const auto& alias : made.aliases) require(base::valid_name(alias), "an alias is a valid name", alias);
+  require(base::valid_name(made.name, base::longest_chroot_name), "a chroot has a valid name", made.name);
+  for (const auto& alias : made.aliases) require(base::valid_name(alias, base::longest_chroot_name), "an alias is a valid name", alias);
   for (const auto& folder : made.hook_directories) require(folder.starts_with('/'), "a path is absolute", folder);
   const auto text = serialize(made);
   require(serialize(deserialize(text)) == text, "a definition that is kept comes back", text);

@@ -456,6 +456,7 @@ class Machine:
             "bus": self.address,
             "helper": helper_path(),
             "log-level": "debug",
+            "read-schroot": "no",  # the machine may have definitions of its own
         }
         self.settings.update(settings or {})
         self.environment = environment or {}

@@ -36,7 +36,7 @@ namespace {
 store::SessionRecord record_of(const BeginRequest& request, const definition::DefinitionPtr& definition) {
   store::SessionRecord record;
   record.chroot = definition->name;
-  record.id = request.name.empty() ? concat(record.chroot, "-", base::random_uuid()) : request.name;
+  record.id = request.name.empty() ? base::name_after_chroot(record.chroot, "-" + base::random_uuid()) : request.name;
   base::require_valid_name("session name", record.id);
   record.selected_name = request.selected_name;
   record.kind = request.kind;
@@ -62,6 +62,16 @@ definition::DefinitionPtr with_user_data(const BeginRequest& request) {
                          changed->name));
     changed->user_data[key] = value;
   }
+  return changed;
+}
+
+// Where the session's layers lie stays so, wherever a link of the definition's leads later.
+definition::DefinitionPtr with_real_overlay_directory(const definition::DefinitionPtr& definition) {
+  const auto& given = definition->union_.overlay_directory;
+  const auto real = given.empty() ? given : owned::real_path_of_place(given);
+  if (real == given) return definition;
+  auto changed = std::make_shared<definition::Definition>(*definition);
+  changed->union_.overlay_directory = real;
   return changed;
 }
 
@@ -91,7 +101,7 @@ void require_own_name(const BeginRequest& request) {
 
 SessionPtr make_session(Parts& parts, const BeginRequest& request) {
   if (parts.settings.session_names == definition::SessionNames::owner) require_own_name(request);
-  const auto definition = with_setup_scripts(with_user_data(request), parts.settings);
+  const auto definition = with_setup_scripts(with_real_overlay_directory(with_user_data(request)), parts.settings);
   auto variant = variant_of(definition, request.source);
   return std::make_shared<Session>(parts.services, record_of(request, definition), std::move(variant));
 }

@@ -91,11 +91,11 @@ class OverlayDirectoryTest(EndToEndTest):
         as_stranger(os.symlink, self.overlays, ours)
         self.assert_refused(self.machine.run("begin", "within", user=OWNER), 125, ours, "symbolic link")
         os.unlink(ours)
-        self.assert_refused(self.machine.run("begin", "link", user=OWNER), 125, "/last is a symbolic link", "name the real folder")
 
     def test_folders_of_root_are_taken(self):
-        """A link that root made, what is missing below a sticky folder, and no other than those."""
-        for chroot, folder in (("elsewhere", self.overlays), ("linked", os.path.join(self.machine.place, "linked")), ("missing", self.sticky + "/new/one")):
+        """A link that root made, on the way or itself, what is missing below a sticky folder, and no other than those."""
+        for chroot, folder in (("elsewhere", self.overlays), ("linked", os.path.join(self.machine.place, "linked")), ("link", self.overlays),
+                               ("missing", self.sticky + "/new/one")):
             with self.subTest(chroot):
                 name = self.machine.begin(chroot, user=OWNER)
                 self.machine.inside("session:" + name, "touch", "/tmp/kept", user=OWNER)
@@ -104,6 +104,23 @@ class OverlayDirectoryTest(EndToEndTest):
         self.assertEqual(stat.S_IMODE(os.stat(self.sticky + "/new").st_mode) & 0o22, 0)
         self.assertTrue(wait_until(lambda: not os.listdir(os.path.join(self.sticky, "new/one/.unionroot-trash"))))
         shutil.rmtree(self.sticky + "/new")
+
+    def test_a_session_stays_where_the_link_led(self):
+        last, other = os.path.join(self.machine.place, "last"), os.path.join(self.machine.place, "other")
+        os.mkdir(other, 0o755)
+        name = self.machine.begin("link", user=OWNER)
+        os.unlink(last)
+        os.symlink("other", last)
+        try:
+            self.machine.inside("session:" + name, "touch", "/tmp/later", user=OWNER)
+            self.assertTrue(os.path.exists(os.path.join(self.overlays, name, "upper/tmp/later")))
+            self.machine.ok("end", name, user=OWNER)
+            self.assertFalse(os.path.exists(os.path.join(self.overlays, name)))
+            self.assertEqual(os.listdir(other), [])
+        finally:
+            os.unlink(last)
+            os.symlink("overlays", last)
+        os.rmdir(other)
 
     def test_check_says_so(self):
         os.chmod(self.overlays, 0o777)

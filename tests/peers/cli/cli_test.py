@@ -17,7 +17,7 @@ import skips
 from unionroot_testing import BUILD  # and the usual signals
 
 CLIENT = os.path.join(BUILD, "cli", "unionroot")
-VERBS = ("begin", "run", "end", "list", "info", "location", "recover", "locks", "lock", "check")
+VERBS = ("begin", "run", "end", "list", "info", "location", "recover", "locks", "lock", "check", "import")
 
 
 class ClientTest(unittest.TestCase):

@@ -24,6 +24,15 @@ TEST_CASE("names follow schroot's pattern") {
   }
   CHECK(valid_name(std::string(200, 'a')));
   CHECK_FALSE(valid_name(std::string(201, 'a')));
+  CHECK(valid_name(std::string(1000, 'a'), longest_chroot_name));
+  CHECK_FALSE(valid_name(std::string(1001, 'a'), longest_chroot_name));
+  CHECK(parse_qualified_name("source:" + std::string(1000, 'a')).name.size() == 1000);
+  CHECK_THROWS(parse_qualified_name("session:" + std::string(201, 'a')));
+  CHECK(name_after_chroot("sid", "-1") == "sid-1");
+  const auto cut = name_after_chroot(std::string(1000, 'a'), "-1");
+  CHECK(valid_name(cut));
+  CHECK(cut.size() == longest_session_name);
+  CHECK(cut.ends_with("aa-1"));
 }
 
 TEST_CASE("a qualified name has one of three namespaces") {

@@ -107,6 +107,9 @@ TEST_CASE("links that root made are followed, with all that is on their way") {
   CHECK(look(place.link("open/inner", "through") + "/c").part == open);
   CHECK(look(place.link("circle", "circle") + "/c").problem == ELOOP);
   CHECK(look(relative).why == "is a symbolic link");
+  CHECK(look(relative, Links::of_root_to_the_end).folder);
+  CHECK(look(relative, Links::of_root_to_the_end).links == std::vector<std::string>{relative});
+  CHECK(look(place.link("open/inner", "last"), Links::of_root_to_the_end).part == open);
   const auto refused = look(relative + "/c", Links::refused);
   CHECK_FALSE(refused.folder);
   CHECK(refused.part == relative);

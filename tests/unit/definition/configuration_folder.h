@@ -17,6 +17,7 @@ class ConfigurationFolder : public unionroot::tests::TemporaryFolder {
     settings.config_directory = path();
     settings.config_file = *this / "unionroot.conf";
     settings.schroot_directory = *this / "schroot";
+    settings.read_schroot = false;
     settings.state_directory = *this / "state";
     settings.runtime_directory = *this / "run";
     return settings;

@@ -20,7 +20,7 @@ TEST_CASE("all settings") {
   const auto file =
       folder.write("u.conf",
                    "[unionroot]\nconfig-directory=/c\nstate-directory=/s\nruntime-directory=/r\n"
-                   "bus=unix:path=/x\nhelper=/h\nread-schroot=yes\nschroot-directory=/sc\nlog-level=debug\n"
+                   "bus=unix:path=/x\nhelper=/h\nread-schroot=no\nschroot-directory=/sc\nlog-level=debug\n"
                    "sessions-per-user=7\nbuilt-in-host=no\nbegins-at-once=20\nslow-ends-per-user=3\n"
                    "root-reserve=1\nsession-names=owner\nsession-time-limit=60\nsource-session-time-limit=30\n"
                    "hold-back-time-limit=0\nreserve-space=500M\nreserve-inodes=10%\n"
@@ -33,7 +33,7 @@ TEST_CASE("all settings") {
   CHECK(settings.runtime_directory == "/r");
   CHECK(settings.bus == "unix:path=/x");
   CHECK(settings.helper == "/h");
-  CHECK(settings.read_schroot);
+  CHECK_FALSE(settings.read_schroot);
   CHECK(settings.schroot_directory == "/sc");
   CHECK(settings.log_level == "debug");
   CHECK(settings.sessions_per_user == 7);
@@ -63,6 +63,8 @@ TEST_CASE("the settings' defaults, and a file that is not there") {
   CHECK(settings.config_directory == folder.path());
   CHECK(settings.state_directory == "/var/lib/unionroot");
   CHECK(settings.bus == "system");
+  CHECK(settings.read_schroot);
+  CHECK(settings.schroot_directory == "/etc/schroot");
   CHECK(read_settings(folder / "none.conf", true).config_directory == folder.path());
   CHECK_THROWS_WITH(read_settings(folder / "none.conf", false), Contains("there is no configuration file"));
 }
@@ -113,7 +115,7 @@ TEST_CASE("a bad setting is refused with its line") {
 
 TEST_CASE("settings that root alone did not write are refused") {
   const ConfigurationFolder folder;
-  const auto file = folder.write("u.conf", "[unionroot]\n", 0664);
+  const auto file = folder.write("u.conf", "[unionroot]\n", 0646);
   try {
     (void)read_settings(file, true);
     FAIL("no error");
@@ -150,6 +152,8 @@ TEST_CASE("values") {
   CHECK_FALSE(path_fault("/" + std::string(256, 'a')).empty());
   CHECK_FALSE(path_fault("").empty());
   CHECK(lies_under("/a//b", "/a"));
+  CHECK(lies_under("/a/./x/../b", "/a/"));
+  CHECK_FALSE(lies_under("/a/../b", "/a"));
   CHECK_FALSE(lies_under("/ab", "/a"));
   CHECK(valid_host_name("a-b.c"));
   for (const std::string bad : {"", "-a", "a.", "a..b", "a/b"}) CHECK_FALSE(valid_host_name(bad));

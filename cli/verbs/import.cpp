@@ -1,0 +1,126 @@
+// unionroot import: schroot's definitions as our own. Needs no daemon.
+#include "definition/import.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <CLI/App.hpp>
+#include <boost/filesystem.hpp>
+#include <cerrno>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/names.h"
+#include "base/text.h"
+#include "base/unique_fd.h"
+#include "cli/exit_status.h"
+#include "cli/output.h"
+#include "cli/settings.h"
+#include "cli/verbs/verbs.h"
+
+namespace unionroot::cli {
+
+namespace {
+
+using base::concat;
+
+constexpr const char* help =
+    R"(Usage: unionroot import [OPTION]... [FILE...]
+
+Writes schroot's definitions as definitions of unionroot: those in the FILEs, or all that
+schroot reads. What cannot be carried stands in comments that say why. Nothing is changed
+but the files that --output names, and a daemon reads those when they are where it looks.
+
+Options:
+  -o, --output FOLDER   write FOLDER/chroot.d/NAME.conf, and the profiles that only schroot has
+                        as FOLDER/profiles/NAME; a file that is there is left alone
+      --config FILE     the settings file
+  -h, --help            show this
+
+Exit status: 0 if all was carried, 1 if something was not, 125 if it could not be read or
+written.
+
+Examples:
+  unionroot import
+  unionroot import --output /etc/unionroot
+  unionroot import /etc/schroot/chroot.d/sid > sid.conf
+)";
+
+class Import : public Verb {
+ public:
+  void declare(CLI::App& app) override {
+    app.add_option("FILE", files_);
+    app.add_option("-o,--output", output_);
+  }
+
+  int execute(const std::string& config) override {
+    const auto profiles = output_.empty() ? definition::ImportProfiles::named : definition::ImportProfiles::copied;
+    const auto imported = definition::import_definitions(files_, settings_for(config), profiles);
+    bool whole = true;
+    for (const auto& problem : imported.problems) {
+      const bool error = problem.severity == definition::Problem::Severity::error;
+      whole = whole && !error;
+      if (error) print_warning(problem.text());
+    }
+    if (imported.chroots.empty() && whole) print_remark("there are no definitions of schroot's");
+    if (output_.empty())
+      print(as_one_text(imported));
+    else
+      whole = write_all(imported) && whole;
+    return whole ? success : wrong_configuration;
+  }
+
+ private:
+  static std::string as_one_text(const definition::Imported& imported) {
+    std::string text;
+    for (const auto& chroot : imported.chroots) text += concat(text.empty() ? "" : "\n", chroot.text);
+    return text;
+  }
+
+  // False: a file was in the way.
+  bool write_all(const definition::Imported& imported) const {
+    bool all = true;
+    for (const auto& profile : imported.profiles)
+      for (const auto& [kind, text] : profile.texts)
+        all = write(concat("profiles/", profile.name), std::string(file_name(kind)), text) && all;
+    for (const auto& chroot : imported.chroots) {
+      // What is no definition would be a file of comments under the name of one.
+      if (chroot.carried) all = write("chroot.d", base::name_after_chroot(chroot.name, ".conf"), chroot.text) && all;
+    }
+    return all;
+  }
+
+  [[nodiscard]] bool write(const std::string& folder, const std::string& name, const std::string& text) const {
+    const auto place = concat(output_, "/", folder);
+    boost::system::error_code failed;
+    boost::filesystem::create_directories(place, failed);
+    if (failed) throw base::SystemError(failed.value(), concat("making the folder ", base::printable(place)));
+    const auto path = concat(place, "/", name);
+    const base::UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+                                     S_IRUSR | S_IWUSR | S_IRGRP | S_IROTH));
+    if (!file && errno == EEXIST) {
+      print_warning(concat(base::printable(path), " is there already, and was left as it is"));
+      return false;
+    }
+    if (!file) base::throw_errno("making", path);
+    try {
+      base::write_all(file.get(), text, path);
+    } catch (...) {
+      ::unlink(path.c_str());  // half a file would be read as a whole one
+      throw;
+    }
+    print_remark(concat("wrote ", base::printable(path)));
+    return true;
+  }
+
+  std::vector<std::string> files_;
+  std::string output_;
+};
+
+}  // namespace
+
+const VerbEntry import_verb = {"import", "write schroot's definitions as unionroot's", help, Split::none,
+                               make_verb<Import>};
+
+}  // namespace unionroot::cli
