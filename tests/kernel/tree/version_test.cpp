@@ -108,7 +108,13 @@ TEST_CASE("the version of files changes with what is asked for") {
   CHECK(changed([](auto& request) { request.nss = definition::NssMode::copy; }));
   CHECK(changed([](auto& request) { request.databases.pop_back(); }));
   CHECK(changed([](auto& request) { request.copyfiles.push_back(as_is("/etc/motd")); }));
-  CHECK(changed([](auto& request) { request.copyfiles.front().target = "/etc/elsewhere"; }));
+  const auto copied_to = [&](const std::string& target) {
+    auto request = place.request();
+    request.copyfiles.push_back({"/etc/motd", target});
+    return version(place, request);
+  };
+  CHECK(copied_to("/etc/motd") == copied_to("/etc/motd"));
+  CHECK(copied_to("/etc/motd") != copied_to("/etc/elsewhere"));
   CHECK(changed([](auto& request) { request.follow_resolv_conf = false; }));
   CHECK(changed([](auto& request) { request.write_hostname = false; }));
   CHECK(changed([](auto& request) { request.hostname = "other"; }));
