@@ -4,12 +4,11 @@ import os
 import shlex
 import shutil
 import signal
-import subprocess
 import tempfile
 import unittest
 
 import unionroot_testing as testing
-from unionroot_testing import EndToEndTest
+from terminal import TerminalTestCase
 
 
 def ours(seconds):
@@ -17,56 +16,15 @@ def ours(seconds):
     return f"{seconds}.{os.getpid()}"
 
 
-class TerminalTest(EndToEndTest):
-    @classmethod
-    def setUpClass(cls):
-        if shutil.which("tmux") is None:
-            raise unittest.SkipTest("needs tmux")
-        super().setUpClass()
-        cls.tmux_socket = os.path.join(cls.machine.place, "tmux")
-
+class TerminalTest(TerminalTestCase):
     @classmethod
     def prepare(cls):
         cls.machine.define_tree("small", testing.small_tree())
-
-    def tmux(self, *arguments):
-        environment = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C.UTF-8", "TERM": "xterm-256color",
-                       "HOME": "/root", "SHELL": "/bin/sh"}
-        return subprocess.run(["tmux", "-S", self.tmux_socket, "-f", "/dev/null", *arguments], env=environment,
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-    def setUp(self):
-        started = self.tmux("new-session", "-d", "-x", "100", "-y", "30", "-s", "t", "env -i PATH=$PATH TERM=$TERM "
-                            "HOME=/root LC_ALL=C.UTF-8 PS1='outer# ' sh")
-        self.assertEqual(started.returncode, 0, started.stdout)
-        self.server = int(self.tmux("display-message", "-p", "#{pid}").stdout)
-        for pid in testing.descendants(os.getpid()):
-            self.machine.children.setdefault(pid, "of tmux, or there before")
-        self.wait_for("outer#")
-
-    def tearDown(self):
-        self.tmux("kill-server")
-        testing.wait_until(lambda: not os.path.exists(f"/proc/{self.server}/exe"))
-        self.assert_nothing_left()
-
-    def screen(self):
-        return self.tmux("capture-pane", "-p", "-J", "-S", "-200", "-t", "t").stdout.rstrip()
-
-    def wait_for(self, text):
-        if not testing.wait_until(lambda: text in self.screen(), step=0.1):
-            self.fail(f"{text!r} never appeared on the terminal:\n{self.screen()}\n{self.machine.log()}")
 
     def back(self):
         """Waits for the outer shell: what is typed before the command has gone belongs to the command."""
         if not testing.wait_until(lambda: self.screen().endswith("\nouter#"), step=0.1):
             self.fail(f"the outer shell never came back:\n{self.screen()}\n{self.machine.log()}")
-
-    def type(self, line):
-        self.tmux("send-keys", "-t", "t", "-l", line)
-        self.tmux("send-keys", "-t", "t", "Enter")
-
-    def key(self, name):
-        self.tmux("send-keys", "-t", "t", name)
 
     def wait_in_foreground(self, *command):
         """Waits until the terminal is that command's: what is typed earlier goes to the shell."""

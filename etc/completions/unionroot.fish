@@ -1,0 +1,108 @@
+# fish completion for unionroot(1)
+
+# Names alone, one a line; nothing when there is no daemon.
+function __unionroot_names
+    set -l config
+    set -l words (commandline -opc)
+    for i in (seq (count $words))
+        switch $words[$i]
+            case --config
+                set config --config $words[(math $i + 1)]
+            case '--config=*'
+                set config $words[$i]
+        end
+    end
+    unionroot $config list --$argv[1] 2>/dev/null | awk 'NR > 1 { print $1 }'
+end
+
+# The words before the cursor that are no options: the verb, its names, and the command of run and lock, which follows the
+# name, for lock behind a --. An option's own argument does not count.
+function __unionroot_words
+    set -l skip 0
+    set -l command 0
+    set -l found
+    for word in (commandline -opc)[2..-1]
+        if test $skip = 1
+            set skip 0
+        else if test $command = 1
+            set -a found $word
+        else
+            switch $word
+                case --
+                    test (count $found) -ge 2; and set command 1
+                case --config -u --user -d --directory -s --shell -o --option -n --name
+                    set skip 1
+                case '-*'
+                case '*'
+                    set -a found $word
+                    test (count $found) -eq 2 -a "$found[1]" = run; and set command 1
+            end
+        end
+    end
+    set -q found[1]; and printf '%s\n' $found
+    # Where the command begins nothing of it may be there yet.
+    test $command = 1
+end
+
+function __unionroot_complete_command
+    set -l rest (__unionroot_words)[3..-1]
+    test "$rest[1]" = --; and set -e rest[1]
+    set -l line (string join -- ' ' (string escape -- $rest) (commandline -ct))
+    complete --do-complete=$line
+end
+
+# The verb is one of these, and so many further words came after it.
+function __unionroot_at
+    set -l words (__unionroot_words)
+    test (count $words) -eq (math $argv[1] + 1); and contains -- $words[1] $argv[2..-1]
+end
+
+function __unionroot_in
+    set -l words (__unionroot_words)
+    contains -- "$words[1]" $argv
+end
+
+function __unionroot_command
+    __unionroot_words >/dev/null
+end
+
+function __unionroot_option
+    __unionroot_in $argv; and not __unionroot_command
+end
+
+complete -c unionroot -f
+complete -c unionroot -n '__unionroot_command' -a '(__unionroot_complete_command)'
+complete -c unionroot -n 'not __unionroot_command' -l config -r -F -d 'the settings file'
+complete -c unionroot -n 'not __unionroot_command' -s h -l help -d 'show help'
+
+set -l none 'test (count (__unionroot_words)) -eq 0'
+complete -c unionroot -n $none -s V -l version -d 'print the version'
+for verb in begin:'begin a session, and print its id' run:'run a command in a session, or in one of its own' \
+        end:'end sessions' list:'list sessions and chroots' info:'show a chroot or a session' \
+        location:'print where a session\'s tree can be seen' recover:'set up failed sessions again' \
+        locks:'show who holds which source tree' lock:'hold a source tree while a command changes it' \
+        check:'check the configuration' help:'show a verb\'s options and examples'
+    set -l parts (string split -m 1 : $verb)
+    complete -c unionroot -n $none -a $parts[1] -d $parts[2]
+    complete -c unionroot -n '__unionroot_at 0 help' -a $parts[1] -d $parts[2]
+end
+
+complete -c unionroot -n '__unionroot_at 0 begin run lock info' -a '(__unionroot_names chroots)' -d chroot
+complete -c unionroot -n '__unionroot_at 0 run info location' -a '(__unionroot_names sessions)' -d session
+complete -c unionroot -n '__unionroot_in end recover' -a '(__unionroot_names sessions)' -d session
+complete -c unionroot -n '__unionroot_in check' -F
+
+complete -c unionroot -n '__unionroot_option begin list info locks check' -l json -d 'print an object'
+complete -c unionroot -n '__unionroot_option begin run lock' -l wait -d 'wait for the tree'
+complete -c unionroot -n '__unionroot_option begin run' -s o -l option -x -d 'set user data'
+complete -c unionroot -n '__unionroot_option begin' -s n -l name -x -d 'the session\'s id'
+complete -c unionroot -n '__unionroot_option run' -s u -l user -x -a '(__fish_complete_users)' -d 'run as this user'
+complete -c unionroot -n '__unionroot_option run' -s d -l directory -x -a '(__fish_complete_directories)' -d 'the working directory inside'
+complete -c unionroot -n '__unionroot_option run' -s p -l preserve-environment -d 'keep your environment'
+complete -c unionroot -n '__unionroot_option run' -s s -l shell -r -F -d 'the login shell'
+complete -c unionroot -n '__unionroot_option run' -s t -l tty -d 'a terminal of its own in any case'
+complete -c unionroot -n '__unionroot_option run' -s T -l no-tty -d 'no terminal of its own'
+complete -c unionroot -n '__unionroot_option end recover' -s a -l all -d 'every one of yours'
+complete -c unionroot -n '__unionroot_option end' -s f -l force -d 'whatever state it is in'
+complete -c unionroot -n '__unionroot_option list' -l sessions -d 'the sessions alone'
+complete -c unionroot -n '__unionroot_option list' -l chroots -d 'the chroots alone'
