@@ -19,8 +19,8 @@ SOURCES_TESTS = ("../sources_image/lvm_in_machine.py", "../sources_image/disks.p
 TESTER = 1000
 
 # Python and LVM: for the tests of sources/, which need device-mapper.
-PACKAGES = """systemd-sysv linux-image-cloud-amd64 dbus udev initramfs-tools procps kmod e2fsprogs lvm2
- thin-provisioning-tools python3""".split()
+BARE_PACKAGES = "systemd-sysv linux-image-cloud-amd64 dbus udev initramfs-tools procps kmod e2fsprogs".split()
+PACKAGES = [*BARE_PACKAGES, "lvm2", "thin-provisioning-tools", "python3"]
 # Not needed on a machine that nobody reads on.
 PATHS_LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*")
 # What a machine without a network, a clock and people can do without; each costs seconds of the boot.
@@ -73,9 +73,9 @@ def library_packages(programs):
     return packages
 
 
-def base_root(programs):
-    """A Debian 12 root with kernel, systemd and the libraries, made once for each list of packages."""
-    packages = sorted(set(PACKAGES) | library_packages(programs))
+def base_root(packages):
+    """A Debian 12 root with kernel, systemd and these packages, made once for each list."""
+    packages = sorted(set(packages))
     options = ["--variant=apt", "--include=" + ",".join(packages), "--aptopt=Acquire::Languages \"none\""]
     options += ["--dpkgopt=path-exclude=" + path for path in PATHS_LEFT_OUT]
 
@@ -125,18 +125,26 @@ def install_unionroot(build, root):
     command("cmake", "--install", build, "--strip", env={**os.environ, "DESTDIR": root})
 
 
-def add_tests(build, root):
-    """The programs and units that test the machine from inside."""
+def add_driver(root, plan, units):
+    """What runs in the machine, by the plan of this name; where it is."""
     inside = os.path.join(root, INSIDE.lstrip("/"))
     shutil.copytree(os.path.join(HERE, "guest"), inside)
+    write(root, INSIDE + "/plan", plan + "\n")
+    for unit in units:
+        os.rename(os.path.join(inside, unit), os.path.join(root, "etc/systemd/system", unit))
+    command("systemctl", "--root=" + root, "enable", *units)
+    return inside
+
+
+def add_tests(build, root):
+    """The programs and units that test the machine from inside."""
+    inside = add_driver(root, "machine", UNITS)
     for path in programs_for_tests():
         target = os.path.join(inside, "build", path)
         os.makedirs(os.path.dirname(target), exist_ok=True)
         command("strip", "-o", target, os.path.join(build, path))
     # The tests look for their helpers where they were built.
     write(root, INSIDE + "/build-directory", build + "\n")
-    for unit in UNITS:
-        os.rename(os.path.join(inside, unit), os.path.join(root, "etc/systemd/system", unit))
     os.mkdir(os.path.join(inside, "sources"))
     for path in SOURCES_TESTS:
         if os.path.exists(os.path.join(HERE, path)):
@@ -144,7 +152,7 @@ def add_tests(build, root):
 
 
 def set_up(root):
-    """Users, definitions, trees, and what is started at boot."""
+    """A user, trees, and what is not started at boot."""
     append(root, "/etc/passwd", f"tester:x:{TESTER}:{TESTER}:Tester:/home/tester:/bin/bash\n")
     append(root, "/etc/group", f"tester:x:{TESTER}:\n")
     append(root, "/etc/shadow", "tester:*:19000:0:99999:7:::\n")
@@ -157,19 +165,28 @@ def set_up(root):
     os.makedirs(os.path.join(root, "var/log/journal"), exist_ok=True)  # kept over reboots
     for name in ("small", "brief"):
         shutil.copytree(testing.small_tree(), os.path.join(root, "srv", name), symlinks=True)
-    os.rename(os.path.join(root, INSIDE.lstrip("/"), "chroots.conf"),
-              os.path.join(root, "etc/unionroot/chroot.d/machine.conf"))
-    command("systemctl", "--root=" + root, "enable", "unionrootd.service", *UNITS)
     command("systemctl", "--root=" + root, "mask", *MASKED)
 
 
 def make_disk(build, place):
     """Makes <place>/disk.img; (disk, kernel, initial file system)."""
-    base = base_root(installed_programs(build))
+    programs = installed_programs(build)
+
+    def fill(root):
+        install_unionroot(build, root)
+        add_tests(build, root)
+        os.rename(os.path.join(root, INSIDE.lstrip("/"), "chroots.conf"),
+                  os.path.join(root, "etc/unionroot/chroot.d/machine.conf"))
+        command("systemctl", "--root=" + root, "enable", "unionrootd.service")
+
+    return make_disk_of(base_root([*PACKAGES, *library_packages(programs)]), place, fill)
+
+
+def make_disk_of(base, place, fill):
+    """As make_disk: a copy of `base` with a user and trees, and what `fill` puts there."""
     root = os.path.join(place, "root")
     command("cp", "-a", "--reflink=auto", base, root)
-    install_unionroot(build, root)
-    add_tests(build, root)
+    fill(root)
     set_up(root)
     disk = os.path.join(place, "disk.img")
     # As large as two builds with debugging sanitizers would need; sparse.

@@ -22,13 +22,17 @@ class ScriptsTest(unittest.TestCase):
         if shutil.which("shellcheck") is None:
             self.skipTest("needs shellcheck")
         scripts = [os.path.join(ROOT, name) for name in ("check", "quickstart", ".ci/run", "scripts/install-packages",
-                                                         "scripts/nightly", "scripts/nightly-common",
+                                                         "scripts/nightly", "scripts/nightly-common", "scripts/build-packages",
                                                          "tests/bench/run", "tests/kernel/locks/check_model")]
         parts = os.path.join(ROOT, "scripts/nightly.d")
         scripts += [os.path.join(parts, name) for name in sorted(os.listdir(parts))]
         guest = os.path.join(ROOT, "tests/peers/machine/guest")
         scripts += [os.path.join(guest, name) for name in ("driver", "lock-first", "lock-prober", "tools",
-                                                           "checks-machine", "checks-reboot")]
+                                                           "checks-machine", "checks-packages", "checks-reboot")]
+        debian = os.path.join(ROOT, "debian")
+        scripts += [os.path.join(debian, name) for name in sorted(os.listdir(debian))
+                    if name.rpartition(".")[2] in ("preinst", "postinst", "prerm", "postrm")]
+        scripts += [os.path.join(debian, "tests", name) for name in ("main-job", "real-tree")]
         done = self.run_script("shellcheck", "--external-sources", "--source-path=SCRIPTDIR", *scripts)
         self.assertEqual(done.returncode, 0, done.stdout)
 
