@@ -25,7 +25,6 @@ using base::UniqueFd;
 
 namespace {
 
-constexpr std::size_t most_output = std::size_t{64} << 10;
 constexpr std::size_t most_errors = std::size_t{4} << 10;
 
 struct Pipe {
@@ -95,7 +94,7 @@ void read_until_end(const Command& command, int pidfd, Pipe& output, Pipe& error
     const auto pause = std::min<std::chrono::milliseconds::rep>(left.count(), 100);
     if (::poll(wanted, 3, static_cast<int>(pause)) < 0 && errno != EINTR) base::throw_errno("waiting for a command");
     ended = wanted[0].revents != 0;
-    take(output.read_end, result.output, most_output);
+    take(output.read_end, result.output, command.most_output);
     take(errors.read_end, result.errors, most_errors);
   }
 }

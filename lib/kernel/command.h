@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <functional>
 #include <string>
 #include <vector>
@@ -14,13 +15,14 @@ namespace unionroot::kernel {
 struct Command {
   std::vector<std::string> words;  // the first is a program's name, looked up in a fixed path
   std::chrono::milliseconds limit{60'000};
-  std::function<bool()> cancelled;  // asked ten times a second; may be empty
-  std::string package;              // of Debian, that has the program; for the hint
+  std::function<bool()> cancelled;                  // asked ten times a second; may be empty
+  std::string package;                              // of Debian, that has the program; for the hint
+  std::size_t most_output = std::size_t{64} << 10;  // bytes
 };
 
 struct CommandResult {
   ProcessEnd end;
-  std::string output;  // standard output, at most 64 KiB
+  std::string output;  // standard output, at most Command::most_output
   std::string errors;  // standard error, at most 4 KiB, printable, on one line
 };
 

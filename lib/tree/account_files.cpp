@@ -7,7 +7,9 @@
 #include <memory>
 
 #include "base/accounts.h"
+#include "base/error.h"
 #include "base/text.h"
+#include "tree/enumeration.h"
 #include "tree/merge.h"
 #include "tree/passwords.h"
 
@@ -57,9 +59,10 @@ class AccountFiles {
       account.listed = is_listed(name_of(database));
       std::string why;
       account.outside = host_files().read(writer_.on_host(path_of(database)), why);
-      if (account.outside)
+      if (account.outside) {
         input.host[i] = host_files().table(database, writer_.on_host(path_of(database)), account.outside);
-      else if (account.listed)
+        if (account.listed && enumerates(request_, database)) input.host[i] = enumerated(input.host[i]);
+      } else if (account.listed)
         writer_.skip("/" + path_of(database), why);
       account.inside = writer_.tree().read(path_of(database));
       if (!account.inside.is_writable()) {
@@ -70,6 +73,20 @@ class AccountFiles {
         input.tree[i] = std::make_shared<const Table>(database, account.inside.content);
       }
       input.listed[i] = account.listed && account.outside != nullptr;
+    }
+  }
+
+  // What the name service does not say is in no session; that is no reason for having none.
+  std::shared_ptr<const Table> enumerated(const std::shared_ptr<const Table>& file) {
+    try {
+      const Table listed(file->database(), enumerate(file->database(), request_.cancelled));
+      const Table all(file->database(), with_listed(*file, listed));
+      return std::make_shared<const Table>(file->database(), without_passwords(all));
+    } catch (const base::Error& error) {
+      if (error.code() == base::ErrorCode::cancelled) throw;
+      writer_.note(base::concat("listing the host's ", name_of(file->database()), ": ", error.what(),
+                                "; the session has what is in the host's file alone"));
+      return file;
     }
   }
 

@@ -2,6 +2,7 @@
 // debian_chroot. Everything is written into the session's own upper layer.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -29,6 +30,7 @@ struct FilesRequest {
   // A file's name until it is whole, where others stand on the tree, too: so that remove_half_written finds it after a
   // crash. Of one writer at a time. Empty: any.
   std::string temporary;
+  std::function<bool()> cancelled;  // asked while the name service lists its accounts; may be empty
 };
 
 // What a definition asks for, for a session on it that `owner` begins.
@@ -39,7 +41,7 @@ FilesRequest files_request(const definition::Definition& definition, std::option
 // Idempotent: done again after a crash, it finishes what is missing. Never leaves the mount that `root` is in: what
 // lies behind an inner mount (a bind of the host's folder) is skipped with a note, wherever symlinks in the tree point.
 // Thread-safe. Throws SystemError when a file in the tree cannot be written (a full disk, a folder in its place); what
-// is wrong with one file of the host or the tree is a note, and leaves that file alone.
+// is wrong with one file of the host or the tree is a note, and leaves that file alone. With nss=copy Error(cancelled).
 std::vector<std::string> write_files(int root, const FilesRequest& request);
 
 // What write_files leaves of a file in the tree if it is cut off by a crash. Idempotent.

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "tree/enumeration.h"
 #include "tree/files.h"
 #include "tree/host_files.h"
 #include "tree/name_service.h"
@@ -94,6 +95,8 @@ std::vector<std::string> file_paths(const FilesRequest& request) {
 }
 
 std::optional<std::string> files_version(int root, const FilesRequest& request) {
+  // No version tells what a name service would list.
+  if (enumerates(request, Database::passwd) || enumerates(request, Database::group)) return std::nullopt;
   struct stat status {};
   base::check(::fstatat(root, "", &status, AT_EMPTY_PATH), "looking at the tree's root");
   auto text = request_text(request);

@@ -58,6 +58,7 @@ void write(Operation& operation, int root) {
 
 tree::FilesRequest files_request(const Operation& operation, int root) {
   auto request = request_of(operation, tree::find_user(operation.identity().owner));
+  request.cancelled = operation->cancelled;
   request.own_tree = has_own_layer(operation.definition());
   request.lock = !operation->owner_may_be_root;
   request.password = request.user && asks_for_password(operation, *request.user, root);

@@ -380,5 +380,90 @@ class Hashes(Accounts):
             self.assertEqual(self.hashes_in(tree), set())
 
 
+class OfTheNameService(Accounts):
+    """nss=copy has what the host's name services list, and a service that hangs or fails holds nobody up. In a mount namespace of its
+    own the test gives the host such services."""
+
+    LISTED = "unionroot-listed"
+
+    @classmethod
+    def setUpClass(cls):
+        testing.require_end_to_end()
+        testing.own_mounts()
+        super().setUpClass()
+
+    @classmethod
+    def prepare(cls):
+        machine = cls.machine
+        machine._write(os.path.join(machine.place, "nsswitch.conf"), "passwd: files systemd\ngroup: files systemd\n")
+        subprocess.run(["mount", "--bind", os.path.join(machine.place, "nsswitch.conf"), "/etc/nsswitch.conf"], check=True)
+        machine.define_tree("copied", testing.small_tree(), nss="copy", profile="buildd", users=OWNER)
+        machine.define_tree("merged", testing.small_tree(), profile="buildd", users=OWNER)
+
+    def list_account(self):
+        """An account that nss-systemd(8) lists, and no file has."""
+        made = not os.path.isdir("/run/userdb")
+        os.makedirs("/run/userdb", exist_ok=True)
+        files = {"user": {"userName": self.LISTED, "uid": 61234, "gid": 61234, "homeDirectory": "/", "shell": "/bin/sh"},
+                 "group": {"groupName": self.LISTED, "gid": 61234}}
+        for kind, record in files.items():
+            for name in (self.LISTED, "61234"):
+                path = f"/run/userdb/{name}.{kind}"
+                with open(path, "w") as file:
+                    json.dump(record, file)
+                self.addCleanup(os.unlink, path)
+        if made:
+            self.addCleanup(lambda: os.rmdir("/run/userdb"))
+            self._cleanups.insert(0, self._cleanups.pop())  # when its files have gone
+        listed = subprocess.run(["getent", "passwd"], stdout=subprocess.PIPE, text=True, check=True).stdout
+        if self.LISTED + ":" not in listed:
+            self.skipTest("this machine's nss-systemd lists no accounts of /run/userdb (apt-get install libnss-systemd)")
+
+    def getent(self, text):
+        """In the place of the host's."""
+        path = os.path.join(self.machine.place, "getent")
+        self.machine._write(path, "#!/bin/sh\n" + text, 0o755)
+        subprocess.run(["mount", "--bind", path, "/usr/bin/getent"], check=True)
+        self.addCleanup(subprocess.run, ["umount", "/usr/bin/getent"], check=True)
+
+    def names(self, chroot, file):
+        text = self.machine.inside(chroot, "cat", file, user=OWNER)
+        return [line.partition(":")[0] for line in text.splitlines()]
+
+    def test_what_is_listed_is_copied(self):
+        self.list_account()
+        self.assertEqual(self.names("copied", "/etc/passwd").count(self.LISTED), 1)
+        self.assertEqual(self.names("copied", "/etc/group").count(self.LISTED), 1)
+        self.assertEqual(self.names("copied", "/etc/passwd").count("root"), 1)
+        self.assertNotIn(self.LISTED, self.names("copied", "/etc/shadow"))
+        self.assertNotIn(self.LISTED, self.names("merged", "/etc/passwd"))
+
+    def test_no_password_that_is_listed_comes_with_it(self):
+        self.getent(f"echo '{self.LISTED}:$6$LISTED:61234:61234::/:/bin/sh'\n")
+        line = [line for line in self.machine.inside("copied", "cat", "/etc/passwd", user=OWNER).splitlines() if self.LISTED in line]
+        self.assertEqual(line, [f"{self.LISTED}:*:61234:61234::/:/bin/sh"])
+
+    def test_a_list_that_fails_is_said(self):
+        self.getent("echo 'no answer' >&2\nexit 2\n")
+        with self.session("copied") as session:
+            self.assertIn(OWNER, self.names(session, "/etc/passwd"))
+            notes = self.notes(session)
+            self.assertIn("listing the host's passwd", notes)
+            self.assertIn("no answer", notes)
+
+    def test_a_list_that_does_not_end_is_broken_off(self):
+        told = os.path.join(self.machine.place, "told")
+        self.getent(f"echo $$ >'{told}'\nexec sleep 900\n")
+        client = self.machine.popen("begin", "--name", "listing", "copied", user=OWNER)
+        self.assertTrue(testing.wait_until(lambda: os.path.exists(told) and open(told).read().strip()))
+        self.machine.ok("list")  # others are served
+        self.machine.ok("end", "--force", "listing", user=OWNER)
+        out, err = client.communicate(timeout=20)
+        self.assertEqual((client.returncode, out), (125, b""), err)
+        with open(told) as file:
+            pid = file.read().strip()
+        self.assertTrue(testing.wait_until(lambda: not os.path.exists("/proc/" + pid)))
+
+
 if __name__ == "__main__":
     testing.main()

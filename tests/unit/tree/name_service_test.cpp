@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "tree/enumeration.h"
+
 using namespace unionroot::tree;
 
 TEST_CASE("entries of each database are found by name and id") {
@@ -68,4 +70,11 @@ TEST_CASE("an edit changes what it was told to, and nothing else") {
   edit.replace(*table.by_name("a"), "a:x:1:n");
   edit.append("c:x:3:");
   CHECK(edit.text() == "# top\na:x:1:n\nbroken\nb:x:2:m\nc:x:3:\n");
+}
+
+TEST_CASE("what a name service lists comes after the file's own, and never twice") {
+  const Table file(Database::passwd, "# ours\nroot:x:0:0:root:/root:/bin/sh");
+  const Table listed(Database::passwd, "root:*:0:0:other:/:/bin/false\nbob:x:1000:1000::/:\nno entry\n+::::::\n");
+  CHECK(with_listed(file, listed) == "# ours\nroot:x:0:0:root:/root:/bin/sh\nbob:x:1000:1000::/:\n");
+  CHECK(with_listed(Table(Database::group, ""), Table(Database::group, "staff:x:50:\n")) == "staff:x:50:\n");
 }
