@@ -15,12 +15,13 @@ TEST_HELPERS = ("lib/launch/helper/unionroot-helper", "tests/kernel/locks/lock_h
 PROGRAMS = ("daemon/unionrootd", "cli/unionroot")
 # Tests that a container cannot run, for want of device-mapper; with what they import.
 SOURCES_TESTS = ("../sources_image/lvm_in_machine.py", "../sources_image/disks.py", "../../support/unionroot_testing.py",
-                 "../../support/database_copy.py", "../../support/inventory.py", "../../support/skips.py")
+                 "../../support/database_copy.py", "../../support/inventory.py", "../../support/skips.py",
+                 "../../support/raw_bus.py")
 TESTER = 1000
 
 # Python and LVM: for the tests of sources/, which need device-mapper.
 BARE_PACKAGES = "systemd-sysv linux-image-cloud-amd64 dbus udev initramfs-tools procps kmod e2fsprogs".split()
-PACKAGES = [*BARE_PACKAGES, "lvm2", "thin-provisioning-tools", "python3"]
+PACKAGES = [*BARE_PACKAGES, "dbus-broker", "lvm2", "thin-provisioning-tools", "python3"]
 # Not needed on a machine that nobody reads on.
 PATHS_LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*")
 # What a machine without a network, a clock and people can do without; each costs seconds of the boot.
@@ -136,9 +137,9 @@ def add_driver(root, plan, units):
     return inside
 
 
-def add_tests(build, root):
+def add_tests(build, root, plan):
     """The programs and units that test the machine from inside."""
-    inside = add_driver(root, "machine", UNITS)
+    inside = add_driver(root, plan, UNITS)
     for path in programs_for_tests():
         target = os.path.join(inside, "build", path)
         os.makedirs(os.path.dirname(target), exist_ok=True)
@@ -168,18 +169,24 @@ def set_up(root):
     command("systemctl", "--root=" + root, "mask", *MASKED)
 
 
-def make_disk(build, place):
+def make_disk(build, place, plan="machine"):
     """Makes <place>/disk.img; (disk, kernel, initial file system)."""
     programs = installed_programs(build)
 
     def fill(root):
         install_unionroot(build, root)
-        add_tests(build, root)
+        add_tests(build, root, plan)
         os.rename(os.path.join(root, INSIDE.lstrip("/"), "chroots.conf"),
                   os.path.join(root, "etc/unionroot/chroot.d/machine.conf"))
-        command("systemctl", "--root=" + root, "enable", "unionrootd.service")
+        # The first boot has dbus-daemon, those after it dbus-broker.
+        command("systemctl", "--root=" + root, "disable", "dbus-broker.service")
+        command("systemctl", "--root=" + root, "enable", "dbus.service", "unionrootd.service")
 
     return make_disk_of(base_root([*PACKAGES, *library_packages(programs)]), place, fill)
+
+
+def make_hardening_disk(build, place):
+    return make_disk(build, place, "hardening")
 
 
 def make_disk_of(base, place, fill):
