@@ -8,6 +8,7 @@
 #include <chrono>
 
 #include "../mount/fixture.h"
+#include "mount/host_copy.h"
 
 using namespace unionroot;
 using namespace unionroot::tests;
@@ -44,6 +45,10 @@ struct Fixture {
     copy = std::make_unique<mount::HostCopy>(
         factory(), mount::open_tree_clone(kernel::real_mounts(), place.path("/lower"), false, false),
         place.path("/view"));
+  }
+
+  [[nodiscard]] session::ProgramPlace there() const {
+    return {[this](const auto& action) { copy->visit(action); }, copy->inode()};
   }
 
   session::Program shell(const std::string& script) {
@@ -85,7 +90,7 @@ TEST_CASE("a program's lines, environment and end") {
   for (const bool grouped : {true, false}) {
     Fixture fixture;
     auto program = fixture.shell("echo one; echo two >&2; cat \"$PLACE/view/etc/issue\"; printf three; exit 7");
-    const auto end = run_program(program, *fixture.copy, fixture.with_groups(grouped));
+    const auto end = run_program(program, fixture.there(), fixture.with_groups(grouped));
     CHECK(end.how == How::ended);
     CHECK(end.end == exited(7));
     CHECK(fixture.output == "one\nlower\nthree\n");
@@ -99,7 +104,7 @@ TEST_CASE("what it leaves running, in whatever session, is killed") {
     Fixture fixture;
     const auto end = run_program(fixture.shell(concat("setsid sleep ", own_seconds(1), " & (sleep ", own_seconds(1),
                                                       " >/dev/null 2>&1 </dev/null &) ; sleep 0.2")),
-                                 *fixture.copy, fixture.with_groups(grouped));
+                                 fixture.there(), fixture.with_groups(grouped));
     CHECK(end.end.succeeded());
     CHECK(sleepers(own_seconds(1)) == 0);
   }
@@ -112,15 +117,15 @@ TEST_CASE("one that takes too long, or is cancelled, is killed with all it start
     auto program =
         fixture.shell(concat("trap '' TERM HUP INT; setsid sleep ", own_seconds(2), " & sleep ", own_seconds(2)));
     program.limit = 300ms;
-    CHECK(run_program(program, *fixture.copy, fixture.with_groups(grouped)).how == How::over_limit);
+    CHECK(run_program(program, fixture.there(), fixture.with_groups(grouped)).how == How::over_limit);
     CHECK(sleepers(own_seconds(2)) == 0);
     program.limit = 120s;
     int asked = 0;
     program.cancelled = [&] { return ++asked > 2; };
-    CHECK(run_program(program, *fixture.copy, fixture.with_groups(grouped)).how == How::cancelled);
+    CHECK(run_program(program, fixture.there(), fixture.with_groups(grouped)).how == How::cancelled);
     CHECK(sleepers(own_seconds(2)) == 0);
     program = fixture.shell("kill -KILL $$");
-    const auto end = run_program(program, *fixture.copy, fixture.with_groups(grouped));
+    const auto end = run_program(program, fixture.there(), fixture.with_groups(grouped));
     CHECK(end.how == How::ended);
     CHECK(end.end == kernel::ProcessEnd{kernel::ProcessEnd::How::killed, SIGKILL});
   }
@@ -130,7 +135,7 @@ TEST_CASE("what is written beyond the limit is dropped, and does not stop the wr
   require_mounts();
   Fixture fixture;
   const auto end = run_program(fixture.shell("head -c 1000000 /dev/zero | tr '\\0' x; seq 100000 >&2; exit 3"),
-                               *fixture.copy, fixture.with_groups(true));
+                               fixture.there(), fixture.with_groups(true));
   CHECK(end.end == exited(3));
   CHECK(fixture.output.size() < 1000);  // one line, cut
   CHECK(fixture.errors.size() < 70'000);
@@ -142,7 +147,7 @@ TEST_CASE("a group that a former program left is no hindrance") {
   Fixture fixture;
   fixture.with_groups(true);
   CHECK(fixture.groups->create("s", "hook"));
-  CHECK(run_program(fixture.shell("exit 5"), *fixture.copy, *fixture.groups).end == exited(5));
+  CHECK(run_program(fixture.shell("exit 5"), fixture.there(), *fixture.groups).end == exited(5));
   CHECK(fixture.groups->sessions().empty());
 }
 
@@ -151,9 +156,9 @@ TEST_CASE("a program that cannot be executed leaves nothing") {
   Fixture fixture;
   auto program = fixture.shell("");
   program.path = fixture.place.path("/none");
-  CHECK_THROWS_AS(run_program(program, *fixture.copy, fixture.with_groups(true)), base::SystemError);
+  CHECK_THROWS_AS(run_program(program, fixture.there(), fixture.with_groups(true)), base::SystemError);
   CHECK(fixture.groups->sessions().empty());
   program.environment.push_back("BIG=" + std::string(200'000, 'x'));
-  CHECK_THROWS_AS(run_program(program, *fixture.copy, fixture.with_groups(true)), base::Error);
+  CHECK_THROWS_AS(run_program(program, fixture.there(), fixture.with_groups(true)), base::Error);
   CHECK(fixture.groups->sessions().empty());
 }
