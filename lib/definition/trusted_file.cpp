@@ -61,7 +61,9 @@ UniqueFd open_trusted(const std::string& path, std::set<std::string>* consulted)
   if (found.folder) return std::move(found.folder);
   if (!found.why.empty()) refuse(path, found.part, found.why, found.remedy);
   if (found.problem != ENOENT && found.problem != ENOTDIR) throw_problem(found.problem, path);
-  if (!found.links.empty())
+  // A file that is missing in a folder to which a link leads is one that is not there.
+  struct stat status {};
+  if (!found.links.empty() && ::stat(found.links.back().c_str(), &status) != 0)
     throw Error(ErrorCode::definition_invalid,
                 concat("'", printable(path), "' cannot be read: '", printable(found.links.back()),
                        "' is a symbolic link that leads to '", printable(found.part), "', and that is not there"),

@@ -105,8 +105,12 @@ void add_owner(const Operation& operation, const launch::User& owner, Variables&
 // As schroot's: a folder with `upper` and `work` in it, and the tree beneath.
 void add_union(const Operation& operation, Variables& out) {
   const auto& definition = operation.definition();
-  out["CHROOT_UNION_TYPE"] = definition.has_union() ? "overlay" : "none";
-  if (!definition.has_union()) return;
+  if (!definition.has_union()) {
+    static constexpr std::array types{"directory", "loopback", "block-device"};  // for which schroot knows unions
+    if (std::find(types.begin(), types.end(), definition.type) != types.end()) out["CHROOT_UNION_TYPE"] = "none";
+    return;
+  }
+  out["CHROOT_UNION_TYPE"] = "overlay";
   constexpr std::string_view upper = "/upper";
   auto overlay = operation.upper();
   if (overlay.ends_with(upper)) overlay.resize(overlay.size() - upper.size());

@@ -419,7 +419,7 @@ class BusTest(unittest.TestCase):
 
     def test_malformed_requests(self):
         text = self.refused("InvalidArgument", "Begin", "open", options({"nmae": "x"}))
-        self.assertEqual(text, "Begin does not know the option 'nmae'\nit knows: name, wait, user-data, progress")
+        self.assertEqual(text, "Begin does not know the option 'nmae'\nit knows: name, front-end, wait, user-data, progress")
         text = self.refused("InvalidArgument", "Begin", "open", options({"wait": "5"}))
         self.assertIn("is of type 's'\nit must be an integer", text)
         for name in ("", "../x", "a/b", "x" * 300, "-x", "nosuch:x", "session:x", "a\nb"):

@@ -26,6 +26,8 @@ class BudgetTest(RecoveryTest):
         machine = CrashMachine(cls.settings)
         cls.tree = os.path.join(machine.place, "tree")
         shutil.copytree(testing.small_tree(), cls.tree, symlinks=True)
+        # A mount point of the profile's: where it is missing a session has to make it, and that needs a block.
+        os.mkdir(os.path.join(cls.tree, "build"))
         machine.define_tree("small", cls.tree, users=EVERYBODY, source_users=EVERYBODY, source_root_users=EVERYBODY)
         return machine
 

@@ -155,7 +155,7 @@ class UsageTest(ClientTest):
 
     def test_names_before_any_call(self):
         # There is no bus: an error about the name shows that none was asked for.
-        for name in ("../etc", "a/b", "..", ".x", "a b", "a\nb", "", "x" * 201, "ä", "foo:x"):
+        for name in ("../etc", "a/b", "..", ".x", "a b", "a\nb", "", "x" * 1001, "ä", "foo:x"):
             for verb in (["begin", "--"], ["run", "--"], ["end", "--"], ["info", "--"], ["location", "--"],
                          ["recover", "--"]):
                 done = self.refused(*verb, name)

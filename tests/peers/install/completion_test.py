@@ -1,4 +1,4 @@
-"""The completions of bash, zsh and fish, in these shells: what a person types, and what is then on the screen."""
+"""The completions of bash and fish, in these shells: what a person types, and what is then on the screen."""
 
 import os
 import re
@@ -127,11 +127,6 @@ class BashTest(Completion, TerminalTestCase):
         if not os.path.exists(BASH_COMPLETION):
             raise unittest.SkipTest("needs bash-completion")
         super().prepare()
-
-
-class ZshTest(Completion, TerminalTestCase):
-    shell = "zsh -f"
-    lines = ("PS1='$ '", f"fpath=({COMPLETIONS} $fpath); autoload -U compinit; compinit -D -u")
 
 
 class FishTest(Completion, TerminalTestCase):

@@ -173,7 +173,7 @@ class BadInputTest(EndToEndTest):
         self.assert_broken("broken", "[broken]\ntype=directory\ndirectory=srv/tree\n", "srv/tree", "absolute", line=3)
 
     def test_an_unsupported_union_type(self):
-        self.assert_broken("broken", f"[broken]\ntype=directory\ndirectory={self.tree}\nunion-type=aufs\n", "aufs",
+        self.assert_broken("broken", f"[broken]\ntype=directory\ndirectory={self.tree}\nunion-type=floppyfs\n", "floppyfs",
                            line=4)
 
     def test_a_name_that_is_a_path(self):

@@ -94,7 +94,7 @@ class DefinitionsTest(EndToEndTest):
         return path
 
     def listed(self):
-        return {chroot["name"]: chroot for chroot in json.loads(self.machine.ok("list", "--chroots", "--json").out)["chroots"]}
+        return {chroot["name"]: chroot for chroot in json.loads(self.machine.ok("list", "--chroots", "--json"))["chroots"]}
 
     def test_the_daemon_has_all_that_schroot_takes(self):
         chroots = self.listed()
@@ -108,7 +108,7 @@ class DefinitionsTest(EndToEndTest):
         chroots = self.listed()
         for name, has in (("plain", False), ("old-location", False), ("overlay", True), ("aufs", True)):
             self.assertIs(chroots[name]["has-source"], has, name)
-            self.assertIs(json.loads(self.machine.ok("info", name, "--json").out)["has-source"], has, name)
+            self.assertIs(json.loads(self.machine.ok("info", name, "--json"))["has-source"], has, name)
 
     def test_check_says_what_the_daemon_would(self):
         for name, (_, says) in GOOD.items():
@@ -157,13 +157,13 @@ class DefinitionsTest(EndToEndTest):
 
     def test_ours_come_first(self):
         self.machine.define("word", self.section("word", "description=ours\n" + GOOD["plain"][0].split("\n", 1)[1]))
-        self.assertEqual(json.loads(self.machine.ok("info", "word", "--json").out)["description"], "ours")
+        self.assertEqual(json.loads(self.machine.ok("info", "word", "--json"))["description"], "ours")
         os.unlink(os.path.join(self.machine.configuration, "chroot.d/word.conf"))
-        self.assertEqual(json.loads(self.machine.ok("info", "word", "--json").out)["description"], "")
+        self.assertEqual(json.loads(self.machine.ok("info", "word", "--json"))["description"], "")
 
     def described(self, name):
         """What `info` says, without where it was read and what the profile is called."""
-        info = json.loads(self.machine.ok("info", name, "--json").out)
+        info = json.loads(self.machine.ok("info", name, "--json"))
         for key in ("file", "profile", "script-config"):
             info.pop(key, None)
         info["user-data"] = {key: value for key, value in info["user-data"].items() if not key.startswith("setup.")}
@@ -193,7 +193,7 @@ class DefinitionsTest(EndToEndTest):
             for name in GOOD:
                 with self.subTest(name):
                     self.assertEqual(self.described(name), before[name])
-            shown = machine.ok("run", "configured", "--", "/bin/sh", "-c", "test -e /etc/hosts.host && echo copied", user=USER).out
+            shown = machine.ok("run", "configured", "--", "/bin/sh", "-c", "test -e /etc/hosts.host && echo copied", user=USER)
             self.assertIn("copied", shown)
         finally:
             machine.stop_daemon()
@@ -228,7 +228,8 @@ class DefinitionsTest(EndToEndTest):
         self.assertEqual(self.machine.run("import", os.path.join(self.etc, "nosuch")).status, 1)
         # Whoever may read the files may do it.
         self.assertEqual(self.machine.run("import", os.path.join(self.etc, "chroot.d/word"), user=USER).status, 0)
-        full = subprocess.run([testing.client_path(), "--config", self.machine.settings_file, "import"], stdout=open("/dev/full", "w"), stderr=subprocess.PIPE, check=False)
+        with open("/dev/full", "w") as nowhere:
+            full = subprocess.run([testing.client_path(), "--config", self.machine.settings_file, "import"], stdout=nowhere, stderr=subprocess.PIPE, check=False)
         self.assertEqual(full.returncode, 125)
 
 

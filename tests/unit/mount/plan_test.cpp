@@ -22,6 +22,7 @@ TEST_CASE("plans as text") {
   entry.source = "/home";
   entry.target = "home";
   entry.recursive = true;
+  entry.slave = true;
   entry.optional = true;
   entry.attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOATIME;
   entry.origin = "fstab:3";

@@ -269,5 +269,5 @@ TEST_CASE_METHOD(Fixture, "what a version with other stages wrote down is found 
 TEST_CASE("the real stages are in the order of the design") {
   std::string order;
   for (const auto& stage : session::session_stages()) order += std::string(stage->name()) + " ";
-  CHECK(order == "provide-tree source union inner-mounts files hooks host-view ");
+  CHECK(order == "provide-tree source union inner-mounts files hooks services host-view ");
 }
