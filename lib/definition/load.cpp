@@ -50,10 +50,11 @@ class Loader {
       if (!names) return files;
       for (const auto& name : *names) {
         if (left_over(name)) continue;
-        const std::string path = concat(folder, "/", base::printable(name));  // the name itself if it is a valid one
+        const bool valid = base::valid_name(name, longest_file_name);
+        const std::string path = concat(folder, "/", valid ? name : base::printable(name));  // printable: cut if long
         if (!base::valid_utf8(name))
           add(Problem::Severity::notice, folder, "a file whose name is not valid UTF-8 is not read");
-        else if (!base::valid_name(name, longest_file_name))
+        else if (!valid)
           add(Problem::Severity::notice, path,
               "is not read: the name does not begin with a letter or digit, or has other "
               "characters than letters, digits, '_', '.' and '-'");

@@ -422,7 +422,7 @@ class BusTest(unittest.TestCase):
         self.assertEqual(text, "Begin does not know the option 'nmae'\nit knows: name, front-end, wait, user-data, progress")
         text = self.refused("InvalidArgument", "Begin", "open", options({"wait": "5"}))
         self.assertIn("is of type 's'\nit must be an integer", text)
-        for name in ("", "../x", "a/b", "x" * 300, "-x", "nosuch:x", "session:x", "a\nb"):
+        for name in ("", "../x", "a/b", "x" * 1001, "-x", "nosuch:x", "session:x", "a\nb"):
             self.refused("InvalidArgument", "Begin", name, options({}))
         for name in ("../x", "a/b", ".x", "x" * 250):
             self.refused("InvalidArgument", "Begin", "open", options({"name": name}))

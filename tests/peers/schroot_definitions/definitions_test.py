@@ -164,9 +164,11 @@ class DefinitionsTest(EndToEndTest):
     def described(self, name):
         """What `info` says, without where it was read and what the profile is called."""
         info = json.loads(self.machine.ok("info", name, "--json"))
-        for key in ("file", "profile", "script-config"):
-            info.pop(key, None)
-        info["user-data"] = {key: value for key, value in info["user-data"].items() if not key.startswith("setup.")}
+        for keys in (info, info["schroot-keys"]):
+            for key in ("file", "profile", "script-config"):
+                keys.pop(key, None)
+        for kind in ("user-data", "schroot-keys"):
+            info[kind] = {key: value for key, value in info[kind].items() if not key.startswith("setup.")}
         return info
 
     def test_import_means_the_same(self):
