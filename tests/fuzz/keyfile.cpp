@@ -78,7 +78,8 @@ void check_written(const Keyfile& keyfile) {
 
 void check_definition(const Definition& made) {
   require(base::valid_name(made.name, base::longest_chroot_name), "a chroot has a valid name", made.name);
-  for (const auto& alias : made.aliases) require(base::valid_name(alias, base::longest_chroot_name), "an alias is a valid name", alias);
+  for (const auto& alias : made.aliases)
+    require(base::valid_name(alias, base::longest_chroot_name), "an alias is a valid name", alias);
   for (const auto& folder : made.hook_directories) require(folder.starts_with('/'), "a path is absolute", folder);
   const auto text = serialize(made);
   require(serialize(deserialize(text)) == text, "a definition that is kept comes back", text);

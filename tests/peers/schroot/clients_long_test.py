@@ -6,6 +6,7 @@ import shutil
 import subprocess
 
 import client_testing
+import sbuild_testing
 import side_world
 
 
@@ -68,7 +69,7 @@ class SbuildTools(client_testing.ClientTest):
         if shutil.which("debootstrap") is None:
             self.skipTest("needs debootstrap")
         tree = "/srv/created"
-        shown = self.client("sbuild-createchroot", "--chroot-suffix=-made", "--include=ca-certificates", "bookworm", tree, "http://deb.debian.org/debian", user="root")
+        shown = self.client("sbuild-createchroot", "--chroot-suffix=-made", "--include=ca-certificates", "bookworm", tree, sbuild_testing.mirror(), user="root")
         self.assertIn("bookworm-amd64-made", shown)
         listed = self.client("schroot", "-l")
         self.assertIn("chroot:bookworm-amd64-made", listed)

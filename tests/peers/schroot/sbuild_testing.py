@@ -10,7 +10,14 @@ import unittest
 
 import unionroot_testing as testing
 
-SOURCES = "deb-src http://deb.debian.org/debian bookworm main\n"
+
+def mirror():
+    """Where this machine gets Debian 12 from."""
+    words = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Identifier: Packages", "Codename: bookworm", "Component: main"]
+    found = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+    if not found:
+        raise unittest.SkipTest("apt has no source of Debian 12 (bookworm main)")
+    return found[0]
 
 
 def source(package):
@@ -20,7 +27,7 @@ def source(package):
         lists = os.path.join(path, "apt")
         os.makedirs(os.path.join(lists, "lists/partial"))
         with open(os.path.join(lists, "sources.list"), "w") as file:
-            file.write(SOURCES)
+            file.write(f"deb-src {mirror()} bookworm main\n")
         options = ["-q", "-o", f"Dir::Etc::SourceList={lists}/sources.list", "-o", "Dir::Etc::SourceParts=/nonexistent", "-o", f"Dir::State::Lists={lists}/lists",
                    "-o", "APT::Sandbox::User=root", "-o", "Dir::Cache::SrcPkgCache=", "-o", "Dir::Cache::PkgCache="]
         for words in (["update"], ["source", "--download-only", package]):
