@@ -42,18 +42,45 @@ bool valid_key(std::string_view key) {
 
 }  // namespace
 
-void WaitOption::declare(CLI::App& app) { app.add_flag("--wait", text_)->type_name("SECONDS"); }
+void WaitOption::declare(CLI::App& app) {
+  app.add_flag("--wait", text_)->type_name("SECONDS");
+  app.add_flag("--yield", yield_);
+}
+
+bool WaitOption::yields() const {
+  if (yield_ && !given())
+    throw UsageError("--yield says how to wait, and nothing says that it is to wait", "add --wait, or --wait=SECONDS");
+  return yield_;
+}
 
 std::int64_t WaitOption::milliseconds() const { return text_ == without_end ? -1 : parse_seconds(text_); }
 
-std::int64_t parse_seconds(std::string_view text) {
+void TimeLimitOption::declare(CLI::App& app) {
+  app.add_option("--timeout", limit_)->type_name("SECONDS");
+  app.add_option("--kill-after", grace_)->type_name("SECONDS");
+}
+
+std::optional<terminal::TimeLimit> TimeLimitOption::read() const {
+  constexpr std::chrono::milliseconds usual_grace{10'000};
+  const std::string_view hint = "for example --timeout 600, or --timeout 0.5 --kill-after 2";
+  // More than none: a timer of 0 never tells.
+  const auto time = [hint](const std::string& text) {
+    const std::chrono::milliseconds value(parse_seconds(text, hint));
+    if (value.count() == 0) throw UsageError("a time of 0 seconds is none", std::string(hint));
+    return value;
+  };
+  if (limit_.empty() && grace_.empty()) return std::nullopt;
+  if (limit_.empty()) throw UsageError("--kill-after is for --timeout", std::string(hint));
+  return terminal::TimeLimit{time(limit_), grace_.empty() ? usual_grace : time(grace_)};
+}
+
+std::int64_t parse_seconds(std::string_view text, std::string_view hint) {
   double seconds = 0;
   const char* const end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, seconds, std::chars_format::fixed);
   if (text.empty() || error != std::errc() || stop != end || !(seconds >= 0) || seconds > longest_wait ||
       text[0] == '-')
-    throw UsageError(base::concat("'", base::printable(text), "' is not a number of seconds"),
-                     "for example --wait=30 or --wait=0.5; --wait alone waits without end");
+    throw UsageError(base::concat("'", base::printable(text), "' is not a number of seconds"), std::string(hint));
   return static_cast<std::int64_t>(std::ceil(seconds * 1000));
 }
 

@@ -3,9 +3,12 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "terminal/time_limit.h"
 
 namespace CLI {
 class App;
@@ -13,20 +16,39 @@ class App;
 
 namespace unionroot::cli {
 
-// --wait[=SECONDS], fractions allowed. The value only after '=', so that a name after --wait is not taken for it.
+// --wait[=SECONDS], fractions allowed. The value only after '=', so that a name after --wait is not taken for it. And
+// --yield, for a change that waits.
 class WaitOption {
  public:
   void declare(CLI::App& app);
   [[nodiscard]] bool given() const { return !text_.empty(); }
   // Milliseconds; -1: without end. Only if given. Throws UsageError.
   [[nodiscard]] std::int64_t milliseconds() const;
+  // Sessions that come later are not held back meanwhile. Throws UsageError if it is to wait for nothing.
+  [[nodiscard]] bool yields() const;
 
  private:
   std::string text_;
+  bool yield_ = false;
 };
 
-// "2.5" -> 2500, rounded up. Throws UsageError.
-std::int64_t parse_seconds(std::string_view text);
+// --timeout SECONDS and --kill-after SECONDS, fractions allowed.
+class TimeLimitOption {
+ public:
+  void declare(CLI::App& app);
+  // What the option says, for messages.
+  [[nodiscard]] const std::string& text() const { return limit_; }
+  // nullopt: not given. Throws UsageError.
+  [[nodiscard]] std::optional<terminal::TimeLimit> read() const;
+
+ private:
+  std::string limit_, grace_;
+};
+
+// "2.5" -> 2500, rounded up. Throws UsageError, with the hint.
+std::int64_t parse_seconds(
+    std::string_view text,
+    std::string_view hint = "for example --wait=30 or --wait=0.5; --wait alone waits without end");
 
 // K=V each -> user data. A key is dotted, as in unionroot.conf(5); the last of one key counts. Throws UsageError.
 std::map<std::string, std::string> parse_user_data(const std::vector<std::string>& options);

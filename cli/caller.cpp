@@ -1,9 +1,14 @@
 #include "cli/caller.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <cstdlib>
+#include <sstream>
 
+#include "base/files.h"
+#include "base/unique_fd.h"
 #include "terminal/relay.h"
 
 extern "C" char** environ;
@@ -24,6 +29,16 @@ std::string working_directory() {
   std::free(name);
   return directory.starts_with('/') ? directory : std::string();
 }
+
+bool in_user_namespace() {
+  const auto map = base::try_read_file("/proc/self/uid_map");
+  std::istringstream words(map.value_or(""));
+  std::uint64_t inside = 0, outside = 0, count = 0;
+  words >> inside >> outside >> count;
+  return map && (inside != 0 || outside != 0 || count != 0xffffffffU);
+}
+
+bool has_controlling_terminal() { return base::UniqueFd(::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY)).get() >= 0; }
 
 void add_terminal(bus::Options& options, bool on_terminal) {
   const char* const type = std::getenv("TERM");

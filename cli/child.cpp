@@ -2,8 +2,10 @@
 
 #include <spawn.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <ctime>
 
 #include "base/error.h"
@@ -29,11 +31,22 @@ bool is_ignored(int number) {
   return ::sigaction(number, nullptr, &current) == 0 && current.sa_handler == SIG_IGN;
 }
 
+// cron(8) has a PATH without the folders of the administrator's programs.
+std::string where_it_is(const std::string& command) {
+  const auto* const path = std::getenv("PATH");
+  const auto searched = base::concat("PATH is ", path == nullptr ? "not set" : base::printable(path));
+  if (command.find('/') == std::string::npos)
+    for (const char* const folder : {"/usr/sbin/", "/sbin/", "/usr/local/sbin/"})
+      if (const auto place = folder + command; ::access(place.c_str(), X_OK) == 0)
+        return base::concat(searched, ": say ", base::printable(place), ", or set PATH");
+  return base::concat("check its name; ", searched);
+}
+
 [[noreturn]] void cannot_start(const std::string& command, int error) {
   const bool missing = error == ENOENT;
   throw base::Error(missing ? base::ErrorCode::command_not_found : base::ErrorCode::command_not_executable,
                     base::SystemError(error, base::concat("running ", base::printable(command))).what(),
-                    missing ? "check its name, and PATH" : "check that it is a program that you may execute");
+                    missing ? where_it_is(command) : "check that it is a program that you may execute");
 }
 
 // Attributes and actions of posix_spawn(3), given back at the end.

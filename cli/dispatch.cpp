@@ -16,7 +16,8 @@ std::vector<std::string> verb_names() {
 }
 
 int wrong_usage(const std::string& message, const std::string& hint) {
-  print_error(message, base::concat(hint, hint.empty() ? "" : "\n", "see 'unionroot --help'"));
+  print_error(message, base::concat(hint, hint.empty() ? "" : "\n", "see 'unionroot --help'"),
+              base::error_name(base::ErrorCode::invalid_argument));
   return failure;
 }
 
@@ -56,8 +57,10 @@ CommandLine parse_command_line(const std::vector<std::string>& words) {
       line.help = true;
     else if (word == "-V" || word == "--version")
       line.version = true;
+    else if (word == "--json-errors")
+      print_errors_as_json();
     else if (word.size() > 1 && word[0] == '-')
-      refuse_option(word, {}, {"--config", "--help", "--version"});
+      refuse_option(word, {}, {"--config", "--help", "--json-errors", "--version"});
     else if (word == "help")
       line.help = true;  // help for help is the general one
     else
@@ -71,7 +74,7 @@ CommandLine parse_command_line(const std::vector<std::string>& words) {
 
 std::string general_help() {
   std::string text =
-      "Usage: unionroot [--config FILE] VERB [OPTION]... [ARGUMENT]...\n\n"
+      "Usage: unionroot [--config FILE] [--json-errors] VERB [OPTION]... [ARGUMENT]...\n\n"
       "Writable sessions on shared read-only system trees.\n\nVerbs:\n";
   const auto add = [&text](std::string_view name, std::string_view summary) {
     text += base::concat("  ", name, std::string(11 - name.size(), ' '), summary, "\n");
@@ -82,6 +85,7 @@ std::string general_help() {
          "\nOptions:\n"
          "      --config FILE     the settings file; otherwise $UNIONROOT_CONFIG, or\n"
          "                        /etc/unionroot/unionroot.conf\n"
+         "      --json-errors     an error is an object of JSON, with its name\n"
          "  -V, --version         print the version\n"
          "  -h, --help            show this; after a verb, or with 'help VERB', that verb's\n"
          "\nExamples:\n"
@@ -100,16 +104,15 @@ int dispatch(const std::vector<std::string>& words) {
       print("unionroot " UNIONROOT_VERSION "\n");
       return success;
     }
-    if (line.verb.empty() && line.help) {
+    if (line.verb.empty()) {
       print(general_help());
       return success;
     }
-    if (line.verb.empty()) return wrong_usage("which verb?", {});
     return run_known_verb(line);
   } catch (const UsageError& error) {
     return wrong_usage(error.what(), error.hint());
   } catch (const base::Error& error) {
-    print_error(error.what(), error.hint());
+    print_error("", error);
     return failure;
   } catch (const std::exception& error) {
     print_error(std::string_view(error.what()), "");

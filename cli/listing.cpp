@@ -44,11 +44,20 @@ constexpr Label labels[] = {
     {"directory", "Directory"},
     {"source-file", "File"},
     {"device", "Device"},
+    {"reference", "Image"},
+    {"partition", "Partition"},
+    {"unpack-limit", "Unpacked at most"},
     {"lower-directories", "Lower directories"},
     {"btrfs-source-subvolume", "Source subvolume"},
     {"zfs-dataset", "Dataset"},
     {"union-type", "Union"},
     {"union-backing", "Union backing"},
+    {"union-size", "Union size"},
+    {"union-volatile", "Union volatile"},
+    {"union-filesystem", "Union file system"},
+    {"union-device", "Union device"},
+    {"union-device-options", "Device options"},
+    {"union-reset", "Union reset"},
     {"union-mount-options", "Union options"},
     {"union-overlay-directory", "Overlay directory"},
     {"union-underlay-directory", "Underlay directory"},
@@ -73,6 +82,18 @@ constexpr Label labels[] = {
     {"command-prefix", "Command prefix"},
     {"preserve-environment", "Preserve environment"},
     {"environment-filter", "Environment filter"},
+    {"working-directory", "Working directory"},
+    {"network", "Network"},
+    {"hostname", "Host name"},
+    {"resolv-conf", "resolv.conf"},
+    {"nss", "Accounts"},
+    {"no-new-privileges", "No new privileges"},
+    {"dev", "Devices"},
+    {"cgroup", "Control group"},
+    {"on-boot", "On boot"},
+    {"on-shutdown", "On shutdown"},
+    {"hook-directories", "Hooks"},
+    {"hook-time-limit", "Time for a hook"},
     {"personality", "Personality"},
     {"message-verbosity", "Message verbosity"},
     {"user-modifiable-keys", "Users may set"},
@@ -99,21 +120,6 @@ std::string time_of(const json& dictionary, const char* key) {
                                                                  : std::string();
 }
 
-// "1.5 GiB"
-std::string size_text(std::uint64_t bytes) {
-  static constexpr const char* units[] = {"KiB", "MiB", "GiB", "TiB"};
-  if (bytes < 1024) return base::concat(bytes, " bytes");
-  std::size_t unit = 0;
-  std::uint64_t tenths = bytes * 10 / 1024;
-  for (; tenths >= 10240 && unit + 1 < std::size(units); ++unit) tenths /= 1024;
-  return base::concat(tenths / 10, '.', tenths % 10, ' ', units[unit]);
-}
-
-bool flag(const json& dictionary, const char* key) {
-  const auto found = dictionary.find(key);
-  return found != dictionary.end() && found->is_boolean() && found->get<bool>();
-}
-
 std::string joined(const json& dictionary, const char* key) {
   std::vector<std::string> parts;
   const auto found = dictionary.find(key);
@@ -127,9 +133,10 @@ std::string run_line(const json& run) {
   const auto pid = run.find("pid");
   const auto left = text_of(run, "state") == "processes-left" ? "  (it has ended, processes of it go on)" : "";
   const auto group = text_of(run, "cgroup");
+  const auto network = text_of(run, "network");
   return base::concat(text_of(run, "id"), "  pid ", pid == run.end() ? std::string("-") : plain(*pid), "  ",
                       text_of(run, "user"), "  ", time_of(run, "since"), "  ", text_of(run, "command"), left,
-                      group.empty() ? "" : "  in ", group);
+                      group.empty() ? "" : "  in ", group, network.empty() ? "" : "  network ", network);
 }
 
 // "unpacking /srv/base.tar.zst, 193.7 MiB of 429.1 MiB".
@@ -140,8 +147,8 @@ std::string progress_text(const json& value) {
   };
   const auto done = bytes("done"), total = bytes("total");
   auto text = text_of(value, "what");
-  if (done != 0 || total != 0) text += ", " + size_text(done);
-  if (total != 0) text += " of " + size_text(total);
+  if (done != 0 || total != 0) text += ", " + format_size(done);
+  if (total != 0) text += " of " + format_size(total);
   return text;
 }
 
@@ -149,8 +156,8 @@ std::string progress_text(const json& value) {
 std::vector<std::string> lines_of(const std::string& key, const json& info) {
   const json& value = info[key];
   if (key == "created") return {time_of(info, "created")};
-  if ((key == "upper-size" || key == "upper-used") && value.is_number_unsigned())
-    return {size_text(value.get<std::uint64_t>())};
+  if ((key == "upper-size" || key == "upper-used" || key == "unpack-limit") && value.is_number_unsigned())
+    return {format_size(value.get<std::uint64_t>())};
   if (key == "progress" && value.is_object()) return {progress_text(value)};
   std::vector<std::string> lines;
   if (value.is_object()) {
@@ -197,19 +204,22 @@ std::vector<json> sorted(const json& items, const char* key) {
 std::string session_table(const json& sessions) {
   std::vector<std::vector<std::string>> rows = {{"SESSION", "CHROOT", "OWNER", "STATE", "SINCE", "KIND"}};
   for (const auto& session : sorted(sessions, "id")) {
-    std::string kind = flag(session, "automatic") ? "automatic" : "preserved";
-    if (flag(session, "source")) kind += ",source";
+    std::string kind = is_true(session, "automatic") ? "automatic" : "preserved";
+    if (is_true(session, "source")) kind += ",source";
     rows.push_back({text_of(session, "id"), text_of(session, "chroot"), text_of(session, "owner"),
                     text_of(session, "state"), time_of(session, "created"), kind});
   }
   return table(rows);
 }
 
-std::string chroot_table(const json& chroots) {
+std::string chroot_table(const json& chroots, const json& broken) {
   std::vector<std::vector<std::string>> rows = {{"CHROOT", "TYPE", "UNION", "ALIASES", "DESCRIPTION"}};
   for (const auto& chroot : sorted(chroots, "name"))
     rows.push_back({text_of(chroot, "name"), text_of(chroot, "type"), text_of(chroot, "union-type"),
                     joined(chroot, "aliases"), text_of(chroot, "description")});
+  for (const auto& one : sorted(broken, "name"))
+    rows.push_back({text_of(one, "name"), "broken", "", "",
+                    base::concat(text_of(one, "file"), ": ", base::split(text_of(one, "error"), '\n').front())});
   return table(rows);
 }
 

@@ -7,7 +7,8 @@
 namespace unionroot::cli {
 
 std::string session_table(const nlohmann::json& sessions);
-std::string chroot_table(const nlohmann::json& chroots);
+// broken: definitions that cannot be used, which come last, with the reason.
+std::string chroot_table(const nlohmann::json& chroots, const nlohmann::json& broken);
 
 // "Name:  sid" and so on, in a fixed order; keys that this client does not know come last, under their own names.
 std::string info_text(const nlohmann::json& info);

@@ -8,6 +8,7 @@
 #include "base/fault_point.h"
 #include "base/text.h"
 #include "cli/bus/address.h"
+#include "cli/polkit_agent.h"
 #include "cli/progress.h"
 #include "cli/settings.h"
 
@@ -47,7 +48,8 @@ Error explain_bus(std::string_view name, const std::string& message) {
             "then systemctl reload dbus"};
   if (name == "LimitsExceeded")
     return {ErrorCode::limit_exceeded, base::concat("the bus has reached a limit: ", said),
-            "end some of your own programs that use it, or raise its limits: see dbus-daemon(1)"};
+            "another program floods it, or you have too many programs that use it: end those, or raise its limits: "
+            "see dbus-daemon(1)"};
   if (name.starts_with("Unknown") || name == "InvalidArgs" || name == "InvalidSignature")
     return {ErrorCode::not_supported, base::concat("unionrootd does not know this request: ", said),
             "the two are of different versions: restart the daemon (systemctl restart unionrootd)"};
@@ -92,15 +94,33 @@ Error explain(const bus::RemoteError& error) {
           first_line == std::string::npos ? std::string() : message.substr(first_line + 1)};
 }
 
-Manager::Manager(const std::string& config, Told told)
-    : connection_(bus::address_of(settings_for(config).bus)), told_(std::move(told)) {}
+Manager::Manager(const std::string& config, Told told, Asking asking)
+    : address_(bus::address_of(settings_for(config).bus)),
+      connection_(address_),
+      told_(std::move(told)),
+      asking_(asking) {}
 
+// An agent is started only for a call that needs one.
 bus::Answer Manager::call(std::string_view method, bus::Body body, std::string doing,
                           const std::vector<int>& descriptors) {
-  Progress progress(std::move(doing));
-  const auto signalled = [&progress, this](const bus::Message& message) {
+  try {
+    return call_once(method, body, doing, descriptors, false);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::authentication_required || asking_ == Asking::never || !PolkitAgent::has_terminal())
+      throw;
+  }
+  const PolkitAgent agent(address_);
+  return call_once(method, body, doing, descriptors, true);
+}
+
+bus::Answer Manager::call_once(std::string_view method, const bus::Body& body, const std::string& doing,
+                               const std::vector<int>& descriptors, bool interactive) {
+  Progress progress(doing);
+  bool asks = interactive;  // the agent has the terminal's line, until the daemon does something
+  const auto signalled = [&](const bus::Message& message) {
     auto advance = advance_of(message);
     if (!advance) return;
+    asks = false;
     if (told_)
       told_(*advance);
     else
@@ -108,10 +128,12 @@ bus::Answer Manager::call(std::string_view method, bus::Body body, std::string d
   };
   base::fault_point("before a call to the daemon");
   try {
+    bus::Call call{"org.unionroot1", "/org/unionroot1", manager_interface, method, body};
+    call.interactive = interactive;
     auto answer = connection_.call(
-        {"org.unionroot1", "/org/unionroot1", manager_interface, method, std::move(body)}, descriptors,
-        [&progress, this] {
-          if (!told_) progress.tick();
+        std::move(call), descriptors,
+        [&] {
+          if (!told_ && !asks) progress.tick();
         },
         signalled);
     base::fault_point("after a call to the daemon");

@@ -20,7 +20,9 @@ class Manager {
   // config: the settings file that --config named, or empty.
   // told: gets what the daemon tells of progress, and then no line is shown of it.
   using Told = std::function<void(const Advance&)>;
-  explicit Manager(const std::string& config, Told told = {});
+  // asking: somebody may be asked to authenticate, if we are on a terminal.
+  enum class Asking { allowed, never };
+  explicit Manager(const std::string& config, Told told = {}, Asking asking = Asking::allowed);
 
   // doing: for the progress line, "beginning a session on sid".
   bus::Answer call(std::string_view method, bus::Body body, std::string doing,
@@ -30,8 +32,13 @@ class Manager {
   nlohmann::json info(const std::string& name);
 
  private:
+  bus::Answer call_once(std::string_view method, const bus::Body& body, const std::string& doing,
+                        const std::vector<int>& descriptors, bool interactive);
+
+  const std::string address_;
   bus::Connection connection_;
   Told told_;
+  const Asking asking_;
 };
 
 // Asks the daemon to tell `Manager::call` how far a call is, by its options; does nothing where that would not be

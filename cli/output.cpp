@@ -19,6 +19,8 @@ namespace unionroot::cli {
 
 namespace {
 
+bool errors_as_json = false;
+
 // Errors that cannot be written have nowhere to go; the exit status still tells.
 void to_stderr(std::string_view text) {
   while (!text.empty()) {
@@ -59,8 +61,8 @@ void open_standard_descriptors() {
 
 void print(std::string_view data) { base::write_all(STDOUT_FILENO, data, "to the standard output"); }
 
-std::string json_text(const nlohmann::json& value) {
-  const auto plain = value.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
+std::string json_text(const nlohmann::json& value, int indent) {
+  const auto plain = value.dump(indent, ' ', false, nlohmann::json::error_handler_t::replace);
   std::string out;
   for (std::string_view rest = plain; !rest.empty();) {
     const auto first = base::first_character(rest);
@@ -76,8 +78,18 @@ std::string json_text(const nlohmann::json& value) {
 
 void print_json(const nlohmann::json& value) { print(json_text(value) + "\n"); }
 
-void print_error(std::string_view message, std::string_view hint) {
+void print_errors_as_json() { errors_as_json = true; }
+
+void print_error(std::string_view message, std::string_view hint, std::string_view name) {
+  if (errors_as_json) {
+    const nlohmann::json error{{"name", name}, {"message", base::as_utf8(message)}, {"hint", base::as_utf8(hint)}};
+    return to_stderr(json_text({{"error", error}}, -1) + "\n");
+  }
   to_stderr(lines("unionroot: ", "  ", message) + lines("  ", "  ", hint));
+}
+
+void print_error(std::string_view before, const base::Error& error) {
+  print_error(base::concat(before, error.what()), error.hint(), base::error_name(error.code()));
 }
 
 void print_warning(std::string_view message) { to_stderr(lines("unionroot: warning: ", "  ", message)); }
@@ -115,6 +127,15 @@ std::string table(const std::vector<std::vector<std::string>>& rows) {
 
 std::string format_time(std::int64_t microseconds_since_epoch) {
   return microseconds_since_epoch <= 0 ? "" : base::local_time(microseconds_since_epoch);
+}
+
+std::string format_size(std::uint64_t bytes) {
+  static constexpr const char* units[] = {"KiB", "MiB", "GiB", "TiB"};
+  if (bytes < 1024) return base::concat(bytes, " bytes");
+  std::size_t unit = 0;
+  std::uint64_t tenths = bytes * 10 / 1024;
+  for (; tenths >= 10240 && unit + 1 < std::size(units); ++unit) tenths /= 1024;
+  return base::concat(tenths / 10, '.', tenths % 10, ' ', units[unit]);
 }
 
 }  // namespace unionroot::cli

@@ -1,10 +1,13 @@
 // What goes to stdout and to stderr.
 #pragma once
 
+#include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "base/error.h"
 
 namespace unionroot::cli {
 
@@ -15,11 +18,16 @@ void open_standard_descriptors();
 // Writes data to stdout; throws SystemError if it cannot (a full disk, a closed pipe).
 void print(std::string_view data);
 // With what base::is_unprintable() as \uNNNN, so that a terminal can show it and a parser gets it whole.
-std::string json_text(const nlohmann::json& value);
+// indent: -1 for a single line.
+std::string json_text(const nlohmann::json& value, int indent = 2);
 void print_json(const nlohmann::json& value);
 
-// "unionroot: <message>" and the hint beneath it, on stderr. Control characters are escaped, lines kept.
-void print_error(std::string_view message, std::string_view hint);
+// From now on print_error writes an object for each error, on a line of its own.
+void print_errors_as_json();
+// "unionroot: <message>" and the hint beneath it, on stderr. Control characters are escaped, lines kept. name: that of
+// the error on the bus, without its prefix; for the objects.
+void print_error(std::string_view message, std::string_view hint, std::string_view name = "Failed");
+void print_error(std::string_view before, const base::Error& error);
 void print_warning(std::string_view message);
 // "unionroot: <message>" on stderr: what there is to know of a success.
 void print_remark(std::string_view message);
@@ -35,5 +43,8 @@ std::size_t display_width(std::string_view text);
 
 // "2026-01-31 12:00:05" in local time.
 std::string format_time(std::int64_t microseconds_since_epoch);
+
+// "1.5 GiB"
+std::string format_size(std::uint64_t bytes);
 
 }  // namespace unionroot::cli

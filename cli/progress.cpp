@@ -79,7 +79,8 @@ struct Unit {
 };
 
 Unit unit_of(std::uint64_t bytes) {
-  static constexpr Unit units[] = {{1'000'000'000'000, "TB"}, {1'000'000'000, "GB"}, {1'000'000, "MB"}, {1'000, "kB"}};
+  static constexpr std::uint64_t one = 1;
+  static constexpr Unit units[] = {{one << 40, "TiB"}, {one << 30, "GiB"}, {one << 20, "MiB"}, {one << 10, "KiB"}};
   for (const auto& unit : units)
     if (bytes >= unit.size) return unit;
   return {1, "B"};
@@ -89,7 +90,7 @@ Unit unit_of(std::uint64_t bytes) {
 std::string in_units(std::uint64_t bytes, const Unit& unit, bool precise) {
   const auto whole = bytes / unit.size;
   if (!precise || unit.size == 1) return std::to_string(whole);
-  return base::concat(whole, '.', bytes % unit.size / (unit.size / 10));
+  return base::concat(whole, '.', bytes % unit.size * 10 / unit.size);
 }
 
 std::string bytes_of(const Advance& advance) {

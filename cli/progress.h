@@ -1,4 +1,4 @@
-// One line on stderr for what takes its time: "unpacking /srv/base.tar.zst [=====>    ] 45% 203 of 450 MB".
+// One line on stderr for what takes its time: "unpacking /srv/base.tar.zst [=====>    ] 45% 203 of 450 MiB".
 #pragma once
 
 #include <chrono>

@@ -13,18 +13,19 @@
 
 namespace unionroot::cli {
 
-namespace {
-
 bool may_see_as_own(const nlohmann::json& session) {
   const auto owner = session.find("owner-uid");
   return ::geteuid() == 0 || (owner != session.end() && owner->is_number() && *owner == ::geteuid());
 }
 
-}  // namespace
-
 std::string text_of(const nlohmann::json& dictionary, const char* key) {
   const auto found = dictionary.find(key);
   return found != dictionary.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+bool is_true(const nlohmann::json& dictionary, const char* key) {
+  const auto found = dictionary.find(key);
+  return found != dictionary.end() && found->is_boolean() && found->get<bool>();
 }
 
 std::vector<std::string> all_sessions(Manager& manager, const std::function<bool(const nlohmann::json&)>& wanted) {
@@ -61,7 +62,7 @@ int for_each_session(std::string_view verb, std::string_view doing, const std::v
     } catch (const base::Error& error) {
       if (all && error.code() == base::ErrorCode::no_such_session) continue;
       progress.clear();
-      print_error(base::concat(verb, ": ", error.what()), error.hint());
+      print_error(base::concat(verb, ": "), error);
       status = failure;
     }
   }

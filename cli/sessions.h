@@ -24,7 +24,12 @@ std::vector<std::string> chosen_sessions(const std::vector<std::string>& given, 
 int for_each_session(std::string_view verb, std::string_view doing, const std::vector<std::string>& sessions, bool all,
                      const std::function<void(const std::string&)>& action);
 
+// Whether the caller sees a session as one of his own; root does so with everybody's.
+bool may_see_as_own(const nlohmann::json& session);
+
 // A string of a dictionary, or empty.
 std::string text_of(const nlohmann::json& dictionary, const char* key);
+// A boolean of a dictionary; false if there is none.
+bool is_true(const nlohmann::json& dictionary, const char* key);
 
 }  // namespace unionroot::cli

@@ -7,7 +7,8 @@
 
 namespace unionroot::cli {
 
-// config: what --config named, or empty. The default file need not be there; one that was named must.
+// What is wrong with a setting that no client uses is passed over. config: what --config named, or empty. The default
+// file need not be there; one that was named must.
 definition::Settings settings_for(const std::string& config);
 
 }  // namespace unionroot::cli

@@ -68,7 +68,8 @@ std::string message_of(const CLI::ParseError& error) {
 
 int wrong_usage(const VerbEntry& entry, const std::string& message, const std::string& hint) {
   print_error(base::concat(entry.name, ": ", message),
-              base::concat(hint, hint.empty() ? "" : "\n", "see 'unionroot ", entry.name, " --help'"));
+              base::concat(hint, hint.empty() ? "" : "\n", "see 'unionroot ", entry.name, " --help'"),
+              base::error_name(base::ErrorCode::invalid_argument));
   return failure;
 }
 
@@ -110,6 +111,8 @@ int run_verb(const VerbEntry& entry, const std::string& config, std::vector<std:
     std::string own_config = config;
     app.add_flag("-h,--help", help);
     app.add_option("--config", own_config)->type_name("FILE");
+    bool json_errors = false;
+    app.add_flag("--json-errors", json_errors);  // which is looked for below, before anything can be wrong
     verb->declare(app);
     // Asked for anywhere among our own words, however wrong the rest is.
     std::vector<std::string> own(
@@ -121,6 +124,10 @@ int run_verb(const VerbEntry& entry, const std::string& config, std::vector<std:
       print(entry.help);
       return success;
     }
+    const auto asks = [&own](std::string_view option) {
+      return std::find(own.begin(), own.end(), option) != own.end();
+    };
+    if (asks("--json-errors") || asks("--json")) print_errors_as_json();
     split_command(entry, *verb, app, arguments);
     refuse_empty_values(arguments);
     const bool waits = std::find(arguments.begin(), arguments.end(), "--wait") != arguments.end();
@@ -133,7 +140,7 @@ int run_verb(const VerbEntry& entry, const std::string& config, std::vector<std:
   } catch (const UsageError& error) {
     return wrong_usage(entry, error.what(), error.hint());
   } catch (const base::Error& error) {
-    print_error(base::concat(entry.name, ": ", error.what()), error.hint());
+    print_error(base::concat(entry.name, ": "), error);
     return status_of(error);
   } catch (const std::exception& error) {
     print_error(base::concat(entry.name, ": ", std::string_view(error.what())), "");

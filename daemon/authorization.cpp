@@ -1,6 +1,7 @@
 #include "daemon/authorization.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -80,49 +81,80 @@ Verdict judge(const HostUser& caller, uid_t target, const definition::AccessList
   return as_self ? Verdict::needs_authentication : Verdict::refused;
 }
 
-void require_access(const AccessQuestion& question, const UserDatabase& users, Authority& authority) {
+namespace {
+
+// Whole, as names are long: two of them must not look the same.
+std::string shown(std::string_view text) { return printable(text, 2000); }
+
+Question question_of(const AccessQuestion& question) {
+  const definition::Definition& definition = *question.definition;
+  Question asked;
+  asked.action = question.target == 0 ? action::run_as_root : action::run_as_user;
+  asked.details = {{"chroot", shown(definition.name)},
+                   {"source", question.source ? "yes" : "no"},
+                   {"user", shown(question.target_name)}};
+  if (question.session) {
+    asked.begun = question.session->begun;
+    asked.details["session"] = shown(question.session->id);
+    asked.details["place"] = concat("session ", shown(question.session->id));
+  } else {
+    asked.details["place"] = concat(question.source ? "the source of chroot " : "chroot ", shown(definition.name));
+  }
+  return asked;
+}
+
+// Why a password is needed, and what spares it.
+base::Error refusal_of(const AccessQuestion& question, bool by_todays_lists) {
+  const auto code = base::ErrorCode::authentication_failed;
+  const std::string target = printable(question.target_name);
+  const std::string refused = concat(who(question.caller), " may not ", question.doing, ": ");
+  if (!by_todays_lists)
+    return {code, concat(refused, "when it was begun no list let them be ", target),
+            "begin another session: that has the lists of today"};
+  const std::string why = concat("to be ", target, " needs authentication");
+  if (question.target == 0) return {code, concat(refused, why), remedy(question, "root-users")};
+  return {code, concat(refused, why), "leave the user out to run as yourself, or ask root to run it"};
+}
+
+}  // namespace
+
+void require_access(const AccessQuestion& question, const UserDatabase& users, const Consents& consents) {
   static const definition::AccessLists nobody;
   const auto& lists = question.definition != nullptr ? question.definition->access : nobody;
   const bool self = question.target == question.caller.uid;
-  const auto verdict = judge(question.caller, question.target, lists, users);
+  const auto verdict = judge(question.caller, question.target, lists, users, question.permitted_to_enter);
   const bool as_begun = question.begun_with == nullptr ||
                         judge(question.caller, question.target, *question.begun_with, users, true) == Verdict::allowed;
   if (verdict == Verdict::allowed && as_begun) return;
-  if (verdict == Verdict::refused)
+  if (verdict == Verdict::refused || question.definition == nullptr)
     refuse(question,
            self ? "none of its lists names them or a group of theirs"
                 : concat("no list of it lets them be ", printable(question.target_name)),
            question.target == 0 ? "root-users" : "users");
-  const auto answer = authority.ask(question.caller, question.pid, question.doing);
-  if (answer == Authority::Answer::yes) return;
-  if (verdict == Verdict::allowed)
-    throw base::Error(base::ErrorCode::access_denied,
-                      concat(who(question.caller), " may not ", question.doing,
-                             ": when it was begun no list let them be ", printable(question.target_name)),
-                      "begin another session: that has the lists of today");
-  if (answer == Authority::Answer::no) refuse(question, "it was not authenticated", "root-users");
-  const std::string why =
-      concat("to be ", printable(question.target_name), " needs authentication, which this version cannot ask for");
-  if (question.target == 0) refuse(question, why, "root-users");
-  throw base::Error(base::ErrorCode::access_denied,
-                    concat(who(question.caller), " may not ", question.doing, ": ", why),
-                    "leave the user out to run as yourself, or ask root to run it");
+  auto asked = question_of(question);
+  if (consents.has(asked)) return;
+  throw Liftable(refusal_of(question, verdict != Verdict::allowed), std::move(asked));
+}
+
+bool owns(const HostUser& caller, uid_t owner, const std::string& owner_name) {
+  return caller.uid == owner && caller.name == owner_name;
+}
+
+base::Error refusal_of_other(const HostUser& caller, const std::string& doing, const std::string& session, uid_t owner,
+                             const std::string& owner_name) {
+  const auto refused = concat(who(caller), " may not ", doing, ": the session '", printable(session), "' belongs to ",
+                              printable(owner_name));
+  if (caller.uid == owner)
+    return {base::ErrorCode::access_denied, concat(refused, ", who had the uid ", owner, " when it was begun"),
+            "root may end it, or give the uid its former name back; begin a session of your own"};
+  return {base::ErrorCode::access_denied, concat(refused, " (uid ", owner, ")"),
+          "only its owner and root may; begin a session of your own"};
 }
 
 void require_owner(const HostUser& caller, const std::string& doing, const std::string& session, uid_t owner,
                    const std::string& owner_name) {
-  if (caller.uid == 0) return;
-  if (caller.uid == owner) {
-    if (caller.name == owner_name) return;
-    throw base::Error(base::ErrorCode::access_denied,
-                      concat(who(caller), " may not ", doing, ": the session '", printable(session), "' belongs to ",
-                             printable(owner_name), ", who had the uid ", owner, " when it was begun"),
-                      "root may end it, or give the uid its former name back; begin a session of your own");
-  }
-  throw base::Error(base::ErrorCode::access_denied,
-                    concat(who(caller), " may not ", doing, ": the session '", printable(session), "' belongs to ",
-                           printable(owner_name), " (uid ", owner, ")"),
-                    "only its owner and root may; begin a session of your own");
+  if (caller.uid == 0 || owns(caller, owner, owner_name)) return;
+  throw refusal_of_other(caller, doing, session, owner, owner_name);
 }
 
 void require_user_data(const HostUser& caller, const definition::Definition& definition,

@@ -43,9 +43,6 @@ void write_interface(Answer& answer, const char* interface, Write write_properti
   answer.close();
 }
 
-// For the types of answers that are written by hand.
-using Variants = std::map<std::string, sdbus::Variant>;
-
 template <typename Reply>
 AnswerPtr by_hand(BusLoop& loop, const Reply& reply, const sdbus::MethodCall& call) {
   auto answer = make_answer(loop, raw_message(call));
@@ -62,9 +59,15 @@ ManagerObject::ManagerObject(BusLoop& loop, Requests& requests, const definition
       requests_(requests),
       registry_(registry),
       capabilities_(std::move(capabilities)),
-      objects_(bus_of(getObject()), loop, [this](const auto& sender, const auto& answer, auto write) {
-        requests_.answer_in_turn(sender, answer, [write = std::move(write)](const Peer&) { return write(); });
-      }) {
+      objects_(
+          bus_of(getObject()), loop,
+          [this](const auto& sender, const auto& answer, auto write) {
+            requests_.intake().answer_in_turn(sender, answer,
+                                              [write = std::move(write)](const Peer&) { return write(); });
+          },
+          [this](const auto& sender, const auto& make) {
+            return requests_.intake().library_may_answer(sender, make);
+          }) {
   add_methods();
   add_signals_and_properties();
   registerAdaptor();
@@ -90,25 +93,54 @@ void ManagerObject::add_methods() {
       .add(object, loop_, [this](const auto& reply, const auto& call) {
         requests_.recover(call.getSender(), reply, read_recover(call, std::nullopt));
       });
+  Method<>(interface, "Diff", "sa{sv}h", {"session", "options", "output"}, {})
+      .add(object, loop_,
+           [this](const auto& reply, const auto& call) { requests_.diff(call.getSender(), reply, read_diff(call)); });
+  Method<>(interface, "Confirm", "s", {"session"}, {}).add(object, loop_, [this](const auto& reply, const auto& call) {
+    requests_.confirm(call.getSender(), reply, Arguments("Confirm", call).text(longest_path));
+  });
   Method<std::vector<Variants>>(interface, "ListSessions", "", {}, {"sessions"})
       .add(object, loop_, [this](const auto& reply, const auto& call) {
-        requests_.list_sessions(call.getSender(), by_hand(loop_, reply, call));
+        requests_.queries().list_sessions(call.getSender(), by_hand(loop_, reply, call));
       });
   Method<std::vector<Variants>>(interface, "ListChroots", "", {}, {"chroots"})
       .add(object, loop_, [this](const auto& reply, const auto& call) {
-        requests_.list_chroots(call.getSender(), by_hand(loop_, reply, call));
+        requests_.queries().list_chroots(call.getSender(), by_hand(loop_, reply, call));
+      });
+  Method<std::vector<Variants>>(interface, "ListBroken", "", {}, {"broken"})
+      .add(object, loop_, [this](const auto& reply, const auto& call) {
+        requests_.queries().list_broken(call.getSender(), by_hand(loop_, reply, call));
+      });
+  Method<std::vector<std::string>, std::vector<std::string>>(interface, "UsableChroots", "", {}, {"chroots", "sources"})
+      .add(object, loop_, [this](const auto& reply, const auto& call) {
+        requests_.queries().usable_chroots(call.getSender(), reply);
+      });
+  Method<std::vector<std::string>>(interface, "SchrootWarnings", "", {}, {"warnings"})
+      .add(object, loop_, [this](const auto& reply, const auto& call) {
+        requests_.queries().schroot_warnings(call.getSender(), by_hand(loop_, reply, call));
       });
   Method<Variants>(interface, "Info", "s", {"name"}, {"info"})
       .add(object, loop_, [this](const auto& reply, const auto& call) {
         auto name = Arguments("Info", call).text(longest_path);
-        requests_.info(call.getSender(), by_hand(loop_, reply, call), std::move(name));
+        requests_.queries().info(call.getSender(), by_hand(loop_, reply, call), std::move(name));
       });
   Method<std::string>(interface, "Location", "s", {"session"}, {"location"})
       .add(object, loop_, [this](const auto& reply, const auto& call) {
-        requests_.location(call.getSender(), reply, Arguments("Location", call).text(longest_path));
+        requests_.queries().location(call.getSender(), reply, Arguments("Location", call).text(longest_path));
       });
+  Method<std::vector<Variants>, std::vector<std::string>>(interface, "ListLeftovers", "", {}, {"leftovers", "problems"})
+      .add(object, loop_, [this](const auto& reply, const auto& call) {
+        requests_.queries().list_leftovers(call.getSender(), reply);
+      });
+  Method<>(interface, "RemoveLeftover", "s", {"name"}, {})
+      .add(object, loop_, [this](const auto& reply, const auto& call) {
+        requests_.remove_leftover(call.getSender(), reply, Arguments("RemoveLeftover", call).text(longest_path));
+      });
+  Method<>(interface, "TakeOver", "s", {"session"}, {}).add(object, loop_, [this](const auto& reply, const auto& call) {
+    requests_.take_over(call.getSender(), reply, Arguments("TakeOver", call).text(longest_path));
+  });
   Method<>(interface, "Reload", "", {}, {}).add(object, loop_, [this](const auto& reply, const auto& call) {
-    requests_.reload(call.getSender(), reply);
+    requests_.reload(call.getSender(), reply, Arguments("Reload", call).interactive());
   });
 }
 

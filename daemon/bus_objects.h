@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "daemon/bus/object_manager.h"
-#include "daemon/requests.h"
+#include "daemon/requests/requests.h"
 
 namespace unionroot::daemon {
 

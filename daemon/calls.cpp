@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/text.h"
 
 namespace unionroot::daemon {
 
@@ -34,6 +35,31 @@ void choose_command(std::vector<std::string> argument, std::optional<std::vector
   request.command = option ? std::move(*option) : std::move(argument);
 }
 
+// Relative to the session's root, without "." and "..".
+std::vector<std::string> paths_within(const std::vector<std::string>& given) {
+  constexpr std::size_t most_paths = 1000, most_bytes = std::size_t{64} << 10;
+  std::vector<std::string> paths;
+  std::size_t bytes = 0;
+  for (const auto& path : given) {
+    std::vector<std::string> parts;
+    for (auto& part : base::split(path, '/')) {
+      if (part == "..")
+        throw base::Error(base::ErrorCode::invalid_argument,
+                          base::concat("Diff: the path ", base::printable(path), " has '..' in it"),
+                          "write it out, from the session's root on");
+      if (part != ".") parts.push_back(std::move(part));
+    }
+    paths.push_back(base::join(parts, "/"));
+    bytes += paths.back().size();
+  }
+  if (paths.size() > most_paths || bytes > most_bytes)
+    throw base::Error(base::ErrorCode::invalid_argument,
+                      base::concat("Diff: ", paths.size(), " paths of ", bytes, " bytes; at most ", most_paths, " of ",
+                                   most_bytes, " bytes are taken"),
+                      "name a folder that they are in");
+  return paths;
+}
+
 }  // namespace
 
 BeginCall read_begin(const sdbus::Message& message) {
@@ -44,7 +70,9 @@ BeginCall read_begin(const sdbus::Message& message) {
   arguments.options({{"name", [&](const auto& value) { request.name = value.text(longest_name); }},
                      {"front-end", [&](const auto& value) { request.front_end = value.boolean(); }},
                      {"wait", [&](const auto& value) { request.wait = wait_of(value); }},
+                     {"yield", [&](const auto& value) { request.yields = value.boolean(); }},
                      {"user-data", [&](const auto& value) { request.options = value.pairs(); }},
+                     {"confirm", [&](const auto& value) { call.confirm = value.boolean(); }},
                      {"progress", [&](const auto& value) { call.progress = progress_of(value); }}});
   call.bytes = arguments.bytes();
   return call;
@@ -57,29 +85,27 @@ RunCall read_run(const sdbus::Message& message) {
   call.automatic.selected_name = arguments.text(longest_path);
   auto words = arguments.texts();
   std::optional<std::vector<std::string>> words_option;
-  std::string callers_directory;
   arguments.options(
       {{"user", [&](const auto& value) { request.user = value.text(longest_name); }},
        {"directory", [&](const auto& value) { request.directory = value.text(longest_path); }},
-       {"caller-directory", [&](const auto& value) { callers_directory = value.text(longest_path); }},
+       {"caller-directory", [&](const auto& value) { request.callers_directory = value.text(longest_path); }},
        {"preserve-environment", [&](const auto& value) { request.preserve_environment = value.boolean(); }},
        {"environment", [&](const auto& value) { request.environment = value.texts(); }},
+       {"set-environment", [&](const auto& value) { request.set_environment = value.texts(); }},
        {"shell", [&](const auto& value) { request.shell = value.text(longest_path); }},
        {"terminal", [&](const auto& value) { request.terminal = value.boolean(); }},
        {"rows", [&](const auto& value) { request.rows = size_of(value); }},
        {"columns", [&](const auto& value) { request.columns = size_of(value); }},
        {"term", [&](const auto& value) { request.terminal_type = value.text(longest_name); }},
        {"wait", [&](const auto& value) { call.automatic.wait = wait_of(value); }},
-       {"front-end", [&](const auto& value) { call.automatic.front_end = value.boolean(); }},
+       {"yield", [&](const auto& value) { call.automatic.yields = value.boolean(); }},
+       {"front-end", [&](const auto& value) { call.automatic.front_end = request.front_end = value.boolean(); }},
        {"user-data", [&](const auto& value) { call.automatic.options = value.pairs(); }},
        {"arguments", [&](const auto& value) { words_option = value.texts(); }},
        {"progress", [&](const auto& value) { call.progress = progress_of(value); }}});
   choose_command(std::move(words), std::move(words_option), request);
-  if (request.directory.empty()) {
-    request.directory = std::move(callers_directory);
-    request.directory_required = !request.command.empty();
-  }
   for (int& descriptor : request.standard) descriptor = arguments.descriptor();
+  call.interactive = arguments.interactive();
   call.bytes = arguments.bytes();
   return call;
 }
@@ -87,8 +113,10 @@ RunCall read_run(const sdbus::Message& message) {
 EndCall read_end(const sdbus::Message& message, const std::optional<std::string>& session) {
   Arguments arguments("End", message);
   EndCall call;
+  call.interactive = arguments.interactive();
   call.session = session ? *session : arguments.text(longest_path);
-  arguments.options({{"force", [&](const auto& value) { call.force = value.boolean(); }},
+  arguments.options({{"force", [&](const auto& value) { call.wish.force = value.boolean(); }},
+                     {"discard", [&](const auto& value) { call.wish.discard = value.boolean(); }},
                      {"progress", [&](const auto& value) { call.progress = progress_of(value); }}});
   return call;
 }
@@ -96,8 +124,19 @@ EndCall read_end(const sdbus::Message& message, const std::optional<std::string>
 RecoverCall read_recover(const sdbus::Message& message, const std::optional<std::string>& session) {
   Arguments arguments("Recover", message);
   RecoverCall call;
+  call.interactive = arguments.interactive();
   call.session = session ? *session : arguments.text(longest_path);
   arguments.options({{"progress", [&](const auto& value) { call.progress = progress_of(value); }}});
+  return call;
+}
+
+DiffCall read_diff(const sdbus::Message& message) {
+  Arguments arguments("Diff", message);
+  DiffCall call;
+  call.session = arguments.text(longest_path);
+  arguments.options({{"paths", [&](const auto& value) { call.paths = paths_within(value.texts()); }}});
+  call.output = arguments.descriptor();
+  call.bytes = arguments.bytes();
   return call;
 }
 

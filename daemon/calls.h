@@ -18,6 +18,7 @@ using ProgressWish = std::optional<std::uint32_t>;
 struct BeginCall {
   session::BeginRequest request;  // selected_name, name, options, wait, front_end
   ProgressWish progress;
+  bool confirm = false;   // its client is to say that it has passed the id on
   std::size_t bytes = 0;  // what its strings take
 };
 
@@ -25,6 +26,7 @@ struct RunCall {
   session::RunRequest request;      // what is to be run; its descriptors are the message's
   session::BeginRequest automatic;  // the session for it, if a chroot is meant: selected_name, options, wait, front_end
   ProgressWish progress;
+  bool interactive = false;  // somebody may be asked to authenticate
   std::size_t bytes = 0;
 
   // What the caller wrote: a session or a chroot.
@@ -33,13 +35,22 @@ struct RunCall {
 
 struct EndCall {
   std::string session;
-  bool force = false;
+  session::EndWish wish;
+  bool interactive = false;
   ProgressWish progress;
 };
 
 struct RecoverCall {
   std::string session;
+  bool interactive = false;
   ProgressWish progress;
+};
+
+struct DiffCall {
+  std::string session;
+  std::vector<std::string> paths;  // relative to the session's root
+  int output = -1;                 // the message's own
+  std::size_t bytes = 0;
 };
 
 inline constexpr std::size_t longest_path = 4096;  // also of what names a chroot or a session
@@ -49,6 +60,7 @@ BeginCall read_begin(const sdbus::Message& message);
 RunCall read_run(const sdbus::Message& message);
 // session: that whose object was called; nullopt: the message names it.
 EndCall read_end(const sdbus::Message& message, const std::optional<std::string>& session);
+DiffCall read_diff(const sdbus::Message& message);
 RecoverCall read_recover(const sdbus::Message& message, const std::optional<std::string>& session);
 
 }  // namespace unionroot::daemon

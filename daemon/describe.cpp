@@ -6,148 +6,16 @@
 #include <vector>
 
 #include "base/text.h"
+#include "daemon/describe_definition.h"
 #include "definition/definition.h"
 #include "definition/schroot_keys.h"
+#include "session/schroot_places.h"
 
 namespace unionroot::daemon {
 
 namespace {
 
 using definition::Definition;
-
-// A name that is not UTF-8 must not make the whole answer impossible.
-Value text(std::string_view name) { return Value(base::name_as_utf8(name)); }
-
-std::vector<std::string> valid_texts(const std::vector<std::string>& values) {
-  std::vector<std::string> valid;
-  valid.reserve(values.size());
-  for (const auto& value : values) valid.push_back(base::name_as_utf8(value));
-  return valid;
-}
-
-Value texts(const std::vector<std::string>& values) { return Value(valid_texts(values)); }
-
-Value pairs(const std::map<std::string, std::string>& given) {
-  std::map<std::string, std::string> valid;
-  for (const auto& [key, value] : given) valid[base::name_as_utf8(key)] = base::name_as_utf8(value);
-  return Value(valid);
-}
-
-// Whether there is a source:NAME.
-bool has_source(const Definition& definition) { return definition.clonable() && definition.source_clone; }
-
-std::string_view union_type(const Definition& definition) { return definition.has_union() ? "overlay" : "none"; }
-
-std::string_view host_view(const Definition& definition) {
-  switch (definition.host_view) {
-    case definition::HostView::no: return "no";
-    case definition::HostView::tree: return "tree";
-    case definition::HostView::all: return "all";
-  }
-  return "unknown";
-}
-
-std::string_view union_backing(const Definition& definition) {
-  using definition::UnionBacking;
-  switch (definition.union_.backing) {
-    case UnionBacking::automatic: return "auto";
-    case UnionBacking::directory: return "directory";
-    case UnionBacking::tmpfs: return "tmpfs";
-    case UnionBacking::image: return "image";
-    case UnionBacking::device: return "device";
-  }
-  return "auto";
-}
-
-// The path that a source has, under the key that its definition gives it.
-struct SourcePlace {
-  const char* key;
-  std::string path;
-};
-
-SourcePlace source_place(const definition::Source& source) {
-  struct Visitor {
-    SourcePlace operator()(const definition::DirectorySource& s) const { return {"directory", s.directory}; }
-    SourcePlace operator()(const definition::FileSource& s) const { return {"source-file", s.file}; }
-    SourcePlace operator()(const definition::ImageSource& s) const { return {"source-file", s.file}; }
-    SourcePlace operator()(const definition::LoopbackSource& s) const { return {"source-file", s.file}; }
-    SourcePlace operator()(const definition::BlockDeviceSource& s) const { return {"device", s.device}; }
-    SourcePlace operator()(const definition::BtrfsSnapshotSource& s) const {
-      return {"btrfs-source-subvolume", s.source_subvolume};
-    }
-    SourcePlace operator()(const definition::LvmSnapshotSource& s) const { return {"device", s.device}; }
-    SourcePlace operator()(const definition::ZfsSnapshotSource& s) const { return {"zfs-dataset", s.dataset}; }
-    SourcePlace operator()(const definition::LayersSource& s) const {
-      return {"lower-directories", base::join(s.lower_directories, ",")};
-    }
-    SourcePlace operator()(const definition::OciSource& s) const { return {"directory", s.directory}; }
-    SourcePlace operator()(const definition::CustomSource&) const { return {"directory", ""}; }
-  };
-  return std::visit(Visitor{}, source);
-}
-
-// Beside its path: what else its keys say.
-void add_source_details(Dictionary& info, const definition::Source& source) {
-  const auto add = [&](const char* key, const std::string& value) {
-    if (!value.empty()) info[key] = text(value);
-  };
-  std::visit(
-      [&](const auto& s) {
-        if constexpr (requires { s.location; }) add("source-location", s.location);
-        if constexpr (requires { s.mount_options; }) add("mount-options", s.mount_options);
-        if constexpr (requires { s.snapshot_directory; }) add("btrfs-snapshot-directory", s.snapshot_directory);
-      },
-      source);
-  if (const auto* lvm = std::get_if<definition::LvmSnapshotSource>(&source))
-    add("lvm-snapshot-options", lvm->snapshot_options);
-  if (const auto* zfs = std::get_if<definition::ZfsSnapshotSource>(&source))
-    add("zfs-snapshot-options", zfs->snapshot_options);
-}
-
-void add_lists(Dictionary& info, const Definition& definition) {
-  info["users"] = texts(definition.access.users);
-  info["groups"] = texts(definition.access.groups);
-  info["root-users"] = texts(definition.access.root_users);
-  info["root-groups"] = texts(definition.access.root_groups);
-  info["source-users"] = texts(definition.source_access.users);
-  info["source-groups"] = texts(definition.source_access.groups);
-  info["source-root-users"] = texts(definition.source_access.root_users);
-  info["source-root-groups"] = texts(definition.source_access.root_groups);
-}
-
-void add_definition(Dictionary& info, const Definition& definition) {
-  const SourcePlace place = source_place(definition.source);
-  info["description"] = text(definition.description);
-  info["type"] = text(definition.type);
-  info["aliases"] = texts(definition.aliases);
-  info["union-type"] = text(union_type(definition));
-  info["union-backing"] = text(union_backing(definition));
-  info["union-overlay-directory"] = text(definition.union_.overlay_directory);
-  info["union-underlay-directory"] = text(definition.union_.underlay_directory);
-  info["union-mount-options"] = text(definition.union_.mount_options);
-  info["profile"] = text(definition.profile_name);
-  if (!definition.script_config.empty()) info["script-config"] = text(definition.script_config);
-  add_lists(info, definition);
-  info["directory"] = text("");
-  info[place.key] = text(place.path);
-  add_source_details(info, definition.source);
-  info["purgeable"] = Value(definition.purgeable());
-  info["file"] = text(place_of(definition));
-  info["host-view"] = text(host_view(definition));
-  info["host-view-access"] = text(definition.host_view_access == definition::ViewAccess::all ? "all" : "owner");
-  info["source-clone"] = Value(definition.source_clone);
-  info["clonable"] = Value(definition.clonable());
-  info["has-source"] = Value(has_source(definition));
-  info["user-data"] = pairs(definition.user_data);
-  info["user-modifiable-keys"] = texts(definition.user_modifiable_keys);
-  info["root-modifiable-keys"] = texts(definition.root_modifiable_keys);
-  info["command-prefix"] = texts(definition.command_prefix);
-  info["shell"] = text(definition.shell);
-  info["personality"] = text(definition.personality);
-  info["preserve-environment"] = Value(definition.preserve_environment);
-  info["environment-filter"] = text(definition.environment_filter);
-  info["message-verbosity"] = text(definition.message_verbosity);
-}
 
 // What Info and the listing have in common: put(key, value) of each.
 template <typename Put>
@@ -235,7 +103,7 @@ Dictionary describe_chroot(const Definition& definition, bool source) {
   info["kind"] = text(source ? "source" : "chroot");
   info["name"] = text(definition.name);
   add_definition(info, definition);
-  if (!source) info["schroot-keys"] = pairs(definition::schroot_keys(definition));
+  info["schroot-keys"] = pairs(definition::schroot_keys(source ? definition::source_variant(definition) : definition));
   return info;
 }
 
@@ -244,10 +112,9 @@ Dictionary describe_session(const session::SessionView& view, Sight sight) {
   if (view.definition) add_definition(info, *view.definition);
   each_of_record(view, sight, [&](const char* key, const auto& value) { info[key] = Value(value); });
   info["upper"] = text(view.upper);
-  if (const auto& record = view.record; view.definition)
-    info["schroot-keys"] =
-        pairs(definition::schroot_keys(*view.definition, {record.id, record.chroot, record.selected_name,
-                                                          record.owner_name, view.location, view.upper}));
+  if (view.definition)
+    info["schroot-keys"] = pairs(definition::schroot_keys(
+        *view.definition, session::schroot_session(view.record, *view.definition, view.location, view.upper)));
   if (!view.progress.what.empty())
     info["progress"] = Value(sdbus::Struct<std::string, std::uint64_t, std::uint64_t>(
         base::as_utf8(view.progress.what), view.progress.done, view.progress.total));
@@ -266,6 +133,7 @@ Dictionary describe_session(const session::SessionView& view, Sight sight) {
     entry["command"] = sight == Sight::all ? base::as_utf8(run.command) : std::string();
     entry["since"] = std::int64_t{run.since};
     entry["state"] = std::string(run.left_processes ? "processes-left" : "running");
+    if (!run.network.empty()) entry["network"] = base::name_as_utf8(run.network);
     // A former version noted something else there.
     if (sight == Sight::all && run.cgroup.starts_with('/')) entry["cgroup"] = base::name_as_utf8(run.cgroup);
     runs.push_back(std::move(entry));
@@ -290,6 +158,15 @@ void list_chroot(Answer& answer, const Definition& definition) {
   answer.entry("source-clone", has_source(definition));  // a former name of the next
   answer.entry("has-source", has_source(definition));
   answer.entry("file", base::name_as_utf8(place_of(definition)));
+  answer.close();
+}
+
+void list_broken(Answer& answer, const definition::Problem& problem) {
+  const auto place = problem.line == 0 ? problem.file : base::concat(problem.file, ':', problem.line);
+  answer.open_array("{sv}");
+  answer.entry("name", base::name_as_utf8(problem.section));
+  answer.entry("file", base::name_as_utf8(place));
+  answer.entry("error", base::as_utf8(problem.message));
   answer.close();
 }
 

@@ -34,6 +34,8 @@ Dictionary describe_session(const session::SessionView& view, Sight sight);
 
 // An a{sv} of what a listing needs.
 void list_chroot(Answer& answer, const definition::Definition& definition);
+// Of a definition that cannot be used, or of a file that was refused.
+void list_broken(Answer& answer, const definition::Problem& problem);
 void list_session(Answer& answer, const session::SessionView& view, Sight sight);
 
 }  // namespace unionroot::daemon

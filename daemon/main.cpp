@@ -46,7 +46,6 @@ int serve(const definition::Settings& settings) {
   definition::Registry registry(settings);
   session::Manager manager(settings, relay.events());
   const auto users = host_users();
-  NoAuthority authority;
   manager.reconcile();
 
   int status = 0;
@@ -55,8 +54,7 @@ int serve(const definition::Settings& settings) {
     status = 1;
     io.stop();
   };
-  Service service(io, *connection, manager, registry, *users, authority, capabilities(manager), limits_of(settings),
-                  lost);
+  Service service(io, *connection, manager, registry, *users, capabilities(manager), limits_of(settings), lost);
   relay.attach(&service);
   asio::signal_set ends(io, SIGTERM, SIGINT);
   ends.async_wait([&](const AsioError& error, int) {
@@ -101,7 +99,9 @@ int run(int argc, char** argv) {
   kernel::raise_open_files_limit();
   // Large buffers go back to the system when they are freed. By itself the limit would rise to the size of the largest
   // that was freed (mallopt(3)), and one large message would stay.
-  if (::mallopt(M_MMAP_THRESHOLD, 128 * 1024) == 0) throw base::Error(base::ErrorCode::failed, "setting up malloc");
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): there is no other thread yet
+  if (::mallopt(M_MMAP_THRESHOLD, 128 * 1024) == 0)
+    base::log::warning("this malloc has no M_MMAP_THRESHOLD: a large request may leave memory in use");
   const int status = serve(settings_for(line));
   Closers::instance().finish();
   return status;

@@ -92,6 +92,8 @@ int Arguments::descriptor() {
   return descriptor;
 }
 
+bool Arguments::interactive() const { return ::sd_bus_message_get_allow_interactive_authorization(message_) > 0; }
+
 void Arguments::options(const std::vector<std::pair<std::string_view, Read>>& known) {
   std::vector<bool> seen(known.size());
   if (!enter('a', "{sv}")) check(-1);

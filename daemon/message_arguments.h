@@ -64,6 +64,8 @@ class Arguments {
   // h: the message's own, close-on-exec, open as long as the message is kept. A duplicate would have to be closed too,
   // which may block.
   int descriptor();
+  // The call lets somebody be asked to authenticate (the flag ALLOW_INTERACTIVE_AUTHORIZATION of the message).
+  [[nodiscard]] bool interactive() const;
   // What the strings and bytes that were read take.
   [[nodiscard]] std::size_t bytes() const { return most_bytes_of_a_call - left_; }
 

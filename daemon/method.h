@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "daemon/method_keys.h"
 #include "daemon/reply.h"
 
 namespace unionroot::daemon {
@@ -43,6 +44,7 @@ class Method {
         reply->fail(std::current_exception());
       }
     };
+    registered_methods().insert(method_key(interface_, name_, input_));
     object.registerMethod(interface_, name_, input_, input_names_,
                           (std::string() + ... + sdbus::signature_of<Values>::str()), output_names_, called);
   }

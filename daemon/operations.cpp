@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/process_identity.h"
 #include "base/text.h"
+#include "daemon/take_over.h"
 
 namespace unionroot::daemon {
 
@@ -23,12 +24,13 @@ const definition::AccessLists& lists_of(const definition::Definition& chroot, bo
 
 }  // namespace
 
-void Operations::require_chroot_access(AccessQuestion question, const SelectedChroot& chroot) const {
+void Operations::require_chroot_access(AccessQuestion question, const SelectedChroot& chroot,
+                                       const Consents& consents) const {
   question.definition = chroot.definition.get();
   question.source = chroot.source;
   std::optional<definition::Definition> variant;  // has the source- lists in the place of the others
   if (chroot.source) question.definition = &variant.emplace(definition::source_variant(*chroot.definition));
-  require_access(question, users_, authority_);
+  require_access(question, users_, consents);
 }
 
 bool Operations::may_be_root(const HostUser& user, const definition::AccessLists& lists) const {
@@ -49,10 +51,9 @@ session::Caller Operations::describe(CallerId caller, const HostUser& user) cons
 std::optional<std::string> Operations::used_as_it_is(CallerId id, const BeginCall& call) const {
   if (!call.request.front_end) return std::nullopt;
   const SelectedChroot chroot = resolver_.chroot(call.request.selected_name);
-  const auto* const directory = std::get_if<definition::DirectorySource>(&chroot.definition->source);
-  if (directory == nullptr || !directory->plain || chroot.source) return std::nullopt;
+  if (!chroot.definition->is_plain() || chroot.source) return std::nullopt;
   const HostUser user = users_.by_uid(id.uid);
-  require_chroot_access({user, id.pid, id.uid, user.name, concat("use ", chroot_title(chroot))}, chroot);
+  require_chroot_access({user, id.uid, user.name, concat("use ", chroot_title(chroot))}, chroot);
   return chroot.definition->name;
 }
 
@@ -62,7 +63,7 @@ session::BeginRequest Operations::begin(CallerId id, const BeginCall& call, std:
   if (!request.name.empty()) resolver_.require_free(request.name, request.front_end);
   const SelectedChroot chroot = resolver_.chroot(request.selected_name);
   const HostUser user = users_.by_uid(id.uid);
-  require_chroot_access({user, id.pid, id.uid, user.name, concat("begin a session on ", chroot_title(chroot))}, chroot);
+  require_chroot_access({user, id.uid, user.name, concat("begin a session on ", chroot_title(chroot))}, chroot);
   require_user_data(user, *chroot.definition, request.options);
   request.definition = chroot.definition;
   request.source = chroot.source;
@@ -72,6 +73,14 @@ session::BeginRequest Operations::begin(CallerId id, const BeginCall& call, std:
   request.cancelled = std::move(cancelled);
   request.progress = std::move(progress);
   return request;
+}
+
+session::TakeOverRequest Operations::take_over(CallerId caller, const std::string& session) const {
+  if (caller.uid != 0)
+    throw Error(ErrorCode::access_denied,
+                concat("taking over schroot's session '", printable(session), "': only root may"),
+                "run it as root, or with sudo");
+  return take_over_request(registry_, users_, session);
 }
 
 Operations::Target Operations::target_of(const HostUser& caller, const std::string& user) const {
@@ -100,7 +109,7 @@ void Operations::require_meant(const HostUser& user, const std::string& name, co
                                const std::string& doing) {
   const auto& record = session.record;
   if (base::parse_qualified_name(name).space != base::Namespace::none) return;
-  if (user.uid == record.owner && user.name == record.owner_name) return;
+  if (owns(user, record.owner, record.owner_name)) return;
   throw Error(
       ErrorCode::access_denied,
       concat(printable(user.name), " does not ", doing, " by its name alone: it belongs to ",
@@ -108,8 +117,8 @@ void Operations::require_meant(const HostUser& user, const std::string& name, co
       concat("if that session is meant, say session:", record.id, "; `unionroot list --chroots` lists the chroots"));
 }
 
-Operations::RunPlan Operations::run(CallerId id, const RunCall& call, std::function<bool()> cancelled,
-                                    session::TellProgress progress) const {
+Operations::RunPlan Operations::run(CallerId id, const RunCall& call, const Consents& consents,
+                                    std::function<bool()> cancelled, session::TellProgress progress) const {
   require_living(id);
   const auto found = resolver_.target(call.name());
   const HostUser user = users_.by_uid(id.uid);
@@ -123,7 +132,11 @@ Operations::RunPlan Operations::run(CallerId id, const RunCall& call, std::funct
   if (const auto* const session = std::get_if<session::SessionView>(&found)) {
     const auto& record = session->record;
     const std::string what = concat(doing, "session '", record.id, "'");
-    require_owners_access(user, id.pid, target, *session, what);
+    // Who did not say that a session is meant is not asked for a password: it might be for another's by mistake.
+    if (base::parse_qualified_name(call.name()).space == base::Namespace::none)
+      require_owner(user, what, record.id, record.owner, record.owner_name);
+    require_consent(user, *session, action::run_in_session, what, consents);
+    require_list_access(user, target, *session, what, consents);
     require_meant(user, call.name(), *session, what);
     request.owner_may_be_root = owner_may_be_root(*session);
     request.session = record.id;
@@ -132,7 +145,7 @@ Operations::RunPlan Operations::run(CallerId id, const RunCall& call, std::funct
   }
 
   const auto& chroot = std::get<SelectedChroot>(found);
-  require_chroot_access({user, id.pid, target.uid, target.name, concat(doing, chroot_title(chroot))}, chroot);
+  require_chroot_access({user, target.uid, target.name, concat(doing, chroot_title(chroot))}, chroot, consents);
   session::BeginRequest begin = call.automatic;
   require_user_data(user, *chroot.definition, begin.options);
   begin.definition = chroot.definition;
@@ -162,34 +175,71 @@ definition::DefinitionPtr Operations::present_definition(const HostUser& user, c
                   : concat("root may; or root defines it again", record.source ? "" : "; its owner may end it"));
 }
 
-void Operations::require_owners_access(const HostUser& user, pid_t pid, const Target& target,
-                                       const session::SessionView& session, const std::string& doing) const {
+void Operations::require_consent(const HostUser& user, const session::SessionView& session, const char* wanted,
+                                 const std::string& doing, const Consents& consents) {
   const auto& record = session.record;
-  require_owner(user, doing, record.id, record.owner, record.owner_name);
+  if (user.uid == 0 || owns(user, record.owner, record.owner_name)) return;
+  Question question{wanted,
+                    {{"place", concat("session ", record.id)},
+                     {"session", record.id},
+                     {"chroot", printable(record.chroot, 2000)},
+                     {"source", record.source ? "yes" : "no"},
+                     {"owner", printable(record.owner_name)}},
+                    record.created};
+  if (consents.has(question)) return;
+  throw Liftable(refusal_of_other(user, doing, record.id, record.owner, record.owner_name), std::move(question));
+}
+
+// Of who owns the session, or is permitted to enter it.
+void Operations::require_list_access(const HostUser& user, const Target& target, const session::SessionView& session,
+                                     const std::string& doing, const Consents& consents) const {
+  const auto& record = session.record;
   if (user.uid == 0) return;
   auto present = present_definition(user, session, doing);
   if (record.source) present = std::make_shared<definition::Definition>(definition::source_variant(*present));
   static const definition::AccessLists nobody;
   const auto& begun_with = session.definition ? session.definition->access : nobody;
-  require_access({user, pid, target.uid, target.name, doing, present.get(), record.source, &begun_with}, users_,
-                 authority_);
+  AccessQuestion question{user, target.uid, target.name, doing, present.get(), record.source, &begun_with};
+  question.session = SessionMeant{record.id, record.created};
+  question.permitted_to_enter = !owns(user, record.owner, record.owner_name);
+  require_access(question, users_, consents);
 }
 
-void Operations::require_session_access(CallerId id, const session::SessionView& session, Verb verb) const {
+void Operations::require_session_access(CallerId id, const session::SessionView& session, Verb verb,
+                                        const Consents& consents) const {
   if (id.uid == 0) return;
   const auto& record = session.record;
   const HostUser user = users_.by_uid(id.uid);
-  const auto doing = concat(verb == Verb::end ? "end" : "recover", " session '", record.id, "'");
+  const bool ends = verb == Verb::end;
+  const auto doing = concat(ends                 ? "end"
+                            : verb == Verb::diff ? "list the changes of"
+                                                 : "recover",
+                            " session '", record.id, "'");
+  // Nobody else is asked for a password: what is in it is its owner's.
+  if (verb == Verb::diff)
+    require_owner(user, doing, record.id, record.owner, record.owner_name);
+  else
+    require_consent(user, session, ends ? action::end_session : action::recover_session, doing, consents);
+  if (!owns(user, record.owner, record.owner_name)) return;
   // What has no list any more is still its owner's to take away; but not where its end changes what others stand on.
-  if (verb == Verb::end && !record.source && !registry_.snapshot()->find(record.chroot))
-    return require_owner(user, doing, record.id, record.owner, record.owner_name);
-  require_owners_access(user, id.pid, {user.uid, user.name}, session, doing);
+  if (ends && !record.source && !registry_.snapshot()->find(record.chroot)) return;
+  require_list_access(user, {user.uid, user.name}, session, doing, consents);
+}
+
+void Operations::require_reload(CallerId id, const Consents& consents) const {
+  if (id.uid == 0) return;
+  Question question{action::reload, {}};
+  if (consents.has(question)) return;
+  throw Liftable({ErrorCode::access_denied,
+                  concat(printable(users_.by_uid(id.uid).name), " (uid ", id.uid, ") may not reload the configuration"),
+                  "only root may; the daemon follows edits by itself"},
+                 std::move(question));
 }
 
 std::function<bool(const session::SessionView&)> Operations::owner_or_root(CallerId id) const {
   if (id.uid == 0) return [](const auto&) { return true; };
   return [user = users_.by_uid(id.uid)](const session::SessionView& session) {
-    return user.uid == session.record.owner && user.name == session.record.owner_name;
+    return owns(user, session.record.owner, session.record.owner_name);
   };
 }
 
@@ -199,6 +249,20 @@ std::function<bool(const session::SessionView&)> Operations::owner_is_known() co
     if (is_new) found->second = users_.by_uid(session.record.owner).name;
     return found->second == session.record.owner_name;
   };
+}
+
+Operations::Usable Operations::usable_chroots(CallerId caller) const {
+  const HostUser user = users_.by_uid(caller.uid);
+  const auto may = [&](const definition::AccessLists& lists) {
+    return judge(user, user.uid, lists, users_) == Verdict::allowed;
+  };
+  Usable usable;
+  for (const auto& chroot : registry_.snapshot()->chroots) {
+    const auto name = base::name_as_utf8(chroot->name);
+    if (may(chroot->access)) usable.chroots.push_back(name);
+    if (chroot->clonable() && chroot->source_clone && may(chroot->source_access)) usable.sources.push_back(name);
+  }
+  return usable;
 }
 
 Operations::Found Operations::info(CallerId caller, const std::string& name) const {

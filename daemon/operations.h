@@ -24,26 +24,34 @@ struct CallerId {
 // Thread-safe; every method throws base::Error.
 class Operations {
  public:
-  Operations(session::Sessions& core, const definition::Registry& registry, const UserDatabase& users,
-             Authority& authority)
-      : core_(core), registry_(registry), resolver_(core, registry), users_(users), authority_(authority) {}
+  Operations(session::Sessions& core, const definition::Registry& registry, const UserDatabase& users)
+      : core_(core), registry_(registry), resolver_(core, registry), users_(users) {}
 
-  // These ask the name service, and so may block.
+  // These ask the name service, and so may block. What polkit may permit is Liftable, unless `consents` has it: then
+  // all is asked for again.
   // cancelled: the caller has gone, or the daemon stops. progress: for the caller; empty: it does not ask for it.
   // A chroot of type plain that the schroot front end asks a session on: it has none, and is used as it is. Its name,
   // if it is for the caller; nullopt for every other.
   [[nodiscard]] std::optional<std::string> used_as_it_is(CallerId caller, const BeginCall& call) const;
   [[nodiscard]] session::BeginRequest begin(CallerId caller, const BeginCall& call, std::function<bool()> cancelled,
                                             session::TellProgress progress) const;
+  // Of a session of schroot's, by its file. For root alone.
+  [[nodiscard]] session::TakeOverRequest take_over(CallerId caller, const std::string& session) const;
   struct RunPlan {
     session::RunRequest run;
     std::optional<session::BeginRequest> begin;  // of the session for it, if it is not to run in one that stands
   };
-  [[nodiscard]] RunPlan run(CallerId caller, const RunCall& call, std::function<bool()> cancelled,
-                            session::TellProgress progress) const;
+  [[nodiscard]] RunPlan run(CallerId caller, const RunCall& call, const Consents& consents,
+                            std::function<bool()> cancelled, session::TellProgress progress) const;
   // Its owner, if today's lists still name him, and root may. Throws Error(access_denied).
-  enum class Verb { end, recover };
-  void require_session_access(CallerId caller, const session::SessionView& session, Verb verb) const;
+  enum class Verb { end, recover, diff };
+  void require_session_access(CallerId caller, const session::SessionView& session, Verb verb,
+                              const Consents& consents) const;
+  void require_reload(CallerId caller, const Consents& consents) const;
+  // Asks the name service, unless it is root.
+  [[nodiscard]] std::string name_of(uid_t uid) const { return uid == 0 ? "root" : users_.by_uid(uid).name; }
+  // Whose answers are polkit's, beside root's.
+  [[nodiscard]] std::optional<uid_t> user_of_polkit() const { return users_.uid_of("polkitd"); }
   // Whether what only a session's owner and root are to read is for this caller.
   [[nodiscard]] std::function<bool(const session::SessionView&)> owner_or_root(CallerId caller) const;
   // Whether the uid that owns a session still has the name that it had at its begin. Asks the name service once for
@@ -52,6 +60,12 @@ class Operations {
 
   // These do not block.
   [[nodiscard]] session::SessionView session(const std::string& name) const { return resolver_.session(name); }
+
+  // On which the caller may begin a session without being asked for anything. Asks the name service.
+  struct Usable {
+    std::vector<std::string> chroots, sources;
+  };
+  [[nodiscard]] Usable usable_chroots(CallerId caller) const;
 
   // Listings need no authorization. May look at disks. Exactly one of the two is set.
   struct Found {
@@ -63,7 +77,8 @@ class Operations {
   [[nodiscard]] std::string location(const std::string& session) const;
 
  private:
-  void require_chroot_access(AccessQuestion question, const SelectedChroot& chroot) const;
+  void require_chroot_access(AccessQuestion question, const SelectedChroot& chroot,
+                             const Consents& consents = {}) const;
   [[nodiscard]] bool may_be_root(const HostUser& user, const definition::AccessLists& lists) const;
   // By the definition that it was begun on, and by that of its chroot today.
   [[nodiscard]] bool owner_may_be_root(const session::SessionView& session) const;
@@ -71,8 +86,11 @@ class Operations {
     uid_t uid;
     std::string name;
   };
-  void require_owners_access(const HostUser& user, pid_t pid, const Target& target, const session::SessionView& session,
-                             const std::string& doing) const;
+  // polkit has permitted the action on that session of another's.
+  static void require_consent(const HostUser& user, const session::SessionView& session, const char* wanted,
+                              const std::string& doing, const Consents& consents);
+  void require_list_access(const HostUser& user, const Target& target, const session::SessionView& session,
+                           const std::string& doing, const Consents& consents) const;
   [[nodiscard]] definition::DefinitionPtr present_definition(const HostUser& user, const session::SessionView& session,
                                                              const std::string& doing) const;
   static void require_living(const CallerId& id);
@@ -85,7 +103,6 @@ class Operations {
   const definition::Registry& registry_;
   Resolver resolver_;
   const UserDatabase& users_;
-  Authority& authority_;
 };
 
 // RunRequest::target_uid when root asks for a user by name: whoever the tree says that is.

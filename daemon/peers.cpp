@@ -48,8 +48,8 @@ bool belongs_to(pid_t pid, uid_t uid) {
 
 }  // namespace
 
-Peers::Peers(sdbus::IConnection& connection)
-    : broker_(sdbus::createProxy(connection, broker_name, "/org/freedesktop/DBus")) {
+Peers::Peers(sdbus::IConnection& connection, Left left)
+    : left_(std::move(left)), broker_(sdbus::createProxy(connection, broker_name, "/org/freedesktop/DBus")) {
   connection.addMatch(
       disconnections,
       [this](sdbus::Message& message) {
@@ -58,6 +58,11 @@ Peers::Peers(sdbus::IConnection& connection)
         disconnected(name);
       },
       sdbus::floating_slot);
+}
+
+PeerPtr Peers::find(const std::string& sender) const {
+  const auto found = peers_.find(sender);
+  return found == peers_.end() ? nullptr : found->second;
 }
 
 void Peers::identify(const std::string& sender, std::function<void(const PeerPtr&)> known,
@@ -114,6 +119,7 @@ void Peers::disconnected(const std::string& name) {
   if (found == peers_.end()) return;
   found->second->gone = true;
   peers_.erase(found);
+  left_(name);
 }
 
 }  // namespace unionroot::daemon

@@ -29,12 +29,17 @@ using PeerPtr = std::shared_ptr<Peer>;
 // Bus thread only. One question to the broker per client, not per call.
 class Peers {
  public:
-  explicit Peers(sdbus::IConnection& connection);
+  // left: called for each client that was identified and has disconnected. It may not throw.
+  using Left = std::function<void(const std::string& name)>;
+  Peers(sdbus::IConnection& connection, Left left);
 
   // Calls `known` with the client's identity: at once if it is cached, else when the broker has answered; in the
   // order in which they came. `failed`: the broker does not tell (the client has gone). Neither may throw.
   void identify(const std::string& sender, std::function<void(const PeerPtr&)> known,
                 std::function<void(std::exception_ptr)> failed);
+
+  // Null: it was not identified yet.
+  [[nodiscard]] PeerPtr find(const std::string& sender) const;
 
   [[nodiscard]] std::size_t count() const { return peers_.size(); }
 
@@ -48,6 +53,7 @@ class Peers {
                 const std::map<std::string, sdbus::Variant>& credentials);
   void disconnected(const std::string& name);
 
+  const Left left_;
   std::unordered_map<std::string, PeerPtr> peers_;
   std::unordered_map<std::string, std::vector<Waiting>> waiting_;
   std::unique_ptr<sdbus::IProxy> broker_;

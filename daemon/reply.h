@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "daemon/bus_loop.h"
 #include "daemon/error_reply.h"
+#include "daemon/owed.h"
 
 namespace unionroot::daemon {
 
@@ -23,12 +24,10 @@ namespace unionroot::daemon {
 // released there too, whatever happens. `object`: that which was called, if it may go before the answer is sent: what
 // sd-bus checks an answer against (sd_bus_message_seal: the method's result signature) is the object's own memory.
 template <typename... Values>
-class Reply {
+class Reply final : public Owed {
  public:
   Reply(BusLoop& loop, std::string method, sdbus::Result<Values...>&& result, std::shared_ptr<void> object = nullptr)
       : loop_(loop), method_(std::move(method)), object_(std::move(object)), result_(std::move(result)) {}
-  Reply(const Reply&) = delete;
-  Reply& operator=(const Reply&) = delete;
   ~Reply() {
     if (result_)
       fail(std::make_exception_ptr(base::Error(base::ErrorCode::cancelled, method_ + ": it was dropped",
@@ -53,10 +52,11 @@ class Reply {
     });
   }
 
-  void fail(const std::exception_ptr& error) {
+  void fail(const std::exception_ptr& error) override {
     if (!result_) return;
-    loop_.post([object = std::move(object_), kept = std::move(kept_), method = method_, result = take(),
-                error = error_to_reply(error)]() mutable {
+    loop_.post([object = std::move(object_), kept = std::move(kept_), method = method_, result = take(), cause = error,
+                error = error_to_reply(error), on_failure = std::move(on_failure_)]() mutable {
+      if (on_failure) on_failure(cause);
       base::log::debug(base::concat(method, ": ", base::printable(error.getMessage())));
       answer_error(result, method, error);
     });
@@ -64,6 +64,8 @@ class Reply {
 
   // The call is answered otherwise. Bus thread.
   void let_go() { result_.reset(); }
+  // Called on the bus thread when the answer is an error. It may not throw.
+  void on_failure(std::function<void(const std::exception_ptr&)> tell) { on_failure_ = std::move(tell); }
   // Lets go of it when the reply has been sent or forgotten, on whichever thread.
   void keep(std::shared_ptr<const void> what) { kept_ = std::move(what); }
 
@@ -90,6 +92,7 @@ class Reply {
   std::shared_ptr<void> object_;
   std::optional<Result> result_;
   std::shared_ptr<const void> kept_;
+  std::function<void(const std::exception_ptr&)> on_failure_;
 };
 
 template <typename... Values>

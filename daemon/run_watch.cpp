@@ -30,7 +30,7 @@ void RunWatch::add(session::StartedRun run, base::UniqueFd pidfd, base::UniqueFd
     told.emplace(io_, end.get());
     static_cast<void>(end.release());
   }
-  const auto [entry, added] = watched_.try_emplace(id, std::move(run), std::move(supervisor), std::move(told));
+  const auto [entry, added] = watched_.try_emplace(id, Watched{std::move(run), std::move(supervisor), std::move(told)});
   if (!added) return;
   auto& watched = entry->second;
   watched.supervisor.async_wait(Descriptor::wait_read, [this, id](const AsioError& error) {

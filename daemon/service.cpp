@@ -10,7 +10,9 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "daemon/configuration_events.h"
 #include "daemon/object_paths.h"
+#include "events/journal.h"
 
 namespace unionroot::daemon {
 
@@ -50,6 +52,7 @@ session::Events EventRelay::events() {
   events.progress = [this](const std::string& id, const session::Progress& progress) {
     post([id, progress](Service& service) { service.session_progress(id, progress); });
   };
+  events.happened = events::tell_journal;
   events.run_started = [this](const session::StartedRun& run) {
     const auto own = [&](int descriptor) {
       return base::UniqueFd(base::check(::fcntl(descriptor, F_DUPFD_CLOEXEC, 3), "watching run", run.id));
@@ -58,18 +61,21 @@ session::Events EventRelay::events() {
       service.run_started(run, std::move(pidfd), std::move(end));
     });
   };
+  events.reader_started = [this](std::uint64_t number, int pidfd) {
+    base::UniqueFd own(base::check(::fcntl(pidfd, F_DUPFD_CLOEXEC, 3), "watching a program that reads layers"));
+    post([number, own = std::move(own)](Service& service) mutable { service.reader_started(number, std::move(own)); });
+  };
   return events;
 }
 
 Service::Service(asio::io_context& io, sdbus::IConnection& connection, session::Sessions& core,
-                 definition::Registry& registry, const UserDatabase& users, Authority& authority,
-                 std::vector<std::string> capabilities, const Limits& limits,
-                 std::function<void(const std::string&)> lost)
+                 definition::Registry& registry, const UserDatabase& users, std::vector<std::string> capabilities,
+                 const Limits& limits, std::function<void(const std::string&)> lost)
     : io_(io),
       core_(core),
       registry_(registry),
       loop_(io, connection, std::move(lost)),
-      operations_(core, registry, users, authority),
+      operations_(core, registry, users),
       requests_(
           loop_, core, operations_, registry, limits,
           {[this](const session::SessionView& view) {
@@ -86,8 +92,11 @@ Service::Service(asio::io_context& io, sdbus::IConnection& connection, session::
             [this](const session::StartedRun& run, const launch::RunEnd& end) {
               if (!stopped_) requests_.run_ended(run, end);  // else the next daemon finds that it has ended
             }),
+      readers_(io, [this](std::uint64_t number) { requests_.reader_ended(number); }),
       configuration_(io),
-      refresh_timer_(io) {}
+      refresh_timer_(io) {
+  requests_.intake().watch_descriptors();
+}
 
 Service::~Service() { stop(); }
 
@@ -129,11 +138,12 @@ void Service::stop() {
       base::log::debug(base::concat("while stopping: ", error.what()));
     }
   }
+  requests_.tell_what_failed();
 }
 
 void Service::session_changed(const std::string& id) {
   if (stopped_) return;
-  requests_.look_at_parked();
+  requests_.intake().parking().look();
   const bool scheduled = !dirty_.empty();
   dirty_.insert(id);
   if (scheduled || refreshing_) return;
@@ -148,7 +158,7 @@ void Service::refresh() {
   if (stopped_ || dirty_.empty()) return;
   refreshing_ = true;
   auto ids = std::exchange(dirty_, {});
-  requests_.submit_own(Work::objects, [this, ids = std::move(ids)] {
+  requests_.intake().scheduler().submit(Work::objects, 0, [this, ids = std::move(ids)] {
     std::vector<std::pair<std::string, std::optional<session::SessionView>>> found;
     for (const auto& id : ids) {
       try {
@@ -192,6 +202,8 @@ void Service::run_started(const session::StartedRun& run, base::UniqueFd pidfd, 
   runs_.add(run, std::move(pidfd), std::move(end));
 }
 
+void Service::reader_started(std::uint64_t number, base::UniqueFd pidfd) { readers_.add(number, std::move(pidfd)); }
+
 void Service::watch_configuration() {
   if (registry_.watch_fd() < 0) return;
   configuration_.assign(base::check(::fcntl(registry_.watch_fd(), F_DUPFD_CLOEXEC, 3),
@@ -202,7 +214,7 @@ void Service::watch_configuration() {
       if (error || self->stopped_) return;
       Service* service = self;
       // Reading the files may block: on a worker. The wait begins anew only when that has drained the descriptor.
-      service->requests_.submit_own(Work::configuration, [service] {
+      service->requests_.intake().scheduler().submit(Work::configuration, 0, [service] {
         try {
           service->registry_.on_readable();
         } catch (const std::exception& problem) {
@@ -223,17 +235,19 @@ void Service::show_configuration() {
   if (snapshot == shown_) return;
   const auto former = std::exchange(shown_, std::move(snapshot));
   exports_.chroots(*shown_);
-  // What was wrong before the edit has been told.
-  const auto known = former != nullptr ? texts_of(former->problems) : std::vector<std::string>();
-  const auto problems = texts_of(shown_->problems);
-  for (const auto& problem : problems)
-    if (std::find(known.begin(), known.end(), problem) == known.end()) base::log::warning(problem);
-  if (former != nullptr && problems != known) manager_.problems_changed();
+  auto tell = [former, now = shown_] {
+    for (const auto& event : configuration_events(former.get(), *now)) events::tell_journal(event);
+  };
+  if (former == nullptr) return tell();
+  if (texts_of(former->problems) != texts_of(shown_->problems)) manager_.problems_changed();
+  requests_.intake().scheduler().submit(Work::configuration, 0, std::move(tell));
+  requests_.intake().scheduler().submit(
+      Work::slow_end, 0, [this, chroots = shown_] { BusLoop::guarded([&] { core_.drop_unwanted_caches(*chroots); }); });
 }
 
 void Service::reload() {
   if (stopped_) return;
-  requests_.submit_own(Work::configuration, [this] {
+  requests_.intake().scheduler().submit(Work::configuration, 0, [this] {
     registry_.reload();
     loop_.post([this] { show_configuration(); });
   });

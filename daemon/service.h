@@ -11,7 +11,8 @@
 #include "daemon/bus_objects.h"
 #include "daemon/exports.h"
 #include "daemon/operations.h"
-#include "daemon/requests.h"
+#include "daemon/reader_watch.h"
+#include "daemon/requests/requests.h"
 #include "daemon/run_watch.h"
 
 namespace unionroot::daemon {
@@ -36,7 +37,7 @@ class EventRelay {
 class Service {
  public:
   Service(asio::io_context& io, sdbus::IConnection& connection, session::Sessions& core, definition::Registry& registry,
-          const UserDatabase& users, Authority& authority, std::vector<std::string> capabilities, const Limits& limits,
+          const UserDatabase& users, std::vector<std::string> capabilities, const Limits& limits,
           std::function<void(const std::string&)> lost);
   ~Service();
 
@@ -51,6 +52,7 @@ class Service {
   void session_changed(const std::string& id);
   void session_removed(const std::string& id);
   void session_progress(const std::string& id, const session::Progress& progress);
+  void reader_started(std::uint64_t number, base::UniqueFd pidfd);
   void run_started(const session::StartedRun& run, base::UniqueFd pidfd, base::UniqueFd end);
 
  private:
@@ -67,6 +69,7 @@ class Service {
   ManagerObject manager_;
   Exports exports_;
   RunWatch runs_;
+  ReaderWatch readers_;
   std::shared_ptr<const definition::Snapshot> shown_;
   asio::posix::stream_descriptor configuration_;
   asio::steady_timer refresh_timer_;

@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <thread>
 
 #include "base/error.h"
 #include "base/file_lock.h"
@@ -107,7 +108,13 @@ base::UniqueFd lock_state(const std::string& state_directory) {
   base::UniqueFd file(
       base::check(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600), "opening", path));
   base::check(::fchmod(file.get(), 0600), "changing the mode of", path);
-  if (!base::try_lock(file.get(), base::LockType::write, path)) {
+  // The descriptors of a daemon that was killed go with the last of its threads.
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(1);
+  bool locked = base::try_lock(file.get(), base::LockType::write, path);
+  for (; !locked && std::chrono::steady_clock::now() < end;
+       locked = base::try_lock(file.get(), base::LockType::write, path))
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  if (!locked) {
     const std::string text = base::read_file(path, 64);
     const std::string owner = text.substr(0, text.find('\n'));
     throw Error(

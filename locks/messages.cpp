@@ -23,30 +23,17 @@ namespace {
 
 std::string since_text(std::int64_t since) {
   if (since <= 0) return {};
-  return concat(" since ", base::local_time(since), " (", age_text(base::now_microseconds() - since), " ago)");
+  return concat(", since ", base::local_time(since), ", ", age_text(base::now_microseconds() - since), " ago");
 }
 
-std::string process_text(const LockInfo& info, bool with_command) {
-  const auto& process = info.owner.process;
-  if (process.pid <= 0) return ", held by an unknown process (the content of its lock file cannot be read)";
-  if (base::is_alive(process)) {
-    const auto command = with_command ? base::command_of(process.pid) : std::string();
-    return concat(", pid ", process.pid, command.empty() ? "" : concat(" (", command, ")"));
-  }
-  if (info.state == LockState::preserved) return ", which nobody runs now";
-  return concat(", begun by pid ", process.pid, ", which is gone while its commands still run");
+std::string name_of_user(const LockOwner& owner) {
+  return owner.user.empty() ? concat("uid ", owner.uid) : printable(owner.user);
 }
 
 // A change that is no change of a source tree: a session has something to itself, such as what an overlay inside it
 // writes to, or a file system without a union.
 bool has_for_itself(const LockOwner& owner) {
   return owner.holder == LockHolder::session || owner.holder == LockHolder::automatic_session;
-}
-
-// Who asked the daemon for the session, in the file of a former version.
-std::string begun_by(const std::string& purpose) {
-  const auto found = purpose.find(", begun by: ");
-  return found == std::string::npos ? std::string() : printable(std::string_view(purpose).substr(found));
 }
 
 std::string quoted(std::string_view text) { return concat("'", printable(text), "'"); }
@@ -61,37 +48,72 @@ std::string age_text(std::int64_t microseconds) {
   return concat(seconds / 86'400, " days");
 }
 
-std::string describe(const LockInfo& info, uid_t reader) {
-  const auto& owner = info.owner;
-  const bool with_command = reader == 0 || reader == owner.uid;
-  const bool known = owner.process.pid > 0;
-  std::string who;
-  if (info.kind == LockKind::session)
-    who = concat(info.state == LockState::preserved ? "preserved session " : "session ", quoted(owner.session));
-  else if (!owner.session.empty())
-    who = concat(has_for_itself(owner) ? "session " : "source session ", quoted(owner.session));
-  else
-    who = known ? concat("source change ", quoted(owner.purpose)) : concat("source change ", quoted(info.file));
-  if (known) who += owner.user.empty() ? concat(" of uid ", owner.uid) : concat(" of user ", printable(owner.user));
-  if (!owner.session.empty() && with_command) who += begun_by(owner.purpose);
-  who += process_text(info, with_command);
-  if (known) who += concat(info.state == LockState::waiting ? ", waiting" : ",", since_text(owner.since));
-  return who;
-}
-
 namespace {
 
-// For whom a change waits that holds back others. Its first words may be all that is read. The names go to `sessions`.
-std::string waited_for(const std::vector<Entry>& standing, uid_t reader, std::string& sessions) {
+// "session w1 (root, since ...)". Its process is a daemon's, which tells nobody anything.
+std::string describe_session(const LockInfo& info) {
+  const auto& owner = info.owner;
+  const bool changes = info.kind == LockKind::source && !has_for_itself(owner);
+  const bool alone = info.state != LockState::preserved && !base::is_alive(owner.process);
+  return concat(changes ? "source session " : "session ", printable(owner.session), " (", name_of_user(owner),
+                since_text(owner.since), info.state == LockState::preserved ? ", which nobody runs now" : "",
+                alone ? ", whose commands run on without a daemon" : "", ")");
+}
+
+// "root's `unionroot lock sid -- make` (pid 12, since ...)". The command is shown to whom it may be.
+std::string describe_change(const LockInfo& info, uid_t reader) {
+  const auto& owner = info.owner;
+  auto command = reader == 0 || reader == owner.uid ? base::command_of(owner.process.pid) : std::string();
+  if (command.empty()) command = printable(owner.purpose);
+  return concat(name_of_user(owner), "'s `", command, "` (pid ", owner.process.pid, since_text(owner.since), ")");
+}
+
+std::string describe(const LockInfo& info, uid_t reader) {
+  if (info.owner.process.pid <= 0 && !info.owner.session.empty())
+    return concat("session ", printable(info.owner.session), ", whose lock file ", printable(info.file),
+                  " cannot be read");
+  if (info.owner.process.pid <= 0) return concat("a change whose lock file ", printable(info.file), " cannot be read");
+  return info.owner.session.empty() ? describe_change(info, reader) : describe_session(info);
+}
+
+// For whom a change waits that holds back others. Its first words may be all that is read.
+std::string waited_for(const std::vector<Entry>& standing, uid_t reader) {
   constexpr std::size_t most = 3;
   std::vector<std::string> texts;
   for (const auto& entry : standing) {
     if (texts.size() == most) break;
     texts.push_back(describe(entry.info, reader));
-    if (!entry.info.owner.session.empty()) sessions += concat(" ", printable(entry.info.owner.session));
   }
   const auto more = standing.size() - texts.size();
-  return concat("; which waits for ", base::join(texts, "; "), more == 0 ? "" : concat(" and ", more, " more"));
+  return concat(" for ", base::join(texts, " and "), more == 0 ? "" : concat(" and ", more, " more"));
+}
+
+}  // namespace
+
+std::string in_the_way(const std::vector<Entry>& holders, const std::vector<Entry>& standing, uid_t reader) {
+  std::vector<std::string> using_it, waiting;
+  for (const auto& holder : holders)
+    (holder.info.state == LockState::waiting ? waiting : using_it).push_back(describe(holder.info, reader));
+  std::vector<std::string> texts;
+  if (!using_it.empty()) texts.push_back(concat("it is in use by ", base::join(using_it, "; ")));
+  if (!waiting.empty())
+    texts.push_back(concat(base::join(waiting, "; "), waiting.size() == 1 ? " waits" : " wait",
+                           standing.empty() ? "" : waited_for(standing, reader), "; what comes later waits behind ",
+                           waiting.size() == 1 ? "it" : "them"));
+  return base::join(texts, "; ");
+}
+
+namespace {
+
+// Each once, as in `unionroot end a b`.
+std::string sessions_among(const std::vector<Entry>& holders, const std::vector<Entry>& standing) {
+  std::string names;
+  const auto add = [&](const Entry& entry) {
+    if (!entry.info.owner.session.empty()) names += concat(" ", printable(entry.info.owner.session));
+  };
+  std::for_each(holders.begin(), holders.end(), add);
+  std::for_each(standing.begin(), standing.begin() + std::min<std::ptrdiff_t>(std::ssize(standing), 3), add);
+  return names;
 }
 
 }  // namespace
@@ -99,13 +121,7 @@ std::string waited_for(const std::vector<Entry>& standing, uid_t reader, std::st
 LockedError refusal(std::string_view what, const LockOwner& owner, const std::vector<Entry>& holders,
                     std::chrono::milliseconds waited, const std::vector<Entry>& standing) {
   std::vector<LockInfo> infos;
-  std::vector<std::string> texts;
-  std::string sessions;
-  for (const auto& holder : holders) {
-    infos.push_back(holder.info);
-    texts.push_back(describe(holder.info, owner.uid));
-    if (const auto& session = holder.info.owner.session; !session.empty()) sessions += concat(" ", printable(session));
-  }
+  for (const auto& holder : holders) infos.push_back(holder.info);
   const auto& named = owner.chroot.empty() && owner.tree.empty() && !infos.empty() ? infos.front().owner : owner;
   const auto subject = !named.chroot.empty() ? concat("chroot ", quoted(named.chroot)) : quoted(named.tree);
   auto message = what == "changing" && has_for_itself(owner)
@@ -113,10 +129,11 @@ LockedError refusal(std::string_view what, const LockOwner& owner, const std::ve
                      : concat(what, " the source tree of ", subject, ": ");
   if (waited.count() > 0)
     message += concat("after waiting for ", waited.count() / 1000, ".", waited.count() % 1000 / 100, " s, ");
-  message += concat("it is locked by ", base::join(texts, "; "));
   const bool one_waits = std::any_of(holders.begin(), holders.end(),
                                      [](const Entry& holder) { return holder.info.state == LockState::waiting; });
-  if (one_waits && !standing.empty()) message += waited_for(standing, owner.uid, sessions);
+  const auto behind = one_waits ? standing : std::vector<Entry>();
+  message += in_the_way(holders, behind, owner.uid);
+  const auto sessions = sessions_among(holders, behind);
   const auto end = sessions.empty() ? std::string() : concat("`unionroot end", sessions, "`, ");
   const auto wait = waited.count() > 0 ? "wait longer" : "wait with --wait";
   return {std::move(message), concat(end, wait, ", or see who holds what with `unionroot locks`"), std::move(infos)};

@@ -8,9 +8,10 @@
 
 namespace unionroot::locks::detail {
 
-// "session 'x' of user alice, pid 12 (unionrootd), since 2026-11-21 10:52:03 (3 min ago)". The command of the process
-// is told to root and to the lock's owner alone.
-std::string describe(const LockInfo& info, uid_t reader);
+// "it is in use by session x (alice, since 2026-11-21 10:52:03, 3 min ago)". Of a change that waits: "root's `unionroot
+// lock` (pid 12, since ...) waits for session x (...); what comes later waits behind it". The command of a change is
+// told to root and to the lock's owner alone. standing: the sessions for which one that waits does.
+std::string in_the_way(const std::vector<Entry>& holders, const std::vector<Entry>& standing, uid_t reader);
 
 // "3 min", "2 h 5 min", "4 days"
 std::string age_text(std::int64_t microseconds);

@@ -88,6 +88,10 @@ struct PendingLock::Impl {
     if (name.kind == LockKind::session) return detail::of_kind(entries, LockKind::source);
     return waiting ? in_the_way(entries, detail::file_name(name), owner.since) : entries;
   }
+  // For which a change waits that is in the way of a session.
+  [[nodiscard]] Entries standing(const Entries& entries) const {
+    return name.kind == LockKind::session ? detail::of_kind(entries, LockKind::session) : Entries();
+  }
   std::optional<HeldLock> take_session(const std::function<bool()>& cancelled);
   std::optional<HeldLock> take_source(const std::function<bool()>& cancelled);
 };
@@ -141,10 +145,8 @@ void PendingLock::hold_nobody_back() {
 
 std::string PendingLock::obstacle() const {
   constexpr auto everybody = static_cast<uid_t>(-1);
-  std::vector<std::string> texts;
-  for (const auto& entry : impl_->in_the_way_of(detail::probe_all(*impl_->directory, impl_->key())))
-    texts.push_back(detail::describe(entry.info, everybody));
-  return base::join(texts, "; ");
+  const auto there = detail::probe_all(*impl_->directory, impl_->key());
+  return detail::in_the_way(impl_->in_the_way_of(there), impl_->standing(there), everybody);
 }
 
 LockedError PendingLock::give_up(std::chrono::milliseconds waited) {
@@ -152,8 +154,7 @@ LockedError PendingLock::give_up(std::chrono::milliseconds waited) {
   const auto there = detail::probe_all(*impl_->directory, impl_->key());
   auto now = impl_->in_the_way_of(there);
   if (!now.empty()) impl_->blockers = std::move(now);
-  return detail::refusal(doing(impl_->name.kind), impl_->owner, impl_->blockers, waited,
-                         impl_->name.kind == LockKind::session ? detail::of_kind(there, LockKind::session) : Entries());
+  return detail::refusal(doing(impl_->name.kind), impl_->owner, impl_->blockers, waited, impl_->standing(there));
 }
 
 LockDirectory::LockDirectory(std::string directory)
@@ -217,7 +218,10 @@ HeldLock LockDirectory::lock_session(const std::string& key, const LockOwner& ow
 }
 
 HeldLock LockDirectory::lock_source(const std::string& key, const LockOwner& owner, const Wait& wait) {
-  const auto if_not_free = detail::must_not_wait(wait) ? IfNotFree::refuse : IfNotFree::wait;
+  const bool yields = wait.hold_back && wait.hold_back->count() == 0;
+  const auto if_not_free = detail::must_not_wait(wait) ? IfNotFree::refuse
+                           : yields                    ? IfNotFree::wait_behind_all
+                                                       : IfNotFree::wait;
   auto request = source_request(key, owner, if_not_free, wait.cancelled);
   if (auto* held = std::get_if<HeldLock>(&request)) return std::move(*held);
   return wait_for(std::move(std::get<PendingLock>(request)), wait);

@@ -64,7 +64,7 @@ struct Wait {
   std::optional<std::chrono::milliseconds> limit = std::chrono::milliseconds(0);  // nullopt: without end; 0: not at all
   std::function<bool()> cancelled;   // asked some ten times a second; may be empty
   std::function<void()> waits = {};  // called once, if there is something to wait for; may be empty
-  // For how long a change that waits holds back later sessions; nullopt: as long as it waits.
+  // For how long a change that waits holds back later sessions; nullopt: as long as it waits; 0: not at all.
   std::optional<std::chrono::milliseconds> hold_back = {};
 };
 
@@ -116,7 +116,7 @@ class PendingLock {
   // From here on a change waits as one does that was refused and comes again: its file is removed, and it gets its turn
   // when nobody else has the tree or waits to change it. Nothing for a session. Idempotent.
   void hold_nobody_back();
-  // Who is in the way, for everybody to read: no command is named. Empty if nobody is by now.
+  // "it is in use by ...", for everybody to read: no command is named. Empty if nobody is in the way by now.
   [[nodiscard]] std::string obstacle() const;
   // What a request is told whose time is over. A change's file is removed.
   [[nodiscard]] LockedError give_up(std::chrono::milliseconds waited);

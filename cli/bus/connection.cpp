@@ -5,13 +5,17 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+#include <thread>
 
 #include "base/hex.h"
 #include "base/text.h"
 #include "cli/bus/address.h"
+#include "cli/caller.h"
+#include "cli/host_names.h"
 
 namespace unionroot::cli::bus {
 
@@ -53,18 +57,42 @@ base::UniqueFd connect_to_any(const std::string& address) {
 
 }  // namespace
 
-Connection::Connection(const std::string& address) : socket_(connect_to_any(address)) { authenticate(); }
+// dbus-daemon hangs up on whoever has no account, since its policy asks for his groups, and says so in its log alone.
+void Connection::closed() const {
+  const auto uid = ::geteuid();
+  if (!greeted_ && host_user_name(uid) == std::to_string(uid))
+    throw base::Error(base::ErrorCode::access_denied,
+                      base::concat("the bus does not let you in: this machine has no account with the uid ", uid),
+                      base::concat("make one (useradd --uid ", uid, " NAME), or mend the name service; `getent passwd ",
+                                   uid, "` shows it then"));
+  broken("the bus closed the connection");
+}
 
-void Connection::authenticate() {
+Connection::Connection(const std::string& address) : socket_(connect_to_any(address)) {
+  if (authenticate(Identity::uid)) return;
+  // The bus sees another uid than this process has in there.
+  const bool again = in_user_namespace();
+  if (again) socket_ = connect_to_any(address);
+  buffer_.clear();
+  if (!again || !authenticate(Identity::none))
+    throw base::Error(base::ErrorCode::access_denied, "the bus does not let you in",
+                      "its policy may keep your user out: see dbus-daemon(1), and the log of the bus");
+}
+
+bool Connection::authenticate(Identity identity) {
+  const bool by_uid = identity == Identity::uid;
   const Call hello{"org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "Hello", {}};
   std::string opening(1, '\0');  // the byte that carries the credentials
-  opening +=
-      base::concat("AUTH EXTERNAL ", base::to_hex(std::to_string(::geteuid())), "\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n");
+  // Without a uid the answer is DATA, and the answer to an empty DATA is about whoever the socket says it is.
+  opening += by_uid ? base::concat("AUTH EXTERNAL ", base::to_hex(std::to_string(::geteuid())), "\r\n")
+                    : std::string("AUTH EXTERNAL\r\nDATA\r\n");
+  opening += "NEGOTIATE_UNIX_FD\r\nBEGIN\r\n";
   send(opening + encode(hello, hello_serial), {});
 
   // Two lines come back: OK <guid>, AGREE_UNIX_FD. Only then may descriptors be sent: before BEGIN was read the broker
   // takes bytes alone. It has read BEGIN then, for it came in the same packet.
-  for (const char* const expected : {"OK", "AGREE_UNIX_FD"}) {
+  for (const char* const expected : {"DATA", "OK", "AGREE_UNIX_FD"}) {
+    if (by_uid && expected == std::string_view("DATA")) continue;
     std::size_t end;
     while ((end = buffer_.find("\r\n")) == std::string::npos) {
       if (buffer_.size() > 4096) broken("the bus does not speak D-Bus");
@@ -73,14 +101,13 @@ void Connection::authenticate() {
     const std::string line = buffer_.substr(0, end);
     buffer_.erase(0, end + 2);
     if (line.starts_with(expected)) continue;
-    if (line.starts_with("REJECTED"))
-      throw base::Error(base::ErrorCode::access_denied, "the bus does not let you in",
-                        "its policy may keep your user out: see dbus-daemon(1), and the log of the bus");
+    if (line.starts_with("REJECTED")) return false;
     if (line.starts_with("ERROR"))
       throw base::Error(base::ErrorCode::not_supported, "the bus cannot pass file descriptors",
                         "unionroot needs a bus on a unix socket on the same machine");
     broken(base::concat("the bus does not speak D-Bus: it said '", base::printable(line), "'"));
   }
+  return true;
 }
 
 void Connection::send(std::string_view bytes, const std::vector<int>& descriptors) {
@@ -103,7 +130,7 @@ void Connection::send(std::string_view bytes, const std::vector<int>& descriptor
     }
     const auto count = ::sendmsg(socket_.get(), &header, MSG_NOSIGNAL);
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0 && (errno == EPIPE || errno == ECONNRESET)) broken("the bus closed the connection");
+    if (count < 0 && (errno == EPIPE || errno == ECONNRESET)) closed();
     bytes.remove_prefix(static_cast<std::size_t>(base::check(count, "sending to the bus")));
     first = false;
   }
@@ -135,7 +162,7 @@ void Connection::receive(const Waiting& waiting) {
   header.msg_controllen = sizeof control;
   const auto count = ::recvmsg(socket_.get(), &header, MSG_CMSG_CLOEXEC);
   if (count < 0 && errno == EINTR) return;
-  if (count == 0 || (count < 0 && errno == ECONNRESET)) broken("the bus closed the connection");
+  if (count == 0 || (count < 0 && errno == ECONNRESET)) closed();
   base::check(count, "receiving from the bus");
   for (cmsghdr* entry = CMSG_FIRSTHDR(&header); entry != nullptr; entry = CMSG_NXTHDR(&header, entry)) {
     if (entry->cmsg_level != SOL_SOCKET || entry->cmsg_type != SCM_RIGHTS) continue;
@@ -157,8 +184,26 @@ std::vector<base::UniqueFd> Connection::take_descriptors(std::size_t count) {
   return taken;
 }
 
-Answer Connection::call(Call call, const std::vector<int>& descriptors, const Waiting& waiting,
+// The bus keeps a limited number of messages and descriptors for the daemon, whoever they are from: a flood of another
+// user's calls fills that. The call was not delivered then.
+Answer Connection::call(const Call& call, const std::vector<int>& descriptors, const Waiting& waiting,
                         const Signalled& signalled) {
+  using std::chrono::milliseconds;
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(room_limit);
+  for (milliseconds pause(10);; pause = std::min(2 * pause, milliseconds(waiting_interval))) {
+    try {
+      return call_once(call, descriptors, waiting, signalled);
+    } catch (const RemoteError& error) {
+      const bool no_room = greeted_ && error.name() == "org.freedesktop.DBus.Error.LimitsExceeded";
+      if (!no_room || std::chrono::steady_clock::now() + pause > end) throw;
+    }
+    std::this_thread::sleep_for(pause);
+    if (waiting) waiting();
+  }
+}
+
+Answer Connection::call_once(Call call, const std::vector<int>& descriptors, const Waiting& waiting,
+                             const Signalled& signalled) {
   const auto serial = ++serial_;
   call.descriptors = static_cast<std::uint32_t>(descriptors.size());
   send(encode(call, serial), descriptors);

@@ -37,7 +37,7 @@ struct Answer {
 
 class Connection {
  public:
-  // Connects and authenticates (EXTERNAL: by uid). Throws Error naming the address and what to do.
+  // Connects and authenticates (EXTERNAL: by uid, else by the socket). Throws Error naming the address and what to do.
   explicit Connection(const std::string& address);
 
   // Asked to be called about every `waiting_interval` milliseconds while an answer is awaited.
@@ -49,16 +49,22 @@ class Connection {
   // How long the bus itself may take to answer, in seconds. What it starts, or hands on, may take longer.
   static constexpr int greeting_limit = 10;
 
+  // How long a call is made again that the bus has no room for, in seconds.
+  static constexpr int room_limit = 30;
+
   // Makes the call and waits, without a limit: the broker says so when the callee has gone. `descriptors` go along,
   // and stay the caller's. Throws RemoteError, or Error when the connection breaks.
-  Answer call(Call call, const std::vector<int>& descriptors = {}, const Waiting& waiting = {},
+  Answer call(const Call& call, const std::vector<int>& descriptors = {}, const Waiting& waiting = {},
               const Signalled& signalled = {});
 
  private:
+  Answer call_once(Call call, const std::vector<int>& descriptors, const Waiting& waiting, const Signalled& signalled);
   void send(std::string_view bytes, const std::vector<int>& descriptors);
   void receive(const Waiting& waiting);
   void wait_until_readable(const Waiting& waiting);
-  void authenticate();
+  enum class Identity { uid, none };
+  [[noreturn]] void closed() const;      // by the bus
+  bool authenticate(Identity identity);  // false: the bus refuses
   [[nodiscard]] std::vector<base::UniqueFd> take_descriptors(std::size_t count);
 
   base::UniqueFd socket_;

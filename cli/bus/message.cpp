@@ -19,7 +19,7 @@ enum Field : char {
   descriptors_field = 9
 };
 
-// Lets polkit ask the user, if the daemon asks polkit.
+// Flags: lets polkit ask somebody, if the daemon asks polkit.
 constexpr char allow_interactive_authorization = 4;
 constexpr char byte_order = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? 'l' : 'B';
 
@@ -149,7 +149,8 @@ Body& Body::descriptor(std::uint32_t index) {
 }
 
 std::string encode(const Call& call, std::uint32_t serial) {
-  std::string out{byte_order, static_cast<char>(MessageType::call), allow_interactive_authorization, 1};
+  std::string out{byte_order, static_cast<char>(MessageType::call),
+                  call.interactive ? allow_interactive_authorization : '\0', 1};
   put(out, static_cast<std::uint32_t>(call.body.bytes().size()));
   put(out, serial);
   put_array(out, 8, [&] {

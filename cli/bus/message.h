@@ -49,6 +49,7 @@ struct Call {
   std::string_view destination, path, interface, member;
   Body body;
   std::uint32_t descriptors = 0;  // how many go along
+  bool interactive = false;       // somebody may be asked to authenticate
 };
 
 // The whole message. serial: not 0.

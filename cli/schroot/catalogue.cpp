@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/text.h"
 #include "cli/sessions.h"
@@ -24,18 +25,14 @@ const char* word_of(Namespace space) {
   return "chroot";
 }
 
-bool is_true(const json& row, const char* key) {
-  const auto found = row.find(key);
-  return found != row.end() && found->is_boolean() && found->get<bool>();
-}
-
 }  // namespace
 
 std::string qualified(Namespace space, const std::string& name) { return base::concat(word_of(space), ":", name); }
 
 base::QualifiedName split_name(const std::string& given, Namespace usual) {
   const auto colon = given.find(':');
-  if (colon == std::string::npos || colon == 0) return {usual, given};
+  if (colon == std::string::npos) return {usual, given};
+  if (colon == 0) return {usual, given.substr(1)};
   const auto space = given.substr(0, colon);
   for (const auto known : {Namespace::chroot, Namespace::source, Namespace::session})
     if (space == word_of(known)) return {known, given.substr(colon + 1)};
@@ -47,15 +44,19 @@ Catalogue::Catalogue(const json& chroots, const json& sessions) {
     if (row.is_object()) add_chroot(row);
   for (const auto& row : sessions)
     if (row.is_object()) add_session(row);
-  std::sort(entries_.begin(), entries_.end(),
-            [](const Entry& a, const Entry& b) { return qualified(a.space, a.name) < qualified(b.space, b.name); });
+  std::sort(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) {
+    return std::make_pair(qualified(a.space, a.name), a.alias) < std::make_pair(qualified(b.space, b.name), b.alias);
+  });
+  // An alias may be the chroot's own name, or that of another.
+  const auto same = [](const Entry& a, const Entry& b) { return a.space == b.space && a.name == b.name; };
+  entries_.erase(std::unique(entries_.begin(), entries_.end(), same), entries_.end());
 }
 
 void Catalogue::add_chroot(const json& row) {
   if (cli::text_of(row, "file") == "built-in") return;  // schroot has none that is in no file
   const auto name = cli::text_of(row, "name");
   const bool plain = cli::text_of(row, "type") == "plain";
-  const bool source = is_true(row, "source-clone");
+  const bool source = cli::is_true(row, "source-clone");
   entries_.push_back({Namespace::chroot, name, name, false, plain});
   if (plain) entries_.push_back({Namespace::session, name, name, true, true});
   if (source) entries_.push_back({Namespace::source, name, name, false, false});
@@ -72,7 +73,12 @@ void Catalogue::add_chroot(const json& row) {
 
 void Catalogue::add_session(const json& row) {
   const auto id = cli::text_of(row, "id");
-  if (is_true(row, "front-end")) entries_.push_back({Namespace::session, id, id, false, false});
+  if (cli::is_true(row, "front-end")) entries_.push_back({Namespace::session, id, id, false, false});
+}
+
+bool Catalogue::has_chroots() const {
+  return std::any_of(entries_.begin(), entries_.end(),
+                     [](const Entry& entry) { return entry.space == Namespace::chroot; });
 }
 
 const Entry* Catalogue::find(Namespace space, const std::string& name) const {

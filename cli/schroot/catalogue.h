@@ -28,6 +28,7 @@ class Catalogue {
   [[nodiscard]] const Entry* find(base::Namespace space, const std::string& name) const;
   // Sorted by namespace and name.
   [[nodiscard]] const std::vector<Entry>& entries() const { return entries_; }
+  [[nodiscard]] bool has_chroots() const;
 
  private:
   void add_chroot(const nlohmann::json& chroot);

@@ -37,6 +37,14 @@ Set list(std::vector<std::string> CommandLine::*member) {
 
 void all(CommandLine& line, const std::string&) { line.all_chroots = line.all_sessions = line.all_sources = true; }
 
+// Of several with one key the first counts.
+void add_option(CommandLine& line, const std::string& value) {
+  const auto key = [](const std::string& option) { return option.substr(0, option.find('=')); };
+  for (const auto& given : line.options)
+    if (key(given) == key(value)) return;
+  line.options.push_back(value);
+}
+
 // What it would show is in the daemon's log.
 void debug(CommandLine&, const std::string& value) {
   for (const char* const level : {"none", "notice", "info", "warning", "critical"})
@@ -44,17 +52,27 @@ void debug(CommandLine&, const std::string& value) {
   throw Mistake("Invalid debug level", true);
 }
 
+// These and those of both programs.
+std::vector<Meaning> with_common(std::vector<Meaning> meanings) {
+  meanings.insert(meanings.end(), {
+                                      {{"help", 'h'}, action(Action::help)},
+                                      {{"version", 'V'}, action(Action::version)},
+                                      {{"list", 'l'}, action(Action::list)},
+                                      {{"info", 'i'}, action(Action::info)},
+                                      {{"config"}, action(Action::config)},
+                                      {{"location"}, action(Action::location)},
+                                      {{"quiet", 'q'}, flag(&CommandLine::quiet)},
+                                      {{"verbose", 'v'}, flag(&CommandLine::verbose)},
+                                      {{"chroot", 'c', true, true}, list(&CommandLine::chroots)},
+                                      {{"debug", '\0', true}, debug},
+                                      // What stands behind the options has this name in schroot.
+                                      {{"command", '\0', true, true}, list(&CommandLine::command)},
+                                  });
+  return meanings;
+}
+
 const std::vector<Meaning>& of_schroot() {
-  static const std::vector<Meaning> meanings = {
-      {{"help", 'h'}, action(Action::help)},
-      {{"version", 'V'}, action(Action::version)},
-      {{"list", 'l'}, action(Action::list)},
-      {{"info", 'i'}, action(Action::info)},
-      {{"config"}, action(Action::config)},
-      {{"location"}, action(Action::location)},
-      {{"quiet", 'q'}, flag(&CommandLine::quiet)},
-      {{"verbose", 'v'}, flag(&CommandLine::verbose)},
-      {{"chroot", 'c', true, true}, list(&CommandLine::chroots)},
+  static const auto meanings = with_common({
       {{"all", 'a'}, all},
       {{"all-chroots"}, flag(&CommandLine::all_chroots)},
       {{"all-sessions"}, flag(&CommandLine::all_sessions)},
@@ -64,7 +82,7 @@ const std::vector<Meaning>& of_schroot() {
       {{"shell", 's', true}, text(&CommandLine::shell)},
       {{"user", 'u', true}, text(&CommandLine::user)},
       {{"preserve-environment", 'p'}, flag(&CommandLine::preserve_environment)},
-      {{"option", 'o', true, true}, list(&CommandLine::options)},
+      {{"option", 'o', true, true}, add_option},
       {{"automatic-session"}, action(Action::automatic_session)},
       {{"begin-session", 'b'}, action(Action::begin_session)},
       {{"recover-session"}, action(Action::recover_session)},
@@ -72,28 +90,17 @@ const std::vector<Meaning>& of_schroot() {
       {{"end-session", 'e'}, action(Action::end_session)},
       {{"session-name", 'n', true}, [](CommandLine& line, const std::string& value) { line.session_name = value; }},
       {{"force", 'f'}, flag(&CommandLine::force)},
-      {{"debug", '\0', true}, debug},
-  };
+  });
   return meanings;
 }
 
 const std::vector<Meaning>& of_dchroot() {
-  static const std::vector<Meaning> meanings = {
-      {{"help", 'h'}, action(Action::help)},
-      {{"version", 'V'}, action(Action::version)},
-      {{"list", 'l'}, action(Action::list)},
-      {{"info", 'i'}, action(Action::info)},
-      {{"config"}, action(Action::config)},
+  static const auto meanings = with_common({
       {{"path", 'p'}, action(Action::location)},
-      {{"location"}, action(Action::location)},
-      {{"quiet", 'q'}, flag(&CommandLine::quiet)},
-      {{"verbose", 'v'}, flag(&CommandLine::verbose)},
-      {{"chroot", 'c', true, true}, list(&CommandLine::chroots)},
       {{"all", 'a'}, flag(&CommandLine::all_chroots)},
       {{"directory", '\0', true}, text(&CommandLine::directory)},
       {{"preserve-environment", 'd'}, flag(&CommandLine::preserve_environment)},
-      {{"debug", '\0', true}, debug},
-  };
+  });
   return meanings;
 }
 
@@ -118,11 +125,15 @@ bool has(const Words& words, std::string_view name) {
   return false;
 }
 
+bool is_of_sessions(Action action) {
+  return action == Action::run_session || action == Action::recover_session || action == Action::end_session;
+}
+
 void require_sense(CommandLine& line, const Words& words) {
   if (line.quiet && line.verbose) {
     line.warnings.insert(line.warnings.end(),
                          {"--quiet and --verbose may not be used at the same time", "Using verbose output"});
-    line.quiet = false;
+    line.verbose = false;  // whatever it says
   }
   if (!line.chroots.empty() && line.all()) {
     line.warnings.insert(line.warnings.end(),
@@ -130,7 +141,9 @@ void require_sense(CommandLine& line, const Words& words) {
     line.all_chroots = line.all_sessions = line.all_sources = false;
   }
   if (has(words, "session-name") && line.action != Action::begin_session)
-    throw Mistake("--session-name is not permitted for the specified action", true);
+    throw Mistake(base::concat("--session-name is not permitted for the specified action",
+                               is_of_sessions(line.action) ? "; did you mean to use --chroot?" : ""),
+                  true);
   if (!line.session_name.empty() && !base::valid_name(line.session_name)) throw Mistake("Invalid session name", true);
   if (line.action == Action::begin_session && line.chroots.size() != 1)
     throw Mistake("Exactly one chroot must be specified when beginning a session", true);
@@ -146,7 +159,8 @@ CommandLine parse(const std::vector<std::string>& given, const std::vector<Meani
     meanings[static_cast<std::size_t>(each.option - known.data())].set(line, each.value);
   require_sense(line, words);
   // An empty word alone is no command.
-  if (words.others.size() != 1 || !words.others.front().empty()) line.command = std::move(words.others);
+  if (words.others.size() != 1 || !words.others.front().empty())
+    line.command.insert(line.command.end(), words.others.begin(), words.others.end());
   return line;
 }
 

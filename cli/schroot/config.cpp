@@ -11,7 +11,7 @@ using base::concat;
 
 std::string config_text(const nlohmann::json& info) {
   const auto keys = info.find("schroot-keys");
-  if (keys == info.end() || !keys->is_object()) return {};
+  if (keys == info.end() || !keys->is_object() || cli::text_of(info, "kind") == "source") return {};
   std::string out = concat("[", cli::safe(cli::text_of(info, "name")), "]\n");
   for (const auto& [key, value] : keys->items())
     if (value.is_string()) out += concat(cli::safe(key), "=", cli::safe(value.get<std::string>()), "\n");

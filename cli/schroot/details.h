@@ -3,13 +3,13 @@
 
 #include <nlohmann/json_fwd.hpp>
 #include <string>
-#include <utility>
-#include <vector>
 
 namespace unionroot::schroot {
 
 // info: the daemon's answer to Info.
 std::string info_text(const nlohmann::json& info);
+// Where it is on the host; empty where it is nowhere.
+std::string path_text(const nlohmann::json& info);
 
 // "[name]" and its keys; empty for a source, which has no section of its own.
 std::string config_text(const nlohmann::json& info);

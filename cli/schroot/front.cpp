@@ -1,5 +1,6 @@
 #include "schroot/front.h"
 
+#include <algorithm>
 #include <ctime>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -7,8 +8,8 @@
 
 #include "base/text.h"
 #include "cli/output.h"
+#include "cli/sessions.h"
 #include "schroot/details.h"
-#include "schroot/facts.h"
 #include "schroot/messages.h"
 #include "schroot/said.h"
 
@@ -34,13 +35,30 @@ std::string today() {
 }  // namespace
 
 Front::Front(const CommandLine& line)
-    : line_(line), manager_("", [this](const cli::Advance& advance) {
-        if (line_.quiet || !advance.what.starts_with("waiting ") || advance.what == waiting_) return;
-        waiting_ = advance.what;
-        say_information(waiting_);
-      }) {}
+    : line_(line),
+      manager_(
+          "",
+          [this](const cli::Advance& advance) {
+            // What a script of the set-up wrote, in this form.
+            if (advance.what.starts_with("I: ")) return say_information(advance.what.substr(3));
+            if (advance.what.starts_with("E: ")) return say_error(advance.what.substr(3));
+            if (line_.quiet || !advance.what.starts_with("waiting ") || advance.what == waiting_) return;
+            waiting_ = advance.what;
+            say_information(waiting_);
+          },
+          // As schroot, which asks for a password for -u alone.
+          line.user ? cli::Manager::Asking::allowed : cli::Manager::Asking::never) {}
+
+void Front::warn_of_definitions() {
+  const auto answer = manager_.call("SchrootWarnings", {}, {});
+  for (const auto& line : cli::value_of<std::vector<std::string>>(answer, 0)) {
+    const auto text = line.substr(std::min<std::size_t>(line.size(), 3));
+    line.starts_with("W") ? say_warning(text) : say_information(text);
+  }
+}
 
 int Front::run() {
+  warn_of_definitions();
   switch (line_.action) {
     case Action::help:
     case Action::version: break;
@@ -72,6 +90,8 @@ const Catalogue& Front::catalogue() {
     const auto chroots = manager_.call("ListChroots", {}, {});
     const auto sessions = manager_.call("ListSessions", {}, {});
     catalogue_.emplace(cli::value_of<nlohmann::json>(chroots, 0), cli::value_of<nlohmann::json>(sessions, 0));
+    if (!catalogue_->has_chroots())
+      say_warning("No chroots are defined in ‘/etc/schroot/schroot.conf’ or ‘/etc/schroot/chroot.d’");
   }
   return *catalogue_;
 }
@@ -84,10 +104,11 @@ std::vector<Front::Target> Front::named() const {
 
 std::vector<Front::Target> Front::of_all(bool with_aliases) {
   const bool nothing_said = !line_.all();
+  const bool sources = nothing_said && line_.action != Action::location;
   std::vector<Target> targets;
   for (const auto& entry : catalogue().entries()) {
     const bool wanted = (entry.space == Namespace::chroot && (nothing_said || line_.all_chroots)) ||
-                        (entry.space == Namespace::source && (nothing_said || line_.all_sources)) ||
+                        (entry.space == Namespace::source && (sources || line_.all_sources)) ||
                         (entry.space == Namespace::session && line_.all_sessions);
     if (!wanted || (entry.alias && !with_aliases)) continue;
     targets.push_back({qualified(entry.space, entry.name), {entry.space, entry.name}, true});
@@ -111,7 +132,9 @@ bool Front::is_there(const Target& target) {
 }
 
 void Front::require_name(const Target& target) {
-  if (!base::valid_name(target.name.name)) throw not_found({target.given});
+  if (base::valid_name(target.name.name)) return;
+  catalogue();  // warns where it is empty
+  throw not_found({target.given});
 }
 
 void Front::require_all(const std::vector<Target>& targets) {
@@ -166,7 +189,7 @@ int Front::config() {
   for (const auto& target : wanted) {
     const auto facts = info_of(target);
     if (auto section = config_text(facts); !section.empty())
-      sections.emplace(Facts(facts).text("name"), std::move(section));
+      sections.emplace(cli::text_of(facts, "name"), std::move(section));
   }
   if (wanted.empty()) return 0;
   std::string text;
@@ -178,8 +201,7 @@ int Front::config() {
 int Front::location() {
   std::string text;
   for (const auto& target : targets()) {
-    const auto facts = info_of(target);
-    text += cli::safe(Facts(facts).path()) + "\n";
+    text += cli::safe(path_text(info_of(target))) + "\n";
   }
   cli::print(text);
   return 0;

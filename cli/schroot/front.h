@@ -31,6 +31,7 @@ class Front {
   };
   using Act = std::function<void(const Target&)>;
 
+  void warn_of_definitions();
   int list();
   int info();
   int config();
@@ -44,8 +45,8 @@ class Front {
   [[nodiscard]] bool is_about_sessions() const { return usual_namespace() == base::Namespace::session; }
   [[nodiscard]] std::vector<Target> named() const;
   std::vector<Target> of_all(bool with_aliases);
-  std::vector<Target> targets();                   // what is acted on, each once
-  static void require_name(const Target& target);  // one that there may be
+  std::vector<Target> targets();            // what is acted on, each once
+  void require_name(const Target& target);  // one that there may be
   void require_all(const std::vector<Target>& targets);
   [[nodiscard]] bool is_there(const Target& target);
   bool is_plain(const Target& target);

@@ -4,25 +4,33 @@
 
 namespace unionroot::schroot {
 
-std::string schroot_help() {
-  return R"(Usage:
-  schroot  [OPTION…] [COMMAND] — run command or shell in a chroot
+namespace {
 
-Actions:
+// What both programs have.
+std::string help(const char* program, const char* location, const char* rest) {
+  return base::concat("Usage:\n  ", program, "  [OPTION…] [COMMAND] — run command or shell in a chroot\n\n", R"(Actions:
   -h [ --help ]                   Show help options
   -V [ --version ]                Print version information
   -l [ --list ]                   List available chroots
   -i [ --info ]                   Show information about selected chroots
   --config                        Dump configuration of selected chroots
-  --location                      Print location of selected chroots
-
+)",
+                      location, R"(
 General options:
   -q [ --quiet ]                  Show less output
   -v [ --verbose ]                Show more output
 
 Chroot selection:
   -c [ --chroot ] arg             Use specified chroot
-  -a [ --all ]                    Select all chroots and active sessions
+)",
+                      rest);
+}
+
+}  // namespace
+
+std::string schroot_help() {
+  return help("schroot", "  --location                      Print location of selected chroots\n",
+              R"(  -a [ --all ]                    Select all chroots and active sessions
   --all-chroots                   Select all chroots
   --all-sessions                  Select all active sessions
   --all-source-chroots            Select all source chroots
@@ -47,33 +55,17 @@ Session options:
   -n [ --session-name ] arg       Session name (defaults to an automatically 
                                   generated name)
   -f [ --force ]                  Force operation, even if it fails
-)";
+)");
 }
 
 std::string dchroot_help() {
-  return R"(Usage:
-  dchroot  [OPTION…] [COMMAND] — run command or shell in a chroot
-
-Actions:
-  -h [ --help ]                   Show help options
-  -V [ --version ]                Print version information
-  -l [ --list ]                   List available chroots
-  -i [ --info ]                   Show information about selected chroots
-  --config                        Dump configuration of selected chroots
-  -p [ --path ]                   Print location of selected chroots
-
-General options:
-  -q [ --quiet ]                  Show less output
-  -v [ --verbose ]                Show more output
-
-Chroot selection:
-  -c [ --chroot ] arg             Use specified chroot
-  -a [ --all ]                    Select all chroots
+  return help("dchroot", "  -p [ --path ]                   Print location of selected chroots\n",
+              R"(  -a [ --all ]                    Select all chroots
 
 Chroot environment:
   --directory arg                 Directory to use
   -d [ --preserve-environment ]   Preserve user environment
-)";
+)");
 }
 
 std::string version_text(const std::string& program) {

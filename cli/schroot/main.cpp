@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/paths.h"
 #include "base/text.h"
 #include "cli/output.h"
 #include "schroot/front.h"
@@ -33,8 +34,7 @@ int carry_out(bool as_dchroot, const std::vector<std::string>& words) {
     if (mistake.usage())
       say_information(base::concat("Run “", program, " --help” to list usage example and all available options"));
   } catch (const base::Error& error) {
-    say_error(error.what());
-    if (!error.hint().empty()) say_information(error.hint());
+    say_error(error.what(), error.hint());
   } catch (const std::exception& error) {
     say_error(error.what());
   }
@@ -51,6 +51,5 @@ int main(int argc, char** argv) {
     return failure;
   }
   const std::string_view path = argc > 0 ? argv[0] : "";
-  return carry_out(path.substr(path.rfind('/') + 1) == "dchroot",
-                   std::vector<std::string>(argv + (argc > 0), argv + argc));
+  return carry_out(base::file_name(path) == "dchroot", std::vector<std::string>(argv + (argc > 0), argv + argc));
 }

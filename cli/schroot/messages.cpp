@@ -27,6 +27,10 @@ void say(std::string_view prefix, std::string_view text) {
 }  // namespace
 
 void say_error(std::string_view text) { say("E: ", text); }
+void say_error(std::string_view text, std::string_view hint) {
+  say_error(text);
+  if (!hint.empty()) say_information(hint);
+}
 void say_warning(std::string_view text) { say("W: ", text); }
 void say_information(std::string_view text) { say("I: ", text); }
 

@@ -21,6 +21,8 @@ class Mistake : public std::runtime_error {
 };
 
 void say_error(std::string_view text);
+// And what to do about it, if that is not empty.
+void say_error(std::string_view text, std::string_view hint);
 void say_warning(std::string_view text);
 void say_information(std::string_view text);
 

@@ -43,8 +43,9 @@ class Narrator {
   void tell(const Detail& detail) {
     switch (detail.kind) {
       case Detail::Kind::verbosity:
-        if (detail.text == "verbose") say_command();
-        verbose_ = verbose_ || detail.text == "verbose";
+        verbose_ = detail.text == "verbose" && !line_.quiet;
+        if (verbose_ && !line_.verbose) say_command();
+        quiet_ = detail.text == "quiet";
         break;
       case Detail::Kind::no_shell:
         say_warning(concat("Shell ‘", detail.text, "’ not available: ", detail.text,
@@ -62,6 +63,9 @@ class Narrator {
         trouble_.reset();
         break;
       case Detail::Kind::no_directory:
+        if (trouble_) say_directory(say_warning);  // another was tried, in vain too
+        trouble_ = detail;
+        break;
       case Detail::Kind::no_command: trouble_ = detail; break;
     }
   }
@@ -72,9 +76,10 @@ class Narrator {
       return say_directory(say_error);
     if (trouble_)
       return say_error(concat("Failed to execute “", trouble_->text, "”: ", text_of_error(trouble_->error)));
-    say_error(outcome.text);
-    if (!outcome.hint.empty()) say_information(outcome.hint);
+    say_error(outcome.text, outcome.hint);
   }
+
+  [[nodiscard]] bool is_quiet() const { return line_.quiet || (quiet_ && !line_.verbose); }
 
  private:
   [[nodiscard]] std::string place() const {
@@ -99,9 +104,19 @@ class Narrator {
 
   const CommandLine& line_;
   std::string session_;
-  bool verbose_ = false;
+  bool verbose_ = false, quiet_ = false;  // as the chroot's definition says
   std::optional<Detail> trouble_;
 };
+
+// What is no variable, or has no value, is left out, as schroot does.
+std::vector<std::string> named_variables() {
+  auto variables = cli::own_environment();
+  std::erase_if(variables, [](const std::string& variable) {
+    const auto equals = variable.find('=');
+    return equals == std::string::npos || equals == 0 || equals + 1 == variable.size();
+  });
+  return variables;
+}
 
 cli::bus::Options options_for(const CommandLine& line, bool on_terminal) {
   using cli::bus::Bytes;
@@ -113,11 +128,10 @@ cli::bus::Options options_for(const CommandLine& line, bool on_terminal) {
     options.emplace_back("directory", Bytes{absolute(*line.directory)});
   else if (auto directory = cli::working_directory(); !directory.empty())
     options.emplace_back("caller-directory", Bytes{std::move(directory)});
-  else if (!line.command.empty())
-    throw Error(ErrorCode::invalid_argument, "Failed to get current directory: No such file or directory",
-                "Use the --directory option to run the command in a different directory.");
+  else
+    options.emplace_back("caller-directory", Bytes{"/"});  // as in schroot where it was removed
   if (line.preserve_environment) options.emplace_back("preserve-environment", true);
-  options.emplace_back("environment", cli::bus::ByteLists{cli::own_environment()});
+  options.emplace_back("environment", cli::bus::ByteLists{named_variables()});
   if (line.shell) options.emplace_back("shell", Bytes{*line.shell});
   if (!line.options.empty() && line.action == Action::automatic_session)
     options.emplace_back("user-data", cli::parse_user_data(line.options));
@@ -133,7 +147,8 @@ int status_of(const terminal::Outcome& outcome, const Narrator& narrator) {
     case Kind::exited: return outcome.value;
     case Kind::killed: {
       const char* const name = ::sigdescr_np(outcome.value);
-      say_error(concat("Child terminated by signal ‘", name == nullptr ? std::to_string(outcome.value) : name, "’"));
+      if (!narrator.is_quiet())
+        say_error(concat("Child terminated by signal ‘", name == nullptr ? std::to_string(outcome.value) : name, "’"));
       return failure;
     }
     case Kind::failed:

@@ -1,6 +1,9 @@
 #include "schroot/said.h"
 
+#include <string_view>
+
 #include "base/text.h"
+#include "cli/caller.h"
 #include "schroot/messages.h"
 
 namespace unionroot::schroot {
@@ -10,9 +13,19 @@ using base::ErrorCode;
 
 namespace {
 
-void say_as_it_is(const base::Error& error) {
-  say_error(error.what());
-  if (!error.hint().empty()) say_information(error.hint());
+void say_not_authorised(const base::Error& error, const Concerning& about) {
+  say_error("Access not authorised");
+  say_information("You do not have permission to access the schroot service.");
+  say_information("This failure will be reported.");
+  if (about.verbose) say_information(concat(error.what(), "\n", error.hint()));
+}
+
+// Which session it was whose set-up failed, if there was one already: "setting up session ID: ...".
+std::string session_in(std::string_view message) {
+  constexpr std::string_view start = "setting up session ";
+  if (!message.starts_with(start)) return {};
+  message.remove_prefix(start.size());
+  return std::string(message.substr(0, message.find(':')));
 }
 
 }  // namespace
@@ -25,25 +38,28 @@ void say(const base::Error& error, const Concerning& about) {
       if (about.user.empty()) break;
       say_error(concat("User ‘", about.user, "’ not found"));
       return;
-    case ErrorCode::access_denied:
-      say_error("Access not authorised");
-      say_information("You do not have permission to access the schroot service.");
-      say_information("This failure will be reported.");
+    case ErrorCode::authentication_required:
+    case ErrorCode::authentication_failed:
+      if (about.user.empty()) return say_not_authorised(error, about);
+      // What PAM says where it cannot ask, and where it was not told the password.
+      if (!cli::has_controlling_terminal()) say_error("No controlling terminal");
+      say_error("Authentication failed: Authentication failure");
       if (about.verbose) say_information(concat(error.what(), "\n", error.hint()));
       return;
+    case ErrorCode::access_denied:
+      if (!session_in(error.what()).empty()) break;  // a file that is not to be trusted
+      return say_not_authorised(error, about);
     case ErrorCode::session_exists:
       if (about.session.empty()) break;
       say_error(concat(about.session, ": Failed to lock chroot: /var/lib/schroot/session/", about.session,
                        ": Failed to write session file: File exists"));
       return;
-    case ErrorCode::stage_failed:
-      say_as_it_is(error);
-      say_error(
-          concat(about.session.empty() ? about.given : about.session, ": Chroot setup failed: stage=", about.stage));
-      return;
     default: break;
   }
-  say_as_it_is(error);
+  say_error(error.what(), error.hint());
+  auto session = session_in(error.what());
+  if (session.empty() && error.code() == ErrorCode::stage_failed) session = about.session;
+  if (!session.empty()) say_error(concat(session, ": Chroot setup failed: stage=", about.stage));
 }
 
 }  // namespace unionroot::schroot

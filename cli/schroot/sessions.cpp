@@ -22,7 +22,9 @@ using base::ErrorCode;
 using base::Namespace;
 
 int Front::failed(const Error& error, const Target& target, const char* stage) {
-  say(error, {target.given, line_.user.value_or(""), line_.session_name, stage, line_.verbose});
+  if (error.code() == ErrorCode::no_such_chroot) catalogue();  // warns where it is empty
+  say(error, {target.given, line_.user.value_or(""), is_about_sessions() ? target.name.name : line_.session_name, stage,
+              line_.verbose});
   return failure;
 }
 
@@ -54,6 +56,7 @@ int Front::begin() {
   require_options(target);
   cli::bus::Options options;
   options.emplace_back("front-end", true);
+  options.emplace_back("confirm", true);
   if (!line_.session_name.empty()) options.emplace_back("name", line_.session_name);
   if (!line_.options.empty()) options.emplace_back("user-data", cli::parse_user_data(line_.options));
   cli::ask_for_progress(options, true);
@@ -73,19 +76,24 @@ int Front::begin() {
     end({session, {Namespace::session, session}, false});
     throw;
   }
+  // Where a signal ends this process before, the daemon ends the session: its name may have reached nobody.
+  manager_.call("Confirm", cli::bus::Body().text(session), {});
   return 0;
 }
 
 void Front::end(const Target& target) {
   cli::bus::Options options;
   if (line_.force) options.emplace_back("force", true);
+  cli::ask_for_progress(options, true);
   const auto answer =
       manager_.call("End", cli::bus::Body().text(qualified(Namespace::session, target.name.name)).options(options), {});
   for (const auto& left : cli::value_of<std::vector<std::string>>(answer, 0)) say_warning(left);
 }
 
 void Front::recover(const Target& target) {
-  manager_.call("Recover", cli::bus::Body().text(qualified(Namespace::session, target.name.name)).options({}), {});
+  cli::bus::Options options;
+  cli::ask_for_progress(options, true);
+  manager_.call("Recover", cli::bus::Body().text(qualified(Namespace::session, target.name.name)).options(options), {});
 }
 
 // A plain chroot has no session: there is nothing to do but to say whether it is for the caller.

@@ -80,6 +80,19 @@ bool ControlChannel::show_progress(const Ending& ending) {
   return true;
 }
 
+bool ControlChannel::time_is_up() {
+  if (!alarm_.has_limit()) return false;
+  if (outcome_) return true;
+  if (alarm_.begin_grace()) {
+    send(Type::signal, SIGTERM);
+    send(Type::signal, SIGCONT);  // one that is stopped does not see the other
+    return true;
+  }
+  send(Type::kill_all, 0);
+  ::shutdown(socket_.get(), SHUT_WR);  // an older supervisor does the same when we have gone
+  return true;
+}
+
 bool ControlChannel::receive() {
   Message message{};
   iovec part{&message, sizeof message};
@@ -131,6 +144,7 @@ void ControlChannel::handle(const Message& message) {
     case Type::the_shell:
     case Type::verbosity: detail_ = detail_in(message); break;
     case Type::cancel:
+    case Type::kill_all:
     case Type::started:
     case Type::signal:
     case Type::window_size:

@@ -13,8 +13,8 @@ namespace unionroot::terminal {
 
 class ControlChannel {
  public:
-  ControlChannel(base::UniqueFd socket, const Warn& warn, const Tell& tell)
-      : socket_(std::move(socket)), warn_(warn), tell_(tell) {}
+  ControlChannel(base::UniqueFd socket, const Warn& warn, const Tell& tell, const std::optional<TimeLimit>& limit)
+      : socket_(std::move(socket)), warn_(warn), tell_(tell), alarm_(limit) {}
 
   [[nodiscard]] int descriptor() const { return socket_.get(); }
 
@@ -23,6 +23,10 @@ class ControlChannel {
 
   // A supervisor that is gone is no error here: the end of the socket tells.
   void send(launch::control::Type type, std::uint32_t value);
+
+  // After SIGALRM: the command is told to end, or killed. False: it has no time limit.
+  bool time_is_up();
+  [[nodiscard]] bool timed_out() const { return alarm_.is_over(); }
 
   [[nodiscard]] const std::optional<Outcome>& outcome() const { return outcome_; }
   [[nodiscard]] base::UniqueFd take_master() { return std::move(master_); }
@@ -47,6 +51,7 @@ class ControlChannel {
   base::UniqueFd socket_;
   const Warn& warn_;
   const Tell& tell_;
+  Alarm alarm_;
   std::optional<Outcome> outcome_;
   base::UniqueFd master_;
   std::string warning_;

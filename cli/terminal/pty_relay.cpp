@@ -165,7 +165,7 @@ class PtyRelay {
       } else if (*number == SIGTSTP) {
         // Not typed in raw mode. The command stops first, and then, as it tells that, this process.
         control_.send(Type::signal, SIGSTOP);
-      } else {
+      } else if (*number != SIGALRM || !control_.time_is_up()) {
         raw_.restore();
         signals_.act(*number);  // ends this process
       }
@@ -192,7 +192,7 @@ class PtyRelay {
   }
 
   ControlChannel& control_;
-  Signals signals_{SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT, SIGWINCH};
+  Signals signals_{SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT, SIGWINCH, SIGALRM};
   RawTerminal raw_{STDIN_FILENO};
   bool foreground_ = raw_.enter();  // the terminal is ours, not another job's
   base::UniqueFd master_;

@@ -27,6 +27,7 @@ bool asks_to_end(int number) { return number == SIGINT || number == SIGTERM || n
 // has ended, one for the daemon, which ends the session.
 void pass_on(Signals& signals, ControlChannel& control) {
   while (const auto number = signals.take()) {
+    if (*number == SIGALRM && control.time_is_up()) continue;
     if (control.outcome() && asks_to_end(*number)) {
       control.send(Type::cancel, 0);
       continue;
@@ -44,7 +45,7 @@ void pass_on(Signals& signals, ControlChannel& control) {
 void relay_messages(ControlChannel& control, const Ending& ending) {
   constexpr int tick_interval = 200;
   bool ticks = false;
-  Signals signals{SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGTSTP, SIGCONT};
+  Signals signals{SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGTSTP, SIGCONT, SIGALRM};
   std::array<pollfd, 2> watched{pollfd{control.descriptor(), POLLIN, 0}, pollfd{signals.descriptor(), POLLIN, 0}};
   for (;;) {
     if (::poll(watched.data(), watched.size(), ticks ? tick_interval : -1) < 0) {
@@ -82,6 +83,8 @@ WindowSize window_size() {
 bool wants_terminal() { return ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1; }
 
 int Outcome::exit_status() const {
+  constexpr int took_too_long = 124;  // as timeout(1) has it
+  if (timed_out) return took_too_long;
   switch (kind) {
     case Kind::exited:
     case Kind::failed: return value;
@@ -91,8 +94,9 @@ int Outcome::exit_status() const {
   return 125;
 }
 
-Outcome relay_run(base::UniqueFd control, bool terminal, const Warn& warn, const Ending& ending, const Tell& tell) {
-  ControlChannel channel(std::move(control), warn, tell);
+Outcome relay_run(base::UniqueFd control, bool terminal, const Warn& warn, const Ending& ending, const Tell& tell,
+                  const std::optional<TimeLimit>& limit) {
+  ControlChannel channel(std::move(control), warn, tell, limit);
   base::fault_point("before the relay of a command");
   if (terminal) relay_terminal(channel);
   base::fault_point("after the relay of a terminal");
@@ -100,6 +104,7 @@ Outcome relay_run(base::UniqueFd control, bool terminal, const Warn& warn, const
   Outcome outcome = channel.outcome().value_or(
       Outcome{Outcome::Kind::lost, 0, "the session's supervisor ended unexpectedly",
               "look at the daemon's log ('journalctl -u unionrootd') and at 'unionroot list'"});
+  outcome.timed_out = channel.timed_out();
   outcome.of_source = channel.source_is_packed().has_value();
   outcome.packed = channel.source_is_packed().value_or(false);
   return outcome;

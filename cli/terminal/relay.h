@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/unique_fd.h"
+#include "terminal/time_limit.h"
 
 namespace unionroot::terminal {
 
@@ -37,11 +39,13 @@ struct Outcome {
   bool packed = false;
   // The session that was begun for the command has ended. Said of sessions on a source alone.
   bool session_ended = false;
+  // It took longer than it may, and was told to end.
+  bool timed_out = false;
   // It could not be ended: why, and what to do. Empty: nothing is known of that.
   std::string not_ended = {};
   std::string not_ended_hint = {};
 
-  // The command's own; 128+N; 125, 126 or 127.
+  // The command's own; 128+N; 124 if it took too long; 125, 126 or 127.
   [[nodiscard]] int exit_status() const;
 };
 
@@ -76,9 +80,10 @@ using Tell = std::function<void(const Detail&)>;
 // A signal that asks this process to end is passed on to the command, or, with a terminal, ends this process after
 // the terminal was restored. Once the command has ended, such a signal asks the daemon to cancel what takes long of
 // ending the session (packing a tarball). Throws Error if relaying itself is impossible.
-// tell: of each detail, before the warning or the outcome that says the same.
+// tell: of each detail, before the warning or the outcome that says the same. limit: of the command alone; what its
+// session takes to end has none.
 Outcome relay_run(base::UniqueFd control, bool terminal, const Warn& warn, const Ending& ending = {},
-                  const Tell& tell = {});
+                  const Tell& tell = {}, const std::optional<TimeLimit>& limit = {});
 
 // The same with messages on standard error ("E: ...", "I: ...", "W: ...") and the exit status.
 int relay(base::UniqueFd control, bool terminal);

@@ -25,7 +25,9 @@ Options:
   -n, --name ID         the session's id; otherwise CHROOT and a random part
   -o, --option KEY=VALUE
                         set user data that the definition lets you set; repeatable
-      --wait[=SECONDS]  wait while the tree is being changed; without SECONDS, without end
+      --wait[=SECONDS]  wait while the tree is being changed, and for source:NAME until nobody
+                        uses it; without SECONDS, without end
+      --yield           for source:NAME: let other sessions begin while it waits
       --json            print an object with the session's id and its object path
       --config FILE     the settings file
   -h, --help            show this
@@ -54,8 +56,10 @@ class Begin : public Verb {
       options.emplace_back("name", *name_);
     }
     if (wait_.given()) options.emplace_back("wait", wait_.milliseconds());
+    if (wait_.yields()) options.emplace_back("yield", true);
     if (!options_.empty()) options.emplace_back("user-data", parse_user_data(options_));
     ask_for_progress(options);
+    options.emplace_back("confirm", true);
 
     Manager manager(config);
     const auto answer = manager.call("Begin", bus::Body().text(chroot_).options(options),
@@ -70,6 +74,8 @@ class Begin : public Verb {
     } catch (const base::Error& error) {
       end_untold(manager, session, error);
     }
+    // Where a signal ends this process before, the daemon ends the session: its name may have reached nobody.
+    manager.call("Confirm", bus::Body().text(session), base::concat("confirming ", session));
     return success;
   }
 

@@ -3,6 +3,8 @@
 
 #include <CLI/App.hpp>
 #include <algorithm>
+#include <cerrno>
+#include <set>
 #include <tuple>
 
 #include "base/error.h"
@@ -18,6 +20,9 @@
 #include "definition/settings_error.h"
 #include "fstab/from_profile.h"
 #include "mount/overlay_entry.h"
+#include "source/oci_layout.h"
+#include "source/root_file.h"
+#include "source/within.h"
 
 namespace unionroot::cli {
 
@@ -63,13 +68,23 @@ class Check : public Verb {
   int check(const definition::Settings& settings) {
     const auto snapshot = files_.empty() ? definition::load(settings) : definition::load_files(files_, settings);
     auto problems = snapshot.problems;
+    const auto of_files = problems.size();
     auto on_disk = definition::check_on_disk(snapshot, settings, {host_has_user, host_has_group});
     problems.insert(problems.end(), std::make_move_iterator(on_disk.begin()), std::make_move_iterator(on_disk.end()));
+    check_archives(snapshot, problems);
     check_mounts(snapshot, problems);
+    check_mounts_of_host(snapshot, problems);
+    // What a file's own problems took out is not among the chroots. Of two of one name the first is.
+    std::set<std::string> unsound;
+    for (auto each = problems.begin() + static_cast<std::ptrdiff_t>(of_files); each != problems.end(); ++each)
+      if (each->severity == definition::Problem::Severity::error) unsound.insert(each->section);
+    const auto sound =
+        static_cast<std::size_t>(std::count_if(snapshot.chroots.begin(), snapshot.chroots.end(),
+                                               [&](const auto& chroot) { return !unsound.contains(chroot->name); }));
     // As an editor shows them: the findings of both rounds, by file and line.
     std::stable_sort(problems.begin(), problems.end(),
                      [](const auto& a, const auto& b) { return std::tie(a.file, a.line) < std::tie(b.file, b.line); });
-    return report(count_sound(snapshot, problems), problems);
+    return report(sound, problems);
   }
 
   [[nodiscard]] int report(std::size_t sound, const definition::Problems& problems) const {
@@ -80,13 +95,52 @@ class Check : public Verb {
     return anything_wrong(problems) ? wrong_configuration : success;
   }
 
-  static std::size_t count_sound(const definition::Snapshot& snapshot, const definition::Problems& problems) {
-    return static_cast<std::size_t>(
-        std::count_if(snapshot.chroots.begin(), snapshot.chroots.end(), [&](const auto& chroot) {
-          return std::none_of(problems.begin(), problems.end(), [&](const auto& problem) {
-            return problem.severity == definition::Problem::Severity::error && problem.section == chroot->name;
-          });
-        }));
+  // What would be found when they are unpacked. What is missing or not root's is said already.
+  static void check_archives(const definition::Snapshot& snapshot, definition::Problems& problems) {
+    for (const auto& chroot : snapshot.chroots) {
+      const bool has_error = std::any_of(problems.begin(), problems.end(), [&](const auto& problem) {
+        return problem.severity == definition::Problem::Severity::error && problem.section == chroot->name;
+      });
+      if (has_error) continue;
+      const auto add = [&](const char* key, const std::string& what) {
+        const auto line = chroot->key_lines.find(key);
+        problems.push_back({definition::Problem::Severity::error, chroot->file,
+                            line == chroot->key_lines.end() ? chroot->line : line->second, chroot->name,
+                            base::concat(key, ": ", what)});
+      };
+      const auto* const tarball = std::get_if<definition::FileSource>(&chroot->source);
+      const auto* const image = std::get_if<definition::OciSource>(&chroot->source);
+      try {
+        if (tarball != nullptr) {
+          const auto file = source::open_trusted_file(chroot->name, "archive", tarball->file);
+          if (const auto fault = source::tarball_fault(file.get(), tarball->file); !fault.empty())
+            add("file", base::concat('\'', base::printable(tarball->file), "' ", fault));
+        }
+        if (image != nullptr) {
+          const source::OciLayout layout(chroot->name, image->directory);
+          for (const auto& layer : layout.layers(image->reference)) static_cast<void>(layout.open_blob(layer));
+        }
+      } catch (const base::Error& error) {
+        const auto* const system = dynamic_cast<const base::SystemError*>(&error);
+        if (system != nullptr && system->error_number() == EACCES) continue;  // whoever asks is not root
+        add(tarball != nullptr ? "file" : image->reference.empty() ? "directory" : "reference", error.with_hint());
+      }
+    }
+  }
+
+  static void check_mounts_of_host(const definition::Snapshot& snapshot, definition::Problems& problems) {
+    const auto mounts = kernel::read_mountinfo();
+    for (const auto& chroot : snapshot.chroots) {
+      if (chroot->line == 0) continue;  // built in: there is nothing to correct
+      std::vector<std::string> folders;
+      if (const auto* tree = std::get_if<definition::DirectorySource>(&chroot->source); tree && !tree->plain)
+        folders = {tree->directory};
+      if (const auto* layers = std::get_if<definition::LayersSource>(&chroot->source))
+        folders = layers->lower_directories;
+      for (const auto& folder : folders)
+        if (auto about = source::about_missing_mounts(mounts, folder, *chroot); !about.empty())
+          problems.push_back({definition::Problem::Severity::notice, chroot->file, chroot->line, chroot->name, about});
+    }
   }
 
   // What the daemon would find when a session begins: each definition's fstab as a plan, and the overlay's options.
@@ -95,9 +149,8 @@ class Check : public Verb {
       try {
         plan();
       } catch (const base::Error& error) {
-        const auto hint = error.hint().empty() ? std::string() : base::concat("; ", error.hint());
         problems.push_back({definition::Problem::Severity::error, chroot.file, chroot.line, chroot.name,
-                            base::concat(what, error.what(), hint)});
+                            base::concat(what, error.with_hint())});
       }
     };
     for (const auto& chroot : snapshot.chroots) {

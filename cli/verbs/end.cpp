@@ -16,11 +16,13 @@ constexpr const char* help =
        unionroot end [OPTION]... --all
 
 Ends sessions: kills every process in them and takes them away, with all that was written
-in them. Each one is tried, even if another could not be ended.
+in them; what a session on source:TARBALL has changed is packed into the tarball first. Each
+one is tried, even if another could not be ended.
 
 Options:
   -a, --all             every session of yours; for root: every session
   -f, --force           whatever state it is in; says what could not be undone
+      --discard         pack nothing: what was changed in source:TARBALL is thrown away
       --config FILE     the settings file
   -h, --help            show this
 
@@ -29,6 +31,7 @@ Exit status: 0 if all were ended, 125 if one was not.
 Examples:
   unionroot end "$id"
   unionroot end --force mybuild
+  unionroot end --discard mychange
   unionroot end --all
 )";
 
@@ -38,6 +41,7 @@ class End : public Verb {
     app.add_option("SESSION", sessions_);
     app.add_flag("-a,--all", all_);
     app.add_flag("-f,--force", force_);
+    app.add_flag("--discard", discard_);
   }
 
   int execute(const std::string& config) override {
@@ -48,6 +52,7 @@ class End : public Verb {
     const int status = for_each_session("end", "ending", names, all_, [&](const std::string& session) {
       bus::Options options;
       if (force_) options.emplace_back("force", true);
+      if (discard_) options.emplace_back("discard", true);
       ask_for_progress(options);
       const auto answer =
           manager.call("End", bus::Body().text(session).options(options), base::concat("ending ", session));
@@ -60,7 +65,7 @@ class End : public Verb {
 
  private:
   std::vector<std::string> sessions_;
-  bool all_ = false, force_ = false;
+  bool all_ = false, force_ = false, discard_ = false;
 };
 
 }  // namespace

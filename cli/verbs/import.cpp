@@ -1,4 +1,4 @@
-// unionroot import: schroot's definitions as our own. Needs no daemon.
+// unionroot import: schroot's definitions as our own. Needs no daemon, but for sessions.
 #include "definition/import.h"
 
 #include <fcntl.h>
@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <CLI/App.hpp>
+#include <algorithm>
 #include <boost/filesystem.hpp>
 #include <cerrno>
 
@@ -15,9 +16,11 @@
 #include "base/text.h"
 #include "base/unique_fd.h"
 #include "cli/exit_status.h"
+#include "cli/manager.h"
 #include "cli/output.h"
 #include "cli/settings.h"
 #include "cli/verbs/verbs.h"
+#include "definition/schroot_sessions.h"
 
 namespace unionroot::cli {
 
@@ -32,19 +35,28 @@ Writes schroot's definitions as definitions of unionroot: those in the FILEs, or
 schroot reads. What cannot be carried stands in comments that say why. Nothing is changed
 but the files that --output names, and a daemon reads those when they are where it looks.
 
+      unionroot import --sessions [--dry-run] [SESSION...]
+
+Takes over the SESSIONs of a real schroot, or all that it has: each becomes a session of
+unionroot, with its files, its name and its owner, and schroot knows it no more. Only those
+on an overlay can be, and only while they are mounted nowhere. For root; the daemon does it.
+
 Options:
+      --sessions        take over schroot's sessions, and nothing else
+      --dry-run         with --sessions: list them, and change nothing
   -o, --output FOLDER   write FOLDER/chroot.d/NAME.conf, and the profiles that only schroot has
                         as FOLDER/profiles/NAME; a file that is there is left alone
       --config FILE     the settings file
   -h, --help            show this
 
-Exit status: 0 if all was carried, 1 if something was not, 125 if it could not be read or
-written.
+Exit status: 0 if all was carried or taken over, 1 if something was not, 125 if it could not
+be read or written.
 
 Examples:
   unionroot import
   unionroot import --output /etc/unionroot
   unionroot import /etc/schroot/chroot.d/sid > sid.conf
+  unionroot import --sessions --dry-run
 )";
 
 class Import : public Verb {
@@ -52,9 +64,12 @@ class Import : public Verb {
   void declare(CLI::App& app) override {
     app.add_option("FILE", files_);
     app.add_option("-o,--output", output_);
+    auto* const sessions = app.add_flag("--sessions", sessions_);
+    app.add_flag("--dry-run", dry_run_)->needs(sessions);
   }
 
   int execute(const std::string& config) override {
+    if (sessions_) return import_sessions(config);
     const auto profiles = output_.empty() ? definition::ImportProfiles::named : definition::ImportProfiles::copied;
     const auto imported = definition::import_definitions(files_, settings_for(config), profiles);
     bool whole = true;
@@ -72,6 +87,58 @@ class Import : public Verb {
   }
 
  private:
+  [[nodiscard]] int import_sessions(const std::string& config) const {
+    if (!output_.empty())
+      throw base::Error(base::ErrorCode::invalid_argument, "--sessions takes no --output",
+                        "see `unionroot help import`");
+    definition::Problems problems;
+    auto sessions = definition::schroot_sessions(settings_for(config), problems);
+    for (const auto& problem : problems) print_warning(problem.text());
+    if (sessions.empty() && problems.empty() && files_.empty()) print_remark("schroot has no sessions");
+    bool whole = problems.empty();
+    if (dry_run_) {
+      if (!files_.empty())
+        sessions.erase(
+            std::remove_if(sessions.begin(), sessions.end(), [&](const auto& each) { return !named(each.id); }),
+            sessions.end());
+      if (!sessions.empty()) list(sessions);
+      return whole ? success : wrong_configuration;
+    }
+    auto names = files_;
+    if (names.empty())
+      for (const auto& session : sessions) names.push_back(session.id);
+    if (names.empty()) return whole ? success : wrong_configuration;
+    Manager manager(config);
+    for (const auto& name : names) whole = take_over(manager, name) && whole;
+    return whole ? success : wrong_configuration;
+  }
+
+  [[nodiscard]] bool named(const std::string& id) const {
+    return std::find(files_.begin(), files_.end(), id) != files_.end();
+  }
+
+  static void list(const std::vector<definition::SchrootSessionFile>& sessions) {
+    std::vector<std::vector<std::string>> rows{{"SESSION", "CHROOT", "TYPE", "OWNER", "UNION", "FILES"}};
+    for (const auto& session : sessions)
+      rows.push_back({session.id, session.chroot, session.type, session.owner, session.union_type,
+                      session.overlay.empty() ? session.location : session.overlay});
+    print(table(rows));
+    print_remark("those with UNION overlay can be taken over: unionroot import --sessions SESSION");
+  }
+
+  // What fails for one is no reason to leave the others.
+  static bool take_over(Manager& manager, const std::string& name) {
+    try {
+      manager.call("TakeOver", bus::Body().text(name), concat("taking over ", name));
+      print_remark(concat("took over ", base::printable(name)));
+      return true;
+    } catch (const base::Error& error) {
+      if (error.code() == base::ErrorCode::failed) throw;  // the daemon is not there, or cannot at all
+      print_warning(error.with_hint());
+      return false;
+    }
+  }
+
   static std::string as_one_text(const definition::Imported& imported) {
     std::string text;
     for (const auto& chroot : imported.chroots) text += concat(text.empty() ? "" : "\n", chroot.text);
@@ -79,7 +146,7 @@ class Import : public Verb {
   }
 
   // False: a file was in the way.
-  bool write_all(const definition::Imported& imported) const {
+  [[nodiscard]] bool write_all(const definition::Imported& imported) const {
     bool all = true;
     for (const auto& profile : imported.profiles)
       for (const auto& [kind, text] : profile.texts)
@@ -116,6 +183,8 @@ class Import : public Verb {
 
   std::vector<std::string> files_;
   std::string output_;
+  bool sessions_ = false;
+  bool dry_run_ = false;
 };
 
 }  // namespace

@@ -32,6 +32,7 @@ it, and waits for those there are. For root; needs no daemon.
 
 Options:
       --wait[=SECONDS]  wait for the tree to be free; without SECONDS, without end
+      --yield           hold nobody back meanwhile
       --config FILE     the settings file
   -h, --help            show this
 
@@ -39,7 +40,7 @@ Exit status: the command's own; 128+N if signal N ended it or the wait; 125 if t
 to be had, or unionroot failed; 126 if the command cannot be executed, 127 if it is not found.
 
 Examples:
-  unionroot lock sid -- chroot /srv/chroot/sid apt-get -y upgrade
+  unionroot lock sid -- /usr/sbin/chroot /srv/chroot/sid apt-get -y upgrade
   unionroot lock sid --wait=600 -- rsync -a --delete mirror:/sid/ /srv/chroot/sid/
 )";
 
@@ -87,7 +88,7 @@ class Lock : public Verb {
     const HeldSignals signals;
     locks::LockDirectory directory(settings.state_directory + "/locks");
     std::vector<locks::HeldLock> held;
-    const std::chrono::seconds hold_back(settings.hold_back_time_limit);
+    const auto hold_back = time_to_hold_back(settings);
     try {
       for (const auto& tree : trees) held.push_back(lock(directory, *definition, tree, wait_limit, hold_back, signals));
     } catch (const base::Error& error) {
@@ -106,6 +107,13 @@ class Lock : public Verb {
   }
 
  private:
+  // nullopt: as long as it waits.
+  [[nodiscard]] std::optional<std::chrono::milliseconds> time_to_hold_back(const definition::Settings& settings) const {
+    if (wait_.yields()) return std::chrono::milliseconds(0);
+    if (settings.hold_back_time_limit == 0) return std::nullopt;
+    return std::chrono::seconds(settings.hold_back_time_limit);
+  }
+
   [[nodiscard]] std::optional<std::chrono::milliseconds> limit() const {
     if (!wait_.given()) return std::chrono::milliseconds(0);
     const auto milliseconds = wait_.milliseconds();
@@ -116,7 +124,8 @@ class Lock : public Verb {
   [[nodiscard]] locks::HeldLock lock(locks::LockDirectory& directory, const definition::Definition& definition,
                                      const source::SourceTree& tree,
                                      std::optional<std::chrono::milliseconds> wait_limit,
-                                     std::chrono::seconds hold_back, const HeldSignals& signals) const {
+                                     std::optional<std::chrono::milliseconds> hold_back,
+                                     const HeldSignals& signals) const {
     locks::LockOwner owner;
     owner.process = base::this_process();
     owner.uid = ::getuid();
@@ -130,9 +139,7 @@ class Lock : public Verb {
       progress.tick();
       return signals.interrupted() != 0;
     };
-    locks::Wait wait{wait_limit, cancelled};
-    if (hold_back.count() != 0) wait.hold_back = hold_back;
-    return directory.lock_source(tree.key, owner, wait);
+    return directory.lock_source(tree.key, owner, {wait_limit, cancelled, {}, hold_back});
   }
 
   std::string chroot_;

@@ -4,15 +4,20 @@
 #include <CLI/App.hpp>
 #include <cstdint>
 #include <optional>
+#include <tuple>
+#include <utility>
 
 #include "base/files.h"
 #include "base/text.h"
+#include "cli/after_run.h"
 #include "cli/arguments.h"
 #include "cli/caller.h"
 #include "cli/exit_status.h"
 #include "cli/manager.h"
+#include "cli/misread_command.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "cli/variables.h"
 #include "cli/verbs/verbs.h"
 #include "terminal/relay.h"
 
@@ -30,7 +35,11 @@ if there is one of that name, else a session's.
 
 Options:
   -u, --user USER       run as USER; otherwise as you
-  -d, --directory DIR   the working directory inside; otherwise the current one
+  -d, --directory DIR   the working directory inside; otherwise as the definition says:
+                        the current one, the home directory or another (unionroot info)
+      --env NAME[=VALUE]
+                        give the command this variable; without a value: yours; repeatable
+      --env-file FILE   give it those of FILE, one a line; repeatable
   -p, --preserve-environment
                         keep your environment, less what the definition filters out
   -s, --shell SHELL     use SHELL as the login shell
@@ -38,22 +47,33 @@ Options:
                         set user data that the definition lets you set; repeatable
   -t, --tty             give the command a terminal of its own in any case
   -T, --no-tty          never do so; otherwise one is given if input and output are terminals
-      --wait[=SECONDS]  wait while the tree is being changed; without SECONDS, without end
+      --timeout SECONDS how long COMMAND may take; then it gets SIGTERM
+      --kill-after SECONDS
+                        with --timeout: how much later it is killed; otherwise 10
+      --wait[=SECONDS]  wait while the tree is being changed, and on source:NAME until nobody
+                        uses it; without SECONDS, without end
+      --yield           on source:NAME: let other sessions begin while it waits
+      --diff[=FILE]     on a chroot: list what COMMAND has changed, on standard error or in FILE
+      --keep WHEN       on a chroot: keep the session if COMMAND failed (failed), if something
+                        was changed (changed), or always
       --config FILE     the settings file
   -h, --help            show this
 
-Exit status: the command's own; 128+N if signal N ended it; 125 if unionroot failed,
-126 if the command cannot be executed, 127 if it is not found.
+Exit status: the command's own; 128+N if signal N ended it; 124 if it took longer than
+--timeout; 125 if unionroot failed, 126 if the command cannot be executed, 127 if it is
+not found.
 
 Examples:
   unionroot run sid                              a login shell that leaves nothing behind
   unionroot run sid -- gcc --version
   unionroot run --user root host apt-get install -y hello
+  unionroot run --env DEBIAN_FRONTEND=noninteractive --env http_proxy sid -- apt-get update
+  unionroot run --diff --keep=failed sid -- make install
   unionroot run --directory /var/tmp "$id" -- make -j4 < input > output
 )";
 
 // Until the command has ended, and with it the session that was begun for it.
-terminal::Outcome relayed(base::UniqueFd control, bool on_terminal) {
+terminal::Outcome relayed(base::UniqueFd control, bool on_terminal, const std::optional<terminal::TimeLimit>& limit) {
   std::optional<Progress> progress;  // of the session's end, once there is any
   terminal::Ending ending;
   ending.advance = [&progress](std::string_view what, std::uint64_t done, std::uint64_t total) {
@@ -61,7 +81,7 @@ terminal::Outcome relayed(base::UniqueFd control, bool on_terminal) {
     progress->advance({std::string(what), done, total});
   };
   ending.tick = [&progress] { progress->tick(); };
-  return terminal::relay_run(std::move(control), on_terminal, print_warning, ending);
+  return terminal::relay_run(std::move(control), on_terminal, print_warning, ending, {}, limit);
 }
 
 // What was changed in the source of a tarball is packed after the command has ended. Where that failed, the command's
@@ -71,7 +91,8 @@ int after_source_session(const std::string& config, const std::string& session, 
     const auto info = Manager(config).info("session:" + session);
     if (!info.value("automatic", false) || info.value("state", "") != "failed") return status;
     print_error(base::concat("the command has ended, but session ", session, " has not: ", info.value("error", "")),
-                base::concat("once that is mended: unionroot end ", session));
+                base::concat("`unionroot recover ", session, "` to go on working in it; `unionroot end ", session,
+                             "` to try again; `unionroot end --discard ", session, "` to throw its changes away"));
     return failure;
   } catch (const base::Error& error) {
     if (error.code() == base::ErrorCode::no_such_session) return status;
@@ -96,7 +117,10 @@ class Run : public Verb {
     app.add_option("-o,--option", options_)->type_name("KEY=VALUE")->allow_extra_args(false);
     auto* const tty = app.add_flag("-t,--tty", terminal_wanted_);
     app.add_flag("-T,--no-tty", terminal_refused_)->excludes(tty);
+    variables_.declare(app);
     wait_.declare(app);
+    limit_.declare(app);
+    after_.declare(app);
   }
 
   void take_command(std::vector<std::string> words) override {
@@ -109,27 +133,19 @@ class Run : public Verb {
   int execute(const std::string& config) override {
     validate();
     const bool on_terminal = terminal_wanted_ || (!terminal_refused_ && terminal::wants_terminal());
-    bus::Body body;
-    body.text(name_).texts({}).options(options(on_terminal)).descriptor(0).descriptor(1).descriptor(2);
-
-    base::UniqueFd control;
+    if (after_.wanted()) return run_and_conclude(config, on_terminal);
+    const auto body = body_of(name_, options(on_terminal));
     std::string session;
+    base::UniqueFd control;
     {
       Manager manager(config);
-      auto answer = manager.call("Run", std::move(body), base::concat("starting in ", name_),
-                                 {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO});
-      const auto index = value_of<std::size_t>(answer, 0);
-      if (index >= answer.descriptors.size())
-        throw base::Error(base::ErrorCode::failed, "unionrootd gave no control socket",
-                          "the two are of different versions: restart the daemon (systemctl restart unionrootd)");
-      control = std::move(answer.descriptors[index]);
-      session = value_of<std::string>(answer, 1);
+      std::tie(control, session) = start(manager, body);
     }  // the bus is not needed while the command runs: users have a limited number of connections
-    const auto outcome = relayed(std::move(control), on_terminal);
-    if (!outcome.text.empty()) print_error(base::concat("run: ", outcome.text), outcome.hint);
+    const auto outcome = relayed(std::move(control), on_terminal, limit_.read());
+    tell(outcome);
     if (!outcome.not_ended.empty()) {
       print_error(base::concat("the command has ended, but its session has not: ", outcome.not_ended),
-                  outcome.not_ended_hint);
+                  outcome.not_ended_hint, base::error_name(base::ErrorCode::stage_failed));
       return failure;
     }
     // Where the daemon that began the session has gone meanwhile, the next one ends it, and is asked.
@@ -139,6 +155,54 @@ class Run : public Verb {
   }
 
  private:
+  static bus::Body body_of(const std::string& name, const bus::Options& options) {
+    bus::Body body;
+    body.text(name).texts({}).options(options).descriptor(0).descriptor(1).descriptor(2);
+    return body;
+  }
+
+  std::pair<base::UniqueFd, std::string> start(Manager& manager, const bus::Body& body) const {
+    auto answer =
+        manager.call("Run", body, base::concat("starting in ", name_), {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO});
+    const auto index = value_of<std::size_t>(answer, 0);
+    if (index >= answer.descriptors.size())
+      throw base::Error(base::ErrorCode::failed, "unionrootd gave no control socket",
+                        "the two are of different versions: restart the daemon (systemctl restart unionrootd)");
+    return {std::move(answer.descriptors[index]), value_of<std::string>(answer, 1)};
+  }
+
+  // In a session that the daemon ends when our connection closes, however that comes about.
+  int run_and_conclude(const std::string& config, bool on_terminal) const {
+    const auto options_of_command = command_options(on_terminal);
+    Manager manager(config);
+    const auto session = AfterRun::begin(manager, name_, session_options());
+    auto [control, same] = start(manager, body_of(base::concat("session:", session), options_of_command));
+    const auto outcome = relayed(std::move(control), on_terminal, limit_.read());
+    tell(outcome);
+    return after_.conclude(manager, session, outcome.exit_status());
+  }
+
+  void tell(const terminal::Outcome& outcome) const {
+    if (outcome.timed_out)
+      print_error(base::concat("run: the command took longer than ", limit_.text(), " s, and was told to end"), "",
+                  base::error_name(base::ErrorCode::timed_out));
+    else if (!outcome.text.empty())
+      print_error(base::concat("run: ", outcome.text), hint_of(outcome), base::error_name(code_of(outcome)));
+  }
+
+  static base::ErrorCode code_of(const terminal::Outcome& outcome) {
+    if (outcome.value == not_found) return base::ErrorCode::command_not_found;
+    if (outcome.value == not_executable) return base::ErrorCode::command_not_executable;
+    return base::ErrorCode::failed;
+  }
+
+  // Where it never began: what was perhaps meant.
+  [[nodiscard]] std::string hint_of(const terminal::Outcome& outcome) const {
+    const bool failed = outcome.kind == terminal::Outcome::Kind::failed;
+    auto meant = failed ? in_place_of_command(name_, command_) : std::string();
+    return meant.empty() ? outcome.hint : meant;
+  }
+
   void validate() const {
     if (name_.empty()) throw UsageError("which chroot or session? NAME is missing");
     require_name(name_);
@@ -147,9 +211,27 @@ class Run : public Verb {
       throw UsageError(base::concat("the directory '", base::printable(*directory_), "' is not absolute"),
                        "give it as the command will see it inside, from the root: --directory /build");
     if (!command_.empty() && command_.front().empty()) throw UsageError("the command is empty");
+    static_cast<void>(limit_.read());
+    after_.validate(name_);
   }
 
   [[nodiscard]] bus::Options options(bool on_terminal) const {
+    auto values = command_options(on_terminal);
+    for (auto& option : session_options()) values.push_back(std::move(option));
+    ask_for_progress(values);
+    return values;
+  }
+
+  // Of a session of the command's own.
+  [[nodiscard]] bus::Options session_options() const {
+    bus::Options values;
+    if (!options_.empty()) values.emplace_back("user-data", parse_user_data(options_));
+    if (wait_.given()) values.emplace_back("wait", wait_.milliseconds());
+    if (wait_.yields()) values.emplace_back("yield", true);
+    return values;
+  }
+
+  [[nodiscard]] bus::Options command_options(bool on_terminal) const {
     bus::Options values;
     if (!command_.empty()) values.emplace_back("arguments", bus::ByteLists{command_});
     if (user_) values.emplace_back("user", bus::Bytes{*user_});
@@ -163,11 +245,10 @@ class Run : public Verb {
                         "say where the command shall run: --directory /");
     if (preserve_environment_) values.emplace_back("preserve-environment", true);
     values.emplace_back("environment", bus::ByteLists{own_environment()});
+    if (auto variables = variables_.read(); !variables.empty())
+      values.emplace_back("set-environment", bus::ByteLists{std::move(variables)});
     if (shell_) values.emplace_back("shell", bus::Bytes{*shell_});
-    if (!options_.empty()) values.emplace_back("user-data", parse_user_data(options_));
-    if (wait_.given()) values.emplace_back("wait", wait_.milliseconds());
     add_terminal(values, on_terminal);
-    ask_for_progress(values);
     return values;
   }
 
@@ -175,7 +256,10 @@ class Run : public Verb {
   std::vector<std::string> command_;
   std::optional<std::string> user_, directory_, shell_;
   std::vector<std::string> options_;
+  Variables variables_;
   WaitOption wait_;
+  TimeLimitOption limit_;
+  AfterRun after_;
   bool preserve_environment_ = false, terminal_wanted_ = false, terminal_refused_ = false;
 };
 

@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "daemon/owed.h"
+
 struct sd_bus_message;
 
 namespace unionroot::daemon {
@@ -17,7 +19,7 @@ namespace unionroot::daemon {
 class BusLoop;
 
 // Texts must be UTF-8. What sd-bus refuses is thrown as Error(failed). Bus thread only.
-class Answer {
+class Answer final : public Owed {
  public:
   // Of a value that put() writes.
   static const char* signature(const char*) { return "s"; }
@@ -34,8 +36,6 @@ class Answer {
   explicit Answer(sd_bus_message* call);
   // If neither send() nor fail() was called, the caller is told that the call was dropped.
   ~Answer();
-  Answer(const Answer&) = delete;
-  Answer& operator=(const Answer&) = delete;
 
   void open_array(const char* contents);
   void open_struct(const char* contents);
@@ -75,7 +75,7 @@ class Answer {
   // Drops what was written.
   void begin_anew();
   void send();
-  void fail(const std::exception_ptr& error);
+  void fail(const std::exception_ptr& error) override;
   // Whoever asked has gone.
   void let_go();
 

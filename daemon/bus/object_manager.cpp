@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "daemon/method_keys.h"
 #include "daemon/object_paths.h"
 
 namespace unionroot::daemon {
@@ -42,7 +43,8 @@ bool is_call(sd_bus_message* message, const char* interface, const char* member)
 }  // namespace
 
 // A filter of sd-bus sees a message before sd-bus answers it.
-ObjectManager::ObjectManager(sd_bus* bus, BusLoop& loop, Take take) : loop_(loop), take_(std::move(take)) {
+ObjectManager::ObjectManager(sd_bus* bus, BusLoop& loop, Take take, LetThrough let_through)
+    : loop_(loop), take_(std::move(take)), let_through_(std::move(let_through)) {
   const auto filter = [](sd_bus_message* message, void* self, sd_bus_error*) noexcept {
     try {
       return static_cast<ObjectManager*>(self)->take_call(message) ? 1 : 0;
@@ -57,18 +59,33 @@ ObjectManager::ObjectManager(sd_bus* bus, BusLoop& loop, Take take) : loop_(loop
 
 ObjectManager::~ObjectManager() { ::sd_bus_slot_unref(slot_); }
 
+// Whether a method of ours takes it. That one waits for its turn by itself.
+bool ObjectManager::is_for_us(sd_bus_message* message) const {
+  const char* const interface = ::sd_bus_message_get_interface(message);
+  const char* const member = ::sd_bus_message_get_member(message);
+  const char* const signature = ::sd_bus_message_get_signature(message, 1);
+  if (interface == nullptr || member == nullptr || signature == nullptr) return false;
+  const std::string_view path = ::sd_bus_message_get_path(message);
+  return registered_methods().count(method_key(interface, member, signature)) != 0 &&
+         (path == manager_path || objects_.count(std::string(path)) != 0);
+}
+
 // False: it is for others, or for sd-bus.
 bool ObjectManager::take_call(sd_bus_message* message) {
+  std::uint8_t type = 0;
+  if (::sd_bus_message_get_type(message, &type) < 0 || type != SD_BUS_MESSAGE_METHOD_CALL) return false;
   if (is_call(message, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects")) {
     if (::sd_bus_message_get_path(message) != std::string_view(manager_path)) return false;
     const char* const sender = ::sd_bus_message_get_sender(message);
     take_objects(sender == nullptr ? "" : sender, make_answer(loop_, message));
     return true;
   }
-  if (!is_call(message, "org.freedesktop.DBus.Introspectable", "Introspect")) return false;
-  const std::string node = ::sd_bus_message_get_path(message);
-  if (node != sessions_node && node != chroots_node) return false;
+  if (is_for_us(message)) return false;
   const char* const sender = ::sd_bus_message_get_sender(message);
+  const std::string node = ::sd_bus_message_get_path(message);
+  if (!is_call(message, "org.freedesktop.DBus.Introspectable", "Introspect") ||
+      (node != sessions_node && node != chroots_node))
+    return !let_through_(sender == nullptr ? "" : sender, [&] { return make_answer(loop_, message); });
   const auto answer = make_answer(loop_, message);
   take_(sender == nullptr ? "" : sender, answer, [this, node, answer] {
     answer->put(introspection(node));

@@ -1,5 +1,7 @@
 // What a client asks for all objects at once: ObjectManager.GetManagedObjects, and Introspect of the two nodes that
-// have a child for each of them. sd-bus's own answers are made in one go, however many objects there are.
+// have a child for each of them. sd-bus's own answers are made in one go, however many objects there are. What else
+// sd-bus answers by itself (properties, the peer interface, what there is not) is let through as the user's share
+// allows.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +31,10 @@ class ObjectManager {
   // Identifies the sender, and calls `write` when it is the turn of that user.
   using Take = std::function<void(const std::string& sender, const AnswerPtr& answer, Turns::Write write)>;
 
-  ObjectManager(sd_bus* bus, BusLoop& loop, Take take);
+  // For what sd-bus answers by itself. False: the answer that `make` gives is sent in its place.
+  using LetThrough = std::function<bool(const std::string& sender, const std::function<AnswerPtr()>& make)>;
+
+  ObjectManager(sd_bus* bus, BusLoop& loop, Take take, LetThrough let_through);
   ~ObjectManager();
   ObjectManager(const ObjectManager&) = delete;
   ObjectManager& operator=(const ObjectManager&) = delete;
@@ -50,6 +55,7 @@ class ObjectManager {
   };
 
   bool take_call(sd_bus_message* message);
+  [[nodiscard]] bool is_for_us(sd_bus_message* message) const;
   void take_objects(const std::string& sender, const AnswerPtr& answer);
   Turns::Next write(Writing& writing) const;
   // The node's children are objects, and nothing else.
@@ -57,6 +63,7 @@ class ObjectManager {
 
   BusLoop& loop_;
   const Take take_;
+  const LetThrough let_through_;
   std::map<std::string, const ShownObject*> objects_;
   std::map<std::string, std::string> introspections_;  // by node, until an object comes or goes
   std::uint64_t changes_ = 0;

@@ -110,14 +110,20 @@ ReceivedDescriptors::ReceivedDescriptors(sdbus::IConnection& connection, Peers& 
   static_cast<void>(received());
   const auto proxy = sdbus::createProxy(connection, "org.freedesktop.DBus", "/org/freedesktop/DBus");
   const auto any = proxy->createMethodCall("org.freedesktop.DBus.Peer", "Ping");  // it leads to the bus
+  bus_ = ::sd_bus_message_get_bus(raw_message(any));
+  go_first();
+  bus_socket = connection.getEventLoopPollData().fd;
+}
+
+void ReceivedDescriptors::go_first() {
   const auto filter = [](sd_bus_message* message, void* context, sd_bus_error* error) {
     int result = 0;
     without_exception([&] { result = on_message(message, context, error); });
     return result;
   };
-  const int added = ::sd_bus_add_filter(::sd_bus_message_get_bus(raw_message(any)), &filter_, filter, &peers_);
+  filter_ = ::sd_bus_slot_unref(filter_);
+  const int added = ::sd_bus_add_filter(bus_, &filter_, filter, &peers_);
   if (added < 0) throw base::SystemError(-added, "adding a filter to the bus");
-  bus_socket = connection.getEventLoopPollData().fd;
 }
 
 // Messages that nobody has read lie in the socket, with their descriptors: closing it may block as well.

@@ -10,6 +10,7 @@
 
 #include "daemon/peers.h"
 
+struct sd_bus;
 struct sd_bus_slot;
 
 namespace unionroot::daemon {
@@ -23,8 +24,13 @@ class ReceivedDescriptors {
   ReceivedDescriptors& operator=(const ReceivedDescriptors&) = delete;
   ~ReceivedDescriptors();
 
+  // Before other filters of the bus, which keep some messages to themselves. sd-bus asks first the filter that was
+  // added last.
+  void go_first();
+
  private:
   Peers& peers_;
+  sd_bus* bus_ = nullptr;
   sd_bus_slot* filter_ = nullptr;
 };
 

@@ -91,6 +91,13 @@ void Turns::longer(uid_t uid, Long job) {
   schedule();
 }
 
+bool Turns::passes(uid_t uid) {
+  const User& user = users_[uid];
+  if (!user.quick.empty() || !may_go_on(uid, user, surroundings_.now())) return false;
+  charge(uid, rules_.bus_cost);
+  return true;
+}
+
 void Turns::go_on(uid_t uid) {
   const auto found = users_.find(uid);
   if (found == users_.end()) return;
@@ -104,7 +111,7 @@ void Turns::do_quick(uid_t uid, const Quick& job) {
     job();
     return Next::done;
   });
-  charge(uid, surroundings_.used() - used);
+  charge(uid, surroundings_.used() - used + rules_.bus_cost);
 }
 
 void Turns::do_longer(uid_t uid) {

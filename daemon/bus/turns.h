@@ -28,6 +28,7 @@ class Turns {
   struct Rules {
     double share = 0.2;                                // of the thread's time, for one user
     std::chrono::microseconds stock{50'000};           // that a user can use at once
+    std::chrono::microseconds bus_cost{0};             // of each quick call, for the bus carries it and its answer
     std::size_t most_quick = 512, most_long = 64;      // in the queues of one user
     std::chrono::microseconds look_again_after{1000};  // whether the bus has read what was sent
     // For one long answer that the bus has not come to the end of what was sent, since others send much.
@@ -56,6 +57,8 @@ class Turns {
   // throws is logged, and ends that job.
   void quick(uid_t uid, Quick job);
   void longer(uid_t uid, Long job);
+  // For a call that is answered elsewhere, at once. True: it is the user's turn, and the call counts as used.
+  [[nodiscard]] bool passes(uid_t uid);
   // What answered Next::later, the user's first long answer, can be gone on with.
   void go_on(uid_t uid);
   // Drops what is queued.

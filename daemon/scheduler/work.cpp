@@ -20,6 +20,7 @@ Limits limits_of(const definition::Settings& settings) {
   limits[Work::configuration] = {"reloads", 1, 1, 0, 0};
   limits[Work::locks] = {"looks at locks", 1, 1, 0, 0};
   limits.parked_per_user = wanted.waiting_per_user;
+  limits.authentication = std::chrono::seconds(settings.authentication_time_limit);
   return limits;
 }
 

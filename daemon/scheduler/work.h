@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <string_view>
 
@@ -35,7 +36,8 @@ struct Limit {
 
 struct Limits {
   std::array<Limit, work_classes> of;
-  std::size_t parked_per_user = 16;  // requests of one user who is not root that wait without a thread
+  std::size_t parked_per_user = 16;          // requests of one user who is not root that wait without a thread
+  std::chrono::seconds authentication{300};  // how long somebody may take to authenticate
 
   [[nodiscard]] Limit& operator[](Work work) { return of[static_cast<std::size_t>(work)]; }
   [[nodiscard]] const Limit& operator[](Work work) const { return of[static_cast<std::size_t>(work)]; }

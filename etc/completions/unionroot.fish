@@ -12,7 +12,13 @@ function __unionroot_names
                 set config $words[$i]
         end
     end
-    unionroot $config list --$argv[1] 2>/dev/null | awk 'NR > 1 { print $1 }'
+    # Behind a namespace, as in source:NAME, with that.
+    set -l space (string match -r '^(?:session|chroot|source):' -- (commandline -ct))
+    switch "$space$argv[1]"
+        case sessions chroots session:sessions chroot:chroots source:chroots
+            unionroot $config list --$argv[1] 2>/dev/null |
+                awk -v list=$argv[1] -v space="$space" 'NR > 1 && (list != "chroots" || $2 != "broken") { print space $1 }'
+    end
 end
 
 # The words before the cursor that are no options: the verb, its names, and the command of run and lock, which follows the
@@ -30,7 +36,7 @@ function __unionroot_words
             switch $word
                 case --
                     test (count $found) -ge 2; and set command 1
-                case --config -u --user -d --directory -s --shell -o --option -n --name
+                case --config -u --user -d --directory -s --shell -o --option --env --env-file --keep -n --name
                     set skip 1
                 case '-*'
                 case '*'
@@ -73,36 +79,58 @@ end
 complete -c unionroot -f
 complete -c unionroot -n '__unionroot_command' -a '(__unionroot_complete_command)'
 complete -c unionroot -n 'not __unionroot_command' -l config -r -F -d 'the settings file'
+complete -c unionroot -n 'not __unionroot_command' -l json-errors -d 'an error is an object of JSON'
 complete -c unionroot -n 'not __unionroot_command' -s h -l help -d 'show help'
 
 set -l none 'test (count (__unionroot_words)) -eq 0'
 complete -c unionroot -n $none -s V -l version -d 'print the version'
 for verb in begin:'begin a session, and print its id' run:'run a command in a session, or in one of its own' \
         end:'end sessions' list:'list sessions and chroots' info:'show a chroot or a session' \
+        diff:'list what a session has changed' \
         location:'print where a session\'s tree can be seen' recover:'set up failed sessions again' \
+        prune:'list and remove what belongs to no session' \
         locks:'show who holds which source tree' lock:'hold a source tree while a command changes it' \
-        check:'check the configuration' help:'show a verb\'s options and examples'
+        check:'check the configuration' import:'write schroot\'s definitions as our own' \
+        help:'show a verb\'s options and examples'
     set -l parts (string split -m 1 : $verb)
     complete -c unionroot -n $none -a $parts[1] -d $parts[2]
     complete -c unionroot -n '__unionroot_at 0 help' -a $parts[1] -d $parts[2]
 end
 
 complete -c unionroot -n '__unionroot_at 0 begin run lock info' -a '(__unionroot_names chroots)' -d chroot
-complete -c unionroot -n '__unionroot_at 0 run info location' -a '(__unionroot_names sessions)' -d session
+complete -c unionroot -n '__unionroot_at 0 run info location diff' -a '(__unionroot_names sessions)' -d session
 complete -c unionroot -n '__unionroot_in end recover' -a '(__unionroot_names sessions)' -d session
-complete -c unionroot -n '__unionroot_in check' -F
+complete -c unionroot -n '__unionroot_in check import' -F
 
-complete -c unionroot -n '__unionroot_option begin list info locks check' -l json -d 'print an object'
+complete -c unionroot -n '__unionroot_option begin list info locks check prune diff' -l json -d 'print an object'
 complete -c unionroot -n '__unionroot_option begin run lock' -l wait -d 'wait for the tree'
+complete -c unionroot -n '__unionroot_option begin run lock' -l yield -d 'let other sessions begin while it waits'
 complete -c unionroot -n '__unionroot_option begin run' -s o -l option -x -d 'set user data'
 complete -c unionroot -n '__unionroot_option begin' -s n -l name -x -d 'the session\'s id'
 complete -c unionroot -n '__unionroot_option run' -s u -l user -x -a '(__fish_complete_users)' -d 'run as this user'
 complete -c unionroot -n '__unionroot_option run' -s d -l directory -x -a '(__fish_complete_directories)' -d 'the working directory inside'
 complete -c unionroot -n '__unionroot_option run' -s p -l preserve-environment -d 'keep your environment'
+complete -c unionroot -n '__unionroot_option run' -l env -x -a '(set --names --export)' -d 'give it this variable'
+complete -c unionroot -n '__unionroot_option run' -l env-file -r -F -d 'give it the variables of this file'
 complete -c unionroot -n '__unionroot_option run' -s s -l shell -r -F -d 'the login shell'
+complete -c unionroot -n '__unionroot_option run' -l diff -d 'list what the command has changed'
+complete -c unionroot -n '__unionroot_option run' -l keep -x -a 'failed changed always' -d 'keep the session'
 complete -c unionroot -n '__unionroot_option run' -s t -l tty -d 'a terminal of its own in any case'
 complete -c unionroot -n '__unionroot_option run' -s T -l no-tty -d 'no terminal of its own'
+complete -c unionroot -n '__unionroot_option run' -l timeout -x -d 'how many seconds it may take'
+complete -c unionroot -n '__unionroot_option run' -l kill-after -x -d 'how many seconds later it is killed'
 complete -c unionroot -n '__unionroot_option end recover' -s a -l all -d 'every one of yours'
+complete -c unionroot -n '__unionroot_option prune' -s a -l all -d 'remove all of it'
+complete -c unionroot -n '__unionroot_option prune' -l older-than -x -d 'only of sessions begun so many days ago'
+complete -c unionroot -n '__unionroot_option prune' -l kind -x -a 'orphan cache volume dataset subvolume' -d 'only these'
+complete -c unionroot -n '__unionroot_option diff' -s z -l null -d 'NUL after each path'
+complete -c unionroot -n '__unionroot_option diff' -l name-only -d 'the paths alone'
+complete -c unionroot -n '__unionroot_option diff' -l stat -d 'how many in each folder'
 complete -c unionroot -n '__unionroot_option end' -s f -l force -d 'whatever state it is in'
+complete -c unionroot -n '__unionroot_option end' -l discard -d 'pack nothing of a changed tarball'
+complete -c unionroot -n '__unionroot_option import' -s o -l output -x -a '(__fish_complete_directories)' -d 'the folder to write to'
+complete -c unionroot -n '__unionroot_option import' -l sessions -d 'take over schroot\'s sessions'
+complete -c unionroot -n '__unionroot_option import' -l dry-run -d 'list schroot\'s sessions only'
 complete -c unionroot -n '__unionroot_option list' -l sessions -d 'the sessions alone'
 complete -c unionroot -n '__unionroot_option list' -l chroots -d 'the chroots alone'
+complete -c unionroot -n '__unionroot_option list' -s m -l mine -d 'what is yours, and what you may use'

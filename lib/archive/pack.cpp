@@ -25,6 +25,7 @@
 #include "base/unique_fd.h"
 #include "kernel/files.h"
 #include "kernel/open_beneath.h"
+#include "kernel/protection.h"
 #include "kernel/regular_file.h"
 
 namespace unionroot::archive {
@@ -173,6 +174,9 @@ class Packer {
                   concat("'", printable(path), "' is a device, ", ::major(facts.st_rdev), ':', ::minor(facts.st_rdev),
                          ", and not in the tree's /dev"),
                   "`unionroot recover` gives the session back: delete it there, and end the session again");
+    if ((S_ISREG(facts.st_mode) || S_ISDIR(facts.st_mode)) && kernel::is_protected(file.get(), path))
+      detail::add_note(result_.notes, concat("'", printable(path),
+                                             "' is immutable or append-only (chattr), which archives do not tell"));
     base::fault_point("pack member");
     const Entry entry = entry_of(path, file.get(), facts);
     const bool is_link = ::archive_entry_hardlink(entry.get()) != nullptr;
@@ -225,36 +229,66 @@ class Packer {
     const struct stat& opened = opened_file.status;
     if (!file || opened.st_ino != facts.st_ino || opened.st_dev != facts.st_dev)
       throw Error(ErrorCode::failed, concat("'", printable(path), "' was changed while the tree was packed"));
-    note_holes(file.get(), opened.st_size, entry);
+    const auto data = data_of(file.get(), opened.st_size);
+    note_holes(data, opened.st_size, entry);
     write_header(path, entry);
-    std::uint64_t left = static_cast<std::uint64_t>(opened.st_size);
+    off_t at = 0;
+    for (const auto& [start, length] : data) {
+      write_hole(path, start - at);
+      write_data(path, file.get(), start, length);
+      at = start + length;
+    }
+    write_hole(path, opened.st_size - at);
+  }
+
+  void write_data(const std::string& path, int file, off_t at, off_t left) {
     while (left != 0) {
-      const auto got = base::check(::read(file.get(), buffer_.data(), std::min<std::uint64_t>(left, buffer_.size())),
-                                   "reading", path);
+      const auto got = base::check(
+          ::pread(file, buffer_.data(), std::min<std::uint64_t>(static_cast<std::uint64_t>(left), buffer_.size()), at),
+          "reading", path);
       if (got == 0)
         throw Error(ErrorCode::failed, concat("'", printable(path), "' became shorter while the tree was packed"));
-      if (::archive_write_data(writer_.get(), buffer_.data(), static_cast<std::size_t>(got)) < 0)
-        check(ARCHIVE_FATAL, concat("packing '", printable(path), "' into"));
-      left -= static_cast<std::uint64_t>(got);
-      done_ += static_cast<std::uint64_t>(got);
-      if (options_.progress) options_.progress(done_, total_);
-      check_cancelled();
+      write(path, buffer_.data(), static_cast<std::size_t>(got));
+      at += got;
+      left -= got;
     }
   }
 
-  // The writer wants all bytes of a sparse file, and leaves out itself what lies in its holes.
-  static void note_holes(int file, off_t size, archive_entry* entry) {
-    std::vector<std::pair<off_t, off_t>> data;
+  // The writer wants all bytes of a sparse file, and leaves out itself what lies in its holes. To read those takes a
+  // second for each gigabyte.
+  void write_hole(const std::string& path, off_t left) {
+    while (left > 0) {
+      const auto size = std::min<std::uint64_t>(static_cast<std::uint64_t>(left), zeros_.size());
+      write(path, zeros_.data(), size);
+      left -= static_cast<off_t>(size);
+    }
+  }
+
+  void write(const std::string& path, const char* data, std::size_t size) {
+    if (::archive_write_data(writer_.get(), data, size) < 0)
+      check(ARCHIVE_FATAL, concat("packing '", printable(path), "' into"));
+    done_ += size;
+    if (options_.progress) options_.progress(done_, total_);
+    check_cancelled();
+  }
+
+  // Start and length of what is no hole.
+  using Ranges = std::vector<std::pair<off_t, off_t>>;
+  static Ranges data_of(int file, off_t size) {
+    Ranges data;
     off_t at = 0;
     while (at < size) {
       const off_t start = ::lseek(file, at, SEEK_DATA);
-      if (start < 0) break;  // ENXIO: a hole to the end
-      const off_t end = ::lseek(file, start, SEEK_HOLE);
-      if (end < 0) break;
-      data.emplace_back(start, end - start);
+      if (start < 0 && errno == ENXIO) return data;  // a hole to the end
+      const off_t end = start < 0 ? -1 : ::lseek(file, start, SEEK_HOLE);
+      if (end < 0) return {{0, size}};  // a file system that does not say
+      data.emplace_back(start, std::min(end, size) - start);
       at = end;
     }
-    ::lseek(file, 0, SEEK_SET);
+    return data;
+  }
+
+  static void note_holes(const Ranges& data, off_t size, archive_entry* entry) {
     const bool whole = data.size() == 1 && data.front().first == 0 && data.front().second >= size;
     if (size == 0 || whole) return;
     if (data.empty()) ::archive_entry_sparse_add_entry(entry, size, 0);
@@ -266,6 +300,7 @@ class Packer {
   const Options& options_;
   std::unique_ptr<struct ::archive, FreeWriter> writer_;
   std::string buffer_;
+  const std::string zeros_ = std::string(256 << 10, '\0');
   dev_t device_ = 0;
   std::map<ino_t, std::string> first_;  // the first name of a file that has several
   std::uint64_t done_ = 0, total_ = 0;  // bytes of files

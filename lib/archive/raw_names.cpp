@@ -116,7 +116,7 @@ void RawNames::extended_header(std::string block, std::uint64_t size) {
   piece_.clear();
   take(padded(size));
   std::string records = std::move(piece_);
-  if (records.size() < size) {  // cut off: libarchive says so
+  if (records.size() < padded(size)) {  // cut off: libarchive says so
     piece_ = block + records;
     follows_ = false;
     return;

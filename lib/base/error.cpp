@@ -49,6 +49,8 @@ std::string_view error_name(ErrorCode code) {
     case ErrorCode::session_exists: return "SessionExists";
     case ErrorCode::definition_invalid: return "DefinitionInvalid";
     case ErrorCode::access_denied: return "AccessDenied";
+    case ErrorCode::authentication_required: return "AuthenticationRequired";
+    case ErrorCode::authentication_failed: return "AuthenticationFailed";
     case ErrorCode::source_locked: return "SourceLocked";
     case ErrorCode::session_busy: return "SessionBusy";
     case ErrorCode::session_not_active: return "SessionNotActive";
@@ -63,6 +65,8 @@ std::string_view error_name(ErrorCode code) {
   }
   return "Failed";
 }
+
+std::string Error::with_hint() const { return hint_.empty() ? what() : std::string(what()) + "; " + hint_; }
 
 Error::Error(ErrorCode code, std::string message, std::string hint)
     : std::runtime_error(std::move(message)), code_(code), hint_(std::move(hint)) {}

@@ -18,14 +18,16 @@ enum class ErrorCode {
   session_exists,
   definition_invalid,  // the chroot is defined, but its definition is broken
   access_denied,
-  source_locked,           // the source tree is being changed, or has sessions on it
-  session_busy,            // another operation on the session is under way
-  session_not_active,      // the session is failed, ending or beginning
-  stage_failed,            // a stage of set-up failed; the message names it
-  not_supported,           // this kernel, machine or version cannot do it
-  no_space,                // ENOSPC or EDQUOT
-  command_not_found,       // exit status 127
-  command_not_executable,  // exit status 126
+  authentication_required,  // it may be permitted, if the call lets somebody be asked for a password
+  authentication_failed,    // a password would have permitted it
+  source_locked,            // the source tree is being changed, or has sessions on it
+  session_busy,             // another operation on the session is under way
+  session_not_active,       // the session is failed, ending or beginning
+  stage_failed,             // a stage of set-up failed; the message names it
+  not_supported,            // this kernel, machine or version cannot do it
+  no_space,                 // ENOSPC or EDQUOT
+  command_not_found,        // exit status 127
+  command_not_executable,   // exit status 126
   timed_out,
   cancelled,
   limit_exceeded,  // a per-user or global limit
@@ -42,6 +44,8 @@ class Error : public std::runtime_error {
 
   [[nodiscard]] ErrorCode code() const noexcept { return code_; }
   [[nodiscard]] const std::string& hint() const noexcept { return hint_; }
+  // "what(); hint", on one line: for logs and lists.
+  [[nodiscard]] std::string with_hint() const;
 
  private:
   ErrorCode code_;

@@ -1,8 +1,10 @@
 #include "base/files.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <string_view>
 
 #include "base/error.h"
@@ -42,6 +44,15 @@ void write_all(int fd, std::string_view data, const std::string& name) {
     if (count < 0 && errno == EINTR) continue;
     data.remove_prefix(static_cast<std::size_t>(check(count, "writing", name)));
   }
+}
+
+int rename_without_replacing(int from_dir, const std::string& from, int to_dir, const std::string& to) noexcept {
+  if (::renameat2(from_dir, from.c_str(), to_dir, to.c_str(), RENAME_NOREPLACE) == 0) return 0;
+  if (errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP) return errno;
+  struct stat facts {};
+  if (::fstatat(to_dir, to.c_str(), &facts, AT_SYMLINK_NOFOLLOW) == 0) return EEXIST;
+  if (errno != ENOENT) return errno;
+  return ::renameat(from_dir, from.c_str(), to_dir, to.c_str()) == 0 ? 0 : errno;
 }
 
 }  // namespace unionroot::base

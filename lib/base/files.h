@@ -1,6 +1,8 @@
 // Reading small files whose path nobody but root controls. Paths inside a session's tree go through kernel/files.h.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -16,6 +18,15 @@ std::optional<std::string> try_read_file(const std::string& path, std::size_t li
 
 // The same from an open descriptor, from its current offset on.
 std::string read_all(int fd, const std::string& name, std::size_t limit = std::size_t{16} << 20);
+
+// Whether both are of one file.
+inline bool is_same_file(const struct stat& one, const struct stat& other) {
+  return one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+}
+
+// renameat2(2) with RENAME_NOREPLACE. FUSE and network file systems may not know the flag: then the name is looked for
+// first, so this is for folders in which nobody else makes names. 0, or an errno value; EEXIST if the name is taken.
+int rename_without_replacing(int from_dir, const std::string& from, int to_dir, const std::string& to) noexcept;
 
 // Writes all of data; throws SystemError naming `name`.
 void write_all(int fd, std::string_view data, const std::string& name);

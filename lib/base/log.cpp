@@ -2,6 +2,8 @@
 
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <memory>
@@ -28,10 +30,20 @@ class PriorityPrefix : public spdlog::custom_flag_formatter {
   }
 };
 
+spdlog::level::level_enum own_level(Level level) {
+  switch (level) {
+    case Level::debug: return spdlog::level::debug;
+    case Level::info: return spdlog::level::info;
+    case Level::warning: return spdlog::level::warn;
+    case Level::error: return spdlog::level::err;
+  }
+  return spdlog::level::info;
+}
+
 spdlog::logger& logger() {
   static const auto instance = [] {
     auto made = std::make_shared<spdlog::logger>("unionrootd", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-    if (std::getenv("JOURNAL_STREAM") != nullptr) {
+    if (goes_to_journal()) {
       auto formatter = std::make_unique<spdlog::pattern_formatter>();
       formatter->add_flag<PriorityPrefix>('*').set_pattern("%*%v");
       made->set_formatter(std::move(formatter));
@@ -54,13 +66,19 @@ void write(spdlog::level::level_enum level, std::string_view message) {
 
 }  // namespace
 
-void set_level(Level level) {
-  switch (level) {
-    case Level::debug: logger().set_level(spdlog::level::debug); break;
-    case Level::info: logger().set_level(spdlog::level::info); break;
-    case Level::warning: logger().set_level(spdlog::level::warn); break;
-    case Level::error: logger().set_level(spdlog::level::err); break;
-  }
+void set_level(Level level) { logger().set_level(own_level(level)); }
+
+bool is_shown(Level level) { return logger().should_log(own_level(level)); }
+
+// Another program between systemd and us may have redirected it, and have handed the variable on.
+bool goes_to_journal() {
+  static const bool answer = [] {
+    const char* const stream = ::secure_getenv("JOURNAL_STREAM");
+    struct stat facts {};
+    return stream != nullptr && ::fstat(STDERR_FILENO, &facts) == 0 &&
+           concat(facts.st_dev, ':', facts.st_ino) == stream;
+  }();
+  return answer;
 }
 
 void debug(std::string_view message) { write(spdlog::level::debug, message); }

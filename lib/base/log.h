@@ -9,6 +9,9 @@ namespace unionroot::base::log {
 enum class Level { debug, info, warning, error };
 
 void set_level(Level level);
+bool is_shown(Level level);
+// Whether standard error is the journal (systemd.exec(5): JOURNAL_STREAM).
+bool goes_to_journal();
 void debug(std::string_view message);
 void info(std::string_view message);
 void warning(std::string_view message);

@@ -26,6 +26,12 @@ void require_valid_name(std::string_view what, std::string_view name, std::size_
                      " at most"));
 }
 
+bool valid_variable_name(std::string_view name) {
+  const auto letter = [](char c) { return alphanumeric(c) && !(c >= '0' && c <= '9'); };
+  return !name.empty() && (letter(name.front()) || name.front() == '_') &&
+         std::all_of(name.begin(), name.end(), [](char c) { return alphanumeric(c) || c == '_'; });
+}
+
 std::string name_after_chroot(std::string_view chroot, std::string_view suffix) {
   return concat(chroot.substr(0, longest_session_name - suffix.size()), suffix);
 }

@@ -19,6 +19,9 @@ void require_valid_name(std::string_view what, std::string_view name, std::size_
 // The start of what is called after a chroot, `suffix` behind it: cut, if the whole would be no session's name.
 std::string name_after_chroot(std::string_view chroot, std::string_view suffix);
 
+// Of an environment variable, as a shell can set it: ^[A-Za-z_][A-Za-z0-9_]*$
+bool valid_variable_name(std::string_view name);
+
 enum class Namespace { none, chroot, source, session };
 
 struct QualifiedName {

@@ -22,17 +22,24 @@ const std::string& boot_id() {
   return id;
 }
 
-std::optional<std::uint64_t> process_start_time(pid_t pid) {
+std::optional<ProcessStat> process_stat(pid_t pid) {
   const auto stat = try_read_file(concat("/proc/", pid, "/stat"));
   if (!stat) return std::nullopt;
   // The name, field 2, is in parentheses and may hold blanks and parentheses itself; the rest follows the last ')'.
   const auto end = stat->rfind(')');
   if (end == std::string::npos) return std::nullopt;
   const auto fields = split(std::string_view(*stat).substr(end + 1), ' ');
-  constexpr std::size_t state = 0;        // field 3
-  constexpr std::size_t start_time = 19;  // field 22
-  if (fields.size() <= start_time || fields[state] == "Z" || fields[state] == "X") return std::nullopt;
-  return parse_unsigned(fields[start_time]);
+  constexpr std::size_t state = 0, parent = 1, start_time = 19;  // fields 3, 4 and 22
+  if (fields.size() <= start_time) return std::nullopt;
+  const auto start = parse_unsigned(fields[start_time]);
+  if (!start) return std::nullopt;
+  return ProcessStat{fields[state].front(), static_cast<pid_t>(parse_unsigned(fields[parent]).value_or(0)), *start};
+}
+
+std::optional<std::uint64_t> process_start_time(pid_t pid) {
+  const auto stat = process_stat(pid);
+  if (!stat || stat->is_dead()) return std::nullopt;
+  return stat->start_time;
 }
 
 ProcessIdentity this_process() {
@@ -65,6 +72,12 @@ std::string command_of(pid_t pid) {
   while (!text->empty() && text->back() == '\0') text->pop_back();
   std::replace(text->begin(), text->end(), '\0', ' ');
   return printable(*text);
+}
+
+std::string names_of(const std::vector<pid_t>& pids) {
+  std::string names;
+  for (const pid_t pid : pids) names += concat(names.empty() ? "" : ", ", pid, " (", command_of(pid), ")");
+  return names;
 }
 
 }  // namespace unionroot::base

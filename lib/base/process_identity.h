@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace unionroot::base {
 
@@ -20,6 +21,17 @@ struct ProcessIdentity {
 
 // This boot's id; read once.
 const std::string& boot_id();
+
+// Of /proc/PID/stat, proc(5).
+struct ProcessStat {
+  char state = '?';
+  pid_t parent = 0;
+  std::uint64_t start_time = 0;  // as in ProcessIdentity
+
+  [[nodiscard]] bool is_dead() const { return state == 'Z' || state == 'X'; }
+};
+// nullopt if there is no such process.
+std::optional<ProcessStat> process_stat(pid_t pid);
 
 // Start time of a process; nullopt if there is none (a zombie counts as none).
 std::optional<std::uint64_t> process_start_time(pid_t pid);
@@ -39,5 +51,7 @@ std::optional<std::string_view> status_field(std::string_view status, std::strin
 
 // Its command line for people, cut at 200 characters; empty if it is gone.
 std::string command_of(pid_t pid);
+// "PID (command), ..." of each.
+std::string names_of(const std::vector<pid_t>& pids);
 
 }  // namespace unionroot::base

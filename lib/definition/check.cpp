@@ -11,6 +11,7 @@
 #include "base/root_only.h"
 #include "base/text.h"
 #include "definition/hook_scripts.h"
+#include "definition/schroot_keys.h"
 #include "definition/values.h"
 
 namespace unionroot::definition {
@@ -98,7 +99,11 @@ class Checker {
     struct stat status {};
     if (!look(key, path, status)) return;
     if (!S_ISREG(status.st_mode)) return error(key, concat('\'', printable(path), "' is not a regular file"));
-    check_owner(key, path, status);
+    if (status.st_uid == 0 && (status.st_mode & (S_IWGRP | S_IWOTH)) == 0) return;
+    const auto who = status.st_uid != 0 ? concat("' is owned by uid ", status.st_uid)
+                                        : std::string("' can be written to by others than root");
+    error(key, concat('\'', printable(path), who, ", so sessions refuse it; chown root:root ", printable(path),
+                      "; chmod go-w ", printable(path)));
   }
 
   void check_device(std::string_view key, const std::string& path) {
@@ -125,6 +130,7 @@ class Checker {
                           [&](const OciSource& source) {
                             check_folder("directory", source.directory, true);
                             check_file("directory", source.directory + "/oci-layout");
+                            check_file("directory", source.directory + "/index.json");
                           },
                           [](const CustomSource&) {}},
                definition_.source);
@@ -141,7 +147,7 @@ class Checker {
     try {
       for (const auto& skipped : list_hook_scripts(folder).skipped) warning("hook-directories", skipped);
     } catch (const base::Error& problem) {
-      error("hook-directories", concat(problem.what(), problem.hint().empty() ? "" : "; ", problem.hint()));
+      error("hook-directories", problem.with_hint());
     }
   }
 
@@ -190,11 +196,7 @@ void check_setup_scripts(const Settings& settings, Problems& problems) {
     for (auto& skipped : list_setup_scripts(folder).skipped)
       problems.push_back({Problem::Severity::warning, folder, 0, {}, std::move(skipped)});
   } catch (const base::Error& problem) {
-    problems.push_back({Problem::Severity::error,
-                        folder,
-                        0,
-                        {},
-                        concat(problem.what(), problem.hint().empty() ? "" : "; ", problem.hint())});
+    problems.push_back({Problem::Severity::error, folder, 0, {}, problem.with_hint()});
   }
 }
 
@@ -212,9 +214,8 @@ Problems check_on_disk(const Snapshot& snapshot, const Settings& settings, const
   const HostNames asked_once{once(users, names.has_user), once(groups, names.has_group)};
   Problems problems;
   for (const auto& definition : snapshot.chroots) Checker(*definition, settings, asked_once, problems).run();
-  const bool of_schroot = std::any_of(snapshot.chroots.begin(), snapshot.chroots.end(), [&](const auto& definition) {
-    return lies_under(definition->file, settings.schroot_directory);
-  });
+  const bool of_schroot = std::any_of(snapshot.chroots.begin(), snapshot.chroots.end(),
+                                      [&](const auto& definition) { return is_of_schroot(*definition, settings); });
   if (of_schroot) check_setup_scripts(settings, problems);
   return problems;
 }

@@ -135,7 +135,10 @@ struct Definition {
   Choice no_new_privileges = Choice::automatic;  // automatic: where the tree would make its user root
   std::string resolv_conf = "follow";            // follow | none
   std::string hostname;                          // written to etc/hostname; empty: the host's
-  std::string network = "host";                  // host | none
+  // Of a command that no directory was given for: caller | home | a path inside. The loader puts a default in the place
+  // of an empty one; in a session of a former version it means caller.
+  std::string working_directory;
+  std::string network = "caller";  // caller | host | none | private
   ControlGroup control_group = ControlGroup::caller;
   std::uint64_t unpack_limit = 0;  // bytes; 0: the default
   OnBoot on_boot = OnBoot::recover;
@@ -159,6 +162,8 @@ struct Definition {
   [[nodiscard]] bool clonable() const;
   // The tree is used as it is, with what is mounted in it: nothing is mounted in it or written.
   [[nodiscard]] bool is_plain() const;
+  // A session has a network namespace of its own.
+  [[nodiscard]] bool has_own_network() const { return network == "none" || network == "private"; }
   [[nodiscard]] bool has_union() const { return union_.type == UnionType::overlay; }
   // A session's data goes with it, as schroot's "Session Purged" says.
   [[nodiscard]] bool purgeable() const;

@@ -20,8 +20,8 @@ struct HookScripts {
 // missing or is none; SystemError.
 HookScripts list_hook_scripts(const std::string& folder);
 
-// Those in schroot's setup.d, but for the ones of schroot's own package: a session's stages do what they do. As schroot
-// does, it follows a link to a script; that too must be root's alone. No such folder: none.
+// Those in schroot's setup.d. Scripts of schroot's own package are left out: a session's stages do their work. A link
+// to a script is followed, as in schroot; what it leads to must be root's alone too. No such folder: none.
 HookScripts list_setup_scripts(const std::string& folder);
 
 // Where schroot's scripts are, for a definition of schroot's: in its own configuration directory.

@@ -126,6 +126,8 @@ class Importer {
       else
         text += concat("# Not carried: ", base::printable(why, 1000), "\n#", entry.key, "=", entry.value, "\n");
     }
+    if (made.resolv_conf == "none" && section.find("resolv-conf") == nullptr)
+      add(own, text, {"resolv-conf", made.resolv_conf, 0});
     add_profile(own, text, section, made);
     Problems wrong;
     const auto again = parse_definition(own, made.file, false, own_, wrong);
@@ -170,7 +172,7 @@ class Importer {
     }
     std::map<ProfileFile, ProfileSource> sources;
     std::vector<std::string> faults;
-    schroot_.load(profile_request(section, made, true), faults, &sources);
+    schroot_.load(profile_request(made, true), faults, &sources);
     std::string keys;
     for (const auto kind : profile_files) add(own, keys, {concat("setup.", file_name(kind)), sources[kind].path, 0});
     text += profiles_ == ImportProfiles::named ? keys : concat("profile=", copied_profile(made, sources), "\n");

@@ -24,6 +24,23 @@ std::string_view trim_blanks(std::string_view text) {
   return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
+// Of this key alone, or of one for another language: KEY[LOCALE].
+bool is_description(std::string_view line) {
+  const auto key = trim_blanks(line.substr(0, line.find('=')));
+  return key == "description" || (key.starts_with("description[") && key.ends_with(']') && base::valid_utf8(key));
+}
+
+// How many lines there are, if all end in a carriage return as DOS has it; else 0.
+std::size_t dos_lines(std::string_view text) {
+  std::size_t lines = 0;
+  for (; !text.empty(); ++lines) {
+    const auto end = std::min(text.find('\n'), text.size());
+    if (end == 0 || text[end - 1] != '\r') return 0;
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return lines;
+}
+
 class Parser {
  public:
   explicit Parser(const std::string& file) { result_.file = file; }
@@ -34,6 +51,13 @@ class Parser {
       text.remove_prefix(byte_order_mark.size());
       report(Problem::Severity::notice, 1, {},
              "the file begins with a byte order mark, which is ignored; schroot would refuse it");
+    }
+    if (const auto lines = dos_lines(text); lines > 1) {
+      report(Problem::Severity::error, 0, {},
+             concat("it is not read, since all its ", lines,
+                    " lines end in a carriage return; convert it to Unix line ends: sed -i 's/\\r$//' ",
+                    printable(result_.file)));
+      return std::move(result_);
     }
     while (!text.empty()) {
       const auto end = text.find('\n');
@@ -62,7 +86,7 @@ class Parser {
   void read_line(std::string_view text) {
     if (text.empty() || text.front() == '#') return;
     if (text.front() == '[') return read_header(text);
-    if (text.starts_with("description") && !base::valid_utf8(text)) return read_description(text);
+    if (is_description(text) && !base::valid_utf8(text)) return read_description(text);
     if (!clean(text)) return;
     if (trim_blanks(text).empty()) return;
     read_entry(text);
@@ -89,7 +113,8 @@ class Parser {
       return false;
     }
     if (text.back() == '\r') {
-      fail("the line ends in a carriage return; convert the file to Unix line ends");
+      if (carriage_returns_++ == 0) first_carriage_return_ = line_;
+      if (auto* section = current(); section != nullptr) section->broken = true;
       return false;
     }
     for (const char c : text) {
@@ -160,7 +185,14 @@ class Parser {
                                               " of the section")
                                      : std::string(),
                     "; schroot would take it as part of the key or value"));
-    blank_lines_ = 0;
+    if (carriage_returns_ > 0)
+      report(
+          Problem::Severity::error, first_carriage_return_, section != nullptr ? section->name : std::string(),
+          concat(carriage_returns_ == 1 ? std::string("the line ends")
+                                        : concat("this line and ", carriage_returns_ - 1, " more of the section end"),
+                 " in a carriage return; convert the file to Unix line ends: sed -i 's/\\r$//' ",
+                 printable(result_.file)));
+    blank_lines_ = carriage_returns_ = 0;
     keys_.clear();
   }
 
@@ -168,6 +200,8 @@ class Parser {
   unsigned line_ = 0;
   unsigned blank_lines_ = 0;
   unsigned first_blank_line_ = 0;
+  unsigned carriage_returns_ = 0;
+  unsigned first_carriage_return_ = 0;
   std::map<std::string, unsigned, std::less<>> names_;
   std::map<std::string, unsigned, std::less<>> keys_;
 };

@@ -93,6 +93,7 @@ constexpr KnownKey keys[] = {
     {"no-new-privileges", all},
     {"resolv-conf", all},
     {"hostname", all},
+    {"working-directory", all},
     {"network", all},
     {"cgroup", all},
     {"on-boot", all},
@@ -130,6 +131,13 @@ std::vector<std::string> type_words() {
   std::vector<std::string> words;
   for (const auto& type : types) words.emplace_back(type.word);
   return words;
+}
+
+std::string_view usual_type(const KnownKey& key) {
+  if ((key.types & type_directory) != 0) return "directory";
+  const auto* const found = std::find_if(std::begin(types), std::end(types),
+                                         [&](const TypeWord& known) { return (known.bit & key.types) != 0; });
+  return found == std::end(types) ? std::string_view("directory") : found->word;
 }
 
 const KnownKey* find_key(std::string_view name) {

@@ -46,6 +46,8 @@ struct KnownKey {
 // 0 for a word that is no type.
 unsigned type_bit(std::string_view type);
 std::vector<std::string> type_words();
+// Of the types that have a key, the usual one: directory if it is among them.
+std::string_view usual_type(const KnownKey& key);
 
 // nullptr if there is no such key.
 const KnownKey* find_key(std::string_view name);

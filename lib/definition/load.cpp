@@ -9,6 +9,7 @@
 #include "definition/keyfile.h"
 #include "definition/loader.h"
 #include "definition/parse_definition.h"
+#include "definition/schroot_keys.h"
 #include "definition/settings_section.h"
 #include "definition/trusted_file.h"
 #include "definition/values.h"
@@ -80,12 +81,13 @@ class Loader {
         add(Problem::Severity::error, path, "there is no such file");
     } catch (const base::Error& error) {
       add_error(path, error);
+      if (schroot) add_file_warning(path, warnings_);
     }
   }
 
   // For a check: a file that a daemon would not read is said to be so, and what is in it is checked all the same.
   void check_file(const std::string& path) {
-    const auto whole = boost::filesystem::absolute(path).lexically_normal().string();
+    const auto whole = boost::filesystem::path(absolute_path(path)).lexically_normal().string();
     const bool schroot = lies_under(whole, settings_.schroot_directory);
     try {
       if (read_trusted(path)) return read_file(path, schroot, true);
@@ -105,6 +107,7 @@ class Loader {
     std::sort(result.snapshot.chroots.begin(), result.snapshot.chroots.end(),
               [](const auto& a, const auto& b) { return a->name < b->name; });
     result.snapshot.problems = std::move(problems_);
+    result.snapshot.schroot_warnings = std::move(warnings_);
     const auto& of_profiles = profiles_.problems();
     result.snapshot.problems.insert(result.snapshot.problems.end(), of_profiles.begin(), of_profiles.end());
     result.consulted = std::move(consulted_);
@@ -123,7 +126,7 @@ class Loader {
   }
 
   void add_error(const std::string& file, const base::Error& error) {
-    add(Problem::Severity::error, file, error.hint().empty() ? error.what() : concat(error.what(), "; ", error.hint()));
+    add(Problem::Severity::error, file, error.with_hint());
   }
 
   void read_text(const std::string& text, const std::string& path, bool schroot) {
@@ -163,8 +166,19 @@ class Loader {
       return;
     }
     if (section.broken) return;
-    if (auto definition = parse_definition(section, path, schroot, profiles_, problems_))
-      definitions_.push_back(std::move(*definition));
+    auto definition = parse_definition(section, path, schroot, profiles_, problems_);
+    if (!definition) return;
+    if (schroot) add_schroot_warnings(section, *definition, warnings_);
+    add_definition(std::move(*definition));
+  }
+
+  // Trees for builds have no home directories, and nothing of where their callers are.
+  void add_definition(Definition definition) {
+    const bool for_builds = definition.profile_name == "sbuild" || definition.profile_name == "buildd";
+    auto& directory = definition.working_directory;
+    if (directory.empty()) directory = settings_.working_directory;
+    if (directory.empty()) directory = for_builds ? "/" : "caller";
+    definitions_.push_back(std::move(definition));
   }
 
   void add_host() {
@@ -175,7 +189,7 @@ class Loader {
       problems_.push_back(
           {Problem::Severity::error, host.file, 0, host.name, concat("its profile cannot be used: ", fault)});
     taken_.emplace(host.name, Taken{"built-in", false});
-    if (faults.empty()) definitions_.push_back(std::move(host));
+    if (faults.empty()) add_definition(std::move(host));
   }
 
   // A name is stronger than an alias, even the name of a broken definition: else somebody who asks for one tree would
@@ -185,11 +199,12 @@ class Loader {
       for (const auto& alias : chroot->aliases) {
         if (alias == chroot->name) continue;
         const auto clash = find_clash(alias, snapshot.aliases);
-        if (clash.empty())
+        if (clash.empty()) {
           snapshot.aliases.emplace(alias, chroot);
-        else
-          problems_.push_back(
-              {Problem::Severity::warning, chroot->file, line_of_aliases(*chroot), chroot->name, clash});
+          continue;
+        }
+        problems_.push_back({Problem::Severity::warning, chroot->file, line_of_aliases(*chroot), chroot->name, clash});
+        if (is_of_schroot(*chroot, settings_)) add_alias_warning(*chroot, alias, warnings_);
       }
   }
 
@@ -226,6 +241,7 @@ class Loader {
   std::vector<Definition> definitions_;
   std::map<std::string, Taken> taken_;  // every name that a section claims, broken or not
   Problems problems_;
+  SchrootWarnings warnings_;
   std::set<std::string> consulted_;
 };
 
@@ -273,6 +289,18 @@ const Problem* Snapshot::broken(const std::string& name) const {
   for (const auto& problem : problems)
     if (problem.severity == Problem::Severity::error && problem.section == name) return &problem;
   return nullptr;
+}
+
+std::vector<const Problem*> Snapshot::broken() const {
+  std::vector<const Problem*> found;
+  std::set<std::string> names;
+  for (const auto& problem : problems) {
+    if (problem.severity != Problem::Severity::error) continue;
+    const bool whole_file = problem.section.empty();
+    if (whole_file ? problem.line == 0 : !find(problem.section) && names.insert(problem.section).second)
+      found.push_back(&problem);
+  }
+  return found;
 }
 
 }  // namespace unionroot::definition

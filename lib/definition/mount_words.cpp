@@ -1,11 +1,10 @@
 #include "definition/mount_words.h"
 
-#include <sys/mount.h>
-
 #include <algorithm>
 #include <iterator>
 #include <string_view>
 
+#include "base/mount_attributes.h"
 #include "base/text.h"
 
 namespace unionroot::definition {
@@ -14,26 +13,6 @@ namespace {
 
 using base::concat;
 using base::printable;
-
-struct Attribute {
-  std::string_view word;
-  std::uint64_t set, cleared;
-};
-
-constexpr Attribute attributes[] = {
-    {"nosuid", MOUNT_ATTR_NOSUID, 0},
-    {"suid", 0, MOUNT_ATTR_NOSUID},
-    {"nodev", MOUNT_ATTR_NODEV, 0},
-    {"dev", 0, MOUNT_ATTR_NODEV},
-    {"noexec", MOUNT_ATTR_NOEXEC, 0},
-    {"exec", 0, MOUNT_ATTR_NOEXEC},
-    {"noatime", MOUNT_ATTR_NOATIME, MOUNT_ATTR__ATIME},
-    {"atime", 0, MOUNT_ATTR__ATIME},
-    {"relatime", 0, MOUNT_ATTR__ATIME},
-    {"strictatime", MOUNT_ATTR_STRICTATIME, MOUNT_ATTR__ATIME},
-    {"nodiratime", MOUNT_ATTR_NODIRATIME, 0},
-    {"nosymfollow", MOUNT_ATTR_NOSYMFOLLOW, 0},
-};
 
 // Words of mount(8) and fstab(5) for programs, not for the kernel.
 bool without_effect(std::string_view word) {
@@ -49,10 +28,8 @@ std::string take_option(const std::string& option, MountWords& words) {
     words.read_only = true;
     return {};
   }
-  const auto* const attribute = std::find_if(std::begin(attributes), std::end(attributes),
-                                             [&](const Attribute& known) { return known.word == option; });
-  if (attribute != std::end(attributes)) {
-    words.attributes = (words.attributes & ~attribute->cleared) | attribute->set;
+  if (const auto* const attribute = base::find_attribute(base::attribute_words, option)) {
+    words.attributes = attribute->applied_to(words.attributes);
     return {};
   }
   const auto equals = option.find('=');

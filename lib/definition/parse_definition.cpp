@@ -49,11 +49,13 @@ void check_key(SectionReader& reader, const KeyfileEntry& entry, unsigned type, 
   if (known->kind == KeyKind::session_only)
     return reader.warning(entry.line,
                           concat("'", entry.key, "' belongs to a session and has no effect in a definition"));
+  if ((known->types & type) == 0 && !reader.has("type"))
+    return reader.warning(entry.line, concat("'", entry.key,
+                                             "' has no effect: type is missing, so this is a plain chroot without an "
+                                             "overlay; add type=",
+                                             usual_type(*known)));
   if ((known->types & type) == 0)
-    return reader.warning(entry.line, concat("'", entry.key, "' has no effect for a chroot of type ", definition.type,
-                                             definition.type == "plain" && entry.key == "union-type"
-                                                 ? ", which it is without a key 'type'; type=directory has sessions"
-                                                 : ""));
+    return reader.warning(entry.line, concat("'", entry.key, "' has no effect for a chroot of type ", definition.type));
   const bool of_source = entry.key.rfind("source-", 0) == 0;
   if (of_source && (type & union_types & ~type_custom) != 0 && !definition.has_union())
     reader.warning(entry.line, concat("'", entry.key, "' has no effect without union-type=overlay"));
@@ -76,8 +78,6 @@ void parse_user_data(SectionReader& reader, Definition& definition) {
                                         "another prefix"));
     else
       definition.user_data[entry.key] = entry.value;
-    if (entry.key == "setup.services" && !entry.value.empty())
-      reader.warning(entry.line, "setup.services has no effect: unionroot starts no services in a session");
   }
 }
 
@@ -164,7 +164,8 @@ void parse_session(SectionReader& reader, Definition& definition) {
   static constexpr Word<NssMode> databases[] = {
       {"merge", NssMode::merge}, {"copy", NssMode::copy}, {"none", NssMode::none}};
   static constexpr Word<const char*> resolvers[] = {{"follow", "follow"}, {"none", "none"}};
-  static constexpr Word<const char*> networks[] = {{"host", "host"}, {"none", "none"}};
+  static constexpr Word<const char*> networks[] = {
+      {"caller", "caller"}, {"host", "host"}, {"none", "none"}, {"private", "private"}};
   static constexpr Word<ControlGroup> groups[] = {{"caller", ControlGroup::caller}, {"own", ControlGroup::own}};
   static constexpr Word<OnBoot> boots[] = {
       {"recover", OnBoot::recover}, {"end", OnBoot::end}, {"leave", OnBoot::leave}};
@@ -177,9 +178,10 @@ void parse_session(SectionReader& reader, Definition& definition) {
   const char* resolver = "follow";
   reader.word("resolv-conf", resolvers, resolver);
   definition.resolv_conf = resolver;
-  const char* network = "host";
+  const char* network = "caller";
   reader.word("network", networks, network);
   definition.network = network;
+  reader.working_directory("working-directory", definition.working_directory);
   reader.word("cgroup", groups, definition.control_group);
   reader.word("on-boot", boots, definition.on_boot);
   reader.word("on-shutdown", shutdowns, definition.on_shutdown);
@@ -193,7 +195,7 @@ void parse_session(SectionReader& reader, Definition& definition) {
 
 void parse_hooks(SectionReader& reader, unsigned type, bool from_schroot, Definition& definition) {
   constexpr std::uint64_t longest = 24 * 60 * 60;
-  reader.list("hook-directories", definition.hook_directories);
+  reader.paths("hook-directories", definition.hook_directories);
   for (const auto& folder : definition.hook_directories) {
     const auto fault = path_fault(folder);
     if (!fault.empty())
@@ -266,21 +268,38 @@ void load_profile(SectionReader& reader, bool from_schroot, ProfileStore& profil
     if (const auto fault = host_path_fault("/" + entry.value); !fault.empty())
       return reader.error(entry.line, concat(entry.key, ": '", printable(entry.value), "' ", fault));
   }
-  const auto request = profile_request(reader.section(), definition, from_schroot);
+  const auto request = profile_request(definition, from_schroot);
   std::vector<std::string> faults;
   definition.profile = profiles.load(request, faults);
   const auto key = definition.script_config.empty() ? "profile" : "script-config";
   for (const auto& fault : faults) reader.error(reader.line_of(key), concat("its profile cannot be used: ", fault));
+  // As in schroot: what a profile does not copy stays the tree's.
+  const auto& copied = definition.profile.copyfiles;
+  const bool copies = std::any_of(copied.begin(), copied.end(),
+                                  [](const CopiedFile& file) { return file.target == "/etc/resolv.conf"; });
+  if (from_schroot && !copies && !reader.has("resolv-conf")) definition.resolv_conf = "none";
 }
 
 }  // namespace
 
-ProfileRequest profile_request(const KeyfileSection& section, const Definition& definition, bool from_schroot) {
+bool names_profile_file(std::string_view key) {
+  const auto is = [&](std::string_view file) { return key == concat("setup.", file); };
+  return is("config") || std::any_of(std::begin(profile_files), std::end(profile_files),
+                                     [&](auto kind) { return is(file_name(kind)); });
+}
+
+ProfileRequest profile_request(const Definition& definition, bool from_schroot) {
   ProfileRequest request{definition.profile_name,     from_schroot, {}, {}, definition.script_config,
                          script_variables(definition)};
-  if (const auto* entry = section.find("setup.config")) request.config = entry->value;
+  // What stands for the profile's own file is no other.
+  const auto given = [&](std::string_view name) -> std::optional<std::string> {
+    const auto found = definition.user_data.find(concat("setup.", name));
+    if (found == definition.user_data.end() || found->second == concat(definition.profile_name, "/", name)) return {};
+    return found->second;
+  };
+  request.config = given("config");
   for (const auto kind : profile_files)
-    if (const auto* entry = section.find(concat("setup.", file_name(kind)))) request.overrides[kind] = entry->value;
+    if (auto path = given(file_name(kind))) request.overrides[kind] = std::move(*path);
   return request;
 }
 

@@ -16,8 +16,11 @@ class SectionReader;
 std::optional<Definition> parse_definition(const KeyfileSection& section, const std::string& file, bool from_schroot,
                                            ProfileStore& profiles, Problems& problems);
 
-// What its keys say of its profile; a malformed path among them was reported when it was parsed.
-ProfileRequest profile_request(const KeyfileSection& section, const Definition& definition, bool from_schroot);
+// What it says of its profile, by its user data; a malformed path among them was reported when it was parsed.
+ProfileRequest profile_request(const Definition& definition, bool from_schroot);
+
+// Whether this user data says where a file of the profile is: setup.config, setup.fstab ...
+bool names_profile_file(std::string_view key);
 
 // Its parts. `type` is the TypeBit of the definition.
 void parse_source(SectionReader& reader, unsigned type, Definition& definition);

@@ -113,7 +113,7 @@ LayersSource parse_layers(SectionReader& reader) {
   LayersSource source;
   std::string text;
   reader.required_text("lower-directories", "type layers", text);
-  reader.list("lower-directories", source.lower_directories);
+  reader.paths("lower-directories", source.lower_directories);
   const unsigned line = reader.line_of("lower-directories");
   if (!text.empty() && source.lower_directories.empty())
     reader.error(line, "lower-directories: the list is empty; expected absolute paths, top first");

@@ -14,10 +14,6 @@ using base::printable;
 
 namespace {
 
-std::string text_of(const base::Error& error) {
-  return error.hint().empty() ? error.what() : concat(error.what(), "; ", error.hint());
-}
-
 // FSTAB, COPYFILES, NSSDATABASES.
 std::string upper_name(ProfileFile kind) {
   std::string name(file_name(kind));
@@ -175,7 +171,7 @@ const ProfileStore::Text& ProfileStore::text(const std::string& path) {
   try {
     result.content = read_trusted(path, &consulted_);
   } catch (const base::Error& error) {
-    problems_.push_back({Problem::Severity::error, path, 0, {}, text_of(error)});
+    problems_.push_back({Problem::Severity::error, path, 0, {}, error.with_hint()});
     result.fault = problems_.back().text();
   }
   return result;

@@ -33,6 +33,7 @@ std::string fingerprint(const Snapshot& snapshot) {
   for (const auto& chroot : snapshot.chroots) text.append(serialize(*chroot)).push_back('\n');
   for (const auto& problem : snapshot.problems)
     text.append(std::to_string(static_cast<int>(problem.severity))).append(problem.text()).push_back('\n');
+  for (const auto& warning : snapshot.schroot_warnings) text.append(warning).push_back('\n');
   return text;
 }
 
@@ -137,6 +138,8 @@ struct Registry::Impl {
 
 Registry::Registry(Settings settings) : impl_(std::make_unique<Impl>(std::move(settings))) {}
 Registry::~Registry() = default;
+
+const Settings& Registry::settings() const { return impl_->settings; }
 
 std::shared_ptr<const Snapshot> Registry::snapshot() const { return impl_->snapshot(); }
 

@@ -10,6 +10,7 @@
 #include "base/unique_fd.h"
 #include "definition/definition.h"
 #include "definition/problem.h"
+#include "definition/schroot_warnings.h"
 #include "definition/settings.h"
 
 namespace unionroot::definition {
@@ -21,11 +22,14 @@ struct Snapshot {
   std::vector<DefinitionPtr> chroots;  // by name; the built-in `host` among them unless a file defines it
   std::map<std::string, DefinitionPtr, std::less<>> aliases;  // those that count: no two chroots have the same
   Problems problems;
+  SchrootWarnings schroot_warnings;  // of its files
 
   // By name or alias; nullptr if there is none.
   [[nodiscard]] DefinitionPtr find(const std::string& name) const;
   // The problem that took out the definition of that name, if one did.
   [[nodiscard]] const Problem* broken(const std::string& name) const;
+  // What took out definitions that would be there otherwise, the first of each, and files that were refused as a whole.
+  [[nodiscard]] std::vector<const Problem*> broken() const;
 };
 
 // Reads every file that the settings name. Never throws for what is in the files: that is in problems.
@@ -40,6 +44,7 @@ class Registry {
   explicit Registry(Settings settings);
   ~Registry();
 
+  [[nodiscard]] const Settings& settings() const;
   [[nodiscard]] std::shared_ptr<const Snapshot> snapshot() const;
 
   // Readable (poll) when files changed; then call on_readable(), which drains it and reloads when needed and says

@@ -1,8 +1,10 @@
 #include "definition/schroot_keys.h"
 
+#include <set>
 #include <variant>
 
 #include "base/text.h"
+#include "definition/values.h"
 
 namespace unionroot::definition {
 
@@ -15,6 +17,10 @@ constexpr const char* underlay_directory = "/var/lib/schroot/union/underlay";
 
 std::string word(bool value) { return value ? "true" : "false"; }
 std::string list(const std::vector<std::string>& values) { return base::join(values, ","); }
+std::string sorted_list(const std::vector<std::string>& values) {
+  const std::set<std::string> each(values.begin(), values.end());
+  return list({each.begin(), each.end()});
+}
 std::string or_else(const std::string& value, const char* usual) { return value.empty() ? usual : value; }
 
 void add_access(SchrootKeys& keys, const std::string& prefix, const AccessLists& access) {
@@ -26,7 +32,7 @@ void add_access(SchrootKeys& keys, const std::string& prefix, const AccessLists&
 
 void add_common(SchrootKeys& keys, const Definition& definition) {
   keys["type"] = definition.type;
-  keys["description"] = definition.description;
+  keys["description"] = definition.description + (definition.is_source ? " (source chroot)" : "");
   keys["aliases"] = list(definition.aliases);
   keys["environment-filter"] = definition.environment_filter;
   keys["command-prefix"] = list(definition.command_prefix);
@@ -35,8 +41,8 @@ void add_common(SchrootKeys& keys, const Definition& definition) {
   keys["shell"] = definition.shell;
   if (!definition.personality.empty() && definition.personality != "undefined")
     keys["personality"] = definition.personality;
-  keys["user-modifiable-keys"] = list(definition.user_modifiable_keys);
-  keys["root-modifiable-keys"] = list(definition.root_modifiable_keys);
+  keys["user-modifiable-keys"] = sorted_list(definition.user_modifiable_keys);
+  keys["root-modifiable-keys"] = sorted_list(definition.root_modifiable_keys);
   for (const auto& [key, value] : definition.user_data) keys[key] = value;
   keys["profile"] = definition.script_config.empty() ? definition.profile_name : std::string();
   if (!definition.script_config.empty()) {
@@ -47,6 +53,9 @@ void add_common(SchrootKeys& keys, const Definition& definition) {
   for (const char* const file : {"config", "copyfiles", "fstab", "nssdatabases"})
     keys.emplace(concat("setup.", file), concat(definition.profile_name, "/", file));
 }
+
+// schroot has none for a type whose tree scripts make.
+bool has_source_keys(const Definition& definition) { return definition.clonable() && definition.type != "custom"; }
 
 struct AddSource {
   SchrootKeys& keys;
@@ -95,10 +104,6 @@ struct AddSource {
   }
 };
 
-bool may_have_union(const Definition& definition) {
-  return definition.type == "directory" || definition.type == "loopback" || definition.type == "block-device";
-}
-
 void add_union(SchrootKeys& keys, const Definition& definition) {
   if (!may_have_union(definition)) return;
   keys["union-type"] = definition.has_union() ? "overlay" : "none";
@@ -110,13 +115,21 @@ void add_union(SchrootKeys& keys, const Definition& definition) {
 
 }  // namespace
 
+bool is_of_schroot(const Definition& definition, const Settings& settings) {
+  return lies_under(definition.file, settings.schroot_directory);
+}
+
+bool may_have_union(const Definition& definition) {
+  return definition.type == "directory" || definition.type == "loopback" || definition.type == "block-device";
+}
+
 SchrootKeys schroot_keys(const Definition& definition) {
   SchrootKeys keys;
   add_common(keys, definition);
   add_access(keys, "", definition.access);
   std::visit(AddSource{keys}, definition.source);
   add_union(keys, definition);
-  if (definition.clonable()) {
+  if (has_source_keys(definition)) {
     keys["source-clone"] = word(definition.source_clone);
     add_access(keys, "source-", definition.source_access);
   }
@@ -126,11 +139,11 @@ SchrootKeys schroot_keys(const Definition& definition) {
 SchrootKeys schroot_keys(const Definition& definition, const SchrootSession& session) {
   auto keys = schroot_keys(definition);
   AccessLists owner;
-  owner.users = {session.owner};
+  (session.as_root ? owner.root_users : owner.users) = {session.owner};
   add_access(keys, "", owner);
-  if (definition.clonable()) add_access(keys, "source-", {});
+  if (has_source_keys(definition)) add_access(keys, "source-", {});
   keys["aliases"] = {};
-  keys["description"] += definition.is_source ? " (source chroot) (session chroot)" : " (session chroot)";
+  keys["description"] += " (session chroot)";
   keys["name"] = session.id;
   keys["original-name"] = session.chroot;
   keys["selected-name"] = session.selected.substr(session.selected.find(':') + 1);

@@ -1,5 +1,7 @@
 #include "definition/section_reader.h"
 
+#include <algorithm>
+
 #include "base/text.h"
 
 namespace unionroot::definition {
@@ -50,6 +52,27 @@ void SectionReader::list(std::string_view key, std::vector<std::string>& value) 
   }
 }
 
+void SectionReader::paths(std::string_view key, std::vector<std::string>& value) {
+  const auto* entry = find(key);
+  if (entry == nullptr) return;
+  if (entry->value.find('"') == std::string::npos) return list(key, value);
+  value.clear();
+  std::string_view rest = entry->value;
+  while (!rest.empty()) {
+    const bool quoted = rest.front() == '"';
+    const auto end = std::min(rest.find(quoted ? '"' : ',', quoted ? 1 : 0), rest.size());
+    value.emplace_back(rest.substr(quoted ? 1 : 0, end - (quoted ? 1 : 0)));
+    rest.remove_prefix(end);
+    const bool closed = quoted && !rest.empty();
+    if (closed) rest.remove_prefix(1);
+    if ((quoted && !closed) || (!rest.empty() && rest.front() != ','))
+      return error(entry->line, concat(key, ": '", printable(entry->value),
+                                       "' has a quote that is not closed, or something behind one; expected paths "
+                                       "with commas between, a path with a comma in double quotes"));
+    if (!rest.empty()) rest.remove_prefix(1);
+  }
+}
+
 void SectionReader::boolean(std::string_view key, bool& value) {
   const auto* entry = find(key);
   if (entry == nullptr) return;
@@ -63,6 +86,10 @@ void SectionReader::boolean(std::string_view key, bool& value) {
 void SectionReader::path(std::string_view key, std::string& value) { checked_path(key, path_fault, value); }
 
 void SectionReader::host_path(std::string_view key, std::string& value) { checked_path(key, host_path_fault, value); }
+
+void SectionReader::working_directory(std::string_view key, std::string& value) {
+  checked_path(key, working_directory_fault, value);
+}
 
 void SectionReader::checked_path(std::string_view key, std::string (*fault_of)(std::string_view), std::string& value) {
   const auto* entry = find(key);

@@ -37,6 +37,8 @@ class SectionReader {
   // Each leaves `value` alone if the key is not there or is wrong.
   void text(std::string_view key, std::string& value) const;
   void list(std::string_view key, std::vector<std::string>& value);
+  // The same; a path with a comma in it stands in double quotes.
+  void paths(std::string_view key, std::vector<std::string>& value);
   void boolean(std::string_view key, bool& value);           // a bad one is a warning, as in schroot
   void path(std::string_view key, std::string& value);       // without ".."
   void host_path(std::string_view key, std::string& value);  // root's own, which may have ".."
@@ -45,6 +47,7 @@ class SectionReader {
   void bytes(std::string_view key, std::uint64_t& value);
   void size(std::string_view key, std::optional<Size>& value);
   void choice(std::string_view key, Choice& value);
+  void working_directory(std::string_view key, std::string& value);  // caller, home, or an absolute path inside
 
   template <typename Value, std::size_t Count>
   void word(std::string_view key, const Word<Value> (&words)[Count], Value& value) {

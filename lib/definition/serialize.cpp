@@ -105,6 +105,7 @@ void describe(A& a, T& v) {
   a("hide-state", v.hide_state), a("dev", v.dev);
   a("nss", v.nss), a("no-new-privileges", v.no_new_privileges), a("resolv-conf", v.resolv_conf);
   a("hostname", v.hostname), a("network", v.network), a("cgroup", v.control_group);
+  a("working-directory", v.working_directory);
   a("unpack-limit", v.unpack_limit), a("on-boot", v.on_boot), a("on-shutdown", v.on_shutdown);
   a("hook-directories", v.hook_directories), a("hook-time-limit", v.hook_time_limit), a("is-source", v.is_source);
   a("script-config", v.script_config);

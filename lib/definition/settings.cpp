@@ -59,11 +59,13 @@ const std::vector<std::string>& known_keys() {
                                  "log-level",
                                  "sessions-per-user",
                                  "built-in-host",
+                                 "working-directory",
                                  "session-names",
                                  "session-time-limit",
                                  "source-session-time-limit",
                                  "hold-back-time-limit",
                                  "schroot-wait-limit",
+                                 "authentication-time-limit",
                                  "reserve-space",
                                  "reserve-inodes"};
     for (const auto& limit : work_limits) all.emplace_back(limit.key);
@@ -82,6 +84,16 @@ void strict_boolean(SectionReader& reader, std::string_view key, bool& value) {
     value = *parsed;
   else
     reader.error(reader.line_of(key), concat(key, ": '", printable(text), "' is neither yes nor no"));
+}
+
+// None: `auto`.
+void boolean_or_auto(SectionReader& reader, std::string_view key, std::optional<bool>& value) {
+  std::string text;
+  reader.text(key, text);
+  if (text.empty()) return;
+  value = parse_boolean(text);
+  if (!value && text != "auto")
+    reader.error(reader.line_of(key), concat(key, ": '", printable(text), "' is none of auto, yes and no"));
 }
 
 void own_folder(SectionReader& reader, std::string_view key, std::string& value) {
@@ -145,6 +157,17 @@ void take_errors(const Problems& problems, Problems& wrong) {
     if (problem.severity == Problem::Severity::error && problem.section == settings_section) wrong.push_back(problem);
 }
 
+// Whether a client can go on: the problem is in a line with a setting that it does not use.
+bool concerns_daemon_alone(const Problem& problem, const std::vector<std::string>& lines) {
+  static constexpr std::string_view of_clients[] = {"config-directory", "state-directory", "schroot-directory", "bus"};
+  if (problem.line == 0 || problem.line > lines.size()) return false;
+  const std::string& line = lines[problem.line - 1];
+  const auto key = base::trim(std::string_view(line).substr(0, line.find('=')));
+  const auto& known = known_keys();
+  return std::find(known.begin(), known.end(), key) != known.end() &&
+         std::find(std::begin(of_clients), std::end(of_clients), key) == std::end(of_clients);
+}
+
 }  // namespace
 
 void parse_settings(const KeyfileSection& section, const std::string& file, Settings& settings, Problems& problems) {
@@ -158,7 +181,7 @@ void parse_settings(const KeyfileSection& section, const std::string& file, Sett
   reader.path("helper", settings.helper);
   parse_bus(reader, settings.bus);
   strict_boolean(reader, "read-schroot", settings.read_schroot);
-  strict_boolean(reader, "schroot-places", settings.schroot_places);
+  boolean_or_auto(reader, "schroot-places", settings.schroot_places);
   strict_boolean(reader, "built-in-host", settings.built_in_host);
   static constexpr Word<const char*> levels[] = {
       {"debug", "debug"}, {"info", "info"}, {"warning", "warning"}, {"error", "error"}};
@@ -173,8 +196,10 @@ void parse_settings(const KeyfileSection& section, const std::string& file, Sett
   parse_number(reader, "source-session-time-limit", 0, longest_time, " (no limit)", settings.source_session_time_limit);
   parse_number(reader, "hold-back-time-limit", 0, longest_time, " (no limit)", settings.hold_back_time_limit);
   parse_number(reader, "schroot-wait-limit", 0, longest_time, " (not at all)", settings.schroot_wait_limit);
+  parse_number(reader, "authentication-time-limit", 1, 86'400, "", settings.authentication_time_limit);
   parse_reserve(reader, "reserve-space", true, settings.reserve_space);
   parse_reserve(reader, "reserve-inodes", false, settings.reserve_inodes);
+  reader.working_directory("working-directory", settings.working_directory);
   for (const auto& limit : work_limits)
     parse_number(reader, limit.key, limit.least, 1000, "", settings.limits.*limit.value);
   if (lies_under(settings.state_directory, settings.runtime_directory) ||
@@ -190,11 +215,12 @@ void parse_settings(const KeyfileSection& section, const std::string& file, Sett
   }
 }
 
-Settings read_settings(const std::string& file, bool optional) {
+Settings read_settings(const std::string& file, bool optional, SettingsFor whom) {
   Settings settings;
-  settings.config_file = boost::filesystem::absolute(file).lexically_normal().string();
+  settings.config_file = boost::filesystem::path(absolute_path(file)).lexically_normal().string();
   settings.config_directory = folder_of(settings.config_file);
-  const auto text = read_trusted(settings.config_file);
+  const bool anybodys = whom == SettingsFor::client_in_user_namespace;
+  const auto text = anybodys ? read_untrusted(settings.config_file) : read_trusted(settings.config_file);
   if (!text) {
     if (optional) return settings;
     throw Error(ErrorCode::definition_invalid,
@@ -208,6 +234,10 @@ Settings read_settings(const std::string& file, bool optional) {
     Problems problems;
     parse_settings(*section, settings.config_file, settings, problems);
     take_errors(problems, wrong);
+  }
+  if (whom != SettingsFor::daemon) {
+    const auto lines = base::split(*text, '\n');
+    std::erase_if(wrong, [&](const auto& problem) { return concerns_daemon_alone(problem, lines); });
   }
   if (!wrong.empty()) throw SettingsError(std::move(wrong));
   return settings;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,7 +39,8 @@ struct Settings {
   std::string helper;          // the launch helper; empty: the installed one
   bool read_schroot = true;    // also /etc/schroot/schroot.conf and chroot.d
   std::string schroot_directory = "/etc/schroot";
-  bool schroot_places = false;  // show the front end's sessions where schroot does
+  // Show the front end's sessions where schroot does. None: this is the machine's own daemon, and `schroot` is ours.
+  std::optional<bool> schroot_places;
   std::string schroot_run_directory = "/run/schroot", schroot_state_directory = "/var/lib/schroot";
   std::string log_level = "info";
   unsigned sessions_per_user = 1000;  // live sessions of one user who is not root; 0: no limit
@@ -50,15 +52,22 @@ struct Settings {
   unsigned hold_back_time_limit = 600;
   // For so many seconds the schroot front end waits for a tree that is being changed, or that it is to change; 0: not.
   unsigned schroot_wait_limit = 3600;
+  unsigned authentication_time_limit = 300;  // for so many seconds polkit may ask somebody
   // Of the file systems of the state directory and of upper layers: below it only root's sessions begin.
   Reserve reserve_space{5, std::uint64_t{1} << 30, 0};
   Reserve reserve_inodes{2, 20000, 0};
   bool built_in_host = true;
+  std::string working_directory;  // of definitions that do not say it; empty: as their profile is
 };
+
+// A client uses the folders and the bus alone. What is wrong with other settings is the daemon's affair.
+// In the user namespace of a user root's files look like nobody's, and whoever made it has any file at any path: whose
+// the settings are does not count there.
+enum class SettingsFor : unsigned char { daemon, client, client_in_user_namespace };
 
 // The settings from `file`; a file that is not there gives the defaults if `optional`. Throws
 // Error(definition_invalid) with FILE:LINE. Unless the file sets config-directory, that is the folder it lies in.
-Settings read_settings(const std::string& file, bool optional);
+Settings read_settings(const std::string& file, bool optional, SettingsFor whom = SettingsFor::daemon);
 
 // The file to read: `given` if not empty, else $UNIONROOT_CONFIG (ignored for a set-id caller), else the default one.
 std::string settings_file(const std::string& given);

@@ -51,7 +51,7 @@ constexpr std::size_t largest_file = std::size_t{4} << 20;
 
 // O_PATH: a FIFO or device that somebody put there is not opened. Empty if there is nothing.
 UniqueFd open_trusted(const std::string& path, std::set<std::string>* consulted) {
-  auto found = base::open_configuration(boost::filesystem::absolute(path).string());
+  auto found = base::open_configuration(absolute_path(path));
   // Without a link only the end of the way counts, or a link there that is not root's: the path as it was given.
   if (found.links.empty()) found.part = path;
   if (consulted != nullptr) {

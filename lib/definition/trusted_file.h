@@ -10,8 +10,8 @@ namespace unionroot::definition {
 
 // The whole text of a configuration file. nullopt if it is not there. Links are followed where base::open_configuration
 // follows them; a FIFO or device does not block. consulted: gets the folders whose change may change what is read.
-// Throws Error(access_denied) for a file that is not to be trusted, Error(definition_invalid) for one that is larger
-// than 4 MiB and for a link that leads nowhere, SystemError for what cannot be read.
+// Throws Error(access_denied) for a file that is not to be trusted. Throws Error(definition_invalid) for one that is
+// larger than 4 MiB, and for a link that leads nowhere. Throws SystemError for what cannot be read.
 std::optional<std::string> read_trusted(const std::string& path, std::set<std::string>* consulted = nullptr);
 
 // The same without the check of owner and mode: for files that are only looked at, `unionroot check FILE`.

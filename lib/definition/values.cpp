@@ -65,6 +65,12 @@ std::string path_fault(std::string_view path) {
   return host_path_fault(path);
 }
 
+std::string working_directory_fault(std::string_view value) {
+  if (value == "caller" || value == "home") return {};
+  if (!value.starts_with('/')) return "is none of caller, home, or an absolute path inside";
+  return host_path_fault(value);
+}
+
 bool valid_host_name(std::string_view name) {
   if (name.empty() || name.size() > 64) return false;  // HOST_NAME_MAX
   for (const auto& label : base::split(name, '.', true)) {
@@ -117,6 +123,10 @@ std::vector<std::string> path_parts(std::string_view path) {
 bool lies_under(std::string_view path, std::string_view folder) {
   const auto parts = path_parts(path), above = path_parts(folder);
   return parts.size() >= above.size() && std::equal(above.begin(), above.end(), parts.begin());
+}
+
+std::string absolute_path(const std::string& path) {
+  return path.starts_with('/') ? path : boost::filesystem::absolute(path).string();
 }
 
 }  // namespace unionroot::definition

@@ -24,8 +24,14 @@ std::optional<Size> parse_size(std::string_view text);
 // if nothing is.
 std::string path_fault(std::string_view path);
 
+// What is wrong with a value of working-directory; empty: nothing.
+std::string working_directory_fault(std::string_view value);
+
 // The same for a path on the host, which may have "..": as root wrote it, the kernel resolves it.
 std::string host_path_fault(std::string_view path);
+
+// The path itself if it is absolute; else below the working directory. That need not be there for an absolute one.
+std::string absolute_path(const std::string& path);
 
 bool valid_host_name(std::string_view name);
 

@@ -56,6 +56,12 @@ bool without_effect(const std::string& word) {
   throw base::Error(base::ErrorCode::definition_invalid, base::concat(origin_of(entry), ": ", what), hint);
 }
 
+// As mount(8) has it, a value with commas stands in quotes, which are not part of it.
+std::string without_quotes(std::string value) {
+  const bool quoted = value.size() > 1 && value.front() == '"' && value.back() == '"';
+  return quoted ? value.substr(1, value.size() - 2) : std::move(value);
+}
+
 // What is mounted in a session must not reach the host; else propagation is free to choose.
 bool is_propagation(const definition::FstabEntry& entry, const std::string& word, EntryOptions& sorted) {
   if (word == "shared" || word == "rshared")
@@ -95,7 +101,7 @@ EntryOptions sort_options(const definition::FstabEntry& entry) {
       if (equals == std::string::npos)
         sorted.others.emplace_back(word, "");
       else
-        sorted.others.emplace_back(word.substr(0, equals), word.substr(equals + 1));
+        sorted.others.emplace_back(word.substr(0, equals), without_quotes(word.substr(equals + 1)));
     }
   }
   return sorted;

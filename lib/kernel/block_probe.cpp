@@ -48,11 +48,13 @@ BlockContent probe_content(int descriptor, const LoopPart& part, const std::stri
   BlockContent content;
   const auto superblocks = open_probe(descriptor, part, name);
   ::blkid_probe_enable_superblocks(superblocks.get(), 1);
-  ::blkid_probe_set_superblocks_flags(superblocks.get(), BLKID_SUBLKS_TYPE | BLKID_SUBLKS_USAGE | BLKID_SUBLKS_UUID);
+  ::blkid_probe_set_superblocks_flags(superblocks.get(),
+                                      BLKID_SUBLKS_TYPE | BLKID_SUBLKS_USAGE | BLKID_SUBLKS_UUID | BLKID_SUBLKS_LABEL);
   if (probe_safely(superblocks, name) == 0) {
     content.type = value_of(superblocks, "TYPE");
     content.filesystem = value_of(superblocks, "USAGE") == "filesystem";
     content.uuid = value_of(superblocks, "UUID");
+    content.label = value_of(superblocks, "LABEL");
     if (content.uuid.find_first_not_of("0-") == std::string::npos) content.uuid.clear();
   }
   const auto tables = open_probe(descriptor, part, name);
@@ -60,6 +62,15 @@ BlockContent probe_content(int descriptor, const LoopPart& part, const std::stri
   ::blkid_probe_enable_partitions(tables.get(), 1);
   content.partitions = probe_safely(tables, name) == 0 && !value_of(tables, "PTTYPE").empty();
   return content;
+}
+
+PartitionEntry partition_entry(int descriptor, const std::string& name) {
+  const auto probe = open_probe(descriptor, {}, name);
+  ::blkid_probe_enable_superblocks(probe.get(), 0);
+  ::blkid_probe_enable_partitions(probe.get(), 1);
+  ::blkid_probe_set_partitions_flags(probe.get(), BLKID_PARTS_ENTRY_DETAILS);
+  if (probe_safely(probe, name) != 0) return {};
+  return {value_of(probe, "PART_ENTRY_UUID"), value_of(probe, "PART_ENTRY_NAME")};
 }
 
 LoopPart find_partition(int descriptor, unsigned number, const std::string& name) {

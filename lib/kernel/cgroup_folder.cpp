@@ -67,8 +67,7 @@ bool wait_until_empty(int group, KillClock::time_point end) {
 [[noreturn]] void give_up(int group, const std::string& whose) {
   std::vector<pid_t> pids;
   collect_processes(group, pids);
-  std::string names;
-  for (const pid_t pid : pids) names += base::concat(names.empty() ? "" : ", ", pid, " (", base::command_of(pid), ")");
+  const auto names = base::names_of(pids);
   throw base::Error(base::ErrorCode::timed_out,
                     base::concat("killing the processes of ", base::printable(whose),
                                  ": these remain: ", names.empty() ? "none that can be named" : names),

@@ -82,8 +82,7 @@ class Mounted {
  public:
   std::optional<std::string> folder(const Membership& group) { return hierarchies().folder(group); }
   Hierarchies& hierarchies() {
-    std::call_once(read_,
-                   [this] { hierarchies_ = Hierarchies(parse_mountinfo(base::read_file("/proc/self/mountinfo"))); });
+    std::call_once(read_, [this] { hierarchies_ = Hierarchies(read_mountinfo()); });
     return hierarchies_;
   }
 
@@ -157,8 +156,7 @@ class RealCgroups final : public Cgroups {
 
   [[nodiscard]] UniqueFd open(const std::string& session, const std::string& run) const override {
     for (const std::string& base : folders_) {
-      const UniqueFd base_group = try_open_group(own_.get(), base);
-      const UniqueFd group = base_group ? try_open_group(base_group.get(), folder_of(session)) : UniqueFd();
+      const UniqueFd group = open_session(base, session);
       UniqueFd found = group ? try_open_group(group.get(), folder_of(run)) : UniqueFd();
       if (found) return found;
     }
@@ -200,8 +198,7 @@ class RealCgroups final : public Cgroups {
 
   [[nodiscard]] std::vector<std::string> runs_outside(const std::string& session) const override {
     std::vector<std::string> names;
-    const UniqueFd base_group = try_open_group(own_.get(), folder_);
-    const UniqueFd group = base_group ? try_open_group(base_group.get(), folder_of(session)) : UniqueFd();
+    const UniqueFd group = open_session(folder_, session);
     if (!group) return names;
     for (const std::string& run : children_of(group.get()))
       if (!outside_groups(group.get(), run, false).empty()) names.push_back(name_of(run));
@@ -211,11 +208,10 @@ class RealCgroups final : public Cgroups {
   [[nodiscard]] std::vector<pid_t> processes(const std::string& session) const override {
     std::vector<pid_t> pids;
     for (const std::string& base : folders_) {
-      const UniqueFd base_group = try_open_group(own_.get(), base);
-      const UniqueFd group = base_group ? try_open_group(base_group.get(), folder_of(session)) : UniqueFd();
+      const UniqueFd group = open_session(base, session);
       if (!group) continue;
       collect_processes(group.get(), pids);
-      for (const auto& path : outside_groups(base_group.get(), folder_of(session), true))
+      for (const auto& path : outside_groups_in(group.get()))
         if (const UniqueFd outside = try_open_group(AT_FDCWD, path)) collect_processes(outside.get(), pids);
     }
     std::sort(pids.begin(), pids.end());
@@ -251,17 +247,26 @@ class RealCgroups final : public Cgroups {
     if (length < 0 && errno != ENODATA && errno != ENOTSUP) base::throw_errno("reading where a run's control group is");
   }
 
-  // Paths of the groups outside of the daemon's subtree: of a run's folder, or of all in a session's.
+  // base: of folders_. Empty if there is none.
+  [[nodiscard]] UniqueFd open_session(const std::string& base, const std::string& session) const {
+    const UniqueFd base_group = try_open_group(own_.get(), base);
+    return base_group ? try_open_group(base_group.get(), folder_of(session)) : UniqueFd();
+  }
+
+  // Paths of the groups outside of the daemon's subtree: of all runs in a session's folder.
+  static std::vector<std::string> outside_groups_in(int session) {
+    std::vector<std::string> paths;
+    for (const std::string& run : children_of(session))
+      if (const UniqueFd each = try_open_group(session, run)) add_outside(each.get(), paths);
+    return paths;
+  }
+
+  // The same: of a run's folder, or of all in a session's.
   static std::vector<std::string> outside_groups(int parent, const std::string& folder, bool whole_session) {
     std::vector<std::string> paths;
     const UniqueFd group = try_open_group(parent, folder);
-    if (!group) return paths;
-    if (!whole_session) {
-      add_outside(group.get(), paths);
-      return paths;
-    }
-    for (const std::string& run : children_of(group.get()))
-      if (const UniqueFd each = try_open_group(group.get(), run)) add_outside(each.get(), paths);
+    if (group && whole_session) return outside_groups_in(group.get());
+    if (group) add_outside(group.get(), paths);
     return paths;
   }
 
@@ -335,7 +340,7 @@ class NoCgroups final : public Cgroups {
 std::optional<std::string> own_group_folder() {
   const auto path = second_version_in(own_groups());
   if (!path) return std::nullopt;
-  return Hierarchies(parse_mountinfo(base::read_file("/proc/self/mountinfo"))).folder({"", *path});
+  return Hierarchies(read_mountinfo()).folder({"", *path});
 }
 
 }  // namespace
@@ -360,6 +365,14 @@ std::unique_ptr<Cgroups> real_cgroups(const std::string& name, const std::string
     // A read-only or foreign hierarchy, as in a container: sessions work all the same, by the fall-back.
     return std::make_unique<NoCgroups>(error.what());
   }
+}
+
+bool remove_if_empty(Cgroups& cgroups, const std::string& session, const std::string& run) try {
+  cgroups.remove(session, run);
+  return true;
+} catch (const SystemError& error) {
+  if (error.error_number() != EBUSY) throw;
+  return false;
 }
 
 }  // namespace unionroot::kernel

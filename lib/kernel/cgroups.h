@@ -60,6 +60,9 @@ class Cgroups {
 // former version, whose groups are killed and removed too; empty if there is none.
 std::unique_ptr<Cgroups> real_cgroups(const std::string& name, const std::string& former = {});
 
+// Cgroups::remove. False if there are processes in it.
+bool remove_if_empty(Cgroups& cgroups, const std::string& session, const std::string& run);
+
 struct Process {
   pid_t pid;
   std::string command;

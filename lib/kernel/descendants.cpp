@@ -8,9 +8,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <set>
-#include <string_view>
 
 #include "base/error.h"
 #include "base/fault_point.h"
@@ -23,40 +21,21 @@ namespace unionroot::kernel {
 
 namespace {
 
+using base::ProcessStat;
 using base::UniqueFd;
 using Clock = std::chrono::steady_clock;
 
 // From then on an ancestor that does not end is none of ours to wait for: somebody has stopped it.
 constexpr std::chrono::seconds none_for{1};
 
-struct Seen {
-  pid_t parent = 0;
-  std::uint64_t start = 0;
-  char state = '?';
-};
-
-// /proc/PID/stat, proc(5). The command's name is in parentheses and may have any character in it.
-std::optional<Seen> look_at(pid_t pid) {
-  const auto text = base::try_read_file(base::concat("/proc/", pid, "/stat"), 4096);
-  const auto name_end = text ? text->rfind(')') : std::string::npos;
-  if (name_end == std::string::npos) return std::nullopt;
-  const auto fields = base::split(std::string_view(*text).substr(name_end + 1), ' ');
-  constexpr std::size_t state = 0, parent = 1, start = 19;
-  if (fields.size() <= start) return std::nullopt;
-  return Seen{static_cast<pid_t>(base::parse_unsigned(fields[parent]).value_or(0)),
-              base::parse_unsigned(fields[start]).value_or(0), fields[state].front()};
-}
-
-using Processes = std::map<pid_t, Seen>;
-
-bool is_dead(const Seen& process) { return process.state == 'Z' || process.state == 'X'; }
+using Processes = std::map<pid_t, ProcessStat>;
 
 // The living ones.
 Processes descendants_of(const std::vector<pid_t>& ancestors) {
   Processes all;
   for (const auto& name : list_directory(open_directory("/proc").get()))
     if (const auto pid = base::parse_unsigned(name))
-      if (const auto seen = look_at(static_cast<pid_t>(*pid))) all.emplace(static_cast<pid_t>(*pid), *seen);
+      if (const auto seen = base::process_stat(static_cast<pid_t>(*pid))) all.emplace(static_cast<pid_t>(*pid), *seen);
   std::multimap<pid_t, pid_t> children;
   for (const auto& [pid, seen] : all) children.emplace(seen.parent, pid);
   Processes found;
@@ -69,21 +48,21 @@ Processes descendants_of(const std::vector<pid_t>& ancestors) {
     const auto [begin, end] = children.equal_range(parent);
     for (auto child = begin; child != end; ++child) {
       rest.push_back(child->second);
-      if (const auto& seen = all.at(child->second); !is_dead(seen)) found.emplace(child->second, seen);
+      if (const auto& seen = all.at(child->second); !seen.is_dead()) found.emplace(child->second, seen);
     }
   }
   return found;
 }
 
 // Not to a later process of that number: looked at again after the pidfd was taken.
-void send(pid_t pid, const Seen& process, int number) {
+void send(pid_t pid, const ProcessStat& process, int number) {
   const UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   if (!pidfd) {
     if (errno == ESRCH || errno == EINVAL) return;
     base::throw_errno("opening a pidfd of", std::to_string(pid));
   }
-  const auto now = look_at(pid);
-  if (!now || now->start != process.start) return;
+  const auto now = base::process_stat(pid);
+  if (!now || now->start_time != process.start_time) return;
   if (::syscall(SYS_pidfd_send_signal, pidfd.get(), number, nullptr, 0) != 0 && errno != ESRCH)
     base::throw_errno("signalling process", std::to_string(pid));
 }
@@ -96,7 +75,7 @@ void stop_and_kill(const std::vector<pid_t>& ancestors) {
     bool more = false;
     for (const auto& [pid, seen] : descendants_of(ancestors)) {
       const auto known = stopped.find(pid);
-      if (known != stopped.end() && known->second.start == seen.start) continue;
+      if (known != stopped.end() && known->second.start_time == seen.start_time) continue;
       send(pid, seen, SIGSTOP);
       stopped[pid] = seen;
       more = true;
@@ -127,9 +106,9 @@ bool have_children(const std::vector<pid_t>& pids) {
 }
 
 [[noreturn]] void give_up(const std::vector<pid_t>& ancestors) {
-  std::string names;
-  for (const auto& [pid, seen] : descendants_of(ancestors))
-    names += base::concat(names.empty() ? "" : ", ", pid, " (", base::command_of(pid), ")");
+  std::vector<pid_t> pids;
+  for (const auto& [pid, seen] : descendants_of(ancestors)) pids.push_back(pid);
+  const auto names = base::names_of(pids);
   throw base::Error(base::ErrorCode::timed_out,
                     base::concat("killing what its commands have started: these remain: ",
                                  names.empty() ? "none that can be named" : names),

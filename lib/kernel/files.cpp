@@ -110,9 +110,8 @@ void ensure_directories(const std::string& path, mode_t mode) {
 
 void rename_to(int from_dir, const std::string& from, int to_dir, const std::string& to) {
   fault_point("rename");
-  if (::renameat2(from_dir, from.c_str(), to_dir, to.c_str(), RENAME_NOREPLACE) != 0) {
-    const int saved = errno;
-    throw SystemError(saved, base::concat("renaming ", base::printable(from), " to ", base::printable(to)));
+  if (const int error = base::rename_without_replacing(from_dir, from, to_dir, to); error != 0) {
+    throw SystemError(error, base::concat("renaming ", base::printable(from), " to ", base::printable(to)));
   }
   fault_point("rename done");
 }

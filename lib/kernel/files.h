@@ -20,7 +20,7 @@ void make_directory(int dir, const std::string& name, mode_t mode);    // fails 
 bool ensure_directory(int dir, const std::string& name, mode_t mode);  // true if it was made
 bool ensure_file(int dir, const std::string& name, mode_t mode);       // an empty one; true if it was made
 void ensure_directories(const std::string& path, mode_t mode);         // mkdir -p, for our own folders
-void rename_to(int from_dir, const std::string& from, int to_dir, const std::string& to);  // RENAME_NOREPLACE
+void rename_to(int from_dir, const std::string& from, int to_dir, const std::string& to);  // EEXIST if there is one
 bool remove_file(int dir, const std::string& name);                                        // false if it was not there
 bool remove_directory(int dir, const std::string& name);                                   // an empty one
 // A hint to the file system that what the folders in this one hold has nothing in common: whatever is made in one of

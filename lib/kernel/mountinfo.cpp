@@ -1,8 +1,13 @@
 #include "kernel/mountinfo.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include <algorithm>
+#include <cerrno>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "base/text.h"
 
 namespace unionroot::kernel {
@@ -57,6 +62,33 @@ std::vector<MountEntry> parse_mountinfo(std::string_view text) {
   std::vector<MountEntry> entries;
   for (const std::string& line : base::split(text, '\n')) entries.push_back(parse_line(line));
   return entries;
+}
+
+std::vector<MountEntry> read_mountinfo() { return parse_mountinfo(base::read_file("/proc/self/mountinfo")); }
+
+std::optional<std::uint64_t> try_mount_id(int descriptor) {
+  struct statx facts {};
+  // Nothing is requested: the kernel tells the mount's number all the same, and FUSE refuses root any other request.
+  if (::statx(descriptor, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &facts) != 0) return std::nullopt;
+  if ((facts.stx_mask & STATX_MNT_ID) == 0) {
+    errno = ENOSYS;
+    return std::nullopt;
+  }
+  return facts.stx_mnt_id;
+}
+
+std::uint64_t mount_id(int descriptor, const std::string& what) {
+  const auto id = try_mount_id(descriptor);
+  if (!id) base::throw_errno("asking for the mount of", what);
+  return *id;
+}
+
+std::optional<MountEntry> mount_of(int descriptor) {
+  const auto id = try_mount_id(descriptor);
+  if (!id) return std::nullopt;
+  for (auto& entry : read_mountinfo())
+    if (entry.id == *id) return std::move(entry);
+  return std::nullopt;
 }
 
 }  // namespace unionroot::kernel

@@ -49,7 +49,8 @@ std::string context_messages(int context) {
 
 class RealMounts final : public Mounts {
  public:
-  RealMounts() : proc_(base::check(::open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC), "opening /proc")) {}
+  // None where a machine's first program has not mounted it yet.
+  RealMounts() : proc_(::open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC)) {}
 
   UniqueFd clone_tree(int dirfd, const std::string& path, bool recursive) override {
     fault_point("open_tree");
@@ -144,6 +145,7 @@ class RealMounts final : public Mounts {
 
   UniqueFd current_mount_namespace() override {
     // By a descriptor of the host's /proc: in a session's namespace the path may lead anywhere.
+    if (!proc_) throw SystemError(ENOENT, "opening /proc");
     UniqueFd descriptor(::openat(proc_.get(), "thread-self/ns/mnt", O_RDONLY | O_CLOEXEC));
     if (!descriptor) fail("opening the thread's mount namespace");
     return descriptor;

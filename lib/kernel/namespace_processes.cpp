@@ -96,9 +96,7 @@ void kill_mount_namespace(ino_t inode, std::chrono::milliseconds limit) {
       if (::poll(&wait, 1, milliseconds_left(end)) < 0 && errno != EINTR) base::throw_errno("waiting for a process");
     }
     if (milliseconds_left(end) > 0) continue;
-    std::string names;
-    for (const Process& process : processes_in_mount_namespace(inode))
-      names += base::concat(names.empty() ? "" : ", ", process.pid, " (", process.command, ")");
+    const auto names = base::names_of(find(proc.get(), inode));
     if (names.empty()) return;
     throw base::Error(base::ErrorCode::timed_out,
                       base::concat("killing the session's processes: these remain: ", names),

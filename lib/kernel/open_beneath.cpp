@@ -13,6 +13,7 @@
 namespace unionroot::kernel {
 
 const std::uint64_t resolve_in_root = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+const std::uint64_t resolve_as_named = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
 
 int try_open_beneath(int root, const std::string& path, int flags, unsigned mode, std::uint64_t resolve) {
   open_how how{};

@@ -17,5 +17,7 @@ base::UniqueFd open_beneath(int root, const std::string& path, int flags, unsign
 
 // RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS: for paths in a tree that somebody else controls.
 extern const std::uint64_t resolve_in_root;
+// RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS: the path leads where it says, or nowhere.
+extern const std::uint64_t resolve_as_named;
 
 }  // namespace unionroot::kernel

@@ -11,10 +11,12 @@
 
 #include "base/error.h"
 #include "base/fault_point.h"
+#include "base/files.h"
 #include "base/ids.h"
 #include "base/text.h"
 #include "kernel/files.h"
 #include "kernel/open_beneath.h"
+#include "kernel/protection.h"
 
 namespace unionroot::kernel {
 
@@ -73,6 +75,21 @@ class TreeRemover {
     enter_or_unlink(level.fd(), name, type);
   }
 
+  // False with errno. What is immutable or append-only (chattr) is in a tree that is to go, so it loses that first.
+  static bool unlink(int parent, const std::string& name, int flags) {
+    if (::unlinkat(parent, name.c_str(), flags) == 0 || errno == ENOENT) return true;
+    if (errno != EPERM) return false;
+    try {
+      const UniqueFd entry(try_open_beneath(parent, name, O_PATH | O_NOFOLLOW, 0, RESOLVE_NO_XDEV | RESOLVE_BENEATH));
+      if (entry && is_protected(entry.get(), name)) unprotect(entry.get(), name);
+      if (is_protected(parent, name)) unprotect(parent, name);
+    } catch (const SystemError&) {
+      errno = EPERM;
+      return false;
+    }
+    return ::unlinkat(parent, name.c_str(), flags) == 0;
+  }
+
   // True if it was a directory that is now the innermost level. `directory`: what readdir said, if it did.
   bool enter_or_unlink(int parent, const std::string& name, std::optional<bool> directory) {
     if (!directory) {
@@ -85,7 +102,7 @@ class TreeRemover {
     }
     if (!*directory) {
       fault_point("unlink");
-      if (::unlinkat(parent, name.c_str(), 0) != 0 && errno != ENOENT) note(errno, "removing", name);
+      if (!unlink(parent, name, 0)) note(errno, "removing", name);
       fault_point("unlink done");
       return false;
     }
@@ -115,12 +132,12 @@ class TreeRemover {
     return true;
   }
 
-  // A deep directory becomes a child of the topmost one, which is read again at its end. RENAME_NOREPLACE and a
-  // random name: nothing that is there is touched.
+  // A deep directory becomes a child of the topmost one, which is read again at its end. Nothing that is there is
+  // replaced, and the name is a random one.
   bool move_up(int parent, const std::string& name) {
     fault_point("rename");
     const std::string moved = base::concat(".unionroot-deep-", base::random_token());
-    if (::renameat2(parent, name.c_str(), levels_.front().fd(), moved.c_str(), RENAME_NOREPLACE) != 0)
+    if (base::rename_without_replacing(parent, name, levels_.front().fd(), moved) != 0)
       return false;  // a quota project border, a mount point: then one level deeper it is
     moved_up_ = true;
     fault_point("rename done");
@@ -142,7 +159,7 @@ class TreeRemover {
       return;
     }
     fault_point("rmdir");
-    if (::unlinkat(parent, level.name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT) {
+    if (!unlink(parent, level.name, AT_REMOVEDIR)) {
       if (errno == ENOTEMPTY && level.rewinds < 3) {
         ++level.rewinds;
         ::rewinddir(level.stream.get());

@@ -1,6 +1,8 @@
 #include "launch/caller.h"
 
 #include <fcntl.h>
+#include <sys/personality.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -16,6 +18,7 @@
 #include "base/process_identity.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
+#include "kernel/network.h"
 #include "launch/scheduling.h"
 
 namespace unionroot::launch {
@@ -104,9 +107,33 @@ class ProcessFolder {
   // Not prlimit(2) for the limits: for another user's process that needs CAP_SYS_RESOURCE, which containers often take
   // away.
   [[nodiscard]] std::string read(const char* name) const {
-    const base::UniqueFd file(::openat(folder_.get(), name, O_RDONLY | O_CLOEXEC));
-    if (!file) gone();
+    const auto file = open(name);
     return ask([&] { return base::read_all(file.get(), name, std::size_t{1} << 16); });
+  }
+
+  // A file beneath it; nullopt: this process may not look at it, ptrace(2).
+  [[nodiscard]] std::optional<struct stat> look_at(const char* name) const {
+    struct stat facts {};
+    if (::fstatat(folder_.get(), name, &facts, 0) == 0) return facts;
+    if (errno == EACCES || errno == EPERM) return std::nullopt;
+    gone();
+  }
+
+  [[nodiscard]] base::UniqueFd open(const char* name) const {
+    base::UniqueFd file(::openat(folder_.get(), name, O_RDONLY | O_CLOEXEC));
+    if (!file) gone();
+    return file;
+  }
+
+  // Empty where the kernel does not let this process look, as in some containers.
+  [[nodiscard]] std::string read_if_possible(const char* name) const {
+    const base::UniqueFd file(::openat(folder_.get(), name, O_RDONLY | O_CLOEXEC));
+    if (!file) return {};
+    try {
+      return base::read_all(file.get(), name, std::size_t{1} << 16);
+    } catch (const base::SystemError&) {
+      return {};
+    }
   }
 
   [[noreturn]] void gone() const {
@@ -119,6 +146,17 @@ class ProcessFolder {
   base::UniqueFd folder_;
 };
 
+// In hexadecimal. What makes a program less safe no set-uid program would take over.
+std::optional<unsigned long> personality_in(std::string_view text) {
+  unsigned long personality = 0;
+  const auto digits = text.substr(0, text.find('\n'));
+  const auto [rest, error] = std::from_chars(digits.data(), digits.data() + digits.size(), personality, 16);
+  if (digits.empty() || error != std::errc() || rest != digits.data() + digits.size()) return std::nullopt;
+  personality &= ~(READ_IMPLIES_EXEC | ADDR_NO_RANDOMIZE | ADDR_COMPAT_LAYOUT | MMAP_PAGE_ZERO);
+  if (personality == PER_LINUX) return std::nullopt;
+  return personality;
+}
+
 std::optional<mode_t> umask_in(std::string_view status) {
   const auto digits = base::status_field(status, "Umask");
   if (!digits) return std::nullopt;
@@ -128,22 +166,46 @@ std::optional<mode_t> umask_in(std::string_view status) {
   return mask;
 }
 
+struct stat of_own(const char* path) {
+  struct stat facts {};
+  base::check(::stat(path, &facts), "looking at", path);
+  return facts;
+}
+
+// None: it is this process's own, which never changes.
+base::UniqueFd network_of(const ProcessFolder& process) {
+  static const auto own = of_own("/proc/self/ns/net");
+  const auto found = process.look_at("ns/net");
+  if (found && base::is_same_file(*found, own)) return {};
+  if (found) return process.open("ns/net");
+  // As in a container that has no CAP_SYS_PTRACE. The files of each network have numbers of their own.
+  const auto file = process.look_at("net/dev");
+  if (file && base::is_same_file(*file, of_own("/proc/self/net/dev"))) return {};
+  throw base::Error(
+      base::ErrorCode::not_supported,
+      "starting a command: its caller is in a network namespace of its own, which the daemon may not enter",
+      "run unionrootd with CAP_SYS_PTRACE, or let the chroot's definition say network=host, none or private");
+}
+
 }  // namespace
 
-Inherited inherited_from(pid_t pid, std::optional<std::uint64_t> start_time, uid_t uid) {
+Inherited inherited_from(pid_t pid, std::optional<std::uint64_t> start_time, uid_t uid, bool network) {
   const ProcessFolder process(pid);
   if (start_time && base::process_start_time(pid) != start_time) process.gone();
   const std::string before = process.read("status");
   Inherited inherited;
   inherited.limits = parse_limits(process.read("limits"));
   inherited.control_groups = process.read("cgroup");
+  inherited.personality = personality_in(process.read_if_possible("personality"));
   inherited.scheduling = process.ask([&] { return scheduling_of(pid, process.read("oom_score_adj")); });
+  if (network) inherited.network = network_of(process);
   // Gone by now, and its number may have been another's above.
   const std::string after = process.read("status");
   const auto mask = umask_in(after);
   const auto no_new_privileges = base::status_field(after, "NoNewPrivs");
   if (!mask || !no_new_privileges || inherited.limits.empty()) process.gone();  // a zombie has no mask and no limits
-  inherited.no_new_privileges = *no_new_privileges != "0";
+  inherited.no_new_privileges =
+      *no_new_privileges != "0" || (inherited.network && !kernel::is_of_own_user_namespace(inherited.network.get()));
   if (is_all(before, uid) && is_all(after, uid)) {
     inherited.umask = *mask;
     return inherited;
@@ -153,7 +215,9 @@ Inherited inherited_from(pid_t pid, std::optional<std::uint64_t> start_time, uid
             .umask = 022,
             .no_new_privileges = inherited.no_new_privileges,
             .control_groups = std::move(inherited.control_groups),
-            .scheduling = std::nullopt};
+            .scheduling = std::nullopt,
+            .network = std::move(inherited.network),
+            .personality = std::nullopt};
   throw base::Error(base::ErrorCode::access_denied,
                     base::concat("the process that asks (pid ", pid, ") runs with other rights than user ", uid,
                                  " has: it executed a set-uid program, or changed its uid"),

@@ -16,6 +16,8 @@ enum class Type : uint32_t {
   go = 3,  // the run is recorded: the command is executed
   // client to the daemon, once it has had `exited` or `killed`: the supervisor reads nothing any more
   cancel = 4,  // what takes long of ending its automatic session is cancelled, where that can be: packing a tarball
+  // client to supervisor
+  kill_all = 5,  // the command is killed, with all that it started and is left
   // supervisor to client
   started = 16,  // value: pid of the command (as the host sees it); with a terminal, SCM_RIGHTS: the master
   exited = 17,   // value: exit status 0-255
@@ -31,7 +33,7 @@ enum class Type : uint32_t {
   source =
       25,  // the session that was begun for the command is on a source; value: 1 if that is a tarball, which is packed
   // the supervisor to the client, right before the `failed` or `warning` that says the same for people
-  no_directory = 26,     // value: errno; text: the directory that was asked for
+  no_directory = 26,     // value: errno; text: a directory that was tried; one message for each
   other_directory = 27,  // text: the directory that is used instead
   no_command = 28,       // value: errno; text: the command that cannot be executed
   // the daemon to the client, before `started`

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/hex.h"
+#include "base/names.h"
 #include "base/text.h"
 #include "launch/spec.h"
 
@@ -14,13 +15,6 @@ namespace {
 
 constexpr const char* root_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 constexpr const char* user_path = "/usr/local/bin:/usr/bin:/bin";  // as in schroot: without games
-
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
-
-bool is_name(std::string_view name) {
-  return !name.empty() && is_letter(name.front()) &&
-         std::all_of(name.begin(), name.end(), [](char c) { return is_letter(c) || (c >= '0' && c <= '9'); });
-}
 
 bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 
@@ -79,10 +73,24 @@ void add_callers(std::map<std::string, std::string>& variables, const Environmen
     if (equals == std::string::npos || equals == 0) malformed(entry);
     const std::string name = entry.substr(0, equals);
     if (std::any_of(name.begin(), name.end(), is_control)) malformed(entry);
-    if (!is_name(name) || filter.drops(name)) continue;
+    if (!base::valid_variable_name(name) || filter.drops(name)) continue;
     const std::string value = entry.substr(equals + 1);
     require_printable(name, value);
     variables.insert_or_assign(name, value);
+  }
+}
+
+void add_set(std::map<std::string, std::string>& variables, const EnvironmentRequest& request) {
+  for (const std::string& entry : request.set) {
+    const auto equals = entry.find('=');
+    auto name = entry.substr(0, equals);
+    if (equals == std::string::npos || !base::valid_variable_name(name)) malformed(entry);
+    if (name.starts_with("SCHROOT_") || name == "UNIONROOT_SESSION")
+      throw base::Error(base::ErrorCode::invalid_argument,
+                        base::concat("preparing the environment: ", name,
+                                     " cannot be set: such a variable tells a command of its session"),
+                        "use another name");
+    variables.insert_or_assign(std::move(name), entry.substr(equals + 1));
   }
 }
 
@@ -104,8 +112,10 @@ std::vector<std::string> compose_environment(const User& user, const Environment
   add_missing("USER", user.name);
   add_missing("SHELL", user.shell.empty() ? "/bin/sh" : user.shell);
   if (!request.terminal_type.empty()) add_missing("TERM", request.terminal_type);
+  if (!request.language.empty()) add_missing("LANG", request.language);
+  add_set(variables, request);
   for (const auto& [name, value] : request.extra) {
-    if (!is_name(name)) malformed(base::concat(name, "=", value));
+    if (!base::valid_variable_name(name)) malformed(base::concat(name, "=", value));
     require_printable(name, value);
     variables.insert_or_assign(name, value);
   }

@@ -99,7 +99,7 @@ Launcher::Launcher(const std::string& helper_path)
 LaunchedRun Launcher::launch(const LaunchSpec& spec, const LaunchDescriptors& descriptors) {
   if (descriptors.mount_namespace < 0 || (spec.terminal && descriptors.root < 0))
     throw base::Error(base::ErrorCode::failed, "starting a command: the session's namespace or root is not open");
-  const base::UniqueFd file = sealed_file(serialize(spec, descriptors.cgroup >= 0));
+  const base::UniqueFd file = sealed_file(serialize(spec, {descriptors.cgroup >= 0, descriptors.network >= 0}));
   auto [client, supervisor] = control_pair();
 
   kernel::SpawnRequest request;
@@ -136,6 +136,8 @@ LaunchedRun Launcher::launch(const LaunchSpec& spec, const LaunchDescriptors& de
   // Every number is taken, so that nothing that the helper opens can get one of them.
   for (int& descriptor : request.descriptors)
     if (descriptor < 0) descriptor = null_.get();
+
+  if (descriptors.network >= 0) request.descriptors.push_back(descriptors.network);
 
   base::fault_point("before spawning a supervisor");
   kernel::Spawned spawned = kernel::spawn(request);

@@ -19,6 +19,7 @@ struct LaunchDescriptors {
   int mount_namespace = -1;
   int root = -1;                   // O_PATH of the session's root: where devpts is found for a terminal
   int cgroup = -1;                 // of the command's group; -1: none
+  int network = -1;                // the network namespace to enter; -1: this process's own
   int record = -1;                 // where the supervisor notes that its command has ended: a folder; -1: nowhere
   std::vector<int> session_locks;  // held open by the supervisor for as long as the run lasts
 };

@@ -33,6 +33,7 @@ struct LaunchSpec {
   std::vector<std::string> environment;  // NAME=VALUE, final
   std::vector<std::string> directories;  // tried in order inside; the first that works; none: error
   bool directory_fallback = false;       // warn when it is not the first (login shells)
+  std::string place;                     // of the first of them on the host: place_of_directory(); empty: not known
   uid_t uid = 0;
   gid_t gid = 0;
   std::vector<gid_t> groups;
@@ -42,7 +43,6 @@ struct LaunchSpec {
   std::optional<Scheduling> scheduling;        // nullopt: this process's own
   bool terminal = false;                       // a pseudo-terminal from the session's devpts
   unsigned short rows = 24, columns = 80;
-  bool no_network = false;
   bool no_new_privileges = false;            // prctl(2), PR_SET_NO_NEW_PRIVS: set-uid programs give nothing
   std::string host_name;                     // the kernel's, for this command and what it starts; empty: the host's
   unsigned long personality = 0xffffffffUL;  // personality(2); 0xffffffff: leave it
@@ -65,12 +65,15 @@ struct EnvironmentRequest {
   std::vector<std::string> callers;          // NAME=VALUE of the caller
   std::string filter;                        // extended regular expression of names to drop
   std::map<std::string, std::string> extra;  // SCHROOT_* and UNIONROOT_* names
-  std::string terminal_type;                 // TERM
+  std::string terminal_type;                 // TERM; empty: none
+  std::string language;                      // LANG; empty: none
+  std::vector<std::string> set;              // NAME=VALUE: wins over all but `extra`
 };
 
-// The final environment: HOME LOGNAME PATH SHELL TERM USER, the extra names, and the caller's if preserved, less the
-// filter; PATH is reset for root. Throws Error(invalid_argument) for a malformed name or a control character, naming
-// the variable.
+// The final environment: HOME LANG LOGNAME PATH SHELL TERM USER, the extra names, and the caller's if preserved, less
+// the filter; PATH is reset for root. Then what is set, with any value. Throws Error(invalid_argument), naming the
+// variable, for a malformed name, a control character in a value that was not set, or one that is set and begins with
+// SCHROOT_ or is UNIONROOT_SESSION.
 std::vector<std::string> compose_environment(const User& user, const EnvironmentRequest& request);
 
 // Throws Error(invalid_argument): empty argv, more than 128 KiB in one argument, 2 MiB in all, a NUL inside.

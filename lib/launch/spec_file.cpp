@@ -35,12 +35,12 @@ std::string login_name(const std::string& file) { return base::concat("-", base:
 
 std::uint32_t count(std::size_t number) { return static_cast<std::uint32_t>(number); }
 
-wire::Header header_of(const LaunchSpec& spec, bool has_cgroup) {
+wire::Header header_of(const LaunchSpec& spec, Entered entered) {
   wire::Header header{};
   header.magic = wire::magic;
   header.personality = spec.personality;
   header.flags = (spec.terminal ? wire::terminal : 0U) | (spec.directory_fallback ? wire::directory_fallback : 0U) |
-                 (spec.no_network ? wire::no_network : 0U) | (has_cgroup ? wire::has_cgroup : 0U) |
+                 (entered.network ? wire::has_network : 0U) | (entered.cgroup ? wire::has_cgroup : 0U) |
                  (spec.no_new_privileges ? wire::no_new_privileges : 0U) |
                  (spec.scheduling ? wire::has_scheduling : 0U);
   header.uid = spec.uid;
@@ -66,10 +66,10 @@ wire::Scheduling scheduling_of(const Scheduling& given) {
 
 }  // namespace
 
-std::string serialize(const LaunchSpec& spec, bool has_cgroup) {
+std::string serialize(const LaunchSpec& spec, Entered entered) {
   if (spec.arguments.empty())
     throw base::Error(base::ErrorCode::invalid_argument, "starting a command: there is no command", "name one");
-  wire::Header header = header_of(spec, has_cgroup);
+  wire::Header header = header_of(spec, entered);
   std::string out;
   append_bytes(out, header);
   for (const auto& [resource, limit] : spec.limits)
@@ -79,6 +79,7 @@ std::string serialize(const LaunchSpec& spec, bool has_cgroup) {
   append_string(out, spec.session);
   append_string(out, spec.run);
   append_string(out, spec.host_name);
+  append_string(out, spec.place);
   append_string(out, spec.arguments.front());
   for (std::size_t i = 0; i < spec.arguments.size(); ++i)
     append_string(out, i == 0 && spec.login_shell ? login_name(spec.arguments[0]) : spec.arguments[i]);

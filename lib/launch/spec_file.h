@@ -8,8 +8,14 @@
 
 namespace unionroot::launch {
 
+// What of the descriptors is there for it to enter.
+struct Entered {
+  bool cgroup = false;
+  bool network = false;
+};
+
 // Throws Error(invalid_argument) for a NUL in a string, or more than 16 MiB in all.
-std::string serialize(const LaunchSpec& spec, bool has_cgroup);
+std::string serialize(const LaunchSpec& spec, Entered entered);
 
 // A memory file with those bytes, sealed against every change. Throws SystemError.
 base::UniqueFd sealed_file(const std::string& bytes);

@@ -7,7 +7,7 @@
 
 namespace unionroot::launch::wire {
 
-inline constexpr uint32_t magic = 0x75724c34;
+inline constexpr uint32_t magic = 0x75724c35;
 
 // Numbers that the descriptors have in the helper. One that is missing is /dev/null, as 0 to 2 are: no number is ever
 // free for something else.
@@ -24,6 +24,8 @@ inline constexpr int streams_descriptor = 10;
 // The run's folder in the daemon's own control group: for ended_attribute. It may be the group of cgroup_descriptor.
 inline constexpr int record_descriptor = 11;
 inline constexpr int first_free_descriptor = 12;
+// The network namespace to enter, with has_network alone: else the number is free.
+inline constexpr int network_descriptor = 12;
 
 // What the supervisor adds to the event counter (eventfd(2)) at end_descriptor when the run has ended: how, as in the
 // message for the client (control::Type exited, killed or failed, and its value). left: the command has left processes,
@@ -42,7 +44,7 @@ inline constexpr char ended_attribute[] = "user.unionroot.ended";
 enum Flag : uint32_t {
   terminal = 1,
   directory_fallback = 2,
-  no_network = 4,
+  has_network = 4,
   has_cgroup = 8,
   no_new_privileges = 16,
   has_scheduling = 32,
@@ -64,8 +66,8 @@ struct Scheduling {
 };
 
 // At the start of the file. After it: `limits` times Limit, Scheduling if there is one, `groups` times uint32, then
-// NUL-terminated strings: session, run, host name (empty: the host's), the file to execute, arguments, environment,
-// directories, joined (folders of control groups of version 1).
+// NUL-terminated strings: session, run, host name (empty: the host's), place of the first directory, the file to
+// execute, arguments, environment, directories, joined (folders of control groups of version 1).
 struct Header {
   uint32_t magic;
   uint32_t size;  // of the whole file

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <string_view>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -25,6 +26,7 @@ using base::UniqueFd;
 namespace {
 
 constexpr const char* tree_name = "tree";
+constexpr std::string_view network_suffix = "+network";  // no session's name has a '+'
 
 UniqueFd open_folder(const std::string& runtime, const char* name) {
   return kernel::open_directory(base::concat(runtime, "/", name));
@@ -103,26 +105,51 @@ void HostViews::detach_view(const std::string& session) {
   remove_folders(session);
 }
 
-void HostViews::keep_namespace(const std::string& session, int ns_descriptor) {
-  base::require_valid_name("session name", session);
+void HostViews::keep(const std::string& name, int descriptor) {
   const UniqueFd folder = open_folder(runtime_, "ns");
-  if (is_mount_point(folder.get(), session))
+  if (is_mount_point(folder.get(), name))
     throw base::Error(base::ErrorCode::failed,
-                      base::concat("a namespace is kept at ", runtime_, "/ns/", session, " already"));
+                      base::concat("a namespace is kept at ", runtime_, "/ns/", name, " already"));
   base::Rollback rollback;
-  if (kernel::ensure_file(folder.get(), session, 0400)) {
+  if (kernel::ensure_file(folder.get(), name, 0400)) {
     rollback.add([&] {
       try {
-        kernel::remove_file(folder.get(), session);
+        kernel::remove_file(folder.get(), name);
       } catch (const base::Error& error) {
         base::log::warning(error.what());
       }
     });
   }
-  const UniqueFd place = open_place(folder.get(), session, 0);
-  const UniqueFd tree = mounts_.clone_tree(ns_descriptor, "", false);
+  const UniqueFd place = open_place(folder.get(), name, 0);
+  const UniqueFd tree = mounts_.clone_tree(descriptor, "", false);
+  mounts_.attach(tree.get(), place.get());
+  rollback.commit();
+}
+
+void HostViews::drop(const std::string& name) {
+  const UniqueFd folder = open_folder(runtime_, "ns");
+  unmount_all(mounts_, folder.get(), name, base::concat(runtime_, "/ns/", name));
+  kernel::remove_file(folder.get(), name);
+}
+
+UniqueFd HostViews::open_kept(const std::string& name) const {
+  const UniqueFd folder = open_folder(runtime_, "ns");
+  UniqueFd opened(::openat(folder.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  if (!opened) {
+    if (errno == ENOENT) return {};
+    base::throw_errno("opening the namespace", name);
+  }
+  // Only the file, without a namespace bound on it: the daemon died in between.
+  struct statfs found {};
+  base::check(::fstatfs(opened.get(), &found), "looking at the namespace", name);
+  if (found.f_type != NSFS_MAGIC) return {};
+  return opened;
+}
+
+void HostViews::keep_namespace(const std::string& session, int ns_descriptor) {
+  base::require_valid_name("session name", session);
   try {
-    mounts_.attach(tree.get(), place.get());
+    keep(session, ns_descriptor);
   } catch (const base::SystemError& error) {
     if (error.error_number() != ELOOP) throw;
     throw base::Error(
@@ -130,29 +157,35 @@ void HostViews::keep_namespace(const std::string& session, int ns_descriptor) {
         base::concat("keeping the namespace of ", session, ": the daemon's own mount namespace is too new"),
         "run the daemon in the machine's own mount namespace, without unshare or PrivateMounts=");
   }
-  rollback.commit();
 }
 
 void HostViews::drop_namespace(const std::string& session) {
   base::require_valid_name("session name", session);
-  const UniqueFd folder = open_folder(runtime_, "ns");
-  unmount_all(mounts_, folder.get(), session, base::concat(runtime_, "/ns/", session));
-  kernel::remove_file(folder.get(), session);
+  drop(session);
 }
 
 UniqueFd HostViews::open_namespace(const std::string& session) const {
   base::require_valid_name("session name", session);
-  const UniqueFd folder = open_folder(runtime_, "ns");
-  UniqueFd opened(::openat(folder.get(), session.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
-  if (!opened) {
-    if (errno == ENOENT) return {};
-    base::throw_errno("opening the namespace of", session);
-  }
-  // Only the file, without a namespace bound on it: the daemon died in between.
-  struct statfs found {};
-  base::check(::fstatfs(opened.get(), &found), "looking at the namespace of", session);
-  if (found.f_type != NSFS_MAGIC) return {};
-  return opened;
+  return open_kept(session);
+}
+
+void HostViews::keep_network(const std::string& session, int descriptor) {
+  base::require_valid_name("session name", session);
+  keep(base::concat(session, network_suffix), descriptor);
+}
+
+void HostViews::drop_network(const std::string& session) {
+  base::require_valid_name("session name", session);
+  drop(base::concat(session, network_suffix));
+}
+
+UniqueFd HostViews::open_network(const std::string& session) const {
+  base::require_valid_name("session name", session);
+  return open_kept(base::concat(session, network_suffix));
+}
+
+std::string HostViews::network_path(const std::string& session) const {
+  return base::concat(runtime_, "/ns/", session, network_suffix);
 }
 
 std::string HostViews::view_path(const std::string& session) const {
@@ -177,7 +210,14 @@ std::uint64_t HostViews::mount_number(const std::string& session) const {
 }
 
 std::vector<std::string> HostViews::views() const { return names_in(runtime_, "mount"); }
-std::vector<std::string> HostViews::namespaces() const { return names_in(runtime_, "ns"); }
+
+std::vector<std::string> HostViews::namespaces() const {
+  auto names = names_in(runtime_, "ns");
+  for (auto& name : names) name.resize(std::min(name.size(), name.find(network_suffix)));
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  return names;
+}
 
 void HostViews::release_if_empty() {
   if (!views().empty() || !namespaces().empty()) return;

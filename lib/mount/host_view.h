@@ -1,5 +1,6 @@
 // The runtime folder's two mounts, and what stands in them: <runtime>/mount/<session>/tree, the host view, and
-// <runtime>/ns/<session>, the namespace kept by a bind so that it outlives the daemon.
+// <runtime>/ns/<session>, the namespace kept by a bind so that it outlives the daemon. So is a session's own network,
+// at <runtime>/ns/<session>+network.
 //
 // An open file in a view or in a namespace holds everything that the session is made of, also after its end. So the
 // namespaces are for root alone, and a view lies in a folder that its session's owner alone may enter.
@@ -35,6 +36,10 @@ class HostViews {
   void detach_view(const std::string& session);
   void keep_namespace(const std::string& session, int ns_descriptor);
   void drop_namespace(const std::string& session);  // idempotent
+  void keep_network(const std::string& session, int descriptor);
+  void drop_network(const std::string& session);                                // idempotent
+  [[nodiscard]] base::UniqueFd open_network(const std::string& session) const;  // empty if it is not kept
+  [[nodiscard]] std::string network_path(const std::string& session) const;
   // The folder of a view without the view, for whoever mounts something there in a namespace of his own. Both
   // idempotent; one on which a view stands is left.
   void make_folder(const std::string& session, const ViewAccess& access);
@@ -45,8 +50,8 @@ class HostViews {
   [[nodiscard]] bool has_former_view(const std::string& session) const;  // of a former version
   // kernel::unique_mount_id() of a view; 0 if there is none, or where the kernel does not tell.
   [[nodiscard]] std::uint64_t mount_number(const std::string& session) const;
-  [[nodiscard]] std::vector<std::string> views() const;  // names of the folders there
-  [[nodiscard]] std::vector<std::string> namespaces() const;
+  [[nodiscard]] std::vector<std::string> views() const;       // names of the folders there
+  [[nodiscard]] std::vector<std::string> namespaces() const;  // names of the sessions that have one of either kind
 
   // Unmounts both if no session stands there; the daemon calls it when it stops.
   void release_if_empty();
@@ -54,6 +59,10 @@ class HostViews {
  private:
   [[nodiscard]] base::UniqueFd writable_folder() const;  // a clone of the views' folder
   void remove_folders(const std::string& session) const;
+  // In <runtime>/ns, under that name.
+  void keep(const std::string& name, int descriptor);
+  void drop(const std::string& name);
+  [[nodiscard]] base::UniqueFd open_kept(const std::string& name) const;
 
   kernel::Mounts& mounts_;
   std::string runtime_;

@@ -3,19 +3,21 @@
 // The tree belongs to its users. Every target is resolved by openat2 beneath the laid root and used through the
 // descriptor it gave, so a symlink, or one that is swapped in while we look, stays inside the root.
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <optional>
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/paths.h"
 #include "base/text.h"
-#include "kernel/files.h"
 #include "kernel/open_beneath.h"
 #include "kernel/proc_options.h"
 #include "mount/overlay_entry.h"
+#include "mount/target.h"
 #include "mount/visit.h"
 
 namespace unionroot::mount {
@@ -25,10 +27,18 @@ namespace {
 using base::SystemError;
 using base::UniqueFd;
 
+// nullopt if its file system refuses to tell. One that is in user space or on another machine is not asked.
+std::optional<TargetKind> kind_of(const UniqueFd& place) {
+  struct statx facts {};
+  if (::statx(place.get(), "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &facts) != 0) return std::nullopt;
+  return S_ISDIR(facts.stx_mode) ? TargetKind::directory : TargetKind::file;
+}
+
 class Executor {
  public:
-  Executor(kernel::Mounts& mounts, int template_root, int root)
-      : mounts_(mounts), template_root_(template_root), root_(root) {}
+  using InPieces = std::function<Namespace::OpenedSource(const InnerMount&)>;
+  Executor(kernel::Mounts& mounts, int template_root, int root, const InPieces& in_pieces)
+      : mounts_(mounts), template_root_(template_root), root_(root), in_pieces_(in_pieces) {}
 
   void make_private_dev();
   void mount(const InnerMount& entry, Namespace::OpenedSource& source);
@@ -38,80 +48,29 @@ class Executor {
  private:
   UniqueFd make_mount(const InnerMount& entry, Namespace::OpenedSource& source);
   UniqueFd make_overlay(const InnerMount& entry, Namespace::OpenedSource& source);
-  void refuse_link_to_mount(int folder, const std::string& path) const;
+  void set_attributes(const InnerMount& entry, const UniqueFd& tree);
+  void attach_parts(const InnerMount& entry, int bound, const Namespace::OpenedSource& source);
   UniqueFd target(const std::string& path, TargetKind kind);
-  UniqueFd make_target(const std::string& path, TargetKind kind);
 
   kernel::Mounts& mounts_;
   int template_root_;
   int root_;
+  const InPieces& in_pieces_;
   std::vector<std::string> notes_;
 };
-
-std::uint64_t mount_of(int descriptor) {
-  struct statx status {};
-  base::check(::statx(descriptor, "", AT_EMPTY_PATH, STATX_MNT_ID, &status), "asking for the mount of a folder");
-  return status.stx_mnt_id;
-}
-
-// A mount point that is missing, beyond a link of the tree's that leads into another mount.
-struct LinkIntoMount {
-  std::string path;
-};
-
-// A mount point is made in a mount of the session's, such as a folder that the host shares, where the entry's own path
-// leads there. A link of the tree's users must not choose another folder of the host's for it.
-void Executor::refuse_link_to_mount(int folder, const std::string& path) const {
-  if (mount_of(folder) == mount_of(root_)) return;
-  const UniqueFd direct(kernel::try_open_beneath(root_, path.empty() ? "/" : path, O_PATH | O_DIRECTORY, 0,
-                                                 kernel::resolve_in_root | RESOLVE_NO_SYMLINKS));
-  if (direct) return;
-  if (errno != ELOOP) base::throw_errno("opening", path);
-  throw LinkIntoMount{path};
-}
 
 // An O_PATH descriptor of the place to mount on; made if it is missing.
 UniqueFd Executor::target(const std::string& path, TargetKind kind) {
   const int flags = O_PATH | (kind == TargetKind::directory ? O_DIRECTORY : 0);
   try {
     UniqueFd found = mounts_.open_in_root(root_, path, flags, 0);
-    struct stat status {};
-    if (kind == TargetKind::file && ::fstat(found.get(), &status) == 0 && S_ISDIR(status.st_mode))
+    if (kind == TargetKind::file && kind_of(found) == TargetKind::directory)
       throw SystemError(EISDIR, base::concat("mounting a file on /", base::printable(path)));
     return found;
   } catch (const SystemError& error) {
     if (error.error_number() != ENOENT) throw;
   }
-  return make_target(path, kind);
-}
-
-// Component by component, through descriptors. What exists is followed inside the root; what is made is made in the
-// folder just found and opened without following, so that nobody can put a symlink there in between.
-UniqueFd Executor::make_target(const std::string& path, TargetKind kind) {
-  const std::vector<std::string> parts = base::split(path, '/');
-  UniqueFd folder = mounts_.open_in_root(root_, "/", O_RDONLY | O_DIRECTORY, 0);
-  std::string upto;
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    const std::string above = upto;
-    upto += (i == 0 ? "" : "/") + parts[i];
-    const bool file = kind == TargetKind::file && i + 1 == parts.size();
-    if (file) {
-      refuse_link_to_mount(folder.get(), above);
-      kernel::ensure_file(folder.get(), parts[i], 0644);
-      break;
-    }
-    try {
-      folder = mounts_.open_in_root(root_, upto, O_RDONLY | O_DIRECTORY, 0);
-      continue;
-    } catch (const SystemError& error) {
-      if (error.error_number() != ENOENT) throw;
-    }
-    refuse_link_to_mount(folder.get(), above);
-    // A dangling symlink of that name fails here, with ENOTDIR: it names nothing that could be mounted on.
-    kernel::ensure_directory(folder.get(), parts[i], 0755);
-    folder = kernel::open_directory_at(folder.get(), parts[i]);
-  }
-  return mounts_.open_in_root(root_, path, O_PATH | (kind == TargetKind::directory ? O_DIRECTORY : 0), 0);
+  return make_target(root_, path, kind);
 }
 
 // As container runtimes make it (and as programs expect it): no disks, no memory, no consoles of the host. The nodes
@@ -156,12 +115,8 @@ UniqueFd Executor::make_overlay(const InnerMount& entry, Namespace::OpenedSource
     mount_overlay(mounts_, template_root_, source.layers, source.tree, "scratch", data);
   } catch (const SystemError& error) {
     if (error.error_number() != ENOENT) throw;
-    throw base::Error(base::ErrorCode::stage_failed,
-                      base::concat(entry.origin, ": mounting on /", base::printable(entry.target),
-                                   ": its upperdir or its workdir does not exist"),
+    throw base::Error(base::ErrorCode::stage_failed, "its upperdir or its workdir does not exist",
                       "make both, on one file system: mkdir -p UPPERDIR WORKDIR");
-  } catch (const base::Error& error) {
-    throw base::Error(error.code(), base::concat(entry.origin, ": ", error.what()), error.hint());
   }
   return mounts_.open_in_root(template_root_, "scratch", O_PATH | O_DIRECTORY, 0);
 }
@@ -174,12 +129,37 @@ UniqueFd Executor::make_mount(const InnerMount& entry, Namespace::OpenedSource& 
     case InnerMount::Kind::bind: break;
     case InnerMount::Kind::overlay: source.tree = make_overlay(entry, source); break;
   }
-  if (entry.attributes != 0) {
-    const std::uint64_t clear =
-        (entry.attributes & (MOUNT_ATTR__ATIME | MOUNT_ATTR_NODIRATIME)) != 0 ? MOUNT_ATTR__ATIME : 0;
-    mounts_.set_attributes(source.tree.get(), entry.attributes, clear, 0, entry.recursive);
-  }
+  set_attributes(entry, source.tree);
   return std::move(source.tree);
+}
+
+void Executor::set_attributes(const InnerMount& entry, const UniqueFd& tree) {
+  if (entry.attributes == 0) return;
+  const std::uint64_t clear =
+      (entry.attributes & (MOUNT_ATTR__ATIME | MOUNT_ATTR_NODIRATIME)) != 0 ? MOUNT_ATTR__ATIME : 0;
+  mounts_.set_attributes(tree.get(), entry.attributes, clear, 0, entry.recursive);
+}
+
+// bound: the bind's root, attached. Users own the folders in it, and may put a link where one was: beneath the bind and
+// without links, no part gets anywhere else. The kernel attaches no folder on a file, nor a file on a folder (EINVAL).
+void Executor::attach_parts(const InnerMount& entry, int bound, const Namespace::OpenedSource& source) {
+  std::vector<std::string> left_out;
+  for (const auto& part : source.parts) {
+    if (std::any_of(left_out.begin(), left_out.end(),
+                    [&](const std::string& path) { return base::is_or_is_beneath(part.path, path); }))
+      continue;
+    set_attributes(entry, part.tree);
+    try {
+      const UniqueFd place = kernel::open_beneath(bound, part.path, O_PATH, 0, kernel::resolve_as_named);
+      mounts_.attach(part.tree.get(), place.get());
+    } catch (const SystemError& error) {
+      if (!leaves_piece_out(error)) throw;
+      left_out.push_back(part.path);
+      notes_.push_back(base::concat(entry.origin, ": what the host has mounted on ",
+                                    base::printable(base::concat(entry.source, "/", part.path)),
+                                    " is left out, since its place has changed meanwhile: ", error.what()));
+    }
+  }
 }
 
 void Executor::mount(const InnerMount& entry, Namespace::OpenedSource& source) try {
@@ -195,12 +175,20 @@ void Executor::mount(const InnerMount& entry, Namespace::OpenedSource& source) t
     return;
   }
   TargetKind kind = entry.target_kind;
-  const UniqueFd mounted = make_mount(entry, source);
-  struct stat status {};
-  if (entry.kind == InnerMount::Kind::bind && ::fstat(mounted.get(), &status) == 0)
-    kind = S_ISDIR(status.st_mode) ? TargetKind::directory : TargetKind::file;
+  UniqueFd mounted = make_mount(entry, source);
+  if (entry.kind == InnerMount::Kind::bind) kind = kind_of(mounted).value_or(kind);
   const UniqueFd place = target(entry.target, kind);
-  mounts_.attach(mounted.get(), place.get());
+  try {
+    mounts_.attach(mounted.get(), place.get());
+  } catch (const SystemError& error) {
+    const bool has_namespaces = error.error_number() == ELOOP && entry.kind == InnerMount::Kind::bind &&
+                                entry.recursive && source.parts.empty();
+    if (!has_namespaces) throw;
+    source = in_pieces_(entry);
+    mounted = make_mount(entry, source);
+    mounts_.attach(mounted.get(), place.get());
+  }
+  attach_parts(entry, mounted.get(), source);
 } catch (const SystemError& error) {
   if (!entry.optional || error.error_number() != EROFS) throw;
   notes_.push_back(base::concat(entry.origin, ": left out, since the tree is read-only and has no /",
@@ -236,23 +224,23 @@ template <typename Action>
 void named(const std::string& origin, const std::string& target, Action&& action) {
   try {
     action();
-  } catch (const LinkIntoMount& link) {
-    throw base::Error(base::ErrorCode::stage_failed,
-                      base::concat(origin, ": mounting on ", base::printable(target), ": a symbolic link in /",
-                                   base::printable(link.path), " leads into another mount, where nothing is made"),
-                      "name the mount point without links, or make it");
   } catch (const SystemError& error) {
     throw base::Error(error.code() == base::ErrorCode::no_space ? error.code() : base::ErrorCode::stage_failed,
                       base::concat(origin, ": mounting on ", base::printable(target), ": ", error.what()),
                       hint_for(error));
+  } catch (const base::Error& error) {
+    throw base::Error(error.code(), base::concat(origin, ": mounting on ", base::printable(target), ": ", error.what()),
+                      error.hint());
   }
 }
 
 }  // namespace
 
-std::vector<std::string> execute_inner_mounts(kernel::Mounts& mounts, int template_root, int root,
-                                              const MountPlan& plan, std::vector<Namespace::OpenedSource>& sources) {
-  Executor executor(mounts, template_root, root);
+std::vector<std::string> execute_inner_mounts(
+    kernel::Mounts& mounts, int template_root, int root, const MountPlan& plan,
+    std::vector<Namespace::OpenedSource>& sources,
+    const std::function<Namespace::OpenedSource(const InnerMount&)>& in_pieces) {
+  Executor executor(mounts, template_root, root, in_pieces);
   if (!plan.devices) named("built-in", "/", [&] { mounts.set_attributes(root, MOUNT_ATTR_NODEV, 0, 0, false); });
   if (plan.private_dev) named("built-in", "/dev", [&] { executor.make_private_dev(); });
   for (std::size_t i = 0; i < plan.mounts.size(); ++i) {

@@ -8,11 +8,10 @@
 
 #include <cstdlib>
 #include <cstring>
-#include <exception>
-#include <thread>
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/own_thread.h"
 #include "base/text.h"
 #include "mount/places.h"
 #include "mount/visit.h"
@@ -104,16 +103,7 @@ NamespaceFactory::NamespaceFactory(kernel::Mounts& mounts) : impl_(std::make_sha
   impl_->host_number = mounts.namespace_number(impl_->host_namespace.get());
   impl_->host_root = open_root();
   impl_->host_directory = open_path(".");
-  std::exception_ptr failure;
-  std::thread builder([&] {
-    try {
-      impl_->template_namespace = make_template(mounts);
-    } catch (...) {
-      failure = std::current_exception();
-    }
-  });
-  builder.join();
-  if (failure) std::rethrow_exception(failure);
+  base::in_own_thread([&] { impl_->template_namespace = make_template(mounts); });
 }
 
 NamespaceFactory::~NamespaceFactory() = default;
@@ -172,7 +162,15 @@ std::vector<std::string> Namespace::mount_inner(const MountPlan& plan, std::vect
                       base::concat("the plan has ", plan.mounts.size(), " inner mounts, but ", sources.size(),
                                    " sources were opened"));
   const Visit visit(*impl_->factory, impl_->descriptor.get());
-  return execute_inner_mounts(impl_->factory->mounts, visit.root(), impl_->root.get(), plan, sources);
+  const auto in_pieces = [this](const InnerMount& entry) {
+    OpenedSource opened;
+    base::in_own_thread([&] {
+      const Visit host(*impl_->factory, impl_->factory->host_namespace.get());
+      opened = open_in_pieces(impl_->factory->mounts, entry, {});
+    });
+    return opened;
+  };
+  return execute_inner_mounts(impl_->factory->mounts, visit.root(), impl_->root.get(), plan, sources, in_pieces);
 }
 
 void Namespace::make_root() {

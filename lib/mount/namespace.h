@@ -73,6 +73,11 @@ class Namespace {
   // was passed over.
   struct OpenedSource {
     base::UniqueFd tree;  // a bind's source, or what holds an overlay's upper and work
+    struct Part {
+      std::string path;  // relative to the source
+      base::UniqueFd tree;
+    };
+    std::vector<Part> parts;  // of a recursive bind that is taken in pieces: what is mounted beneath it
     bool missing = false;
     std::vector<base::UniqueFd> layers;  // an overlay's lower trees; none: what the session has at the target
     kernel::MountOptions hidden;         // a proc: what the host's /proc hides, kernel/proc_options.h
@@ -114,7 +119,9 @@ class Namespace {
 };
 
 // The host's side of inner binds, opened in the host's namespace before the visit: one entry per plan.mounts.
-std::vector<Namespace::OpenedSource> open_sources(kernel::Mounts& mounts, const MountPlan& plan);
+// own: folders of the daemon's; a recursive bind does not take along what is mounted in them, nor files of namespaces.
+std::vector<Namespace::OpenedSource> open_sources(kernel::Mounts& mounts, const MountPlan& plan,
+                                                  const std::vector<std::string>& own = {});
 
 // A detached clone of a host directory. read_only: MOUNT_ATTR_RDONLY on the clone, so that it can never be written
 // through. Throws SystemError.

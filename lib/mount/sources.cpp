@@ -2,11 +2,17 @@
 #include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <climits>
 
 #include "base/error.h"
+#include "base/paths.h"
 #include "base/text.h"
+#include "kernel/mountinfo.h"
+#include "kernel/open_beneath.h"
 #include "kernel/proc_options.h"
 #include "mount/overlay_entry.h"
 #include "mount/visit.h"
@@ -24,6 +30,43 @@ UniqueFd open_tree_clone(kernel::Mounts& mounts, const std::string& path, bool r
 
 namespace {
 
+bool holds_one_of(const std::string& folder, const std::vector<std::string>& paths) {
+  return std::any_of(paths.begin(), paths.end(),
+                     [&](const std::string& path) { return base::is_or_is_beneath(path, folder); });
+}
+
+bool is_in_one_of(const std::string& path, const std::vector<std::string>& folders) {
+  return std::any_of(folders.begin(), folders.end(),
+                     [&](const std::string& folder) { return base::is_or_is_beneath(path, folder); });
+}
+
+// Where a descriptor is, symbolic links followed.
+std::string path_of(int descriptor, const std::string& given) {
+  std::string path(PATH_MAX, '\0');
+  const auto size = base::check(
+      ::readlink(base::concat("/proc/self/fd/", descriptor).c_str(), path.data(), path.size()), "looking at", given);
+  path.resize(static_cast<std::size_t>(size));
+  return path;
+}
+
+// Of the mounts beneath `folder`, a real path, those that a bind is to have, outer ones first. left_out: folders of
+// which it has none; files of namespaces are added.
+std::vector<kernel::MountEntry> mounts_beneath(const std::string& folder, std::vector<std::string>& left_out) {
+  std::vector<kernel::MountEntry> found;
+  auto all = kernel::read_mountinfo();
+  std::stable_sort(all.begin(), all.end(),
+                   [](const auto& a, const auto& b) { return a.target.size() < b.target.size(); });
+  for (auto& entry : all) {
+    if (entry.target == folder || !base::is_or_is_beneath(entry.target, folder)) continue;
+    if (is_in_one_of(entry.target, left_out)) continue;
+    if (entry.type == "nsfs")
+      left_out.push_back(entry.target);
+    else
+      found.push_back(std::move(entry));
+  }
+  return found;
+}
+
 bool is_missing(const base::SystemError& error) {
   return error.error_number() == ENOENT || error.error_number() == ENOTDIR;
 }
@@ -36,7 +79,8 @@ Namespace::OpenedSource open_overlay_layers(kernel::Mounts& mounts, const InnerM
   return opened;
 }
 
-Namespace::OpenedSource open_source(kernel::Mounts& mounts, const InnerMount& entry) {
+Namespace::OpenedSource open_source(kernel::Mounts& mounts, const InnerMount& entry,
+                                    const std::vector<std::string>& own) {
   Namespace::OpenedSource opened;
   switch (entry.kind) {
     case InnerMount::Kind::filesystem:
@@ -44,6 +88,7 @@ Namespace::OpenedSource open_source(kernel::Mounts& mounts, const InnerMount& en
       if (entry.type == "proc") opened.hidden = kernel::proc_options();
       break;
     case InnerMount::Kind::bind:
+      if (entry.recursive && holds_one_of(entry.source, own)) return open_in_pieces(mounts, entry, own);
       opened.tree = mounts.clone_tree(AT_FDCWD, entry.source, entry.recursive);
       // Never shared: mounts made in the session would appear on the host.
       mounts.set_attributes(opened.tree.get(), 0, 0, entry.slave ? MS_SLAVE : MS_PRIVATE, entry.recursive);
@@ -55,12 +100,57 @@ Namespace::OpenedSource open_source(kernel::Mounts& mounts, const InnerMount& en
 
 }  // namespace
 
-std::vector<Namespace::OpenedSource> open_sources(kernel::Mounts& mounts, const MountPlan& plan) {
+bool leaves_piece_out(const base::SystemError& error) {
+  switch (error.error_number()) {
+    case EACCES:
+    case EINVAL:
+    case ELOOP:
+    case ENOENT:
+    case ENOTDIR:
+    case ESTALE:
+    case EXDEV: return true;
+    default: return false;
+  }
+}
+
+Namespace::OpenedSource open_in_pieces(kernel::Mounts& mounts, const InnerMount& entry,
+                                       const std::vector<std::string>& own) {
+  const std::uint64_t propagation = entry.slave ? MS_SLAVE : MS_PRIVATE;
+  Namespace::OpenedSource opened;
+  opened.tree = mounts.clone_tree(AT_FDCWD, entry.source, false);
+  mounts.set_attributes(opened.tree.get(), 0, 0, propagation, false);
+  const UniqueFd source(base::check(::open(entry.source.c_str(), O_PATH | O_CLOEXEC), "opening", entry.source));
+  const auto folder = path_of(source.get(), entry.source);
+  auto left_out = own;
+  std::vector<std::string> settled;  // with all that is mounted beneath
+  for (const auto& mount : mounts_beneath(folder, left_out)) {
+    if (is_in_one_of(mount.target, settled)) continue;
+    const auto path = mount.target.substr(folder == "/" ? 1 : folder.size() + 1);
+    // Users can rename what leads to a mount of theirs, and put a link there. It must be this very mount.
+    const UniqueFd place(kernel::try_open_beneath(source.get(), path, O_PATH, 0, kernel::resolve_as_named));
+    if (!place || kernel::try_mount_id(place.get()) != mount.id) continue;
+    // As large as can be: to reach a mount below another one is to ask that file system, which need not answer.
+    const bool whole = !holds_one_of(mount.target, left_out);
+    if (whole) settled.push_back(mount.target);
+    try {
+      UniqueFd tree = mounts.clone_tree(place.get(), "", whole);
+      mounts.set_attributes(tree.get(), 0, 0, propagation, whole);
+      opened.parts.push_back({path, std::move(tree)});
+    } catch (const base::SystemError& error) {
+      if (!leaves_piece_out(error)) throw;
+      if (!whole) settled.push_back(mount.target);
+    }
+  }
+  return opened;
+}
+
+std::vector<Namespace::OpenedSource> open_sources(kernel::Mounts& mounts, const MountPlan& plan,
+                                                  const std::vector<std::string>& own) {
   std::vector<Namespace::OpenedSource> sources;
   sources.reserve(plan.mounts.size());
   for (const InnerMount& entry : plan.mounts) {
     try {
-      sources.push_back(open_source(mounts, entry));
+      sources.push_back(open_source(mounts, entry, own));
     } catch (const base::SystemError& error) {
       if (entry.optional && is_missing(error)) {
         Namespace::OpenedSource missing;

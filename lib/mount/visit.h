@@ -1,6 +1,9 @@
 // A thread's visit to another mount namespace. Private to lib/mount.
 #pragma once
 
+#include <functional>
+
+#include "base/error.h"
 #include "base/unique_fd.h"
 #include "kernel/mounts.h"
 #include "mount/namespace.h"
@@ -53,9 +56,21 @@ class Visit {
 // "/" as the calling thread sees it; O_PATH.
 base::UniqueFd open_root();
 
+// A recursive bind in pieces, in the host's namespace: without files of namespaces, which cannot be mounted in a
+// younger one (ELOOP), and without what is mounted in `own`.
+Namespace::OpenedSource open_in_pieces(kernel::Mounts& mounts, const InnerMount& entry,
+                                       const std::vector<std::string>& own);
+
+// Whether one of its pieces is left out for this error: users unmount what is theirs, rename what leads to it and put
+// other things there, at any time; and what is unbindable is in no bind.
+bool leaves_piece_out(const base::SystemError& error);
+
 // Step 2 of a Namespace, in the calling thread's own namespace (a Visit is under way). `root`: the laid root.
-std::vector<std::string> execute_inner_mounts(kernel::Mounts& mounts, int template_root, int root,
-                                              const MountPlan& plan, std::vector<Namespace::OpenedSource>& sources);
+// in_pieces: opens a bind again, on the host.
+std::vector<std::string> execute_inner_mounts(
+    kernel::Mounts& mounts, int template_root, int root, const MountPlan& plan,
+    std::vector<Namespace::OpenedSource>& sources,
+    const std::function<Namespace::OpenedSource(const InnerMount&)>& in_pieces);
 
 // lowerdir= and so on for mount(2). Layers are named relative to the template's folder /lower: 500 of them have to fit
 // into the 4 KB that mount(2) takes. Throws Error(invalid_argument).

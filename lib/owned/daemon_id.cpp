@@ -23,16 +23,15 @@ constexpr std::size_t longest_file = 8192;
 
 std::string path_in(const std::string& directory) { return concat(directory, '/', file_name); }
 
-bool is_same_file(const std::string& one, const std::string& other) {
+bool are_same_file(const std::string& one, const std::string& other) {
   struct stat first {
   }, second{};
-  return ::stat(one.c_str(), &first) == 0 && ::stat(other.c_str(), &second) == 0 && first.st_dev == second.st_dev &&
-         first.st_ino == second.st_ino;
+  return ::stat(one.c_str(), &first) == 0 && ::stat(other.c_str(), &second) == 0 && base::is_same_file(first, second);
 }
 
 // A directory that was moved is gone from its old place; one that was copied is not.
 void refuse_copy(const std::string& state_directory, const IdFile& file) {
-  if (file.place == state_directory || is_same_file(path_in(file.place), path_in(state_directory))) return;
+  if (file.place == state_directory || are_same_file(path_in(file.place), path_in(state_directory))) return;
   const auto there = base::try_read_file(path_in(file.place), longest_file);
   const auto original = there ? parse_id_file(*there) : std::nullopt;
   if (!original || original->id != file.id) return;

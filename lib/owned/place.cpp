@@ -11,6 +11,7 @@
 #include "base/paths.h"
 #include "base/root_only.h"
 #include "base/text.h"
+#include "kernel/attributes.h"
 #include "kernel/files.h"
 
 namespace unionroot::owned {
@@ -50,7 +51,10 @@ UniqueFd ensure_place(const std::string& what, const std::string& path, mode_t m
   auto found = base::open_root_only(path, base::Links::of_root, ::geteuid());
   // Whatever others do meanwhile, there are no more parts than these.
   for (auto parts = base::split(path, '/').size(); found.problem == ENOENT && parts > 0; --parts) {
-    kernel::ensure_directory(found.above.get(), std::string(base::file_name(found.part)), mode);
+    const std::string name(base::file_name(found.part));
+    // A default ACL above it would be that of each tree and layer in it.
+    if (kernel::ensure_directory(found.above.get(), name, mode))
+      kernel::drop_inherited_acl(kernel::open_directory_at(found.above.get(), name).get());
     found = base::open_root_only(path, base::Links::of_root, ::geteuid());
   }
   if (!found.folder) refuse(what, path, found);

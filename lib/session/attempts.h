@@ -33,7 +33,7 @@ class Attempts {
       return true;
     } catch (const base::Error& error) {
       timed_out = error.code() == base::ErrorCode::timed_out;
-      problem = base::concat(error.what(), error.hint().empty() ? "" : "; ", error.hint());
+      problem = error.with_hint();
     } catch (const std::exception& error) {
       problem = error.what();
     }

@@ -18,7 +18,7 @@
 #include "kernel/holders.h"
 #include "kernel/loop.h"
 #include "session/held_sessions.h"
-#include "session/sources/archives.h"
+#include "source/root_file.h"
 #include "source/source_trees.h"
 
 namespace unionroot::session {
@@ -91,7 +91,7 @@ void add_read_only(const std::string& type, kernel::MountOptions& options) {
 UniqueFd open_disk(const std::string& chroot, const Disk& disk, bool read_only) {
   const int mode = (read_only ? O_RDONLY : O_RDWR) | O_NONBLOCK | O_NOCTTY;
   if (disk.device) return source::open_device(chroot, disk.what, disk.path, mode);
-  auto opened = open_trusted_file(chroot, disk.what, disk.path);
+  auto opened = source::open_trusted_file(chroot, disk.what, disk.path);
   if (read_only) return opened;
   // That very file, whatever has its name by now.
   opened.reset(::open(concat("/proc/self/fd/", opened.get()).c_str(), mode | O_CLOEXEC));

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "base/ids.h"
 #include "base/log.h"
 #include "base/names.h"
@@ -26,10 +27,6 @@ namespace {
 // Users times chroots. More than that come and go one after another, and each makes its own again.
 constexpr std::size_t most_slots = 256;
 
-bool same(const struct stat& one, const struct stat& other) {
-  return one.st_dev == other.st_dev && one.st_ino == other.st_ino;
-}
-
 // overlayfs refuses a lower layer inside another (ELOOP), as it would be where the tree is the machine's own root.
 bool lies_beneath(const std::string& folder, int root) {
   struct stat wanted {
@@ -38,11 +35,11 @@ bool lies_beneath(const std::string& folder, int root) {
   auto place = kernel::open_directory(folder);
   base::check(::fstat(place.get(), &found), "looking at", folder);
   while (true) {
-    if (same(found, wanted)) return true;
+    if (base::is_same_file(found, wanted)) return true;
     base::UniqueFd parent(
         base::check(::openat(place.get(), "..", O_PATH | O_DIRECTORY | O_CLOEXEC), "opening what is above", folder));
     base::check(::fstat(parent.get(), &above), "looking at what is above", folder);
-    if (same(above, found)) return false;
+    if (base::is_same_file(above, found)) return false;
     place = std::move(parent);
     found = above;
   }

@@ -97,8 +97,8 @@ HeldSessions::Watched HeldSessions::watch(Operation& operation) {
       watched.watches.push_back(added);
     }
   } catch (const base::Error& error) {
-    base::log::warning(concat("session ", operation.id(), ": whether its files are held after its end is not known: ",
-                              error.what(), error.hint().empty() ? "" : "; ", error.hint()));
+    base::log::warning(concat("session ", operation.id(),
+                              ": whether its files are held after its end is not known: ", error.with_hint()));
   }
   return watched;
 }

@@ -9,11 +9,14 @@
 #include "session/attempts.h"
 #include "session/listing.h"
 #include "session/operations/begin.h"
+#include "session/operations/diff.h"
 #include "session/operations/end.h"
 #include "session/operations/locks.h"
 #include "session/operations/run.h"
 #include "session/operations/source_changes.h"
+#include "session/operations/take_over.h"
 #include "session/parts.h"
+#include "session/prune/prune.h"
 #include "session/recovery/reconcile.h"
 #include "session/recovery/recover.h"
 
@@ -68,13 +71,20 @@ Started Manager::run(const RunRequest& request) {
   return session::run(impl_->parts, impl_->parts.table.require({request.session, request.session_created}), request);
 }
 
+void Manager::diff(const DiffRequest& request) {
+  session::diff(impl_->parts, impl_->parts.table.require(request.session), request);
+}
+
+void Manager::reader_ended(std::uint64_t number) { impl_->parts.layer_readers.ended(number); }
+
 void Manager::run_ended(const std::string& run, const launch::RunEnd& end) {
   session::run_ended(impl_->parts, run, end);
 }
 
-EndResult Manager::end(const SessionId& session, bool force, TellProgress progress, std::function<bool()> cancelled) {
-  return session::end(impl_->parts, impl_->parts.table.require(session), force, std::move(progress),
-                      std::move(cancelled));
+EndResult Manager::end(const SessionId& session, EndWish wish, TellProgress progress, std::function<bool()> cancelled,
+                       std::optional<events::User> who) {
+  return session::end(impl_->parts, impl_->parts.table.require(session), wish, std::move(progress),
+                      std::move(cancelled), std::move(who));
 }
 
 SessionView Manager::recover(const SessionId& wanted, std::function<bool()> cancelled, TellProgress progress) {
@@ -87,8 +97,24 @@ SessionView Manager::recover(const SessionId& wanted, std::function<bool()> canc
   return view_of(impl_->parts, *session);
 }
 
+SessionView Manager::take_over(TakeOverRequest request) {
+  return view_of(impl_->parts, *session::take_over(impl_->parts, std::move(request)));
+}
+
 std::optional<std::string> Manager::source_trouble(const definition::Definition& definition, bool whole) const {
   return session::source_trouble(impl_->parts, definition, whole);
+}
+
+Leftovers Manager::leftovers(const definition::Snapshot& chroots) const {
+  return find_leftovers(impl_->parts, chroots);
+}
+
+void Manager::remove_leftover(const definition::Snapshot& chroots, const std::string& name) {
+  session::remove_leftover(impl_->parts, chroots, name);
+}
+
+void Manager::drop_unwanted_caches(const definition::Snapshot& chroots) {
+  session::drop_unwanted_caches(impl_->parts, chroots);
 }
 
 std::vector<SessionView> Manager::sessions() const {
@@ -135,7 +161,7 @@ void Manager::stop(bool final) {
   for (const auto& session : parts.table.all()) {
     const bool ends = final && session->definition->on_shutdown == definition::OnShutdown::end;
     try {
-      if (ends) session::end(parts, session, false);
+      if (ends) session::end(parts, session, {});
     } catch (const std::exception& error) {
       base::log::error(concat("ending session ", session->id(), " at shutdown: ", error.what()));
     }

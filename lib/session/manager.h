@@ -31,13 +31,19 @@ class Manager final : public Sessions {
 
   [[nodiscard]] std::unique_ptr<PendingBegin> prepare(BeginRequest request) override;
   Started run(const RunRequest& request) override;
+  void diff(const DiffRequest& request) override;
+  void reader_ended(std::uint64_t number) override;
   void run_ended(const std::string& run, const launch::RunEnd& end) override;
-  EndResult end(const SessionId& session, bool force, TellProgress progress = {},
-                std::function<bool()> cancelled = {}) override;
+  EndResult end(const SessionId& session, EndWish wish, TellProgress progress = {},
+                std::function<bool()> cancelled = {}, std::optional<events::User> who = std::nullopt) override;
   SessionView recover(const SessionId& session, std::function<bool()> cancelled = {},
                       TellProgress progress = {}) override;
+  SessionView take_over(TakeOverRequest request) override;
   [[nodiscard]] std::optional<std::string> source_trouble(const definition::Definition& definition,
                                                           bool whole) const override;
+  [[nodiscard]] Leftovers leftovers(const definition::Snapshot& chroots) const override;
+  void remove_leftover(const definition::Snapshot& chroots, const std::string& name) override;
+  void drop_unwanted_caches(const definition::Snapshot& chroots) override;
   void measure(SessionView& view) const override;
   void prepare_stop() noexcept override;
   void cancel(const SessionId& session) noexcept override;

@@ -1,11 +1,19 @@
 #include "session/overlay_support.h"
 
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include <cerrno>
 #include <map>
 #include <mutex>
 #include <optional>
 
 #include "base/error.h"
+#include "base/paths.h"
 #include "base/text.h"
+#include "kernel/files.h"
+#include "kernel/mountinfo.h"
+#include "session/storage.h"
 
 namespace unionroot::session {
 
@@ -15,17 +23,24 @@ namespace {
 
 using Options = std::vector<std::pair<std::string, std::string>>;
 
-// What is wrong with them; nullopt if nothing is.
-std::optional<std::string> attempt(Services& services, const Options& options) {
+// An overlay that is gone at once. False: it is mounted read-only. Throws what the kernel says.
+bool try_overlay(const Services& services, const Options& options, base::UniqueFd store) {
   auto lower = services.mounts.new_filesystem("tmpfs", "unionroot-probe", {{"mode", "0755"}}, 0);
-  auto store = services.mounts.new_filesystem("tmpfs", "unionroot-probe", {{"mode", "0755"}}, 0);
-  for (const char* name : {"upper", "work"}) services.mounts.make_folder(store.get(), name, 0755);
   mount::OverlayPlan plan;
   plan.options = options;
   std::vector<base::UniqueFd> lowers;
   lowers.push_back(std::move(lower));
+  auto space = services.namespaces.create();
+  space.lay_overlay(plan, std::move(lowers), std::move(store));
+  return !space.read_only();
+}
+
+// What is wrong with them; nullopt if nothing is.
+std::optional<std::string> attempt(Services& services, const Options& options) {
+  auto store = services.mounts.new_filesystem("tmpfs", "unionroot-probe", {{"mode", "0755"}}, 0);
+  for (const char* name : {"upper", "work"}) services.mounts.make_folder(store.get(), name, 0755);
   try {
-    services.namespaces.create().lay_overlay(plan, std::move(lowers), std::move(store));
+    try_overlay(services, options, std::move(store));
   } catch (const base::Error& error) {
     return error.what();
   }
@@ -61,6 +76,78 @@ void require_options(Services& services, const Options& options) {
   throw base::Error(base::ErrorCode::not_supported,
                     concat("union-mount-options: this kernel's overlayfs does not take ", found->second),
                     "change union-mount-options; some options exclude each other (metacopy=on needs redirect_dir=on)");
+}
+
+namespace {
+
+std::string trial_name(const std::string& daemon) { return concat(".unionroot-trial-", daemon); }
+
+// The device number of a file system that has gone may be another's.
+using FileSystem = std::pair<dev_t, long>;
+
+FileSystem file_system_of(int folder) {
+  struct stat facts {};
+  struct statfs system {};
+  base::check(::fstat(folder, &facts), "looking at the folder of sessions");
+  base::check(::fstatfs(folder, &system), "looking at the file system of the folder of sessions");
+  return {facts.st_dev, static_cast<long>(system.f_type)};
+}
+
+// Everything else may be otherwise the next time.
+bool tells_of_file_system(int error) {
+  return error == EINVAL || error == EOPNOTSUPP || error == EROFS || error == ELOOP || error == EPERM;
+}
+
+std::optional<std::string> try_upper(const Services& services, int folder, const std::string& path) {
+  const auto name = trial_name(services.daemon);
+  remove_left_trial(folder, services.daemon);
+  kernel::make_directory(folder, name, 0700);
+  std::optional<std::string> fault;
+  try {
+    const auto trial = kernel::open_directory_at(folder, name);
+    for (const char* part : {"upper", "work"}) kernel::make_directory(trial.get(), part, 0700);
+    auto store = mount::open_tree_clone(services.mounts, concat(path, '/', name), false, false);
+    if (!try_overlay(services, {}, std::move(store))) fault = "the overlay is mounted read-only";
+  } catch (const base::SystemError& error) {
+    remove_left_trial(folder, services.daemon);
+    if (!tells_of_file_system(error.error_number())) throw;
+    return error.what();
+  } catch (...) {
+    remove_left_trial(folder, services.daemon);
+    throw;
+  }
+  remove_left_trial(folder, services.daemon);
+  return fault;
+}
+
+}  // namespace
+
+void remove_left_trial(int folder, const std::string& daemon) {
+  const auto name = trial_name(daemon);
+  if (kernel::exists_at(folder, name)) kernel::remove_tree(folder, name);
+}
+
+std::optional<std::string> upper_fault(const Services& services, const std::string& path) {
+  static std::mutex mutex;
+  static std::map<FileSystem, std::optional<std::string>> known;
+  static std::map<std::string, std::optional<std::string>> of_state;  // which stays where it is while the daemon runs
+  const bool own = base::is_or_is_beneath(path, services.settings.state_directory);
+  const std::lock_guard guard(mutex);
+  if (const auto found = of_state.find(path); own && found != of_state.end()) return found->second;
+  const auto folder = ensure_sessions_folder(path);
+  const auto system = file_system_of(folder.get());
+  auto found = known.find(system);
+  if (found == known.end()) {
+    auto fault = try_upper(services, folder.get(), path);
+    if (fault) {
+      const auto mount = kernel::mount_of(folder.get());
+      fault = concat(path, " lies on ", mount ? mount->type : std::string("a file system"),
+                     ", which cannot hold upper layers (", *fault, ')');
+    }
+    found = known.emplace(system, std::move(fault)).first;
+  }
+  if (own) of_state.emplace(path, found->second);
+  return found->second;
 }
 
 }  // namespace unionroot::session

@@ -1,10 +1,10 @@
 #include "session/parts.h"
 
-#include <sys/vfs.h>
-
 #include "base/error.h"
 #include "base/log.h"
+#include "base/paths.h"
 #include "base/text.h"
+#include "kernel/attributes.h"
 #include "kernel/files.h"
 #include "owned/daemon_id.h"
 #include "owned/place.h"
@@ -22,16 +22,11 @@ definition::Settings with_folders(definition::Settings settings) {
   // What is in them is believed, or deleted: none may be of a time in which somebody else could make it. The folder
   // "files" is looked at where it is used: sessions can do without it.
   for (const char* name : {"sessions", "trash", "orphans", "cache"})
-    owned::open_own_folder(state.get(), settings.state_directory, name);
+    // The roots of trees and layers would get its default ACL.
+    if (const auto folder = owned::open_own_folder(state.get(), settings.state_directory, name))
+      kernel::drop_inherited_acl(folder->get());
   kernel::spread_folders(settings.state_directory);
   return settings;
-}
-
-bool can_be_upper(const std::string& directory) {
-  constexpr long overlayfs_magic = 0x794c7630;  // linux/magic.h: OVERLAYFS_SUPER_MAGIC
-  struct statfs facts {};
-  base::check(::statfs(directory.c_str(), &facts), "looking at the file system of", directory);
-  return facts.f_type != overlayfs_magic;
 }
 
 // Several daemons may run side by side; each has a folder of its own among the control groups.
@@ -43,6 +38,9 @@ std::string former_cgroup_name(const definition::Settings& settings) {
   if (settings.state_directory == defaults.state_directory) return "unionroot";
   return concat("unionroot-", std::hash<std::string>{}(settings.state_directory));
 }
+
+// Beside the helper.
+std::string layers_program(const std::string& helper) { return concat(base::parent_path(helper), "/unionroot-layers"); }
 
 }  // namespace
 
@@ -65,20 +63,10 @@ Parts::Parts(definition::Settings given, Events given_events)
       launcher(helper_path(settings)),
       pipeline(session_stages(), store),
       files_layers(settings, trash),
+      layer_readers(layers_program(helper_path(settings))),
       schroot_places(settings),
-      services{settings,
-               mounts,
-               *cgroups,
-               namespaces,
-               views,
-               lock_directory,
-               store,
-               trash,
-               source_mounts,
-               files_layers,
-               held_sessions,
-               daemon,
-               can_be_upper(settings.state_directory)} {
+      services{settings, mounts, *cgroups,      namespaces,   views,         lock_directory,
+               store,    trash,  source_mounts, files_layers, held_sessions, daemon} {
   services.stop = &stop;
   services.schroot_places = &schroot_places;
   if (cgroups->available())
@@ -89,6 +77,10 @@ Parts::Parts(definition::Settings given, Events given_events)
 
 void Parts::tell_added(const Operation& operation) const {
   if (events.session_added) events.session_added(operation.id());
+}
+
+void Parts::tell(const events::Event& event) const {
+  if (events.happened) events.happened(event);
 }
 
 void Parts::tell_changed(const Operation& operation) const {

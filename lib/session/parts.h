@@ -8,6 +8,7 @@
 #include "launch/launcher.h"
 #include "session/files_layers.h"
 #include "session/held_sessions.h"
+#include "session/layer_readers.h"
 #include "session/pipeline.h"
 #include "session/requests.h"
 #include "session/schroot_places.h"
@@ -24,6 +25,7 @@ struct Parts {
 
   // Events of one session are told by the holder of its operation alone, so they are in order.
   void tell_added(const Operation& operation) const;
+  void tell(const events::Event& event) const;
   void tell_changed(const Operation& operation) const;  // nothing once it was removed
   // Takes it out of the table, and says so.
   void remove(Operation& operation);
@@ -45,6 +47,7 @@ struct Parts {
   SessionTable table;
   FilesLayers files_layers;
   HeldSessions held_sessions;
+  LayerReaders layer_readers;
   SchrootPlaces schroot_places;
   Services services;
   std::atomic<bool> stopping{false};

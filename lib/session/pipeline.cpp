@@ -145,9 +145,7 @@ Pipeline::Problems Pipeline::tear_down_once(Operation& operation, TearDown mode,
     } catch (const BrokenOff&) {
       throw;  // the next daemon finds the other stages as they are
     } catch (const Error& error) {
-      left[position] = {
-          concat("stage ", stage->name(), ": ", error.what(), error.hint().empty() ? "" : "; ", error.hint()),
-          error.code() == ErrorCode::timed_out};
+      left[position] = {concat("stage ", stage->name(), ": ", error.with_hint()), error.code() == ErrorCode::timed_out};
     } catch (const std::exception& error) {
       left[position] = {concat("stage ", stage->name(), ": ", error.what())};
     }

@@ -8,6 +8,7 @@ ProgressThrottle::ProgressThrottle(std::function<void(const Progress&)> tell, Cl
     : tell_(std::move(tell)), clock_(std::move(clock)), last_(clock_()) {}
 
 void ProgressThrottle::report(const Progress& progress) {
+  if (progress.said) return tell_(progress);
   if (told_ && *told_ == progress) return;
   if (progress.has_bytes() && clock_() - last_ < interval) {
     held_ = progress;

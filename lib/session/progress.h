@@ -15,6 +15,7 @@ struct Progress {
   std::string what;         // "unpacking /srv/base.tar.zst", "waiting until another session has unpacked ..."
   std::uint64_t done = 0;   // bytes
   std::uint64_t total = 0;  // 0: not known
+  bool said = false;        // `what` is a line that a script wrote, "I: NAME: ..." or "E: NAME: ...": for who asked
 
   // A step whose bytes nobody counts, such as writing a tree to the disk.
   [[nodiscard]] bool has_bytes() const { return done != 0 || total != 0; }
@@ -33,7 +34,7 @@ class ProgressThrottle {
   explicit ProgressThrottle(std::function<void(const Progress&)> tell, Clock clock = std::chrono::steady_clock::now);
 
   // Bytes are told once an interval. A step without bytes is told at once, since it may be long until the next report,
-  // but once only.
+  // but once only. Each line of a script is told.
   void report(const Progress& progress);
   // At the end: what was held back last, if anything was told before.
   void finish();

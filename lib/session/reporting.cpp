@@ -36,8 +36,10 @@ Reporting::~Reporting() {
 void Reporting::tell(const Progress& progress) const noexcept {
   if (operation_->removed) return;
   try {
-    operation_.session().shown.lock()->progress = progress;
-    if (parts_.events.progress) parts_.events.progress(operation_.id(), progress);
+    if (!progress.said) {
+      operation_.session().shown.lock()->progress = progress;
+      if (parts_.events.progress) parts_.events.progress(operation_.id(), progress);
+    }
     if (caller_) caller_(operation_.id(), progress);
   } catch (const std::exception& error) {
     base::log::debug(concat("session ", operation_.id(), ": telling its progress: ", error.what()));

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/unique_fd.h"
 #include "definition/registry.h"
+#include "events/event.h"
 #include "session/progress.h"
 #include "session/shown.h"
 #include "store/store.h"
@@ -43,10 +44,21 @@ struct BeginRequest {
   // By the schroot front end: it waits for the tree for as long as the settings say, if nothing else is asked for, and
   // a change of it holds nobody back meanwhile.
   bool front_end = false;
+  // A change waits without holding back later sessions.
+  bool yields = false;
   // How long to wait for a source change to end; nullopt: not at all; negative: without end.
   std::optional<std::chrono::milliseconds> wait;
   std::function<bool()> cancelled;  // asked while waiting and in long stages; may be empty
   TellProgress progress;            // called on the thread that begins it; must not block; may be empty
+};
+
+// A session of schroot's on an overlay that is to become one of this daemon's. What is here was root's to write.
+struct TakeOverRequest {
+  BeginRequest begin;    // as it would be begun: its chroot, name, owner
+  std::string file;      // schroot's of the session
+  std::string overlay;   // the folder of its layer: `upper` and `work`
+  std::string underlay;  // where schroot mounts its tree; empty: nowhere
+  std::string location;  // and where the session
 };
 
 // Which session is meant. By its name alone it is whichever has that name when the operation begins; with the time of
@@ -66,16 +78,26 @@ struct RunRequest {
   std::string user;                             // wanted user; empty: the caller's own
   uid_t target_uid = 0;                         // what was authorized; the user found must have it
   bool owner_may_be_root = false;               // of the session, by the lists of its definition
-  std::string directory;                        // empty: the caller's working directory does not count
-  bool directory_required = true;               // -d, or a command: only that one
+  bool front_end = false;                       // by the schroot front end: directory and environment are as schroot's
+  std::string directory;                        // that was asked for; empty: none was
+  std::string callers_directory;                // its working directory; empty: it does not count
   bool preserve_environment = false;
-  std::vector<std::string> environment;  // the caller's
-  std::string shell;                     // instead of the user's own; empty: that one
-  std::string terminal_type;             // TERM; empty: none
+  std::vector<std::string> environment;      // the caller's
+  std::vector<std::string> set_environment;  // NAME=VALUE: what it has in the place of anything else
+  std::string shell;                         // instead of the user's own; empty: that one
+  std::string terminal_type;                 // TERM; empty: none
   bool terminal = false;
   unsigned short rows = 24, columns = 80;
   Caller caller;
   int standard[3] = {-1, -1, -1};  // borrowed
+};
+
+// What the commands of a session have changed is written to a pipe, as layers/list.h has it.
+struct DiffRequest {
+  SessionId session;
+  std::vector<std::string> paths;  // relative to the session's root; none: all
+  int output = -1;                 // the pipe; borrowed
+  uid_t caller = 0;
 };
 
 struct RunView : store::RunRecord {
@@ -99,6 +121,12 @@ struct Started {
   std::string session;
   std::string run;
   base::UniqueFd control;
+};
+
+// How a session is to be ended.
+struct EndWish {
+  bool force = false;    // what is under way is cancelled, and it is forgotten whatever is left of it
+  bool discard = false;  // what was changed in a copy of its source is not put into the source
 };
 
 struct EndResult {
@@ -127,9 +155,13 @@ struct Events {
   std::function<void(const std::string& session)> session_changed;
   std::function<void(const std::string& session)> session_removed;
   TellProgress progress;  // of every operation; session_changed says that nothing is under way any more
+  std::function<void(const events::Event& event)> happened;  // for the journal; from any thread
   // A run was started: the bus layer watches both descriptors, and calls run_ended when the supervisor has ended, and
   // before that if the command has ended and left processes.
   std::function<void(const StartedRun& run)> run_started;
+  // A program reads a session's layers for somebody: the bus layer watches the descriptor, which is borrowed, and calls
+  // reader_ended when it is readable.
+  std::function<void(std::uint64_t number, int pidfd)> reader_started;
 };
 
 }  // namespace unionroot::session

@@ -33,7 +33,7 @@ bool has_too_little(const Free& there, const definition::Reserve& reserve) {
   return there.whole != 0 && there.free < kept_of(reserve, there.whole);
 }
 
-std::string in_megabytes(std::uint64_t bytes) { return concat(bytes >> 20, " MB"); }
+std::string in_megabytes(std::uint64_t bytes) { return concat(bytes >> 20, " MiB"); }
 
 std::string largest_sessions(const Parts& parts, const std::string& folder, Amount amount) {
   std::vector<std::string> texts;

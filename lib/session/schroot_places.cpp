@@ -13,8 +13,10 @@
 #include "base/log.h"
 #include "base/names.h"
 #include "base/text.h"
+#include "definition/schroot_sessions.h"
 #include "kernel/files.h"
 #include "owned/place.h"
+#include "session/owner_lists.h"
 
 namespace unionroot::session {
 
@@ -23,14 +25,33 @@ using base::UniqueFd;
 
 namespace {
 
-constexpr const char* real_schroot = "/usr/bin/schroot";
+constexpr const char* schroot_program = "/usr/bin/schroot";
 constexpr std::size_t longest_record = std::size_t{1} << 20;
 constexpr const char* lock_name = ".unionroot.lock";
 
+enum class Installed : unsigned char { nothing, schroot, front_end };
+
 // Ours has no set-uid bit.
-bool real_schroot_is_installed() {
+Installed installed_as_schroot() {
   struct stat facts {};
-  return ::stat(real_schroot, &facts) == 0 && (facts.st_mode & S_ISUID) != 0;
+  if (::stat(schroot_program, &facts) != 0) return Installed::nothing;
+  return (facts.st_mode & S_ISUID) != 0 ? Installed::schroot : Installed::front_end;
+}
+
+// A daemon for tests, with folders of its own, must not take the places from the machine's.
+bool are_wanted(const definition::Settings& settings) {
+  return settings.schroot_places.value_or(settings.runtime_directory == definition::Settings().runtime_directory &&
+                                          installed_as_schroot() == Installed::front_end);
+}
+
+// schroot says /var/run, also where that is a link to /run; so do the scripts that compare what it says.
+std::string as_schroot_calls(const std::string& folder) {
+  const auto called = "/var" + folder;
+  struct stat one {
+  }, other{};
+  const bool same =
+      ::stat(folder.c_str(), &one) == 0 && ::stat(called.c_str(), &other) == 0 && base::is_same_file(one, other);
+  return same ? called : folder;
 }
 
 template <typename Step>
@@ -44,9 +65,21 @@ void or_log(const std::string& doing, Step step) noexcept {
 
 }  // namespace
 
+definition::SchrootSession schroot_session(const store::SessionIdentity& session,
+                                           const definition::Definition& definition, const std::string& location,
+                                           const std::string& upper) {
+  return {session.id,
+          session.chroot,
+          session.selected_name,
+          session.owner_name,
+          location,
+          upper,
+          is_listed_for_root(session.owner, definition.access)};
+}
+
 SchrootPlaces::SchrootPlaces(const definition::Settings& settings)
     : views_(settings.runtime_directory + "/mount/"), run_mounts_(settings.schroot_run_directory + "/mount/") {
-  if (!settings.schroot_places) return;
+  if (!are_wanted(settings)) return;
   or_log("schroot-places", [&] { open(settings); });
 }
 
@@ -63,9 +96,10 @@ void SchrootPlaces::open(const definition::Settings& settings) {
   }
   auto run = owned::ensure_place("schroot-run-directory", settings.schroot_run_directory + "/mount", 0755);
   auto state = owned::ensure_place("schroot-state-directory", settings.schroot_state_directory + "/mount", 0755);
+  called_ = as_schroot_calls(run_mounts_);
   remove_all_ours(run.get(), views_);
   remove_all_ours(state.get(), run_mounts_);
-  if (!real_schroot_is_installed())
+  if (installed_as_schroot() != Installed::schroot)
     records_ = owned::ensure_place("schroot-state-directory", settings.schroot_state_directory + "/session", 0755);
   remove_all_records();
   run_ = std::move(run);
@@ -93,7 +127,7 @@ void SchrootPlaces::remove_all_ours(int folder, const std::string& beneath) cons
   for (const auto& name : kernel::list_directory(folder)) remove_ours(folder, name, beneath);
 }
 
-std::string SchrootPlaces::mark() const { return concat("# A view of unionrootd's, with ", views_, "\n"); }
+std::string SchrootPlaces::mark() const { return concat(definition::mark_of_view, views_, "\n"); }
 
 bool SchrootPlaces::is_our_record(const std::string& name) const {
   const UniqueFd file(::openat(records_.get(), name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
@@ -121,7 +155,7 @@ void SchrootPlaces::show(const std::string& session, const std::string& view, co
     link(run_.get(), session, view);
     link(state_.get(), session, run_mounts_ + session);
     shown_.lock()->insert(session);
-    write_record(session, record(run_mounts_ + session));
+    write_record(session, record(called_ + session));
   });
 }
 
@@ -148,7 +182,7 @@ void SchrootPlaces::withdraw_all() noexcept {
 
 std::optional<std::string> SchrootPlaces::path_of(const std::string& session) const {
   if (!run_ || !shown_.lock()->contains(session)) return std::nullopt;
-  return run_mounts_ + session;
+  return called_ + session;
 }
 
 }  // namespace unionroot::session

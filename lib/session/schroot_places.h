@@ -3,8 +3,9 @@
 // there only where the real schroot is not installed: that would take the session for its own.
 //
 // Several daemons may run on a machine, and these folders are one. So they are used by a daemon that is told to
-// (schroot-places), if no other has their lock. What is made there is known as this daemon's by where a link leads, or
-// by a file's first line. Nothing else is ever removed or replaced, and nothing that is read there is believed.
+// (schroot-places), or by the machine's own where the front end is `schroot`; and only if no other has their lock. What
+// is made there is known as this daemon's by where a link leads, or by a file's first line. Nothing else is ever
+// removed or replaced, and nothing that is read there is believed.
 #pragma once
 
 #include <functional>
@@ -14,9 +15,16 @@
 
 #include "base/guarded.h"
 #include "base/unique_fd.h"
+#include "definition/schroot_keys.h"
 #include "definition/settings.h"
+#include "store/store.h"
 
 namespace unionroot::session {
+
+// The session as schroot's keys name it. definition: its own. location: on the host; upper: where its layer is.
+definition::SchrootSession schroot_session(const store::SessionIdentity& session,
+                                           const definition::Definition& definition, const std::string& location,
+                                           const std::string& upper);
 
 // Thread-safe.
 class SchrootPlaces {
@@ -49,6 +57,7 @@ class SchrootPlaces {
 
   std::string views_;       // <runtime>/mount/
   std::string run_mounts_;  // /run/schroot/mount/
+  std::string called_;      // as schroot calls that folder: /var/run/schroot/mount/
   base::UniqueFd lock_;
   base::UniqueFd run_, state_;  // the two folders of links, if the places are used
   base::UniqueFd records_;      // that of the files; none where they are the real schroot's

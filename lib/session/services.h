@@ -36,8 +36,7 @@ struct Services {
   mount::SourceMounts& source_mounts;
   FilesLayers& files_layers;
   HeldSessions& held_sessions;
-  const std::string& daemon;       // its id: owned/daemon_id.h
-  bool state_can_be_upper = true;  // false where the state directory is on an overlay itself (in a container)
+  const std::string& daemon;  // its id: owned/daemon_id.h
   Unpackings unpackings = {};
   SchrootPlaces* schroot_places = nullptr;
   const StopClock* stop = nullptr;  // nullptr: nothing is ever broken off

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "launch/launcher.h"
+#include "session/prune/leftover.h"
 #include "session/requests.h"
 
 namespace unionroot::session {
@@ -46,21 +47,37 @@ class Sessions {
   // These may block.
   [[nodiscard]] virtual std::unique_ptr<PendingBegin> prepare(BeginRequest request) = 0;
   virtual Started run(const RunRequest& request) = 0;
+  // Once it has started, which is at once. What writes the list goes on by itself.
+  virtual void diff(const DiffRequest& request) = 0;
   // Its supervisor has ended, or stays with processes that its command has left: then it is called again later.
   virtual void run_ended(const std::string& run, const launch::RunEnd& end) = 0;
   // cancelled: asked while a changed tree is packed into its tarball; the session is `failed` then, with the tree, and
   // the tarball as it was. Nothing else is cancelled, and nothing is with `force`.
-  virtual EndResult end(const SessionId& session, bool force, TellProgress progress,
-                        std::function<bool()> cancelled) = 0;
+  // wish.discard: throws Error(not_supported) where the source itself was changed. That holds for later ends too, also
+  // after a crash, until the session is recovered.
+  // who: asked for it; nullopt: nobody did.
+  virtual EndResult end(const SessionId& session, EndWish wish, TellProgress progress, std::function<bool()> cancelled,
+                        std::optional<events::User> who) = 0;
   virtual SessionView recover(const SessionId& session, std::function<bool()> cancelled, TellProgress progress) = 0;
+  // It is set up, and stays. Its files are moved. Should it be broken off, by power failure too, they are all schroot's
+  // still, or all of a session that failed and can be recovered; the same request goes on from there.
+  virtual SessionView take_over(TakeOverRequest request) = 0;
   // What is to be known of the last change of the definition's source tree, if it did not come to a good end: for
   // people. whole: also what went wrong, which names commands, and so is for root alone.
   [[nodiscard]] virtual std::optional<std::string> source_trouble(const definition::Definition& definition,
                                                                   bool whole) const = 0;
+  // What lies on the machine and belongs to no session. chroots: all that are defined.
+  [[nodiscard]] virtual Leftovers leftovers(const definition::Snapshot& chroots) const = 0;
+  // One of them, by its name. Throws Error(invalid_argument) if there is no such thing, Error(session_busy) if it is
+  // taken into use.
+  virtual void remove_leftover(const definition::Snapshot& chroots, const std::string& name) = 0;
+  // Cached trees on which nobody stands, and whose tarball or image no chroot names.
+  virtual void drop_unwanted_caches(const definition::Snapshot& chroots) = 0;
   // Fills in size and use of the upper layer.
   virtual void measure(SessionView& view) const = 0;
 
   // These do not.
+  virtual void reader_ended(std::uint64_t number) = 0;
   // The daemon is about to stop: what takes long gives up soon.
   virtual void prepare_stop() noexcept = 0;
   // Breaks off what is under way on the session and can be broken off, for an end by force. Nothing if it has gone.

@@ -37,6 +37,11 @@ std::string trash_folder(const definition::Settings& settings, const definition:
 
 std::string orphans_folder(const definition::Settings& settings) { return settings.state_directory + "/orphans"; }
 
+std::string orphans_folder(const definition::Settings& settings, const std::string& sessions_folder) {
+  return sessions_folder == own_sessions_folder(settings) ? orphans_folder(settings)
+                                                          : sessions_folder + "/.unionroot-orphans";
+}
+
 namespace {
 constexpr const char* list_name = "overlay-directories";
 

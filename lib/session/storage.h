@@ -61,5 +61,7 @@ std::string trash_folder(const definition::Settings& settings, const std::string
 std::string trash_folder(const definition::Settings& settings, const definition::Definition& definition);
 // <state>/orphans: upper layers without a record, never deleted by the daemon.
 std::string orphans_folder(const definition::Settings& settings);
+// Of a folder of sessions: <state>/orphans for our own, else .unionroot-orphans beside the sessions.
+std::string orphans_folder(const definition::Settings& settings, const std::string& sessions_folder);
 
 }  // namespace unionroot::session

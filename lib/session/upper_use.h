@@ -1,20 +1,18 @@
 // Which sessions take the most of a file system.
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <vector>
 
+#include "session/folder_use.h"
 #include "session/parts.h"
 
 namespace unionroot::session {
 
 enum class Amount { bytes, inodes };
 
-struct UpperUse {
+struct UpperUse : FolderUse {
   std::string session, owner;
-  std::uint64_t bytes = 0, inodes = 0;
-  bool whole = true;  // false: there is more than was counted
 };
 
 // Of those whose folders are on the file system of `folder`, the few that take the most, the largest first. Looks for a

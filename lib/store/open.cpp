@@ -12,7 +12,9 @@
 #include <string_view>
 
 #include "base/clock.h"
+#include "base/error.h"
 #include "base/fault_point.h"
+#include "base/files.h"
 #include "base/text.h"
 #include "base/time_text.h"
 #include "base/unique_fd.h"
@@ -111,8 +113,8 @@ Database open_and_check(const std::string& file, std::chrono::milliseconds busy_
 
 void move_without_replacing(const std::string& from, const std::string& to) {
   base::fault_point("store_set_aside");
-  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) != 0 && errno != ENOENT)
-    base::throw_errno("setting aside", from);
+  const int error = base::rename_without_replacing(AT_FDCWD, from, AT_FDCWD, to);
+  if (error != 0 && error != ENOENT) throw base::SystemError(error, base::concat("setting aside ", from));
   base::fault_point("store_was_set_aside");
 }
 

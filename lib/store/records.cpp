@@ -95,6 +95,7 @@ RunRecord read_run(const Query& row) {
   run.command = row.text(7);
   run.cgroup = row.text(8);
   run.since = row.integer(9);
+  run.network = row.text(10);
   return run;
 }
 

@@ -11,7 +11,8 @@ inline constexpr const char* session_columns =
     "id, chroot, selected_name, definition, kind, source, state, owner, owner_name, created, boot_id, options, error, "
     "notes, marked, front_end";
 inline constexpr const char* stage_columns = "position, name, state, data";
-inline constexpr const char* run_columns = "id, session, pid, start_time, boot_id, uid, user, command, cgroup, since";
+inline constexpr const char* run_columns =
+    "id, session, pid, start_time, boot_id, uid, user, command, cgroup, since, network";
 
 SessionRecord read_session(const Query& row);
 StageRecord read_stage(const Query& row);

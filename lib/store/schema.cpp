@@ -84,6 +84,8 @@ UPDATE sessions SET marked = 0;
 )sql",
       // Which front end a session was begun by: what `schroot --all-sessions` means. Former versions had none.
       "ALTER TABLE sessions ADD COLUMN front_end INTEGER NOT NULL DEFAULT 0 CHECK (front_end IN (0, 1));",
+      // Which network a run has: host, caller, none or private. Former versions did not say.
+      "ALTER TABLE runs ADD COLUMN network TEXT NOT NULL DEFAULT '';",
   };
   return steps;
 }

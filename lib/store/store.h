@@ -67,6 +67,7 @@ struct RunRecord {
   std::string command;     // for people
   std::string cgroup;      // relative to the daemon's; may be empty
   std::int64_t since = 0;  // microseconds since the epoch
+  std::string network;     // which it has; empty: a former version did not say
 };
 
 // A change of a source tree that did not come to a good end.

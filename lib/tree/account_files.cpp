@@ -146,11 +146,22 @@ class AccountFiles {
   // The tree's own mode and owner stay; a copy has the host's; a new file what Debian gives it.
   [[nodiscard]] FileOwner owner_of(Database database, const MergeOutput& merged, const MergeInput& input) const {
     const Account& account = accounts_[index_of(database)];
-    if (has_passwords(database)) return owner_of_passwords(merged, input);
+    if (has_passwords(database)) {
+      const auto wanted = owner_of_passwords(merged, input);
+      return is_kept(account.inside, wanted) ? owner_of(account.inside) : wanted;
+    }
     if (request_.nss == NssMode::copy && account.listed && account.outside)
       return {account.outside->mode, account.outside->uid, account.outside->gid};
-    if (account.inside.found == Found::file) return {account.inside.mode, account.inside.uid, account.inside.gid};
+    if (account.inside.found == Found::file) return owner_of(account.inside);
     return {};
+  }
+
+  static FileOwner owner_of(const TreeFile& inside) { return {inside.mode, inside.uid, inside.gid}; }
+
+  // A tree that is written to itself keeps its own, if nobody can read there who could not as it should be.
+  [[nodiscard]] bool is_kept(const TreeFile& inside, const FileOwner& wanted) const {
+    return !request_.own_tree && inside.found == Found::file && inside.uid == 0 && (inside.mode & 037) == 0 &&
+           (inside.gid == 0 || inside.gid == wanted.gid);
   }
 
   static FileOwner owner_of_passwords(const MergeOutput& merged, const MergeInput& input) {

@@ -24,6 +24,8 @@ struct BinfmtEntry {
 
   // F: the kernel has opened the interpreter when it was registered, so that it need not be in the session.
   [[nodiscard]] bool fixed() const { return flags.find('F') != std::string::npos; }
+  // C: the program's set-uid bit counts, and not the interpreter's.
+  [[nodiscard]] bool has_credentials() const { return flags.find('C') != std::string::npos; }
 
   // start: the first bytes of a file. Extensions are not looked at: they are for commands, and this for /bin/sh.
   [[nodiscard]] bool matches(std::string_view start) const;

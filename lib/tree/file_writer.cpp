@@ -1,5 +1,6 @@
 #include "tree/file_writer.h"
 
+#include "base/error.h"
 #include "base/text.h"
 
 namespace unionroot::tree {
@@ -17,11 +18,31 @@ std::shared_ptr<const HostFile> FileWriter::host_file(std::string_view path) {
   return file;
 }
 
+bool FileWriter::can_write(const std::string& path, const TreeFile& old) {
+  if (!old.is_writable()) {
+    skip(path, describe(old.found));
+    return false;
+  }
+  if (!old.is_protected) return true;
+  if (!own_tree_) {
+    skip(path, "it or its folder is immutable or append-only in the tree: chattr -i -a");
+    return false;
+  }
+  try {
+    tree_.unprotect(path);
+    return true;
+  } catch (const base::SystemError& error) {
+    if (error.code() == base::ErrorCode::no_space) throw;
+    skip(path, base::concat("it or its folder is immutable or append-only in the tree: ", error.what()));
+    return false;
+  }
+}
+
 void FileWriter::put(const std::string& path, const TreeFile& old, std::string_view content, const FileOwner& owner) {
-  if (!old.is_writable()) return skip(path, describe(old.found));
   if (old.found == Found::file && !old.symlink && old.content == content && old.mode == owner.mode &&
       old.uid == owner.uid && old.gid == owner.gid)
     return;
+  if (!can_write(path, old)) return;
   tree_.write(path, content, owner.mode, owner.uid, owner.gid);
 }
 

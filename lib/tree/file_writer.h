@@ -21,9 +21,9 @@ struct FileOwner {
 
 class FileWriter {
  public:
-  // host_root: as in FilesRequest. temporary: of TreeAccess.
-  FileWriter(int root, std::string host_root, std::string temporary)
-      : tree_(root, std::move(temporary)), host_root_(std::move(host_root)) {}
+  // host_root, own_tree: as in FilesRequest. temporary: of TreeAccess.
+  FileWriter(int root, std::string host_root, std::string temporary, bool own_tree)
+      : tree_(root, std::move(temporary)), host_root_(std::move(host_root)), own_tree_(own_tree) {}
 
   [[nodiscard]] TreeAccess& tree() { return tree_; }
   [[nodiscard]] std::string on_host(std::string_view path) const;
@@ -35,6 +35,9 @@ class FileWriter {
   // A file of the host, or null with a note.
   std::shared_ptr<const HostFile> host_file(std::string_view path);
 
+  // Whether the file may be written: what is protected in a tree of the session's own is so no more. Else a note.
+  bool can_write(const std::string& path, const TreeFile& old);
+
   // Writes what is not there yet. `old`: what tree() reads there. A symlink is replaced even where it leads to the same
   // content: what it leads to may change, or go.
   void put(const std::string& path, const TreeFile& old, std::string_view content, const FileOwner& owner);
@@ -42,6 +45,7 @@ class FileWriter {
  private:
   TreeAccess tree_;
   std::string host_root_;
+  bool own_tree_;
   std::vector<std::string> notes_;
 };
 

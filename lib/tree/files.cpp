@@ -1,8 +1,11 @@
 #include "tree/files.h"
 
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <sstream>
 
 #include "base/error.h"
 #include "base/names.h"
@@ -34,10 +37,22 @@ void write_marked(TreeAccess& tree, const std::string& content) {
   tree.set_mark(path, mark_of(content));
 }
 
+// Whether a line of hosts(5) has the name.
+bool has_address(const std::string& hosts, const std::string& name) {
+  for (const auto& line : base::split(hosts, '\n')) {
+    std::istringstream words(line.substr(0, line.find('#')));
+    std::string word;
+    words >> word;  // the address
+    while (words >> word)
+      if (word == name) return true;
+  }
+  return false;
+}
+
 class Writer {
  public:
   Writer(int root, const FilesRequest& request)
-      : writer_(root, request.host_root, request.temporary), request_(request) {}
+      : writer_(root, request.host_root, request.temporary, request.own_tree), request_(request) {}
 
   std::vector<std::string> run() {
     if (request_.nss != NssMode::none) {
@@ -82,8 +97,18 @@ class Writer {
         continue;
       }
       const auto to = base::join(target, "/");
-      if (to != resolv_conf) copy(base::join(source, "/"), to);  // that one goes by the definition's own key
+      if (to == resolv_conf) continue;  // that one goes by the definition's own key
+      const auto from = base::join(source, "/");
+      if (request_.require_copyfiles) require(from, copied);
+      copy(from, to);
     }
+  }
+
+  void require(const std::string& from, const definition::CopiedFile& copied) const {
+    if (::access(writer_.on_host(from).c_str(), F_OK) == 0 || errno != ENOENT) return;
+    throw base::Error(base::ErrorCode::stage_failed,
+                      base::concat("copyfiles: the host has no file /", base::printable(from)),
+                      base::concat("make it, or take it out of ", copied.file, ":", copied.line));
   }
 
   // Empty for what is not the absolute path of a file.
@@ -99,9 +124,9 @@ class Writer {
     const auto source = writer_.host_file(path);
     if (!source) return;
     const TreeFile old = writer_.tree().read(path);
-    if (!request_.mark_resolv_conf || !old.is_writable()) return writer_.put(path, old, source->content, {});
+    if (!request_.mark_resolv_conf) return writer_.put(path, old, source->content, {});
     // Written also where it is the same already: only what bears the mark is followed.
-    write_marked(writer_.tree(), source->content);
+    if (writer_.can_write(path, old)) write_marked(writer_.tree(), source->content);
   }
 
   void write_names() {
@@ -117,6 +142,22 @@ class Writer {
       host_name = names.nodename;
     }
     put_name("etc/hostname", host_name);
+    if (!request_.hostname.empty()) write_own_address();
+  }
+
+  // The session's own name has an address, as the host's has: for sudo, and `hostname -f`.
+  void write_own_address() {
+    const std::string path = "etc/hosts";
+    const TreeFile old = writer_.tree().read(path);
+    if (old.found == Found::no_folder || has_address(old.content, request_.hostname)) return;
+    auto content = old.content.empty() ? std::string("127.0.0.1\tlocalhost\n") : old.content;
+    if (!content.ends_with('\n')) content += '\n';
+    content += base::concat("127.0.1.1\t", request_.hostname);
+    if (const auto dot = request_.hostname.find('.'); dot != std::string::npos)
+      content += base::concat(" ", request_.hostname.substr(0, dot));
+    const FileOwner usual;
+    const bool there = old.found == Found::file;
+    writer_.put(path, old, content + "\n", there ? FileOwner{old.mode, old.uid, old.gid} : usual);
   }
 
   void put_name(const std::string& path, const std::string& name) {
@@ -150,7 +191,9 @@ bool follow_resolv_conf(int root, const std::string& host_root, FileVersion& see
   TreeAccess tree(root, temporary);
   if (seen == FileVersion() && !temporary.empty()) tree.remove_half_written(path);
   const TreeFile now = tree.read(path);
-  const bool ours = now.found == Found::file && !now.symlink && tree.mark(path) == mark_of(now.content);
+  // Who makes it immutable in the session wants it to stay as it is.
+  const bool ours =
+      now.found == Found::file && !now.symlink && !now.is_protected && tree.mark(path) == mark_of(now.content);
   const bool write = ours && now.content != source->content;
   if (write) write_marked(tree, source->content);
   seen = source->version;

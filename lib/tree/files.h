@@ -17,6 +17,7 @@ struct FilesRequest {
   definition::NssMode nss = definition::NssMode::merge;
   std::vector<std::string> databases;  // profile's nssdatabases: passwd, group, services ...
   std::vector<definition::CopiedFile> copyfiles;
+  bool require_copyfiles = false;  // one that the host does not have is an error, and no note
   bool follow_resolv_conf = true;
   bool mark_resolv_conf = false;  // so that follow_resolv_conf can tell it from one that somebody changed
   bool write_hostname = true;
@@ -41,7 +42,8 @@ FilesRequest files_request(const definition::Definition& definition, std::option
 // Idempotent: done again after a crash, it finishes what is missing. Never leaves the mount that `root` is in: what
 // lies behind an inner mount (a bind of the host's folder) is skipped with a note, wherever symlinks in the tree point.
 // Thread-safe. Throws SystemError when a file in the tree cannot be written (a full disk, a folder in its place); what
-// is wrong with one file of the host or the tree is a note, and leaves that file alone. With nss=copy Error(cancelled).
+// is wrong with one file of the host or the tree is a note, and leaves that file alone. With nss=copy Error(cancelled);
+// with require_copyfiles Error(stage_failed).
 std::vector<std::string> write_files(int root, const FilesRequest& request);
 
 // What write_files leaves of a file in the tree if it is cut off by a crash. Idempotent.

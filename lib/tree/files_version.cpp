@@ -56,7 +56,7 @@ std::string request_text(const FilesRequest& request) {
   add(text, request.hostname);
   add(text, request.chroot_name);
   add(text, request.host_root);
-  add(text, concat(request.own_tree, request.lock, request.password));
+  add(text, concat(request.own_tree, request.lock, request.password, request.require_copyfiles));
   if (const auto& user = request.user) {
     add(text, concat(user->uid, ":", user->gid));
     for (const gid_t gid : user->groups) add(text, concat(gid));
@@ -89,6 +89,7 @@ std::vector<std::string> file_paths(const FilesRequest& request) {
     if (!parts.empty() && !refused) paths.push_back(base::join(parts, "/"));
   }
   for (const char* path : {"etc/resolv.conf", "etc/hostname", "etc/debian_chroot"}) paths.emplace_back(path);
+  if (!request.hostname.empty()) paths.emplace_back("etc/hosts");
   std::sort(paths.begin(), paths.end());
   paths.erase(std::unique(paths.begin(), paths.end()), paths.end());
   return paths;

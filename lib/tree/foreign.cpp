@@ -104,7 +104,13 @@ Foreign look_for_foreign_programs(int root, const std::string& binfmt) {
     if (!entry.matches(start)) continue;
     served = true;
     // Which of several counts depends on the order of their registration, so each is made available.
-    if (!entry.fixed() && can_be_bound(entry, found.notes)) found.interpreters.push_back(entry.interpreter);
+    const bool bound = !entry.fixed() && can_be_bound(entry, found.notes);
+    if (bound) found.interpreters.push_back(entry.interpreter);
+    if ((bound || entry.fixed()) && !entry.has_credentials())
+      found.notes.push_back(concat(
+          "set-uid programs, as sudo is, do not work in this tree: the binfmt_misc entry ", base::printable(entry.name),
+          " has no flag C (its flags: ", entry.flags.empty() ? std::string("none") : entry.flags,
+          "); register it with the flags OCF"));
   }
   if (served) return found;
   const char* const name = base::architecture_name(machine);

@@ -12,6 +12,7 @@
 #include "base/paths.h"
 #include "base/text.h"
 #include "kernel/files.h"
+#include "kernel/protection.h"
 #include "kernel/regular_file.h"
 #include "tree/host_files.h"
 
@@ -58,14 +59,17 @@ std::string_view describe(Found found) {
 TreeAccess::TreeAccess(int root, std::string temporary)
     : root_(root), temporary_(std::move(temporary)), mount_(status_of(root, "the tree's root").stx_mnt_id) {}
 
-const TreeAccess::Folder& TreeAccess::folder_of(const std::string& path) {
+TreeAccess::Folder& TreeAccess::folder_of(const std::string& path) {
   const std::string name = folder_of_path(path);
   const auto known = folders_.find(name);
   if (known != folders_.end()) return known->second;
   Folder folder;
   folder.handle = kernel::find_in_tree(root_, name, O_DIRECTORY);
-  if (folder.handle)
-    folder.found = status_of(folder.handle.get(), name).stx_mnt_id == mount_ ? Found::file : Found::other_mount;
+  if (folder.handle) {
+    const auto status = status_of(folder.handle.get(), name);
+    folder.found = status.stx_mnt_id == mount_ ? Found::file : Found::other_mount;
+    folder.is_protected = kernel::is_protected(status);
+  }
   return folders_.emplace(name, std::move(folder)).first->second;
 }
 
@@ -76,9 +80,11 @@ TreeFile TreeAccess::read(const std::string& path) {
     file.found = folder.found;
     return file;
   }
+  file.is_protected = folder.is_protected;
   auto handle = kernel::find_in_tree(folder.handle.get(), std::string(base::file_name(path)), O_NOFOLLOW);
   if (!handle) return file;
   struct statx status = status_of(handle.get(), path);
+  file.is_protected |= kernel::is_protected(status);
   if (S_ISLNK(status.stx_mode) && status.stx_mnt_id == mount_) {
     file.symlink = true;
     handle = kernel::find_in_tree(root_, path);
@@ -127,6 +133,15 @@ void TreeAccess::write(const std::string& path, std::string_view content, mode_t
   if (folder.found != Found::file)
     throw base::Error(base::ErrorCode::failed, base::concat("writing ", path, ": ", describe(folder.found)));
   kernel::write_in_tree(folder.handle.get(), std::string(base::file_name(path)), content, mode, uid, gid, temporary_);
+}
+
+void TreeAccess::unprotect(const std::string& path) {
+  Folder& folder = folder_of(path);
+  if (folder.found != Found::file) return;
+  if (folder.is_protected) kernel::unprotect(folder.handle.get(), path);
+  folder.is_protected = false;
+  const auto file = regular_file(path);
+  if (file && kernel::is_protected(file.get(), path)) kernel::unprotect(file.get(), path);
 }
 
 void TreeAccess::remove_half_written(const std::string& path) {

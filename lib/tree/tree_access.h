@@ -32,6 +32,7 @@ struct TreeFile {
   mode_t mode = 0;  // permissions alone
   uid_t uid = 0;
   gid_t gid = 0;
+  bool is_protected = false;  // it, or its folder, is immutable or append-only (chattr(1))
   [[nodiscard]] bool is_writable() const { return found == Found::file || found == Found::absent; }
 };
 
@@ -46,6 +47,8 @@ class TreeAccess {
   // Paths are relative to the root, without "..".
   [[nodiscard]] TreeFile read(const std::string& path);
   void write(const std::string& path, std::string_view content, mode_t mode, uid_t uid, gid_t gid);
+  // So that write() can replace the file: kernel::unprotect of it and its folder.
+  void unprotect(const std::string& path);
 
   // What a `write` of the file `path` that was broken off by a crash left, with that same `temporary`.
   void remove_half_written(const std::string& path);
@@ -62,8 +65,9 @@ class TreeAccess {
   struct Folder {
     Found found = Found::no_folder;
     base::UniqueFd handle;
+    bool is_protected = false;
   };
-  const Folder& folder_of(const std::string& path);
+  Folder& folder_of(const std::string& path);
   base::UniqueFd regular_file(const std::string& path);
 
   int root_;

@@ -4,6 +4,7 @@
 sessions and runs commands, alternately with the flood and without it, in one run.
 
 Two lines a kind of flood, medians: bench CASE alone_ms=... loaded_ms=... ratio=... aim=...
+The flood of `bus` never reaches the daemon. Its ratio is what the bus and the flood's own processor cost; it has no aim.
 """
 
 import os
@@ -24,7 +25,7 @@ STANDING = int(os.environ.get("BENCH_STANDING", "1000"))
 MOST_RATIO = 2.0
 # Kind, and how many calls at a time.
 FLOODS = (("objects", 64), ("sessions", 64), ("chroots", 64), ("info", 64), ("introspect", 64), ("refused", 64),
-          ("properties", 64), ("property", 64), ("unknown", 64), ("connections", 1))
+          ("properties", 64), ("property", 64), ("unknown", 64), ("connections", 1), ("bus", 64))
 TURNS = 5
 OWNER, FLOODER = "games", "nobody"
 
@@ -105,8 +106,9 @@ class Bench:
             answers, refused = answers + done[0], refused + done[1]
         for verb in verbs:
             one, other = statistics.median(alone[verb]), statistics.median(loaded[verb])
+            aim = "" if kind == "bus" else f"aim={MOST_RATIO:.2f} "
             print(f"bench {verb}_beside_a_flood_of_{kind} alone_ms={one:.2f} loaded_ms={other:.2f} ratio={other / one:.2f} "
-                  f"aim={MOST_RATIO:.2f} worst_ms={max(loaded[verb]):.2f} answers={answers} refused={refused}", flush=True)
+                  f"{aim}worst_ms={max(loaded[verb]):.2f} answers={answers} refused={refused}", flush=True)
 
     def all(self, kinds):
         for kind, depth in FLOODS:

@@ -1,6 +1,6 @@
 // flood ADDRESS KIND DEPTH [SESSION]: calls the daemon without a pause, DEPTH calls at a time over one connection, until its
 // standard input ends; prints "ANSWERS REFUSED". KIND: objects, sessions, chroots, info, introspect, refused, properties,
-// property, unknown, connections.
+// property, unknown, connections. `bus` calls the bus itself and never the daemon: what the bus costs others by itself.
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -27,6 +27,7 @@ static const struct call calls[] = {
     {"properties", root, "org.freedesktop.DBus.Properties", "GetAll", "org.unionroot1.Manager", NULL},
     {"property", root, "org.freedesktop.DBus.Properties", "Get", "org.unionroot1.Manager", "Problems"},
     {"unknown", "/org/unionroot1/session/none", "org.unionroot1.Session", "NoSuchMethod", NULL, NULL},
+    {"bus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetId", NULL, NULL},
 };
 
 static void check(int result, const char* doing) {
@@ -57,7 +58,8 @@ static int answered(sd_bus_message* reply, void* data, sd_bus_error* error) {
 
 static void send_call(sd_bus* bus, const struct call* call) {
   sd_bus_message* message = NULL;
-  check(sd_bus_message_new_method_call(bus, &message, destination, call->path, call->interface, call->member), "call");
+  const char* name = strcmp(call->kind, "bus") ? destination : "org.freedesktop.DBus";
+  check(sd_bus_message_new_method_call(bus, &message, name, call->path, call->interface, call->member), "call");
   const char* first = call->first && !*call->first ? session : call->first;
   if (first) check(sd_bus_message_append(message, "s", first), "argument");
   if (call->second && !strcmp(call->second, "options"))

@@ -51,9 +51,11 @@ void check_begin(const daemon::BeginCall& call) {
 void check_run(const daemon::RunCall& call) {
   check_word(call.request.user, 256);
   check_word(call.request.directory, 4096);
+  check_word(call.request.callers_directory, 4096);
   check_word(call.request.shell, 4096);
   check_words(call.request.command);
   check_words(call.request.environment);
+  check_words(call.request.set_environment);
   for (const int descriptor : call.request.standard)
     require(descriptor > 2 && (::fcntl(descriptor, F_GETFD) & FD_CLOEXEC) != 0, "a descriptor is closed by exec");
 }

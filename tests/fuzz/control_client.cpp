@@ -91,7 +91,7 @@ void run(std::string_view input) {
     const terminal::Tell tell = [](const terminal::Detail& detail) {
       require(detail.text.size() < launch::control::longest_text, "a detail has an end");
     };
-    terminal::ControlChannel channel(std::move(pair.theirs), warn, tell);
+    terminal::ControlChannel channel(std::move(pair.theirs), warn, tell, {});
     Expected expected;
     for (const auto& packet : packets) {
       if (packet.bytes.empty()) continue;  // the end of the socket

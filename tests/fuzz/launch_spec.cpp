@@ -42,7 +42,7 @@ bool read(std::string_view bytes, helper::Spec& spec) {
 }
 
 std::string written(const LaunchSpec& spec) {
-  auto bytes = launch::serialize(spec, true);
+  auto bytes = launch::serialize(spec, {.cgroup = true});
   if (planted && spec.environment.size() > 2 && spec.groups.empty())
     bytes[bytes.find('\0', sizeof(launch::wire::Header))] = 'x';
   return bytes;
@@ -85,7 +85,8 @@ void check_written(Input input) {
   }
   helper::Spec spec;
   require(read(bytes, spec), "the helper can read what was written");
-  require(spec.session == wanted.session && spec.run == wanted.run && spec.host_name == wanted.host_name,
+  require(spec.session == wanted.session && spec.run == wanted.run && spec.host_name == wanted.host_name &&
+              spec.place == wanted.place,
           "the helper knows names");
   require(spec.file == wanted.arguments.at(0), "the helper knows the file", spec.file);
   require(spec.header->uid == wanted.uid && spec.header->gid == wanted.gid, "the helper knows the user");
@@ -120,8 +121,8 @@ void check_raw(std::string_view input) {
   std::memcpy(bytes.data(), right, std::min(sizeof right, bytes.size()));
   helper::Spec spec;
   if (!read(bytes, spec)) return;
-  std::size_t all =
-      std::strlen(spec.session) + std::strlen(spec.run) + std::strlen(spec.host_name) + std::strlen(spec.file) + 4;
+  std::size_t all = std::strlen(spec.session) + std::strlen(spec.run) + std::strlen(spec.host_name) +
+                    std::strlen(spec.place) + std::strlen(spec.file) + 5;
   for (std::uint32_t i = 0; i < spec.header->arguments; ++i) all += std::strlen(spec.arguments[i]) + 1;
   for (std::uint32_t i = 0; i < spec.header->environment; ++i) all += std::strlen(spec.environment[i]) + 1;
   for (std::uint32_t i = 0; i < spec.header->directories; ++i) all += std::strlen(spec.directories[i]) + 1;

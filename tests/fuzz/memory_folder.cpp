@@ -3,7 +3,7 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
-#include <filesystem>
+#include <boost/filesystem.hpp>
 
 #include "base/error.h"
 #include "fuzz.h"
@@ -22,7 +22,8 @@ MemoryFolder::MemoryFolder() {
 std::string MemoryFolder::path() const { return "/proc/self/fd/" + std::to_string(root_.get()); }
 
 void MemoryFolder::clear() const {
-  for (const auto& entry : std::filesystem::directory_iterator(path() + "/")) std::filesystem::remove_all(entry.path());
+  for (const auto& entry : boost::filesystem::directory_iterator(path() + "/"))
+    boost::filesystem::remove_all(entry.path());
 }
 
 }  // namespace unionroot::fuzz

@@ -9,8 +9,8 @@
 #include "base/unique_fd.h"
 #include "fuzz.h"
 #include "memory_folder.h"
-#include "session/sources/oci_layout.h"
-#include "session/sources/sha256.h"
+#include "source/oci_layout.h"
+#include "source/sha256.h"
 
 namespace unionroot::fuzz {
 
@@ -36,7 +36,7 @@ class Layout {
   }
   // An index with one descriptor of this blob, which is written too.
   [[nodiscard]] std::string index_of(const std::string& blob, const std::string& type) const {
-    const auto digest = session::sha256_of(blob);
+    const auto digest = source::sha256_of(blob);
     write("blobs/sha256/" + digest, blob);
     return base::concat(R"({"manifests":[{"mediaType":"application/vnd.oci.image.)", type, R"(","digest":"sha256:)",
                         digest, R"(","size":)", blob.size(), "}]}");
@@ -46,15 +46,15 @@ class Layout {
   MemoryFolder memory_;
 };
 
-std::vector<session::OciLayer> layers_of(const std::string& path, const std::string& reference) {
-  auto layers = session::OciLayout("fuzz", path).layers(reference);
+std::vector<source::OciLayer> layers_of(const std::string& path, const std::string& reference) {
+  auto layers = source::OciLayout("fuzz", path).layers(reference);
   if (planted)
     for (auto& layer : layers)
       if (layer.size > 2147483647) layer.path += "/..";
   return layers;
 }
 
-void check(const session::OciLayer& layer, const std::string& path) {
+void check(const source::OciLayer& layer, const std::string& path) {
   const auto is_digit = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
   require(layer.digest.size() == 64 && std::all_of(layer.digest.begin(), layer.digest.end(), is_digit),
           "a digest is hexadecimal", layer.digest);

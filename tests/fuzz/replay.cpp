@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <boost/filesystem.hpp>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 
 #include "base/files.h"
 #include "base/text.h"
@@ -18,7 +18,7 @@
 #include "fuzz.h"
 #include "mutation.h"
 
-namespace fs = std::filesystem;
+namespace fs = boost::filesystem;
 using namespace unionroot;
 
 namespace {

@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include <filesystem>
+#include <boost/filesystem.hpp>
 #include <map>
 
 #include "archive/archive.h"
@@ -21,7 +21,7 @@ namespace unionroot::fuzz {
 
 namespace {
 
-namespace fs = std::filesystem;
+namespace fs = boost::filesystem;
 using base::UniqueFd;
 
 constexpr std::uint64_t most_bytes = 1 << 20, most_members = 64;
@@ -101,7 +101,7 @@ std::map<std::string, std::string> listing(const std::string& tree) {
     auto& line = found[each.path().string().substr(tree.size())];
     line = base::concat(facts.st_mode, " ", facts.st_uid, " ", facts.st_gid, " ",
                         S_ISDIR(facts.st_mode) ? 0 : facts.st_size, " ", facts.st_rdev);
-    if (each.is_symlink()) line += " " + fs::read_symlink(each.path()).string();
+    if (S_ISLNK(facts.st_mode)) line += " " + fs::read_symlink(each.path()).string();
   }
   return found;
 }

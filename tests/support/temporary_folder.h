@@ -3,8 +3,8 @@
 
 #include <sys/stat.h>
 
+#include <boost/filesystem.hpp>
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <string>
 
@@ -20,7 +20,7 @@ class TemporaryFolder {
   }
   TemporaryFolder(const TemporaryFolder&) = delete;
   TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
+  ~TemporaryFolder() { boost::filesystem::remove_all(path_); }
 
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] std::string operator/(const std::string& name) const { return path_ + "/" + name; }
@@ -28,14 +28,14 @@ class TemporaryFolder {
   // Writes the file, and makes the folders above it; its path.
   std::string write(const std::string& name, const std::string& content, mode_t mode = 0644) const {
     const auto file = *this / name;
-    std::filesystem::create_directories(std::filesystem::path(file).parent_path());
+    boost::filesystem::create_directories(boost::filesystem::path(file).parent_path());
     std::ofstream(file, std::ios::binary | std::ios::trunc) << content;
     base::check(::chmod(file.c_str(), mode), "changing the mode of", file);
     return file;
   }
 
  private:
-  std::string path_ = std::filesystem::temp_directory_path() / "unionroot-XXXXXX";
+  std::string path_ = (boost::filesystem::temp_directory_path() / "unionroot-XXXXXX").string();
 };
 
 }  // namespace unionroot::tests

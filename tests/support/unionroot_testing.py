@@ -153,6 +153,14 @@ def wait_until(condition, seconds=PATIENCE, step=0.02):
 # --- trees -----------------------------------------------------------------------------------------------------
 
 
+def file_checksum(path):
+    sha = hashlib.sha256()
+    with open(path, "rb") as file:
+        for part in iter(lambda: file.read(1 << 20), b""):
+            sha.update(part)
+    return sha.hexdigest()
+
+
 def tree_checksum(directory):
     """One digest over names, content, modes, owners, modification times, xattrs, links and device numbers."""
     return hashlib.sha256("\n".join(tree_lines(directory)).encode("utf-8", "surrogateescape")).hexdigest()
@@ -360,6 +368,15 @@ def own_mounts():
     leave_the_other_tests()
 
 
+def finish(process):
+    """Ends a client, if it lives, and lets go of it."""
+    process.kill()
+    process.wait(PATIENCE)
+    for stream in (process.stdin, process.stdout, process.stderr):
+        if stream is not None:
+            stream.close()
+
+
 # --- the daemon ------------------------------------------------------------------------------------------------
 
 BUS_CONFIGURATION = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
@@ -371,7 +388,7 @@ BUS_CONFIGURATION = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus
     <allow user="*"/><allow send_destination="*"/><allow receive_sender="*"/>
     <allow send_type="method_call"/>
   </policy>
-  <policy user="root"><allow own="*"/></policy>
+  <policy user="root"><allow own="*"/></policy>{policy}
   <limit name="max_connections_per_user">4096</limit>
   <limit name="max_completed_connections">8192</limit>
   <limit name="max_pending_service_starts">1024</limit>
@@ -434,6 +451,8 @@ class Result:
 
 class Machine:
     """A temporary folder with configuration, state, runtime and bus; the processes in it; what they must not leave."""
+
+    bus_policy = ""  # more of the bus's configuration
 
     def __init__(self, settings=None, environment=None):
         require_end_to_end()
@@ -499,7 +518,7 @@ class Machine:
 
     def start_bus(self):
         path = os.path.join(self.place, "bus.conf")
-        self._write(path, BUS_CONFIGURATION.format(socket=self.bus_socket))
+        self._write(path, BUS_CONFIGURATION.format(socket=self.bus_socket, policy=self.bus_policy))
         with open(os.path.join(self.place, "bus.log"), "ab") as log:
             self.bus = subprocess.Popen(["dbus-daemon", "--config-file=" + path, "--nofork", "--nopidfile"],
                                         stdin=subprocess.DEVNULL, stdout=log, stderr=log)
@@ -782,6 +801,7 @@ class EndToEndTest(unittest.TestCase):
     """One daemon for the class; after each test nothing may be left of its sessions."""
 
     settings = {}
+    has_own_mounts = False  # True: the class, its daemon and clients are in a mount namespace of their own
 
     @classmethod
     def new_machine(cls):
@@ -789,6 +809,9 @@ class EndToEndTest(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
+        if cls.has_own_mounts:
+            require_end_to_end()
+            own_mounts()
         cls.machine = cls.new_machine()
         try:
             cls.prepare()

@@ -2,20 +2,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <linux/close_range.h>
-#include <net/if.h>
-#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -40,17 +40,6 @@ struct Plan {
   bool in_cgroup;
   Failure* failure;  // in memory that the child shares with its parent
 };
-
-bool private_network() {
-  if (unshare(CLONE_NEWNET) != 0) return false;
-  const int any = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (any < 0) return false;
-  ifreq request{};
-  memcpy(request.ifr_name, "lo", 3);
-  if (ioctl(any, SIOCGIFFLAGS, &request) != 0) return false;
-  request.ifr_flags = static_cast<short>(request.ifr_flags | IFF_UP | IFF_RUNNING);
-  return ioctl(any, SIOCSIFFLAGS, &request) == 0;
-}
 
 bool private_host_name(const char* name) { return unshare(CLONE_NEWUTS) == 0 && sethostname(name, strlen(name)) == 0; }
 
@@ -90,17 +79,68 @@ bool become_user(const Spec& spec, Failure& failure) {
   return syscall(SYS_capset, &version, none) == 0;
 }
 
+// One folder of spec.place: how many parts of the path it has, and where it is. Moves on to the next.
+struct Place {
+  unsigned long parts, major, minor;
+  unsigned long long inode;
+};
+bool next_place(const char*& text, Place& place) {
+  if (*text == '\0') return false;
+  char* end = nullptr;
+  place.parts = strtoul(text, &end, 10);
+  place.major = strtoul(end + (*end == ':'), &end, 10);
+  place.minor = strtoul(end + (*end == ':'), &end, 10);
+  place.inode = strtoull(end + (*end == ':'), &end, 10);
+  text = end + (*end == ',');
+  return true;
+}
+
+// Whether the first so many parts of the path are that folder here.
+bool is_at(const char* path, const Place& place) {
+  char part[PATH_MAX];
+  const char* end = path;
+  for (unsigned long i = 0; i < place.parts && *end != '\0'; ++i) {
+    while (*end == '/') ++end;
+    while (*end != '\0' && *end != '/') ++end;
+  }
+  const auto length = static_cast<size_t>(end - path);
+  if (length >= sizeof part) return false;
+  memcpy(part, path, length);
+  part[length] = '\0';
+  struct stat status {};
+  return stat(part, &status) == 0 && major(status.st_dev) == place.major && minor(status.st_dev) == place.minor &&
+         status.st_ino == place.inode;
+}
+
+// The session has a folder of the host's on the way to the caller's directory, and something else at its end: what the
+// host has mounted there is not in the session. What were written there would lie hidden beneath that.
+bool is_hidden_by_a_mount(const char* path, const char* text) {
+  bool shared = false;
+  Place place{};
+  while (next_place(text, place)) {
+    const bool same = is_at(path, place);
+    if (*text == '\0') return shared && !same;
+    shared = shared || same;
+  }
+  return false;
+}
+
 // As the user, so that it is the user's permissions that count.
 bool enter_directory(const Spec& spec, Failure& failure) {
   failure.step = Step::directory;
   int first_error = ENOENT;
   for (uint32_t i = 0; i < spec.header->directories; ++i) {
-    if (chdir(spec.directories[i]) == 0) {
+    const bool hidden = i == 0 && is_hidden_by_a_mount(spec.directories[i], spec.place);
+    if (hidden) {
+      errno = 0;
+    } else if (chdir(spec.directories[i]) == 0) {
       failure.directory = spec.directories[i];
       failure.fell_back = i > 0;
       return true;
     }
-    if (i == 0) failure.directory_error = first_error = errno;
+    if (i == 0) first_error = errno;
+    if (i < most_directories) failure.directory_errors[i] = errno;
+    failure.directories_tried = i + 1;
   }
   failure.directory = spec.header->directories > 0 ? spec.directories[0] : "";
   errno = first_error;
@@ -160,7 +200,7 @@ bool prepare(const Plan& plan, Failure& failure) {
   failure.step = Step::mount_namespace;
   if (setns(wire::namespace_descriptor, CLONE_NEWNS) != 0) return false;
   failure.step = Step::network;
-  if (spec.has(wire::no_network) && !private_network()) return false;
+  if (spec.has(wire::has_network) && setns(wire::network_descriptor, CLONE_NEWNET) != 0) return false;
   failure.step = Step::host_name;
   if (spec.host_name[0] != '\0' && !private_host_name(spec.host_name)) return false;
   failure.step = Step::session;
@@ -209,7 +249,7 @@ const char* what_failed(Step step) {
     case Step::joined_groups: return "joining its caller's control group";
     case Step::scheduling: return "taking its caller's priorities";
     case Step::mount_namespace: return "entering the session's mount namespace";
-    case Step::network: return "making a network of its own";
+    case Step::network: return "entering its network";
     case Step::host_name: return "giving it a host name of its own";
     case Step::session: return "making a process session";
     case Step::terminal: return "taking the terminal";
@@ -283,13 +323,24 @@ unsigned describe(const Spec& spec, const Failure& failure, Text& problem) {
     send_message(wire::control_descriptor, Type::no_directory, static_cast<uint32_t>(failure.error_number),
                  failure.directory);
     problem.add("cannot change to the directory ").add_quoted(failure.directory).add(" in the session: ");
+    if (failure.error_number == 0) {
+      problem.add("a file system is mounted there on the host, which the session does not have");
+      problem.add("\nuse rbind in its profile's fstab, or --directory to run the command in another one");
+      return 125;
+    }
     problem.add_error(failure.error_number);
+    if (strcmp(failure.directory, "/") == 0) {
+      problem.add("\nthe tree's root is closed to this user: look at its mode (a tree's is 755 usually)");
+      return 125;
+    }
     problem.add("\nuse --directory to run the command in another one, for example --directory=/");
     return 125;
   }
   problem.add("starting ").add_quoted(spec.file).add(": ").add(what_failed(failure.step));
   if (failure.step == Step::joined_groups) problem.add(" ").add_quoted(failure.group);
   problem.add(": ").add_error(failure.error_number);
+  if (failure.step == Step::network)
+    problem.add("\nask from a process that has the daemon's network, or see the key network in unionroot.conf(5)");
   if (failure.step == Step::joined_groups || failure.step == Step::cgroup)
     problem.add(failure.error_number == EAGAIN
                     ? too_many
@@ -332,8 +383,9 @@ bool start_command(const Spec& spec, const Terminal& terminal, Child& child, Tex
     return false;
   }
   if (failure.fell_back && spec.has(wire::directory_fallback)) {
-    const auto error = static_cast<uint32_t>(failure.directory_error);
-    send_message(wire::control_descriptor, Type::no_directory, error, spec.directories[0]);
+    for (unsigned i = 0; i < failure.directories_tried && i < most_directories; ++i)
+      send_message(wire::control_descriptor, Type::no_directory, static_cast<uint32_t>(failure.directory_errors[i]),
+                   spec.directories[i]);
     send_message(wire::control_descriptor, Type::other_directory, 0, failure.directory);
     warning.add("falling back to the directory ").add_quoted(failure.directory);
   }

@@ -34,14 +34,18 @@ enum class Step {
   execute,
 };
 
+// The caller's working directory, two homes and "/".
+inline constexpr unsigned most_directories = 4;
+
 struct Failure {
   Step step = Step::none;
   int error_number = 0;
-  Found found;                      // execute
-  const char* directory = nullptr;  // the one that was taken; directory: the first that was tried
-  bool fell_back = false;           // it was not the first
-  int directory_error = 0;          // of the first, if it was not taken
-  const char* group = nullptr;      // joined_groups: the one that cannot be joined
+  Found found;                                  // execute
+  const char* directory = nullptr;              // the one that was taken; directory: the first that was tried
+  bool fell_back = false;                       // it was not the first
+  int directory_errors[most_directories] = {};  // of those that were not taken; 0: it is another than the caller's
+  unsigned directories_tried = 0;               // so many were not
+  const char* group = nullptr;                  // joined_groups: the one that cannot be joined
 };
 
 // Starts the command, and takes the daemon's word that it may. False if it could not be executed: then `problem` says

@@ -57,6 +57,7 @@ void run(const Spec& spec) {
   syscall(SYS_close_range, 0, wire::spec_descriptor, 0);
   close(wire::namespace_descriptor);
   close(wire::root_descriptor);
+  if (spec.has(wire::has_network)) close(wire::network_descriptor);
   close(wire::streams_descriptor);
   if (terminal.slave >= 0) close(terminal.slave);
   wait_a_moment();

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "launch/helper/group_files.h"
+
 namespace unionroot::helper {
 
 namespace {
@@ -13,27 +15,19 @@ namespace wire = launch::wire;
 
 // The number in the line "oom_kill N"; -1 if there is no such file or line.
 long long count_in(int folder, const char* name) {
-  const int file = openat(folder, name, O_RDONLY | O_CLOEXEC);
-  if (file < 0) return -1;
-  char text[1024] = {};
-  const ssize_t size = read(file, text, sizeof text - 1);
-  close(file);
+  char text[1024];
   constexpr char key[] = "oom_kill ";
-  const char* const line = size > 0 ? strstr(text, key) : nullptr;
+  const char* const line = read_group_file(folder, name, text, sizeof text) ? strstr(text, key) : nullptr;
   return line != nullptr ? strtoll(line + sizeof key - 1, nullptr, 10) : -1;
 }
 
 // Memory is counted in a group above, if the one above does not give that to its children.
 long long count_above(int group) {
-  int folder = openat(group, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
   long long count = -1;
-  while (folder >= 0 && count < 0 && faccessat(folder, "cgroup.procs", F_OK, 0) == 0) {
+  look_upwards(group, [&count](int folder) {
     count = count_in(folder, "memory.events");
-    const int above = openat(folder, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    close(folder);
-    folder = above;
-  }
-  if (folder >= 0) close(folder);
+    return count >= 0;
+  });
   return count;
 }
 

@@ -81,6 +81,7 @@ bool read_spec(int descriptor, Spec& spec) {
   spec.session = rest.next();
   spec.run = rest.next();
   spec.host_name = rest.next();
+  spec.place = rest.next();
   spec.file = rest.next();
   return spec.file != nullptr && rest.fill(spec.arguments, header->arguments) &&
          rest.fill(spec.environment, header->environment) && rest.fill(spec.directories, header->directories) &&

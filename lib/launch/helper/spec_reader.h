@@ -13,6 +13,7 @@ struct Spec {
   const char* session = nullptr;
   const char* run = nullptr;
   const char* host_name = nullptr;     // empty: the host's
+  const char* place = nullptr;         // of directories[0] on the host (launch/working_directory.h); empty: not known
   const char* file = nullptr;          // what to execute
   char** arguments = nullptr;          // NULL-terminated; arguments[-1] is writable too: room for an interpreter
   char** environment = nullptr;        // NULL-terminated

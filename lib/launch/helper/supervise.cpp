@@ -49,6 +49,12 @@ class Ending {
     signal_group(SIGCONT);  // a stopped process would not notice
   }
 
+  void kill_now() {
+    if (!begun()) begun_ = now();
+    terminated_ = killed_ = true;
+    kill_all();
+  }
+
   void go_on() {
     const long elapsed = now() - begun_;
     if (elapsed >= terminate_after && !terminated_) {
@@ -174,7 +180,7 @@ int sooner(int one, int other) { return one < 0 || (other >= 0 && other < one) ?
 // 32 and 33 belong to glibc's threads.
 bool may_be_sent(uint32_t number) { return (number >= 1 && number <= 31) || (number >= 34 && number <= 64); }
 
-void obey(const Message& message, pid_t command, int master, Stop& stop) {
+void obey(const Message& message, pid_t command, int master, Stop& stop, Ending& ending) {
   if (message.type == Type::signal && may_be_sent(message.value)) {
     // One that stopped because another group had the terminal would stop again.
     if (message.value == SIGCONT && stop.stopped() && master >= 0) give_terminal(master, command);
@@ -183,15 +189,17 @@ void obey(const Message& message, pid_t command, int master, Stop& stop) {
     kill(-command, static_cast<int>(message.value));
   } else if (message.type == Type::window_size && master >= 0) {
     set_window_size(master, message.value >> 16, message.value & 0xffff);
+  } else if (message.type == Type::kill_all) {
+    ending.kill_now();
   }
 }
 
 // True if the client is gone.
-bool handle_control(int control, short events, pid_t command, int master, Stop& stop) {
+bool handle_control(int control, short events, pid_t command, int master, Stop& stop, Ending& ending) {
   if ((events & POLLIN) != 0) {
     Message message{};
     const Received received = receive_message(control, message);
-    if (received == Received::message) obey(message, command, master, stop);
+    if (received == Received::message) obey(message, command, master, stop, ending);
     if (received == Received::hang_up) return true;
     if (received == Received::nothing && (events & POLLRDHUP) != 0) return true;
     // What the client sent before it went is obeyed first.
@@ -283,7 +291,7 @@ void supervise(const Spec& spec, const Child& child, int master) {
   for (;;) {
     if (poll(watched, 3, sooner(ending.wait_milliseconds(), stop.wait_milliseconds())) < 0 && errno != EINTR) break;
     wait_a_moment();
-    if (watched[0].revents != 0 && handle_control(watched[0].fd, watched[0].revents, child.pid, master, stop)) {
+    if (watched[0].revents != 0 && handle_control(watched[0].fd, watched[0].revents, child.pid, master, stop, ending)) {
       watched[0].fd = -1;
       ending.begin();
       if (master >= 0) close(master);  // the kernel hangs the terminal up

@@ -21,22 +21,26 @@ bool fail(Text& problem, const char* doing, int error_number) {
   return false;
 }
 
+// -1: there is none.
+int devpts_or_none(int directory) {
+  struct statfs type {};
+  if (directory < 0 || (fstatfs(directory, &type) == 0 && type.f_type == DEVPTS_SUPER_MAGIC)) return directory;
+  close(directory);
+  return -1;
+}
+
+// The session's own. Where its profile has none, the host's: the terminal has no name inside then.
 int open_devpts(int root, Text& problem) {
   open_how how{};
   how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
   how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
-  const int directory = static_cast<int>(syscall(SYS_openat2, root, "dev/pts", &how, sizeof how));
-  if (directory < 0) {
-    fail(problem, "opening the session's /dev/pts", errno);
-    return -1;
-  }
-  struct statfs type {};
-  if (fstatfs(directory, &type) == 0 && type.f_type == DEVPTS_SUPER_MAGIC) return directory;
-  close(directory);
-  problem.add(
-      "making a terminal: the session's /dev/pts is not a devpts\n"
-      "add 'devpts /dev/pts devpts defaults 0 0' to the profile's fstab, or redirect standard input and output");
-  return -1;
+  int directory = devpts_or_none(static_cast<int>(syscall(SYS_openat2, root, "dev/pts", &how, sizeof how)));
+  if (directory < 0) directory = devpts_or_none(open("/dev/pts", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (directory < 0)
+    problem.add(
+        "making a terminal: neither the session's nor the host's /dev/pts is a devpts\n"
+        "add 'devpts /dev/pts devpts defaults 0 0' to the profile's fstab, or redirect standard input and output");
+  return directory;
 }
 
 }  // namespace

@@ -9,6 +9,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "launch/helper/group_files.h"
+
 namespace unionroot::helper {
 
 namespace {
@@ -17,32 +19,15 @@ namespace wire = launch::wire;
 
 // The number in a group's file; -1: "max", or there is no such file.
 long long number_in(int folder, const char* name) {
-  const int file = openat(folder, name, O_RDONLY | O_CLOEXEC);
-  if (file < 0) return -1;
-  char text[32] = {};
-  const ssize_t size = read(file, text, sizeof text - 1);
-  close(file);
-  return size > 0 && text[0] >= '0' && text[0] <= '9' ? strtoll(text, nullptr, 10) : -1;
-}
-
-bool is_over_limit(int folder) {
-  const long long most = number_in(folder, "pids.max");
-  return most >= 0 && number_in(folder, "pids.current") > most;
+  char text[32];
+  const bool is_number = read_group_file(folder, name, text, sizeof text) && text[0] >= '0' && text[0] <= '9';
+  return is_number ? strtoll(text, nullptr, 10) : -1;
 }
 
 // This process counts already.
-bool is_any_over_limit(int group) {
-  int folder = openat(group, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-  bool over = false;
-  // Above the hierarchy's root there is no such file.
-  while (folder >= 0 && !over && faccessat(folder, "cgroup.procs", F_OK, 0) == 0) {
-    over = is_over_limit(folder);
-    const int above = openat(folder, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    close(folder);
-    folder = above;
-  }
-  if (folder >= 0) close(folder);
-  return over;
+bool is_over_limit(int folder) {
+  const long long most = number_in(folder, "pids.max");
+  return most >= 0 && number_in(folder, "pids.current") > most;
 }
 
 bool is_refused(int error) { return error == EPERM || error == EACCES; }
@@ -97,7 +82,7 @@ bool join_group(int folder) {
   const int error = errno;
   close(file);
   errno = joined ? EAGAIN : error;
-  return joined && !is_any_over_limit(folder);
+  return joined && !look_upwards(folder, is_over_limit);
 }
 
 bool join_groups(const Spec& spec, const char*& which) {

@@ -9,8 +9,10 @@
 #include "base/error.h"
 #include "base/fault_point.h"
 #include "base/text.h"
+#include "kernel/attributes.h"
 #include "kernel/files.h"
 #include "owned/folder.h"
+#include "session/overlay_support.h"
 #include "session/storage.h"
 
 namespace unionroot::session {
@@ -20,22 +22,38 @@ using base::Error;
 using base::ErrorCode;
 using definition::UnionBacking;
 
+namespace {
+
+const Backing& folder_or_memory(const Operation& operation) {
+  const auto folder = sessions_folder(operation.services().settings, operation.definition());
+  auto fault = upper_fault(operation.services(), folder);
+  if (!fault) return directory_backing();
+  if (operation.definition().union_.backing != UnionBacking::automatic)
+    throw Error(ErrorCode::not_supported, std::move(*fault),
+                "set union-backing=tmpfs or image, or union-overlay-directory on another file system");
+  return tmpfs_backing();
+}
+
+}  // namespace
+
 const Backing& backing_for(const Operation& operation) {
-  const auto& union_ = operation.definition().union_;
-  const bool possible = operation.services().state_can_be_upper || !union_.overlay_directory.empty();
-  switch (union_.backing) {
-    case UnionBacking::automatic: return possible ? directory_backing() : tmpfs_backing();
+  switch (operation.definition().union_.backing) {
+    case UnionBacking::automatic:
+    case UnionBacking::directory: return folder_or_memory(operation);
     case UnionBacking::tmpfs: return tmpfs_backing();
-    case UnionBacking::directory:
-      if (possible) return directory_backing();
-      throw Error(ErrorCode::not_supported,
-                  concat("the state directory ", operation.services().settings.state_directory,
-                         " is on an overlay itself, which cannot hold upper layers"),
-                  "set union-backing=tmpfs, or union-overlay-directory on another file system");
     case UnionBacking::image: return image_backing();
     case UnionBacking::device: return device_backing();
   }
   throw Error(ErrorCode::not_supported, concat("chroot ", operation.definition().name, ": unknown union-backing"));
+}
+
+void note_memory(Operation& operation, const Backing& backing) {
+  if (operation.definition().union_.backing != UnionBacking::automatic || &backing != &tmpfs_backing()) return;
+  const auto folder = sessions_folder(operation.services().settings, operation.definition());
+  if (const auto fault = upper_fault(operation.services(), folder))
+    operation.note(concat(*fault,
+                          ": its changes are in memory, and go when the machine is restarted; union-backing=image, "
+                          "or union-overlay-directory on another file system, keeps them"));
 }
 
 const Backing* backing_named(const std::string& name) {
@@ -45,15 +63,32 @@ const Backing* backing_named(const std::string& name) {
   return nullptr;
 }
 
+namespace {
+
+// Both are made in one folder: it has a default ACL or has none.
+void drop_inherited_acls(int store) {
+  for (const char* name : {"upper", "work"})
+    if (!kernel::drop_inherited_acl(kernel::open_directory_at(store, name).get())) return;
+}
+
+}  // namespace
+
 void make_upper_and_work(int store, int lower) {
   struct stat root {};
   base::check(::fstatat(lower, "", &root, AT_EMPTY_PATH), "reading the owner and mode of the source tree's root");
   kernel::make_directory(store, "work", 0700);
   kernel::make_directory(store, "upper", 0700);
+  drop_inherited_acls(store);
   base::fault_point("upper's owner");
   base::check(::fchownat(store, "upper", root.st_uid, root.st_gid, AT_SYMLINK_NOFOLLOW),
               "setting the upper layer's owner");
   base::check(::fchmodat(store, "upper", root.st_mode & 07777, 0), "setting the upper layer's mode");
+  // After the mode, whose group bits are the mask of an ACL. An overlay's own attributes say what it is made of.
+  const base::UniqueFd upper = kernel::open_directory_at(store, "upper");
+  kernel::copy_attributes(lower, upper.get(), [](std::string_view name) {
+    return !name.starts_with("trusted.overlay.") && !name.starts_with("user.overlay.") &&
+           !name.starts_with("trusted.unionroot.");
+  });
   const timespec times[2] = {root.st_atim, root.st_mtim};
   base::check(::utimensat(store, "upper", times, AT_SYMLINK_NOFOLLOW), "setting the upper layer's times");
   base::fault_point("upper's owner done");

@@ -34,8 +34,11 @@ class Backing {
   virtual void recover(Operation& operation, const UnionData& data) const = 0;
 };
 
-// The backing that a definition asks for, `auto` resolved. Throws Error(not_supported).
+// The backing that a definition asks for, `auto` resolved: where the folder of sessions cannot hold upper layers that
+// is memory. Throws Error(not_supported).
 const Backing& backing_for(const Operation& operation);
+// Notes why it is memory, if nobody asked for that.
+void note_memory(Operation& operation, const Backing& backing);
 // By its name in the journal; nullptr if there is none of that name.
 const Backing* backing_named(const std::string& name);
 
@@ -46,7 +49,8 @@ const Backing& image_backing();
 const Backing& device_backing();
 
 // Shared by the backings. `store`: a descriptor of the folder that is to hold both; `lower`: the top layer's root,
-// whose owner, mode and times the upper directory gets, since an overlay's root shows those of its upper directory.
+// whose owner, mode, times and attributes the upper directory gets, since an overlay's root shows those of its upper
+// directory.
 void make_upper_and_work(int store, int lower);
 
 // Whether what is there from before is to be used: the session is recovered, and there is no union-reset.

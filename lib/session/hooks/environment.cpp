@@ -11,6 +11,8 @@
 #include "base/names.h"
 #include "base/paths.h"
 #include "base/text.h"
+#include "definition/profile_files.h"
+#include "definition/schroot_keys.h"
 #include "definition/values.h"
 #include "session/hooks/setup_data.h"
 
@@ -106,15 +108,14 @@ void add_owner(const Operation& operation, const launch::User& owner, Variables&
 void add_union(const Operation& operation, Variables& out) {
   const auto& definition = operation.definition();
   if (!definition.has_union()) {
-    static constexpr std::array types{"directory", "loopback", "block-device"};  // for which schroot knows unions
-    if (std::find(types.begin(), types.end(), definition.type) != types.end()) out["CHROOT_UNION_TYPE"] = "none";
+    if (definition::may_have_union(definition)) out["CHROOT_UNION_TYPE"] = "none";
     return;
   }
   out["CHROOT_UNION_TYPE"] = "overlay";
   constexpr std::string_view upper = "/upper";
   auto overlay = operation.upper();
   if (overlay.ends_with(upper)) overlay.resize(overlay.size() - upper.size());
-  out["CHROOT_UNION_MOUNT_OPTIONS"] = definition.union_.mount_options;
+  if (!definition.union_.mount_options.empty()) out["CHROOT_UNION_MOUNT_OPTIONS"] = definition.union_.mount_options;
   out["CHROOT_UNION_OVERLAY_DIRECTORY"] = overlay;
   if (!operation->directories.empty()) out["CHROOT_UNION_UNDERLAY_DIRECTORY"] = operation->directories.front();
 }
@@ -133,7 +134,7 @@ void add_chroot(const Operation& operation, const HookPlace& place, Variables& o
   out["CHROOT_MOUNT_LOCATION"] = out["CHROOT_PATH"] = place.location;
   if (!definition.script_config.empty()) out["CHROOT_SCRIPT_CONFIG"] = definition.script_config;
   out["CHROOT_PROFILE"] = definition.profile_name;
-  const bool of_schroot = definition::lies_under(definition.file, settings.schroot_directory);
+  const bool of_schroot = definition::is_of_schroot(definition, settings);
   out["CHROOT_PROFILE_DIR"] = concat(of_schroot ? settings.schroot_directory : settings.config_directory + "/profiles",
                                      '/', definition.profile_name);
   // Of the session, which is neither made from another by the script nor cloned again.
@@ -147,11 +148,12 @@ void add_chroot(const Operation& operation, const HookPlace& place, Variables& o
 // The profile's files by the keys that name them, as schroot finds them itself.
 void add_profile_files(const Operation& operation, Variables& out) {
   const auto& definition = operation.definition();
-  const auto& folder = operation.services().settings.schroot_directory;
-  if (!definition::lies_under(definition.file, folder)) return;
-  for (const char* file : {"fstab", "copyfiles", "nssdatabases"}) {
+  const auto& settings = operation.services().settings;
+  if (!definition::is_of_schroot(definition, settings)) return;
+  for (const auto kind : definition::profile_files) {
+    const auto file = definition::file_name(kind);
     const auto path = concat(definition.profile_name, '/', file);
-    if (::access(concat(folder, '/', path).c_str(), F_OK) == 0)
+    if (::access(concat(settings.schroot_directory, '/', path).c_str(), F_OK) == 0)
       out.emplace(variable_of_key(concat("setup.", file)), path);
   }
 }
@@ -197,11 +199,12 @@ std::vector<std::string> hook_environment(const Operation& operation, const laun
   variables["PID"] = std::to_string(::getpid());
   variables["PLATFORM"] = "linux";
   variables["SESSION_ID"] = operation.id();
+  if (operation.definition().network == "private" && operation.services().views.open_network(operation.id()))
+    variables["UNIONROOT_NETWORK"] = operation.services().views.network_path(operation.id());
   variables["VERBOSE"] = operation.definition().message_verbosity;
   variables["MOUNT_DIR"] = place.folder;
-  variables["SYSCONF_DIR"] = definition::lies_under(operation.definition().file, settings.schroot_directory)
-                                 ? settings.schroot_directory
-                                 : settings.config_directory;
+  variables["SYSCONF_DIR"] = definition::is_of_schroot(operation.definition(), settings) ? settings.schroot_directory
+                                                                                         : settings.config_directory;
   variables["SETUP_DATA_DIR"] = ensure_setup_data(settings.runtime_directory);
   variables["DATA_DIR"] = settings.runtime_directory;
   variables["LIBEXEC_DIR"] = base::parent_path(helper_path(settings));

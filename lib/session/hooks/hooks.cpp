@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "definition/hook_scripts.h"
-#include "definition/values.h"
+#include "definition/schroot_keys.h"
 #include "session/hooks/environment.h"
 #include "session/hooks/program.h"
 #include "session/hooks/program_notes.h"
@@ -116,13 +116,26 @@ std::string_view to_string(HookStage stage) {
 
 bool has_hooks(const definition::Definition& definition) { return !definition.hook_directories.empty(); }
 
+namespace {
+
+// One that is not to be trusted is no question of who the caller is.
+bool has_setup_scripts(const std::string& folder, const definition::Definition& definition) {
+  try {
+    return !definition::list_setup_scripts(folder).paths.empty();
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::access_denied) throw;
+    throw Error(ErrorCode::stage_failed, concat("chroot ", definition.name, ": ", error.what()), error.hint());
+  }
+}
+
+}  // namespace
+
 definition::DefinitionPtr with_setup_scripts(definition::DefinitionPtr definition,
                                              const definition::Settings& settings) {
-  if (!definition::lies_under(definition->file, settings.schroot_directory) || definition->is_plain())
-    return definition;
+  if (!definition::is_of_schroot(*definition, settings) || definition->is_plain()) return definition;
   auto folder = definition::setup_scripts_folder(settings.schroot_directory);
   const auto& own = definition->hook_directories;
-  if (std::find(own.begin(), own.end(), folder) != own.end() || definition::list_setup_scripts(folder).paths.empty())
+  if (std::find(own.begin(), own.end(), folder) != own.end() || !has_setup_scripts(folder, *definition))
     return definition;
   auto changed = std::make_shared<definition::Definition>(*definition);
   changed->hook_directories.insert(changed->hook_directories.begin(), std::move(folder));

@@ -19,10 +19,13 @@ void ProgramNotes::add(bool errors, const std::string& line) {
     if (last_.size() > most_last_lines) last_.pop_front();
   }
   const auto count = ++count_[errors ? 1 : 0];
-  if (count <= most_notes)
-    operation_.note(concat(errors ? "E: " : "I: ", name_, ": ", line));
-  else if (count == most_notes + 1)
+  const auto told = concat(errors ? "E: " : "I: ", name_, ": ", line);
+  if (count <= most_notes) {
+    operation_.note(told);
+    operation_.report({told, 0, 0, true});
+  } else if (count == most_notes + 1) {
     operation_.note(concat("W: ", name_, ": it wrote more lines, which are dropped"));
+  }
 }
 
 std::string ProgramNotes::last_words() const {

@@ -9,7 +9,8 @@
 
 namespace unionroot::session {
 
-// Each line becomes a note, "I: NAME: ..." of standard output and "E: NAME: ..." of standard error, up to a limit.
+// Each line becomes a note and is told to who asked for the set-up, "I: NAME: ..." of standard output and "E: NAME:
+// ..." of standard error, up to a limit.
 class ProgramNotes {
  public:
   ProgramNotes(Operation& operation, std::string name) : operation_(operation), name_(std::move(name)) {}

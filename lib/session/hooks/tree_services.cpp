@@ -10,6 +10,7 @@
 #include "kernel/regular_file.h"
 #include "session/hooks/program.h"
 #include "session/hooks/program_notes.h"
+#include "session/network.h"
 
 namespace unionroot::session {
 
@@ -57,8 +58,11 @@ void call(Operation& operation, const Starter& starter, const std::string& servi
   program.line = [&](bool errors, const std::string& line) { notes.add(errors, line); };
   operation.report({concat(word, " of the service ", service), 0, 0});
   auto& space = *operation->space;
-  const auto end = run_program(program, {[&](const auto& action) { space.visit(action); }, space.inode()},
-                               operation.services().cgroups);
+  ProgramEnd end;
+  in_network_of(operation, [&] {
+    end = run_program(program, {[&](const auto& action) { space.visit(action); }, space.inode()},
+                      operation.services().cgroups);
+  });
   if (end.how == ProgramEnd::How::ended && end.end.succeeded()) return;
   throw Error(end.how == ProgramEnd::How::cancelled ? ErrorCode::cancelled : ErrorCode::stage_failed,
               concat(word, " of the service ", service, " by the tree's ", starter.path, ' ',
@@ -69,10 +73,6 @@ void call(Operation& operation, const Starter& starter, const std::string& servi
 // What may be started, and so be stopped. Throws Error(stage_failed).
 std::vector<std::string> require_possible(const definition::Definition& definition) {
   auto services = services_of(definition);
-  // Each command has a network of its own then, and these would have the host's.
-  if (definition.network == "none" && !services.empty())
-    throw Error(ErrorCode::stage_failed, "setup.services with network=none: no command could reach the services",
-                "leave one of the two out of the chroot's definition");
   for (const auto& service : services)
     if (!base::valid_name(service))
       throw Error(ErrorCode::stage_failed,

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/clock.h"
@@ -11,6 +12,9 @@
 #include "base/names.h"
 #include "base/rollback.h"
 #include "base/text.h"
+#include "definition/parse_definition.h"
+#include "definition/schroot_keys.h"
+#include "definition/values.h"
 #include "owned/place.h"
 #include "session/attempts.h"
 #include "session/definition_text.h"
@@ -22,6 +26,7 @@
 #include "session/operations/run.h"
 #include "session/operations/state.h"
 #include "session/reserve.h"
+#include "session/session_events.h"
 #include "session/session_file.h"
 #include "session/storage.h"
 
@@ -51,18 +56,37 @@ store::SessionRecord record_of(const BeginRequest& request, const definition::De
   return record;
 }
 
-// The user data that the caller sets, for this session alone. What the profile was read from is fixed by then.
-definition::DefinitionPtr with_user_data(const BeginRequest& request) {
+// Others than root choose among the files that lie in the folders of profiles.
+void require_profile_file(const BeginRequest& request, const std::string& key, const std::string& path) {
+  const auto parts = base::split(path, '/');
+  const bool leads_out = path.starts_with('/') || std::find(parts.begin(), parts.end(), "..") != parts.end();
+  const auto fault = definition::host_path_fault(concat("/", path));
+  if (fault.empty() && (!leads_out || request.owner.uid == 0)) return;
+  throw Error(ErrorCode::invalid_argument,
+              fault.empty() ? concat(key, ": only root names a file outside of the folders of profiles")
+                            : concat(key, ": '", base::printable(path), "' ", fault),
+              "name it as PROFILE/FILE, such as default/fstab");
+}
+
+// The user data that the caller sets, for this session alone. The profile is read anew where it names other files.
+definition::DefinitionPtr with_user_data(const BeginRequest& request, const definition::Settings& settings) {
   if (request.options.empty()) return request.definition;
   auto changed = std::make_shared<definition::Definition>(*request.definition);
+  bool another_profile = false;
   for (const auto& [key, value] : request.options) {
-    if (key.rfind("setup.", 0) == 0)
-      throw Error(ErrorCode::invalid_argument, concat(key, " cannot be set for one session"),
-                  concat("define another chroot with a profile of its own, or set ", key, " in the definition of ",
-                         changed->name));
     changed->user_data[key] = value;
+    if (!definition::names_profile_file(key)) continue;
+    require_profile_file(request, key, value);
+    another_profile = true;
   }
-  return changed;
+  if (!another_profile) return changed;
+  std::vector<std::string> faults;
+  const bool from_schroot = definition::is_of_schroot(*changed, settings);
+  changed->profile =
+      definition::ProfileStore(settings).load(definition::profile_request(*changed, from_schroot), faults);
+  if (faults.empty()) return changed;
+  throw Error(ErrorCode::invalid_argument, concat("the profile of this session cannot be used: ", faults.front()),
+              "mend it, or leave out the option that names it");
 }
 
 // Where the session's layers lie stays so, wherever a link of the definition's leads later.
@@ -97,13 +121,6 @@ void require_own_name(const BeginRequest& request) {
       ErrorCode::invalid_argument,
       concat("a session of user ", base::printable(user), " cannot be named '", base::printable(request.name), "'"),
       concat("its name has to begin with ", prefix, ", such as ", prefix, "build; or leave it out"));
-}
-
-SessionPtr make_session(Parts& parts, const BeginRequest& request) {
-  if (parts.settings.session_names == definition::SessionNames::owner) require_own_name(request);
-  const auto definition = with_setup_scripts(with_real_overlay_directory(with_user_data(request)), parts.settings);
-  auto variant = variant_of(definition, request.source);
-  return std::make_shared<Session>(parts.services, record_of(request, definition), std::move(variant));
 }
 
 // An undo of begin. If it fails twice, the next start of the daemon does it.
@@ -144,6 +161,14 @@ void refuse_session_file(const Parts& parts, const Operation& operation) {
 
 }  // namespace
 
+SessionPtr make_session(Parts& parts, const BeginRequest& request) {
+  if (parts.settings.session_names == definition::SessionNames::owner) require_own_name(request);
+  const auto definition =
+      with_setup_scripts(with_real_overlay_directory(with_user_data(request, parts.settings)), parts.settings);
+  auto variant = variant_of(definition, request.source);
+  return std::make_shared<Session>(parts.services, record_of(request, definition), std::move(variant));
+}
+
 Beginning::Beginning(Parts& parts, BeginRequest request)
     : parts_(parts), request_(std::move(request)), session_(make_session(parts, request_)), operation_(session_) {
   operation_->cancelled = [this] { return is_cancelled(); };
@@ -168,6 +193,11 @@ bool Beginning::go_on() {
   operation_->cancelled = {};
   reporting_.reset();
   log_notes(operation_);
+  if (!session_->automatic()) {  // those are told of with their command
+    auto event = session_event(events::Kind::session_begun, *session_);
+    event.who = event.owner;
+    parts_.tell(event);
+  }
   parts_.tell_changed(operation_);
   return true;
 }

@@ -12,6 +12,9 @@
 
 namespace unionroot::session {
 
+// As it would begin; nobody knows it yet.
+SessionPtr make_session(Parts& parts, const BeginRequest& request);
+
 class Beginning final : public PendingBegin {
  public:
   Beginning(Parts& parts, BeginRequest request);

@@ -23,7 +23,9 @@
 #include "session/operations/source_changes.h"
 #include "session/operations/state.h"
 #include "session/reporting.h"
+#include "session/session_events.h"
 #include "session/session_file.h"
+#include "session/sources/source.h"
 
 namespace unionroot::session {
 
@@ -89,18 +91,47 @@ void note_ending(Parts& parts, Operation& operation) {
   parts.tell_changed(operation);
 }
 
+// Before anything else is done: a start after a crash must not pack what was thrown away.
+void discard_changes(Operation& operation) {
+  // What was written in any other session goes with it.
+  if (!operation.is_source() || !operation->begun) return;
+  if (!is_put_back(operation))
+    throw Error(
+        ErrorCode::not_supported,
+        concat("ending session ", operation.id(), ": its changes cannot be thrown away: it has changed the source of ",
+               operation.definition().name, " itself, and not a copy"),
+        concat("`unionroot end ", operation.id(), "` ends it, with what it changed"));
+  source_kind(operation.definition()).discard_changes(operation);
+}
+
+// Where nothing can be thrown away the session lives on: it is not one that is to end.
+void discard_or_live_on(Operation& operation) {
+  try {
+    discard_changes(operation);
+  } catch (...) {
+    operation.session().end_wanted = false;
+    operation->puts_back = true;
+    throw;
+  }
+}
+
+// What to do about a session that could not be ended. Of one with a changed copy of its source there is more to choose.
+std::string what_to_do(const Operation& operation) {
+  const auto& id = operation.id();
+  if (operation.session().end_wanted) return "somebody used `unionroot end --force`, which broke it off";
+  if (is_put_back(operation))
+    return concat("`unionroot recover ", id, "` to go on working in it; `unionroot end ", id,
+                  "` to try again; `unionroot end --discard ", id, "` to throw away what was changed");
+  return concat("`unionroot end ", id, "` again once that is mended, or `unionroot end --force ", id, "`");
+}
+
 // It stays, and can be ended again.
 [[noreturn]] void give_up(Parts& parts, Operation& operation, const std::vector<std::string>& left) {
   const auto& id = operation.id();
   const auto why = base::join(left, "; ");
   // What a daemon that stops breaks off, the next one finishes. What fails as the machine goes down has failed.
   if (!parts.stopping || !operation.cancelled()) mark_failed(parts, operation, concat("it could not be ended: ", why));
-  throw Error(ErrorCode::stage_failed, concat("ending session ", id, ": ", why),
-              operation.session().end_wanted ? std::string("somebody used `unionroot end --force`, which broke it off")
-                                             : concat("`unionroot end ", id,
-                                                      "` again once that is mended, or "
-                                                      "`unionroot end --force ",
-                                                      id, "`"));
+  throw Error(ErrorCode::stage_failed, concat("ending session ", id, ": ", why), what_to_do(operation));
 }
 
 }  // namespace
@@ -143,19 +174,25 @@ void kill_processes(Parts& parts, Operation& operation) {
   if (!attempts.problems().empty()) throw Error(ErrorCode::timed_out, base::join(attempts.problems(), "; "));
 }
 
-EndResult end(Parts& parts, const SessionPtr& session, bool force, TellProgress progress,
-              std::function<bool()> cancelled) {
+EndResult end(Parts& parts, const SessionPtr& session, EndWish wish, TellProgress progress,
+              std::function<bool()> cancelled, std::optional<events::User> who) {
   const auto& id = session->id();
   // What is under way is cancelled, or ends by itself; then the session can be ended whatever that left.
-  if (force) session->end_wanted = true;
-  auto operation = force ? std::optional<Operation>(session) : Operation::within(grace_period, session);
+  if (wish.force) session->end_wanted = true;
+  auto operation = wish.force ? std::optional<Operation>(session) : Operation::within(grace_period, session);
   if (!operation) throw busy(id, session->state());
   if (!parts.table.has(*session)) {
-    if (force) return {};  // one that was being begun, and was cancelled: just what was asked for
+    if (wish.force) return {};  // one that was being begun, and was cancelled: just what was asked for
     throw Error(ErrorCode::no_such_session, concat("session ", id, " has ended already"));
   }
+  if (wish.discard) discard_or_live_on(*operation);
   const Reporting reporting(parts, *operation, std::move(progress));
-  return end(parts, *operation, force, std::move(cancelled));
+  auto result = end(parts, *operation, wish.force, std::move(cancelled));
+  auto event = session_event(events::Kind::session_ended, *session);
+  event.who = std::move(who);
+  event.by_force = wish.force;
+  parts.tell(event);
+  return result;
 }
 
 bool end_automatic(Parts& parts, const SessionPtr& session, launch::WaitingClient& client) {
@@ -167,6 +204,7 @@ bool end_automatic(Parts& parts, const SessionPtr& session, launch::WaitingClien
   });
   try {
     end(parts, operation, !is_put_back(operation), [&client] { return client.cancels(); });
+    parts.tell(session_event(events::Kind::session_ended, *session));
     // Nobody waits to be told of another's end: what was written in it is gone in any case.
     if (operation.is_source()) client.tell_ended();
   } catch (const Error& error) {
@@ -206,6 +244,7 @@ EndResult end(Parts& parts, Operation& operation, bool force, std::function<bool
     if (!left.empty() && !force) give_up(parts, operation, left);
   };
   if (operation->begun && !session.end_wanted) stop_services(operation);
+  attempts.run([&] { parts.layer_readers.end_all(id, kill_limit); });
   attempts.run([&] { kill_processes(parts, operation); });
   // Whatever lives on has the session's layers and mounts. So all of that stays, and its locks, unless somebody wants
   // to have the session forgotten.

@@ -8,11 +8,10 @@
 
 namespace unionroot::session {
 
-// force: cancels what is under way, and forgets the session whatever is left of it. cancelled: asked while a changed
-// tree is packed, unless forced.
-EndResult end(Parts& parts, const SessionPtr& session, bool force, TellProgress progress = {},
-              std::function<bool()> cancelled = {});
-// The same for the holder of the session.
+// cancelled: asked while a changed tree is packed, unless forced. who: asked for it, if somebody did.
+EndResult end(Parts& parts, const SessionPtr& session, EndWish wish, TellProgress progress = {},
+              std::function<bool()> cancelled = {}, std::optional<events::User> who = std::nullopt);
+// The same for the holder of the session, who tells of it. force: as in EndWish.
 EndResult end(Parts& parts, Operation& operation, bool force, std::function<bool()> cancelled = {});
 
 // An automatic session when its last command has ended: by force, once what is under way on it is over. But it stays,

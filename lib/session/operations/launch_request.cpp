@@ -4,6 +4,7 @@
 #include <sys/personality.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <map>
 
@@ -11,10 +12,12 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/names.h"
+#include "base/paths.h"
 #include "base/process_identity.h"
 #include "base/text.h"
 #include "kernel/regular_file.h"
 #include "launch/caller.h"
+#include "launch/working_directory.h"
 #include "tree/way_to_root.h"
 
 namespace unionroot::session {
@@ -94,7 +97,7 @@ LoginShell shell_for(const RunRequest& request, const definition::Definition& de
   return chosen;
 }
 
-unsigned long personality_of(const definition::Definition& definition) {
+unsigned long personality_of(const definition::Definition& definition, const launch::Inherited& inherited) {
   // schroot's words for those of personality(2).
   static const std::map<std::string, unsigned long> names{
       {"linux", PER_LINUX},     {"linux32", PER_LINUX32}, {"linux_32bit", PER_LINUX_32BIT},
@@ -105,7 +108,8 @@ unsigned long personality_of(const definition::Definition& definition) {
       {"svr4", PER_SVR4},       {"uw7", PER_UW7},         {"wysev386", PER_WYSEV386},
       {"xenix", PER_XENIX}};
   constexpr unsigned long leave = 0xffffffffUL;
-  if (definition.personality.empty() || definition.personality == "undefined") return leave;
+  if (definition.personality.empty() || definition.personality == "undefined")
+    return inherited.personality.value_or(leave);
   const auto found = names.find(definition.personality);
   if (found == names.end())
     throw Error(ErrorCode::not_supported,
@@ -125,13 +129,30 @@ bool gains_nothing(const RunRequest& request, const definition::Definition& defi
   return way.has_value();
 }
 
-// A command works in the directory that was asked for, or fails; a login shell finds a place.
-void choose_directories(launch::LaunchSpec& spec, const RunRequest& request, const User& user) {
-  if (!request.directory.empty()) spec.directories.push_back(request.directory);
-  if (!request.directory.empty() && request.directory_required) return;
-  spec.directory_fallback = !request.directory.empty();
-  for (const auto& fallback : {user.home, std::string("/")})
-    if (!fallback.empty()) spec.directories.push_back(fallback);
+// Where a command works for which no directory was asked for. Empty: its caller did not say where it is itself.
+std::string usual_directory(const RunRequest& request, const definition::Definition& definition, const User& user) {
+  const auto& rule = definition.working_directory;
+  if (request.front_end || rule.empty() || rule == "caller") return request.callers_directory;
+  if (rule == "home") return user.home.empty() ? "/" : user.home;
+  return rule;
+}
+
+// A command works in that directory, or fails; a login shell finds a place, unless it was asked for by name.
+void choose_directories(launch::LaunchSpec& spec, const RunRequest& request, const definition::Definition& definition,
+                        bool preserve, const User& user) {
+  const bool asked_for = !request.directory.empty();
+  const auto wanted = asked_for ? request.directory : usual_directory(request, definition, user);
+  if (!wanted.empty()) spec.directories.push_back(wanted);
+  // As in schroot its front end takes whatever has that name.
+  const bool callers_own = !asked_for && !request.front_end && wanted == request.callers_directory;
+  if (callers_own) spec.place = launch::place_of_directory(request.caller.pid, wanted);
+  if (!wanted.empty() && (asked_for || !request.command.empty())) return;
+  spec.directory_fallback = !wanted.empty();
+  const auto of_caller = preserve ? callers(request, "HOME") : std::string();
+  for (const auto& fallback : {of_caller, user.home, std::string("/")}) {
+    const bool tried = std::find(spec.directories.begin(), spec.directories.end(), fallback) != spec.directories.end();
+    if (!fallback.empty() && !tried) spec.directories.push_back(fallback);
+  }
 }
 
 // As schroot has them: user and group are the caller's, and not those that the command gets.
@@ -143,8 +164,8 @@ std::map<std::string, std::string> names_for_the_command(const RunRequest& reque
       {"SCHROOT_UID", std::to_string(request.caller.uid)},
       {"SCHROOT_CHROOT_NAME", session.chroot},
       {"SCHROOT_ALIAS_NAME", base::parse_qualified_name(session.selected_name).name},
-      {"SCHROOT_SESSION_ID", definition.is_plain() ? session.chroot : session.id},
-      {"UNIONROOT_SESSION", session.id}};
+      {"SCHROOT_SESSION_ID", definition.is_plain() ? session.chroot : session.id}};
+  if (!request.front_end) names["UNIONROOT_SESSION"] = session.id;
   if (const auto caller = base::account_of(request.caller.uid)) {
     names["SCHROOT_GID"] = std::to_string(caller->gid);
     names["SCHROOT_GROUP"] = caller->group.empty() ? base::group_name(caller->gid) : caller->group;
@@ -156,6 +177,8 @@ std::map<std::string, std::string> names_for_the_command(const RunRequest& reque
 // be executed with it.
 void add_command(launch::LaunchSpec& spec, std::string command) {
   constexpr std::size_t longest = std::size_t{127} << 10;
+  // Perhaps the caller's own, who is in a session as well.
+  std::erase_if(spec.environment, [](const std::string& variable) { return variable.starts_with("SCHROOT_COMMAND="); });
   if (command.size() <= longest) spec.environment.push_back("SCHROOT_COMMAND=" + std::move(command));
 }
 
@@ -163,14 +186,14 @@ void add_command(launch::LaunchSpec& spec, std::string command) {
 std::string command_text(const launch::LaunchSpec& spec, const RunRequest& request) {
   if (!request.command.empty()) return base::join(request.command, " ");
   const auto& shell = spec.arguments.back();
-  return spec.login_shell ? base::concat("-", shell.substr(shell.rfind('/') + 1)) : shell;
+  return spec.login_shell ? base::concat("-", base::file_name(shell)) : shell;
 }
 
 }  // namespace
 
 LaunchRequest launch_request(const RunRequest& request, const definition::Definition& definition,
                              const store::SessionIdentity& session, int root, const std::string& run) {
-  const auto user = target_user(request, root);
+  auto user = target_user(request, root);
   LaunchRequest launch;
   auto& spec = launch.spec;
   spec.session = session.id;
@@ -184,6 +207,7 @@ LaunchRequest launch_request(const RunRequest& request, const definition::Defini
     // before it is to find the shell's path.
     spec.login_shell = spec.arguments.empty() && !environment.preserve;
     spec.arguments.push_back(shell.path);
+    user.shell = shell.path;  // its $SHELL
     launch.shell = std::move(shell);
   } else {
     spec.arguments.insert(spec.arguments.end(), request.command.begin(), request.command.end());
@@ -192,26 +216,30 @@ LaunchRequest launch_request(const RunRequest& request, const definition::Defini
   environment.filter = definition.environment_filter;
   environment.extra = names_for_the_command(request, definition, session);
   environment.terminal_type = request.terminal_type;
+  // schroot's commands have none.
+  if (!request.front_end) environment.language = callers(request, "LANG");
+  environment.set = request.set_environment;
   spec.environment = launch::compose_environment(user, environment);
   add_command(spec, command_text(spec, request));
   launch::check_arguments(spec.arguments, spec.environment);
-  choose_directories(spec, request, user);
+  choose_directories(spec, request, definition, environment.preserve, user);
   spec.uid = user.uid;
   spec.gid = user.gid;
   spec.groups = user.groups;
-  auto inherited = launch::inherited_from(request.caller.pid, request.caller.start_time, request.caller.uid);
+  auto inherited = launch::inherited_from(request.caller.pid, request.caller.start_time, request.caller.uid,
+                                          definition.network == "caller");
   spec.umask = inherited.umask;
   spec.limits = std::move(inherited.limits);
   spec.scheduling = std::move(inherited.scheduling);
   if (definition.control_group == definition::ControlGroup::caller)
     launch.callers_groups = std::move(inherited.control_groups);
   spec.no_new_privileges = inherited.no_new_privileges || gains_nothing(request, definition, session, user, root);
+  launch.callers_network = std::move(inherited.network);
   spec.terminal = request.terminal;
   spec.rows = request.rows;
   spec.columns = request.columns;
-  spec.no_network = definition.network == "none";
   spec.host_name = definition.hostname;
-  spec.personality = personality_of(definition);
+  spec.personality = personality_of(definition, inherited);
   return launch;
 }
 

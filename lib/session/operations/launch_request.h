@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/unique_fd.h"
 #include "definition/definition.h"
 #include "launch/spec.h"
 #include "session/requests.h"
@@ -22,6 +23,7 @@ struct LoginShell {
 struct LaunchRequest {
   launch::LaunchSpec spec;
   std::optional<std::string> callers_groups;  // the text of its caller's /proc/PID/cgroup; nullopt: the daemon's own
+  base::UniqueFd callers_network;             // where it is another than the daemon's, and the definition wants it
   LoginShell shell;                           // where a login shell is run
 };
 

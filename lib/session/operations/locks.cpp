@@ -81,7 +81,7 @@ std::optional<std::chrono::milliseconds> time_to_wait(const definition::Settings
 TreeLocks::TreeLocks(Parts& parts, Operation& operation, const BeginRequest& request)
     : parts_(parts),
       operation_(operation),
-      front_end_(request.front_end),
+      yields_(request.front_end || request.yields),
       wait_(time_to_wait(parts.settings, request)),
       owner_(owner_of(operation.identity())),
       trees_(trees_to_lock(operation)) {
@@ -105,14 +105,12 @@ std::optional<locks::HeldLock> TreeLocks::take_one(const SourceTree& tree) {
     const locks::Wait none{std::chrono::milliseconds(0), cancelled};
     return alone ? directory.lock_source(tree.key, owner_, none) : directory.lock_session(tree.key, owner_, none);
   }
-  auto request = alone ? directory.request_source(tree.key, owner_, cancelled, !front_end_)
+  auto request = alone ? directory.request_source(tree.key, owner_, cancelled, !yields_)
                        : directory.request_session(tree.key, owner_, cancelled);
   if (auto* held = std::get_if<locks::HeldLock>(&request)) return std::move(*held);
   pending_.emplace(std::get<locks::PendingLock>(std::move(request)));
-  // schroot's users are told for whom they wait; a line of progress has no room for it.
-  const auto obstacle = front_end_ ? pending_->obstacle() : std::string();
-  const auto who = obstacle.empty() ? std::string() : concat(": it is locked by ", obstacle);
-  operation_.report({concat("waiting until ", tree.path, " is free", who), 0, 0});
+  const auto obstacle = pending_->obstacle();
+  operation_.report({concat("waiting until ", tree.path, " is free", obstacle.empty() ? "" : ": ", obstacle), 0, 0});
   return std::nullopt;
 }
 

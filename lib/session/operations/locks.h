@@ -33,7 +33,7 @@ class TreeLocks {
 
   Parts& parts_;
   Operation& operation_;
-  const bool front_end_;
+  const bool yields_;
   const std::optional<std::chrono::milliseconds> wait_;  // as BeginRequest::wait
   const Clock::time_point began_ = Clock::now();
   std::optional<Clock::time_point> until_;

@@ -12,11 +12,14 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "session/attempts.h"
+#include "session/beginning_record.h"
 #include "session/journal.h"
+#include "session/network.h"
 #include "session/operations/end.h"
 #include "session/operations/launch_request.h"
 #include "session/operations/source_changes.h"
 #include "session/operations/state.h"
+#include "session/session_events.h"
 #include "session/stages/stages.h"
 #include "tree/files.h"
 
@@ -38,21 +41,6 @@ namespace {
                                             : std::string("try again, or begin another session"));
 }
 
-// An active session must stay as it is while a command is started. Who holds an active session alone has just begun it,
-// or is about to end it: which of them is known soon.
-SharedOperation keep_active(const SessionPtr& session) {
-  constexpr std::chrono::milliseconds interval{10};
-  const auto end = std::chrono::steady_clock::now() + grace_period;
-  auto operation = SharedOperation::within(std::chrono::milliseconds::zero(), session);
-  while (!operation && session->state() == SessionState::active && std::chrono::steady_clock::now() < end)
-    operation = SharedOperation::within(interval, session);
-  const auto state = session->state();
-  if (state != SessionState::active) refuse(session->id(), state);
-  if (operation) return std::move(*operation);
-  throw Error(ErrorCode::session_busy, concat("another operation on session ", session->id(), " is under way"),
-              "try again");
-}
-
 StartedRun started(const Session& session, const std::string& run, int pidfd, int end) {
   const auto& identity = session.identity;
   return {run, identity.owner, session.automatic() && ends_slowly(*session.definition, identity.source), pidfd, end};
@@ -71,8 +59,9 @@ void follow_host(Session& session, int root) {
   if (!follows_resolv_conf(session)) return;
   const auto known = session.resolver.lock();
   try {
-    if (tree::follow_resolv_conf(root, {}, *known, half_written_file(session.token())))
-      base::log::debug(concat("session ", session.id(), ": its resolv.conf is the host's new one"));
+    if (!tree::follow_resolv_conf(root, {}, *known, half_written_file(session.token()))) return;
+    note_resolv_conf(session);
+    base::log::debug(concat("session ", session.id(), ": its resolv.conf is the host's new one"));
   } catch (const std::exception& error) {
     base::log::warning(concat("session ", session.id(), ": keeping its resolv.conf as the host's: ", error.what()));
   }
@@ -146,14 +135,10 @@ bool look_at_end(Parts& parts, Session& session, const std::string& run, const l
   return true;
 }
 
-// Of a run that has ended. What is in it is not the run's: root has put it there, or a former version's supervisor,
+// Of a run that has ended. What may be in it is not the run's: root has put it there, or a former version's supervisor,
 // which did not wait for what its command had left. It goes with the session.
 void remove_group(Parts& parts, const std::string& session, const std::string& run) {
-  try {
-    parts.cgroups->remove(session, run);
-  } catch (const base::SystemError& error) {
-    if (error.error_number() != EBUSY) throw;
-  }
+  kernel::remove_if_empty(*parts.cgroups, session, run);
 }
 
 UniqueFd take_hold(Session& session, const std::string& run) {
@@ -190,12 +175,32 @@ void tell_client(int hold, const Session& session, const launch::LaunchSpec& spe
   if (!shell.path.empty()) client.tell_the_shell(shell.path, spec.login_shell, shell.is_another);
 }
 
+// callers: the network of whoever asks for it, if it is that.
+std::string network_of(const definition::Definition& definition, const UniqueFd& callers) {
+  if (definition.has_own_network()) return definition.network;
+  return callers ? "caller" : "host";
+}
+
+// kind: session_begun for the command that an automatic session is begun for.
+void tell_run(const Parts& parts, const Session& session, events::Kind kind, const store::RunRecord& run,
+              const Caller& caller) {
+  auto event = session_event(kind, session);
+  event.who = {caller.uid, caller.name};
+  event.run = run.id;
+  event.command = run.command;
+  if (run.uid != caller.uid) event.becomes = {run.uid, run.user};
+  parts.tell(event);
+}
+
 // made: of the session, which its caller keeps as it is.
-Started start(Parts& parts, Session& session, const SetUp& made, const RunRequest& request) {
+Started start(Parts& parts, Session& session, const SetUp& made, const RunRequest& request, events::Kind kind) {
   const auto id = base::random_token();
   const auto root = made.space->root();
   follow_host(session, root.get());
-  auto [spec, callers_groups, shell] = launch_request(request, *session.definition, session.identity, root.get(), id);
+  auto [spec, callers_groups, network, shell] =
+      launch_request(request, *session.definition, session.identity, root.get(), id);
+  const auto network_name = network_of(*session.definition, network);
+  if (!network) network = open_network(parts.services, session);
   launch::LaunchedRun launched;
   try {
     auto group = parts.cgroups->create_run(session.id(), id, callers_groups);
@@ -205,6 +210,7 @@ Started start(Parts& parts, Session& session, const SetUp& made, const RunReques
     descriptors.mount_namespace = made.space->descriptor();
     descriptors.root = root.get();
     descriptors.cgroup = group.group();
+    descriptors.network = network ? network.get() : -1;
     descriptors.record = group.record ? group.record.get() : -1;
     // Whoever holds these holds the locks on the trees: they stay protected should the daemon die under the command.
     for (const auto& lock : made.locks) descriptors.session_locks.push_back(lock.descriptor());
@@ -219,8 +225,10 @@ Started start(Parts& parts, Session& session, const SetUp& made, const RunReques
                   user_of(spec),
                   base::printable(base::join(spec.arguments, " ")),
                   group.path,
-                  base::now_microseconds()};
-    record_run(parts, session, run.record, made.unwritten);
+                  base::now_microseconds(),
+                  network_name};
+    const auto record = run.record;
+    record_run(parts, session, record, made.unwritten);
     run.pidfd = launched.pidfd.duplicate();
     tell_client(launched.hold.get(), session, spec, shell);
     if (session.automatic()) run.hold = std::move(launched.hold);
@@ -230,6 +238,7 @@ Started start(Parts& parts, Session& session, const SetUp& made, const RunReques
     parts.table.add_run(session.shared_from_this(), std::move(run));
     if (parts.events.run_started)
       parts.events.run_started(started(session, id, launched.pidfd.get(), launched.end.get()));
+    tell_run(parts, session, kind, record, request.caller);
     base::fault_point("before a command is executed");
     launched.go();
     return {session.id(), id, std::move(launched.control)};
@@ -241,13 +250,27 @@ Started start(Parts& parts, Session& session, const SetUp& made, const RunReques
 
 }  // namespace
 
+SharedOperation keep_active(const SessionPtr& session) {
+  constexpr std::chrono::milliseconds interval{10};
+  const auto end = std::chrono::steady_clock::now() + grace_period;
+  auto operation = SharedOperation::within(std::chrono::milliseconds::zero(), session);
+  while (!operation && session->state() == SessionState::active && std::chrono::steady_clock::now() < end)
+    operation = SharedOperation::within(interval, session);
+  const auto state = session->state();
+  if (state != SessionState::active) refuse(session->id(), state);
+  if (operation) return std::move(*operation);
+  throw Error(ErrorCode::session_busy, concat("another operation on session ", session->id(), " is under way"),
+              "try again");
+}
+
 Started run(Parts& parts, const SessionPtr& session, const RunRequest& request) {
   const auto operation = keep_active(session);
-  return start(parts, *session, *operation.operator->(), request);
+  return start(parts, *session, *operation.operator->(), request, events::Kind::run_started);
 }
 
 Started run(Parts& parts, Operation& operation, const RunRequest& request) {
-  return start(parts, operation.session(), *operation.operator->(), request);
+  const auto kind = operation.automatic() ? events::Kind::session_begun : events::Kind::run_started;
+  return start(parts, operation.session(), *operation.operator->(), request, kind);
 }
 
 void run_ended(Parts& parts, const std::string& id, const launch::RunEnd& end) {

@@ -7,6 +7,11 @@
 
 namespace unionroot::session {
 
+// An active session must stay as it is while a command is started, or its layers are opened. Who holds an active
+// session alone has just begun it, or is about to end it: which of them is known soon. Throws Error(session_not_active
+// or session_busy).
+SharedOperation keep_active(const SessionPtr& session);
+
 Started run(Parts& parts, const SessionPtr& session, const RunRequest& request);
 // The same for the holder of the session.
 Started run(Parts& parts, Operation& operation, const RunRequest& request);

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "session/hooks/hooks.h"
 #include "session/journal.h"
+#include "session/session_events.h"
 #include "session/session_file.h"
 #include "session/storage.h"
 
@@ -72,6 +73,9 @@ void mark_failed(Parts& parts, Operation& operation, const std::string& why) {
   } catch (const std::exception& error) {
     base::log::error(concat("session ", operation.id(), ": noting that it failed: ", error.what()));
   }
+  auto event = session_event(events::Kind::session_failed, session);
+  event.error = why;
+  parts.tell(event);
   parts.tell_changed(operation);
 }
 

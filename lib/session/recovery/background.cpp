@@ -15,6 +15,7 @@
 #include "session/recovery/reconcile.h"
 #include "session/recovery/recover.h"
 #include "session/reporting.h"
+#include "session/session_events.h"
 
 namespace unionroot::session {
 
@@ -104,6 +105,7 @@ bool Reconciliation::recover_next() {
     } else if (state == store::SessionState::beginning || state == store::SessionState::ending) {
       const Reporting reporting(parts_, operation, {});
       end(parts_, operation, !is_put_back(operation), stopping);
+      parts_.tell(session_event(events::Kind::session_ended, *session));
     }
   } catch (const std::exception& error) {
     // It is listed as failed, and says why, or waits for the next start; the others are recovered all the same.

@@ -1,7 +1,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <set>
 
@@ -12,6 +11,7 @@
 #include "kernel/files.h"
 #include "owned/place.h"
 #include "session/operations/locks.h"
+#include "session/overlay_support.h"
 #include "session/recovery/reconcile.h"
 #include "session/sources/cache.h"
 #include "session/storage.h"
@@ -30,6 +30,7 @@ void Reconciliation::drop_unknown_namespace(const std::string& name) {
     base::check(::fstat(kept.get(), &facts), "looking at the namespace of", name);
     kernel::kill_mount_namespace(facts.st_ino, std::chrono::seconds(10));
   }
+  parts_.views.drop_network(name);
   parts_.views.drop_namespace(name);
 }
 
@@ -47,26 +48,18 @@ void Reconciliation::remove_leftovers() {
   }
 }
 
-// Of a run that nobody knows. A command that the former daemon did not come to record ends by itself; one whose record
-// is lost goes on, and ends with its session.
-void Reconciliation::remove_group_if_empty(const std::string& session, const std::string& run) {
-  try {
-    parts_.cgroups->remove(session, run);
-  } catch (const base::SystemError& error) {
-    if (error.error_number() != EBUSY) throw;
-  }
-}
-
 void Reconciliation::remove_unknown_processes_and_mounts() {
   for (const auto& name : parts_.cgroups->sessions()) {
     if (is_unknown(name))
       try_to(concat("ending the processes of ", name),
              [&] { parts_.cgroups->kill(name, "", std::chrono::seconds(10)); });
+    // Of a run that nobody knows. A command that the former daemon did not come to record ends by itself; one whose
+    // record is lost goes on, and ends with its session.
     else if (const auto session = parts_.table.find(name))
       for (const auto& run : parts_.cgroups->runs_outside(name))
         if (!session->runs.lock()->contains(run))
           try_to(concat("removing the control group of run ", run, " of session ", name),
-                 [&] { remove_group_if_empty(name, run); });
+                 [&] { kernel::remove_if_empty(*parts_.cgroups, name, run); });
   }
   for (const auto& name : parts_.views.namespaces())
     if (is_unknown(name)) try_to(concat("dropping the namespace ", name), [&] { drop_unknown_namespace(name); });
@@ -90,16 +83,17 @@ void Reconciliation::set_aside_orphans(const std::string& sessions_folder) {
   // Beside the sessions, on the same file system, so that nothing needs to be copied.
   const bool own = sessions_folder == parts_.folders.own();
   if (own) kernel::spread_folders(sessions_folder);
+  remove_left_trial(sessions.get(), parts_.daemon);
   for (const auto& name : kernel::list_directory(sessions.get())) {
     const auto unfinished = owned::token_of_unfinished(name);
     if (unfinished ? !is_unknown(unfinished->session) : name.front() == '.' || !is_unknown(name)) continue;
     if (!is_ours(parts_.settings, parts_.daemon, sessions.get(), sessions_folder, name)) continue;  // somebody else's
-    const auto orphans = own ? orphans_folder(parts_.settings) : sessions_folder + "/.unionroot-orphans";
+    const auto orphans = orphans_folder(parts_.settings, sessions_folder);
     const auto target = owned::ensure_place("the folder of orphans", orphans, 0700);
     const auto kept_as = concat(name, "-", base::random_token());
     kernel::rename_to(sessions.get(), name, target.get(), kept_as);
     base::log::warning(concat("no session is known for ", sessions_folder, "/", name, "; it is set aside as ", orphans,
-                              "/", kept_as, "; look at it and delete it"));
+                              "/", kept_as, "; look at it, then remove it with `unionroot prune`"));
   }
 }
 

@@ -46,7 +46,7 @@ void try_to(const std::string& what, const std::function<void()>& step) {
   try {
     step();
   } catch (const base::Error& error) {
-    base::log::error(concat(what, ": ", error.what(), error.hint().empty() ? "" : "; ", error.hint()));
+    base::log::error(concat(what, ": ", error.with_hint()));
   } catch (const std::exception& error) {
     base::log::error(concat(what, ": ", error.what()));
   }

@@ -42,7 +42,6 @@ class Reconciliation {
   [[nodiscard]] bool is_unknown(const std::string& name) const;
   void remove_leftovers();
   void remove_unknown_processes_and_mounts();
-  void remove_group_if_empty(const std::string& session, const std::string& run);
   void remove_unknown_locks();
   void drop_unknown_namespace(const std::string& name);
   void set_aside_orphans(const std::string& sessions_folder);

@@ -4,7 +4,6 @@
 #include <string>
 #include <vector>
 
-#include "base/accounts.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/rollback.h"
@@ -13,7 +12,9 @@
 #include "session/operations/end.h"
 #include "session/operations/locks.h"
 #include "session/operations/state.h"
+#include "session/owner_lists.h"
 #include "session/reporting.h"
+#include "session/session_events.h"
 
 namespace unionroot::session {
 
@@ -27,17 +28,7 @@ namespace {
 // The request of its begin, which said so, has gone. By the lists that it was begun with.
 bool owner_may_be_root(const Session& session) {
   const auto owner = session.identity.owner;
-  if (owner == 0) return true;
-  const auto& access = session.definition->access;
-  const auto has = [](const std::vector<std::string>& list, const std::string& name) {
-    return std::find(list.begin(), list.end(), name) != list.end();
-  };
-  if (access.root_users.empty() && access.root_groups.empty()) return false;
-  const auto account = base::account_of(owner);
-  if (!account) return false;
-  return has(access.root_users, account->name) ||
-         std::any_of(account->groups.begin(), account->groups.end(),
-                     [&](gid_t group) { return has(access.root_groups, base::group_name(group)); });
+  return owner == 0 || is_listed_for_root(owner, session.definition->access);
 }
 
 }  // namespace
@@ -78,7 +69,7 @@ void recover(Parts& parts, Operation& operation, const std::function<bool()>& ca
     throw;
   }
   log_notes(operation);
-  base::log::info(concat("session ", id, " is recovered"));
+  parts.tell(session_event(events::Kind::session_recovered, session));
   parts.tell_changed(operation);
 }
 

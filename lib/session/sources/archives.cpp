@@ -18,36 +18,6 @@ using base::Error;
 using base::ErrorCode;
 using base::UniqueFd;
 
-void require_root_owned(int file, const std::string& chroot, const std::string& path) {
-  struct stat facts {};
-  base::check(::fstat(file, &facts), "looking at", path);
-  if (facts.st_uid == 0 && (facts.st_mode & (S_IWGRP | S_IWOTH)) == 0) return;
-  throw Error(ErrorCode::stage_failed,
-              concat("chroot ", chroot, ": ", path,
-                     facts.st_uid != 0 ? " does not belong to root" : " can be written to by others than root"),
-              concat("its programs and devices become root's in a session; look at it, then: chown root:root ", path,
-                     "; chmod go-w ", path));
-}
-
-UniqueFd open_trusted_file(const std::string& chroot, const std::string& what, const std::string& path) {
-  // A FIFO must not block, nor a device do something.
-  UniqueFd file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
-  if (!file) {
-    const int problem = errno;
-    if (problem == ENOENT || problem == ENOTDIR)
-      throw Error(ErrorCode::stage_failed, concat("chroot ", chroot, ": its ", what, ' ', path, " does not exist"),
-                  "make it, or mend the path in its definition; `unionroot check` shows where that is");
-    throw base::SystemError(problem, concat("chroot ", chroot, ": opening its ", what, ' ', path));
-  }
-  struct stat facts {};
-  base::check(::fstat(file.get(), &facts), "looking at", path);
-  if (!S_ISREG(facts.st_mode))
-    throw Error(ErrorCode::stage_failed, concat("chroot ", chroot, ": its ", what, ' ', path, " is not a regular file"),
-                "put the file itself there, or mend the path in its definition; `unionroot check` shows where that is");
-  require_root_owned(file.get(), chroot, path);
-  return file;
-}
-
 void report(const Operation& operation, const std::string& what, std::uint64_t done, std::uint64_t total) {
   operation.report({what, done, total});
 }

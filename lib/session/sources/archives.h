@@ -9,12 +9,6 @@
 
 namespace unionroot::session {
 
-// A regular file, open for reading. Refused unless it is root's and nobody else can write to it, since what is in it
-// becomes root's programs and devices.
-base::UniqueFd open_trusted_file(const std::string& chroot, const std::string& what, const std::string& path);
-// The same check of a descriptor.
-void require_root_owned(int file, const std::string& chroot, const std::string& path);
-
 // Options that report to the session and obey its definition's unpack-limit.
 // what: is told with the progress, "unpacking /srv/base.tar". cache_key: under which sessions that wait for the tree
 // find how far it is; empty: nobody else wants it.

@@ -13,6 +13,7 @@
 #include "base/fault_point.h"
 #include "base/files.h"
 #include "base/log.h"
+#include "base/paths.h"
 #include "base/rollback.h"
 #include "base/text.h"
 #include "kernel/files.h"
@@ -241,20 +242,56 @@ bool TreeCache::outdated(int entry, const std::string& key) const {
   return key.starts_with("file-") && identity_of(file.get()) != key;
 }
 
-void TreeCache::remove_if_outdated(const std::string& key) {
+std::optional<UniqueFd> TreeCache::open_unused(const std::string& key) const {
+  auto entry = try_open(folder_.get(), key);
+  if (!entry) return std::nullopt;
+  const auto maker = owned::read_mark(entry->get()).token;
+  if (maker && maker->daemon != services_.daemon) return std::nullopt;
+  const auto users = try_open(entry->get(), "users");
+  if (users && !kernel::list_directory(users->get()).empty()) return std::nullopt;
+  return entry;
+}
+
+void TreeCache::remove_if(const std::string& key, const std::function<bool(int entry)>& condition,
+                          std::string_view why) {
   const auto alone = try_lock(key, base::LockType::write);
   if (!alone) return;  // somebody takes it into use
   const auto remove_lock = [&] { kernel::remove_file(folder_.get(), concat(key, lock_ending)); };
-  const auto entry = try_open(folder_.get(), key);
-  if (!entry) return remove_lock();
-  const auto maker = owned::read_mark(entry->get()).token;
-  if (maker && maker->daemon != services_.daemon) return;
-  const auto users = try_open(entry->get(), "users");
-  if (users && !kernel::list_directory(users->get()).empty()) return;
-  if (!outdated(entry->get(), key)) return;
+  if (!kernel::exists_at(folder_.get(), key)) return remove_lock();
+  const auto entry = open_unused(key);
+  if (!entry || !condition(entry->get())) return;
   services_.trash.discard(path_, key, trash_folder(services_.settings));
-  base::log::info(concat("the cached tree ", key, " is removed: its origin has changed, and no session stands on it"));
+  base::log::info(concat("the cached tree ", key, " is removed: ", why, ", and no session stands on it"));
   remove_lock();
+}
+
+void TreeCache::remove_if_outdated(const std::string& key) {
+  remove_if(
+      key, [&](int entry) { return outdated(entry, key); }, "its origin has changed");
+}
+
+std::vector<TreeCache::Unused> TreeCache::unused() const {
+  std::vector<Unused> found;
+  for (const auto& key : keys())
+    if (const auto entry = open_unused(key))
+      found.push_back({concat(path_, '/', key), read_at(entry->get(), "origin").value_or("")});
+  return found;
+}
+
+void TreeCache::remove_unused(const std::string& path) {
+  const std::string key(base::file_name(path));
+  remove_if(
+      key, [](int) { return true; }, "root wants it so");
+  if (kernel::exists_at(folder_.get(), key))
+    throw Error(ErrorCode::session_busy, concat("the cached tree ", path, " is in use"),
+                "end the session that stands on it");
+}
+
+void TreeCache::remove_unwanted(const std::function<bool(const std::string&)>& wanted) {
+  for (const auto& key : keys())
+    remove_if(
+        key, [&](int entry) { return !wanted(read_at(entry, "origin").value_or("")); },
+        "no chroot is defined on it any more");
 }
 
 // Where the cache is shared with another daemon, its sessions may have names that ours have too.

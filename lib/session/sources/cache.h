@@ -11,6 +11,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/file_lock.h"
@@ -58,6 +59,17 @@ class TreeCache {
   // The session stands on none any more. Trees that nobody stands on and whose origin has changed go. Idempotent.
   void release(const owned::Token& session);
 
+  struct Unused {
+    std::string path;    // of the entry
+    std::string origin;  // empty: not known
+  };
+  // The trees on which no session stands.
+  [[nodiscard]] std::vector<Unused> unused() const;
+  // One of them, by its path. Throws Error(session_busy) if a session has taken it into use, or does so.
+  void remove_unused(const std::string& path);
+  // Those whose origin `wanted` does not name.
+  void remove_unwanted(const std::function<bool(const std::string& origin)>& wanted);
+
   // At the daemon's start: what crashes left goes.
   void clean(const std::function<bool(const std::string& session)>& lives);
 
@@ -76,6 +88,9 @@ class TreeCache {
   void make(const CacheRequest& request);
   void remove_lock(const std::string& key) const noexcept;
   void use(const std::string& key, const User& user, bool durable);
+  // The entry, if nobody stands on it and it is this daemon's; for who has it locked alone.
+  [[nodiscard]] std::optional<base::UniqueFd> open_unused(const std::string& key) const;
+  void remove_if(const std::string& key, const std::function<bool(int entry)>& condition, std::string_view why);
   void remove_if_outdated(const std::string& key);
   [[nodiscard]] bool outdated(int entry, const std::string& key) const;
 

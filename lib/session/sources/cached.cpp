@@ -26,10 +26,8 @@ std::optional<std::vector<std::string>> take_cached_again(const Operation& opera
   return cache_of(operation).take_again(keys, operation.token(), !operation.automatic());
 }
 
-Recovery recover_cached(const Operation& operation, const TreeData& data) {
-  const auto trees =
-      cache_of(operation).take_again(keys_of(operation, data), operation.token(), !operation.automatic());
-  return trees ? Recovery::intact : Recovery::gone;
+std::optional<std::vector<std::string>> recover_cached(const Operation& operation, const TreeData& data) {
+  return cache_of(operation).take_again(keys_of(operation, data), operation.token(), !operation.automatic());
 }
 
 void throw_another_tree(const Operation& operation, const TreeData& data, const std::string& now) {

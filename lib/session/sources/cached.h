@@ -19,8 +19,9 @@ inline TreeCache cache_of(const Operation& operation) { return TreeCache(operati
 // more, or the session is just begun.
 std::optional<std::vector<std::string>> take_cached_again(const Operation& operation, TreeData& data);
 
-// After a restart of the daemon. The session stands on its trees again, so that nobody removes them.
-Recovery recover_cached(const Operation& operation, const TreeData& data);
+// After a restart of the daemon. The session stands on its trees again, so that nobody removes them. nullopt: they are
+// gone.
+std::optional<std::vector<std::string>> recover_cached(const Operation& operation, const TreeData& data);
 
 // Throws Error(stage_failed): the trees of a session that keeps its upper layer are gone, and could only be made of
 // something else. now: what there is, "the archive /srv/a.tar is KEY now".

@@ -56,8 +56,8 @@ class MountedSourceKind : public SourceKind {
     // The session's namespace has a copy of the mount, so it does not depend on it.
     const auto name = data.mount.empty() ? concat("own.", operation.id()) : data.mount;
     const bool mounted = operation.services().source_mounts.adopt(name, operation.id());
-    // Where it cannot be found in the mount, nothing can have been written to it.
-    if (mounted && !operation.definition().has_union()) {
+    // Where it cannot be found in the mount, nothing can have been written to it, and its layers are not known.
+    if (mounted) {
       try {
         operation->directories = {located(operation, operation.services().source_mounts.path(name),
                                           source_of(operation.definition()).location)};

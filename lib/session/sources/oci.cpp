@@ -7,15 +7,19 @@
 #include "session/backings/backing.h"
 #include "session/sources/archives.h"
 #include "session/sources/cached.h"
-#include "session/sources/oci_layout.h"
-#include "session/sources/sha256.h"
 #include "session/sources/source.h"
+#include "source/oci_layout.h"
+#include "source/sha256.h"
 
 namespace unionroot::session {
 
 using base::concat;
 using base::Error;
 using base::ErrorCode;
+using source::OciLayer;
+using source::OciLayout;
+using source::Sha256;
+using source::sha256_of;
 
 namespace {
 
@@ -92,7 +96,10 @@ class OciSourceKind : public SourceKind {
   }
 
   Recovery recover(Operation& operation, const TreeData& data) const override {
-    return recover_cached(operation, data);
+    auto trees = recover_cached(operation, data);
+    if (!trees) return Recovery::gone;
+    operation->directories = shown(std::move(*trees));
+    return Recovery::intact;
   }
 
  private:

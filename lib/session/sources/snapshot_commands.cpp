@@ -71,6 +71,13 @@ void throw_not_ours(const OwnerAnswer& answer, const std::string& name, const st
               concat("`unionroot end ", session, "`"));
 }
 
+kernel::Command whole_list(Words words) {
+  kernel::Command command;
+  command.words = std::move(words);
+  command.most_output = std::size_t{16} << 20;
+  return command;
+}
+
 LvmSnapshot::LvmSnapshot(const definition::LvmSnapshotSource& source, const owned::Token& session)
     : name(session.session), token_(session) {
   // lvm(8), "VALID NAMES": letters, digits and "+_.-", which a session's name has none other of; not these words.
@@ -103,10 +110,36 @@ Words LvmSnapshot::create(const definition::LvmSnapshotSource& source) const {
 
 Words LvmSnapshot::activate() const {
   // --yes: with other snapshots of the same origin, lvchange asks whether it may activate those too.
-  return {"lvchange", "--quiet", "--yes", "--activate", "y", "--ignoreactivationskip", concat(group, '/', name)};
+  return {"lvchange", "--quiet", "--yes", "--activate", "y", "--ignoreactivationskip", concat_name()};
 }
-Words LvmSnapshot::tags() const { return {"lvs", "--noheadings", "--options", "lv_tags", concat(group, '/', name)}; }
-Words LvmSnapshot::remove() const { return {"lvremove", "--quiet", "--force", "--yes", concat(group, '/', name)}; }
+Words LvmSnapshot::tags() const { return {"lvs", "--noheadings", "--options", "lv_tags", concat_name()}; }
+Words LvmSnapshot::remove(const std::string& volume) { return {"lvremove", "--quiet", "--force", "--yes", volume}; }
+
+Words LvmSnapshot::list() {
+  return {"lvs",
+          "--noheadings",
+          "--nosuffix",
+          "--units",
+          "b",
+          "--separator",
+          "|",
+          "--options",
+          "vg_name,lv_name,lv_size,lv_tags"};
+}
+
+std::vector<MarkedThing> LvmSnapshot::marked(const std::string& listed) {
+  std::vector<MarkedThing> things;
+  for (const auto& line : base::split(listed, '\n')) {
+    // A name has none of "|", a tag neither (lvm(8)).
+    const auto fields = base::split(base::trim(line), '|');
+    if (fields.size() != 4) continue;
+    for (const auto& tag : base::split(fields[3], ','))
+      if (tag.starts_with(tag_start))
+        if (const auto token = owned::parse_token(tag.substr(tag_start.size())))
+          things.push_back({concat(fields[0], '/', fields[1]), *token, base::parse_unsigned(fields[2])});
+  }
+  return things;
+}
 
 OwnerAnswer LvmSnapshot::owner(const kernel::CommandResult& tags) const {
   if (!tags.end.succeeded()) {
@@ -130,7 +163,7 @@ bool LvmSnapshot::is_former(const kernel::CommandResult& tags) {
 }
 
 Words LvmSnapshot::mark() const {
-  return {"lvchange", "--quiet", "--addtag", tag_of(token_), "--deltag", former_tag, concat(group, '/', name)};
+  return {"lvchange", "--quiet", "--addtag", tag_of(token_), "--deltag", former_tag, concat_name()};
 }
 
 ZfsSnapshot::ZfsSnapshot(const definition::ZfsSnapshotSource& source, const owned::Token& session)
@@ -164,6 +197,20 @@ OwnerAnswer ZfsSnapshot::owner(const kernel::CommandResult& result) const {
   if (lines.empty()) return {owned::Found::foreign, {}};
   if (lines.front() == token_.text()) return {owned::Found::ours, {}};
   return {owned::Found::foreign, owner_of_token(lines.front())};
+}
+
+Words ZfsSnapshot::list() {
+  return {"zfs", "get", "-H", "-o", "name,value", "-s", "local", "-t", "filesystem,snapshot", property};
+}
+
+std::vector<MarkedThing> ZfsSnapshot::marked(const std::string& listed) {
+  std::vector<MarkedThing> things;
+  for (const auto& line : base::split(listed, '\n')) {
+    const auto fields = base::split(line, '\t');
+    if (fields.size() != 2) continue;
+    if (const auto token = owned::parse_token(fields[1])) things.push_back({fields[0], *token, std::nullopt});
+  }
+  return things;
 }
 
 Words ZfsSnapshot::destroy(const std::string& name) { return {"zfs", "destroy", name}; }

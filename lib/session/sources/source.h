@@ -24,6 +24,10 @@ class SourceKind {
   // Idempotent; see Stage::tear_down.
   virtual void tear_down(Operation& operation, const TreeData& data, TearDown mode) const = 0;
 
+  // What a source session has changed in its copy is not put into the source when it ends, until it is set up again; on
+  // the disk when this returns. Only of kinds for which is_put_back() says that there is a copy.
+  virtual void discard_changes(Operation&) const {}
+
   // Puts the token on what a session of a former version made, which wrote none. Not on what has a mark.
   virtual void mark_former(Operation&) const {}
 

@@ -15,6 +15,7 @@
 #include "session/sources/cached.h"
 #include "session/sources/source.h"
 #include "session/storage.h"
+#include "source/root_file.h"
 
 namespace unionroot::session {
 
@@ -30,6 +31,8 @@ constexpr const char* own_tree = "tree";  // complete; what the source session w
 constexpr const char* unfinished_tree = "unfinished";
 constexpr const char* identity_file = "identity";  // of the archive that it was unpacked from
 constexpr const char* packed_file = "packed";      // of the archive that it was packed into
+// What identity_file is called once the changes were thrown away: a name can be changed on a full disk, too.
+constexpr const char* discarded_file = "discarded";
 
 const definition::FileSource& source_of(const definition::Definition& definition) {
   return std::get<definition::FileSource>(definition.source);
@@ -55,8 +58,20 @@ class TarballSourceKind : public SourceKind {
       TreeCache(operation.services()).release(operation.token());
   }
 
+  void discard_changes(Operation& operation) const override {
+    const auto folder = open_own_folder(operation);
+    if (!folder || !is_ours(operation, folder.get())) return;  // tear_down says what is wrong
+    rename_on_disk(folder.get(), identity_file, discarded_file);
+  }
+
   Recovery recover(Operation& operation, const TreeData& data) const override {
-    if (!operation.is_source()) return recover_cached(operation, data);
+    if (!operation.is_source()) {
+      const auto trees = recover_cached(operation, data);
+      if (!trees) return Recovery::gone;
+      operation->directories = {located(operation, trees->front(), source_of(operation.definition()).location)};
+      return Recovery::intact;
+    }
+    keep_changes_unless_ending(operation);
     return ::access(concat(own_folder(operation), '/', own_tree).c_str(), F_OK) == 0 ? Recovery::intact
                                                                                      : Recovery::gone;
   }
@@ -66,8 +81,35 @@ class TarballSourceKind : public SourceKind {
     return concat(sessions_folder(operation.services().settings, operation.definition()), '/', operation.id());
   }
 
+  // Empty if there is none.
+  static UniqueFd open_own_folder(const Operation& operation) {
+    const auto path = own_folder(operation);
+    UniqueFd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!folder && errno != ENOENT) base::throw_errno("opening the folder", path);
+    return folder;
+  }
+
+  static bool is_ours(const Operation& operation, int folder) {
+    return owned::read_mark(folder).token == operation.token();
+  }
+
+  // Nothing if it has the new name already.
+  static void rename_on_disk(int folder, const char* from, const char* to) {
+    if (!kernel::exists_at(folder, from)) return;
+    kernel::rename_to(folder, from, folder, to);
+    kernel::sync_directory(folder);
+  }
+
+  // Of an end that was asked for, and that a crash broke off before it began: the session goes on.
+  static void keep_changes_unless_ending(const Operation& operation) {
+    const auto state = operation.session().state();
+    if (state == store::SessionState::ending || state == store::SessionState::failed) return;
+    const auto folder = open_own_folder(operation);
+    if (folder && is_ours(operation, folder.get())) rename_on_disk(folder.get(), discarded_file, identity_file);
+  }
+
   static UniqueFd open_archive(const Operation& operation) {
-    return open_trusted_file(operation.definition().name, "archive", source_of(operation.definition()).file);
+    return source::open_trusted_file(operation.definition().name, "archive", source_of(operation.definition()).file);
   }
 
   static void unpack(Operation& operation, int file, int folder, const std::string& cache_key) {
@@ -111,6 +153,7 @@ class TarballSourceKind : public SourceKind {
     const auto path = own_folder(operation);
     const auto folder = session_folder(operation);
     if (operation->recovering) {
+      rename_on_disk(folder.get(), discarded_file, identity_file);
       if (kernel::exists_at(folder.get(), own_tree)) return concat(path, '/', own_tree);
       throw Error(ErrorCode::stage_failed, concat("its tree ", path, '/', own_tree, " is gone"),
                   concat("bring it back and `unionroot recover ", operation.id(), "`; or `unionroot end --force ",
@@ -131,15 +174,15 @@ class TarballSourceKind : public SourceKind {
 
   static void tear_down_own(Operation& operation) {
     const auto path = own_folder(operation);
-    const UniqueFd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    if (!folder && errno != ENOENT) base::throw_errno("opening the folder", path);
-    const bool ours = folder && owned::read_mark(folder.get()).token == operation.token();
+    const UniqueFd folder = open_own_folder(operation);
+    const bool ours = folder && is_ours(operation, folder.get());
     // What was changed is never dropped without a word.
     if (folder && !ours && operation->begun && kernel::exists_at(folder.get(), own_tree))
       throw Error(ErrorCode::stage_failed, concat("its tree ", path, '/', own_tree, " does not have its token"),
                   "take what you need of it, and use --force; the next start of the daemon sets the tree aside");
     // A session that never began has changed nothing, and its tree may not even be whole.
-    if (ours && operation->begun && kernel::exists_at(folder.get(), own_tree)) {
+    if (ours && operation->begun && kernel::exists_at(folder.get(), own_tree) &&
+        !kernel::exists_at(folder.get(), discarded_file)) {
       try {
         repack(operation, folder.get());
       } catch (const Error& error) {
@@ -155,7 +198,7 @@ class TarballSourceKind : public SourceKind {
   [[noreturn]] static void refuse_changed(const std::string& path) {
     throw Error(ErrorCode::stage_failed, "somebody else has changed it since this session began",
                 concat("save one of the two: move ", path,
-                       " away and end the session again, or take the tree and use --force"));
+                       " away and end the session again, or take what you need of the tree and use --discard"));
   }
 
   static void repack(Operation& operation, int own) {

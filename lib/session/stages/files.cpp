@@ -6,6 +6,8 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "definition/schroot_keys.h"
+#include "session/beginning_record.h"
 #include "session/stages/stages.h"
 #include "tree/way_to_root.h"
 
@@ -60,6 +62,8 @@ tree::FilesRequest files_request(const Operation& operation, int root) {
   auto request = request_of(operation, tree::find_user(operation.identity().owner));
   request.cancelled = operation->cancelled;
   request.own_tree = has_own_layer(operation.definition());
+  // As in schroot. In our own profiles it is a note: who wrote it may mean several machines.
+  request.require_copyfiles = definition::is_of_schroot(operation.definition(), operation.services().settings);
   request.lock = !operation->owner_may_be_root;
   request.password = request.user && asks_for_password(operation, *request.user, root);
   return request;
@@ -71,6 +75,7 @@ void FilesStage::set_up(Operation& operation, StageData&) {
   const auto root = operation->space->root();
   write(operation, root.get());
   note_no_new_privileges(operation, root.get());
+  note_beginning(operation);
 }
 
 std::string half_written_file(const owned::Token& session) { return owned::unfinished_name(session); }

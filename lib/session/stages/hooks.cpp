@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "session/beginning_record.h"
 #include "session/stages/stages.h"
 
 namespace unionroot::session {
@@ -53,6 +54,7 @@ bool HooksStage::applies(const definition::Definition& definition) const {
 void HooksStage::set_up(Operation& operation, StageData& data) {
   run_on_session(operation, operation->recovering ? HookStage::recover : HookStage::start,
                  data.emplace<HooksData>().never_ran);
+  note_beginning(operation);  // with what they wrote
 }
 
 void HooksStage::tear_down(Operation& operation, const StageData& data, TearDown mode) {

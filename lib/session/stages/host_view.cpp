@@ -3,7 +3,6 @@
 #include <exception>
 #include <variant>
 
-#include "definition/schroot_keys.h"
 #include "fstab/from_profile.h"
 #include "session/schroot_places.h"
 #include "session/stages/stages.h"
@@ -47,11 +46,11 @@ void show_where_schroot_does(Operation& operation) {
   auto* const places = operation.services().schroot_places;
   if (places != nullptr && operation.identity().front_end)
     places->show(operation.id(), operation.services().views.view_path(operation.id()), [&](const std::string& place) {
-      const auto& session = operation.identity();
-      return definition::schroot_section(
-          session.id,
-          definition::schroot_keys(operation.definition(), {session.id, session.chroot, session.selected_name,
-                                                            session.owner_name, place, operation.upper()}));
+      const auto session = schroot_session(operation.identity(), operation.definition(), place, operation.upper());
+      auto keys = definition::schroot_keys(operation.definition(), session);
+      // schroot's file of it has none of these.
+      std::erase_if(keys, [](const auto& entry) { return entry.first.starts_with("source-"); });
+      return definition::schroot_section(session.id, keys);
     });
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "fstab/from_profile.h"
+#include "session/network.h"
 #include "session/stages/stages.h"
 #include "tree/binfmt.h"
 #include "tree/foreign.h"
@@ -67,8 +68,11 @@ void InnerMountsStage::set_up(Operation& operation, StageData&) {
     plan.hidden.push_back(operation.services().settings.runtime_directory);
   }
   add_interpreters(operation, plan);
-  auto sources = mount::open_sources(operation.services().mounts, plan);
-  operation.notes(operation->space->mount_inner(plan, std::move(sources)));
+  const auto& settings = operation.services().settings;
+  auto sources =
+      mount::open_sources(operation.services().mounts, plan, {settings.state_directory, settings.runtime_directory});
+  // A new sysfs shows the interfaces of the network that it is mounted in.
+  in_network_of(operation, [&] { operation.notes(operation->space->mount_inner(plan, std::move(sources))); });
   operation->space->make_root();
 }
 

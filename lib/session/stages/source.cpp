@@ -1,4 +1,5 @@
 #include "session/stages/stages.h"
+#include "source/within.h"
 
 namespace unionroot::session {
 
@@ -8,6 +9,12 @@ void SourceStage::set_up(Operation& operation, StageData&) {
   const bool with_mounts = operation.definition().is_plain();
   for (const auto& path : operation->directories)
     operation->layers.push_back(mount::open_tree_clone(operation.services().mounts, path, with_mounts, read_only));
+  // Nobody reads the notes of an automatic session, and the mount table may be long.
+  if (with_mounts || operation.automatic() || operation->recovering) return;
+  const auto mounts = kernel::read_mountinfo();
+  for (const auto& path : operation->directories)
+    if (auto about = source::about_missing_mounts(mounts, path, operation.definition()); !about.empty())
+      operation.note(std::move(about));
 }
 
 void SourceStage::tear_down(Operation& operation, const StageData&, TearDown) {

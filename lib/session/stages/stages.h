@@ -30,7 +30,7 @@ class SourceStage : public Stage {
 };
 
 // The session's mount namespace with its root: upper and work directories (../backings) and the overlay, or the tree
-// itself.
+// itself. And its network, if it has one of its own.
 class UnionStage : public Stage {
  public:
   [[nodiscard]] std::string_view name() const override { return "union"; }

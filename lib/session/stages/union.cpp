@@ -1,9 +1,12 @@
+#include <exception>
+
 #include "base/error.h"
 #include "base/text.h"
 #include "mount/overlay_entry.h"
 #include "session/backings/backing.h"
 #include "session/files_layers.h"
 #include "session/held_sessions.h"
+#include "session/network.h"
 #include "session/overlay_support.h"
 #include "session/stages/stages.h"
 
@@ -47,6 +50,7 @@ const Backing* backing_of(const Operation& operation, const UnionData& data) {
 void lay_overlay(Operation& operation, UnionData& data) {
   const auto& backing = backing_for(operation);
   data.backing = backing.name();
+  note_memory(operation, backing);
   if (auto layer = operation.services().files_layers.take(operation, operation->layers.front().get())) {
     data.files_layer = layer->name;
     operation->layers.insert(operation->layers.begin(),
@@ -72,6 +76,7 @@ void lay_overlay(Operation& operation, UnionData& data) {
 }  // namespace
 
 void UnionStage::set_up(Operation& operation, StageData& data) {
+  make_network(operation);
   if (operation.definition().has_union()) {
     lay_overlay(operation, data.emplace<UnionData>());
     return;
@@ -85,14 +90,21 @@ void UnionStage::set_up(Operation& operation, StageData& data) {
 }
 
 void UnionStage::tear_down(Operation& operation, const StageData& data, TearDown mode) {
+  std::exception_ptr problem;
+  try {
+    drop_network(operation);
+  } catch (...) {
+    problem = std::current_exception();
+  }
   auto& held = operation.services().held_sessions;
   auto watched = held.watch(operation);
   operation->space.reset();  // the last hold on the namespace: everything in it is unmounted
   held.count_while_held(operation, std::move(watched));
   const auto& own = stage_data<UnionData>(data);
   if (!own.files_layer.empty()) operation.services().files_layers.release(own.files_layer, operation.id());
-  if (!operation.definition().has_union()) return;
-  if (const auto* const backing = backing_of(operation, own)) backing->tear_down(operation, own, mode);
+  const auto* const backing = operation.definition().has_union() ? backing_of(operation, own) : nullptr;
+  if (backing != nullptr) backing->tear_down(operation, own, mode);
+  if (problem) std::rethrow_exception(problem);
 }
 
 Recovery UnionStage::recover(Operation& operation, const StageData& data) {
@@ -103,6 +115,7 @@ Recovery UnionStage::recover(Operation& operation, const StageData& data) {
   auto kept = operation.services().views.open_namespace(operation.id());
   if (!kept) return Recovery::gone;
   operation->space.emplace(operation.services().namespaces.adopt(std::move(kept)));
+  make_network(operation);  // a former version made one for each command
   operation->measurable = backing != nullptr && backing->measurable();
   return Recovery::intact;
 }

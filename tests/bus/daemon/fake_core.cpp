@@ -182,11 +182,11 @@ void FakeCore::run_ended(const std::string& id, const launch::RunEnd&) {
     run = std::move(found->second);
     runs_.erase(found);
   }
-  if (run.automatic) end(run.session, false, {}, {});
+  if (run.automatic) end(run.session, {}, {}, {}, std::nullopt);
 }
 
-session::EndResult FakeCore::end(const session::SessionId& session, bool force, session::TellProgress progress,
-                                 std::function<bool()>) {
+session::EndResult FakeCore::end(const session::SessionId& session, session::EndWish wish,
+                                 session::TellProgress progress, std::function<bool()>, std::optional<events::User>) {
   const auto& id = session.id;
   if (progress) progress(id, {"packing", 7, 0});
   {
@@ -196,7 +196,7 @@ session::EndResult FakeCore::end(const session::SessionId& session, bool force, 
   }
   if (named(id, "again-")) until([&] { return look(id).has_value(); });
   events_.session_removed(id);
-  return {force ? std::vector<std::string>{"left: /tmp/\xff"} : std::vector<std::string>{}};
+  return {wish.force ? std::vector<std::string>{"left: /tmp/\xff"} : std::vector<std::string>{}};
 }
 
 // Makes an active session fail, so that State can be seen to change.

@@ -24,14 +24,20 @@ class FakeCore final : public session::Sessions {
   explicit FakeCore(session::Events events) : events_(std::move(events)) {}
   [[nodiscard]] std::unique_ptr<session::PendingBegin> prepare(session::BeginRequest request) override;
   session::Started run(const session::RunRequest& request) override;
+  void diff(const session::DiffRequest&) override {}
+  void reader_ended(std::uint64_t) override {}
   void run_ended(const std::string& run, const launch::RunEnd& end) override;
   [[nodiscard]] std::optional<std::string> source_trouble(const definition::Definition&, bool) const override {
     return std::nullopt;
   }
-  session::EndResult end(const session::SessionId& session, bool force, session::TellProgress progress,
-                         std::function<bool()> cancelled) override;
+  session::EndResult end(const session::SessionId& session, session::EndWish wish, session::TellProgress progress,
+                         std::function<bool()> cancelled, std::optional<events::User> who) override;
   session::SessionView recover(const session::SessionId& session, std::function<bool()> cancelled,
                                session::TellProgress progress) override;
+  [[nodiscard]] session::Leftovers leftovers(const definition::Snapshot&) const override { return {}; }
+  void remove_leftover(const definition::Snapshot&, const std::string&) override {}
+  void drop_unwanted_caches(const definition::Snapshot&) override {}
+  session::SessionView take_over(session::TakeOverRequest request) override { return require(request.begin.name); }
   void measure(session::SessionView&) const override {}
   void prepare_stop() noexcept override {}
   void cancel(const session::SessionId& session) noexcept override;

@@ -23,17 +23,15 @@ int main(int argc, char** argv) {
     definition::Registry registry(settings);
     testing::FakeCore core(relay.events());
     const auto users = daemon::host_users();
-    daemon::NoAuthority authority;
     auto limits = daemon::limits_of(settings);
     limits[daemon::Work::begin] = {"sessions being begun", 3, 2, 1, 4};
     limits.parked_per_user = 2;
     int status = 0;
-    daemon::Service service(io, *connection, core, registry, *users, authority, {"fake"}, limits,
-                            [&](const std::string& why) {
-                              base::log::error("the bus is gone: " + why);
-                              status = 1;
-                              io.stop();
-                            });
+    daemon::Service service(io, *connection, core, registry, *users, {"fake"}, limits, [&](const std::string& why) {
+      base::log::error("the bus is gone: " + why);
+      status = 1;
+      io.stop();
+    });
     relay.attach(&service);
     daemon::asio::signal_set ends(io, SIGTERM);
     ends.async_wait([&](const daemon::AsioError&, int) { io.stop(); });

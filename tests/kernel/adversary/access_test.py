@@ -41,12 +41,7 @@ TABLE = {
 
 
 class AccessTest(EndToEndTest):
-    @classmethod
-    def setUpClass(cls):
-        testing.require_end_to_end()
-        # A namespace of the test's own, in which accounts and groups can be changed.
-        testing.own_mounts()
-        super().setUpClass()
+    has_own_mounts = True  # accounts and groups are changed there
 
     @classmethod
     def prepare(cls):

@@ -298,11 +298,7 @@ class Rules(Accounts):
 class Hashes(Accounts):
     """The host's passwords. In a mount namespace of its own the test gives the host others than it has."""
 
-    @classmethod
-    def setUpClass(cls):
-        testing.require_end_to_end()
-        testing.own_mounts()
-        super().setUpClass()
+    has_own_mounts = True
 
     @classmethod
     def prepare(cls):
@@ -388,12 +384,9 @@ class OfTheNameService(Accounts):
     own the test gives the host such services."""
 
     LISTED = "unionroot-listed"
+    TEAM = "unionroot-team"
 
-    @classmethod
-    def setUpClass(cls):
-        testing.require_end_to_end()
-        testing.own_mounts()
-        super().setUpClass()
+    has_own_mounts = True
 
     @classmethod
     def prepare(cls):
@@ -402,6 +395,9 @@ class OfTheNameService(Accounts):
         subprocess.run(["mount", "--bind", os.path.join(machine.place, "nsswitch.conf"), "/etc/nsswitch.conf"], check=True)
         machine.define_tree("copied", testing.small_tree(), nss="copy", profile="buildd", users=OWNER)
         machine.define_tree("merged", testing.small_tree(), profile="buildd", users=OWNER)
+        for nss in ("merge", "copy"):
+            machine.define_tree("served-" + nss, testing.small_tree(), profile="buildd", users=cls.LISTED, groups=cls.TEAM, nss=nss)
+        machine.define_tree("of-the-team", testing.small_tree(), profile="buildd", users="", groups=cls.TEAM)
 
     def list_account(self):
         """An account that nss-systemd(8) lists, and no file has."""
@@ -409,12 +405,14 @@ class OfTheNameService(Accounts):
         os.makedirs("/run/userdb", exist_ok=True)
         files = {"user": {"userName": self.LISTED, "uid": 61234, "gid": 61234, "homeDirectory": "/", "shell": "/bin/sh"},
                  "group": {"groupName": self.LISTED, "gid": 61234}}
-        for kind, record in files.items():
-            for name in (self.LISTED, "61234"):
-                path = f"/run/userdb/{name}.{kind}"
-                with open(path, "w") as file:
-                    json.dump(record, file)
-                self.addCleanup(os.unlink, path)
+        records = {f"{name}.{kind}": record for kind, record in files.items() for name in (self.LISTED, "61234")}
+        team = {"groupName": self.TEAM, "gid": 61235}
+        records |= {f"{self.TEAM}.group": team, "61235.group": team, f"{self.LISTED}:{self.TEAM}.membership": {}}
+        for name, record in records.items():
+            path = f"/run/userdb/{name}"
+            with open(path, "w") as file:
+                json.dump(record, file)
+            self.addCleanup(os.unlink, path)
         if made:
             self.addCleanup(lambda: os.rmdir("/run/userdb"))
             self._cleanups.insert(0, self._cleanups.pop())  # when its files have gone
@@ -441,6 +439,28 @@ class OfTheNameService(Accounts):
         shadow = self.machine.inside("copied", "cat", "/etc/shadow")  # as root, who may read it
         self.assertNotIn(self.LISTED, shadow)
         self.assertNotIn(self.LISTED, self.names("merged", "/etc/passwd"))
+
+    def test_whom_the_name_service_alone_knows_has_sessions_and_groups(self):
+        self.list_account()
+        for nss in ("merge", "copy"):
+            with self.subTest(nss):
+                chroot = "served-" + nss
+                session = self.machine.begin(chroot, user=self.LISTED)
+                for name in (chroot, session):
+                    self.assertEqual(self.machine.inside(name, "id", "-un", user=self.LISTED), self.LISTED)
+                    self.assertEqual(set(self.machine.inside(name, "id", "-Gn", user=self.LISTED).split()), {self.LISTED, self.TEAM})
+                self.assertEqual(self.machine.inside("session:" + session, "id", "-un"), "root")
+                found = self.machine.run("run", "--user", self.LISTED, "--directory", "/", "session:" + session, "--", "id", "-Gn")
+                self.assertEqual((found.status, set(found.out.split())), (0, {self.LISTED, self.TEAM}), found.err)
+                self.machine.ok("end", session, user=self.LISTED)
+        # A group of the name service's in a definition's list.
+        self.assertEqual(self.machine.inside("of-the-team", "id", "-un", user=self.LISTED), self.LISTED)
+        self.assertIn("of-the-team", self.machine.ok("list", "--mine", user=self.LISTED))
+        # Root as somebody whom neither the tree nor the session's owner brings.
+        session = self.machine.begin("merged", user=OWNER)
+        found = self.machine.run("run", "--user", self.LISTED, "--directory", "/", "session:" + session, "--", "id", "-u")
+        self.assertEqual((found.status, found.out), (0, "61234\n"), found.err)
+        self.machine.ok("end", session)
 
     def test_no_password_that_is_listed_comes_with_it(self):
         self.getent(f"echo '{self.LISTED}:$6$LISTED:61234:61234::/:/bin/sh'\n")

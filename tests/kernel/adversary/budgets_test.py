@@ -80,7 +80,8 @@ class ByDefault(BudgetTest):
         self.begins("--name", "never-ends", "small", user=OWNER)
         change = self.change()
         self.refuses("begin", "small", user=STRANGER, says=(
-            "unionroot lock", "waiting since", "which waits for session 'never-ends' of user " + OWNER, "unionroot end never-ends"))
+            "root's `unionroot lock` (pid ", "waits for session never-ends (" + OWNER + ", since ", "what comes later waits behind it",
+            "unionroot end never-ends"))
         self.machine.ok("end", "never-ends")
         self.line(change, "changes")
         self.finish(change)
@@ -119,7 +120,7 @@ class HoldBack(BudgetTest):
         self.machine.ok("end", other, "never-ends")
         out, err = source.communicate(timeout=testing.PATIENCE)
         self.assertEqual((source.returncode, out), (0, b"changes\n"), err)
-        self.refuses("begin", "small", user=STRANGER, says=("source session 'changes'",))
+        self.refuses("begin", "small", user=STRANGER, says=("source session changes (" + OWNER,))
         self.machine.ok("end", "changes")
 
     def test_one_that_is_given_up_leaves_nothing(self):
@@ -131,7 +132,7 @@ class HoldBack(BudgetTest):
         self.assertTrue(wait_until(lambda: self.machine.state_of("changes") is None))
         limited = self.machine.run("lock", "small", "--wait=2", "--", "true")
         self.assertEqual(limited.status, 125)
-        self.assertIn("session 'never-ends' of user " + OWNER, limited.err)
+        self.assertIn("session never-ends (" + OWNER, limited.err)
         self.machine.ok("end", "never-ends")
 
 
@@ -214,7 +215,7 @@ class Disk(BudgetTest):
         self.begins("--name", "greedy", "small", user=OWNER)
         self.begins("--name", "modest", "small", user=STRANGER)
         self.write("greedy", "exec dd if=/dev/zero of=big bs=64k")
-        self.refuses("begin", "small", user=STRANGER, says=("MB left", "reserve-space", "greedy of " + OWNER))
+        self.refuses("begin", "small", user=STRANGER, says=("MiB left", "reserve-space", "greedy of " + OWNER))
         # A user in a session does not get at the blocks that the file system keeps for root.
         self.assertEqual(self.machine.inside("small", "echo", "served"), "served")
         self.machine.ok("end", "modest", user=STRANGER)

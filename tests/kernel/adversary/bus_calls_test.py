@@ -79,7 +79,7 @@ attempt("run as 0", lambda: run("small", ["true"], user="0"))
         self.assertEqual({what: answer for what, answer in answers.items() if not answer.startswith("org.unionroot1.Error.")}, {})
         self.assertNotIn("answered", answers.values())
         self.assertEqual(answers["begin"], DENIED)
-        self.assertEqual(answers["run as root"], DENIED)
+        self.assertEqual(answers["run as root"], "org.unionroot1.Error.AuthenticationFailed")
 
     def test_what_can_be_set_by_nobody(self):
         answers = self.attempts("""

@@ -77,13 +77,13 @@ class Commands(EndToEndTest):
     def test_a_refused_request_is_told_no_command_of_others(self):
         change = self.start("lock", "own", "--")
         refused = self.machine.run("begin", "own", user=STRANGER)
-        self.assert_refused(refused, 125, "locked by", str(change.pid), "of user root")
+        self.assert_refused(refused, 125, f"in use by root's `unionroot lock` (pid {change.pid}, since ")
         self.assertNotIn(SECRET, refused.err)
         self.assertIn(SECRET, self.machine.run("begin", "own").err)  # root may know
         self.finish(change)
         session = self.start("run", "--directory", "/", "own", "--", user=OWNER)
         refused = self.machine.run("begin", "source:own")
-        self.assert_refused(refused, 125, "locked by", f"of user {OWNER}")
+        self.assert_refused(refused, 125, "in use by session ", f"({OWNER}, since ")
         self.finish(session)
         self.assertTrue(wait_until(lambda: not self.machine.sessions()))
 

@@ -14,7 +14,7 @@ class ConfigurationTest(EndToEndTest):
     def prepare(cls):
         cls.tree = testing.small_tree()
         cls.stranger = pwd.getpwnam(STRANGER)
-        # A folder of the stranger's, with files of root's.
+        # A stranger may change this folder. The files in it belong to root.
         cls.theirs = os.path.join(cls.machine.place, "theirs")
         os.mkdir(cls.theirs, 0o755)
         cls.files = os.path.join(cls.machine.configuration, "chroot.d")

@@ -115,6 +115,26 @@ time.sleep(3600)""")
         self.assert_served()
         self.assert_ends()
 
+    def test_what_comes_with_a_call_for_all_objects_is_closed(self):
+        """The daemon has the last copy of each. One that it kept would count against its limit for ever."""
+        self.attack("""
+import select
+raw = RawBus()
+for path, interface, member in (("/org/unionroot1", "org.freedesktop.DBus.ObjectManager", "GetManagedObjects"),
+                                ("/org/unionroot1/session", "org.freedesktop.DBus.Introspectable", "Introspect"),
+                                ("/org/unionroot1", "org.freedesktop.DBus.Peer", "Ping"),
+                                ("/nowhere", "org.unionroot1.Session", "Nothing")):
+    for number in range(1000):  # the last of these are more than this user's share
+        ours, theirs = os.pipe()
+        raw.send("org.unionroot1", path, interface, member, "", b"", [theirs])
+        os.close(theirs)
+        raw.answer()
+        assert select.select([ours], [], [], 60)[0], "the daemon keeps what came with " + member
+        os.close(ours)
+print("ready", flush=True)
+time.sleep(3600)""")
+        self.assert_served()
+
     def test_a_run_that_waits_for_a_tree(self):
         holder = self.machine.popen("lock", "small", "--", "sh", "-c", "echo runs; cat", stdin=testing.subprocess.PIPE)
         self.machine.children[holder.pid] = "lock"

@@ -5,6 +5,9 @@ What is asserted is an order, and not a time: another user's command is run whil
 
 import contextlib
 import json
+import os
+import pathlib
+import signal
 import subprocess
 import unittest
 
@@ -75,6 +78,19 @@ while True:
         if not os.read(0, 100):
             break
         say(answers, refused)
+'''
+
+# Sends calls with descriptors to a daemon that takes none, until the bus takes no more from this client.
+FILL = raw_bus.SOURCE + r'''
+null = os.open("/dev/null", os.O_RDWR)
+raw = RawBus()
+raw.socket.settimeout(2)
+try:
+    for number in range(5000):
+        raw.send(*MANAGER, "Run", "sasa{sv}hhh", run(b"small", b""), (null, null, null))
+except TimeoutError:
+    say("full")
+sys.stdin.readline()
 '''
 
 KINDS = ("objects", "sessions", "chroots", "info", "introspect", "properties", "refused")
@@ -148,6 +164,27 @@ class Flood(EndToEndTest):
                 self.assertGreaterEqual(len(listed), STANDING)
                 # The flooding user is served too.
                 self.assertTrue(testing.wait_until(lambda: self.count(process)[0] > before[0]), kind)
+
+    def test_a_call_for_which_the_bus_has_no_room_is_made_again(self):
+        os.kill(self.machine.daemon.pid, signal.SIGSTOP)
+        try:
+            flood = stranger.start(self.machine, STRANGER, FILL, stdin=subprocess.PIPE)
+            self.machine.children[flood.pid] = "flood"
+            self.addCleanup(self.stop, flood)
+            self.assertEqual(flood.stdout.readline(), "full\n", flood.poll() and flood.stderr.read())
+            client = self.machine.popen("run", "--directory", "/", "small", "--", "echo", "served", user=OWNER,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            self.addCleanup(self.stop, client)
+
+            def waits():
+                self.assertIsNone(client.poll(), "the client gave up")
+                return "nanosleep" in pathlib.Path(f"/proc/{client.pid}/wchan").read_text()
+
+            self.assertTrue(testing.wait_until(waits))
+        finally:
+            os.kill(self.machine.daemon.pid, signal.SIGCONT)
+        out, err = client.communicate(timeout=LIMIT)
+        self.assertEqual((client.returncode, out, err), (0, "served\n", ""))
 
     def test_a_client_that_does_not_read_costs_others_nothing(self):
         source = FLOOD.replace("if own in readable:", "if own in readable and not told:")

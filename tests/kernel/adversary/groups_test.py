@@ -77,16 +77,8 @@ class GroupsTest(EndToEndTest):
     def client(self, *arguments, user=stranger.OWNER, groups=()):
         with inside(*groups):
             client = self.machine.popen("run", "--directory", "/", *arguments, user=user)
-        self.stack.callback(self.finish, client)
+        self.stack.callback(testing.finish, client)
         return client
-
-    @staticmethod
-    def finish(process):
-        process.kill()
-        process.wait(testing.PATIENCE)
-        for stream in (process.stdin, process.stdout, process.stderr):
-            if stream is not None:
-                stream.close()
 
     def wait_for(self, condition, what):
         self.assertTrue(wait_until(condition), what + "\n" + self.machine.log())
@@ -193,7 +185,7 @@ class LimitsTest(GroupsTest):
             stopped = subprocess.Popen(["sh", "-c", 'kill -STOP $$; exec "$@"', "sh", *self.machine.arguments(
                 "run", "--directory", "/", session, "--", "echo", "ran")], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                        user=OWNER.pw_uid, group=OWNER.pw_gid, cwd="/", text=True)
-        self.stack.callback(self.finish, stopped)
+        self.stack.callback(testing.finish, stopped)
         os.waitpid(stopped.pid, os.WUNTRACED)
         write(limited or self.job, "pids.max", 1)
         stopped.send_signal(signal.SIGCONT)

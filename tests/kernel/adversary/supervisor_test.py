@@ -65,14 +65,6 @@ class Supervised(EndToEndTest):
         self.addCleanup(self.machine.run, "end", "--force", session)
         return session
 
-    @staticmethod
-    def finish(process):
-        process.kill()
-        process.wait(testing.PATIENCE)
-        for stream in (process.stdin, process.stdout, process.stderr):
-            if stream is not None:
-                stream.close()
-
     def runs(self, session):
         return json.loads(self.machine.ok("info", session, "--json")).get("runs", [])
 
@@ -99,7 +91,7 @@ class Supervised(EndToEndTest):
 class BeforeTheExecTest(Supervised):
     def hold_lease(self):
         holder = stranger.start(self.machine, stranger.OWNER, HOLD_LEASE, self.program, stdin=-1)
-        self.addCleanup(self.finish, holder)
+        self.addCleanup(testing.finish, holder)
         self.assertEqual(holder.stdout.readline(), "held\n", holder.poll())
         return holder
 
@@ -107,7 +99,7 @@ class BeforeTheExecTest(Supervised):
         """A client whose command has become its user, and is not executed yet. (client, lease holder, pid)"""
         holder = self.hold_lease()
         client = self.machine.popen("run", session, "--", "/usr/bin/held", "600", user=stranger.OWNER)
-        self.addCleanup(self.finish, client)
+        self.addCleanup(testing.finish, client)
         self.assertEqual(holder.stdout.readline(), "opened\n")
         self.wait_for(lambda: self.processes(session), "no process of the run")
         pid = self.processes(session)[0]
@@ -141,7 +133,7 @@ class BeforeTheExecTest(Supervised):
     def test_a_client_that_leaves_an_automatic_session_while_its_command_is_stopped_leaves_no_lock(self):
         holder = self.hold_lease()
         client = self.machine.popen("run", "held", "--", "/usr/bin/held", "600", user=stranger.OWNER)
-        self.addCleanup(self.finish, client)
+        self.addCleanup(testing.finish, client)
         self.assertEqual(holder.stdout.readline(), "opened\n")
         self.wait_for(lambda: len(self.machine.sessions()) == 1, "no session")
         session = self.machine.sessions()[0]["id"]
@@ -225,7 +217,7 @@ class KilledSupervisorTest(Supervised):
         """(supervisor, client): of a shell that ends when the client's input does, and leaves two processes."""
         client = self.machine.popen("run", "--directory", "/", session, "--", "sh", "-c", self.SCRIPT,
                                     user=stranger.OWNER, stdin=subprocess.PIPE)
-        self.addCleanup(self.finish, client)
+        self.addCleanup(testing.finish, client)
         self.wait_for(lambda: len(self.processes(session)) == 3, "the command does not start")
         return int(status_of(self.command_pid(session, "sh"))["PPid"][0]), client
 
@@ -250,11 +242,11 @@ class KilledSupervisorTest(Supervised):
         session = self.begin()
         other = self.machine.popen("run", "--directory", "/", session, "--", "cat", user=stranger.OWNER,
                                    stdin=subprocess.PIPE)
-        self.addCleanup(self.finish, other)
+        self.addCleanup(testing.finish, other)
         self.wait_for(lambda: self.command_pid(session, "cat"), "the command does not start")
         others = self.processes(session)
         client = self.machine.popen("run", "--directory", "/", session, "--", "sleep", "600", user=stranger.OWNER)
-        self.addCleanup(self.finish, client)
+        self.addCleanup(testing.finish, client)
         self.wait_for(lambda: self.command_pid(session, "sleep"), "the command does not start")
         self.kill(int(status_of(self.command_pid(session, "sleep"))["PPid"][0]))
         self.wait_for(lambda: len(self.runs(session)) == 1, "the run is still listed")

@@ -61,6 +61,22 @@ TEST_CASE("a loop device goes with its last holder") {
   CHECK(tests::eventually([&] { return backing_of(device) != path + "\n"; }));
 }
 
+TEST_CASE("a file system is known by its label, and a whole disk is no partition") {
+  require_loop();
+  const Place place;
+  const auto image = make_image(place, "image");
+  kernel::Command label;
+  label.words = {"tune2fs", "-L", "some data", image};
+  kernel::run_or_throw(label);
+  const auto file = open_file(image);
+  const auto found = kernel::probe_content(file.get(), {}, image);
+  CHECK(found.label == "some data");
+  CHECK(found.uuid.size() == 36);
+  const auto entry = kernel::partition_entry(file.get(), image);
+  CHECK(entry.uuid.empty());
+  CHECK(entry.label.empty());
+}
+
 TEST_CASE("what a disk holds") {
   require_loop();
   const Place place;

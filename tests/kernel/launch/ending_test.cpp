@@ -217,6 +217,24 @@ TEST_CASE("a signal sent right before the client goes away is still obeyed") {
   CHECK(ended(launched) == killed(SIGKILL));
 }
 
+// One message: with a signal and a shutdown after it, the command could end in between, by itself for the supervisor.
+TEST_CASE("a client that asks for it has all of the run killed at once, while it stays") {
+  const Cgroup cgroup;
+  for (const Cgroup* group : {cgroup.available() ? &cgroup : nullptr, static_cast<const Cgroup*>(nullptr)}) {
+    const SessionTree tree;
+    std::string script = stubborn;
+    script += "trap '' TERM HUP; echo $$ >/tmp/main; while :; do sleep 0.05; done";
+    auto launched = start(tree, {"sh", "-c", script}, group);
+    REQUIRE(eventually([&] { return !tree.read("tmp/main").empty(); }));
+    const std::string pid = tree.read("tmp/stubborn");
+    REQUIRE(alive(pid));
+    send(launched, Type::kill_all, 0);
+    CHECK(ended(launched) == killed(SIGKILL));
+    CHECK(eventually([&] { return !alive(pid); }));
+  }
+  cgroup.require();
+}
+
 TEST_CASE("a client that never reads holds up nobody") {
   const SessionTree tree;
   auto launched = start(tree, {"true"}, nullptr);

@@ -12,12 +12,14 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "kernel/network.h"
 #include "session_tree.h"
 #include "skip.h"
 
 using namespace unionroot;
 using namespace test;
 using Catch::Matchers::Contains;
+using Catch::Matchers::StartsWith;
 using Kind = terminal::Outcome::Kind;
 
 namespace {
@@ -104,7 +106,7 @@ TEST_CASE("arguments, environment and streams arrive as they are") {
   launch::LaunchSpec spec = command({"sh", "-c", "echo $#; cat; echo \"$A\" >&2", "sh"});
   spec.arguments.resize(1004, "an argument with blanks");
   spec.environment.push_back("A=x\ny");
-  const Result result = run(tree, spec, {nullptr, "from standard input\n"});
+  const Result result = run(tree, spec, {.cgroup = nullptr, .network = -1, .input = "from standard input\n"});
   CHECK(result.output == "1000\nfrom standard input\nx\ny\n");
   CHECK(result.outcome.exit_status() == 0);
   CHECK(run(tree, command({"printf", "<%s>", "", "$HOME", "*"})).output == "<><$HOME><*>");
@@ -173,13 +175,16 @@ TEST_CASE("the directory is entered as the user, the first that works") {
   CHECK(run(tree, spec).outcome.exit_status() == 125);
 }
 
-TEST_CASE("a run without network has its own loopback, up, and nothing else") {
+TEST_CASE("a run in a new network has its loopback, up, and nothing else") {
   const SessionTree tree;
   launch::LaunchSpec spec = command({"sh", "-c",
                                      "cat /proc/net/dev | tail -n +3 | cut -d: -f1 | tr -d ' '; cat /proc/net/route | "
                                      "wc -l; exec bash -c 'echo > /dev/tcp/127.0.0.1/9'"});
-  spec.no_network = true;
-  const Result result = run(tree, spec);
+  const auto network = kernel::new_network();
+  CHECK(kernel::is_of_own_user_namespace(network.get()));
+  test::RunOptions options;
+  options.network = network.get();
+  const Result result = run(tree, spec, options);
   CHECK_THAT(result.output, Contains("lo\n") && !Contains("eth"));
   CHECK_THAT(result.output, Contains("Connection refused"));  // up: else "Network is unreachable"
 }
@@ -288,6 +293,16 @@ TEST_CASE("the helper is refused unless it is root's own") {
   launch::Launcher broken(path);
   CHECK_THROWS_WITH(broken.launch(command({"true"}), descriptors), Contains("executing unionroot-helper"));
   CHECK(::unlink(path) == 0);
+}
+
+TEST_CASE("a network that cannot be entered is told as such") {
+  const SessionTree tree;
+  test::RunOptions options;
+  options.network = tree.descriptor();  // of another kind
+  const Result result = run(tree, command({"true"}), options);
+  CHECK(result.outcome.exit_status() == 125);
+  CHECK(result.outcome.text == "starting 'true': entering its network: Invalid argument");
+  CHECK_THAT(result.outcome.hint, StartsWith("ask from a process"));
 }
 
 TEST_CASE("a namespace that is none is told as such") {

@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <boost/filesystem.hpp>
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
 #include <thread>
 
 #include "base/error.h"
@@ -165,15 +165,16 @@ char state_of(pid_t pid) {
 bool in_foreground(const std::string& command) {
   std::string wanted = command + ' ';
   std::replace(wanted.begin(), wanted.end(), ' ', '\0');
-  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
-    const std::string pid = entry.path().filename();
-    if (pid.find_first_not_of("0123456789") != std::string::npos) continue;
-    if (base::try_read_file("/proc/" + pid + "/cmdline") != wanted) continue;
+  const auto is_it = [&](const boost::filesystem::directory_entry& entry) {
+    const std::string pid = entry.path().filename().string();
+    if (pid.find_first_not_of("0123456789") != std::string::npos) return false;
+    if (base::try_read_file("/proc/" + pid + "/cmdline") != wanted) return false;
     // The third, fifth and eighth: its state, its process group, the one in the terminal's foreground.
     const auto fields = stat_fields(pid);
-    if (fields.size() > 5 && fields[0] != "T" && fields[2] == fields[5]) return true;
-  }
-  return false;
+    return fields.size() > 5 && fields[0] != "T" && fields[2] == fields[5];
+  };
+  using Iterator = boost::filesystem::directory_iterator;
+  return std::any_of(Iterator("/proc"), Iterator(), is_it);
 }
 
 launch::LaunchSpec command(std::vector<std::string> arguments) {
@@ -214,6 +215,7 @@ Result run(const SessionTree& tree, const launch::LaunchSpec& spec, const RunOpt
   descriptors.mount_namespace = tree.descriptor();
   descriptors.root = tree.root();
   if (options.cgroup != nullptr) descriptors.cgroup = options.cgroup->descriptor();
+  descriptors.network = options.network;
   launch::LaunchedRun launched = start(spec, descriptors);
   launched.hold.reset();
   in.reset();

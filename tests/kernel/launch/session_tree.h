@@ -70,6 +70,7 @@ std::optional<unionroot::kernel::ProcessEnd> ended(const unionroot::launch::Laun
 
 struct RunOptions {
   const Cgroup* cgroup = nullptr;
+  int network = -1;
   std::string input;
 };
 

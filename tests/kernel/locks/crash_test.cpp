@@ -218,6 +218,6 @@ TEST_CASE("a stopped waiter still holds back sessions, and is named") {
     FAIL("the session should have been refused");
   } catch (const LockedError& error) {
     CHECK_THAT(error.what(), Catch::Contains("pid " + std::to_string(change.pid())));
-    CHECK_THAT(error.what(), Catch::Contains("waiting since"));
+    CHECK_THAT(error.what(), Catch::Contains("waits for session s"));
   }
 }

@@ -6,8 +6,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <boost/filesystem.hpp>
 #include <catch2/catch.hpp>
-#include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,7 +28,8 @@ struct Place : tests::TemporaryFolder {
   [[nodiscard]] std::string locks() const { return *this / "locks"; }
   [[nodiscard]] std::vector<std::string> files() const {
     std::vector<std::string> names;
-    for (const auto& entry : std::filesystem::directory_iterator(locks())) names.push_back(entry.path().filename());
+    for (const auto& entry : boost::filesystem::directory_iterator(locks()))
+      names.push_back(entry.path().filename().string());
     return names;
   }
 };

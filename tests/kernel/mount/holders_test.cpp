@@ -9,18 +9,19 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <boost/filesystem.hpp>
 #include <catch2/catch.hpp>
-#include <filesystem>
 #include <functional>
 
 #include "base/error.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
+#include "copy_file.h"
 #include "fixture.h"
 #include "kernel/mounts.h"
 
 using namespace unionroot;
-namespace fs = std::filesystem;
+namespace fs = boost::filesystem;
 
 namespace {
 
@@ -31,7 +32,7 @@ struct Place {
     path = ::mkdtemp(name);
     base::check(::mount("test", path.c_str(), "tmpfs", 0, nullptr), "mounting a tmpfs");
     fs::create_directory(path + "/folder");
-    fs::copy_file("/bin/sleep", path + "/program");
+    tests::copy_file("/bin/sleep", path + "/program");
   }
   ~Place() {
     ::umount2(path.c_str(), MNT_DETACH);

@@ -34,25 +34,23 @@ TEST_CASE("a tree is removed down to a mount, never into it") {
   CHECK(::access(place.path("/t").c_str(), F_OK) != 0);
 }
 
-TEST_CASE("an immutable file is named, and the rest is removed") {
+TEST_CASE("what is immutable or append-only is removed too") {
   require_mounts();
   const Place place;
   const UniqueFd folder = kernel::open_directory(place.path());
-  for (const char* sub : {"/t", "/t/a", "/t/b"}) base::check(::mkdir(place.path(sub).c_str(), 0755), "making", sub);
-  write_file(place.path("/t/a/stuck"), "x");
-  write_file(place.path("/t/b/loose"), "x");
-  const UniqueFd file(::open(place.path("/t/a/stuck").c_str(), O_RDONLY | O_CLOEXEC));
-  int flags = FS_IMMUTABLE_FL;
-  if (::ioctl(file.get(), FS_IOC_SETFLAGS, &flags) != 0) skip("this file system has no immutable flag");
-  try {
-    kernel::remove_tree(folder.get(), "t");
-    FAIL("no error");
-  } catch (const base::SystemError& error) {
-    CHECK_THAT(error.what(), Catch::Contains("removing t/a/stuck"));
-    CHECK_THAT(error.hint(), Catch::Contains("chattr"));
+  for (const char* sub : {"/t", "/t/a", "/t/b", "/t/c"})
+    base::check(::mkdir(place.path(sub).c_str(), 0755), "making", sub);
+  for (const char* name : {"/t/a/stuck", "/t/a/log", "/t/b/loose", "/t/c/within"}) write_file(place.path(name), "x");
+  REQUIRE(::symlink("/etc/passwd", place.path("/t/c/link").c_str()) == 0);
+  // A folder keeps what is in it.
+  for (const auto& [name, wanted] : std::initializer_list<std::pair<const char*, int>>{{"/t/a/stuck", FS_IMMUTABLE_FL},
+                                                                                       {"/t/a/log", FS_APPEND_FL},
+                                                                                       {"/t/c", FS_IMMUTABLE_FL},
+                                                                                       {"/t", FS_APPEND_FL}}) {
+    const UniqueFd file(::open(place.path(name).c_str(), O_RDONLY | O_CLOEXEC));
+    int flags = wanted;
+    if (::ioctl(file.get(), FS_IOC_SETFLAGS, &flags) != 0) skip("this file system has no immutable flag");
   }
-  CHECK(::access(place.path("/t/b").c_str(), F_OK) != 0);
-  flags = 0;
-  REQUIRE(::ioctl(file.get(), FS_IOC_SETFLAGS, &flags) == 0);
   CHECK(kernel::remove_tree(folder.get(), "t"));
+  CHECK(::access(place.path("/t").c_str(), F_OK) != 0);
 }

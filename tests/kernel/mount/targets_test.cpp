@@ -61,13 +61,24 @@ TEST_CASE("a symlink in the tree never leads a mount onto the host") {
     space.make_root();
     CHECK(inside(space, "/safe/file"));
   }
-  SECTION("one that names a folder of the host is dangling inside") {
-    place.link(place.path("/victim"), "/lower/mnt");
+  SECTION("one that names a folder of the host is dangling inside, and its target is made there") {
+    for (const char* target : {"mnt", "mnt/deeper"}) {
+      INFO(target);
+      if (::access(place.path("/lower/mnt").c_str(), F_OK) != 0 && std::string(target) == "mnt")
+        place.link(place.path("/victim"), "/lower/mnt");
+      mount::Namespace space = lay(place);
+      mount_all(space, one(bind_entry(place.path("/given"), target)));
+      space.make_root();
+      CHECK(inside(space, std::string("/") + target + "/file"));
+      CHECK(kernel::list_directory(kernel::open_directory(place.path("/victim")).get()).empty());
+    }
+  }
+  SECTION("links in a circle are an error") {
+    place.link("mnt", "/lower/loop");
+    place.link("loop/deeper", "/lower/mnt");
     mount::Namespace space = lay(place);
-    CHECK_THROWS_WITH(mount_all(space, one(bind_entry(place.path("/given"), "mnt"))),
-                      Catch::StartsWith("fstab:7: mounting on /mnt: "));
-    CHECK_THROWS_WITH(mount_all(space, one(bind_entry(place.path("/given"), "mnt/deeper"))),
-                      Catch::StartsWith("fstab:7: mounting on /mnt/deeper: "));
+    CHECK_THROWS_WITH(mount_all(space, one(bind_entry(place.path("/given"), "mnt/x"))),
+                      Catch::StartsWith("fstab:7: mounting on /mnt/x: "));
   }
   SECTION("a relative one with many .. ends at the session's root") {
     place.link("../../../../../../../../tmp", "/lower/mnt");

@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <boost/filesystem.hpp>
 #include <catch2/catch.hpp>
 #include <chrono>
-#include <filesystem>
 #include <fstream>
 #include <map>
 #include <mutex>
@@ -24,6 +24,7 @@
 #include "base/fault_delay.h"
 #include "base/ids.h"
 #include "base/text.h"
+#include "copy_file.h"
 #include "launch/control.h"
 #include "launch/launcher.h"
 #include "session/manager.h"
@@ -40,13 +41,13 @@ struct Place {
   std::string path = "/var/tmp/unionroot-test-" + base::random_token();
   Place() {
     tests::require_root("for real mounts");
-    for (const char* folder : {"/etc", "/state", "/run", "/tree"}) std::filesystem::create_directories(path + folder);
-    std::filesystem::copy_file(HELPER, path + "/tree/program");
+    for (const char* folder : {"/etc", "/state", "/run", "/tree"}) boost::filesystem::create_directories(path + folder);
+    tests::copy_file(HELPER, path + "/tree/program");
   }
   ~Place() {
-    std::error_code left;
-    std::filesystem::remove(path + "/run", left);  // empty, unless something is mounted beneath
-    if (!left) std::filesystem::remove_all(path, left);
+    boost::system::error_code left;
+    boost::filesystem::remove(path + "/run", left);  // empty, unless something is mounted beneath
+    if (!left) boost::filesystem::remove_all(path, left);
   }
   Place(const Place&) = delete;
   Place& operator=(const Place&) = delete;
@@ -145,7 +146,7 @@ class Ending {
   Ending& operator=(const Ending&) = delete;
   ~Ending() {
     try {
-      for (const auto& view : manager_.sessions()) manager_.end(session::SessionId(view.record), true);
+      for (const auto& view : manager_.sessions()) manager_.end(session::SessionId(view.record), {.force = true});
       if (watch_ != nullptr) watch_->join();
       manager_.stop(false);
     } catch (const base::Error& error) {
@@ -208,7 +209,7 @@ TEST_CASE("A command is run in a session that is active, though its begin has no
   early.join();
   watch.join();
   CHECK(refused.empty());
-  manager.end(begun.record.id, false);
+  manager.end(begun.record.id, {});
 }
 
 TEST_CASE("How the last command in a source session ended is noted before the session goes", "[session]") {
@@ -217,7 +218,7 @@ TEST_CASE("How the last command in a source session ended is noted before the se
   for (int i = 0; i < 30; ++i) {
     const auto id = manager.begin(begin_request(served.place, true)).record.id;
     wait_for_end(run_program(manager, id).control);
-    manager.end(id, false);
+    manager.end(id, {});
     const auto trouble = manager.source_trouble(*served.place.definition(), true);
     REQUIRE(trouble);
     REQUIRE_THAT(*trouble, Catch::Contains(id) && Catch::Contains("ended with status"));
@@ -228,14 +229,14 @@ TEST_CASE("How the last command in a source session ended is noted before the se
 TEST_CASE("A command in a source session has ended once its client is told, however long its supervisor stays") {
   Served served;
   auto& manager = served.manager;
-  manager.end(manager.begin(begin_request(served.place, true)).record.id, false);  // has read the environment by now
+  manager.end(manager.begin(begin_request(served.place, true)).record.id, {});  // has read the environment by now
   for (int i = 0; i < 4; ++i) {
     const auto id = manager.begin(begin_request(served.place, true)).record.id;
     REQUIRE(::setenv(base::fault_delay_variable, base::concat("500000,", i).c_str(), 1) == 0);
     const auto run = run_program(manager, id);
     ::unsetenv(base::fault_delay_variable);
     wait_for_message(run.control, launch::control::Type::exited);
-    manager.end(id, false);
+    manager.end(id, {});
     const auto trouble = manager.source_trouble(*served.place.definition(), true);
     REQUIRE(trouble);
     REQUIRE_THAT(*trouble, Catch::Contains(id) && Catch::Contains("ended with status"));
@@ -247,8 +248,9 @@ TEST_CASE("A daemon that goes without having served leaves its sessions' locks",
   const Place place;
   const auto locks = [&] {
     std::set<std::string> names;
-    for (const auto& file : std::filesystem::directory_iterator(place.path + "/state/locks"))
-      if (file.path().filename().string().find(".source.") != std::string::npos) names.insert(file.path().filename());
+    for (const auto& file : boost::filesystem::directory_iterator(place.path + "/state/locks"))
+      if (file.path().filename().string().find(".source.") != std::string::npos)
+        names.insert(file.path().filename().string());
     return names;
   };
   std::string id;
@@ -264,19 +266,19 @@ TEST_CASE("A daemon that goes without having served leaves its sessions' locks",
   Manager manager(place.settings(), {});
   const Ending ending(manager, nullptr);
   manager.reconcile();
-  manager.end(id, false);
+  manager.end(id, {});
   CHECK(locks().empty());
 }
 
 TEST_CASE("Nothing is told of a session after its removal", "[session]") {
   const Place place;
-  std::filesystem::create_directory(place.path + "/hooks");
+  boost::filesystem::create_directory(place.path + "/hooks");
   const auto script = place.path + "/hooks/10-test";
   for (const auto* const text :
        {"exit 0", "[ $1 = setup-stop ]"}) {  // of a session that is begun, and of one that is not
     INFO(text);
     std::ofstream(script) << "#!/bin/sh\n" << text << "\n";
-    std::filesystem::permissions(script, std::filesystem::perms(0755));
+    boost::filesystem::permissions(script, static_cast<boost::filesystem::perms>(0755));
     std::mutex mutex;
     std::vector<std::string> told;
     const auto note = [&](const char* what) {
@@ -298,7 +300,7 @@ TEST_CASE("Nothing is told of a session after its removal", "[session]") {
     hooked.hook_directories = {place.path + "/hooks"};
     request.definition = std::make_shared<definition::Definition>(hooked);
     try {
-      manager.end(manager.begin(request).record.id, false);
+      manager.end(manager.begin(request).record.id, {});
     } catch (const base::Error& error) {
       CHECK_THAT(error.what(), Catch::Contains("10-test"));
     }
@@ -336,7 +338,7 @@ TEST_CASE("Whoever does something with a session while it is being recovered or 
         if (const auto view = manager.find(id)) CHECK(view->record.id == id);
     });
     std::this_thread::sleep_for(std::chrono::microseconds(200 * i));
-    attempt([&] { manager.end(id, true); });
+    attempt([&] { manager.end(id, {.force = true}); });
     for (auto* thread : {&recovering, &running, &looking}) thread->join();
     served.watch.join();
     REQUIRE_FALSE(manager.find(id));

@@ -119,7 +119,18 @@ TEST_CASE("into a tree that outlives the session no password is written, and non
   request.user = User{"alice", 1000, 1000, "", "/home/alice", "/bin/sh", "alice"};
   (void)place.run(request);
   CHECK(content(place.tree("etc/shadow")) == "root:TR:1::::::\npkg:*:1::::::\nalice:*:1::::::\n");
+  // As schroot leaves it: the tree's owner and mode.
+  CHECK((status_of(place.tree("etc/shadow")).st_mode & 07777u) == 0600u);
+  fs::remove(place.tree("etc/shadow"));
+  Place::write(place.tree("etc/shadow"), "root:TR:1::::::\n", 0640);
+  (void)place.run(request);
   CHECK((status_of(place.tree("etc/shadow")).st_mode & 07777u) == 0640u);
+  CHECK(status_of(place.tree("etc/shadow")).st_gid == 0);
+  // But nothing that others could read.
+  Place::write(place.tree("etc/shadow"), "root:TR:1::::::\n", 0644);
+  (void)place.run(request);
+  CHECK((status_of(place.tree("etc/shadow")).st_mode & 07777u) == 0640u);
+  CHECK(status_of(place.tree("etc/shadow")).st_gid != 0);
 }
 
 TEST_CASE("the host's accounts are not copied as files, by whatever name") {

@@ -1,9 +1,13 @@
 // Copied files, resolv.conf, names; and what it costs.
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <iostream>
 
+#include "copy_file.h"
 #include "support.h"
 
 using namespace tree_test;
@@ -37,7 +41,7 @@ TEST_CASE("a file is copied to another path, and from one with '..'") {
   CHECK(place.run(request).empty());
   CHECK(content(place.tree("etc/hosts.host")) == "1.2.3.4 box\n");
   CHECK(content(place.tree("etc/again")) == "1.2.3.4 box\n");
-  CHECK_FALSE(fs::exists(place.tree("etc/hosts")));
+  CHECK(content(place.tree("etc/hosts")) == "127.0.0.1\tlocalhost\n127.0.1.1\tbox\n");  // for the name of its own
 }
 
 TEST_CASE("what cannot be copied is skipped with a note, and the rest is copied") {
@@ -69,6 +73,17 @@ TEST_CASE("what cannot be copied is skipped with a note, and the rest is copied"
   CHECK(mentions(notes, "/etc/../etc/good: skipped"));
   CHECK_FALSE(mentions(notes, "\n"));
   CHECK_FALSE(fs::exists(place.tree("only")));
+}
+
+TEST_CASE("where it is required a file that the host does not have is an error") {
+  const Place place;
+  Place::write(place.host("etc/good"), "good\n");
+  auto request = place.request();
+  request.require_copyfiles = true;
+  request.copyfiles = {as_is("/etc/good")};
+  CHECK_NOTHROW(place.run(request));
+  request.copyfiles.push_back({"/etc/none", "/etc/none", "/profile/copyfiles", 2});
+  CHECK_THROWS_WITH(place.run(request), "copyfiles: the host has no file /etc/none");
 }
 
 TEST_CASE("resolv.conf follows the host's, through symlinks there") {
@@ -166,6 +181,30 @@ TEST_CASE("resolv.conf follows the host's later, unless it was changed inside") 
   if (S_ISREG(type)) CHECK(content(place.tree("etc/resolv.conf")) == "mine\n");
 }
 
+// chattr +i, so that nobody touches it.
+TEST_CASE("a resolv.conf that was made immutable inside is not followed any more") {
+  const Place place;
+  auto request = place.request();
+  request.mark_resolv_conf = true;
+  Place::write(place.host("etc/resolv.conf"), "nameserver 1\n");
+  place.run(request);
+  const base::UniqueFd root(
+      base::check(::open(place.tree().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "opening", "tree"));
+  const base::UniqueFd file(
+      base::check(::open(place.tree("etc/resolv.conf").c_str(), O_RDONLY | O_CLOEXEC), "opening", "resolv.conf"));
+  int flags = FS_IMMUTABLE_FL;
+  if (::ioctl(file.get(), FS_IOC_SETFLAGS, &flags) != 0)
+    unionroot::tests::skip("this file system has no immutable flag");
+  Place::write(place.host("etc/resolv.conf"), "nameserver 22\n");
+  FileVersion seen;
+  CHECK_FALSE(follow_resolv_conf(root.get(), place.path("host"), seen));
+  CHECK(content(place.tree("etc/resolv.conf")) == "nameserver 1\n");
+  flags = 0;
+  REQUIRE(::ioctl(file.get(), FS_IOC_SETFLAGS, &flags) == 0);
+  Place::write(place.host("etc/resolv.conf"), "nameserver 333\n");
+  CHECK(follow_resolv_conf(root.get(), place.path("host"), seen));
+}
+
 TEST_CASE("resolv.conf is left alone if the definition says so, even if the profile lists it") {
   const Place place;
   Place::write(place.tree("etc/resolv.conf"), "own\n");
@@ -251,7 +290,7 @@ TEST_CASE("a definition's keys become a request") {
 TEST_CASE("what it costs", "[.cost]") {
   const Place place;
   for (const char* name : {"passwd", "shadow", "group", "gshadow", "resolv.conf"})
-    fs::copy_file(std::string("/etc/") + name, place.host("etc/") + name, fs::copy_options::overwrite_existing);
+    tests::copy_file(std::string("/etc/") + name, place.host("etc/") + name);
   auto request = place.request();
   request.user = find_user(0);
   std::this_thread::sleep_for(std::chrono::milliseconds(200));

@@ -6,6 +6,7 @@
 #include <catch2/catch.hpp>
 
 #include "base/elf_machine.h"
+#include "copy_file.h"
 #include "support.h"
 
 using namespace tree_test;
@@ -58,7 +59,7 @@ struct Foreigner : Place {
 
 TEST_CASE_METHOD(Foreigner, "a tree of the machine's own kind, or without a shell, is no matter of this") {
   entry("other", "/usr/bin/other", "");
-  SECTION("own") { fs::copy_file("/proc/self/exe", tree("bin/sh")); }
+  SECTION("own") { tests::copy_file("/proc/self/exe", tree("bin/sh")); }
   SECTION("none") {}
   SECTION("a script") { write(tree("bin/sh"), "#!/bin/bash\n"); }
   SECTION("empty") { write(tree("bin/sh"), ""); }
@@ -83,6 +84,14 @@ TEST_CASE_METHOD(Foreigner, "a foreign tree gets the interpreter that the kernel
     entry("other", path("interpreter"), "OCF");
     CHECK(look().interpreters.empty());
     CHECK(look().notes.empty());
+  }
+  SECTION("without C set-uid programs do not work, and that is said") {
+    for (const auto* const flags : {"F", "POF", ""}) {
+      entry("other", path("interpreter"), flags);
+      REQUIRE(look().notes.size() == 1);
+      CHECK_THAT(look().notes[0], Catch::Contains("sudo") && Catch::Contains("entry other has no flag C") &&
+                                      Catch::Contains("flags OCF"));
+    }
   }
   SECTION("none, and what to install") {
     const auto found = look();
@@ -111,7 +120,7 @@ TEST_CASE_METHOD(Foreigner, "a foreign tree gets the interpreter that the kernel
   SECTION("one that needs a dynamic loader") {
     REQUIRE(needs_loader("/proc/self/exe"));
     CHECK_FALSE(needs_loader(path("interpreter")));
-    fs::copy_file("/proc/self/exe", path("dynamic"));
+    tests::copy_file("/proc/self/exe", path("dynamic"));
     entry("other", path("dynamic"), "");
     CHECK(look().interpreters.empty());
     CHECK(mentions(look().notes, "needs a dynamic loader"));

@@ -12,6 +12,7 @@
 
 #include "archive/archive.h"
 #include "base/text.h"
+#include "copy_file.h"
 #include "kernel/files.h"
 #include "launch/spec.h"
 #include "support.h"
@@ -41,7 +42,7 @@ void put(const std::string& kind, const std::string& path) {
   if (kind == "socket") {
     const base::UniqueFd socket(base::check(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), "making a socket"));
     // By a short name: the path may be too long for one.
-    const base::UniqueFd folder(kernel::open_directory(fs::path(path).parent_path()));
+    const base::UniqueFd folder(kernel::open_directory(fs::path(path).parent_path().string()));
     const auto name = base::concat("/proc/self/fd/", folder.get(), "/", fs::path(path).filename().string());
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
@@ -158,7 +159,7 @@ TEST_CASE("a file that is replaced all the time: nothing but a regular file of t
   put("FIFO", place.tree("spare/fifo"));
   put("device", place.tree("spare/device"));
   fs::create_symlink(place.path("secret"), place.tree("spare/link"));
-  fs::copy_file(place.tree("spare/file"), place.tree("etc/file"));
+  tests::copy_file(place.tree("spare/file"), place.tree("etc/file"));
   std::atomic<bool> over{false};
   std::thread swapper([&] {
     const char* const others[] = {"fifo", "device", "link", "file"};

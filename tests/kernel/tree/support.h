@@ -7,9 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <boost/filesystem.hpp>
 #include <cstdlib>
 #include <exception>
-#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <string>
@@ -26,7 +26,7 @@ namespace tree_test {
 
 using namespace unionroot;
 using namespace unionroot::tree;
-namespace fs = std::filesystem;
+namespace fs = boost::filesystem;
 
 // A line of copyfiles with one path.
 inline definition::CopiedFile as_is(const std::string& path) { return {path, path}; }

@@ -119,7 +119,8 @@ class UsageTest(ClientTest):
         self.assertRegex(done.stdout, r"^unionroot \d+\.\d+\.\d+\n$")
 
     def test_verbs(self):
-        self.refused(fragments=["which verb", "--help"])
+        bare = self.client()
+        self.assertEqual((bare.returncode, bare.stdout, bare.stderr), (0, self.client("--help").stdout, ""))
         self.refused("frobnicate", fragments=["'frobnicate'", "--help"])
         self.refused("lst", fragments=["did you mean", "list"])
         self.refused("help", "frobnicate", fragments=["frobnicate"])
@@ -293,6 +294,36 @@ class CheckTest(ClientTest):
             self.assertRegex(done.stdout, r"(?m)^\d+ definitions?, \d+ problems?$")
         listed = json.loads(self.client("check", "--json", path).stdout)
         self.assertEqual([(p["file"], p["line"], p["severity"]) for p in listed["problems"]], [(path, 2, "error")])
+
+    def test_two_definitions_of_one_name(self):
+        one = f"[twice]\ntype=directory\ndirectory={self.tree}\nunion-type=overlay\nprofile=minimal\n"
+        path = self.define("twice", one + one)
+        done = self.client("check", path)
+        self.assertEqual(done.returncode, 1, done)
+        self.assertRegex(done.stdout, f"(?m)^{path}:6: .*already defined at {path}:1, which is the one that counts")
+        self.assertRegex(done.stdout, r"(?m)^1 definition, 1 problem$")
+        # In two files it is the same; and a definition that is wrong does not count, whichever of a name it is.
+        self.define("other", one)
+        self.assertRegex(self.client("check").stdout, r"(?m)^3 definitions, 2 problems$")
+        path = self.define("twice", one.replace("=minimal", "=nosuch") + one)
+        self.assertRegex(self.client("check", path).stdout, r"(?m)^0 definitions, 2 problems$")
+
+    def test_line_ends_of_dos_are_said_once(self):
+        text = f"[dos]\ntype=directory\ndirectory={self.tree}\nunion-type=overlay\nprofile=minimal\n"
+        path = self.define("dos", (text + text.replace("dos", "other")).replace("\n", "\r\n"))
+        done = self.client("check", path)
+        self.assertEqual(done.returncode, 1, done)
+        lines = done.stdout.splitlines()
+        self.assertEqual((len(lines), lines[1]), (2, "0 definitions, 1 problem"))
+        self.assertIn("all its 10 lines end in a carriage return", lines[0])
+        way = re.search(r"sed -i .*", lines[0])[0]
+        subprocess.run(way, shell=True, check=True)
+        self.assertEqual(self.client("check", path).returncode, 0)
+        # Of a file that has some such lines, the definitions that have none are good.
+        path = self.define("dos", text + text.replace("dos", "other").replace("\n", "\r\n", 4))
+        lines = self.client("check", path).stdout.splitlines()
+        self.assertEqual((len(lines), lines[1]), (2, "1 definition, 1 problem"))
+        self.assertRegex(lines[0], f"^{path}:6: this line and 3 more of the section end in a carriage return")
 
     def test_all_that_is_wrong_in_the_settings(self):
         path = self.write(os.path.join(self.place, "wrong.conf"),

@@ -30,11 +30,10 @@ mv "$seen.new" "$seen"
 
 
 class InheritedTest(RecoveryTest):
+    has_own_mounts = True  # mkfs.ext4 is a script there
+
     @classmethod
     def setUpClass(cls):
-        testing.require_end_to_end()
-        # A namespace of the test's own, in which mkfs.ext4 is a script.
-        testing.own_mounts()
         cls.hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         super().setUpClass()
 

@@ -147,10 +147,20 @@ class ServicesTest(RecoveryTest):
         self.assertFalse(self.runs(pid))
         self.assertLess(time.monotonic() - started, testing.PATIENCE)
 
+    def test_they_have_the_network_of_the_session(self):
+        for word in ("none", "private", "host"):
+            with self.subTest(word):
+                session = self.machine.begin(self.chroot("one", network=word))
+                network = os.readlink(f"/proc/{self.pid('one')}/ns/net")
+                self.assertEqual(self.machine.inside(session, "readlink", "/proc/self/ns/net"), network)
+                self.assertEqual(network == os.readlink("/proc/self/ns/net"), word == "host")
+                self.machine.ok("end", session)
+                os.unlink(f"{self.log}/one.pid")
+        self.calls()
+
     def test_what_cannot_be(self):
         for services, keys, fragments in (("../../bin/sh", {}, ("'../../bin/sh' is no name of a service",)),
                                           ("-x", {}, ("'-x' is no name of a service",)),
-                                          ("one", {"network": "none"}, ("network=none",)),
                                           ("one", {"directory": self.tree}, ("neither /usr/sbin/invoke-rc.d nor",))):
             with self.subTest(services, **keys):
                 self.assert_refused(self.machine.run("begin", self.chroot(services, **keys)), 125, *fragments)

@@ -108,7 +108,8 @@ class ForeignTrees(testing.EndToEndTest):
     def test_an_interpreter_is_bound(self):
         self.register()
         session = self.machine.begin("foreign")
-        self.assertEqual(self.notes(session), [])
+        (note,) = self.notes(session)
+        self.assertIn(f"set-uid programs, as sudo is, do not work in this tree: the binfmt_misc entry {NAME} has no flag C", note)
         self.assertEqual(self.machine.inside(session, "/bin/sh", "a", "b"), "interpreted /bin/sh a b")
         (line,) = self.mount_line(session)
         self.assertLessEqual({"ro", "nosuid", "nodev"}, set(line.split()[5].split(",")))
@@ -126,7 +127,7 @@ class ForeignTrees(testing.EndToEndTest):
     def test_one_that_the_kernel_holds_needs_no_mount(self):
         if platform.machine() != "x86_64":
             self.skipTest("its interpreter is a program for x86_64")
-        self.register("F", self.static_program())
+        self.register("OCF", self.static_program())
         session = self.machine.begin("foreign")
         self.assertEqual(self.notes(session), [])
         self.assertEqual(self.mount_line(session), [])

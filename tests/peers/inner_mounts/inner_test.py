@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 
 import unionroot_testing as testing
 
@@ -54,6 +55,7 @@ class InnerMounts(testing.EndToEndTest):
     def tearDown(self):
         for session in self.machine.sessions():
             self.machine.run("end", "--force", session["id"])
+        self.doCleanups()
         self.assert_nothing_left()
         self.assert_tree_unchanged(self.before, self.tree)
 
@@ -171,6 +173,86 @@ class InnerMounts(testing.EndToEndTest):
         self.assertEqual(os.listdir(later), ["arrived"])
         subprocess.run(["umount", later], check=True)
         self.machine.ok("end", session, other)
+
+    def mounted(self, path):
+        """A file system of its own, with a file in it, while the test runs; shared, as all are on a machine with systemd."""
+        os.makedirs(path, exist_ok=True)
+        subprocess.run(["mount", "-t", "tmpfs", "--make-shared", "test-below", path], check=True)
+        self.addCleanup(testing._libc.umount2, os.fsencode(path), 2 | 8)
+        self.machine._write(os.path.join(path, "file"), "mounted\n")
+        return path
+
+    def test_an_rbind_leaves_out_namespaces_and_what_is_ours(self):
+        whole = self.machine.place
+        below = self.mounted(os.path.join(whole, "given", "below"))
+        # One that is kept elsewhere, as unshare(1) does with --mount=FILE.
+        kept = self.folder("kept")
+        held = os.path.join(kept, "mnt")
+        self.machine._write(held, "")
+        subprocess.run(["mount", "--bind", kept, kept], check=True)
+        self.addCleanup(testing._libc.umount2, os.fsencode(kept), 2 | 8)
+        subprocess.run(["mount", "--make-private", kept], check=True)
+        subprocess.run(["unshare", f"--mount={held}", "true"], check=True)
+        self.addCleanup(testing._libc.umount2, os.fsencode(held), 2 | 8)
+        beside = self.mounted(os.path.join(kept, "beside"))
+        first = self.machine.begin(self.chroot("proc /proc proc defaults")[0])
+        for source, there in ((whole, "given/below"), (kept, "beside")):
+            with self.subTest(source):
+                name, _ = self.chroot("proc /proc proc defaults", f"{source} /mnt none rw,rbind")
+                session = self.machine.begin(name)
+                self.assertEqual(self.machine.inside(session, "cat", f"/mnt/{there}/file"), "mounted")
+                found = mounts_of(self.machine.inside(session, "cat", "/proc/self/mountinfo"))
+                self.assertEqual([path for path, (_, kind, _) in found.items() if kind == "nsfs"], [])
+                self.assertEqual([path for path in found if path.startswith("/mnt/") and path not in
+                                  {"/mnt/" + os.path.relpath(one, source) for one in (below, kept, beside) if one.startswith(source)}], [])
+                # What the host mounts later arrives, and what is mounted inside stays there.
+                later = self.mounted(os.path.join(source, there, "later"))
+                self.assertEqual(self.machine.inside(session, "cat", f"/mnt/{there}/later/file"), "mounted")
+                testing._libc.umount2(os.fsencode(later), 2)
+                self.machine.inside(session, "mount", "-t", "tmpfs", "inside", f"/mnt/{there}/later")
+                self.assertEqual(testing.mounts_from("inside"), [])
+                self.machine.ok("end", session)
+        self.machine.ok("end", first)
+
+    def test_what_is_mounted_below_the_built_in_binds_is_there(self):
+        outer = tempfile.mkdtemp(prefix="unionroot-below.", dir="/tmp")
+        self.addCleanup(shutil.rmtree, outer)
+        os.chmod(outer, 0o755)
+        own = self.mounted(os.path.join(outer, "own"))
+        self.machine.define_tree("usual", self.tree, profile="default")
+        result = self.machine.run("run", "usual", "--", "sh", "-c", "cat file; echo written >new", cwd=own)
+        self.assertEqual((result.status, result.out, result.err), (0, "mounted\n", ""))
+        with open(os.path.join(own, "new")) as file:
+            self.assertEqual(file.read(), "written\n")
+        session = self.machine.begin("usual")
+        later = self.mounted(os.path.join(own, "later"))
+        self.assertEqual(self.machine.inside(session, "cat", later + "/file"), "mounted")
+        testing._libc.umount2(os.fsencode(later), 2)
+        self.assertEqual(self.machine.inside(session, "ls", later), "")
+        self.machine.ok("end", session)
+
+    def test_a_command_is_not_in_a_folder_that_is_hidden_below_a_mount(self):
+        """A profile of one's own binds without what is mounted beneath: there is a folder of that name, but it is another."""
+        below = os.path.join(self.given, "home", "alice")
+        os.makedirs(below)
+        self.mounted(below)
+        os.mkdir(os.path.join(below, "src"))
+        for bind, works in (("bind", False), ("rbind", True)):
+            with self.subTest(bind):
+                name, _ = self.chroot("proc /proc proc defaults", f"{self.given} {self.given} none rw,{bind}")
+                result = self.machine.run("run", name, "--", "sh", "-c", f"echo {bind} >new", cwd=below)
+                self.assertEqual(os.path.exists(os.path.join(below, "new")), works)
+                if works:
+                    self.assertEqual((result.status, result.err), (0, ""))
+                    self.machine.ok("run", name, "--", "true", cwd=os.path.join(below, "src"))
+                else:
+                    self.assert_refused(result, 125, f"'{below}'", "a file system is mounted there on the host", "rbind")
+                    # Said by name it is what is there; and below the mount there is no such folder at all, for the same reason.
+                    self.machine.ok("run", "--directory", below, name, "--", "true")
+                    self.assert_refused(self.machine.run("run", name, "--", "true", cwd=os.path.join(below, "src")), 125, "a file system is mounted there")
+                # Where nothing of the host's is on the way the name counts, as ever.
+                self.machine.ok("run", name, "--", "true", cwd="/usr/bin")
+                self.machine.ok("run", name, "--", "true", cwd="/proc")
 
     def test_errors_name_the_line(self):
         for line, fragment in (("/etc /a/../../b none bind", ".."), ("/etc / none bind", "/"), ("/etc /b ext4 rw", "unknown type ext4"),

@@ -1,4 +1,4 @@
-"""The completions of bash and fish, in these shells: what a person types, and what is then on the screen."""
+"""The completions of bash, zsh and fish, in these shells: what a person types, and what is then on the screen."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from terminal import TerminalTestCase
 
 COMPLETIONS = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../../etc/completions"))
 BASH_COMPLETION = "/usr/share/bash-completion/bash_completion"
-VERBS = ("begin", "run", "end", "list", "info", "location", "recover", "locks", "lock", "check")
+VERBS = ("begin", "run", "end", "list", "info", "location", "recover", "locks", "lock", "check", "import")
 
 
 def long_options(verb):
@@ -33,6 +33,7 @@ class Completion:
             raise unittest.SkipTest("needs " + cls.shell.split()[0])
         cls.machine.define_tree("small-tree", testing.small_tree())
         programs = os.path.dirname(testing.client_path())
+        programs += ":" + os.path.join(programs, "schroot")
         cls.environment = f"PATH={shlex.quote(programs)}:$PATH UNIONROOT_CONFIG={shlex.quote(cls.machine.settings_file)}"
 
     def setUp(self):
@@ -52,8 +53,14 @@ class Completion:
         self.tmux("send-keys", "-t", "t", "-l", text)
 
     def forget_line(self):
-        """Gives up the line, so that the next one begins on an empty screen."""
-        self.key("C-c")
+        """Gives up the line, so that the next one begins on an empty screen. A shell that still completes may lose the key."""
+
+        def new_prompt():
+            self.key("C-c")
+            return testing.wait_until(lambda: self.screen().splitlines()[-1:] == ["$"], 2, step=0.1)
+
+        if not testing.wait_until(new_prompt):
+            self.fail("no new prompt:\n" + self.screen())
         self.type("clear; echo em''pty")
         if not testing.wait_until(lambda: re.match(r"\s*empty\n", self.screen() + "\n") is not None, step=0.1):
             self.fail("no empty screen:\n" + self.screen())
@@ -75,7 +82,14 @@ class Completion:
                                  ("unionroot run sma", "unionroot run small-tree"),
                                  ("unionroot run only", "unionroot run only-session"),
                                  ("unionroot run --user root sma", "unionroot run --user root small-tree"),
+                                 ("unionroot run --env A=1 sma", "unionroot run --env A=1 small-tree"),
                                  ("unionroot end only", "unionroot end only-session"),
+                                 ("unionroot end session:only", "unionroot end session:only-session"),
+                                 ("unionroot begin source:sma", "unionroot begin source:small-tree"),
+                                 ("unionroot run chroot:sma", "unionroot run chroot:small-tree"),
+                                 ("unionroot info session:only", "unionroot info session:only-session"),
+                                 ("unionroot run --user=nobod", "unionroot run --user=nobody"),
+                                 ("unionroot run --user=root sma", "unionroot run --user=root small-tree"),
                                  ("unionroot info only", "unionroot info only-session"),
                                  ("unionroot list --sess", "unionroot list --sessions"),
                                  ("unionroot help recov", "unionroot help recover"),
@@ -92,6 +106,9 @@ class Completion:
                              ("unionroot lock small-tree -- dpkg-stat", "small-tree -- dpkg-statoverride")):
             with self.subTest(typed):
                 self.assert_completes(typed, whole)
+
+    def test_an_option_of_the_command(self):
+        self.assert_completes("unionroot lock small-tree -- ls --colo", "small-tree -- ls --color")
 
     def test_no_session_where_a_chroot_is_wanted(self):
         self.machine.run("begin", "--name", "smaller-session", "small-tree")
@@ -118,9 +135,23 @@ class Completion:
                 self.forget_line()
 
 
-class BashTest(Completion, TerminalTestCase):
+class FrontEnd:
+    """schroot's own command line."""
+
+    def test_schroot(self):
+        for typed, whole in (("schroot -c smal", "schroot -c small-tree"),
+                             ("schroot -c chroot:smal", "schroot -c chroot:small-tree"),
+                             ("schroot --all-ses", "schroot --all-sessions"),
+                             ("schroot -d /usr/shar", "schroot -d /usr/share"),
+                             ("schroot -c small-tree dpkg-stat", "schroot -c small-tree dpkg-statoverride"),
+                             ("schroot -u root -c small-tree -- dpkg-stat", "small-tree -- dpkg-statoverride")):
+            with self.subTest(typed):
+                self.assert_completes(typed, whole)
+
+
+class BashTest(Completion, FrontEnd, TerminalTestCase):
     shell = "bash --noprofile --norc"
-    lines = ("PS1='$ '", f". {BASH_COMPLETION}", f". {COMPLETIONS}/unionroot")
+    lines = ("PS1='$ '", f". {BASH_COMPLETION}", f". {COMPLETIONS}/unionroot", f". {COMPLETIONS}/schroot")
 
     @classmethod
     def prepare(cls):
@@ -129,10 +160,15 @@ class BashTest(Completion, TerminalTestCase):
         super().prepare()
 
 
-class FishTest(Completion, TerminalTestCase):
+class ZshTest(Completion, TerminalTestCase):
+    shell = "zsh -f"
+    lines = ("PS1='$ '", f"fpath=({COMPLETIONS} $fpath); autoload -U compinit; compinit -D -u")
+
+
+class FishTest(Completion, FrontEnd, TerminalTestCase):
     shell = "fish --private"
     lines = ("set -g fish_autosuggestion_enabled 0; set -g fish_greeting; function fish_prompt; echo '$ '; end",
-             f"source {COMPLETIONS}/unionroot.fish")
+             f"source {COMPLETIONS}/unionroot.fish", f"source {COMPLETIONS}/schroot.fish")
 
 
 if __name__ == "__main__":

@@ -16,8 +16,9 @@ import skips
 BUILD = os.environ.get("UNIONROOT_BUILD_DIR", "")
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../.."))
 DEBIAN = os.path.join(ROOT, "debian")
-# A build for another prefix than /usr puts the bus's policy into /etc (etc/CMakeLists.txt).
-POLICY = ("etc/dbus-1/system.d/", "usr/share/dbus-1/system.d/")
+# A build for another prefix than /usr puts these into /etc (etc/CMakeLists.txt, boot/CMakeLists.txt).
+MOVED = (("etc/dbus-1/system.d/", "usr/share/dbus-1/system.d/"), ("etc/initramfs-tools", "usr/share/initramfs-tools"),
+         ("etc/systemd/system-generators", "usr/lib/systemd/system-generators"))
 
 
 def read(*names):
@@ -76,12 +77,13 @@ class FilesTest(unittest.TestCase):
             raise unittest.SkipTest("needs cmake")
         cls.place = tempfile.mkdtemp(prefix="unionroot-packaging.", dir="/var/tmp")
         cls.addClassCleanup(shutil.rmtree, cls.place)
-        done = subprocess.run(["cmake", "--install", BUILD, "--prefix", "/usr"], text=True, stdin=subprocess.DEVNULL, check=False,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={**os.environ, "DESTDIR": cls.place})
-        assert done.returncode == 0, done.stdout
-        elsewhere, place = (os.path.join(cls.place, name) for name in POLICY)
-        if os.path.isdir(elsewhere):
-            shutil.move(elsewhere, place)
+        for part in ([], ["--component", "schroot"], ["--component", "python"]):
+            done = subprocess.run(["cmake", "--install", BUILD, "--prefix", "/usr", *part], text=True, stdin=subprocess.DEVNULL, check=False,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={**os.environ, "DESTDIR": cls.place})
+            assert done.returncode == 0, done.stdout
+        for elsewhere, place in MOVED:
+            if os.path.isdir(os.path.join(cls.place, elsewhere)):
+                shutil.move(os.path.join(cls.place, elsewhere), os.path.join(cls.place, place))
 
     def lists(self):
         return [name + ".install" for name in packages()] + ["not-installed"]
@@ -115,6 +117,7 @@ class AgreementTest(unittest.TestCase):
         source, packaged = re.match(r"(\S+) \(([0-9.]+)-[^)]+\)", read("debian/changelog")).groups()
         self.assertEqual((source, packaged), ("unionroot", version))
         self.assertEqual(re.search(r"^## ([0-9.]+)", read("CHANGELOG.md"), re.MULTILINE)[1], version)
+        self.assertEqual(re.search(r'^version = "([0-9.]+)"', read("python/pyproject.toml"), re.MULTILINE)[1], version)
         for page in glob.glob(os.path.join(ROOT, "docs/*.[1-8]")):
             for found in re.findall(r"unionroot ([0-9]+\.[0-9.]+)", read(page)):
                 self.assertEqual(found, version, page)
@@ -124,8 +127,9 @@ class AgreementTest(unittest.TestCase):
         text = next(paragraphs(read("debian/control")))["Build-Depends"]
         needed = {re.match(r"[^\s(<\[]+", each.strip())[0] for each in text.split(",") if each.strip()}
         listed = set(re.search(r"^build=\(([^)]*)\)", read("scripts/install-packages"), re.MULTILINE)[1].split())
-        # Each Debian that builds packages has the compiler; each build of a package has debhelper.
-        self.assertEqual(needed - {"debhelper-compat"}, listed - {"g++"})
+        # Each Debian that builds packages has the compiler; each build of a package has debhelper, whose part for Python
+        # compiles nothing of ours.
+        self.assertEqual(needed - {"debhelper-compat", "dh-sequence-python3", "python3:any"}, listed - {"g++"})
 
     def test_copyright(self):
         """No file has a licence of its own that debian/copyright does not name."""

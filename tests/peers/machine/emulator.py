@@ -11,8 +11,9 @@ import unittest
 class Emulator:
     """One machine. It dies with this process, and nothing outlives close()."""
 
-    def __init__(self, disk, kernel, initrd, console):
+    def __init__(self, disk, kernel, initrd, console, second_disk=None, parameters="root=/dev/vda rw"):
         self.disk, self.kernel, self.initrd, self.console = disk, kernel, initrd, console
+        self.second_disk, self.parameters = second_disk, parameters
         self.process = None
         self.pending = b""
 
@@ -30,10 +31,12 @@ class Emulator:
             # Writes that the guest did not ask to be on disk are in this machine's memory, or not yet out of the guest.
             "-drive", f"file={self.disk},if=virtio,format=raw,cache=writeback",
             "-kernel", self.kernel, "-initrd", self.initrd,
-            "-append", "root=/dev/vda rw console=ttyS0 loglevel=5 systemd.show_status=0 mitigations=off "
+            "-append", self.parameters + " console=ttyS0 loglevel=5 systemd.show_status=0 mitigations=off "
                        "systemd.default_timeout_start_sec=240s systemd.default_timeout_stop_sec=60s",
             "-chardev", f"file,id=console,path={self.console},append=on", "-serial", "chardev:console",
             "-chardev", "stdio,id=report,signal=off", "-serial", "chardev:report"]
+        if self.second_disk:
+            arguments += ["-drive", f"file={self.second_disk},if=virtio,format=raw,cache=writeback"]
         self.pending = b""
         # A pipe that nobody writes to: the report's line never sees an end of input.
         self.process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE,

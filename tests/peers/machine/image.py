@@ -19,9 +19,9 @@ SOURCES_TESTS = ("../sources_image/lvm_in_machine.py", "../sources_image/disks.p
                  "../../support/raw_bus.py")
 TESTER = 1000
 
-# Python and LVM: for the tests of sources/, which need device-mapper.
+# Python and LVM: for the tests of sources/, which need device-mapper. iproute2: networks with names.
 BARE_PACKAGES = "systemd-sysv linux-image-cloud-amd64 dbus udev initramfs-tools procps kmod e2fsprogs".split()
-PACKAGES = [*BARE_PACKAGES, "dbus-broker", "lvm2", "thin-provisioning-tools", "python3"]
+PACKAGES = [*BARE_PACKAGES, "dbus-broker", "lvm2", "thin-provisioning-tools", "python3", "iproute2"]
 # Not needed on a machine that nobody reads on.
 PATHS_LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*")
 # What a machine without a network, a clock and people can do without; each costs seconds of the boot.

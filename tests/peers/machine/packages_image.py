@@ -61,8 +61,11 @@ def make_disk(packages, place):
         inside = add_driver(root, "packages", UNITS)
         repository = os.path.join(root, REPOSITORY.lstrip("/"))
         os.mkdir(repository)
-        for name in ("Packages", "Release", os.path.basename(package)):
+        for name in ("Packages", "Release"):
             shutil.copy(os.path.join(packages, name), repository)
+        for path in glob.glob(os.path.join(packages, "*.deb")):
+            if "dbgsym" not in path:
+                shutil.copy(path, repository)
         shutil.move(make_older(package, place), os.path.join(inside, "older.deb"))
         # What autopkgtest reads of a source; with debian/files it counts as built.
         shutil.copytree(os.path.join(HERE, "../../../debian"), os.path.join(inside, "source/debian"))

@@ -2,9 +2,12 @@
 
 import fcntl
 import os
+import pwd
 import shutil
 import signal
+import struct
 import subprocess
+import time
 import unittest
 
 import unionroot_testing as testing
@@ -17,7 +20,7 @@ class BadInputTest(EndToEndTest):
     @classmethod
     def prepare(cls):
         cls.tree = testing.small_tree()
-        cls.machine.define_tree("small", cls.tree)
+        cls.machine.define_tree("small", cls.tree, working_directory="caller")
 
     def tearDown(self):
         self.assert_nothing_left()
@@ -109,6 +112,9 @@ class BadInputTest(EndToEndTest):
     def test_command_not_found(self):
         self.refused("run", "--directory", "/", "small", "--", "/no/such", status=127, fragments=["/no/such"])
         self.refused("run", "--directory", "/", "small", "--", "no-such", status=127, fragments=["no-such"])
+        for words, meant in ((("-t", "x"), "stands behind the name"), (("ls -la",), "one word"), (("A=1", "x"), "env A=1 x"),
+                             (("cd", "/"), "sh -c")):
+            self.refused("run", "--directory", "/", "small", *words, status=127, fragments=[meant, "unionroot run "])
 
     def test_command_not_executable(self):
         self.refused("run", "--directory", "/", "small", "--", "/etc/passwd", status=126, fragments=["/etc/passwd"])
@@ -316,6 +322,38 @@ class SurroundingsTest(unittest.TestCase):
         self.assertEqual(self.machine.inside(session, "echo", "fine"), "fine")
         self.machine.ok("end", session)
         self.assertEqual(self.machine.leftovers(), [])
+
+    def test_caller_without_an_account(self):
+        self.machine.define_tree("small", testing.small_tree())
+        self.machine.start()
+        uid = next(number for number in range(54321, 64321) if not self.has_account(number))
+        result = subprocess.run(self.machine.arguments("run", "small", "--", "true"), user=uid, group=uid, extra_groups=[], cwd="/",
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                env={"PATH": "/usr/bin:/bin"})
+        self.assertEqual(result.returncode, FAILED, repr(result))
+        self.assertIn(f"this machine has no account with the uid {uid}", result.stderr)
+        self.assertIn("getent passwd", result.stderr)
+
+    @staticmethod
+    def has_account(uid):
+        try:
+            pwd.getpwuid(uid)
+        except KeyError:
+            return False
+        return True
+
+    def test_daemon_while_the_former_one_exits(self):
+        self.machine.define_tree("small", testing.small_tree())
+        self.machine.start()
+        self.machine.stop_daemon()
+        # What the threads of a process hold that was killed is held until the last of them is gone.
+        lock = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+        with open(os.path.join(self.machine.state, "daemon.lock"), "r+b") as file:
+            fcntl.fcntl(file, 37, lock)  # F_OFD_SETLK
+            self.machine.start_daemon(wait=False)
+            time.sleep(0.3)
+            self.assertIsNone(self.machine.daemon.poll(), self.machine.log())
+        self.machine.wait_ready()
 
     def test_settings_that_are_wrong(self):
         self.machine.start_bus()

@@ -24,7 +24,8 @@ def digest(data):
 class BytesTest(EndToEndTest):
     @classmethod
     def prepare(cls):
-        cls.machine.define_tree("small", testing.small_tree(), preserve_environment="yes")
+        cls.machine.define_tree("small", testing.small_tree(), preserve_environment="yes",
+                                working_directory="caller")
         cls.place = os.fsencode(cls.machine.place) + b"/" + NAME + b"\nx"
         os.mkdir(cls.place)
 

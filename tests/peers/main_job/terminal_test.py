@@ -19,7 +19,7 @@ def ours(seconds):
 class TerminalTest(TerminalTestCase):
     @classmethod
     def prepare(cls):
-        cls.machine.define_tree("small", testing.small_tree())
+        cls.machine.define_tree("small", testing.small_tree(), working_directory="caller")
 
     def back(self):
         """Waits for the outer shell: what is typed before the command has gone belongs to the command."""

@@ -143,17 +143,8 @@ class ProgressTest(testing.EndToEndTest):
         self.addCleanup(terminal.close)
         client = self.machine.popen(*arguments, **terminal.options())
         self.machine.children[client.pid] = "client"
-        self.addCleanup(self.finish, client)
+        self.addCleanup(testing.finish, client)
         return terminal, client
-
-    @staticmethod
-    def finish(client):
-        if client.poll() is None:
-            client.kill()
-        client.wait(testing.PATIENCE)
-        for stream in (client.stdout, client.stderr):
-            if stream is not None:
-                stream.close()
 
     def await_shown(self, terminal, condition):
         if not testing.wait_until(condition):
@@ -172,7 +163,7 @@ class ProgressTest(testing.EndToEndTest):
         self.assertEqual((client.returncode, out), (0, b"shown\n"), terminal.seen)
         self.await_shown(terminal, lambda: terminal.seen.endswith(ERASED))
         lines = terminal.lines()
-        bars = [line for line in lines if re.fullmatch(r"unpacking .*large\.tar\.bz2 \[=*>? *\] \d+% \d+ of \d+ MB", line)]
+        bars = [line for line in lines if re.fullmatch(r"unpacking .*large\.tar\.bz2 \[=*>? *\] \d+% \d+ of \d+ MiB", line)]
         self.assertGreater(len(bars), 3, lines)
         self.assertTrue(all(len(line) < COLUMNS for line in lines), lines)
         self.assertLessEqual(len(lines), passed * 10 + 1, lines)
@@ -226,7 +217,7 @@ class ProgressTest(testing.EndToEndTest):
         for arguments in (("begin", "endless"), ("run", "endless", "true")):
             client = self.machine.popen(*arguments)
             self.machine.children[client.pid] = "client"
-            self.addCleanup(self.finish, client)
+            self.addCleanup(testing.finish, client)
             cache = os.path.join(self.machine.state, "cache")
             self.assertTrue(testing.wait_until(lambda: any(name.startswith(".unionroot-") for name in os.listdir(cache))))
             client.kill()
@@ -234,7 +225,7 @@ class ProgressTest(testing.EndToEndTest):
 
     def test_ending_by_force_cancels_a_begin(self):
         client = self.machine.popen("begin", "--name", "forced", "endless")
-        self.addCleanup(self.finish, client)
+        self.addCleanup(testing.finish, client)
         self.machine.children[client.pid] = "client"
         self.assertTrue(testing.wait_until(lambda: "unpacking" in self.machine.run("info", "--json", "forced").out))
         self.assertRegex(self.machine.ok("info", "forced"), r"(?m)^Progress: +unpacking .*endless\.tar\.bz2, [\d.]+ \w+ of [\d.]+ MiB$")
@@ -276,7 +267,7 @@ class ProgressTest(testing.EndToEndTest):
 
     def test_who_waits_for_another_sees_how_far_that_is(self):
         first = self.machine.popen("begin", "--name", "first", "endless")
-        self.addCleanup(self.finish, first)
+        self.addCleanup(testing.finish, first)
         self.machine.children[first.pid] = "client"
         cache = os.path.join(self.machine.state, "cache")
         unpacking = lambda: os.path.isdir(cache) and any(name.startswith(".unionroot-") for name in os.listdir(cache))
@@ -292,11 +283,11 @@ class ProgressTest(testing.EndToEndTest):
 
     def test_waiting_for_the_tree(self):
         holder = subprocess.Popen(self.machine.arguments("lock", "large", "--", "sleep", "1000"))
-        self.addCleanup(self.finish, holder)
+        self.addCleanup(testing.finish, holder)
         self.machine.children[holder.pid] = "lock"
         self.assertTrue(testing.wait_until(lambda: "held" in self.machine.ok("locks", "--json")))
         terminal, client = self.start_on_terminal("begin", "--wait", "large")
-        self.await_shown(terminal, lambda: any("waiting until" in line and "is free ... " in line for line in terminal.lines()))
+        self.await_shown(terminal, lambda: any("waiting until" in line and f"{holder.pid}, since " in line for line in terminal.lines()))
         terminal.press(b"\x03")
         client.communicate(timeout=testing.PATIENCE)
         self.assertEqual(client.returncode, -signal.SIGINT)
@@ -312,7 +303,7 @@ class ProgressTest(testing.EndToEndTest):
         terminal, client = self.start_on_terminal("end", session)
         client.communicate(timeout=LONG)
         self.assertEqual(client.returncode, 0, terminal.seen)
-        bars = [line for line in terminal.lines() if re.fullmatch(r"packing .*packed\.tar\.bz2 \[=*>? *\] \d+% [\d.]+ of 41 MB", line)]
+        bars = [line for line in terminal.lines() if re.fullmatch(r"packing .*packed\.tar\.bz2 \[=*>? *\] \d+% [\d.]+ of (39|40) MiB", line)]
         self.assertGreater(len(bars), 2, terminal.lines())
         shares = terminal.percentages()
         self.assertEqual(shares, sorted(shares))
@@ -377,7 +368,7 @@ class ProgressTest(testing.EndToEndTest):
         self.assertEqual(client.returncode, 7, terminal.seen)
         self.await_shown(terminal, lambda: terminal.seen.endswith(ERASED))
         bars = [line for line in terminal.lines()
-                if re.fullmatch(r"packing .*commanded\.tar\.bz2 \[=*>? *\] \d+% [\d.]+ of \d+ MB", line)]
+                if re.fullmatch(r"packing .*commanded\.tar\.bz2 \[=*>? *\] \d+% [\d.]+ of \d+ MiB", line)]
         self.assertGreater(len(bars), 2, terminal.lines())
         shares = [int(found) for line in bars for found in re.findall(r" (\d+)% ", line)]
         self.assertEqual(shares, sorted(shares))
@@ -390,7 +381,8 @@ class ProgressTest(testing.EndToEndTest):
         client.communicate(timeout=LONG)
         self.assertEqual(client.returncode, 125, terminal.seen)
         for fragment in ("the command has ended, but its session has not", "was cancelled", "the archive is as it was",
-                         "/" + session + "/tree", "unionroot end " + session):
+                         "/" + session + "/tree", "unionroot recover " + session, "unionroot end " + session,
+                         "unionroot end --discard " + session):
             self.await_shown(terminal, lambda text=fragment: text in terminal.seen.decode())
         self.assertEqual([one["state"] for one in self.machine.sessions()], ["failed"])
         after = os.stat(path)
@@ -425,7 +417,7 @@ class ProgressTest(testing.EndToEndTest):
     def packing_client(self, session):
         """One that ends the session, whose tree is being packed now."""
         client = self.machine.popen("end", session)
-        self.addCleanup(self.finish, client)
+        self.addCleanup(testing.finish, client)
         self.machine.children[client.pid] = "client"
         self.assertTrue(testing.wait_until(lambda: self.packing(session)), self.machine.log())
         return client

@@ -431,7 +431,7 @@ class SourceSessions(RecoveryTest):
         self.line(client, "runs")
         self.machine.start_daemon()
         self.assertEqual(self.machine.settled(session), "failed")
-        self.assertIn("unionroot lock", self.machine.info(session)["error"])
+        self.assertIn("lock own -- ", self.machine.info(session)["error"])
         client.stdin.close()
         client.wait(testing.PATIENCE)
         self.machine.ok("end", session)

@@ -244,7 +244,7 @@ class Table(RecoveryTest):
         client = self.client("lock", "small", "--", "sh", "-c", "echo runs; cat")
         self.line(client, "runs")
         self.up()
-        self.assert_failed(session, "unionroot lock")
+        self.assert_failed(session, "lock small -- ")
         client.stdin.close()
         client.wait(testing.PATIENCE)
         self.machine.ok("recover", session)

@@ -37,6 +37,7 @@ def network_files():
     for path in ("/etc/resolv.conf", "/etc/hosts"):
         with open(path) as file:
             found[path] = file.read()
+    found["/etc/nsswitch.conf"] = side_world.NAMES["nsswitch.conf"].replace("hosts: files", "hosts: files dns")
     return found
 
 
@@ -133,7 +134,7 @@ class ClientTest(unittest.TestCase):
         """A native source package without build dependencies; its .dsc. rules: lines of a shell script for the target build."""
         folder = os.path.join(self.home, name)
         files = {
-            "debian/control": f"Source: {name}\nSection: misc\nPriority: optional\nMaintainer: A Tester <tester@example.org>\nStandards-Version: 4.6.2\n\n"
+            "debian/control": f"Source: {name}\nSection: misc\nPriority: optional\nMaintainer: A Tester <tester@example.org>\nStandards-Version: 4.6.2\nRules-Requires-Root: no\n\n"
                               f"Package: {name}\nArchitecture: any\nDescription: a package for tests\n It is made and thrown away.\n",
             "debian/changelog": f"{name} (1.0) bookworm; urgency=low\n\n  * Made.\n\n -- A Tester <tester@example.org>  Sun, 01 Jan 2023 00:00:00 +0000\n",
             "debian/source/format": "3.0 (native)\n",
@@ -164,16 +165,25 @@ class ClientTest(unittest.TestCase):
         return os.path.join(self.home, f"{name}_1.0.dsc")
 
 
-def main(arguments=None):
-    """In a process of its own for the world; the folder goes when the namespace has gone. arguments: of unittest, if not sys.argv."""
-    if PLACE_VARIABLE in os.environ:
-        skips.main(argv=arguments or sys.argv)
-        return
+def in_own_world(arguments):
+    """The exit status of this program, started again with `arguments` in a process for the world; the folder goes when the namespace has gone."""
     place = tempfile.mkdtemp(prefix=side_world.World.prefix, dir=testing.SCRATCH)
     started = time.monotonic()
     try:
-        status = subprocess.run([sys.executable, "-B", *sys.argv], env={**os.environ, PLACE_VARIABLE: place}).returncode
+        status = subprocess.run([sys.executable, "-B", sys.argv[0], *arguments], env={**os.environ, PLACE_VARIABLE: place}).returncode
     finally:
         shutil.rmtree(place)
-    print(f"{os.path.basename(sys.argv[0])}: {time.monotonic() - started:.0f} s", file=sys.stderr)
-    sys.exit(status)
+    print(f"{' '.join([os.path.basename(sys.argv[0]), *arguments])}: {time.monotonic() - started:.0f} s", file=sys.stderr)
+    return status
+
+
+def main():
+    """Of each class of tests in a world of its own; where tests are named, of those alone in one."""
+    if PLACE_VARIABLE in os.environ:
+        skips.main()
+        return
+    classes = [name for name, value in vars(sys.modules["__main__"]).items()
+               if isinstance(value, type) and issubclass(value, unittest.TestCase) and value.__module__ == "__main__"]
+    statuses = [in_own_world(arguments) for arguments in ([sys.argv[1:]] if sys.argv[1:] else [[name] for name in classes])]
+    # A class that was skipped shows nothing.
+    sys.exit(next((status for status in statuses if status not in (0, skips.STATUS)), max(statuses)))

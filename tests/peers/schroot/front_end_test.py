@@ -58,7 +58,7 @@ class FrontEndTest(EndToEndTest):
                                 **{**everybody, "description": "Unstable"})
         cls.machine.define_tree("closed", tree, users="news", profile="minimal")
         cls.machine.define_tree("pre", tree, command_prefix="env,MARK=1", **everybody)
-        cls.machine.define_tree("keys", tree, user_modifiable_keys="my.key", root_modifiable_keys="root.key", **everybody)
+        cls.machine.define_tree("keys", tree, user_modifiable_keys="my.key,setup.fstab", root_modifiable_keys="root.key", **everybody)
         cls.machine.define_tree("loud", tree, message_verbosity="verbose", **everybody)
         cls.plain = os.path.join(cls.machine.place, "plain")
         subprocess.run(["cp", "-a", tree, cls.plain], check=True)
@@ -102,7 +102,7 @@ class Commands(FrontEndTest):
             "HOME": pwd.getpwnam(USER).pw_dir, "LOGNAME": USER, "PATH": "/usr/local/bin:/usr/bin:/bin",
             "SCHROOT_ALIAS_NAME": "unstable", "SCHROOT_CHROOT_NAME": "sid", "SCHROOT_COMMAND": "env",
             "SCHROOT_GID": "60", "SCHROOT_GROUP": "games", "SCHROOT_SESSION_ID": "sid-UUID", "SCHROOT_UID": "5",
-            "SCHROOT_USER": USER, "SHELL": pwd.getpwnam(USER).pw_shell, "UNIONROOT_SESSION": "sid-UUID", "USER": USER}
+            "SCHROOT_USER": USER, "SHELL": pwd.getpwnam(USER).pw_shell, "USER": USER}
         found = self.schroot("-c", "chroot:unstable", "--", "env", user=USER)
         self.assertEqual(dict(line.split("=", 1) for line in found.out.splitlines()), names)
         # As root: the names of schroot's own are those of the caller.
@@ -165,6 +165,16 @@ class Commands(FrontEndTest):
                     err=refused.format("setup.fstab") + " or root-modifiable-keys\n")
         self.expect(["-c", "keys", "-o", "root.key=x", "--", "true"], 1, err=refused.format("root.key") + "\n", user=USER)
         self.expect(["-c", "keys", "-o", "my.key=x", "--", "true"], user=USER)
+        # The profile's files for this session: among the profiles, if it is not root who names them.
+        mounted = ["--", "sh", "-c", "test -e /sys/kernel && echo sys || echo none"]
+        self.expect(["-c", "keys", *mounted], out="sys\n", user=USER)
+        self.expect(["-c", "keys", "-o", "setup.fstab=", *mounted], out="none\n", user=USER)
+        self.expect(["-c", "keys", "-o", "setup.fstab=/etc/fstab", "--", "true"], 1, user=USER,
+                    err="E: setup.fstab: only root names a file outside of the folders of profiles\n"
+                        "I: name it as PROFILE/FILE, such as default/fstab\n")
+        found = self.schroot("-c", "keys", "-o", "setup.fstab=none/fstab", "--", "true", user=USER)
+        self.assertEqual(found.status, 1)
+        self.assertIn("the profile of this session cannot be used: there is no file 'none/fstab'", found.err)
         self.expect(["-c", "keys", "-o", "root.key=x", "--", "true"])
 
     def test_talk(self):
@@ -261,6 +271,8 @@ class Sessions(FrontEndTest):
         self.expect(["-r", "-c", "chroot:sid", "--", "true"], 1, err="E: chroot:sid: Chroot not found\n")
         self.expect(["-r", "-c", "sid", "--", "true"], 1, err="E: sid: Chroot not found\n")
         self.expect(["-c", "host", "-l"], 1, err="E: host: Chroot not found\n")
+        # A namespace without a name is the usual one.
+        self.expect(["-c", ":sid", "-l"], out=":sid\n")
         for action in ("-e", "-r", "--recover-session"):
             self.expect([action], 1, err="E: The specified chroots are not defined in ‘/etc/schroot/schroot.conf’\n")
 
@@ -296,7 +308,8 @@ class Shown(FrontEndTest):
         lines = [line.rstrip("\n") for line in info.out.splitlines(True)]
         self.assertEqual(lines[0], "  ─── Session ───")
         label = lambda name: next(line[39:] for line in lines if line.startswith(f"  {name} "))
-        self.assertEqual(label("Users"), USER)
+        # Whom the lists let be root may be so in his session.
+        self.assertEqual((label("Users"), label("Root Users")), ("", USER))
         self.assertEqual(label("Path"), location.strip())
         self.assertEqual(label("Mount Location"), location.strip())
         self.assertEqual(label("Selected Chroot Name"), "unstable")
@@ -323,7 +336,7 @@ class Waiting(FrontEndTest):
         self.expect(["-b", "-c", "sid", "-n", "job"], out="job\n", user=USER)
         waiting = self.machine.front_end("-b", "-c", "source:sid", "-n", "change")
         line = waiting.stderr.readline().decode()
-        self.assertRegex(line, r"^I: waiting until .* is free: it is locked by .*session 'job' of user games")
+        self.assertRegex(line, r"^I: waiting until .* is free: it is in use by .*session job \(games, since ")
         # It holds nobody back meanwhile: neither the front end nor unionroot.
         self.machine.ok("run", "sid", "--", "true")
         self.expect(["-c", "sid", "--", "true"])
@@ -332,7 +345,7 @@ class Waiting(FrontEndTest):
         self.assertEqual((waiting.returncode, out, err), (0, b"change\n", b""))
         # And a session waits for it.
         later = self.machine.front_end("-c", "sid", "--", "echo", "after")
-        self.assertRegex(later.stderr.readline().decode(), "source session 'change' of user root")
+        self.assertRegex(later.stderr.readline().decode(), r"source session change \(root, since ")
         self.expect(["-e", "-c", "change"])
         out, err = later.communicate()
         self.assertEqual((later.returncode, out, err), (0, b"after\n", b""))
@@ -347,7 +360,7 @@ class WaitLimit(FrontEndTest):
         found = self.schroot("-q", "-c", "source:sid", "--", "true")
         self.assertGreaterEqual(time.monotonic() - begin, 2)
         self.assertEqual((found.status, found.out), (1, ""))
-        self.assertRegex(found.err, "^E: changing the source tree .* session 'job'")
+        self.assertRegex(found.err, "^E: changing the source tree .* in use by session job ")
         self.expect(["-e", "-c", "job"])
 
 
@@ -398,7 +411,7 @@ class Places(FrontEndTest):
             record = file.read().splitlines()
         self.assertTrue(record[0].startswith("# "), record[0])
         self.assertEqual(record[1], f"[{session}]")
-        for line in ("original-name=sid", "mount-location=" + self.at(session), "users=" + USER, "union-type=overlay"):
+        for line in ("original-name=sid", "mount-location=" + self.at(session), "users=", "root-users=" + USER, "union-type=overlay"):
             self.assertIn(line, record)
 
     def test_only_what_the_front_end_began_is_shown(self):

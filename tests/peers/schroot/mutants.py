@@ -1,6 +1,6 @@
 """Front ends that do one thing differently from the program that they call: the comparison must flag each."""
 
-# NAME: the cases of scripts.py that tell it, and the body of a shell script in which $REAL is the program.
+# NAME: the cases of command lines that tell it, and the body of a shell script in which $REAL is the program.
 BODIES = {
     "drops the blank at the end of a line": ("action-info-plain",
         'set -o pipefail; case " $* " in *" -i "*|*" --info "*) "$REAL" "$@" | sed "s/ \\$//"; exit;; esac; exec "$REAL" "$@"'),
@@ -21,7 +21,7 @@ BODIES = {
         'umask 077; exec "$REAL" "$@"'),
     "hands on one variable too few": ("environment-plain-chroot",
         'unset TERM; exec "$REAL" "$@"'),
-    "is quiet": ("folder-login-shell-only-outside",
+    "is quiet": ("status-signal-9",
         'exec "$REAL" -q "$@"'),
     "stands in another folder": ("folder-command-only-outside",
         'cd /tmp || exit; exec "$REAL" "$@"'),
@@ -34,8 +34,8 @@ BODIES = {
         'exec "$REAL" "$@" 2>&1'),
     "ends every session": ("session-end-several",
         'case " $* " in *" -e "*) "$REAL" -q -e --all-sessions; exit;; esac; exec "$REAL" "$@"'),
-    "ignores signals": ("signal-client-TERM",
-        'trap "" TERM HUP; exec "$REAL" "$@"'),
+    "leaves its command alone when it is ended": ("signal-client-TERM",
+        '"$REAL" "$@" & trap "exit 0" TERM; wait $!'),
 }
 
 

@@ -29,7 +29,8 @@ class SystemMachine(testing.Machine):
         self.settings_file = os.path.join(self.configuration, "unionroot.conf")
         self.bus_socket, self.address = BUS, "unix:path=" + BUS
         self.settings = {"helper": "/usr/lib/unionroot/unionroot-helper", "log-level": "debug", "read-schroot": "yes", "schroot-places": "yes", **(settings or {})}
-        self.environment, self.bus, self.daemon, self.cgroup_root, self.children, self.users = {}, None, None, None, {}, {"root"}
+        self.environment, self.bus, self.daemon, self.cgroup_root, self.children = {}, None, None, None, {}
+        self.users = {line.split(":")[0] for line in side_world.ACCOUNTS["passwd"].splitlines()}  # any of them may begin sessions
 
     def lay(self):
         """In the namespace: the state on disk, as an overlay cannot stand on an overlay."""

@@ -14,6 +14,16 @@ import unionroot_testing as testing
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
+def name_of(pid):
+    """Of its program; None if it has ended, also where nobody has noticed that."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            name, _, rest = file.read().partition("(")[2].rpartition(")")
+        return None if rest.split()[0] == "Z" else name
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
 class Builds(client_testing.ClientTest):
     program = "sbuild"
 
@@ -21,7 +31,10 @@ class Builds(client_testing.ClientTest):
     def prepare(cls):
         cls.source = sbuild_testing.source("hello")
 
-    def sbuild(self, dsc, *options):
+    def sbuild(self, dsc, *options, settings=""):
+        """Of a package that needs nothing but what is in the tree: no mirror is asked."""
+        with open(os.path.join(self.home, ".sbuildrc"), "w") as file:
+            file.write("$core_depends = ['build-essential:native'];\n" + settings + "1;\n")
         return ["sbuild", "--dist=bookworm", "--chroot=" + client_testing.CHROOT, "--no-run-lintian", "--nolog", "--no-apt-update", "--no-apt-upgrade",
                 "--no-apt-distupgrade", *options, os.path.basename(dsc)]
 
@@ -42,12 +55,19 @@ class Builds(client_testing.ClientTest):
         self.assert_ours()
         self.assert_nothing_left()
 
+    def tearDown(self):
+        """What one test leaves is no fault of the next."""
+        self.client("schroot", "-q", "-e", "--all-sessions", status=None)
+
     def started(self, name):
         """A build that has begun and does not end; the process of sbuild, and a process of the build."""
         dsc = self.source_package(name, "echo it has begun; exec sleep 86399.5\n")
-        process = self.start(*self.sbuild(dsc), stdout=open(os.path.join(self.home, "output"), "w"))
+        with open(os.path.join(self.home, "output"), "w") as output:
+            process = self.start(*self.sbuild(dsc), stdout=output)
         sleeper = lambda: [pid for pid, command in testing.descendants(os.getpid()).items() if command.endswith("sleep 86399.5")]
-        self.assertTrue(testing.wait_until(sleeper, client_testing.PATIENCE), open(os.path.join(self.home, "output")).read()[-3000:])
+        testing.wait_until(lambda: sleeper() or process.poll() is not None, client_testing.PATIENCE)
+        with open(os.path.join(self.home, "output"), errors="replace") as output:
+            self.assertTrue(sleeper(), output.read()[-6000:])
         return process, sleeper()[0]
 
     def test_terminated(self):
@@ -55,7 +75,7 @@ class Builds(client_testing.ClientTest):
         process.send_signal(signal.SIGTERM)
         process.wait(client_testing.PATIENCE)
         self.assertNotEqual(process.returncode, 0)
-        self.assertTrue(testing.wait_until(lambda: not os.path.exists(f"/proc/{build}")))
+        self.assertTrue(testing.wait_until(lambda: name_of(build) is None))
         self.assert_ours()
         self.assert_nothing_left()
 
@@ -64,13 +84,13 @@ class Builds(client_testing.ClientTest):
         process, build = self.started("killed")
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        for pid, command in testing.descendants(os.getpid()).items():
-            if "schroot" in command.split(" ")[0] or "sbuild" in command.split(" ")[0:2][-1]:
+        for pid in testing.descendants(os.getpid()):
+            if name_of(pid) in ("sbuild", "schroot"):
                 try:
                     os.kill(pid, signal.SIGKILL)
                 except ProcessLookupError:
                     pass
-        self.assertTrue(testing.wait_until(lambda: not os.path.exists(f"/proc/{build}")))
+        self.assertTrue(testing.wait_until(lambda: name_of(build) is None))
         sessions = [line.split(":")[1] for line in self.client("schroot", "-l", "--all-sessions").split()]
         self.assertEqual(len(sessions), 1)
         self.client("schroot", "-e", "-c", sessions[0])
@@ -78,9 +98,7 @@ class Builds(client_testing.ClientTest):
 
     def test_time_out(self):
         dsc = self.source_package("slow", "echo it has begun; exec sleep 86399.5\n")
-        with open(os.path.join(self.home, ".sbuildrc"), "w") as file:
-            file.write("$stalled_pkg_timeout = 1;\n1;\n")
-        output = self.client(*self.sbuild(dsc), status=None)
+        output = self.client(*self.sbuild(dsc, settings="$stalled_pkg_timeout = 1;\n"), status=None)
         self.assertIn("killed", output.lower())
         self.assertNotIn("Status: successful", output)
         self.assert_ours()

@@ -178,9 +178,11 @@ class Side:
 
     def run(self, case):
         self.variables = {}
+        for name in os.listdir("/tmp"):  # this side's own
+            subprocess.run(["rm", "-rf", "--one-file-system", os.path.join("/tmp", name)], check=True)
         self.trees.put(case.needs)
         self.lay(case.files)
-        results = [(step, self.step(step)) for step in case.steps]
+        results = [(cases.shown(step), self.step(step)) for step in case.steps]
         left = self.world.tidy()
         if left:
             results.append(("left", [f"= {line}" for line in left]))

@@ -234,6 +234,37 @@ class DefinitionsTest(EndToEndTest):
             full = subprocess.run([testing.client_path(), "--config", self.machine.settings_file, "import"], stdout=nowhere, stderr=subprocess.PIPE, check=False)
         self.assertEqual(full.returncode, 125)
 
+    def test_the_sessions_of_a_real_schroot_are_listed(self):
+        folder = os.path.join(self.machine.place, "real-schroot")
+        settings = os.path.join(self.machine.place, "real.conf")
+        with open(settings, "w") as file:
+            file.write(f"[unionroot]\nschroot-state-directory={folder}\n")
+        run = [testing.client_path(), "--config", settings, "import", "--sessions", "--dry-run"]
+
+        def listed(*more):
+            done = subprocess.run([*run, *more], capture_output=True, text=True, check=False)
+            return done.returncode, done.stdout, done.stderr
+
+        self.assertEqual(listed(), (0, "", "unionroot: schroot has no sessions\n"))
+        os.makedirs(folder + "/session")
+        section = "# a comment\n\n[{0}]\ntype=directory\noriginal-name=sid\nusers={1}\nroot-users={2}\nunion-type={3}\n{4}mount-location=/run/m\n"
+        for name, text in {"job": section.format("job", "alice", "", "overlay", "union-overlay-directory=/over/job\n"),
+                           "other": section.format("other", "", "bob", "none", ""),
+                           "ours": "# A view of unionrootd's, with /run/unionroot/mount/\n[ours]\ntype=directory\n"}.items():
+            with open(f"{folder}/session/{name}", "w") as file:
+                file.write(text)
+        status, out, err = listed()
+        self.assertEqual((status, [line.split() for line in out.splitlines()[1:]]),
+                         (0, [["job", "sid", "directory", "alice", "overlay", "/over/job"],
+                              ["other", "sid", "directory", "bob", "none", "/run/m"]]), err)
+        with open(f"{folder}/session/broken", "w") as file:
+            file.write("nothing\n")
+        status, out, err = listed()
+        self.assertEqual((status, len(out.splitlines())), (1, 3))
+        self.assertIn(f"{folder}/session/broken is no file of a session of schroot's; expected [broken]", err)
+        self.assertEqual([line.split()[0] for line in listed("other")[1].splitlines()[1:]], ["other"])
+        self.assertEqual(listed("--output", folder)[0], 125)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -158,6 +158,11 @@ class OciTest(archives.ArchiveCase):
                                  ("missing", "no image named 'missing'", "full"), ("foreign", "no image for linux on " + MACHINE)):
             with self.subTest(name):
                 self.assert_refused(self.machine.run("begin", name), 125, *fragments)
+                checked = self.machine.run("check", os.path.join(self.machine.configuration, "chroot.d", name + ".conf"))
+                self.assertEqual(checked.status, 1, repr(checked))
+                for fragment in fragments:
+                    self.assertIn(fragment, checked.out)
+        self.machine.ok("check", os.path.join(self.machine.configuration, "chroot.d", "full.conf"))
         self.assert_refused(self.machine.run("begin", "source:full"), 125)
 
     def test_damaged_layouts(self):
@@ -205,6 +210,12 @@ class OciTest(archives.ArchiveCase):
                 self.define_image("bad-" + name, directory=one.path)
                 self.assert_refused(self.machine.run("begin", "bad-" + name), 125, "bad-" + name, *fragments)
                 self.assert_nothing_left()
+                # A check looks at all but what the layers hold.
+                checked = self.machine.run("check", os.path.join(self.machine.configuration, "chroot.d", f"bad-{name}.conf"))
+                self.assertEqual(checked.status, 0 if name in ("forged-layer", "climbing-layer") else 1, repr(checked))
+                if checked.status == 1:
+                    self.assertRegex(checked.out, rf"(?m)^\S*/bad-{name}\.conf:\d+: directory: ")
+                    self.assertRegex(checked.out, r"(?m)^0 definitions, \d problems?$")
         self.assertEqual(self.cache(), before)
 
 

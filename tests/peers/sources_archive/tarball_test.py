@@ -257,6 +257,104 @@ class TarballTest(archives.ArchiveCase):
                     self.assertEqual(archive.extractfile("./srv/point").read(), f"{point}\n".encode())
                 self.assert_nothing_left()
 
+    # Throwing it away
+
+    def change(self, name):
+        """A source session in which something was written."""
+        session = self.machine.begin("source:ball", name)
+        self.machine.inside(session, "sh", "-c", "echo mine > /srv/mine")
+        return session
+
+    def assert_not_packed(self):
+        self.assertEqual(digest_of(self.tarball), digest_of(self.original))
+
+    def packed(self):
+        with tarfile.open(self.tarball) as archive:
+            return "./srv/mine" in archive.getnames()
+
+    def test_what_was_changed_can_be_thrown_away(self):
+        session = self.change("thrown")
+        self.machine.ok("end", "--discard", session)
+        self.assert_not_packed()
+        self.assertEqual(self.machine.sessions(), [])
+        self.assertEqual(self.machine.run("prune").out.count("orphan"), 0)
+        self.assertNotIn("Source trouble", self.machine.ok("info", "ball"))
+        # Of one without a copy everything goes in any case.
+        self.machine.ok("end", "--discard", self.machine.begin("ball", "usual"))
+
+    def test_discard_of_what_cannot_be_packed_and_the_message_names_the_ways_out(self):
+        session = self.change("stuck")
+        shutil.copy2(self.original, self.tarball + ".new")
+        os.rename(self.tarball + ".new", self.tarball)
+        failed = self.machine.run("end", session)
+        self.assert_refused(failed, 125, f"unionroot recover {session}", f"unionroot end {session}", f"unionroot end --discard {session}")
+        self.assertNotIn("--force", failed.err)
+        self.machine.ok("end", "--discard", session)
+        self.assert_not_packed()
+        self.assertEqual(self.machine.inside("ball", "cat", "/etc/hosts"), self.hosts)
+        self.assert_cache_settles(1)
+
+    def test_what_changed_the_source_itself_cannot_be_thrown_away(self):
+        tree = os.path.join(self.machine.place, "tree")
+        shutil.copytree(testing.small_tree(), tree, symlinks=True)
+        self.machine.define("folder", text=f"[folder]\ntype=directory\ndirectory={tree}\nunion-type=overlay\nprofile=minimal\n")
+        session = self.machine.begin("source:folder", "direct")
+        self.machine.inside(session, "sh", "-c", "echo mine > /srv/mine")
+        self.assert_refused(self.machine.run("end", "--discard", session), 125, "its changes cannot be thrown away", f"unionroot end {session}")
+        self.assertEqual([one["state"] for one in self.machine.sessions()], ["active"])
+        # Refused with force, too. It is a session as ever then: its end is not one that was forced.
+        self.assert_refused(self.machine.run("end", "--force", "--discard", session), 125, "its changes cannot be thrown away")
+        self.assertEqual(self.machine.inside(session, "cat", "/srv/mine"), "mine")
+        self.machine.ok("end", session)
+        self.assertTrue(os.path.exists(os.path.join(tree, "srv/mine")))
+        shutil.rmtree(tree)
+
+    def test_a_discard_that_fails_holds_until_the_session_is_recovered(self):
+        for recovered in (False, True):
+            with self.subTest(recovered=recovered):
+                session = self.change("held")
+                # A mount point cannot be moved to the trash.
+                folder = os.path.join(self.machine.state, "sessions", session)
+                subprocess.run(["mount", "--bind", folder, folder], check=True)
+                try:
+                    self.assert_refused(self.machine.run("end", "--discard", session), 125, "held")
+                finally:
+                    subprocess.run(["umount", folder], check=True)
+                self.assertEqual([one["state"] for one in self.machine.sessions()], ["failed"])
+                if recovered:
+                    self.machine.ok("recover", session)
+                    self.assertEqual(self.machine.inside(session, "cat", "/srv/mine"), "mine")
+                self.machine.ok("end", session)
+                self.assertEqual(self.packed(), recovered)
+
+    def test_crash_while_throwing_away(self):
+        seen = set()
+        for point in range(1, 60, 2):
+            with self.subTest(point):
+                session = self.change(f"away-{point}")
+                self.machine.stop_daemon()
+                self.machine.start_daemon({"UNIONROOT_CRASH_AT": str(point)}, wait=False)
+                self.run_into_crash("end", "--discard", session)
+                self.machine.daemon = None
+                noted = os.path.exists(os.path.join(self.machine.state, "sessions", session, "discarded"))
+                self.machine.start_daemon()
+                settled = lambda: all(one["state"] in ("active", "failed") for one in self.machine.sessions())
+                self.assertTrue(testing.wait_until(settled), self.machine.log())
+                self.assert_not_packed()
+                left = [one["state"] for one in self.machine.sessions()]
+                seen.add((noted, *left))
+                # Where the end was not begun the session is as it was, and the next one packs again.
+                if left == ["active"]:
+                    self.assertEqual(self.machine.inside(session, "cat", "/srv/mine"), "mine")
+                    self.machine.ok("end", session)
+                    self.assertTrue(self.packed())
+                    self.setUp()
+                self.assertIn(left, ([], ["active"]))
+                self.assert_nothing_left()
+                if left == [] and not noted:
+                    break  # the daemon died when all was done
+        self.assertTrue({(False, "active"), (True,)} <= seen, seen)
+
     # Bad input
 
     def test_bad_tarballs(self):
@@ -293,6 +391,35 @@ class TarballTest(archives.ArchiveCase):
                 self.assert_nothing_left()
                 self.assertFalse(os.path.exists(os.path.join(self.machine.state, "escaped")))
                 self.assertEqual([key for key in self.cache() if key.startswith(".unionroot-")], [])
+                # A check does not unpack.
+                checked = self.machine.run("check", os.path.join(self.machine.configuration, "chroot.d", f"bad-{name}.conf"))
+                self.assertEqual(checked.status, 0 if name in ("up", "bomb", "location") else 1, repr(checked))
+                if checked.status == 1:
+                    self.assertRegex(checked.out, rf"(?m)^\S*/bad-{name}\.conf:3: file: ")
+                    self.assertRegex(checked.out, r"(?m)^0 definitions, 1 problem$")
+
+    def test_check_knows_a_tarball(self):
+        """By any of those who make them, and of any kind."""
+        made = {"old": ["--format=v7"], "gnu": ["--format=gnu"], "ustar": ["--format=ustar"], "pax": ["--format=pax"], "gz": ["-z"], "bz2": ["-j"],
+                "xz": ["-J"], "zst": ["--zstd"]}
+        for name, options in made.items():
+            with self.subTest(name):
+                path = os.path.join(self.machine.place, "known." + name)
+                subprocess.run(["tar", "-C", testing.small_tree(), *options, "-cf", path, "etc"], check=True)
+                os.chmod(path, 0o644)
+                self.define_tarball("known", path)
+                self.machine.ok("check", os.path.join(self.machine.configuration, "chroot.d", "known.conf"))
+        for name, content in (("empty", b""), ("short", b"x" * 100), ("zeros", bytes(10240)), ("text", b"no archive\n" * 100)):
+            with self.subTest(name):
+                path = os.path.join(self.machine.place, "known." + name)
+                with open(path, "wb") as file:
+                    file.write(content)
+                self.define_tarball("known", path)
+                checked = self.machine.run("check", os.path.join(self.machine.configuration, "chroot.d", "known.conf"))
+                self.assertEqual(checked.status, 1, repr(checked))
+                self.assertIn(f"known.{name}' ", checked.out)
+                self.assertEqual(self.machine.run("begin", "known").status, 125)
+        os.unlink(os.path.join(self.machine.configuration, "chroot.d", "known.conf"))
 
     def test_location(self):
         path = os.path.join(self.machine.place, "inner.tar")

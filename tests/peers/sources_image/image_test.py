@@ -364,7 +364,7 @@ class StateOnAnOverlay(unittest.TestCase):
             machine.ok("end", session)
             refused = machine.run("begin", "directory")
             self.assertEqual(refused.status, 125)
-            self.assertIn("is on an overlay itself", refused.err)
+            self.assertIn(f"{machine.state}/sessions lies on overlay, which cannot hold upper layers", refused.err)
             self.assertIn("union-backing=tmpfs", refused.err)
             self.assertEqual(machine.inside("elsewhere", "echo", "fine"), "fine")
             self.assertEqual(machine.leftovers(besides=[machine.state]), [])

@@ -24,7 +24,7 @@ def require():
     for program in ("lvcreate", "lvremove", "lvs", "vgcreate", "pvcreate", "mkfs.ext4"):
         if shutil.which(program) is None:
             raise unittest.SkipTest(f"needs {program} (apt-get install lvm2 e2fsprogs)")
-    if not os.path.exists("/dev/mapper/control"):
+    if not os.path.exists("/dev/mapper/control") and shutil.which("modprobe"):
         subprocess.run(["modprobe", "-q", "dm-snapshot"], check=False)
     with open("/proc/misc") as file:
         if "device-mapper" not in file.read():

@@ -1,4 +1,7 @@
 // The parts of unpacking that need no archive: names, limits, lists, and what is passed on to libarchive.
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstdio>
@@ -8,6 +11,10 @@
 #include "archive/member.h"
 #include "archive/raw_names.h"
 #include "base/error.h"
+#include "base/files.h"
+#include "base/text.h"
+#include "base/unique_fd.h"
+#include "temporary_folder.h"
 
 using namespace unionroot;
 using namespace unionroot::archive;
@@ -120,9 +127,58 @@ TEST_CASE("the size of a member may be in its extended header") {
 
 TEST_CASE("what is no archive, or is cut off, is passed on as it is") {
   const auto extended = header('x', path_record.size()) + padded(path_record);
-  for (std::size_t size : {0u, 1u, 511u, 512u, 520u})
+  for (std::size_t size : {0u, 1u, 511u, 512u, 520u, 540u, 1023u})
     CHECK(passed_on(extended.substr(0, size)) == extended.substr(0, size));
   const std::string text(5000, 't');
   CHECK(passed_on(text) == text);
   CHECK(passed_on(header('x', std::size_t{1} << 30)) == header('x', std::size_t{1} << 30));
+}
+
+namespace {
+
+// So many bytes has this process read.
+std::uint64_t bytes_read() {
+  const auto text = base::read_file("/proc/self/io");
+  const auto at = text.find("rchar: ");
+  return base::parse_unsigned(text.substr(at + 7, text.find('\n', at) - at - 7)).value_or(0);
+}
+
+}  // namespace
+
+TEST_CASE("holes of a file are not read when it is packed, and are holes again") {
+  constexpr off_t size = off_t{3} << 30;
+  const tests::TemporaryFolder place;
+  place.write("tree/before", "x");
+  const auto sparse = place.write("tree/sparse", "start");
+  place.write("unpacked/none", "");
+  base::UniqueFd file(base::check(::open(sparse.c_str(), O_RDWR | O_CLOEXEC), "opening", sparse));
+  REQUIRE(::ftruncate(file.get(), size) == 0);
+  REQUIRE(::pwrite(file.get(), "middle", 6, size / 2) == 6);
+  struct stat facts {};
+  REQUIRE(::fstat(file.get(), &facts) == 0);
+  if (facts.st_blocks * 512 > size / 2) return;  // a file system without holes
+  const auto folder = [&](const char* name) {
+    return base::UniqueFd(::open((place / name).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  };
+  const base::UniqueFd packed(::open((place / "packed.tar").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  const auto before = bytes_read();
+  std::uint64_t told = 0;
+  Options options;
+  options.name = "packed.tar";
+  options.progress = [&](std::uint64_t done, std::uint64_t) { told = done; };
+  archive::pack(folder("tree").get(), packed.get(), Compression::none, options);
+  CHECK(bytes_read() - before < (16U << 20));
+  CHECK(told == static_cast<std::uint64_t>(size) + 1);
+  REQUIRE(::lseek(packed.get(), 0, SEEK_SET) == 0);
+  archive::unpack(packed.get(), folder("unpacked").get(), {});
+  const auto again = place / "unpacked/sparse";
+  REQUIRE(::stat(again.c_str(), &facts) == 0);
+  CHECK(facts.st_size == size);
+  CHECK(facts.st_blocks * 512 < (16 << 20));
+  const base::UniqueFd made(::open(again.c_str(), O_RDONLY | O_CLOEXEC));
+  char text[6];
+  REQUIRE(::pread(made.get(), text, 5, 0) == 5);
+  CHECK(std::string(text, 5) == "start");
+  REQUIRE(::pread(made.get(), text, 6, size / 2) == 6);
+  CHECK(std::string(text, 6) == "middle");
 }

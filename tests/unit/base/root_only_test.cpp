@@ -4,9 +4,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <boost/filesystem.hpp>
 #include <catch2/catch.hpp>
 #include <cerrno>
-#include <filesystem>
 #include <fstream>
 
 #include "base/ids.h"
@@ -14,7 +14,7 @@
 
 using namespace unionroot;
 using base::Links;
-namespace fs = std::filesystem;
+namespace fs = boost::filesystem;
 
 namespace {
 

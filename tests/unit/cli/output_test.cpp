@@ -61,7 +61,10 @@ TEST_CASE("sessions and chroots") {
                                      {"union-type", "overlay"},
                                      {"aliases", {"unstable", "default"}},
                                      {"description", "evil\x1b"}}});
-  CHECK_THAT(chroot_table(chroots), Contains("sid     directory  overlay  unstable,default  evil\\x1b"));
+  const auto broken = json::array({{{"name", "bad"}, {"file", "a.conf:3"}, {"error", "wrong\x1b\nmore"}}});
+  CHECK_THAT(chroot_table(chroots, broken),
+             Contains("sid     directory  overlay  unstable,default  evil\\x1b\n") &&
+                 Contains("bad     broken     -        -                 a.conf:3: wrong\\x1b\n"));
   // A daemon that answers nonsense must not bring the client down.
   CHECK_NOTHROW(session_table(json::array({1, "x", {{"id", 3}, {"created", "x"}}})));
   CHECK_NOTHROW(info_text(json::object({{"stages", 1}, {"runs", {1, 2}}, {"created", "x"}})));

@@ -10,32 +10,34 @@ using namespace unionroot;
 using namespace unionroot::cli;
 using namespace std::chrono_literals;
 
+constexpr std::uint64_t mib = std::uint64_t{1} << 20;
+
 TEST_CASE("a bar, a percentage and the bytes where the total is known") {
-  CHECK(progress_line({"unpacking /srv/base.tar.zst", 203'400'000, 450'000'000}, 3s, 79) ==
-        "unpacking /srv/base.tar.zst [=============>                ] 45% 203 of 450 MB");
-  CHECK(progress_line({"unpacking /srv/base.tar.zst", 203'400'000, 450'000'000}, 3s, 60) ==
-        "unpacking /srv/base.tar.zst [=====>      ] 45% 203 of 450 MB");
+  CHECK(progress_line({"unpacking /srv/base.tar.zst", 203 * mib, 450 * mib}, 3s, 79) ==
+        "unpacking /srv/base.tar.zst [=============>                ] 45% 203 of 450 MiB");
+  CHECK(progress_line({"unpacking /srv/base.tar.zst", 203 * mib, 450 * mib}, 3s, 60) ==
+        "unpacking /srv/base.tar.zst [====>      ] 45% 203 of 450 MiB");
   // The name is cut before the bar is given up, and the bar before the numbers are.
-  CHECK(progress_line({"unpacking /srv/base.tar.zst", 203'400'000, 450'000'000}, 3s, 50) ==
-        "unpac...ase.tar.zst [====>     ] 45% 203 of 450 MB");
-  CHECK(progress_line({"unpacking /srv/base.tar.zst", 203'400'000, 450'000'000}, 3s, 40) ==
-        "unpack.../base.tar.zst 45% 203 of 450 MB");
-  CHECK(progress_line({"unpacking /srv/base.tar.zst", 203'400'000, 450'000'000}, 3s, 20) == "45% 203 of 450 MB");
-  CHECK(progress_line({"unpacking /srv/base.tar.zst", 203'400'000, 450'000'000}, 3s, 5) == "45% 2");
+  CHECK(progress_line({"unpacking /srv/base.tar.zst", 203 * mib, 450 * mib}, 3s, 50) ==
+        "unpac...se.tar.zst [====>     ] 45% 203 of 450 MiB");
+  CHECK(progress_line({"unpacking /srv/base.tar.zst", 203 * mib, 450 * mib}, 3s, 40) ==
+        "unpack...base.tar.zst 45% 203 of 450 MiB");
+  CHECK(progress_line({"unpacking /srv/base.tar.zst", 203 * mib, 450 * mib}, 3s, 20) == "45% 203 of 450 MiB");
+  CHECK(progress_line({"unpacking /srv/base.tar.zst", 203 * mib, 450 * mib}, 3s, 5) == "45% 2");
   CHECK(progress_line({"a", 450, 450}, 3s, 60) == "a [==============================] 100% 450 of 450 B");
 }
 
 TEST_CASE("units of which there are few have a decimal") {
-  CHECK(progress_line({"a", 1'250'000'000, 4'500'000'000}, 3s, 100).ends_with(" 27% 1.2 of 4.5 GB"));
-  CHECK(progress_line({"a", 512, 9'999}, 3s, 100).ends_with(" 5% 0.5 of 9.9 kB"));
-  CHECK(progress_line({"a", 1'000'000'000'000, 20'000'000'000'000}, 3s, 100).ends_with(" 5% 1 of 20 TB"));
+  CHECK(progress_line({"a", 1280 * mib, 4608 * mib}, 3s, 100).ends_with(" 27% 1.2 of 4.5 GiB"));
+  CHECK(progress_line({"a", 512, 10'200}, 3s, 100).ends_with(" 5% 0.5 of 9.9 KiB"));
+  CHECK(progress_line({"a", 1024 * 1024 * mib, 20 * 1024 * 1024 * mib}, 3s, 100).ends_with(" 5% 1 of 20 TiB"));
   // A file that grows, or one of the two numbers gone mad.
   CHECK(progress_line({"a", 900, 450}, 3s, 100).ends_with("=] 100% 900 of 450 B"));
   CHECK(progress_line({"a", ~std::uint64_t{0}, 1}, 3s, 100).find("100%") != std::string::npos);
 }
 
 TEST_CASE("bytes alone where the total is not known, and the time where there are none") {
-  CHECK(progress_line({"packing /srv/base.tar.zst", 203'400'000, 0}, 3s, 79) == "packing /srv/base.tar.zst ... 203 MB");
+  CHECK(progress_line({"packing /srv/base.tar.zst", 203 * mib, 0}, 3s, 79) == "packing /srv/base.tar.zst ... 203 MiB");
   CHECK(progress_line({"beginning a session on sid", 0, 0}, 3s, 79) == "beginning a session on sid ... 3 s");
   CHECK(progress_line({"beginning a session on sid", 0, 0}, 62s, 20) == "be...on sid ... 62 s");
   CHECK(progress_line({"beginning a session on sid", 0, 0}, 3s, 10) == "... 3 s");

@@ -49,6 +49,11 @@ daemon::EndCall end(const Dictionary& options) {
 
 daemon::RecoverCall recover(const Dictionary& options) { return daemon::read_recover(message_of(options), "x"); }
 
+daemon::DiffCall diff(const Dictionary& options) {
+  const sdbus::UnixFd null(::open("/dev/null", O_RDWR | O_CLOEXEC), sdbus::adopt_fd);
+  return daemon::read_diff(message_of(std::string("x"), options, null));
+}
+
 std::string refusal(const std::function<void()>& work) {
   try {
     work();
@@ -72,7 +77,8 @@ std::string run_refusal(const Dictionary& options) {
 
 TEST_CASE("an unknown option is refused, with its name and the known ones") {
   const auto text = begin_refusal({{"nmae", Variant(std::string("x"))}});
-  CHECK(text == "Begin does not know the option 'nmae'\nit knows: name, front-end, wait, user-data, progress");
+  CHECK(text ==
+        "Begin does not know the option 'nmae'\nit knows: name, front-end, wait, yield, user-data, confirm, progress");
   CHECK(refusal([] {
           recover({{"force", Variant(true)}});
         }) == "Recover does not know the option 'force'\nit knows: progress");
@@ -87,6 +93,15 @@ TEST_CASE("an option of the wrong type is refused, with what it must be") {
   CHECK(run_refusal({{"environment", Variant(std::string("A=b"))}}).find("it must be strings (as)") !=
         std::string::npos);
   CHECK(run_refusal({{"user-data", Variant(std::vector<std::string>{})}}).find("a{ss}") != std::string::npos);
+}
+
+TEST_CASE("paths of a diff are within the session") {
+  CHECK(diff({}).paths.empty());
+  CHECK(diff({{"paths", Variant(Words{"/etc//apt/", "srv", "/", "./a/."})}}).paths == Words{"etc/apt", "srv", "", "a"});
+  const auto refused = [](const Words& paths) { return refusal([&] { diff({{"paths", Variant(paths)}}); }); };
+  CHECK(refused({"/etc/../.."}).find("'..'") != std::string::npos);
+  CHECK(refused(Words(1001, "a")).find("1001 paths") != std::string::npos);
+  CHECK(refused({std::string(65537, 'a')}).find("65537 bytes") != std::string::npos);
 }
 
 TEST_CASE("wait: absent and 0 do not wait, -1 waits without end, any integer type will do") {
@@ -115,19 +130,17 @@ TEST_CASE("sizes of a terminal fit in what the kernel keeps them in") {
 TEST_CASE("a front end says that it is one") {
   CHECK_FALSE(run({}, {}).automatic.front_end);
   CHECK(run({}, {{"front-end", Variant(true)}}).automatic.front_end);
+  CHECK(run({}, {{"front-end", Variant(true)}}).request.front_end);
   run_refusal({{"front-end", Variant(std::string("schroot"))}});
 }
 
-TEST_CASE("a command needs the caller's directory, a login shell falls back, a directory by name is required") {
+TEST_CASE("the directory that is asked for is not the caller's") {
   const Variant here(std::string("/home/a"));
   auto call = run({"true"}, {{"caller-directory", here}});
-  CHECK(call.request.directory == "/home/a");
-  CHECK(call.request.directory_required);
-  call = run({}, {{"caller-directory", here}});
-  CHECK_FALSE(call.request.directory_required);
+  CHECK(call.request.directory.empty());
+  CHECK(call.request.callers_directory == "/home/a");
   call = run({}, {{"caller-directory", here}, {"directory", Variant(std::string("/srv"))}});
   CHECK(call.request.directory == "/srv");
-  CHECK(call.request.directory_required);
 }
 
 TEST_CASE("what is not UTF-8 comes as bytes, and takes no NUL") {
@@ -155,9 +168,11 @@ TEST_CASE("strings are bounded") {
   begin_refusal({{"user-data", Variant(std::map<std::string, std::string>{{"a.b", std::string(4097, 'x')}})}});
 }
 
-TEST_CASE("End: force") {
-  CHECK_FALSE(end({}).force);
-  CHECK(end({{"force", Variant(true)}}).force);
+TEST_CASE("End: force and discard") {
+  CHECK_FALSE(end({}).wish.force);
+  CHECK_FALSE(end({}).wish.discard);
+  CHECK(end({{"force", Variant(true)}}).wish.force);
+  CHECK(end({{"discard", Variant(true)}}).wish.discard);
   refusal([] { end({{"force", Variant(std::string("yes"))}}); });
 }
 

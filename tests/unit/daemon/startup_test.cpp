@@ -3,9 +3,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <boost/filesystem.hpp>
 #include <catch2/catch.hpp>
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 
 #include "base/error.h"
@@ -57,16 +57,16 @@ TEST_CASE("one daemon for a state directory") {
 TEST_CASE("the daemon's lock file is closed to strangers, who could lock it for reading") {
   const tests::TemporaryFolder folder;
   std::ofstream(folder / "daemon.lock") << "1\n";
-  std::filesystem::permissions(folder / "daemon.lock", std::filesystem::perms(0644));
+  boost::filesystem::permissions(folder / "daemon.lock", static_cast<boost::filesystem::perms>(0644));
   const auto held = daemon::lock_state(folder.path());
-  CHECK(std::filesystem::status(folder / "daemon.lock").permissions() == std::filesystem::perms(0600));
+  CHECK(boost::filesystem::status(folder / "daemon.lock").permissions() == static_cast<boost::filesystem::perms>(0600));
 }
 
 TEST_CASE("a lock file that is a symlink is not followed") {
   const tests::TemporaryFolder folder;
-  std::filesystem::create_symlink(folder / "elsewhere", folder / "daemon.lock");
+  boost::filesystem::create_symlink(folder / "elsewhere", folder / "daemon.lock");
   CHECK_THROWS_AS(daemon::lock_state(folder.path()), base::Error);
-  CHECK_FALSE(std::filesystem::exists(folder / "elsewhere"));
+  CHECK_FALSE(boost::filesystem::exists(folder / "elsewhere"));
 }
 
 TEST_CASE("a bus that is not there is named") {

@@ -95,6 +95,32 @@ TEST_CASE("Who has used up the share is served later, and holds up nobody") {
   CHECK(place.done == Names{"a1", "b", "root", "a2", "a3"});
 }
 
+TEST_CASE("What the bus spends on a call counts too") {
+  auto rules = small_stock();
+  rules.bus_cost = milliseconds(6);
+  Place place(rules);
+  for (const auto* name : {"a1", "a2", "a3"}) place.turns.quick(alice, place.job(name, milliseconds(0)));
+  place.settle();
+  CHECK(place.done == Names{"a1", "a2"});
+}
+
+TEST_CASE("A call that is answered elsewhere passes while the share lasts, and after what waits") {
+  auto rules = small_stock();
+  rules.bus_cost = milliseconds(6);
+  Place place(rules);
+  CHECK(place.turns.passes(alice));
+  CHECK(place.turns.passes(alice));
+  CHECK_FALSE(place.turns.passes(alice));
+  CHECK(place.turns.passes(bob));
+  CHECK(place.turns.passes(0));
+  place.turns.quick(alice, place.job("a"));
+  place.now += std::chrono::hours(1);
+  CHECK_FALSE(place.turns.passes(alice));
+  place.settle();
+  CHECK(place.done == Names{"a"});
+  CHECK(place.turns.passes(alice));
+}
+
 TEST_CASE("Root is never made to wait") {
   Place place(small_stock());
   for (int i = 0; i < 5; ++i) place.turns.quick(0, place.job("root", milliseconds(1000)));

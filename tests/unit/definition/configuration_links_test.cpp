@@ -4,8 +4,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <boost/filesystem.hpp>
 #include <catch2/catch.hpp>
-#include <filesystem>
 
 #include "base/error.h"
 #include "configuration_folder.h"
@@ -105,7 +105,7 @@ TEST_CASE("links of root's are followed") {
     std::set<std::string> consulted;
     CHECK(read_trusted(folder / name, &consulted) == "content");
     CHECK(std::any_of(consulted.begin(), consulted.end(),
-                      [&](const auto& path) { return std::filesystem::equivalent(path, folder / "else/where"); }));
+                      [&](const auto& path) { return boost::filesystem::equivalent(path, folder / "else/where"); }));
   }
   CHECK(list_trusted(folder / "dots") == std::vector<std::string>{"real"});
 }

@@ -158,6 +158,10 @@ TEST_CASE("every type") {
   CHECK(parse("type=lvm-snapshot\ndevice=/dev/a\nlvm-snapshot-options=-L 1G\n").definition->clonable());
   CHECK(std::get<ZfsSnapshotSource>(parse("type=zfs-snapshot\nzfs-dataset=pool/a\n").definition->source).dataset ==
         "pool/a");
+  const auto with_commas = parse("type=layers\nlower-directories=\"/a,b\",/c d,\"/e\"\n").definition;
+  REQUIRE(with_commas);
+  CHECK(std::get<LayersSource>(with_commas->source).lower_directories ==
+        std::vector<std::string>{"/a,b", "/c d", "/e"});
   const auto layers = parse("type=layers\nlower-directories=/a,/b\n").definition;
   CHECK(std::get<LayersSource>(layers->source).lower_directories == std::vector<std::string>{"/a", "/b"});
   CHECK(layers->has_union());
@@ -207,6 +211,8 @@ TEST_CASE("what is wrong with a definition takes it out, and says the line and w
       {"type=zfs-snapshot\nzfs-dataset=-rf\n", "not the name of a data set"},
       {"type=layers\nlower-directories=,\n", "the list is empty"},
       {"type=layers\nlower-directories=/a,/b,/a\n", "lower-directories: '/a' is there twice"},
+      {"type=layers\nlower-directories=\"/a,b\n", "has a quote that is not closed"},
+      {"type=layers\nlower-directories=\"/a\"b,/c\n", "something behind one"},
       {"type=layers\nlower-directories=/a,b\n", "lower-directories: 'b' is not an absolute path"},
       {good + "union-type=zip\n", "expected one of: none, overlay"},
       {overlay + "union-backing=ram\n", "union-backing: 'ram' is not known; expected one of: auto, directory, tmpfs"},
@@ -262,7 +268,11 @@ TEST_CASE("what is only worth a word leaves the definition there") {
       {good + "script-config=sbuild/config\n", "script-config is deprecated"},
       {"type=plain\ndirectory=/srv\nhook-directories=/h\n",
        "'hook-directories' has no effect for a chroot of type plain"},
-      {"directory=/srv\nunion-type=overlay\n", "of type plain, which it is without a key 'type'"},
+      {"directory=/srv\nunion-type=overlay\n",
+       "'union-type' has no effect: type is missing, so this is a plain chroot without an overlay; add type=directory"},
+      {"directory=/srv\nfile=/srv/x.tar\n", "'file' has no effect: type is missing"},
+      {"directory=/srv\nlvm-snapshot-options=-s\n", "add type=lvm-snapshot"},
+      {"type=plain\ndirectory=/srv\nunion-type=overlay\n", "has no effect for a chroot of type plain"},
       {good + "union-type=aufs\n",
        "warning: a.conf:4: union-type: 'aufs' is not in today's kernels; an overlay is used"},
       {good + "shell=sh\n", "warning: a.conf:4: shell: 'sh' is not an absolute path"},
@@ -271,7 +281,6 @@ TEST_CASE("what is only worth a word leaves the definition there") {
       {good + "Bad.key=1\n", "not a valid key of user data"},
       {good + "user-modifiable-keys=nodot\n", "not a key of user data"},
       {good + "aliases=x\n", "aliases: 'x' is the chroot's own name"},
-      {good + "setup.services=cron\n", "setup.services has no effect"},
       {good + "union-type=overlay\nunion-backing=tmpfs\nunion-device=/dev/x\n", "no effect with union-backing=tmpfs"},
       {"type=directory\nlocation=/srv\n", "'location' is the old name of 'directory'"},
       {"type=file\nfile=/x\nunion-type=none\n", "always has an overlay"},

@@ -53,7 +53,7 @@ TEST_CASE("the registry follows edits") {
     CHECK(registry.snapshot()->find("a"));
     folder.write("chroot.d/b.conf", "[b]\n" + tree);
     CHECK(changes(registry) == 1);
-    std::filesystem::remove(folder / "chroot.d/a.conf");
+    boost::filesystem::remove(folder / "chroot.d/a.conf");
     CHECK(changes(registry) == 1);
     CHECK_FALSE(registry.snapshot()->find("a"));
     CHECK(registry.snapshot()->find("b"));
@@ -63,7 +63,7 @@ TEST_CASE("the registry follows edits") {
     changes(registry);
     const auto before = registry.require("a");
     folder.write("unionroot.conf.new", "[a]\ndescription=new\n" + tree);
-    std::filesystem::rename(folder / "unionroot.conf.new", folder / "unionroot.conf");
+    boost::filesystem::rename(folder / "unionroot.conf.new", folder / "unionroot.conf");
     CHECK(changes(registry) == 1);
     CHECK(registry.require("a")->description == "new");
     CHECK(before->description.empty());  // who has one keeps it
@@ -83,8 +83,8 @@ TEST_CASE("the registry follows edits") {
     folder.write("chroot.d/a.conf", "[a]\n" + tree);
     changes(registry);
     folder.write("next/b.conf", "[b]\n" + tree);
-    std::filesystem::rename(folder / "chroot.d", folder / "previous");
-    std::filesystem::rename(folder / "next", folder / "chroot.d");
+    boost::filesystem::rename(folder / "chroot.d", folder / "previous");
+    boost::filesystem::rename(folder / "next", folder / "chroot.d");
     changes(registry);
     CHECK(registry.snapshot()->find("b"));
     CHECK_FALSE(registry.snapshot()->find("a"));
@@ -157,8 +157,8 @@ TEST_CASE("what require says of a chroot that is not there") {
 TEST_CASE("a file that was refused is named where its chroot is missed") {
   const ConfigurationFolder folder;
   folder.write("chroot.d/a.conf", "[a]\n" + tree);
-  std::filesystem::permissions(folder / "chroot.d/a.conf", std::filesystem::perms::others_write,
-                               std::filesystem::perm_options::add);
+  boost::filesystem::permissions(folder / "chroot.d/a.conf",
+                                 boost::filesystem::add_perms | boost::filesystem::others_write);
   const Registry registry(folder.settings());
   const auto missed = error_of([&] { (void)registry.require("a"); });
   CHECK(missed.code() == ErrorCode::no_such_chroot);
@@ -210,7 +210,7 @@ TEST_CASE("many threads may ask while files change") {
     });
   for (int i = 0; i < 50; ++i) {
     folder.write("unionroot.conf.new", "[a]\ndescription=" + std::to_string(i) + "\n" + tree);
-    std::filesystem::rename(folder / "unionroot.conf.new", folder / "unionroot.conf");
+    boost::filesystem::rename(folder / "unionroot.conf.new", folder / "unionroot.conf");
     registry.on_readable();
   }
   stop = true;

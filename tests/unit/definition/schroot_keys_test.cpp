@@ -68,11 +68,22 @@ TEST_CASE("a session says where it is and is its owner's alone") {
   CHECK(keys.at("selected-name") == "unstable");
   CHECK(keys.at("mount-location") == "/run/schroot/mount/job");
   CHECK(keys.at("users") == "root");
+  CHECK(keys.at("root-users").empty());
   CHECK(keys.at("source-root-users").empty());
   CHECK(keys.at("aliases").empty());
   CHECK(keys.at("description") == "Unstable (session chroot)");
   CHECK(keys.at("union-overlay-directory") == "/over/job");
   CHECK(keys.at("union-underlay-directory") == "/var/lib/schroot/union/underlay/job");
+}
+
+TEST_CASE("whom the lists let be root is a session's root user") {
+  const auto keys = schroot_keys(sid(), {"job", "sid", "sid", "games", "/x", "", true});
+  CHECK(keys.at("users").empty());
+  CHECK(keys.at("root-users") == "games");
+}
+
+TEST_CASE("a source is described as one") {
+  CHECK(schroot_keys(source_variant(sid())).at("description") == "Unstable (source chroot)");
 }
 
 TEST_CASE("a session on a source has no union, and says what it is of") {

@@ -116,7 +116,6 @@ TEST_CASE("what schroot takes with a warning, and what it takes silently to no e
       {"[x]\n" + tree + "script-config=minimal/config\n", "x:4: script-config is deprecated; use profile=minimal"},
       {"[x]\n" + tree + "profile=sbuild\nscript-config=minimal/config\n",
        "x:5: script-config is deprecated; use profile=minimal"},
-      {"[x]\n" + tree + "setup.services=a,b\n", "x:4: setup.services"},
       {"[x]\n" + tree + "description=caf\xE9\n", "x:4: the description is not valid UTF-8, and is shown changed"},
       {"[x]\n" + tree + "copyfiles.x=1\nname=foo\n", "x:5: 'name' belongs to a session"},
       {"[x]\n" + tree + "profile=lines\n", "lines/copyfiles:2: 'etc/hosts' is not an absolute path; nothing is copied"},

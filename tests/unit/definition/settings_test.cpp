@@ -25,6 +25,7 @@ TEST_CASE("all settings") {
                    "root-reserve=1\nsession-names=owner\nsession-time-limit=60\nsource-session-time-limit=30\n"
                    "hold-back-time-limit=0\nreserve-space=500M\nreserve-inodes=10%\n"
                    "schroot-places=yes\nschroot-run-directory=/rs\nschroot-state-directory=/ls\nschroot-wait-limit=5\n"
+                   "authentication-time-limit=20\nworking-directory=/build\n"
                    "[chroot]\nnonsense\n");
   const auto settings = read_settings(file, false);
   CHECK(settings.config_file == file);
@@ -51,10 +52,12 @@ TEST_CASE("all settings") {
   CHECK(settings.reserve_space.most == 0);
   CHECK(settings.reserve_inodes.percent == 10);
   CHECK(settings.reserve_inodes.most == 0);
-  CHECK(settings.schroot_places);
+  CHECK(settings.schroot_places == true);
   CHECK(settings.schroot_run_directory == "/rs");
   CHECK(settings.schroot_state_directory == "/ls");
   CHECK(settings.schroot_wait_limit == 5);
+  CHECK(settings.authentication_time_limit == 20);
+  CHECK(settings.working_directory == "/build");
 }
 
 TEST_CASE("the settings' defaults, and a file that is not there") {
@@ -65,6 +68,10 @@ TEST_CASE("the settings' defaults, and a file that is not there") {
   CHECK(settings.bus == "system");
   CHECK(settings.read_schroot);
   CHECK(settings.schroot_directory == "/etc/schroot");
+  CHECK_FALSE(settings.schroot_places.has_value());
+  CHECK(read_settings(folder.write("no.conf", "[unionroot]\nschroot-places=no\n"), false).schroot_places == false);
+  const auto by_itself = folder.write("auto.conf", "[unionroot]\nschroot-places=auto\n");
+  CHECK_FALSE(read_settings(by_itself, false).schroot_places.has_value());
   CHECK(read_settings(folder / "none.conf", true).config_directory == folder.path());
   CHECK_THROWS_WITH(read_settings(folder / "none.conf", false), Contains("there is no configuration file"));
 }
@@ -83,15 +90,18 @@ TEST_CASE("a bad setting is refused with its line") {
       {"bus=unix:", "is not a bus"},
       {"log-level=loud", "expected one of: debug, info, warning, error"},
       {"read-schroot=maybe", "is neither yes nor no"},
+      {"schroot-places=maybe", "u.conf:2: schroot-places: 'maybe' is none of auto, yes and no"},
       {"sessions-per-user=-1", "is not a number"},
       {"sessions-per-user=1e3", "is not a number"},
       {"begins-at-once=0", "u.conf:2: begins-at-once: '0' is not a number from 1 to 1000"},
       {"begins-per-user=1001", "is not a number from 1 to 1000"},
       {"waiting-per-user=many", "u.conf:2: waiting-per-user: 'many' is not a number"},
+      {"working-directory=here", "u.conf:2: working-directory: 'here' is none of caller, home, or an absolute path"},
       {"session-names=mine", "u.conf:2: session-names: 'mine' is not known; expected one of: any, owner"},
       {"session-time-limit=1h", "u.conf:2: session-time-limit: '1h' is not a number from 0 (no limit) to"},
       {"source-session-time-limit=-1", "is not a number"},
       {"hold-back-time-limit=never", "u.conf:2: hold-back-time-limit: 'never' is not a number"},
+      {"authentication-time-limit=0", "u.conf:2: authentication-time-limit: '0' is not a number from 1 to"},
       {"reserve-space=101%", "u.conf:2: reserve-space: '101%' is neither a size, such as 500M, nor a percentage"},
       {"reserve-inodes=5M", "u.conf:2: reserve-inodes: '5M' is neither a number of inodes nor a percentage"},
       {"reserve-inodes=some", "is neither a number of inodes"},

@@ -92,8 +92,8 @@ TEST_CASE("options become attributes, and the rest goes to the file system") {
   CHECK(first("/a /b none bind,nofail").optional);
   // Only what the built-in profiles have as well is usual, wherever it was read.
   CHECK_FALSE(first("/a /b none bind,x-unionroot.optional").usual);
-  CHECK(first("/var/lib/sbuild/build /build none rw,bind,x-unionroot.optional,x-unionroot.view").usual);
-  CHECK_FALSE(first("/var/lib/sbuild/build /mnt none rw,bind,x-unionroot.optional").usual);
+  CHECK(first("/var/lib/sbuild/build /build none rw,rbind,x-unionroot.optional,x-unionroot.view").usual);
+  CHECK_FALSE(first("/var/lib/sbuild/build /mnt none rw,rbind,x-unionroot.optional").usual);
   CHECK_FALSE(first("proc /proc proc defaults").usual);
   CHECK(first("tmpfs /tmp tmpfs size=1g,mode=1777").text() == "tmpfs on /tmp with size=1g,mode=1777 [fstab:1]");
   CHECK(first("none /srv/shm tmpfs rw,nosuid,noexec").text() == "tmpfs on /srv/shm as nosuid,noexec [fstab:1]");
@@ -145,6 +145,7 @@ TEST_CASE("entries that cannot be honoured name their line and what is expected"
       {"overlay /b overlay lowerdir=/a,colour=red", "unknown overlay option colour"},
       {"overlay /b overlay lowerdir=/a,upperdir=/u:v/a,workdir=/u:v/../w", "expected an absolute path"},
       {"overlay /b overlay lowerdir=/a,upperdir=/s/u:v,workdir=/s/w", "comma, colon"},
+      {"overlay /b overlay lowerdir=\"a\"", "lowerdir=a: expected an absolute path"},
   };
   for (const auto& [line, message] : cases) {
     INFO(line);

@@ -105,6 +105,31 @@ TEST_CASE("a control character in a value is refused by name, unless the variabl
   CHECK_THAT(refusal(request), Contains("variable TERM"));
 }
 
+TEST_CASE("what is set wins over everything but the session's own, with any value") {
+  EnvironmentRequest request;
+  request.preserve = true;
+  request.callers = {"A=callers", "FILTERED=callers"};
+  request.filter = "^FILTERED$";
+  request.terminal_type = "xterm";
+  request.language = "C";
+  request.extra = {{"SCHROOT_USER", "ann"}};
+  CHECK(has(compose_environment(ann, request), "LANG=C"));
+  request.set = {"A=first", "A=set", "FILTERED=set", "LANG=POSIX", "PATH=/x", "E=", "V=\x1b=\xff"};
+  for (const auto& user : {ann, root}) {
+    const auto environment = compose_environment(user, request);
+    for (const char* variable : {"A=set", "FILTERED=set", "LANG=POSIX", "PATH=/x", "TERM=xterm", "E=", "V=\x1b=\xff"})
+      CHECK(has(environment, variable));
+  }
+  for (const char* bad : {"NOVALUE", "=x", "", "a.b=c", "9x=1"}) {
+    request.set = {bad};
+    CHECK_THAT(refusal(request), Contains("InvalidArgument") && Contains("NAME=VALUE"));
+  }
+  for (const char* own : {"SCHROOT_USER=x", "SCHROOT_COMMAND=x", "UNIONROOT_SESSION=x"}) {
+    request.set = {own};
+    CHECK_THAT(refusal(request), Contains("InvalidArgument") && Contains("cannot be set"));
+  }
+}
+
 TEST_CASE("a filter that is no regular expression is the definition's fault") {
   EnvironmentRequest request;
   request.preserve = true;

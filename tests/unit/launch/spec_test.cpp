@@ -30,7 +30,6 @@ LaunchSpec example() {
   spec.limits = {{RLIMIT_NOFILE, {10, 20}}, {RLIMIT_CORE, {RLIM_INFINITY, RLIM_INFINITY}}};
   spec.rows = 33;
   spec.columns = 132;
-  spec.no_network = true;
   spec.no_new_privileges = true;
   spec.host_name = "inside";
   spec.joined_groups = {"/sys/fs/cgroup/pids/a", "/sys/fs/cgroup/memory/a"};
@@ -53,7 +52,7 @@ bool readable(const std::string& bytes) {
 }  // namespace
 
 TEST_CASE("the helper reads what the launcher wrote") {
-  const base::UniqueFd file = sealed_file(serialize(example(), true));
+  const base::UniqueFd file = sealed_file(serialize(example(), {.cgroup = true, .network = true}));
   helper::Spec spec;
   REQUIRE(helper::read_spec(file.get(), spec));
   CHECK(std::string(spec.session) == "sid-1");
@@ -87,7 +86,7 @@ TEST_CASE("the helper reads what the launcher wrote") {
   CHECK(spec.limits[0].soft == 10);
   CHECK(spec.limits[0].hard == 20);
   CHECK(spec.limits[1].soft == RLIM_INFINITY);
-  CHECK(spec.has(wire::no_network));
+  CHECK(spec.has(wire::has_network));
   CHECK(spec.has(wire::no_new_privileges));
   CHECK(spec.has(wire::has_cgroup));
   CHECK_FALSE(spec.has(wire::terminal));
@@ -98,7 +97,7 @@ TEST_CASE("a login shell is started under the name of one") {
   LaunchSpec spec = example();
   spec.login_shell = true;
   spec.scheduling.reset();
-  const base::UniqueFd file = sealed_file(serialize(spec, false));
+  const base::UniqueFd file = sealed_file(serialize(spec, {}));
   helper::Spec read;
   REQUIRE(helper::read_spec(file.get(), read));
   CHECK(std::string(read.file) == "/bin/bash");
@@ -108,7 +107,7 @@ TEST_CASE("a login shell is started under the name of one") {
 }
 
 TEST_CASE("a spec cut anywhere, or of another build, is refused") {
-  const std::string bytes = serialize(example(), false);
+  const std::string bytes = serialize(example(), {});
   CHECK(readable(bytes));
   for (std::size_t length = 0; length < bytes.size(); ++length) {
     std::string cut = bytes.substr(0, length);
@@ -126,13 +125,13 @@ TEST_CASE("a spec cut anywhere, or of another build, is refused") {
 TEST_CASE("what cannot be said to the helper is refused") {
   LaunchSpec spec = example();
   spec.environment.push_back(std::string("A=b\0c", 5));
-  CHECK_THROWS_AS(serialize(spec, false), base::Error);
+  CHECK_THROWS_AS(serialize(spec, {}), base::Error);
   spec = example();
   spec.arguments.clear();
-  CHECK_THROWS_AS(serialize(spec, false), base::Error);
+  CHECK_THROWS_AS(serialize(spec, {}), base::Error);
   spec = example();
   spec.environment.assign(17, std::string(std::size_t{1} << 20, 'a'));
-  CHECK_THROWS_WITH(serialize(spec, false), Catch::Matchers::Contains("arguments and environment take"));
+  CHECK_THROWS_WITH(serialize(spec, {}), Catch::Matchers::Contains("arguments and environment take"));
 }
 
 TEST_CASE("the spec's file cannot be changed any more") {

@@ -118,7 +118,7 @@ TEST_CASE("the text of a process's limits is understood, and what is strange in 
 
 TEST_CASE("a caller's limits and umask are read") {
   const mode_t former = ::umask(0137);
-  const auto inherited = inherited_from(::getpid(), base::process_start_time(::getpid()), ::getuid());
+  const auto inherited = inherited_from(::getpid(), base::process_start_time(::getpid()), ::getuid(), true);
   ::umask(former);
   CHECK(inherited.umask == 0137);
   const auto& limits = inherited.limits;
@@ -131,12 +131,13 @@ TEST_CASE("a caller's limits and umask are read") {
   CHECK(files->second.rlim_cur == own.rlim_cur);
   CHECK(files->second.rlim_max == own.rlim_max);
   CHECK(inherited.control_groups == base::read_file("/proc/self/cgroup"));
+  CHECK_FALSE(inherited.network);
   REQUIRE(inherited.scheduling);
   CHECK(inherited.scheduling->nice == ::getpriority(PRIO_PROCESS, 0));
   CHECK_FALSE(inherited.scheduling->processors.empty());
-  CHECK_THROWS_WITH(inherited_from(0x3fffffff, std::nullopt, 0), Contains("has gone"));
-  CHECK_THROWS_WITH(inherited_from(::getpid(), 1, ::getuid()), Contains("has gone"));
-  CHECK_THROWS_WITH(inherited_from(::getpid(), std::nullopt, 4711), Contains("other rights than user 4711"));
+  CHECK_THROWS_WITH(inherited_from(0x3fffffff, std::nullopt, 0, true), Contains("has gone"));
+  CHECK_THROWS_WITH(inherited_from(::getpid(), 1, ::getuid(), true), Contains("has gone"));
+  CHECK_THROWS_WITH(inherited_from(::getpid(), std::nullopt, 4711, true), Contains("other rights than user 4711"));
 }
 
 TEST_CASE("a process is a user's if each of its uids is") {

@@ -138,9 +138,9 @@ TEST_CASE("content that was cut anywhere, or garbled, is not believed") {
 
 TEST_CASE("a tree has one key, by whatever path it is reached") {
   const Place place;
-  std::filesystem::create_directory(place / "tree");
-  std::filesystem::create_directory(place / "other");
-  std::filesystem::create_directory_symlink("tree", place / "link");
+  boost::filesystem::create_directory(place / "tree");
+  boost::filesystem::create_directory(place / "other");
+  boost::filesystem::create_directory_symlink("tree", place / "link");
   const auto key_of = [&](const std::string& name) {
     const base::UniqueFd tree(::open((place / name).c_str(), O_PATH | O_CLOEXEC));
     return locks::tree_key(tree.get());
@@ -153,7 +153,7 @@ TEST_CASE("a tree has one key, by whatever path it is reached") {
   const base::UniqueFd folder(::open(place.path().c_str(), O_PATH | O_CLOEXEC));
   const auto before = locks::file_key(folder.get(), "base.tar");
   place.write("base.tar", "1");
-  std::filesystem::remove(place / "base.tar");
+  boost::filesystem::remove(place / "base.tar");
   place.write("base.tar", "2");  // a new inode, the same key
   CHECK(locks::file_key(folder.get(), "base.tar") == before);
   CHECK(locks::file_key(folder.get(), "base.tar2") != before);

@@ -5,8 +5,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <boost/filesystem.hpp>
 #include <catch2/catch.hpp>
-#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -24,8 +24,8 @@ struct Place : tests::TemporaryFolder {
   // Names, in order, less the manage files.
   [[nodiscard]] std::vector<std::string> files() const {
     std::vector<std::string> names;
-    for (const auto& entry : std::filesystem::directory_iterator(path()))
-      if (entry.path().extension() != ".manage") names.push_back(entry.path().filename());
+    for (const auto& entry : boost::filesystem::directory_iterator(path()))
+      if (entry.path().extension() != ".manage") names.push_back(entry.path().filename().string());
     std::sort(names.begin(), names.end());
     return names;
   }

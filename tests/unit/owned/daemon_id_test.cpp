@@ -2,8 +2,8 @@
 
 #include <unistd.h>
 
+#include <boost/filesystem.hpp>
 #include <catch2/catch.hpp>
-#include <filesystem>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -36,7 +36,7 @@ std::string in_file(const TemporaryFolder& state) {
 void record(const TemporaryFolder& state, const std::string& id) { Store(database(state)).set_daemon_id(id); }
 
 void remove_database(const TemporaryFolder& state) {
-  for (const char* name : {"state.db", "state.db-wal", "state.db-shm"}) std::filesystem::remove(state / name);
+  for (const char* name : {"state.db", "state.db-wal", "state.db-shm"}) boost::filesystem::remove(state / name);
 }
 
 }  // namespace
@@ -57,7 +57,7 @@ TEST_CASE("what is lost of the two is taken from the other") {
   remove_database(state);
   CHECK(agree(state) == id);
   CHECK(recorded(state) == id);
-  std::filesystem::remove(state / "id");
+  boost::filesystem::remove(state / "id");
   CHECK(agree(state) == id);
   CHECK(in_file(state) == id);
 }
@@ -87,11 +87,12 @@ TEST_CASE("a database and a file of two daemons are refused, and left as they ar
 TEST_CASE("a copy of a state directory is refused as long as the first is there; one that was moved is not") {
   const TemporaryFolder original, copy;
   const auto id = agree(original);
-  std::filesystem::copy(original.path(), copy.path(),
-                        std::filesystem::copy_options::recursive | std::filesystem::copy_options::overwrite_existing);
+  boost::filesystem::copy(
+      original.path(), copy.path(),
+      boost::filesystem::copy_options::recursive | boost::filesystem::copy_options::overwrite_existing);
   CHECK_THROWS_WITH(agree(copy), Catch::Contains("is a copy of " + original.path()));
   CHECK(agree(original) == id);
-  std::filesystem::remove(original / "id");
+  boost::filesystem::remove(original / "id");
   CHECK(agree(copy) == id);
   CHECK(in_file(copy) == id);
 }
@@ -99,7 +100,7 @@ TEST_CASE("a copy of a state directory is refused as long as the first is there;
 TEST_CASE("another name of the same state directory is no copy") {
   const TemporaryFolder state, names;
   const auto id = agree(state);
-  const std::filesystem::path path(state.path());
+  const boost::filesystem::path path(state.path());
   REQUIRE(::symlink(path.parent_path().c_str(), (names / "link").c_str()) == 0);
   const auto other_name = names / "link/" + path.filename().string();
   Store store(other_name + "/state.db");

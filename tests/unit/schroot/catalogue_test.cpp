@@ -57,7 +57,7 @@ TEST_CASE("NAME-source is there for aliases alone, and a plain chroot has a sess
 TEST_CASE("a name's namespace is what it says, or what the action has for usual") {
   CHECK(split_name("source:sid", Namespace::chroot).space == Namespace::source);
   CHECK(split_name("sid", Namespace::session).space == Namespace::session);
-  CHECK(split_name(":b", Namespace::chroot).name == ":b");
+  CHECK(split_name(":b", Namespace::chroot).name == "b");
   CHECK_THROWS_WITH(split_name("foo:sid", Namespace::chroot), "foo: No such namespace");
   CHECK_THROWS_WITH(split_name("a:b:c", Namespace::chroot), "a: No such namespace");
 }

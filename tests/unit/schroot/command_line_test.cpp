@@ -85,8 +85,8 @@ TEST_CASE("only another option's letter is missed as a value: every other word i
 TEST_CASE("what is odd is warned of, and half of it is done") {
   const auto loud = parse_schroot({"-q", "-v", "-l"});
   CHECK(loud.warnings == Words{"--quiet and --verbose may not be used at the same time", "Using verbose output"});
-  CHECK(loud.verbose);
-  CHECK_FALSE(loud.quiet);
+  CHECK_FALSE(loud.verbose);
+  CHECK(loud.quiet);
   const auto some = parse_schroot({"-l", "-a", "-c", "sid"});
   CHECK(some.warnings == Words{"--chroot and --all may not be used at the same time", "Using --chroots only"});
   CHECK_FALSE(some.all());

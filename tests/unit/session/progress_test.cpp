@@ -44,6 +44,14 @@ TEST_CASE("an operation that is over within an interval tells nothing") {
   CHECK_FALSE(told.throttle.told());
 }
 
+TEST_CASE("each line of a script is told, also one that it wrote before") {
+  Told told;
+  for (int i = 0; i < 2; ++i) told.throttle.report({"I: hook: line", 0, 0, true});
+  CHECK(told.heard.size() == 2);
+  told.throttle.finish();
+  CHECK(told.heard.size() == 2);
+}
+
 TEST_CASE("a step without bytes is told at once, and once") {
   Told told;
   told.throttle.report({"waiting", 0, 0});

@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "base/error.h"
+#include "copy_file.h"
 #include "kernel/files.h"
 #include "session/journal.h"
 #include "session_fixture.h"
@@ -85,13 +86,13 @@ TEST_CASE("a session file goes with its folder, but not from beside an upper lay
   session::remove_session_file(folder.path, file.token());
   session::remove_session_file(folder.path + "/none", file.token());
   session::write_session_file(folder.path, file, false);
-  std::filesystem::create_directory(folder.path + "/a/upper");
+  boost::filesystem::create_directory(folder.path + "/a/upper");
   session::remove_session_file(folder.path, file.token());
   CHECK(read(folder.path, "a"));
-  std::filesystem::remove(folder.path + "/a/upper");
-  std::filesystem::copy_file(folder.path + "/a/session.json", folder.path + "/a/.session.json.0123abcd.tmp");
+  boost::filesystem::remove(folder.path + "/a/upper");
+  tests::copy_file(folder.path + "/a/session.json", folder.path + "/a/.session.json.0123abcd.tmp");
   session::remove_session_file(folder.path, file.token());
-  CHECK_FALSE(std::filesystem::exists(folder.path + "/a"));
+  CHECK_FALSE(boost::filesystem::exists(folder.path + "/a"));
 }
 
 TEST_CASE("a session file of another session or daemon stays") {
@@ -158,13 +159,13 @@ TEST_CASE("a session file that others can write, or that is a link, is not belie
     CHECK_THROWS_WITH(read(folder.path, "a"), Catch::Contains("is writable by others than root"));
     REQUIRE(::chmod(open.c_str(), before.st_mode) == 0);
   }
-  std::filesystem::rename(path, folder.path + "/genuine");
-  std::filesystem::create_symlink(folder.path + "/genuine", path);
+  boost::filesystem::rename(path, folder.path + "/genuine");
+  boost::filesystem::create_symlink(folder.path + "/genuine", path);
   CHECK_FALSE(read(folder.path, "a"));
-  std::filesystem::remove(path);
-  std::filesystem::rename(folder.path + "/a", folder.path + "/b");
-  std::filesystem::rename(folder.path + "/genuine", folder.path + "/b/session.json");
-  std::filesystem::create_symlink("b", folder.path + "/a");
+  boost::filesystem::remove(path);
+  boost::filesystem::rename(folder.path + "/a", folder.path + "/b");
+  boost::filesystem::rename(folder.path + "/genuine", folder.path + "/b/session.json");
+  boost::filesystem::create_symlink("b", folder.path + "/a");
   CHECK_FALSE(read(folder.path, "a"));
 }
 

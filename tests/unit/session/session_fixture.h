@@ -1,7 +1,7 @@
 // A temporary state directory with the services that stages need; the kernel's mounts are a fake.
 #pragma once
 
-#include <filesystem>
+#include <boost/filesystem.hpp>
 #include <memory>
 #include <string>
 
@@ -16,8 +16,8 @@ namespace unionroot::test {
 
 struct TemporaryFolder {
   std::string path = "/var/tmp/unionroot-test-" + base::random_token();
-  TemporaryFolder() { std::filesystem::create_directory(path); }
-  ~TemporaryFolder() { std::filesystem::remove_all(path); }  // the fake kernel mounts nothing in it
+  TemporaryFolder() { boost::filesystem::create_directory(path); }
+  ~TemporaryFolder() { boost::filesystem::remove_all(path); }  // the fake kernel mounts nothing in it
   TemporaryFolder(const TemporaryFolder&) = delete;
   TemporaryFolder& operator=(const TemporaryFolder&) = delete;
 };
@@ -42,10 +42,10 @@ class NoCgroups : public kernel::Cgroups {
 class SessionFixture {
  public:
   SessionFixture() {
-    std::filesystem::create_directories(folder.path + "/tree/etc");
+    boost::filesystem::create_directories(folder.path + "/tree/etc");
     settings_.state_directory = folder.path + "/state";
     settings_.runtime_directory = folder.path + "/run";
-    std::filesystem::create_directory(settings_.state_directory);
+    boost::filesystem::create_directory(settings_.state_directory);
     store_ = std::make_unique<store::Store>(settings_.state_directory + "/state.db");
     namespaces_ = std::make_unique<mount::NamespaceFactory>(mounts);
     views_ = std::make_unique<mount::HostViews>(mounts, settings_.runtime_directory);
@@ -53,7 +53,7 @@ class SessionFixture {
     files_layers_ = std::make_unique<session::FilesLayers>(settings_, trash);
     services_ = std::unique_ptr<session::Services>(
         new session::Services{settings_, mounts, cgroups_, *namespaces_, *views_, *locks_, *store_, trash,
-                              source_mounts, *files_layers_, held_sessions_, daemon, true});
+                              source_mounts, *files_layers_, held_sessions_, daemon});
     auto shape = std::make_shared<definition::Definition>();
     shape->name = "sid";
     shape->type = "directory";

@@ -71,7 +71,7 @@ TEST_CASE_METHOD(Fixture, "a run is its session's alone, and is taken once") {
   const auto first = make("a", 1), other = make("b", 1);
   for (const auto& session : {first, other}) table.add(session, 0, held);
   for (const char* id : {"1", "2"})
-    table.add_run(first, {{id, "a", {}, 0, "root", "true", "", 0}, base::UniqueFd(), base::UniqueFd()});
+    table.add_run(first, {{id, "a", {}, 0, "root", "true", "", 0, ""}, base::UniqueFd(), base::UniqueFd()});
   CHECK(first->run_count() == 2);
   CHECK(other->run_count() == 0);
   CHECK(table.session_of_run("1") == first);

@@ -10,7 +10,7 @@
 #include "skip.h"
 
 using namespace unionroot;
-namespace fs = std::filesystem;
+namespace fs = boost::filesystem;
 
 namespace {
 

@@ -13,7 +13,7 @@
 #include "skip.h"
 
 using namespace unionroot;
-namespace fs = std::filesystem;
+namespace fs = boost::filesystem;
 
 TEST_CASE("what is discarded is gone from its folder at once, and deleted soon") {
   test::TemporaryFolder folder;
@@ -58,7 +58,7 @@ TEST_CASE("where something else has the name of the trash, what is discarded is 
   discard();
   fs::remove(name);
   fs::create_directories(name + "/others");
-  fs::permissions(name, fs::perms::all);
+  fs::permissions(name, fs::all_all);
   discard();
   CHECK_THROWS_WITH(trash.adopt(name), Catch::Contains("is writable by others than root"));
   trash.drain();

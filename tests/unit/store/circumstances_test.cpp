@@ -100,11 +100,11 @@ TEST_CASE("a lock that is given up in time is waited for") {
 
 TEST_CASE("a folder in the file's place is an error, and stays") {
   const Folder folder;
-  std::filesystem::create_directory(folder.file());
+  boost::filesystem::create_directory(folder.file());
   const auto error = error_of([&] { const Store store(folder.file()); });
   CHECK(contains(error.what(), folder.file()));
   CHECK(contains(error.what(), "not a regular file"));
-  CHECK(std::filesystem::is_directory(folder.file()));
+  CHECK(boost::filesystem::is_directory(folder.file()));
 }
 
 TEST_CASE("a missing folder is an error") {
@@ -144,7 +144,7 @@ TEST_CASE("a full disk is no_space, and the store works again once there is room
     CHECK(contains(error.what(), folder.file()));
     CHECK(contains(error.hint(), "free some space"));
     CHECK(store.sessions().size() == static_cast<std::size_t>(written) + 1);
-    std::filesystem::remove(folder.path() + "/filler");
+    boost::filesystem::remove(folder.path() + "/filler");
     CHECK_NOTHROW(store.add_session(session("after")));
     CHECK(store.session("first"));
   });
@@ -159,9 +159,9 @@ TEST_CASE("a disk that is full from the start is no_space, and nothing is set as
     }
     const auto error = error_of([&] { const Store store(folder.file()); });
     CHECK(error.code() == base::ErrorCode::no_space);
-    for (const auto& entry : std::filesystem::directory_iterator(folder.path()))
+    for (const auto& entry : boost::filesystem::directory_iterator(folder.path()))
       CHECK_FALSE(contains(entry.path().string(), "corrupt"));
-    std::filesystem::remove(folder.path() + "/filler");
+    boost::filesystem::remove(folder.path() + "/filler");
     const Store store(folder.file());
     CHECK_FALSE(store.set_aside());
   });
@@ -182,7 +182,7 @@ TEST_CASE("on a full disk runs come and go, and sessions go") {
       std::ofstream filler(folder.path() + "/filler");
       filler << std::string(std::size_t{17} << 20, 'x') << std::flush;
     }
-    RunRecord run{"r", "s1", base::ProcessIdentity{1, 2, "boot-1"}, 1000, "alice", "make", "r", 1};
+    RunRecord run{"r", "s1", base::ProcessIdentity{1, 2, "boot-1"}, 1000, "alice", "make", "r", 1, ""};
     for (int number = 0; number < 2000; ++number) {
       store.add_run(run);
       store.remove_run("r");
@@ -201,7 +201,7 @@ TEST_CASE("the log keeps its room when the database is closed, and is no evidenc
   CHECK(status.st_size == 0);
   if (status.st_blocks == 0) unionroot::tests::skip("this file system gives no room in advance");
   CHECK(status.st_blocks * 512 >= off_t{6} << 20);
-  std::filesystem::remove(folder.file());
+  boost::filesystem::remove(folder.file());
   Store store(folder.file());
   CHECK_FALSE(store.set_aside());
   store.add_session(session("a"));

@@ -41,7 +41,7 @@ std::ptrdiff_t count_points() {
   const Folder folder;
   const auto log = folder.path() + "/points";
   REQUIRE(run_victim(folder.path(), "UNIONROOT_FAULT_LOG=" + log) == 0);
-  const auto text = std::filesystem::exists(log) ? base::read_file(log) : std::string();
+  const auto text = boost::filesystem::exists(log) ? base::read_file(log) : std::string();
   return std::count(text.begin(), text.end(), '\n');
 }
 
@@ -71,7 +71,7 @@ TEST_CASE("a crash or a failure at any point leaves a whole database") {
     INFO(fault << point);
     const Folder folder;
     const int status = run_victim(folder.path(), fault + std::to_string(point));
-    const bool removed = std::filesystem::exists(folder.path() + "/removed");
+    const bool removed = boost::filesystem::exists(folder.path() + "/removed");
     const bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
     CHECK((killed || (WIFEXITED(status) && WEXITSTATUS(status) == 0)));
     if (point > points) CHECK(removed);
@@ -87,7 +87,7 @@ TEST_CASE("a crash or a failure at any point leaves a whole database") {
       CHECK(stages[1].state == StageState::done);
     } else {
       CHECK(record->state == SessionState::beginning);
-      CHECK_FALSE(std::filesystem::exists(folder.path() + "/active"));
+      CHECK_FALSE(boost::filesystem::exists(folder.path() + "/active"));
       CHECK((stages.empty() || stages.size() == 2));
     }
   }

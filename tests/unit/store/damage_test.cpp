@@ -1,5 +1,6 @@
 #include <catch2/catch.hpp>
 
+#include "copy_file.h"
 #include "store/schema.h"
 #include "support.h"
 
@@ -127,8 +128,7 @@ TEST_CASE("a log that was never folded in is read after a crash") {
   store.add_session(session("a"));
   store.activate(session("a"), {}, true);
   // What a crash leaves: the files as they are now.
-  for (const char* suffix : {"", "-wal", "-shm"})
-    std::filesystem::copy_file(folder.file() + suffix, crashed.file() + suffix);
+  for (const char* suffix : {"", "-wal", "-shm"}) tests::copy_file(folder.file() + suffix, crashed.file() + suffix);
   const Store after(crashed.file());
   CHECK_FALSE(after.set_aside());
   REQUIRE(after.session("a"));

@@ -182,7 +182,7 @@ TEST_CASE("a durable commit is written even where it changes nothing") {
   Store store(folder.file());
   store.add_session(session("a"));
   store.activate(session("a"), {}, false);
-  const auto log_size = [&] { return std::filesystem::file_size(folder.file() + "-wal"); };
+  const auto log_size = [&] { return boost::filesystem::file_size(folder.file() + "-wal"); };
   auto before = log_size();
   store.activate(session("a"), {}, true);
   CHECK(log_size() > before);
@@ -227,6 +227,7 @@ TEST_CASE("a run comes back as it was put in") {
   run.command = "sh -c 'echo \x1b[31m'";
   run.cgroup = "a/r1";
   run.since = 17;
+  run.network = "caller";
   {
     Store store(folder.file());
     store.add_session(session("a"));
@@ -299,9 +300,9 @@ TEST_CASE("a checkpoint empties the log") {
   const Folder folder;
   Store store(folder.file());
   store.add_session(session("a"));
-  CHECK(std::filesystem::file_size(folder.file() + "-wal") > 0);
+  CHECK(boost::filesystem::file_size(folder.file() + "-wal") > 0);
   store.checkpoint();
-  CHECK(std::filesystem::file_size(folder.file() + "-wal") == 0);
+  CHECK(boost::filesystem::file_size(folder.file() + "-wal") == 0);
   CHECK(store.session("a"));
 }
 

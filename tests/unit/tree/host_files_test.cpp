@@ -3,9 +3,9 @@
 #include <sys/stat.h>
 
 #include <atomic>
+#include <boost/filesystem.hpp>
 #include <catch2/catch.hpp>
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <thread>
 
@@ -45,7 +45,7 @@ TEST_CASE("a file of the host is read once as long as it stays the same") {
   CHECK(files.table(Database::passwd, folder / "passwd", second)->by_name("b") != nullptr);
 
   write(folder / "new", "c:x:1:1:::\n");
-  std::filesystem::rename(folder / "new", folder / "passwd");
+  boost::filesystem::rename(folder / "new", folder / "passwd");
   CHECK(files.read(folder / "passwd", why)->content == "c:x:1:1:::\n");
 }
 
@@ -85,12 +85,12 @@ TEST_CASE("what is no readable regular file says why") {
   CHECK_FALSE(files.read("/dev/null", why));
   CHECK(why == "on the host it is not a regular file");
   write(folder / "huge", "");
-  std::filesystem::resize_file(folder / "huge", largest_file + 1);
+  boost::filesystem::resize_file(folder / "huge", largest_file + 1);
   CHECK_FALSE(files.read(folder / "huge", why));
   CHECK(why == "on the host it is larger than 16 MiB");
-  std::filesystem::resize_file(folder / "huge", largest_file);
+  boost::filesystem::resize_file(folder / "huge", largest_file);
   REQUIRE(files.read(folder / "huge", why));
-  std::filesystem::create_symlink("loop", folder / "loop");
+  boost::filesystem::create_symlink("loop", folder / "loop");
   CHECK_FALSE(files.read(folder / "loop", why));
   CHECK(why.find("Too many levels") != std::string::npos);
 }
@@ -112,7 +112,7 @@ TEST_CASE("many threads read while the file changes") {
     });
   for (int i = 0; i < 200; ++i) {
     write(folder / "new", "user" + std::to_string(i) + ":x:1:1:::\n");
-    std::filesystem::rename(folder / "new", folder / "passwd");
+    boost::filesystem::rename(folder / "new", folder / "passwd");
   }
   stop = true;
   for (auto& thread : threads) thread.join();

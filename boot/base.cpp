@@ -1,0 +1,142 @@
+#include "boot/base.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "base/unique_fd.h"
+#include "kernel/files.h"
+
+namespace unionroot::boot {
+
+using base::concat;
+using base::Error;
+using base::UniqueFd;
+using identity::Comparison;
+
+namespace {
+
+// Of the file system that holds the upper layer.
+constexpr const char* folder_of_ours = "unionroot";
+constexpr const char* record = "base";
+constexpr const char* record_path = "unionroot/base";
+constexpr const char* record_being_written = "base.new";
+constexpr std::size_t most_bytes = std::size_t{16} << 10;
+
+// VALUE and "VALUE" alike.
+std::string unquoted(std::string_view value) {
+  if (value.size() >= 2 && (value.front() == '"' || value.front() == '\'') && value.back() == value.front())
+    value = value.substr(1, value.size() - 2);
+  return base::printable(value);
+}
+
+std::string image_of(int lower) {
+  std::string image;
+  const auto text = kernel::read_in_tree(lower, "etc/os-release", most_bytes);
+  for (const auto& line : base::split(text.value_or(""), '\n')) {
+    for (const std::string_view key : {"BUILD_ID=", "IMAGE_ID=", "IMAGE_VERSION="}) {
+      if (!line.starts_with(key)) continue;
+      image += concat(image.empty() ? "" : " ", key, unquoted(std::string_view(line).substr(key.size())));
+    }
+  }
+  return image;
+}
+
+bool is_new(int store, const std::string& folder) {
+  if (!kernel::exists_at(store, folder)) return true;
+  const UniqueFd upper = kernel::open_directory_at(store, folder);
+  return kernel::list_directory(upper.get()).empty();
+}
+
+std::optional<Base> recorded_base(int store, const std::string& device) {
+  const auto text = kernel::read_in_tree(store, record_path, most_bytes);
+  if (!text) return std::nullopt;
+  auto found = parse_base(*text);
+  if (!found) base::log::warning(concat(record_path, " on ", device, " says nothing of a base; it is written anew"));
+  return found;
+}
+
+}  // namespace
+
+std::string Base::text() const { return concat(tree.text(), image.empty() ? "" : concat("image=", image, "\n")); }
+
+std::string Base::described() const { return concat(tree.described(), image.empty() ? "" : concat(", ", image)); }
+
+Base base_of(int lower) {
+  Base found{identity::identify(lower), {}};
+  try {
+    found.image = image_of(lower);
+  } catch (const Error& error) {
+    base::log::warning(concat("which image the root is cannot be found out: ", error.what()));
+  }
+  return found;
+}
+
+std::optional<Base> parse_base(std::string_view text) {
+  const auto tree = identity::parse_identity(text);
+  if (!tree) return std::nullopt;
+  Base found{*tree, {}};
+  for (const auto& line : base::split(text, '\n'))
+    if (line.starts_with("image=")) found.image = base::printable(line.substr(6), std::string::npos);
+  return found;
+}
+
+Comparison compare(const Base& one, const Base& other) {
+  if (!one.image.empty() && !other.image.empty() && one.image != other.image) return Comparison::different;
+  return identity::compare(one.tree, other.tree);
+}
+
+std::string settle_base(int store, const std::string& folder, const Base& now, OnOtherBase policy,
+                        const std::string& device) {
+  if (is_new(store, folder)) return "new";
+  const auto recorded = recorded_base(store, device);
+  // Another system's, or one from before bases were recorded.
+  if (!recorded) return "new";
+  switch (compare(*recorded, now)) {
+    case Comparison::same: return "same";
+    case Comparison::unknown:
+      base::log::warning(concat("whether the changes on ", device, " belong to this root cannot be found out"));
+      return "unknown";
+    case Comparison::different: break;
+  }
+  const auto what = concat("the changes on ", device, " belong to another root (", recorded->described(),
+                           ") than this one (", now.described(), ")");
+  if (policy == OnOtherBase::keep)
+    throw Error(base::ErrorCode::failed, what,
+                "they stay as they are; boot once with rootrwbase=accept to have them on this root, or with "
+                "rootrwbase=discard to delete them");
+  if (policy == OnOtherBase::accept) {
+    base::log::warning(concat(what, "; rootrwbase=accept: they are laid over this one"));
+    return "accepted";
+  }
+  base::log::warning(concat(what, "; rootrwbase=discard: they are deleted"));
+  kernel::remove_tree(store, folder);
+  return "discarded";
+}
+
+void record_base(int store, const Base& now) {
+  try {
+    const auto text = now.text();
+    // What could not be found out on this boot does not take the place of what was on another.
+    if (now.tree == identity::TreeIdentity{}) return;
+    if (kernel::read_in_tree(store, record_path, most_bytes) == text) return;
+    kernel::ensure_directory(store, folder_of_ours, 0755);
+    const UniqueFd folder = kernel::open_directory_at(store, folder_of_ours);
+    // Not write_file_atomically(): its random name may wait for the kernel's random numbers, seconds at this time.
+    kernel::remove_file(folder.get(), record_being_written);
+    const UniqueFd file(base::check(
+        ::openat(folder.get(), record_being_written, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644),
+        "making", record_path));
+    base::write_all(file.get(), text, record_path);
+    base::check(::fsync(file.get()), "writing", record_path);
+    base::check(::renameat(folder.get(), record_being_written, folder.get(), record), "naming", record_path);
+    kernel::sync_directory(folder.get());
+  } catch (const Error& error) {
+    base::log::warning(concat("the root that the changes belong to is not recorded: ", error.with_hint()));
+  }
+}
+
+}  // namespace unionroot::boot

@@ -1,0 +1,45 @@
+// A change list for people and for programs.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "cli/change_list.h"
+
+namespace unionroot::cli {
+
+enum class ChangeFormat {
+  lines,  // "M /etc/hosts", "R /old -> /new"; made safe for a terminal
+  nul,    // the same with NUL instead of the line's end, and the bytes as they are; R has both paths, each with NUL
+  names,  // the paths alone, each once
+  names_nul,
+  stat,  // a table: of each folder how many, and how many bytes
+  json,
+};
+
+class ChangePrinter {
+ public:
+  // write: gets the text piece by piece.
+  ChangePrinter(ChangeFormat format, std::function<void(std::string_view)> write)
+      : format_(format), write_(std::move(write)) {}
+  void add(const ListedChange& change);
+  void finish();
+
+ private:
+  struct Sum {
+    std::size_t added = 0, changed = 0, deleted = 0;
+    std::uint64_t bytes = 0;  // of files that were added or have another content
+  };
+  void put(std::string_view text);
+  void put_json(const ListedChange& change);
+  void count(const ListedChange& change);
+
+  const ChangeFormat format_;
+  const std::function<void(std::string_view)> write_;
+  std::string waiting_;
+  std::string last_;  // path that was printed
+  bool first_ = true;
+  std::map<std::string, Sum> folders_;
+};
+
+}  // namespace unionroot::cli

@@ -1,0 +1,25 @@
+// What Info says of a definition: each of its keys that counts.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/describe.h"
+#include "definition/definition.h"
+
+namespace unionroot::daemon {
+
+void add_definition(Dictionary& info, const definition::Definition& definition);
+
+// Whether there is a source:NAME.
+[[nodiscard]] bool has_source(const definition::Definition& definition);
+[[nodiscard]] std::string_view union_type(const definition::Definition& definition);
+
+// A name that is not UTF-8 must not make the whole answer impossible.
+[[nodiscard]] Value text(std::string_view name);
+[[nodiscard]] std::vector<std::string> valid_texts(const std::vector<std::string>& values);
+[[nodiscard]] Value pairs(const std::map<std::string, std::string>& given);
+
+}  // namespace unionroot::daemon

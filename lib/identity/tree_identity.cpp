@@ -1,0 +1,151 @@
+#include "identity/tree_identity.h"
+
+#include <fcntl.h>
+#include <linux/btrfs.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/hex.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "base/unique_fd.h"
+#include "identity/superblock.h"
+#include "kernel/block_device.h"
+#include "kernel/block_probe.h"
+#include "kernel/mountinfo.h"
+
+namespace unionroot::identity {
+
+using base::concat;
+using base::UniqueFd;
+
+namespace {
+
+struct Field {
+  std::string_view key;
+  std::string TreeIdentity::*value;
+};
+constexpr std::array<Field, 7> fields{{{"type", &TreeIdentity::type},
+                                       {"uuid", &TreeIdentity::uuid},
+                                       {"made", &TreeIdentity::made},
+                                       {"partition", &TreeIdentity::partition},
+                                       {"handle", &TreeIdentity::handle},
+                                       {"source", &TreeIdentity::source},
+                                       {"path", &TreeIdentity::path}}};
+
+bool differ(const std::string& one, const std::string& other) { return !one.empty() && !other.empty() && one != other; }
+
+bool has_mark(const TreeIdentity& of) { return !of.uuid.empty() || !of.made.empty() || !of.partition.empty(); }
+
+void add_device(TreeIdentity& found, const UniqueFd& device) {
+  const auto content = kernel::probe_content(device.get(), {}, "the device");
+  found.type = content.type;
+  found.uuid = content.uuid;
+  const auto superblock = read_superblock(device.get(), content.type);
+  found.made = superblock.made;
+  if (found.uuid.empty() && superblock.written)
+    found.partition = kernel::partition_entry(device.get(), "the device").uuid;
+}
+
+// Several devices, so the number of the tree's is none of them.
+void add_btrfs(TreeIdentity& found, int tree) {
+  const UniqueFd folder(::openat(tree, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  btrfs_ioctl_fs_info_args about{};
+  if (!folder || ::ioctl(folder.get(), BTRFS_IOC_FS_INFO, &about) != 0) return;
+  found.uuid = base::to_hex(std::string_view(reinterpret_cast<const char*>(about.fsid), sizeof about.fsid));
+}
+
+void add_mount(TreeIdentity& found, int tree) {
+  const auto entry = kernel::mount_of(tree);
+  if (!entry) return;
+  found.type = entry->type;
+  if (found.type == "btrfs") return add_btrfs(found, tree);
+  // The name of a device says which was found first.
+  if (!entry->source.starts_with("/dev/")) found.source = base::printable(entry->source, std::string::npos);
+  found.path = base::printable(entry->root, std::string::npos);
+}
+
+// Elsewhere numbers of inodes are handed out anew at each mount.
+bool has_lasting_handles(const std::string& type) {
+  constexpr std::array<std::string_view, 4> others{"vfat", "msdos", "exfat", "ntfs"};
+  return std::find(others.begin(), others.end(), type) == others.end();
+}
+
+std::string handle_of(int tree) {
+  std::vector<char> room(sizeof(file_handle) + MAX_HANDLE_SZ);
+  auto* const handle = reinterpret_cast<file_handle*>(room.data());
+  handle->handle_bytes = MAX_HANDLE_SZ;
+  int mount = 0;
+  if (::name_to_handle_at(tree, "", handle, &mount, AT_EMPTY_PATH) != 0) return {};
+  const std::string_view bytes(reinterpret_cast<const char*>(handle->f_handle), handle->handle_bytes);
+  return concat(handle->handle_type, ":", base::to_hex(bytes));
+}
+
+}  // namespace
+
+std::string TreeIdentity::text() const {
+  std::string out;
+  for (const auto& [key, value] : fields)
+    if (!(this->*value).empty()) out += concat(key, "=", this->*value, "\n");
+  return out;
+}
+
+std::string TreeIdentity::described() const {
+  std::string out = type.empty() ? "of an unknown type" : type;
+  if (!uuid.empty()) out += concat(", UUID=", uuid);
+  if (!partition.empty()) out += concat(", PARTUUID=", partition);
+  if (!made.empty()) out += concat(", made ", made);
+  if (!source.empty()) out += concat(", ", source);
+  return out;
+}
+
+std::optional<TreeIdentity> parse_identity(std::string_view text) {
+  TreeIdentity found;
+  for (const auto& line : base::split(text, '\n')) {
+    const auto equals = line.find('=');
+    if (equals == std::string::npos) continue;
+    for (const auto& [key, value] : fields)
+      if (line.substr(0, equals) == key) found.*value = base::printable(line.substr(equals + 1), std::string::npos);
+  }
+  if (found == TreeIdentity{}) return std::nullopt;
+  return found;
+}
+
+Comparison compare(const TreeIdentity& one, const TreeIdentity& other) {
+  if (differ(one.uuid, other.uuid) || differ(one.made, other.made) || differ(one.partition, other.partition) ||
+      differ(one.handle, other.handle))
+    return Comparison::different;
+  if (one.type.empty() || other.type.empty()) return Comparison::unknown;
+  // The type does not count where there is a UUID: ext2 becomes ext3 by tune2fs -j.
+  if (one.uuid.empty() != other.uuid.empty()) return Comparison::different;
+  if (has_mark(one) && has_mark(other)) return Comparison::same;
+  if (one.type != other.type || one.source != other.source || one.path != other.path) return Comparison::different;
+  return one.source.empty() ? Comparison::unknown : Comparison::same;
+}
+
+TreeIdentity identify(int tree) {
+  TreeIdentity found;
+  try {
+    struct stat facts {};
+    base::check(::fstat(tree, &facts), "looking at the tree");
+    if (const auto device = kernel::open_block_device(facts.st_dev))
+      add_device(found, device);
+    else
+      add_mount(found, tree);
+    // Without a mark of the file system any other's may be the same.
+    if (has_mark(found) && has_lasting_handles(found.type)) found.handle = handle_of(tree);
+  } catch (const base::Error& error) {
+    base::log::warning(concat("what a tree is known by cannot be found out: ", error.with_hint()));
+  }
+  return found;
+}
+
+}  // namespace unionroot::identity

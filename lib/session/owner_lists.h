@@ -1,0 +1,13 @@
+// What a definition's lists say of a session's owner.
+#pragma once
+
+#include <sys/types.h>
+
+#include "definition/definition.h"
+
+namespace unionroot::session {
+
+// Whether they let this user be root inside. Asks the host's name services.
+bool is_listed_for_root(uid_t user, const definition::AccessLists& lists);
+
+}  // namespace unionroot::session

@@ -1,0 +1,11 @@
+// Events of a session: what is the same in all of them.
+#pragma once
+
+#include "events/event.h"
+#include "session/session.h"
+
+namespace unionroot::session {
+
+[[nodiscard]] events::Event session_event(events::Kind kind, const Session& session);
+
+}  // namespace unionroot::session
