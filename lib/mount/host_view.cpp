@@ -26,7 +26,10 @@ using base::UniqueFd;
 namespace {
 
 constexpr const char* tree_name = "tree";
-constexpr std::string_view network_suffix = "+network";  // no session's name has a '+'
+// No session's name has a '+'.
+constexpr char suffix_start = '+';
+constexpr const char* network_suffix = "+network";
+constexpr const char* layers_suffix = "+layers";
 
 UniqueFd open_folder(const std::string& runtime, const char* name) {
   return kernel::open_directory(base::concat(runtime, "/", name));
@@ -148,14 +151,17 @@ UniqueFd HostViews::open_kept(const std::string& name) const {
 
 void HostViews::keep_namespace(const std::string& session, int ns_descriptor) {
   base::require_valid_name("session name", session);
+  keep_mount_namespace(session, ns_descriptor);
+}
+
+void HostViews::keep_mount_namespace(const std::string& name, int descriptor) {
   try {
-    keep(session, ns_descriptor);
+    keep(name, descriptor);
   } catch (const base::SystemError& error) {
     if (error.error_number() != ELOOP) throw;
-    throw base::Error(
-        base::ErrorCode::not_supported,
-        base::concat("keeping the namespace of ", session, ": the daemon's own mount namespace is too new"),
-        "run the daemon in the machine's own mount namespace, without unshare or PrivateMounts=");
+    throw base::Error(base::ErrorCode::not_supported,
+                      base::concat("keeping the namespace of ", name, ": the daemon's own mount namespace is too new"),
+                      "run the daemon in the machine's own mount namespace, without unshare or PrivateMounts=");
   }
 }
 
@@ -182,6 +188,21 @@ void HostViews::drop_network(const std::string& session) {
 UniqueFd HostViews::open_network(const std::string& session) const {
   base::require_valid_name("session name", session);
   return open_kept(base::concat(session, network_suffix));
+}
+
+void HostViews::keep_layers(const std::string& session, int ns_descriptor) {
+  base::require_valid_name("session name", session);
+  keep_mount_namespace(base::concat(session, layers_suffix), ns_descriptor);
+}
+
+void HostViews::drop_layers(const std::string& session) {
+  base::require_valid_name("session name", session);
+  drop(base::concat(session, layers_suffix));
+}
+
+UniqueFd HostViews::open_layers(const std::string& session) const {
+  base::require_valid_name("session name", session);
+  return open_kept(base::concat(session, layers_suffix));
 }
 
 std::string HostViews::network_path(const std::string& session) const {
@@ -213,7 +234,7 @@ std::vector<std::string> HostViews::views() const { return names_in(runtime_, "m
 
 std::vector<std::string> HostViews::namespaces() const {
   auto names = names_in(runtime_, "ns");
-  for (auto& name : names) name.resize(std::min(name.size(), name.find(network_suffix)));
+  for (auto& name : names) name.resize(std::min(name.size(), name.find(suffix_start)));
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());
   return names;

@@ -156,6 +156,15 @@ void Namespace::lay_tree(UniqueFd tree) {
   impl_->root = mounts.open_in_root(visit.root(), "root", folder_flags, 0);
 }
 
+UniqueFd Namespace::copy_layers() const {
+  kernel::Mounts& mounts = impl_->factory->mounts;
+  const Visit visit(*impl_->factory, impl_->descriptor.get());
+  UniqueFd copy = mounts.new_mount_namespace();
+  if (mounts.namespace_number(copy.get()) < impl_->factory->host_number) renumber(*impl_->factory, copy);
+  mounts.unmount("/root", MNT_DETACH);
+  return copy;
+}
+
 std::vector<std::string> Namespace::mount_inner(const MountPlan& plan, std::vector<OpenedSource> sources) {
   if (sources.size() != plan.mounts.size())
     throw base::Error(base::ErrorCode::invalid_argument,

@@ -67,6 +67,11 @@ class Namespace {
   void lay_overlay(const OverlayPlan& plan, std::vector<base::UniqueFd> lowers, base::UniqueFd store);
   void lay_tree(base::UniqueFd tree);
 
+  // After lay_overlay, and before step 3: another namespace, with nothing but what the overlay is made of. The tree
+  // that was its store is at /store, its lower trees are at /lower/0 and so on, top first. The overlay keeps its layers
+  // to itself: in the session's own namespace no path leads to them any more.
+  [[nodiscard]] base::UniqueFd copy_layers() const;
+
   // Step 2. Mounts in order beneath the root; sources of binds were opened on the host by open_sources. A target that
   // is missing is made (in the upper layer); a target that leads out of the root through a symlink stays inside the
   // root (openat2), and one that cannot be resolved is Error(stage_failed) with the entry's origin. Returns notes: what

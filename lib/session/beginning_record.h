@@ -1,5 +1,5 @@
 // The record of what a session's upper layer held at its beginning: what unionroot and the administrator's hooks put
-// there is no change of the session's. It lies beside the upper layer, for root alone, and goes with it.
+// there is no change of the session's. It lies beside the upper layer, where no user gets to, and goes with it.
 #pragma once
 
 #include <string>
@@ -9,16 +9,13 @@
 
 namespace unionroot::session {
 
-// The upper layer, if that is a folder of the host's; else "".
-std::string upper_folder(const Session& session);
-
 // While a session is begun, and nobody but this daemon and the hooks can write to its upper layer yet. An earlier
 // record is replaced. Throws Error(cancelled), SystemError.
 void note_beginning(const Operation& operation);
 // resolv.conf was written anew by this daemon.
-void note_resolv_conf(const Session& session);
+void note_resolv_conf(Services& services, const Session& session);
 
-// The record beside this upper layer; -1 if there is none.
-base::UniqueFd open_beginning(const std::string& upper);
+// The record in the folder of an upper layer (layer_places.h); -1 if there is none.
+base::UniqueFd open_beginning(const std::string& store);
 
 }  // namespace unionroot::session

@@ -77,6 +77,8 @@ bool may_be_covered(const definition::Definition& definition, const tree::FilesR
 FilesLayers::FilesLayers(const definition::Settings& settings, Trash& trash)
     : settings_(settings), folder_(settings.state_directory + "/files"), trash_(trash) {}
 
+std::string FilesLayers::path_of(const std::string& name) const { return concat(folder_, "/", name, "/upper"); }
+
 std::shared_ptr<const FilesLayer> FilesLayers::take(const Operation& operation, int lower) {
   if (!worthwhile(operation)) return nullptr;
   const auto slot = slot_of(operation);
@@ -144,7 +146,7 @@ std::shared_ptr<const FilesLayer> FilesLayers::make(const Operation& operation, 
   const auto layers = owned::ensure_place("the folder of layers with files", folder_, 0700);
   const auto layer = std::make_shared<FilesLayer>();
   layer->name = base::name_after_chroot(operation.definition().name, "-" + base::random_token());
-  layer->path = concat(folder_, "/", layer->name, "/upper");
+  layer->path = path_of(layer->name);
   try {
     kernel::make_directory(layers.get(), layer->name, 0700);
     make_upper_and_work(kernel::open_directory_at(layers.get(), layer->name).get(), lower);
@@ -165,10 +167,11 @@ std::shared_ptr<const FilesLayer> FilesLayers::make(const Operation& operation, 
   return layer;
 }
 
-void FilesLayers::hold_again(const std::string& name, const std::string& session) {
+std::shared_ptr<const FilesLayer> FilesLayers::hold_again(const std::string& name, const std::string& session) {
   const std::lock_guard guard(mutex_);
   holders_[name].insert(session);
   retired_.insert(name);
+  return std::make_shared<const FilesLayer>(FilesLayer{name, path_of(name), {}});
 }
 
 void FilesLayers::release(const std::string& name, const std::string& session) {

@@ -37,7 +37,7 @@ class FilesLayers {
   std::shared_ptr<const FilesLayer> take(const Operation& operation, int lower);
 
   // Of a session that a former daemon set up: the layer stays.
-  void hold_again(const std::string& name, const std::string& session);
+  std::shared_ptr<const FilesLayer> hold_again(const std::string& name, const std::string& session);
   // Idempotent. A layer that later sessions do not get, and that none holds, goes to the trash.
   void release(const std::string& name, const std::string& session);
 
@@ -57,6 +57,7 @@ class FilesLayers {
   std::shared_ptr<const FilesLayer> make(const Operation& operation, const tree::FilesRequest& request, int lower);
   void retire_locked(const std::string& name);  // the caller holds mutex_
   void discard(const std::string& name);
+  [[nodiscard]] std::string path_of(const std::string& name) const;
 
   const definition::Settings& settings_;
   const std::string folder_;

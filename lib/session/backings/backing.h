@@ -22,7 +22,7 @@ class Backing {
   virtual base::UniqueFd set_up(Operation& operation, UnionData& data) const = 0;
 
   // Of the tree that set_up returns; empty: its root.
-  [[nodiscard]] virtual std::string folder(const Operation&) const { return {}; }
+  [[nodiscard]] virtual std::string folder(const std::string& /*session*/) const { return {}; }
 
   // True if the upper layer has a file system of its own, so that its size and use are known.
   [[nodiscard]] virtual bool measurable() const { return true; }

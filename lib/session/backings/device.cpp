@@ -34,9 +34,7 @@ class DeviceBacking : public Backing {
  public:
   [[nodiscard]] const char* name() const override { return "device"; }
 
-  [[nodiscard]] std::string folder(const Operation& operation) const override {
-    return concat("unionroot-", operation.id());
-  }
+  [[nodiscard]] std::string folder(const std::string& session) const override { return concat("unionroot-", session); }
 
   UniqueFd set_up(Operation& operation, UnionData& data) const override {
     const auto disk = disk_of(operation);
@@ -49,7 +47,7 @@ class DeviceBacking : public Backing {
     }
     auto store = mount_disk(operation, disk, false);
     if (keeps_upper(operation)) require_own_folder(operation, store.get(), disk);
-    const auto own = owned::ensure_folder(store.get(), disk.path, folder(operation), operation.token(), 0711);
+    const auto own = owned::ensure_folder(store.get(), disk.path, folder(operation.id()), operation.token(), 0711);
     if (keeps_upper(operation))
       clear_work(own.get());
     else
@@ -74,8 +72,8 @@ class DeviceBacking : public Backing {
     const auto unfinished = owned::unfinished_name(operation.token());
     if (kernel::exists_at(root.get(), unfinished)) kernel::remove_tree(root.get(), unfinished);
     if (operation->begun) mark_former(operation, root.get());
-    if (owned::find(root.get(), folder(operation), operation.token()) == owned::Found::ours)
-      kernel::remove_tree(root.get(), folder(operation));
+    if (owned::find(root.get(), folder(operation.id()), operation.token()) == owned::Found::ours)
+      kernel::remove_tree(root.get(), folder(operation.id()));
   }
 
   void recover(Operation& operation, const UnionData&) const override { operation.set_upper(disk_of(operation).path); }
@@ -88,20 +86,20 @@ class DeviceBacking : public Backing {
 
   // A session of a former version wrote no token. Its folder is only reached while the device is mounted.
   void mark_former(const Operation& operation, int store) const {
-    if (operation.identity().marked || !kernel::exists_at(store, folder(operation))) return;
-    const auto own = kernel::open_directory_at(store, folder(operation));
+    if (operation.identity().marked || !kernel::exists_at(store, folder(operation.id()))) return;
+    const auto own = kernel::open_directory_at(store, folder(operation.id()));
     if (owned::read_mark(own.get()).text.empty()) owned::set_mark(own.get(), operation.token());
   }
 
   void require_own_folder(const Operation& operation, int store, const Disk& disk) const {
     mark_former(operation, store);
-    const auto found = owned::find(store, folder(operation), operation.token());
+    const auto found = owned::find(store, folder(operation.id()), operation.token());
     if (found == owned::Found::ours) return;
     throw Error(ErrorCode::stage_failed,
-                found == owned::Found::nothing
-                    ? concat("its upper layer on ", disk.path, " is gone")
-                    : concat("the folder ", folder(operation), " on ", disk.path,
-                             " is not this session's: its owner is ", owned::mark_of(store, folder(operation)).owner()),
+                found == owned::Found::nothing ? concat("its upper layer on ", disk.path, " is gone")
+                                               : concat("the folder ", folder(operation.id()), " on ", disk.path,
+                                                        " is not this session's: its owner is ",
+                                                        owned::mark_of(store, folder(operation.id())).owner()),
                 concat("attach the right device and `unionroot recover ", operation.id(), "`; or `unionroot end ",
                        operation.id(), "`"));
   }

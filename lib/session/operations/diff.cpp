@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "session/beginning_record.h"
+#include "session/layer_places.h"
 #include "session/operations/run.h"
 
 namespace unionroot::session {
@@ -25,14 +26,24 @@ UniqueFd open_layer(kernel::Mounts& mounts, const std::string& path) {
       base::check(::openat(tree.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), "opening the layer", path));
 }
 
-std::vector<std::string> lowers_of(const Session& session, const SetUp& made) {
-  auto lowers = made.directories;
-  if (made.files_layer) lowers.insert(lowers.begin(), made.files_layer->path);
-  // The layer with an automatic session's files is known to the daemon that began it.
-  const bool known = !lowers.empty() && !(session.taken_up && session.automatic());
-  if (known) return lowers;
+struct Opened {
+  UniqueFd upper, beginning;
+  std::vector<UniqueFd> lowers;
+};
+
+Opened open_layers(Parts& parts, const Session& session, const SetUp& made) {
+  Opened opened;
+  const bool known = in_layers(parts.services, session, made, [&](const LayerPlaces& places) {
+    for (const auto& path : places.lowers) opened.lowers.push_back(open_layer(parts.mounts, path));
+    opened.upper = open_layer(parts.mounts, concat(places.store, "/upper"));
+    opened.beginning = open_beginning(places.store);
+  });
+  if (known) return opened;
+  if (!session.definition->has_union())
+    throw Error(ErrorCode::not_supported,
+                concat("session ", session.id(), " has no list of changes: it works on its tree itself"));
   throw Error(ErrorCode::not_supported,
-              concat("session ", session.id(), ": its lower layers are not known since the daemon was restarted"),
+              concat("session ", session.id(), ": where its layers are is not known: a former version began it"),
               concat("`unionroot end ", session.id(), "` and begin another, for a list of changes"));
 }
 
@@ -49,25 +60,13 @@ void require_pipe(int output) {
 void diff(Parts& parts, const SessionPtr& session, const DiffRequest& request) {
   require_pipe(request.output);
   const auto made = keep_active(session);
-  const auto upper = upper_folder(*session);
-  if (upper.empty())
-    throw Error(ErrorCode::not_supported,
-                concat("session ", session->id(), " has no list of changes: ",
-                       session->definition->has_union() ? "its upper layer is in no folder of this machine's"
-                                                        : "it works on its tree itself"),
-                session->definition->has_union() ? "sessions with union-backing=directory have one" : "");
-  std::vector<UniqueFd> opened;
+  const auto opened = open_layers(parts, *session, *made.operator->());
   ReadRequest reading;
-  for (const auto& path : lowers_of(*session, *made.operator->())) {
-    opened.push_back(open_layer(parts.mounts, path));
-    reading.lowers.push_back(opened.back().get());
-  }
-  const auto top = open_layer(parts.mounts, upper);
-  const auto beginning = open_beginning(upper);
+  for (const auto& lower : opened.lowers) reading.lowers.push_back(lower.get());
   reading.options = session->definition->union_.mount_options;
   reading.output = request.output;
-  reading.beginning = beginning.get();
-  reading.upper = top.get();
+  reading.beginning = opened.beginning.get();
+  reading.upper = opened.upper.get();
   reading.paths = request.paths;
   const auto reader = parts.layer_readers.start(session->id(), request.caller, reading);
   if (parts.events.reader_started) parts.events.reader_started(reader.number, reader.pidfd.get());

@@ -55,12 +55,12 @@ std::string user_of(const launch::LaunchSpec& spec) {
 
 // A session that lives long may see the host go from one network to another. That it cannot be written (a full layer,
 // for one) is no reason not to run the command.
-void follow_host(Session& session, int root) {
+void follow_host(Services& services, Session& session, int root) {
   if (!follows_resolv_conf(session)) return;
   const auto known = session.resolver.lock();
   try {
     if (!tree::follow_resolv_conf(root, {}, *known, half_written_file(session.token()))) return;
-    note_resolv_conf(session);
+    note_resolv_conf(services, session);
     base::log::debug(concat("session ", session.id(), ": its resolv.conf is the host's new one"));
   } catch (const std::exception& error) {
     base::log::warning(concat("session ", session.id(), ": keeping its resolv.conf as the host's: ", error.what()));
@@ -196,7 +196,7 @@ void tell_run(const Parts& parts, const Session& session, events::Kind kind, con
 Started start(Parts& parts, Session& session, const SetUp& made, const RunRequest& request, events::Kind kind) {
   const auto id = base::random_token();
   const auto root = made.space->root();
-  follow_host(session, root.get());
+  follow_host(parts.services, session, root.get());
   auto [spec, callers_groups, network, shell] =
       launch_request(request, *session.definition, session.identity, root.get(), id);
   const auto network_name = network_of(*session.definition, network);

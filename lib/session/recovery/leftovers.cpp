@@ -31,6 +31,7 @@ void Reconciliation::drop_unknown_namespace(const std::string& name) {
     kernel::kill_mount_namespace(facts.st_ino, std::chrono::seconds(10));
   }
   parts_.views.drop_network(name);
+  parts_.views.drop_layers(name);
   parts_.views.drop_namespace(name);
 }
 

@@ -75,7 +75,7 @@ void FilesStage::set_up(Operation& operation, StageData&) {
   const auto root = operation->space->root();
   write(operation, root.get());
   note_no_new_privileges(operation, root.get());
-  note_beginning(operation);
+  if (!operation->files_layer) note_beginning(operation);  // else the files are in no upper layer
 }
 
 std::string half_written_file(const owned::Token& session) { return owned::unfinished_name(session); }

@@ -1,4 +1,5 @@
 #include <exception>
+#include <variant>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -47,6 +48,20 @@ const Backing* backing_of(const Operation& operation, const UnionData& data) {
   }
 }
 
+// Whether no folders of the host's are all that its overlay is made of. Then the layers have a namespace of their own,
+// for those who read them.
+bool keeps_layers(const Operation& operation, const Backing& backing) {
+  return &backing != &directory_backing() ||
+         std::holds_alternative<definition::CustomSource>(operation.definition().source);
+}
+
+// Before the session's own namespace goes, which is then the last that has its file systems mounted.
+void drop_layers(const Operation& operation, const UnionData& data) {
+  if (!operation.definition().has_union()) return;
+  const auto* const backing = backing_of(operation, data);
+  if (backing != nullptr && keeps_layers(operation, *backing)) operation.services().views.drop_layers(operation.id());
+}
+
 void lay_overlay(Operation& operation, UnionData& data) {
   const auto& backing = backing_for(operation);
   data.backing = backing.name();
@@ -60,13 +75,15 @@ void lay_overlay(Operation& operation, UnionData& data) {
   auto plan = plan_of(operation);
   if (!plan.options.empty()) require_options(operation.services(), plan.options);
   auto store = backing.set_up(operation, data);
-  if (const auto folder = backing.folder(operation); !folder.empty()) {
+  if (const auto folder = backing.folder(operation.id()); !folder.empty()) {
     plan.upper = concat(folder, "/upper");
     plan.work = concat(folder, "/work");
   }
   operation->space.emplace(operation.services().namespaces.create());
   operation->space->lay_overlay(plan, std::move(operation->layers), std::move(store));
   operation->layers.clear();
+  if (keeps_layers(operation, backing))
+    operation.services().views.keep_layers(operation.id(), operation->space->copy_layers().get());
   operation->measurable = backing.measurable();
   if (operation->space->read_only())
     throw Error(ErrorCode::stage_failed, "the overlay was mounted read-only: its work directory could not be cleared",
@@ -96,11 +113,16 @@ void UnionStage::tear_down(Operation& operation, const StageData& data, TearDown
   } catch (...) {
     problem = std::current_exception();
   }
+  const auto& own = stage_data<UnionData>(data);
+  try {
+    drop_layers(operation, own);
+  } catch (...) {
+    problem = std::current_exception();
+  }
   auto& held = operation.services().held_sessions;
   auto watched = held.watch(operation);
   operation->space.reset();  // the last hold on the namespace: everything in it is unmounted
   held.count_while_held(operation, std::move(watched));
-  const auto& own = stage_data<UnionData>(data);
   if (!own.files_layer.empty()) operation.services().files_layers.release(own.files_layer, operation.id());
   const auto* const backing = operation.definition().has_union() ? backing_of(operation, own) : nullptr;
   if (backing != nullptr) backing->tear_down(operation, own, mode);
@@ -109,7 +131,8 @@ void UnionStage::tear_down(Operation& operation, const StageData& data, TearDown
 
 Recovery UnionStage::recover(Operation& operation, const StageData& data) {
   const auto& own = stage_data<UnionData>(data);
-  if (!own.files_layer.empty()) operation.services().files_layers.hold_again(own.files_layer, operation.id());
+  if (!own.files_layer.empty())
+    operation->files_layer = operation.services().files_layers.hold_again(own.files_layer, operation.id());
   const auto* const backing = operation.definition().has_union() ? backing_of(operation, own) : nullptr;
   if (backing != nullptr) backing->recover(operation, own);
   auto kept = operation.services().views.open_namespace(operation.id());

@@ -52,7 +52,6 @@ class DiffTest(testing.EndToEndTest):
         subprocess.run(["tar", "-cf", packed, "-C", cls.tree, "."], check=True)
         machine.define("packed", text=f"[packed]\ntype=file\nfile={packed}\nprofile=buildd\n")
         machine.define_tree("strangers", cls.tree, users=stranger.OWNER)
-        machine.define_tree("memory", cls.tree, union_backing="tmpfs")
         machine.define_tree("itself", cls.tree, union_type="none")
         served = os.path.join(machine.place, "served")
         subprocess.run(["cp", "-a", cls.tree, served], check=True)
@@ -225,10 +224,7 @@ mkdir "$CHROOT_PATH/srv/heap" && cd "$CHROOT_PATH/srv/heap" && seq {count} | xar
         self.assertEqual(self.diff(session, "/etc").out, "M /etc/issue\n")
 
     def test_what_has_no_list_says_so(self):
-        for chroot, why in (("memory", "its upper layer is in no folder"), ("itself", "works on its tree itself")):
-            session = self.begin(chroot)
-            result = self.diff(session, status=125)
-            self.assertIn(why, result.err)
+        self.assertIn("works on its tree itself", self.diff(self.begin("itself"), status=125).err)
         self.assertIn("no session", self.diff("nothing", status=125).err)
         self.assertIn("only one of", self.diff("--json", "--stat", "x", status=125).err)
         session = self.begin()

@@ -54,6 +54,7 @@ void build(mount::NamespaceFactory& factory, FakeMounts& kernel) {
   mount::OverlayPlan overlay;
   overlay.lowers = 2;
   space.lay_overlay(overlay, std::move(lowers), mount::open_tree_clone(kernel, "/state/s1", false, false));
+  static_cast<void>(space.copy_layers());
   const mount::MountPlan inner = plan();
   space.mount_inner(inner, mount::open_sources(kernel, inner));
   space.make_root();
