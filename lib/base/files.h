@@ -24,6 +24,9 @@ inline bool is_same_file(const struct stat& one, const struct stat& other) {
   return one.st_dev == other.st_dev && one.st_ino == other.st_ino;
 }
 
+// "a folder", "a FIFO", "a block device": for messages about what is no regular file.
+std::string_view kind_of_file(mode_t mode) noexcept;
+
 // renameat2(2) with RENAME_NOREPLACE. FUSE and network file systems may not know the flag: then the name is looked for
 // first, so this is for folders in which nobody else makes names. 0, or an errno value; EEXIST if the name is taken.
 int rename_without_replacing(int from_dir, const std::string& from, int to_dir, const std::string& to) noexcept;

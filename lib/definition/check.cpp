@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "base/root_only.h"
 #include "base/text.h"
 #include "definition/hook_scripts.h"
@@ -38,7 +39,10 @@ class Checker {
     check_union();
     check_access("", definition_.access);
     check_access("source-", definition_.source_access);
-    if (!definition_.is_plain()) check_profile();
+    if (!definition_.is_plain()) {
+      check_profile();
+      check_copyfiles();
+    }
     for (const auto& folder : definition_.hook_directories) check_hooks(folder);
   }
 
@@ -164,6 +168,31 @@ class Checker {
             concat("binds '", printable(entry.source), "' (", entry.file, ":", entry.line,
                    "): ", std::generic_category().message(errno), "; add x-unionroot.optional if it may be missing"));
     }
+  }
+
+  // As begin has it: what the host lacks is an error for schroot's definitions alone.
+  void check_copyfiles() {
+    for (const auto& copied : definition_.profile.copyfiles) {
+      if (copied.target == "/etc/resolv.conf") continue;  // that goes by a key of its own
+      const auto fault = copy_fault(copied.source);
+      if (!fault.empty())
+        error("profile",
+              concat("copies '", printable(copied.source), "' (", copied.file, ":", copied.line, "): ", fault));
+    }
+  }
+
+  // Why it cannot be copied, and what to do; or empty.
+  [[nodiscard]] std::string copy_fault(const std::string& path) const {
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0)
+      return errno == ENOENT && is_of_schroot(definition_, settings_) ? "it is not there; make it, or take it out" : "";
+    if (!S_ISREG(status.st_mode))
+      return concat("it is not a regular file, but ", base::kind_of_file(status.st_mode),
+                    "; take it out, or bind it in the profile's fstab");
+    if (static_cast<std::uint64_t>(status.st_size) > largest_copied_file)
+      return concat("it is larger than ", largest_copied_file >> 20,
+                    " MiB; take it out, or bind it in the profile's fstab");
+    return {};
   }
 
   void check_access(const std::string& prefix, const AccessLists& access) {

@@ -1,6 +1,7 @@
 // A profile: what is mounted inside a session, and which files and databases come from the host.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,9 @@ struct FstabEntry {
   unsigned line = 0;
   bool operator==(const FstabEntry&) const = default;
 };
+
+// Larger ones are not copied.
+inline constexpr std::size_t largest_copied_file = std::size_t{16} << 20;
 
 // One line of a profile's copyfiles: a file of the host, and where it is copied to.
 struct CopiedFile {

@@ -36,7 +36,7 @@ std::shared_ptr<const HostFile> HostFiles::read(const std::string& path, std::st
   const base::UniqueFd handle(base::check(::open(path.c_str(), O_PATH | O_CLOEXEC), "opening", path));
   const auto opened = kernel::open_regular(handle.get(), path);
   if (opened.found != kernel::RegularFile::Found::file) {
-    why = "on the host it is not a regular file";
+    why = base::concat("on the host it is not a regular file, but ", base::kind_of_file(opened.status.st_mode));
     return nullptr;
   }
   status = opened.status;

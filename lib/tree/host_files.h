@@ -11,11 +11,12 @@
 #include <unordered_map>
 
 #include "base/file_version.h"
+#include "definition/profile.h"
 #include "tree/name_service.h"
 
 namespace unionroot::tree {
 
-inline constexpr std::size_t largest_file = std::size_t{16} << 20;
+inline constexpr std::size_t largest_file = definition::largest_copied_file;
 
 using base::FileVersion;
 

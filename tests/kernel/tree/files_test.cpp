@@ -1,6 +1,8 @@
 // Copied files, resolv.conf, names; and what it costs.
 #include <linux/fs.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include <algorithm>
 #include <catch2/catch.hpp>
@@ -55,7 +57,6 @@ TEST_CASE("what cannot be copied is skipped with a note, and the rest is copied"
   request.copyfiles = {as_is("/etc/none"),
                        as_is("/only/host/file"),
                        as_is("/etc/elsewhere"),
-                       as_is("/only"),
                        as_is("relative"),
                        {"/etc/good", "/etc/../etc/good"},
                        as_is("/"),
@@ -64,15 +65,38 @@ TEST_CASE("what cannot be copied is skipped with a note, and the rest is copied"
                        as_is("/etc/good")};
   const auto notes = place.run(request);
   CHECK(content(place.tree("etc/good")) == "good\n");
-  CHECK(notes.size() == 9);
+  CHECK(notes.size() == 8);
   CHECK(mentions(notes, "/etc/none: skipped: the host has no such file"));
   CHECK(mentions(notes, "only/host/file: skipped: the tree has no such folder"));
   CHECK(mentions(notes, "etc/elsewhere: skipped: in the tree it is not a regular file"));
-  CHECK(mentions(notes, "/only: skipped: on the host it is not a regular file"));
   CHECK(mentions(notes, "relative: skipped: this is no absolute path"));
   CHECK(mentions(notes, "/etc/../etc/good: skipped"));
   CHECK_FALSE(mentions(notes, "\n"));
   CHECK_FALSE(fs::exists(place.tree("only")));
+}
+
+TEST_CASE("what is there and cannot be copied is an error") {
+  const Place place;
+  fs::create_directories(place.host("etc/folder"));
+  base::check(::mkfifo(place.host("etc/fifo").c_str(), 0600), "making a FIFO");
+  base::check(::mknod(place.host("etc/zero").c_str(), S_IFCHR | 0600, makedev(1, 5)), "making a device");
+  fs::create_symlink("link", place.host("etc/link"));
+  auto request = place.request();
+  for (const auto& [name, what] :
+       {std::pair{"folder", "a folder"}, {"fifo", "a FIFO"}, {"zero", "a character device"}}) {
+    request.copyfiles = {as_is(base::concat("/etc/", name))};
+    CHECK_THROWS_WITH(
+        place.run(request),
+        base::concat("copyfiles: /etc/", name, " cannot be copied: on the host it is not a regular file, but ", what));
+    CHECK_FALSE(fs::exists(place.tree(base::concat("etc/", name))));
+  }
+  // What may be well again later is a note.
+  request.copyfiles = {as_is("/etc/link")};
+  CHECK(mentions(place.run(request), "/etc/link: skipped: "));
+  // A database is none of copyfiles.
+  request.copyfiles.clear();
+  request.databases = {"folder"};
+  CHECK(mentions(place.run(request), "/etc/folder: skipped: on the host it is not a regular file, but a folder"));
 }
 
 TEST_CASE("where it is required a file that the host does not have is an error") {
