@@ -3,6 +3,9 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <optional>
+#include <utility>
+
 #include "base/error.h"
 #include "base/files.h"
 #include "base/text.h"
@@ -19,12 +22,26 @@ using base::UniqueFd;
 namespace {
 
 constexpr const char* record_name = "beginning";
+constexpr std::size_t largest_record = std::size_t{64} << 20;
 
 void write_record(int store, const std::string& record, int flags) {
   const UniqueFd file(
       base::check(::openat(store, record_name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC | flags, 0600),
                   "writing what an upper layer holds at its beginning"));
   base::write_all(file.get(), record, "the record of an upper layer's beginning");
+}
+
+// What the layer has under this name.
+std::optional<layers::Facts> facts_in(int store, const std::string& path) {
+  struct stat status {};
+  const auto upper = kernel::open_directory_at(store, "upper");
+  const UniqueFd file(kernel::try_open_beneath(upper.get(), path, O_PATH | O_NOFOLLOW, 0, kernel::resolve_in_root));
+  if (!file || ::fstat(file.get(), &status) != 0) return std::nullopt;
+  return layers::facts_of(status);
+}
+
+void note_file(int store, const std::string& path) {
+  if (const auto facts = facts_in(store, path)) write_record(store, layers::beginning_entry(path, *facts), O_APPEND);
 }
 
 }  // namespace
@@ -41,15 +58,30 @@ void note_beginning(const Operation& operation) {
 }
 
 void note_resolv_conf(Services& services, const Session& session) {
-  constexpr const char* path = "etc/resolv.conf";
   if (session.automatic()) return;
+  in_store(services, session,
+           [](const std::string& folder) { note_file(kernel::open_directory(folder).get(), "etc/resolv.conf"); });
+}
+
+WrittenFiles::WrittenFiles(Services& services, const Session& session, const std::vector<std::string>& paths) {
+  in_store(services, session, [&](const std::string& folder) {
+    const auto file = open_beginning(folder);
+    if (!file) return;
+    const auto store = kernel::open_directory(folder);
+    const auto record = base::read_all(file.get(), "the record of an upper layer's beginning", largest_record);
+    for (const auto& path : paths) {
+      const auto facts = facts_in(store.get(), path);
+      // Where the layer has no such file the tree's own is seen: nobody has changed that.
+      if (!facts || record.find(layers::beginning_entry(path, *facts)) != std::string::npos) paths_.push_back(path);
+    }
+  });
+}
+
+void WrittenFiles::note(Services& services, const Session& session) const {
+  if (paths_.empty()) return;
   in_store(services, session, [&](const std::string& folder) {
     const auto store = kernel::open_directory(folder);
-    const auto upper = kernel::open_directory_at(store.get(), "upper");
-    struct stat status {};
-    const UniqueFd file(kernel::try_open_beneath(upper.get(), path, O_PATH | O_NOFOLLOW, 0, kernel::resolve_in_root));
-    if (file && ::fstat(file.get(), &status) == 0)
-      write_record(store.get(), layers::beginning_entry(path, layers::facts_of(status)), O_APPEND);
+    for (const auto& path : paths_) note_file(store.get(), path);
   });
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/unique_fd.h"
 #include "session/session.h"
@@ -14,6 +15,18 @@ namespace unionroot::session {
 void note_beginning(const Operation& operation);
 // resolv.conf was written anew by this daemon.
 void note_resolv_conf(Services& services, const Session& session);
+
+// Files of the upper layer that this daemon writes while the session is used. What nobody has changed before is no
+// change of the session's afterwards either. Made before they are written.
+class WrittenFiles {
+ public:
+  WrittenFiles(Services& services, const Session& session, const std::vector<std::string>& paths);
+  // Afterwards.
+  void note(Services& services, const Session& session) const;
+
+ private:
+  std::vector<std::string> paths_;  // of those that were unchanged
+};
 
 // The record in the folder of an upper layer (layer_places.h); -1 if there is none.
 base::UniqueFd open_beginning(const std::string& store);

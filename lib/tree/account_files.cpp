@@ -31,6 +31,7 @@ class AccountFiles {
     MergeInput input;
     input.user = request_.user;
     input.own = request_.own_tree;
+    input.all_groups = request_.all_groups;
     input.lock = request_.lock;
     read(input);
     input.groups = groups_of_user(input);

@@ -1,5 +1,6 @@
 #include "tree/files.h"
 
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -67,13 +68,11 @@ class Writer {
 
  private:
   // From a path on the host to one in the tree, both without the first '/'.
-  void copy(const std::string& from, const std::string& to) {
-    const auto source = writer_.host_file(from);
-    if (!source) return;
+  void copy(const HostFile& source, const std::string& from, const std::string& to) {
     // By whatever name: the path may be a link.
-    if (is_account_file(writer_, source->version))
+    if (is_account_file(writer_, source.version))
       return writer_.skip(from, "the host's accounts come by the key nss, and their passwords do not");
-    writer_.put(to, writer_.tree().read(to), source->content, {source->mode, source->uid, source->gid});
+    writer_.put(to, writer_.tree().read(to), source.content, {source.mode, source.uid, source.gid});
   }
 
   void write_other_databases() {
@@ -83,8 +82,8 @@ class Writer {
         continue;
       if (!base::valid_name(database))
         writer_.skip(database, "this is no name of a database");
-      else
-        copy("etc/" + database, "etc/" + database);
+      else if (const auto path = "etc/" + database; const auto source = writer_.host_file(path))
+        copy(*source, path, path);
     }
   }
 
@@ -99,16 +98,29 @@ class Writer {
       const auto to = base::join(target, "/");
       if (to == resolv_conf) continue;  // that one goes by the definition's own key
       const auto from = base::join(source, "/");
-      if (request_.require_copyfiles) require(from, copied);
-      copy(from, to);
+      if (const auto file = copied_file(from, copied)) copy(*file, from, to);
     }
   }
 
-  void require(const std::string& from, const definition::CopiedFile& copied) const {
-    if (::access(writer_.on_host(from).c_str(), F_OK) == 0 || errno != ENOENT) return;
-    throw base::Error(base::ErrorCode::stage_failed,
-                      base::concat("copyfiles: the host has no file /", base::printable(from)),
-                      base::concat("make it, or take it out of ", copied.file, ":", copied.line));
+  // Null, with a note, for one that the host does not have, or that cannot be read just now. What can never be copied
+  // is an error.
+  std::shared_ptr<const HostFile> copied_file(const std::string& from, const definition::CopiedFile& copied) {
+    std::string why;
+    auto file = host_files().read(writer_.on_host(from), why);
+    if (file) return file;
+    const auto path = base::concat("/", base::printable(from));
+    const auto line = base::concat(copied.file, ":", copied.line);
+    struct stat status {};
+    const int problem = ::stat(writer_.on_host(from).c_str(), &status) == 0 ? 0 : errno;
+    if (problem == 0 && (!S_ISREG(status.st_mode) || static_cast<std::uint64_t>(status.st_size) > largest_file))
+      throw base::Error(
+          base::ErrorCode::stage_failed, base::concat("copyfiles: ", path, " cannot be copied: ", why),
+          base::concat("take it out of ", line, "; for what is no file, a line in the profile's fstab can bind it"));
+    if (problem == ENOENT && request_.require_copyfiles)
+      throw base::Error(base::ErrorCode::stage_failed, base::concat("copyfiles: the host has no file ", path),
+                        base::concat("make it, or take it out of ", line));
+    writer_.skip(path, why);
+    return nullptr;
   }
 
   // Empty for what is not the absolute path of a file.
@@ -201,6 +213,16 @@ bool follow_resolv_conf(int root, const std::string& host_root, FileVersion& see
 }
 
 std::vector<std::string> write_files(int root, const FilesRequest& request) { return Writer(root, request).run(); }
+
+std::vector<std::string> add_user(int root, const User& user, const std::string& temporary) {
+  FilesRequest request;
+  request.user = user;
+  request.own_tree = false;
+  request.all_groups = true;
+  FileWriter writer(root, {}, temporary, false);
+  write_accounts(writer, request);
+  return writer.take_notes();
+}
 
 void remove_half_written(int root, const FilesRequest& request) {
   if (request.temporary.empty()) return;

@@ -26,6 +26,7 @@ struct FilesRequest {
   std::optional<User> user;  // always present inside when nss is merge or copy
   bool own_tree = true;      // what is written goes with the session; else nothing of the tree's is taken away
   bool lock = true;          // with own_tree: no password inside is one, but the user's. See merge.h
+  bool all_groups = false;   // without own_tree: the user's groups come as well
   bool password = false;     // with own_tree: the user's hash is copied; no other ever is
   std::string host_root;     // where the host's files are: empty is the real root; tests set another
   // A file's name until it is whole, where others stand on the tree, too: so that remove_half_written finds it after a
@@ -45,6 +46,10 @@ FilesRequest files_request(const definition::Definition& definition, std::option
 // is wrong with one file of the host or the tree is a note, and leaves that file alone. With nss=copy Error(cancelled);
 // with require_copyfiles Error(stage_failed).
 std::vector<std::string> write_files(int root, const FilesRequest& request);
+
+// A user and its groups, whom the accounts of a tree that is in use lack: they are added, and nothing is taken away.
+// What was not added, and why, is returned. Throws as write_files does. temporary: as in FilesRequest.
+std::vector<std::string> add_user(int root, const User& user, const std::string& temporary);
 
 // What write_files leaves of a file in the tree if it is cut off by a crash. Idempotent.
 void remove_half_written(int root, const FilesRequest& request);

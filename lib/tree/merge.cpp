@@ -203,12 +203,24 @@ class Merge {
 
   void add_users_groups() {
     add_primary_group();
-    if (user_ == nullptr || tree(Database::group) == nullptr || first_ == nullptr) return;
-    for (const auto& group : input_.groups)
-      if (fits_in_field(group.name) && !group.name.empty() &&
-          groups_.claim(group.name, group.gid) == Accounts::Result::added)
-        edit(Database::group)
-            .append(base::concat(group.name, ":x:", group.gid, ":", group.gid == user_->gid ? "" : user_->name));
+    if (user_ == nullptr || tree(Database::group) == nullptr) return;
+    if (first_ == nullptr && !(input_.all_groups && same_users_.contains(user_->name))) return;
+    for (const auto& group : input_.groups) {
+      if (!fits_in_field(group.name) || group.name.empty()) continue;
+      const auto result = groups_.claim(group.name, group.gid);
+      const std::string member = group.gid == user_->gid ? "" : user_->name;
+      if (result == Accounts::Result::added)
+        edit(Database::group).append(base::concat(group.name, ":x:", group.gid, ":", member));
+      else if (result == Accounts::Result::same && input_.all_groups && !member.empty())
+        add_member(group.name, member);
+    }
+  }
+
+  // To a group that the tree has.
+  void add_member(const std::string& group, std::string_view member) {
+    const Line* const inside = tree(Database::group)->by_name(group);
+    if (inside == nullptr || contains(members(field(inside->text, members_field)), member)) return;
+    edit(Database::group).replace(*inside, with_members(inside->text, {member}));
   }
 
   void add_primary_group() {

@@ -25,6 +25,7 @@ struct MergeInput {
   std::array<bool, all_databases.size()> listed{};  // take over all of the host's; else the user alone
   std::optional<User> user;                         // must be there afterwards
   std::vector<Group> groups;                        // of the user, as the host knows them
+  bool all_groups = false;     // without `own`: the user's groups are added, too, each with the user as a member
   bool own = true;             // the tree is the session's own: what is in the way of the host's may be left out
   bool lock = false;           // with `own`: no password inside is one, but the user's
   std::string password = "*";  // the user's, encrypted; with `own` alone

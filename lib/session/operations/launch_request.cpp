@@ -31,7 +31,8 @@ namespace {
 
 // Who the command runs as. The uid is what was authorized, and the host's word alone; home and shell are the tree's,
 // where it knows that uid: root's shell on the host may not be there inside.
-User target_user(const RunRequest& request, int root) {
+// not_inside: set if the tree does not know it.
+User target_user(const RunRequest& request, int root, bool& not_inside) {
   const bool own = request.user.empty();
   User user;
   try {
@@ -49,6 +50,7 @@ User target_user(const RunRequest& request, int root) {
     user.shell = inside.shell;
   } catch (const Error& error) {
     if (error.code() != ErrorCode::no_such_user) throw;  // the host's entry serves as well
+    not_inside = true;
   }
   return user;
 }
@@ -193,8 +195,10 @@ std::string command_text(const launch::LaunchSpec& spec, const RunRequest& reque
 
 LaunchRequest launch_request(const RunRequest& request, const definition::Definition& definition,
                              const store::SessionIdentity& session, int root, const std::string& run) {
-  auto user = target_user(request, root);
   LaunchRequest launch;
+  bool not_inside = false;
+  auto user = target_user(request, root, not_inside);
+  if (not_inside) launch.not_inside = user;
   auto& spec = launch.spec;
   spec.session = session.id;
   spec.run = run;

@@ -25,6 +25,7 @@ struct LaunchRequest {
   std::optional<std::string> callers_groups;  // the text of its caller's /proc/PID/cgroup; nullopt: the daemon's own
   base::UniqueFd callers_network;             // where it is another than the daemon's, and the definition wants it
   LoginShell shell;                           // where a login shell is run
+  std::optional<launch::User> not_inside;     // who the command runs as, if the tree does not know that uid
 };
 
 // `root`: a descriptor of the session's root. Throws Error: no such user, bad arguments or environment.

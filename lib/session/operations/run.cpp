@@ -67,6 +67,24 @@ void follow_host(Services& services, Session& session, int root) {
   }
 }
 
+// Whom the session's tree does not know, as one of the name service's, has a name there before the command looks for
+// it. In a layer of the session's own alone. That it cannot be written is no reason not to run the command.
+void add_user(Services& services, Session& session, int root, const launch::User& user) {
+  if (session.identity.source || !has_own_layer(*session.definition) ||
+      session.definition->nss == definition::NssMode::none)
+    return;
+  const auto known = session.resolver.lock();  // one writer at a time
+  try {
+    const WrittenFiles written(services, session, {"etc/shadow", "etc/group", "etc/passwd"});
+    for (const auto& note : tree::add_user(root, user, half_written_file(session.token())))
+      base::log::info(concat("session ", session.id(), ": ", note));
+    written.note(services, session);
+  } catch (const std::exception& error) {
+    base::log::warning(
+        concat("session ", session.id(), ": user ", base::printable(user.name), " has no name inside: ", error.what()));
+  }
+}
+
 // unwritten: of the session's stages.
 void record_run(Parts& parts, Session& session, const store::RunRecord& run,
                 const std::vector<store::StageRecord>& unwritten) {
@@ -197,8 +215,9 @@ Started start(Parts& parts, Session& session, const SetUp& made, const RunReques
   const auto id = base::random_token();
   const auto root = made.space->root();
   follow_host(parts.services, session, root.get());
-  auto [spec, callers_groups, network, shell] =
+  auto [spec, callers_groups, network, shell, not_inside] =
       launch_request(request, *session.definition, session.identity, root.get(), id);
+  if (not_inside) add_user(parts.services, session, root.get(), *not_inside);
   const auto network_name = network_of(*session.definition, network);
   if (!network) network = open_network(parts.services, session);
   launch::LaunchedRun launched;

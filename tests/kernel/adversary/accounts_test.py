@@ -462,6 +462,61 @@ class OfTheNameService(Accounts):
         self.assertEqual((found.status, found.out), (0, "61234\n"), found.err)
         self.machine.ok("end", session)
 
+    def as_listed(self, name, *command):
+        done = self.machine.run("run", "--user", self.LISTED, "--directory", "/", name, "--", *command)
+        self.assertEqual(done.status, 0, done)
+        return done.out.strip()
+
+    def test_whoever_runs_in_a_session_of_another_has_a_name_and_groups_inside(self):
+        self.list_account()
+        session = self.machine.begin("merged", user=OWNER)
+        name = "session:" + session
+        before = self.machine.inside(name, "cat", "/etc/passwd", "/etc/group")
+        changes = self.machine.ok("diff", session)
+        # What was made inside stays, and a group there gets the member.
+        self.machine.inside(name, "sh", "-c", f"echo made:x:4711: >>/etc/group; echo '{self.TEAM}:x:61235:made' >>/etc/group")
+        for _ in range(2):
+            self.assertEqual(self.as_listed(name, "id", "-un"), self.LISTED)
+            self.assertEqual(set(self.as_listed(name, "id", "-Gn").split()), {self.LISTED, self.TEAM})
+            self.assertEqual(set(self.as_listed(name, "id", "-Gn", self.LISTED).split()), {self.LISTED, self.TEAM})
+        after = self.machine.inside(name, "cat", "/etc/passwd", "/etc/group").splitlines()
+        self.assertEqual(sorted(set(after) - set(before.splitlines())),
+                         sorted([f"{self.LISTED}:x:61234:61234:{self.LISTED}:/:/bin/sh", "made:x:4711:",
+                                 f"{self.TEAM}:x:61235:made,{self.LISTED}", f"{self.LISTED}:x:61234:"]))
+        self.assertEqual(set(before.splitlines()) - set(after), set())
+        self.assertEqual(changes, "")
+        self.assertEqual(self.machine.run("diff", session, "--name-only").out.split(), ["/etc/group"])  # the session's own
+        self.machine.ok("end", session)
+
+    def test_that_is_no_change_of_the_session(self):
+        self.list_account()
+        session = self.machine.begin("merged", user=OWNER)
+        self.as_listed("session:" + session, "true")
+        self.assertEqual(self.machine.ok("diff", session), "")
+        self.machine.ok("end", session)
+
+    def test_whom_a_session_of_its_own_is_not_for(self):
+        self.list_account()
+        self.assertEqual(self.as_listed("merged", "id", "-un"), self.LISTED)
+        self.assertEqual(set(self.as_listed("merged", "id", "-Gn").split()), {self.LISTED, self.TEAM})
+
+    def test_a_name_that_is_taken_inside_stays(self):
+        self.list_account()
+        session = self.machine.begin("merged", user=OWNER)
+        self.machine.inside("session:" + session, "sh", "-c", f"echo '{self.LISTED}:x:4242:4242::/:/bin/sh' >>/etc/passwd")
+        self.assertEqual(self.as_listed("session:" + session, "id", "-u"), "61234")
+        passwd = self.machine.inside("session:" + session, "cat", "/etc/passwd")
+        self.assertEqual([line for line in passwd.splitlines() if self.LISTED in line], [f"{self.LISTED}:x:4242:4242::/:/bin/sh"])
+        self.machine.ok("end", session)
+
+    def test_without_users_of_the_host_nobody_is_added(self):
+        self.list_account()
+        self.machine.define_tree("without", testing.small_tree(), nss="none", profile="minimal", users=OWNER)
+        session = self.machine.begin("without", user=OWNER)
+        self.assertEqual(self.as_listed("session:" + session, "id", "-u"), "61234")
+        self.assertNotIn(self.LISTED, self.machine.inside("session:" + session, "cat", "/etc/passwd"))
+        self.machine.ok("end", session)
+
     def test_no_password_that_is_listed_comes_with_it(self):
         self.getent(f"echo '{self.LISTED}:$6$LISTED:61234:61234::/:/bin/sh'\n")
         line = [line for line in self.machine.inside("copied", "cat", "/etc/passwd", user=OWNER).splitlines() if self.LISTED in line]
