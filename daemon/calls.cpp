@@ -126,7 +126,8 @@ RecoverCall read_recover(const sdbus::Message& message, const std::optional<std:
   RecoverCall call;
   call.interactive = arguments.interactive();
   call.session = session ? *session : arguments.text(longest_path);
-  arguments.options({{"progress", [&](const auto& value) { call.progress = progress_of(value); }}});
+  arguments.options({{"accept-source", [&](const auto& value) { call.accept_source = value.boolean(); }},
+                     {"progress", [&](const auto& value) { call.progress = progress_of(value); }}});
   return call;
 }
 

@@ -43,6 +43,7 @@ struct EndCall {
 struct RecoverCall {
   std::string session;
   bool interactive = false;
+  bool accept_source = false;
   ProgressWish progress;
 };
 

@@ -19,6 +19,7 @@ written in them. 'unionroot info SESSION' says why one failed. An active one is 
 
 Options:
   -a, --all             every failed session of yours; for root: every failed session
+      --accept-source   also where the tree, image or archive is another one than at its begin; for root
       --config FILE     the settings file
   -h, --help            show this
 
@@ -34,6 +35,7 @@ class Recover : public Verb {
   void declare(CLI::App& app) override {
     app.add_option("SESSION", sessions_);
     app.add_flag("-a,--all", all_);
+    app.add_flag("--accept-source", accept_source_);
   }
 
   int execute(const std::string& config) override {
@@ -43,13 +45,16 @@ class Recover : public Verb {
       names =
           all_sessions(manager, [](const nlohmann::json& session) { return text_of(session, "state") == "failed"; });
     std::vector<std::string> active;
-    const int status = for_each_session("recover", "recovering", names, all_, [&](const std::string& session) {
+    const auto action = [&](const std::string& session) {
       bus::Options options;
+      if (accept_source_) options.emplace_back("accept-source", true);
       ask_for_progress(options);
       const auto answer =
           manager.call("Recover", bus::Body().text(session).options(options), base::concat("recovering ", session));
       if (!all_ && !value_of<bool>(answer, 0)) active.push_back(session);
-    });
+    };
+    const int status = all_ ? for_each_session("recover", "recovering", names, true, action)
+                            : for_each_named_session(manager, "recover", "recovering", names, action);
     for (const auto& session : active)
       print_remark(base::concat("recover: session ", session, " is active: there was nothing to recover"));
     return status;
@@ -57,7 +62,7 @@ class Recover : public Verb {
 
  private:
   std::vector<std::string> sessions_;
-  bool all_ = false;
+  bool all_ = false, accept_source_ = false;
 };
 
 }  // namespace

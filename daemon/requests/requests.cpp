@@ -182,16 +182,20 @@ void Requests::end(const std::string& sender, const EndReply& reply, EndCall cal
 void Requests::recover(const std::string& sender, const RecoverReply& reply, RecoverCall call) {
   intake_.identified(sender, reply, [this, reply, call = std::move(call)](const PeerPtr& peer) {
     watch_failure(peer, reply, [name = call.session] { return requested("recover", name); });
+    if (call.accept_source && peer->uid != 0)
+      throw base::Error(base::ErrorCode::access_denied, "only root may say that another source is to be taken",
+                        "ask the administrator for `unionroot recover --accept-source`");
     const auto view = operations_.session(call.session);
-    permission_.require(
-        peer, reply, call.interactive, view, Operations::Verb::recover, [this, peer, reply, call, view] {
-          auto job = [this, reply, peer, call, view] {
-            core_.recover(session::SessionId(view.record), intake_.cancelled(peer), progress(peer, call.progress));
-            // False if there was nothing to do.
-            reply->send({}, view.record.state != store::SessionState::active);
-          };
-          intake_.submit_when_free(Work::begin, peer, reply, view, false, std::move(job));
-        });
+    permission_.require(peer, reply, call.interactive, view, Operations::Verb::recover,
+                        [this, peer, reply, call, view] {
+                          auto job = [this, reply, peer, call, view] {
+                            core_.recover(session::SessionId(view.record), intake_.cancelled(peer),
+                                          progress(peer, call.progress), call.accept_source);
+                            // False if there was nothing to do.
+                            reply->send({}, view.record.state != store::SessionState::active);
+                          };
+                          intake_.submit_when_free(Work::begin, peer, reply, view, false, std::move(job));
+                        });
   });
 }
 

@@ -119,6 +119,7 @@ complete -c unionroot -n '__unionroot_option run' -s t -l tty -d 'a terminal of 
 complete -c unionroot -n '__unionroot_option run' -s T -l no-tty -d 'no terminal of its own'
 complete -c unionroot -n '__unionroot_option run' -l timeout -x -d 'how many seconds it may take'
 complete -c unionroot -n '__unionroot_option run' -l kill-after -x -d 'how many seconds later it is killed'
+complete -c unionroot -n '__unionroot_option recover' -l accept-source -d 'take another source, as root'
 complete -c unionroot -n '__unionroot_option end recover' -s a -l all -d 'every one of yours'
 complete -c unionroot -n '__unionroot_option prune' -s a -l all -d 'remove all of it'
 complete -c unionroot -n '__unionroot_option prune' -l older-than -x -d 'only of sessions begun so many days ago'

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <vector>
 
 #include "base/error.h"
@@ -73,10 +74,39 @@ void add_mount(TreeIdentity& found, int tree) {
   found.path = base::printable(entry->root, std::string::npos);
 }
 
+// FS_IOC_GETFSUUID, of Linux 6.9, which the headers of older systems lack.
+struct FileSystemUuid {
+  std::uint8_t length;
+  std::uint8_t bytes[16];
+};
+constexpr unsigned long get_file_system_uuid = _IOR(0x15, 0, FileSystemUuid);
+
+// Where the device may not be read, as in a container: what the mounted file system says of itself.
+void add_file_system(TreeIdentity& found, int tree) {
+  if (const auto entry = kernel::mount_of(tree)) found.type = entry->type;
+  const UniqueFd folder(::openat(tree, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  FileSystemUuid uuid{};
+  if (!folder || ::ioctl(folder.get(), get_file_system_uuid, &uuid) != 0 || uuid.length != sizeof uuid.bytes) return;
+  const auto digits = base::to_hex(std::string_view(reinterpret_cast<const char*>(uuid.bytes), sizeof uuid.bytes));
+  if (digits.find_first_not_of('0') == std::string::npos) return;
+  // As libblkid writes it.
+  for (std::size_t at = 0, part = 0; part < 5; ++part) {
+    const std::size_t length = part == 0 ? 8 : part == 4 ? 12 : 4;
+    found.uuid += concat(part == 0 ? "" : "-", digits.substr(at, length));
+    at += length;
+  }
+}
+
 // Elsewhere numbers of inodes are handed out anew at each mount.
 bool has_lasting_handles(const std::string& type) {
   constexpr std::array<std::string_view, 4> others{"vfat", "msdos", "exfat", "ntfs"};
   return std::find(others.begin(), others.end(), type) == others.end();
+}
+
+// Without a mark of the file system any other's handle may be the same; but here another one is another tree.
+bool tells_by_handle(const std::string& type) {
+  constexpr std::array<std::string_view, 5> types{"ext2", "ext3", "ext4", "xfs", "f2fs"};
+  return std::find(types.begin(), types.end(), type) != types.end();
 }
 
 std::string handle_of(int tree) {
@@ -136,12 +166,20 @@ TreeIdentity identify(int tree) {
   try {
     struct stat facts {};
     base::check(::fstat(tree, &facts), "looking at the tree");
-    if (const auto device = kernel::open_block_device(facts.st_dev))
-      add_device(found, device);
-    else
-      add_mount(found, tree);
-    // Without a mark of the file system any other's may be the same.
-    if (has_mark(found) && has_lasting_handles(found.type)) found.handle = handle_of(tree);
+    bool readable = true;
+    try {
+      if (const auto device = kernel::open_block_device(facts.st_dev))
+        add_device(found, device);
+      else
+        add_mount(found, tree);
+    } catch (const base::SystemError& error) {
+      base::log::debug(concat("what a tree is known by: ", error.what()));
+      readable = false;
+      add_file_system(found, tree);
+    }
+    if (has_mark(found) ? has_lasting_handles(found.type) : tells_by_handle(found.type)) found.handle = handle_of(tree);
+    // Another time the device may be read, and then it is the same all the same.
+    if (!readable && found.uuid.empty()) found.type.clear();
   } catch (const base::Error& error) {
     base::log::warning(concat("what a tree is known by cannot be found out: ", error.with_hint()));
   }

@@ -47,6 +47,7 @@ void fields(Form& form, Data& data) {
   if constexpr (std::is_same_v<Plain, TreeData>) {
     form.text("mount", data.mount);
     form.text("content", data.content);
+    form.text("trees", data.trees);
     form.text("cache", data.cache_keys);
     form.flag("untouched", data.untouched);
     form.flag("never-ran", data.never_ran);

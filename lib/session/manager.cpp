@@ -87,13 +87,14 @@ EndResult Manager::end(const SessionId& session, EndWish wish, TellProgress prog
                       std::move(cancelled), std::move(who));
 }
 
-SessionView Manager::recover(const SessionId& wanted, std::function<bool()> cancelled, TellProgress progress) {
+SessionView Manager::recover(const SessionId& wanted, std::function<bool()> cancelled, TellProgress progress,
+                             bool accept_source) {
   const auto session = impl_->parts.table.require(wanted);
   auto operation = Operation::within(grace_period, session);
   if (!operation) throw busy(wanted.id, session->state());
   if (!impl_->parts.table.has(*session))
     throw base::Error(base::ErrorCode::no_such_session, concat("session ", wanted.id, " has ended already"));
-  session::recover(impl_->parts, *operation, cancelled, std::move(progress));
+  session::recover(impl_->parts, *operation, cancelled, std::move(progress), accept_source);
   return view_of(impl_->parts, *session);
 }
 

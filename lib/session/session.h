@@ -49,6 +49,7 @@ struct SetUp {
   bool measurable = false;         // its upper layer has a file system of its own, whose statfs(2) is the root's
   bool removed = false;            // it has ended, and everybody was told so
   bool begun = false;              // it was active once: what it did to its source counts
+  bool accept_source = false;      // while recovering: the source may be another one than at the begin
   bool recovering = false;         // set-up of a session that has an upper layer already
   // False: what was changed in a copy of its source stays where it is, and is not put into the source when it ends.
   bool puts_back = true;

@@ -58,7 +58,8 @@ class Sessions {
   // who: asked for it; nullopt: nobody did.
   virtual EndResult end(const SessionId& session, EndWish wish, TellProgress progress, std::function<bool()> cancelled,
                         std::optional<events::User> who) = 0;
-  virtual SessionView recover(const SessionId& session, std::function<bool()> cancelled, TellProgress progress) = 0;
+  virtual SessionView recover(const SessionId& session, std::function<bool()> cancelled, TellProgress progress,
+                              bool accept_source) = 0;
   // It is set up, and stays. Its files are moved. Should it be broken off, by power failure too, they are all schroot's
   // still, or all of a session that failed and can be recovered; the same request goes on from there.
   virtual SessionView take_over(TakeOverRequest request) = 0;

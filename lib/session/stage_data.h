@@ -10,6 +10,7 @@ namespace unionroot::session {
 struct TreeData {
   std::string mount;       // mounted: the name among the source mounts
   std::string content;     // mounted: which file system it is
+  std::string trees;       // directory, layers: which trees they are (directory_identity.h)
   std::string cache_keys;  // tarball, oci: the entries of the cache, top first, separated by blanks
   bool untouched = false;  // lvm, zfs: nothing was made
   bool never_ran = false;  // custom: no hook was run

@@ -33,7 +33,8 @@ bool owner_may_be_root(const Session& session) {
 
 }  // namespace
 
-void recover(Parts& parts, Operation& operation, const std::function<bool()>& cancelled, TellProgress progress) {
+void recover(Parts& parts, Operation& operation, const std::function<bool()>& cancelled, TellProgress progress,
+             bool accept_source) {
   auto& session = operation.session();
   const auto& id = session.id();
   const auto state = session.state();
@@ -55,6 +56,7 @@ void recover(Parts& parts, Operation& operation, const std::function<bool()>& ca
     for (const auto& left : parts.pipeline.tear_down(operation, TearDown::keep_data))
       base::log::warning(concat("session ", id, ": before its recovery: ", left));
     operation->recovering = true;
+    operation->accept_source = accept_source;
     operation->owner_may_be_root = owner_may_be_root(session);
     session.shown.lock()->notes.clear();
     operation->notes_logged = 0;

@@ -8,7 +8,8 @@
 namespace unionroot::session {
 
 // Nothing to do for an active one. Throws Error(session_not_active) unless it has failed or is to be recovered.
+// accept_source: another source than the one that it began on is taken, by root's word.
 void recover(Parts& parts, Operation& operation, const std::function<bool()>& cancelled = {},
-             TellProgress progress = {});
+             TellProgress progress = {}, bool accept_source = false);
 
 }  // namespace unionroot::session

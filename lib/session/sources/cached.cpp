@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "session/sources/source.h"
 
 namespace unionroot::session {
 
@@ -35,8 +36,7 @@ void throw_another_tree(const Operation& operation, const TreeData& data, const 
   throw Error(ErrorCode::stage_failed,
               concat("the tree that it began on, ", keys.empty() ? "which nobody has noted" : keys.front(),
                      ", is gone from the cache, and ", now),
-              concat("bring the former one back and `unionroot recover ", operation.id(), "`; or `unionroot end ",
-                     operation.id(), "`"));
+              back_or_accept(operation));
 }
 
 }  // namespace unionroot::session

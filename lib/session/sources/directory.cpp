@@ -5,10 +5,13 @@
 #include <boost/filesystem.hpp>
 #include <cerrno>
 #include <memory>
+#include <utility>
 
 #include "base/error.h"
 #include "base/paths.h"
 #include "base/text.h"
+#include "session/backings/backing.h"
+#include "session/sources/directory_identity.h"
 #include "session/sources/source.h"
 
 namespace unionroot::session {
@@ -45,12 +48,16 @@ void refuse_upper_layers(const Operation& operation, const std::string& path) {
 
 class DirectorySourceKind : public SourceKind {
  public:
-  std::vector<std::string> set_up(Operation& operation, TreeData&) const override {
+  std::vector<std::string> set_up(Operation& operation, TreeData& data) const override {
     auto directories = directories_of(operation.definition());
     for (const auto& path : directories) {
       source::open_directory(operation.definition().name, path);
       refuse_upper_layers(operation, path);
     }
+    if (operation.automatic()) return directories;  // which is not set up again
+    auto now = identify_directories(directories);
+    if (keeps_upper(operation) && !operation->accept_source) require_same(operation, data.trees, now);
+    data.trees = std::move(now);
     return directories;
   }
 
@@ -59,6 +66,17 @@ class DirectorySourceKind : public SourceKind {
   Recovery recover(Operation& operation, const TreeData&) const override {
     operation->directories = directories_of(operation.definition());
     return Recovery::intact;
+  }
+
+ private:
+  // The upper layer was laid on these very trees.
+  static void require_same(const Operation& operation, const std::string& then, const std::string& now) {
+    const auto difference = other_directory(then, now);
+    if (difference.empty()) return;
+    throw Error(ErrorCode::stage_failed,
+                concat("the tree of chroot ", operation.definition().name,
+                       " is not the one that this session began on: ", difference),
+                back_or_accept(operation));
   }
 };
 

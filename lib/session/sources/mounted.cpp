@@ -40,7 +40,7 @@ class MountedSourceKind : public SourceKind {
     const auto source = source_of(operation.definition());
     const bool shared = operation.definition().has_union();
     const auto now = looked_at(operation, source.disk);
-    if (keeps_upper(operation)) require_same(operation, source.disk, data, now);
+    if (keeps_upper(operation) && !operation->accept_source) require_same(operation, source.disk, data, now);
     data.mount = now.mount;
     data.content = now.content;
     const auto path = operation.services().source_mounts.acquire(
@@ -92,8 +92,7 @@ class MountedSourceKind : public SourceKind {
       throw Error(
           ErrorCode::stage_failed,
           concat(disk.path, " is not the ", disk.what, " that this session began on: that was ", was, ", this is ", is),
-          concat("bring the former one back and `unionroot recover ", operation.id(), "`; or `unionroot end ",
-                 operation.id(), "`"));
+          back_or_accept(operation));
     };
     if (!then.content.empty() && then.content != now.content)
       refuse(then.content, now.content.empty() ? "without a UUID" : now.content);

@@ -10,6 +10,12 @@
 
 namespace unionroot::session {
 
+std::string back_or_accept(const Operation& operation) {
+  const auto& id = operation.id();
+  return base::concat("bring the former one back and `unionroot recover ", id, "`; or root takes the present one by ",
+                      "`unionroot recover --accept-source ", id, "`; or `unionroot end ", id, "`");
+}
+
 const SourceKind& source_kind(const definition::Definition& definition) {
   if (std::holds_alternative<definition::DirectorySource>(definition.source) ||
       std::holds_alternative<definition::LayersSource>(definition.source))

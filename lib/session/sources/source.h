@@ -35,6 +35,9 @@ class SourceKind {
   virtual Recovery recover(Operation& operation, const TreeData& data) const = 0;
 };
 
+// What to do where the source is another one than at the session's begin.
+std::string back_or_accept(const Operation& operation);
+
 // The kind for a definition's type. Throws Error(not_supported).
 const SourceKind& source_kind(const definition::Definition& definition);
 

@@ -201,7 +201,7 @@ session::EndResult FakeCore::end(const session::SessionId& session, session::End
 
 // Makes an active session fail, so that State can be seen to change.
 session::SessionView FakeCore::recover(const session::SessionId& session, std::function<bool()>,
-                                       session::TellProgress progress) {
+                                       session::TellProgress progress, bool) {
   const auto& id = session.id;
   if (progress) progress(id, {"recovering", 1, 2});
   session::SessionView view;

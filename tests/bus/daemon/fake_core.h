@@ -33,7 +33,7 @@ class FakeCore final : public session::Sessions {
   session::EndResult end(const session::SessionId& session, session::EndWish wish, session::TellProgress progress,
                          std::function<bool()> cancelled, std::optional<events::User> who) override;
   session::SessionView recover(const session::SessionId& session, std::function<bool()> cancelled,
-                               session::TellProgress progress) override;
+                               session::TellProgress progress, bool accept_source) override;
   [[nodiscard]] session::Leftovers leftovers(const definition::Snapshot&) const override { return {}; }
   void remove_leftover(const definition::Snapshot&, const std::string&) override {}
   void drop_unwanted_caches(const definition::Snapshot&) override {}

@@ -160,9 +160,19 @@ class Tarball(Unpacked):
         self.reboot()
         self.assert_refused_on_another(session, key, self.tarball)
         # The one that it began on comes back.
+        shutil.copy2(self.tarball, self.tarball + ".new")
         os.rename(self.tarball + ".kept", self.tarball)
         self.machine.ok("recover", session)
         self.assert_on(session, "old")
+        # Or root takes the other.
+        self.crash()
+        for entry in self.entries():
+            shutil.rmtree(entry)
+        os.rename(self.tarball + ".new", self.tarball)
+        self.reboot()
+        self.assert_refused_on_another(session, self.tarball)
+        self.machine.ok("recover", "--accept-source", session)
+        self.assert_on(session, "new")
         self.end(session)
 
     def test_the_tree_is_gone_and_the_tarball_is_the_same(self):
@@ -297,6 +307,165 @@ class Image(Unpacked):
         self.end(session)
 
 
+class Directory(SameTree):
+    """Folders, wherever they come from."""
+
+    @classmethod
+    def prepare(cls):
+        for name in ("v1", "v2"):
+            cls.make(name, name)
+        for name in ("link", "mount", "moved", "kept", "reset", "restored"):
+            cls.define(name, type="directory", directory=os.path.join(cls.machine.place, name), union_type="overlay", users="nobody",
+                       **({"union_reset": "yes"} if name == "reset" else {}))
+        cls.define("direct", type="directory", directory=os.path.join(cls.machine.place, "kept"), source_clone="false")
+        for name in ("top", "below"):
+            os.mkdir(os.path.join(cls.machine.place, name))
+        cls.define("layers", type="layers", lower_directories=f"{cls.machine.place}/top,{cls.machine.place}/v1")
+
+    @classmethod
+    def make(cls, name, content):
+        tree = os.path.join(cls.machine.place, name)
+        subprocess.run(["cp", "-a", cls.tree, tree], check=True)
+        with open(os.path.join(tree, "tree"), "w") as file:
+            file.write(content)
+        return tree
+
+    def link(self, name, target):
+        os.symlink(target, self.path(name) + ".new")
+        os.rename(self.path(name) + ".new", self.path(name))
+
+    def test_a_link_that_leads_elsewhere_now(self):
+        self.link("link", "v1")
+        session = self.begun("link")
+        self.crash()
+        self.link("link", "v2")
+        self.reboot()
+        self.assert_refused_on_another(session, "is not the one that this session began on", self.path("v1"), self.path("v2"), "inode")
+        self.link("link", "v1")
+        self.machine.ok("recover", session)
+        self.assert_on(session, "v1")
+        self.machine.ok("end", session)
+
+    def test_a_link_to_the_same_tree_by_another_way(self):
+        self.link("link", "v1")
+        session = self.begun("link")
+        self.crash()
+        self.link("link", "../" + os.path.basename(self.machine.place) + "/v1")
+        self.reboot()
+        self.assert_on(session, "v1")
+        self.machine.ok("end", session)
+
+    def mount(self, kind, *options):
+        os.makedirs(self.path("mount"), exist_ok=True)
+        subprocess.run(["mount", *options, kind, self.path("mount")], check=True)
+
+    def unmount(self):
+        subprocess.run(["umount", self.path("mount")], check=True)
+
+    def test_a_file_system_that_is_not_mounted(self):
+        disks.require_loop()
+        disks.make_image("ext4", self.path("mounted.ext4"), self.path("v1"))
+        self.mount(self.path("mounted.ext4"), "-o", "loop")
+        session = self.begun("mount")
+        self.crash()
+        SameTree.boots += 1
+        self.machine.simulate_reboot(f"another-boot-{SameTree.boots}")
+        self.unmount()
+        for name in os.listdir(self.path("v2")):  # what lies beneath
+            os.symlink(os.path.join(self.path("v2"), name), os.path.join(self.path("mount"), name))
+        self.machine.start_daemon()
+        self.assert_refused_on_another(session, "that was " + self.path("mount"), "inode 2 of ext4")
+        for name in os.listdir(self.path("mount")):
+            os.unlink(os.path.join(self.path("mount"), name))
+        # Mounted again, on another loop device perhaps: it is the same.
+        self.mount(self.path("mounted.ext4"), "-o", "loop")
+        self.machine.ok("recover", session)
+        self.assert_on(session, "v1")
+        self.machine.ok("end", session)
+        self.assertTrue(testing.wait_until(lambda: subprocess.run(["umount", self.path("mount")], check=False).returncode == 0))
+
+    def test_a_file_system_without_a_uuid_that_is_not_mounted(self):
+        self.mount("tmpfs", "-t", "tmpfs")
+        subprocess.run(["cp", "-a", self.path("v1") + "/.", self.path("mount")], check=True)
+        session = self.begun("mount")
+        self.crash()
+        SameTree.boots += 1
+        self.machine.simulate_reboot(f"another-boot-{SameTree.boots}")
+        self.unmount()
+        self.machine.start_daemon()
+        self.assert_refused_on_another(session, "tmpfs")
+        self.machine.ok("end", session)
+
+    def test_a_tree_that_was_replaced(self):
+        self.make("moved", "old")
+        session = self.begun("moved")
+        self.crash()
+        os.rename(self.path("moved"), self.path("moved.old"))
+        self.make("moved", "new")
+        self.reboot()
+        self.assert_refused_on_another(session, self.path("moved"))
+        # Who is not root cannot take it; root can.
+        refused = self.machine.run("recover", "--accept-source", session, user="nobody")
+        self.assert_refused(refused, 125, "root")
+        self.assertEqual(self.machine.settled(session), "failed")
+        self.machine.ok("recover", "--accept-source", session)
+        self.assert_on(session, "new")
+        # That is the one that it stands on from now on.
+        self.crash()
+        self.reboot()
+        self.assert_on(session, "new")
+        self.crash()
+        shutil.rmtree(self.path("moved"))
+        os.rename(self.path("moved.old"), self.path("moved"))
+        self.reboot()
+        self.assert_refused_on_another(session, self.path("moved"))
+        self.machine.ok("end", session)
+
+    def test_a_tree_whose_files_were_changed_is_the_same(self):
+        tree = self.make("restored", "old")
+        session = self.begun("restored")
+        self.crash()
+        with open(os.path.join(tree, "tree"), "w") as file:
+            file.write("new")
+        os.utime(tree)
+        self.reboot()
+        self.assert_on(session, "new")
+        self.machine.ok("end", session)
+
+    def test_one_of_several_layers(self):
+        session = self.begun("layers")
+        self.crash()
+        os.rename(self.path("top"), self.path("top.old"))
+        os.rename(self.path("below"), self.path("top"))
+        self.reboot()
+        self.assert_refused_on_another(session, self.path("top"))
+        os.rename(self.path("top"), self.path("below"))
+        os.rename(self.path("top.old"), self.path("top"))
+        self.machine.ok("recover", session)
+        self.assert_on(session, "v1")
+        self.machine.ok("end", session)
+
+    def test_nothing_is_kept_that_was_laid_on_the_old_tree(self):
+        self.make("reset", "old")
+        session = self.begun("reset")
+        self.crash()
+        shutil.rmtree(self.path("reset"))
+        self.make("reset", "new")
+        self.reboot()
+        self.assertEqual(self.machine.settled(session), "active", self.machine.info(session).get("error"))
+        self.assertEqual(self.machine.inside(session, "cat", "/tree"), "new")
+        self.machine.ok("end", session)
+
+    def test_a_session_that_lives_on_keeps_its_tree(self):
+        self.link("link", "v1")
+        session = self.begun("link")
+        self.crash()
+        self.link("link", "v2")
+        self.machine.start_daemon()
+        self.assert_on(session, "v1")
+        self.machine.ok("end", session)
+
+
 class Disk(SameTree):
     """File systems in files and on devices."""
 
@@ -349,6 +518,17 @@ class Disk(SameTree):
         os.rename(self.file + ".kept", self.file)
         self.machine.ok("recover", session)
         self.assert_on(session, "old")
+        self.machine.ok("end", session)
+
+    def test_another_file_that_root_accepts(self):
+        session = self.begun("file")
+        self.crash()
+        shutil.copy(self.path("new.ext4"), self.file + ".new")
+        os.rename(self.file + ".new", self.file)
+        self.reboot()
+        self.assert_refused_on_another(session, self.file)
+        self.machine.ok("recover", "--accept-source", session)
+        self.assert_on(session, "new")
         self.machine.ok("end", session)
 
     def test_the_same_file(self):

@@ -82,6 +82,19 @@ TEST_CASE("what a superblock has of its making") {
   CHECK(read("ext4").made.empty());  // a device that cannot be read
 }
 
+TEST_CASE("two folders of a file system are two trees") {
+  const tests::TemporaryFolder folder;
+  folder.write("one/file", "");
+  folder.write("two/file", "");
+  const auto open = [&](const char* name) {
+    return base::UniqueFd(::open((folder / name).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  };
+  const auto one = identify(open("one").get()), two = identify(open("two").get());
+  CHECK(compare(one, identify(open("one").get())) != Comparison::different);
+  // Also where the device cannot be read. What a file system in memory is known by is its mount.
+  if (!one.handle.empty()) CHECK(compare(one, two) == Comparison::different);
+}
+
 TEST_CASE("a tree is itself, by whatever path") {
   const base::UniqueFd one(::open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
   const base::UniqueFd again(::open("/proc/../proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC));

@@ -38,8 +38,11 @@ TEST_CASE("what a former version wrote of its stages is understood") {
 TEST_CASE("a stage's data is written as a former version reads it") {
   CHECK(written({}) == "{}");
   CHECK(written(session::TreeData{}) == "{}");
-  CHECK(written(session::TreeData{"own.s", "ext4 u", "file-1", true, true}) ==
+  CHECK(written(session::TreeData{"own.s", "ext4 u", "", "file-1", true, true}) ==
         R"({"cache":"file-1","content":"ext4 u","mount":"own.s","never-ran":"yes","untouched":"yes"})");
+  const session::TreeData trees{"", "", "folder=/srv\ninode=2\n\n", "", false, false};
+  CHECK(written(trees) == R"({"trees":"folder=/srv\ninode=2\n\n"})");
+  CHECK(stage_data<session::TreeData>(read("provide-tree", written(trees))).trees == trees.trees);
   CHECK(written(session::UnionData{"image", "", false}) == R"({"backing":"image"})");
   CHECK(written(session::HooksData{true}) == R"({"never-ran":"yes"})");
 }
