@@ -24,6 +24,12 @@ std::vector<std::string> chosen_sessions(const std::vector<std::string>& given, 
 int for_each_session(std::string_view verb, std::string_view doing, const std::vector<std::string>& sessions, bool all,
                      const std::function<void(const std::string&)>& action);
 
+// The same for chosen_sessions, which may be the starts of ids (session_start.h). What several mean is looked up before
+// anything is done for one of them.
+int for_each_named_session(Manager& manager, std::string_view verb, std::string_view doing,
+                           const std::vector<std::string>& given,
+                           const std::function<void(const std::string&)>& action);
+
 // Whether the caller sees a session as one of his own; root does so with everybody's.
 bool may_see_as_own(const nlohmann::json& session);
 

@@ -8,6 +8,7 @@
 #include "cli/exit_status.h"
 #include "cli/manager.h"
 #include "cli/output.h"
+#include "cli/session_start.h"
 #include "cli/verbs/verbs.h"
 
 namespace unionroot::cli {
@@ -58,7 +59,9 @@ class Diff : public Verb {
     const auto session = session_name(session_);
     ChangePrinter printer(format(), [](std::string_view text) { print(text); });
     Manager manager(config);
-    const auto count = list_changes(manager, session, paths_, [&](const ListedChange& change) { printer.add(change); });
+    const auto count = with_session(manager, session, Among::all, [&](const std::string& id) {
+      return list_changes(manager, id, paths_, [&](const ListedChange& change) { printer.add(change); });
+    });
     printer.finish();
     return count == 0 ? success : differences;
   }

@@ -49,7 +49,7 @@ class End : public Verb {
     Manager manager(config);
     if (all_) names = all_sessions(manager, [](const nlohmann::json&) { return true; });
     std::vector<std::string> left;
-    const int status = for_each_session("end", "ending", names, all_, [&](const std::string& session) {
+    const auto action = [&](const std::string& session) {
       bus::Options options;
       if (force_) options.emplace_back("force", true);
       if (discard_) options.emplace_back("discard", true);
@@ -58,7 +58,9 @@ class End : public Verb {
           manager.call("End", bus::Body().text(session).options(options), base::concat("ending ", session));
       for (const auto& what : value_of<std::vector<std::string>>(answer, 0))
         left.push_back(base::concat("ending ", session, ": left behind: ", what));
-    });
+    };
+    const int status = all_ ? for_each_session("end", "ending", names, true, action)
+                            : for_each_named_session(manager, "end", "ending", names, action);
     for (const auto& what : left) print_error(what, "");
     return left.empty() ? status : failure;
   }

@@ -7,6 +7,7 @@
 #include "cli/listing.h"
 #include "cli/manager.h"
 #include "cli/output.h"
+#include "cli/session_start.h"
 #include "cli/verbs/verbs.h"
 
 namespace unionroot::cli {
@@ -38,7 +39,8 @@ class Info : public Verb {
 
   int execute(const std::string& config) override {
     require_name(name_);
-    const auto info = Manager(config).info(name_);
+    Manager manager(config);
+    const auto info = with_chroot_or_session(manager, name_, [&](const auto& name) { return manager.info(name); });
     if (json_)
       print_json(readable_pairs(info));
     else

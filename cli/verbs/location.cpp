@@ -6,6 +6,7 @@
 #include "cli/exit_status.h"
 #include "cli/manager.h"
 #include "cli/output.h"
+#include "cli/session_start.h"
 #include "cli/verbs/verbs.h"
 
 namespace unionroot::cli {
@@ -33,7 +34,9 @@ class Location : public Verb {
   int execute(const std::string& config) override {
     const auto session = session_name(session_);
     Manager manager(config);
-    const auto answer = manager.call("Location", bus::Body().text(session), base::concat("looking up ", session));
+    const auto answer = with_session(manager, session, Among::all, [&](const std::string& id) {
+      return manager.call("Location", bus::Body().text(id), base::concat("looking up ", id));
+    });
     print(base::name_from_utf8(value_of<std::string>(answer, 0)) + "\n");
     return success;
   }

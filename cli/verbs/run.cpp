@@ -17,6 +17,7 @@
 #include "cli/misread_command.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "cli/session_start.h"
 #include "cli/variables.h"
 #include "cli/verbs/verbs.h"
 #include "terminal/relay.h"
@@ -134,12 +135,13 @@ class Run : public Verb {
     validate();
     const bool on_terminal = terminal_wanted_ || (!terminal_refused_ && terminal::wants_terminal());
     if (after_.wanted()) return run_and_conclude(config, on_terminal);
-    const auto body = body_of(name_, options(on_terminal));
+    const auto wishes = options(on_terminal);
     std::string session;
     base::UniqueFd control;
     {
       Manager manager(config);
-      std::tie(control, session) = start(manager, body);
+      std::tie(control, session) = with_chroot_or_session(
+          manager, name_, [&](const std::string& name) { return start(manager, body_of(name, wishes)); });
     }  // the bus is not needed while the command runs: users have a limited number of connections
     const auto outcome = relayed(std::move(control), on_terminal, limit_.read());
     tell(outcome);

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string_view>
 
 #include "base/error.h"
 #include "base/hex.h"
@@ -31,6 +32,14 @@ std::string random_uuid() {
     if (i == 4 || i == 6 || i == 8 || i == 10) out.push_back('-');
     append_hex(out, bytes[i]);
   }
+  return out;
+}
+
+std::string random_letters() {
+  static constexpr std::string_view letters = "abcdefghijkmnpqrstuvwxyz23456789";
+  static_assert(letters.size() == 32);
+  std::string out;
+  for (const auto byte : random_bytes<8>()) out.push_back(letters[byte % letters.size()]);
   return out;
 }
 

@@ -8,6 +8,9 @@ namespace unionroot::base {
 // A random (version 4) UUID in lower case, from getrandom(2).
 std::string random_uuid();
 
+// 8 of 32 letters and digits that nobody mistakes for others, such as "k4m7xq2d": for the names of sessions.
+std::string random_letters();
+
 // 8 random hexadecimal digits: for runs and temporary names inside one folder.
 std::string random_token();
 

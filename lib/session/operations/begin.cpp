@@ -38,10 +38,19 @@ using base::ErrorCode;
 
 namespace {
 
-store::SessionRecord record_of(const BeginRequest& request, const definition::DefinitionPtr& definition) {
+// One that no session has now. schroot's callers get what schroot's ids look like.
+std::string new_id(const SessionTable& table, const BeginRequest& request, const std::string& chroot) {
+  for (;;) {
+    auto id = base::name_after_chroot(chroot, "-" + (request.front_end ? base::random_uuid() : base::random_letters()));
+    if (!table.find(id)) return id;
+  }
+}
+
+store::SessionRecord record_of(const SessionTable& table, const BeginRequest& request,
+                               const definition::DefinitionPtr& definition) {
   store::SessionRecord record;
   record.chroot = definition->name;
-  record.id = request.name.empty() ? base::name_after_chroot(record.chroot, "-" + base::random_uuid()) : request.name;
+  record.id = request.name.empty() ? new_id(table, request, record.chroot) : request.name;
   base::require_valid_name("session name", record.id);
   record.selected_name = request.selected_name;
   record.kind = request.kind;
@@ -166,7 +175,7 @@ SessionPtr make_session(Parts& parts, const BeginRequest& request) {
   const auto definition =
       with_setup_scripts(with_real_overlay_directory(with_user_data(request, parts.settings)), parts.settings);
   auto variant = variant_of(definition, request.source);
-  return std::make_shared<Session>(parts.services, record_of(request, definition), std::move(variant));
+  return std::make_shared<Session>(parts.services, record_of(parts.table, request, definition), std::move(variant));
 }
 
 Beginning::Beginning(Parts& parts, BeginRequest request)

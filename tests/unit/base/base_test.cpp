@@ -181,6 +181,10 @@ TEST_CASE("an error of the system says what to do where that does not hang on wh
 }
 
 TEST_CASE("ids are of their form and differ") {
+  const auto letters = random_letters();
+  CHECK(letters.size() == 8);
+  CHECK(letters.find_first_not_of("abcdefghijkmnpqrstuvwxyz23456789") == std::string::npos);
+  CHECK(letters != random_letters());
   const auto id = random_uuid();
   CHECK(id.size() == 36);
   CHECK(id[14] == '4');

@@ -1,0 +1,54 @@
+// A session may be named by the start of its id. What is the whole name of something comes first, always.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "base/error.h"
+#include "base/names.h"
+#include "cli/manager.h"
+
+namespace unionroot::cli {
+
+// Among which sessions a start is looked for.
+enum class Among {
+  all,     // the caller's own; for root: everybody's
+  beyond,  // the caller's own, and the start goes beyond the name of the session's chroot: a chroot may be meant
+};
+
+// One look at the sessions: a start means the same session for all that is asked of it, whatever ends meanwhile.
+class SessionIds {
+ public:
+  explicit SessionIds(Manager& manager);
+  // The name itself if a session is called so, or if no session's id begins so. Throws Error(invalid_argument) that
+  // names them if several do.
+  [[nodiscard]] std::string whole(const std::string& name, Among among) const;
+
+ private:
+  const nlohmann::json sessions_;
+};
+
+// Asks for what `action` does with the session of that name; if there is none, with the one whose id begins so.
+template <typename Action>
+auto with_session(Manager& manager, const std::string& name, Among among, const Action& action) {
+  try {
+    return action(name);
+  } catch (const base::Error& error) {
+    using base::ErrorCode;
+    if (error.code() != ErrorCode::no_such_session && error.code() != ErrorCode::no_such_chroot) throw;
+    const auto id = SessionIds(manager).whole(name, among);
+    if (id == name) throw;
+    return action(among == Among::beyond ? "session:" + id : id);
+  }
+}
+
+// The same for the name of a chroot or a session, perhaps with its namespace.
+template <typename Action>
+auto with_chroot_or_session(Manager& manager, const std::string& given, const Action& action) {
+  const auto name = base::parse_qualified_name(given);
+  if (name.space == base::Namespace::none) return with_session(manager, given, Among::beyond, action);
+  if (name.space != base::Namespace::session) return action(given);
+  return with_session(manager, name.name, Among::all, [&](const std::string& id) { return action("session:" + id); });
+}
+
+}  // namespace unionroot::cli
