@@ -45,6 +45,44 @@ class InstallTest(unittest.TestCase):
         self.assertFalse(os.path.exists(self.etc("profiles/default/nssdatabases")))
         self.assertTrue(os.path.exists(self.etc("profiles/sbuild/fstab")))  # one that is not there comes
 
+    # Under another prefix nothing is written elsewhere.
+
+    PLACES = ("etc/unionroot/unionroot.conf", "etc/unionroot/profiles/default/fstab", "share/dbus-1/system.d/org.unionroot1.conf",
+              "share/polkit-1/actions/org.unionroot1.policy", "share/dbus-1/system-services/org.unionroot1.service",
+              "lib/systemd/system/unionrootd.service", "lib/tmpfiles.d/unionroot.conf")
+    OF_BOOT = ("share/initramfs-tools/hooks/unionroot-boot", "share/initramfs-tools/scripts/local-bottom/unionroot-boot",
+               "lib/dracut/modules.d/90unionroot-boot/module-setup.sh", "lib/systemd/system-generators/unionroot-overlay-generator")
+
+    def under(self, prefix):
+        """What an installation of everything under that prefix writes: paths beneath the place."""
+        root = os.path.join(self.place, "root")
+        done = subprocess.run(["cmake", "--install", BUILD, "--prefix", prefix], capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                              timeout=300, check=False, umask=0o22, env={**os.environ, "DESTDIR": root})
+        self.assertEqual(done.returncode, 0, done)
+        return [os.path.relpath(os.path.join(folder, name), root) for folder, _, names in os.walk(root) for name in names]
+
+    def has_boot(self):
+        return os.path.exists(os.path.join(BUILD, "boot", "unionroot-boot"))
+
+    def test_another_prefix_is_kept_to(self):
+        for prefix in ("opt/unionroot", "home/lena/local", "usr/local/stow/unionroot"):
+            with self.subTest(prefix):
+                written = self.under("/" + prefix)
+                self.assertEqual([path for path in written if not path.startswith(prefix + "/")], [])
+                for name in self.PLACES + (self.OF_BOOT if self.has_boot() else ()):
+                    self.assertIn(f"{prefix}/{name}", written)
+                self.assertTrue(os.path.isdir(os.path.join(self.place, "root", prefix, "etc/unionroot/chroot.d")))
+                shutil.rmtree(os.path.join(self.place, "root"))
+
+    def test_what_is_the_machines_own_goes_where_the_machine_looks(self):
+        for prefix in ("/usr", "/usr/local"):
+            with self.subTest(prefix):
+                written = self.under(prefix)
+                for path in ("etc/unionroot/unionroot.conf", "usr/share/polkit-1/actions/org.unionroot1.policy"):
+                    self.assertIn(path, written)
+                self.assertFalse([path for path in written if path.startswith(prefix[1:] + "/etc/")])
+                shutil.rmtree(os.path.join(self.place, "root"))
+
 
 if __name__ == "__main__":
     skips.main()

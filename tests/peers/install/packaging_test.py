@@ -148,6 +148,17 @@ class AgreementTest(unittest.TestCase):
                         found.append(os.path.relpath(path, ROOT))
         self.assertEqual(found, [])
 
+    def test_sizes_have_one_unit(self):
+        """KiB, MiB, GiB: in what users read, which is documents, man pages, and texts of the programs."""
+        other = re.compile(r"(?:\d|>> [12]0, \"|concat\([^\n]*\") ?[kKMGT]B\b")
+        found = []
+        for pattern in ("*.md", "docs/*", "docs/guide/*", "lib/**/*.cpp", "cli/**/*.cpp", "daemon/**/*.cpp", "locks/*.cpp", "boot/*.cpp", "etc/**/*.conf"):
+            for path in glob.glob(os.path.join(ROOT, pattern), recursive=True):
+                if os.path.isfile(path):
+                    with open(path, encoding="utf-8", errors="replace") as file:
+                        found += [f"{os.path.relpath(path, ROOT)}:{number}: {line.strip()}" for number, line in enumerate(file, 1) if other.search(line)]
+        self.assertEqual(found, [])
+
     @unittest.skipIf(shutil.which("mandoc") is None, "needs mandoc")
     def test_man_pages(self):
         pages = sorted(glob.glob(os.path.join(ROOT, "docs/*.[1-8]")))
