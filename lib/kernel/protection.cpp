@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
+#include <cerrno>
+
 #include "base/error.h"
 #include "base/fault_point.h"
 #include "base/text.h"
@@ -41,6 +43,9 @@ void unprotect(int handle, const std::string& path) {
   base::check(::ioctl(file.get(), FS_IOC_GETFLAGS, &flags), "reading the attributes (lsattr) of", path);
   flags &= ~(FS_IMMUTABLE_FL | FS_APPEND_FL);
   base::fault_point("unprotect");
+  // An overlay shows the flags of the layer beneath, and its upper layer, as one in memory, may not know the others.
+  if (::ioctl(file.get(), FS_IOC_SETFLAGS, &flags) == 0) return base::fault_point("unprotect done");
+  if (errno == EOPNOTSUPP) flags = 0;
   base::check(::ioctl(file.get(), FS_IOC_SETFLAGS, &flags), "taking the attributes i and a (chattr) from", path);
   base::fault_point("unprotect done");
 }

@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <sys/xattr.h>
 
 #include <cerrno>
 #include <map>
@@ -98,6 +99,13 @@ bool tells_of_file_system(int error) {
   return error == EINVAL || error == EOPNOTSUPP || error == EROFS || error == ELOOP || error == EPERM;
 }
 
+// overlayfs does without them, with a line in the kernel's log. Then a folder that is deleted and made anew cannot be
+// told from the one beneath, and programs get errors.
+bool has_attributes(int upper) {
+  const auto path = concat("/proc/self/fd/", upper);
+  return ::setxattr(path.c_str(), "trusted.overlay.unionroot-trial", "y", 1, 0) == 0 || errno != EOPNOTSUPP;
+}
+
 std::optional<std::string> try_upper(const Services& services, int folder, const std::string& path) {
   const auto name = trial_name(services.daemon);
   remove_left_trial(folder, services.daemon);
@@ -106,8 +114,10 @@ std::optional<std::string> try_upper(const Services& services, int folder, const
   try {
     const auto trial = kernel::open_directory_at(folder, name);
     for (const char* part : {"upper", "work"}) kernel::make_directory(trial.get(), part, 0700);
+    const bool attributes = has_attributes(kernel::open_directory_at(trial.get(), "upper").get());
     auto store = mount::open_tree_clone(services.mounts, concat(path, '/', name), false, false);
     if (!try_overlay(services, {}, std::move(store))) fault = "the overlay is mounted read-only";
+    if (!attributes && !fault) fault = "it keeps no attributes (trusted.overlay), which overlays need";
   } catch (const base::SystemError& error) {
     remove_left_trial(folder, services.daemon);
     if (!tells_of_file_system(error.error_number())) throw;

@@ -143,6 +143,7 @@ bool enter_directory(const Spec& spec, Failure& failure) {
     failure.directories_tried = i + 1;
   }
   failure.directory = spec.header->directories > 0 ? spec.directories[0] : "";
+  failure.root_is_closed = first_error == EACCES && access("/", X_OK) != 0;
   errno = first_error;
   return false;
 }
@@ -329,7 +330,7 @@ unsigned describe(const Spec& spec, const Failure& failure, Text& problem) {
       return 125;
     }
     problem.add_error(failure.error_number);
-    if (strcmp(failure.directory, "/") == 0) {
+    if (failure.root_is_closed || strcmp(failure.directory, "/") == 0) {
       problem.add("\nthe tree's root is closed to this user: look at its mode (a tree's is 755 usually)");
       return 125;
     }

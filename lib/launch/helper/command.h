@@ -43,6 +43,7 @@ struct Failure {
   Found found;                                  // execute
   const char* directory = nullptr;              // the one that was taken; directory: the first that was tried
   bool fell_back = false;                       // it was not the first
+  bool root_is_closed = false;                  // directory: no other would do, either
   int directory_errors[most_directories] = {};  // of those that were not taken; 0: it is another than the caller's
   unsigned directories_tried = 0;               // so many were not
   const char* group = nullptr;                  // joined_groups: the one that cannot be joined

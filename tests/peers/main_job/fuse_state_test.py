@@ -110,5 +110,79 @@ class OverlayDirectoryOnFuse(OnFuse):
         self.assertEqual(self.left(""), [])
 
 
+class OverlayDirectoryInImage(OnFuse):
+    """An image on a file system that cannot hold an upper layer holds one itself, and goes with its session."""
+
+    @classmethod
+    def prepare(cls):
+        cls.layers = os.path.join(cls.machine.place, "layers")
+        cls.machine.show(cls.layers)
+        cls.machine.define_tree("image", testing.small_tree(), users=OWNER, profile="minimal", union_overlay_directory=cls.layers,
+                                union_backing="image", union_size="64M")
+
+    def test_image(self):
+        session = self.machine.begin("image", user=OWNER)
+        self.machine.inside(session, "sh", "-c", "echo x >/tmp/x", user=OWNER)
+        self.machine.ok("end", session)
+        self.assertEqual(self.machine.inside("image", "echo", "again", user=OWNER), "again")
+        self.assertTrue(testing.wait_until(lambda: not self.left("")), self.left(""))
+        self.machine.ok("lock", "image", "--", "true")
+
+
+class OverlayDirectoryElsewhere(EndToEndTest):
+    """Other file systems that cannot: ramfs has no attributes, and no overlay lies on another one."""
+
+    has_own_mounts = True
+
+    @classmethod
+    def prepare(cls):
+        place = cls.machine.place
+        cls.points = []
+        for name in ("ramfs", "overlay"):
+            point = os.path.join(place, name)
+            os.mkdir(point)
+            if name == "ramfs":
+                subprocess.run(["mount", "-t", "ramfs", "-o", "mode=755", "none", point], check=True)
+            else:
+                base = os.path.join(place, "memory")
+                os.mkdir(base)
+                subprocess.run(["mount", "-t", "tmpfs", "none", base], check=True)
+                cls.points.append(base)
+                for part in ("lower", "upper", "work"):
+                    os.mkdir(os.path.join(base, part))
+                options = f"lowerdir={base}/lower,upperdir={base}/upper,workdir={base}/work"
+                subprocess.run(["mount", "-t", "overlay", "none", "-o", options, point], check=True)
+            cls.points.append(point)
+            for backing in ("auto", "directory"):
+                cls.machine.define_tree(f"{name}-{backing}", testing.small_tree(), users=OWNER, profile="minimal", union_backing=backing,
+                                        union_overlay_directory=point)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.machine.run("end", "--all", "--force")
+        cls.machine.stop_daemon()
+        for point in reversed(cls.points):
+            subprocess.run(["umount", point], check=True)
+        super().tearDownClass()
+
+    def refuses(self, kind):
+        point = os.path.join(self.machine.place, kind)
+        session = self.machine.begin(kind + "-auto", user=OWNER)
+        notes = "\n".join(json.loads(self.machine.ok("info", "--json", session))["notes"])
+        self.assertIn(point, notes)
+        self.assertIn("memory", notes)
+        self.machine.inside(session, "sh", "-c", "echo x >/tmp/x", user=OWNER)
+        self.machine.ok("end", session)
+        self.assert_refused(self.machine.run("begin", kind + "-directory", user=OWNER), 125, point, "union-backing=tmpfs")
+        self.assertEqual([name for _, _, names in os.walk(point) for name in names], [])
+        self.assertEqual(self.machine.leftovers(besides=["mount: " + place for place in self.points]), [])
+
+    def test_on_an_overlay(self):
+        self.refuses("overlay")
+
+    def test_on_a_file_system_without_attributes(self):
+        self.refuses("ramfs")
+
+
 if __name__ == "__main__":
     testing.main()

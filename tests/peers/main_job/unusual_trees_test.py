@@ -87,6 +87,39 @@ class Protected(UnusualTrees):
         self.protect(tree, "+i", "etc")
         self.holds("folder", tree)
 
+    def test_an_append_only_folder(self):
+        tree = self.tree("append-only-folder")
+        self.protect(tree, "+a", "etc")
+        self.holds("append-only-folder", tree)
+
+    def test_a_target_of_copyfiles_and_of_the_names(self):
+        tree = self.tree("copied")
+        for name in ("given", "hosts", "hostname", "debian_chroot"):
+            with open(os.path.join(tree, "etc", name), "w") as file:
+                file.write("# of the tree\n")
+            self.protect(tree, "+i", "etc/" + name)
+        copyfiles = os.path.join(self.machine.configuration, "copied.copyfiles")
+        self.machine._write(copyfiles, "/etc/passwd- /etc/none\n/etc/resolv.conf /etc/given\n")
+        self.machine.define_tree("copied", tree, users=OWNER, hostname="given", **{"setup.copyfiles": copyfiles})
+        session = self.machine.begin("copied", user=OWNER)
+        with open("/etc/resolv.conf") as file:
+            self.assertEqual(self.machine.inside(session, "cat", "/etc/given", user=OWNER), file.read().rstrip("\n"))
+        self.assertEqual(self.machine.inside(session, "cat", "/etc/hostname", "/etc/debian_chroot", user=OWNER), "given\ncopied")
+        self.assertIn("given", self.machine.inside(session, "cat", "/etc/hosts", user=OWNER))
+        self.machine.ok("end", session)
+
+    def test_in_a_layer_and_with_the_upper_layer_in_memory(self):
+        tree, top = self.tree("lower"), self.tree("top")
+        self.protect(top, "+i", "etc/passwd", "etc/group")
+        for name, keys in (("memory", {"directory": top, "union_backing": "tmpfs"}),
+                           ("layers", {"type": "layers", "lower_directories": f"{top},{tree}", "directory": ""})):
+            with self.subTest(name):
+                self.machine.define_tree(name, top, **{"users": OWNER, "profile": "default", **keys})
+                session = self.machine.begin(name, user=OWNER)
+                self.assertEqual(self.machine.inside(session, "id", "-un", user=OWNER), OWNER)
+                self.assertNotIn("immutable", self.notes(session))
+                self.machine.ok("end", session)
+
     def test_a_mount_point_in_an_immutable_folder(self):
         tree = self.tree("points")
         os.makedirs(tree + "/srv/still")
@@ -112,6 +145,39 @@ class Protected(UnusualTrees):
         self.machine.ok("end", session)
         with open(tree + "/etc/passwd") as file:
             self.assertEqual(file.read(), before)
+
+
+class Closed(UnusualTrees):
+    """Folders of a tree that its users may not enter."""
+
+    CLOSED = "the tree's root is closed to this user: look at its mode"
+
+    def closed(self, name, path, mode=0o700):
+        tree = self.tree(name)
+        os.chmod(os.path.join(tree, path), mode)
+        self.machine.define_tree(name, tree, users=OWNER, profile="default")
+
+    def test_the_root(self):
+        self.closed("closed", "")
+        for directory in ("/", "/var/tmp"):
+            result = self.machine.run("run", "--directory", directory, "closed", "--", "true", user=OWNER)
+            self.assert_refused(result, 125, self.CLOSED)
+            self.assertNotIn("use --directory", result.err)  # which was given, or would not help
+        session = self.machine.begin("closed", user=OWNER)
+        for arguments in ([session, "--", "true"], [session]):  # the caller's folder; a login shell
+            self.assert_refused(self.machine.run("run", *arguments, user=OWNER, cwd="/"), 125, self.CLOSED)
+        self.machine.inside("session:" + session, "true")  # root may
+        self.machine.ok("end", session)
+
+    def test_a_root_that_may_be_read_but_not_entered(self):
+        self.closed("read", "", 0o744)
+        self.assert_refused(self.machine.run("run", "--directory", "/", "read", "--", "true", user=OWNER), 125, self.CLOSED)
+
+    def test_a_folder(self):
+        self.closed("folder", "srv")
+        result = self.machine.run("run", "--directory", "/srv", "folder", "--", "true", user=OWNER)
+        self.assert_refused(result, 125, "cannot change to the directory '/srv'", "Permission denied", "--directory=/")
+        self.machine.inside("folder", "true", user=OWNER)
 
 
 class Links(UnusualTrees):
@@ -155,6 +221,20 @@ class Links(UnusualTrees):
         self.linked("file", ("etc/given", "../run/made/given"), **self.mounts("file", f"{given} /etc/given none bind"))
         self.assertEqual(self.machine.inside("file", "cat", "/etc/given", user=OWNER), "given")
 
+    def test_links_to_links(self):
+        tree = self.linked("chain", ("home", "/one/two"), ("one", "./deep//three"), ("deep/three/two", "../../../../away/home/."))
+        self.assertEqual(self.machine.inside("chain", "readlink", "-f", "/home", user=OWNER), "/away/home")
+        self.assertEqual(sorted(self.machine.inside("chain", "ls", "/away/home", user=OWNER).split()), sorted(os.listdir("/home")))
+        self.assertFalse(os.path.exists(os.path.join(tree, "away")))
+
+    def test_a_link_that_leads_below_a_mount(self):
+        self.linked("below", ("srv", "tmp/of-this-test/srv"), **self.mounts("below", "tmpfs /tmp tmpfs mode=1777", "tmpfs /srv tmpfs mode=755"))
+        self.assert_refused(self.machine.run("run", "-d", "/", "below", "--", "true"), 125, "below.fstab:2", "a symbolic link in /srv leads into another mount")
+
+    def test_a_file_in_the_place_of_a_folder(self):
+        self.linked("file-in-place", ("home", "etc/hosts"))
+        self.assert_refused(self.machine.run("run", "-d", "/", "file-in-place", "--", "true"), 125, "/home")
+
     def test_links_in_a_circle(self):
         self.linked("circle", ("home", "var/home"), ("var/home", "../home"))
         self.assert_refused(self.machine.run("run", "-d", "/", "circle", "--", "true"), 125, "/home", "a symlink in the tree leads in a circle")
@@ -197,6 +277,32 @@ class MountsWithin(UnusualTrees):
         self.assertNotIn("sessions lack", self.notes(session))
         self.assertEqual(self.machine.inside(session, "ls", "-d", "/srv/deeper", "/opt/deeper"), "/opt/deeper\n/srv/deeper")
         self.machine.ok("end", session)
+
+    def test_a_file_and_a_name_with_blanks(self):
+        tree = self.tree("odd")
+        given = os.path.join(self.machine.place, "odd-file")
+        with open(given, "w") as file:
+            file.write("given\n")
+        self.addCleanup(os.unlink, given)
+        os.mkdir(os.path.join(tree, "srv/with a blank"))
+        self.mounted(os.path.join(tree, "srv/with a blank"))
+        subprocess.run(["mount", "--bind", given, os.path.join(tree, "etc/hosts")], check=True)
+        self.places.append(os.path.join(tree, "etc/hosts"))
+        self.addCleanup(os.unlink, self.machine.define_tree("odd", tree))
+        checked = self.machine.ok("check")
+        self.assertIn("/srv/with a blank", checked)
+        self.assertIn("/etc/hosts", checked)
+
+    def test_a_plain_chroot_has_them(self):
+        tree = self.tree("as-it-is")
+        place = os.path.join(tree, "srv")
+        self.mounted(place)
+        os.mkdir(os.path.join(place, "inner"))
+        self.mounted(os.path.join(place, "inner"))
+        self.machine._write(os.path.join(place, "inner/file"), "there\n")
+        self.addCleanup(os.unlink, self.machine.define("as-it-is", type="plain", directory=tree, users=OWNER))
+        self.assertNotIn("sessions lack", self.machine.ok("check"))
+        self.assertEqual(self.machine.inside("as-it-is", "cat", "/srv/inner/file"), "there")
 
     def test_the_machine_itself(self):
         place = os.path.join(self.machine.place, "data")
@@ -265,6 +371,27 @@ class OwnName(UnusualTrees):
         self.machine.ok("end", session)
 
 
+    def test_a_tree_without_the_file_and_one_whose_last_line_has_no_end(self):
+        for name, text, wanted in (("none", None, ["127.0.0.1\tlocalhost", "127.0.1.1\tbuildbox"]),
+                                   ("open", "192.0.2.1 other", ["192.0.2.1 other", "127.0.1.1\tbuildbox"])):
+            tree = self.tree(name)
+            os.unlink(tree + "/etc/hosts")
+            if text is not None:
+                with open(tree + "/etc/hosts", "w") as file:
+                    file.write(text)
+            self.machine.define_tree(name, tree, hostname="buildbox", profile="minimal")
+            self.assertEqual(self.hosts(name), wanted)
+
+    def test_a_link_to_elsewhere(self):
+        tree = self.tree("linked-hosts")
+        os.rename(tree + "/etc/hosts", tree + "/srv/hosts")
+        os.symlink("../srv/hosts", tree + "/etc/hosts")
+        before = testing.tree_checksum(tree)
+        self.machine.define_tree("linked-hosts", tree, hostname="buildbox", profile="minimal")
+        self.assertEqual(self.hosts("linked-hosts"), ["127.0.0.1 localhost", "127.0.1.1\tbuildbox"])
+        self.assertEqual(testing.tree_checksum(tree), before)
+
+
 del UnusualTrees  # it has no tests of its own
 
 
@@ -319,6 +446,19 @@ class AccessControlLists(EndToEndTest):
         self.addCleanup(os.remove, tarball)
         self.machine.define("unpacked", f"[unpacked]\ntype=file\nfile={tarball}\nunion-type=overlay\nusers={OWNER}\nprofile=minimal\n")
         self.session_without("unpacked", "etc", "etc/passwd", "usr/bin")
+
+    def test_default_acl_in_an_image_and_after_a_recovery(self):
+        self.machine.define_tree("in-image", testing.small_tree(), users=OWNER, profile="default", union_backing="image", union_size="64M")
+        self.session_without("in-image", "etc", "etc/passwd")
+        self.machine.define_tree("again", testing.small_tree(), users=OWNER, profile="default")
+        session = self.machine.begin("again", user=OWNER)
+        self.machine.stop_daemon()
+        self.machine.lose_mounts(session)
+        self.machine.start_daemon()
+        self.assertTrue(testing.wait_until(lambda: json.loads(self.machine.ok("info", "--json", session))["state"] == "active"))
+        self.machine.inside("session:" + session, "sh", "-c", "mkdir /srv/made; echo x >/srv/made/file")
+        self.assertEqual([self.acls(session, path) for path in ("", "srv", "srv/made", "srv/made/file")], [{}] * 4)
+        self.machine.ok("end", session)
 
     def test_acl_and_attributes_of_the_tree(self):
         tree = os.path.join(self.machine.place, "with-acl")
