@@ -140,6 +140,13 @@ std::string_view usual_type(const KnownKey& key) {
   return found == std::end(types) ? std::string_view("directory") : found->word;
 }
 
+std::vector<std::string> types_with(const KnownKey& key) {
+  std::vector<std::string> words;
+  for (const auto& known : types)
+    if ((known.bit & key.types) != 0) words.emplace_back(known.word);
+  return words;
+}
+
 const KnownKey* find_key(std::string_view name) {
   const auto* const found =
       std::find_if(std::begin(keys), std::end(keys), [&](const KnownKey& known) { return known.name == name; });

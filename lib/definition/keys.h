@@ -48,6 +48,7 @@ unsigned type_bit(std::string_view type);
 std::vector<std::string> type_words();
 // Of the types that have a key, the usual one: directory if it is among them.
 std::string_view usual_type(const KnownKey& key);
+std::vector<std::string> types_with(const KnownKey& key);
 
 // nullptr if there is no such key.
 const KnownKey* find_key(std::string_view name);

@@ -19,11 +19,6 @@ namespace {
 using base::concat;
 using base::printable;
 
-std::string did_you_mean(const std::string& word, const std::vector<std::string>& known) {
-  const auto near = near_misses(word, known, 1);
-  return near.empty() ? std::string() : concat("; did you mean '", near.front(), "'?");
-}
-
 // schroot calls a chroot without a type plain.
 unsigned parse_type(SectionReader& reader, Definition& definition) {
   definition.type = "plain";
@@ -31,7 +26,8 @@ unsigned parse_type(SectionReader& reader, Definition& definition) {
   const unsigned bit = type_bit(definition.type);
   if (bit == 0)
     reader.error(reader.line_of("type"), concat("type: '", printable(definition.type),
-                                                "' is not known; expected one of: ", base::join(type_words(), ", ")));
+                                                "' is not known; expected one of: ", base::join(type_words(), ", "),
+                                                did_you_mean(definition.type, type_words())));
   return bit;
 }
 
@@ -47,18 +43,21 @@ void check_key(SectionReader& reader, const KeyfileEntry& entry, unsigned type, 
   if (known->kind == KeyKind::obsolete)
     return reader.warning(entry.line, concat("'", entry.key, "' is obsolete and has no effect; remove it"));
   if (known->kind == KeyKind::session_only)
-    return reader.warning(entry.line,
-                          concat("'", entry.key, "' belongs to a session and has no effect in a definition"));
+    return reader.warning(
+        entry.line, concat("'", entry.key, "' belongs to a session and has no effect in a definition; take it out"));
   if ((known->types & type) == 0 && !reader.has("type"))
     return reader.warning(entry.line, concat("'", entry.key,
                                              "' has no effect: type is missing, so this is a plain chroot without an "
                                              "overlay; add type=",
                                              usual_type(*known)));
   if ((known->types & type) == 0)
-    return reader.warning(entry.line, concat("'", entry.key, "' has no effect for a chroot of type ", definition.type));
+    return reader.warning(entry.line, concat("'", entry.key, "' has no effect for a chroot of type ", definition.type,
+                                             "; it is for ", base::join(types_with(*known), ", ")));
   const bool of_source = entry.key.rfind("source-", 0) == 0;
   if (of_source && (type & union_types & ~type_custom) != 0 && !definition.has_union())
-    reader.warning(entry.line, concat("'", entry.key, "' has no effect without union-type=overlay"));
+    reader.warning(entry.line,
+                   concat("'", entry.key, "' has no effect without union-type=overlay: sessions are on the tree ",
+                          "itself, which has no source beside it; add that, or take it out"));
 }
 
 void parse_user_data(SectionReader& reader, Definition& definition) {
@@ -101,7 +100,10 @@ void parse_aliases(SectionReader& reader, Definition& definition) {
   reader.list("aliases", aliases);
   for (const auto& alias : aliases) {
     if (!base::valid_name(alias, base::longest_chroot_name))
-      reader.error(reader.line_of("aliases"), concat("aliases: '", printable(alias), "' is not a valid name"));
+      reader.error(reader.line_of("aliases"),
+                   concat("aliases: '", printable(alias),
+                          "' is not a valid name; expected a letter or digit, then letters, digits, "
+                          "'_', '.' and '-', and a comma between two"));
     else if (std::find(definition.aliases.begin(), definition.aliases.end(), alias) == definition.aliases.end())
       definition.aliases.push_back(alias);
     if (alias == definition.name)

@@ -7,6 +7,7 @@
 #include "definition/mount_words.h"
 #include "definition/parse_definition.h"
 #include "definition/section_reader.h"
+#include "definition/suggest.h"
 
 namespace unionroot::definition {
 
@@ -45,7 +46,8 @@ UnionType parse_union_type(SectionReader& reader, unsigned type, const std::stri
   if (former_union(word))
     reader.warning(line, concat("union-type: '", word, "' is not in today's kernels; an overlay is used"));
   else if (!word.empty() && word != "none" && word != "overlay" && word != "overlayfs")
-    reader.error(line, concat("union-type: '", printable(word), "' is not known; expected one of: none, overlay"));
+    reader.error(line, concat("union-type: '", printable(word), "' is not known; expected one of: none, overlay",
+                              did_you_mean(word, {"none", "overlay"})));
   return word == "none" && (type & always_union_types) == 0 ? UnionType::none : UnionType::overlay;
 }
 
@@ -86,6 +88,8 @@ std::uint64_t smallest_image(const std::string& filesystem) {
 
 void check_image(SectionReader& reader, const Union& layout) {
   const unsigned line = reader.line_of("union-size");
+  std::string size;
+  reader.text("union-size", size);
   const auto smallest = smallest_image(layout.filesystem);
   if (!layout.size)
     reader.error(line, "union-backing=image needs union-size, such as union-size=10G");
@@ -93,7 +97,7 @@ void check_image(SectionReader& reader, const Union& layout) {
     reader.error(
         line, "union-size: a percentage is of memory, and only for union-backing=tmpfs; expected bytes, such as 10G");
   else if (layout.size->bytes < smallest)
-    reader.error(line, concat("union-size: ", layout.size->bytes, " bytes are too few for ", layout.filesystem,
+    reader.error(line, concat("union-size: ", printable(size), " is too little for ", layout.filesystem,
                               "; expected at least ", smallest >> 20, "M"));
 }
 
@@ -121,7 +125,8 @@ void check_backing(SectionReader& reader, Union& layout) {
 void warn_without_union(SectionReader& reader) {
   for (const auto& entry : reader.section().entries)
     if (entry.key.rfind("union-", 0) == 0 && entry.key != "union-type" && !entry.value.empty())
-      reader.warning(entry.line, concat("'", entry.key, "' has no effect without union-type=overlay"));
+      reader.warning(entry.line,
+                     concat("'", entry.key, "' has no effect without union-type=overlay; add that, or take it out"));
 }
 
 }  // namespace
@@ -146,7 +151,10 @@ void parse_union(SectionReader& reader, unsigned type, Definition& definition) {
   const auto wrong = parse_mount_words(layout.device_options, words);
   if (!wrong.empty()) reader.error(reader.line_of("union-device-options"), concat("union-device-options: ", wrong));
   reader.boolean("union-reset", layout.reset);
-  reader.choice("union-volatile", layout.volatile_upper);
+  reader.choice(
+      "union-volatile", layout.volatile_upper,
+      "auto, yes: automatic sessions do not sync (faster, lost in a crash); no: they do; preserved sessions always "
+      "sync");
   reader.host_path("union-overlay-directory", layout.overlay_directory);
   reader.host_path("union-underlay-directory", layout.underlay_directory);
   check_backing(reader, layout);

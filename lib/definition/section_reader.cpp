@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "definition/suggest.h"
 
 namespace unionroot::definition {
 
@@ -139,16 +140,18 @@ void SectionReader::size(std::string_view key, std::optional<Size>& value) {
                               "with K, M, G or T after it if wanted, or 1% to 100%"));
 }
 
-void SectionReader::choice(std::string_view key, Choice& value) {
+void SectionReader::choice(std::string_view key, Choice& value, std::string_view meaning) {
   static constexpr Word<Choice> choices[] = {
       {"auto", Choice::automatic}, {"yes", Choice::yes}, {"no", Choice::no}, {"true", Choice::yes},
       {"false", Choice::no},       {"1", Choice::yes},   {"0", Choice::no}};
-  word(key, choices, value);
+  word(key, choices, value, meaning);
 }
 
-void SectionReader::bad_word(const KeyfileEntry& entry, const std::vector<std::string>& expected) {
+void SectionReader::bad_word(const KeyfileEntry& entry, const std::vector<std::string>& expected,
+                             std::string_view meaning) {
   error(entry.line, concat(entry.key, ": '", printable(entry.value),
-                           "' is not known; expected one of: ", base::join(expected, ", ")));
+                           "' is not known; expected one of: ", base::join(expected, ", "),
+                           meaning.empty() ? "" : concat(" (", meaning, ")"), did_you_mean(entry.value, expected)));
 }
 
 }  // namespace unionroot::definition

@@ -46,11 +46,12 @@ class SectionReader {
   void required_text(std::string_view key, std::string_view for_what, std::string& value);
   void bytes(std::string_view key, std::uint64_t& value);
   void size(std::string_view key, std::optional<Size>& value);
-  void choice(std::string_view key, Choice& value);
+  // meaning: of the words, for the message about one that is none of them.
+  void choice(std::string_view key, Choice& value, std::string_view meaning = {});
   void working_directory(std::string_view key, std::string& value);  // caller, home, or an absolute path inside
 
   template <typename Value, std::size_t Count>
-  void word(std::string_view key, const Word<Value> (&words)[Count], Value& value) {
+  void word(std::string_view key, const Word<Value> (&words)[Count], Value& value, std::string_view meaning = {}) {
     const auto* entry = find(key);
     if (entry == nullptr) return;
     std::vector<std::string> expected;
@@ -61,14 +62,14 @@ class SectionReader {
       }
       expected.emplace_back(known.text);
     }
-    bad_word(*entry, expected);
+    bad_word(*entry, expected, meaning);
   }
 
  private:
   [[nodiscard]] const KeyfileEntry* find(std::string_view key) const;
   void checked_path(std::string_view key, std::string (*fault_of)(std::string_view), std::string& value);
   void missing(std::string_view key, std::string_view for_what);
-  void bad_word(const KeyfileEntry& entry, const std::vector<std::string>& expected);
+  void bad_word(const KeyfileEntry& entry, const std::vector<std::string>& expected, std::string_view meaning);
   void report(Problem::Severity severity, unsigned line, std::string message);
 
   const KeyfileSection& section_;

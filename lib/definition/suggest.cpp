@@ -4,6 +4,8 @@
 #include <cctype>
 #include <utility>
 
+#include "base/text.h"
+
 namespace unionroot::definition {
 
 namespace {
@@ -44,6 +46,11 @@ std::vector<std::string> near_misses(std::string_view word, const std::vector<st
   for (const auto& [edits, candidate] : near)
     if (result.size() < most) result.push_back(candidate);
   return result;
+}
+
+std::string did_you_mean(std::string_view word, const std::vector<std::string>& known) {
+  const auto near = near_misses(word, known, 1);
+  return near.empty() ? std::string() : base::concat("; did you mean '", near.front(), "'?");
 }
 
 }  // namespace unionroot::definition

@@ -11,4 +11,7 @@ namespace unionroot::definition {
 std::vector<std::string> near_misses(std::string_view word, const std::vector<std::string>& known,
                                      std::size_t most = 3);
 
+// "; did you mean 'directory'?", or empty: the end of a message.
+std::string did_you_mean(std::string_view word, const std::vector<std::string>& known);
+
 }  // namespace unionroot::definition
