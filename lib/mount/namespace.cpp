@@ -281,7 +281,7 @@ std::string overlay_data(std::size_t lowers, const std::string& upper, const std
     if (!value.empty()) data += base::concat("=", value);
   }
   if (volatile_upper) data += ",volatile";
-  if (data.size() >= 4096) throw refuse("the overlay's options are longer than the 4 KB that mount(2) takes");
+  if (data.size() >= 4096) throw refuse("the overlay's options are longer than the 4 KiB that mount(2) takes");
   return data;
 }
 

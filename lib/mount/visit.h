@@ -73,7 +73,7 @@ std::vector<std::string> execute_inner_mounts(
     const std::function<Namespace::OpenedSource(const InnerMount&)>& in_pieces);
 
 // lowerdir= and so on for mount(2). Layers are named relative to the template's folder /lower: 500 of them have to fit
-// into the 4 KB that mount(2) takes. Throws Error(invalid_argument).
+// into the 4 KiB that mount(2) takes. Throws Error(invalid_argument).
 std::string overlay_data(std::size_t lowers, const std::string& upper, const std::string& work,
                          const std::vector<std::pair<std::string, std::string>>& options, bool volatile_upper);
 

@@ -7,6 +7,7 @@ import pwd
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -325,6 +326,28 @@ class SessionsTest(NetworkTest):
                     self.assert_cut_off(self.connect(other, kind))
             server.terminate()
             server.wait(testing.PATIENCE)
+
+    def test_datagrams_and_the_other_loopback_address(self):
+        """Of both versions of IP, from one run to the next."""
+        session, other = self.begin("none"), self.begin("none")
+        serve = ('$| = 1; my ($family, $address) = @ARGV; socket(S, $family, 2, 0) and bind(S, pack("H*", $address)) or die "$!\\n"; '
+                 'print "listens\\n"; for (;;) { my $from = recv(S, my $got, 99, 0); send(S, "from a run: $got", 0, $from) }')
+        ask = ('my ($family, $address) = @ARGV; $SIG{ALRM} = sub { die "no answer\\n" }; socket(S, $family, 2, 0) or die "$!\\n"; '
+               'connect(S, pack("H*", $address)) or die "$!\\n"; send(S, "asked", 0) or die "$!\\n"; alarm 20; '
+               'defined recv(S, my $got, 99, 0) or die "$!\\n"; print $got')
+        port = struct.pack("!H", self.PORT).hex()
+        for family, rest in ((socket.AF_INET, "7f000002" + "00" * 8), (socket.AF_INET6, "00000000" + "00" * 15 + "01" + "00000000")):
+            with self.subTest(family):
+                address = struct.pack("=H", family).hex() + port + rest
+                client = self.machine.popen("run", "--directory", "/", session, "--", "perl", "-e", serve, str(int(family)), address, user=stranger.OWNER)
+                self.stack.callback(testing.finish, client)
+                self.assertEqual(client.stdout.readline(), b"listens\n")
+                asked = self.machine.run("run", "--directory", "/", session, "--", "perl", "-e", ask, str(int(family)), address, user=stranger.OWNER)
+                self.assertEqual((asked.status, asked.out), (0, "from a run: asked"), asked)
+                asked = self.machine.run("run", "--directory", "/", other, "--", "perl", "-e", ask, str(int(family)), address, user=stranger.OWNER)
+                self.assertNotEqual(asked.status, 0, asked)
+                client.terminate()
+                client.wait(testing.PATIENCE)
 
     def test_it_outlives_the_daemon(self):
         for chroot in ("none", "private"):

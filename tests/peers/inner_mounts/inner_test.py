@@ -93,6 +93,27 @@ class InnerMounts(testing.EndToEndTest):
             name, _ = self.chroot(*lines, **{key: value})
             self.assert_refused(self.machine.run("begin", name), 125, key.replace("_", "-"), f"'{value}' is not known", lines=9)
 
+    def test_sessions_of_one_command_have_none(self):
+        name, _ = self.chroot("proc /proc proc defaults", f"{self.given} /given none rw,bind", host_view="all")
+        client = self.machine.popen("run", "--directory", "/", name, "--", "sh", "-c", "echo runs; read x", stdin=subprocess.PIPE)
+        self.assertEqual(client.stdout.readline(), b"runs\n")
+        views = os.path.join(self.machine.runtime, "mount") + "/"
+        self.assertEqual([point for point in testing.mount_points() if point.startswith(views)], [])
+        client.communicate(b"\n", timeout=testing.PATIENCE)
+
+    def test_what_is_deleted_through_a_view_is_the_sessions_alone(self):
+        name, _ = self.chroot("proc /proc proc defaults", f"{self.given} /given none rw,bind", "tmpfs /srv tmpfs mode=755")
+        session = self.machine.begin(name)
+        self.machine.inside(session, "sh", "-c", "ls /given/file; echo mine >/srv/mine")
+        view = self.machine.ok("location", session)
+        self.assertEqual(os.listdir(os.path.join(view, "given")), [])
+        shutil.rmtree(os.path.join(view, "given"))
+        shutil.rmtree(os.path.join(view, "home"))
+        self.assertTrue(os.path.exists(os.path.join(self.given, "file")))
+        self.assertTrue(os.path.isdir("/home"))
+        self.assertEqual(self.machine.inside(session, "cat", "/srv/mine"), "mine")
+        self.machine.ok("end", session)
+
     # File systems
 
     def test_each_kind_of_file_system(self):

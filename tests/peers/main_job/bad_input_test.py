@@ -116,6 +116,42 @@ class BadInputTest(EndToEndTest):
                              (("cd", "/"), "sh -c")):
             self.refused("run", "--directory", "/", "small", *words, status=127, fragments=[meant, "unionroot run "])
 
+    def test_what_was_perhaps_meant_is_said_of_sessions_too(self):
+        session = self.machine.begin("small")
+        for words, meant in ((("--user", "root", "id"), "unionroot run --user ... " + session), (("exit", "3"), "sh -c 'exit 3'"),
+                             (("make && make install",), "sh -c 'make && make install'"), (("PATH=/x", "ls", "-l"), "env PATH=/x ls -l"),
+                             (("export", "A=1"), "sh -c 'export A=1'"), (("-d",), "options come before the name")):
+            with self.subTest(words):
+                self.refused("run", "--directory", "/", session, *words, status=127, fragments=[meant])
+        self.machine.ok("end", session)
+
+    def test_chroots_with_long_names_have_sessions(self):
+        for name in ("a" * 191, "b" * 200, "c." * 500):
+            with self.subTest(len(name)):
+                self.machine.define_tree(name, self.tree, file=os.path.join(self.machine.configuration, "chroot.d", "long.conf"))
+                self.assertEqual(self.machine.inside(name, "sh", "-c", "echo $SCHROOT_CHROOT_NAME"), name)
+                session = self.machine.begin(name)
+                self.assertLessEqual(len(session), 200)
+                self.machine.ok("end", session)
+        os.unlink(os.path.join(self.machine.configuration, "chroot.d", "long.conf"))
+
+    def test_paths_that_mean_something_to_overlays(self):
+        for number, name in enumerate(("comma,colon:back\\slash", "quote\"s and 'others'", "equals=lowerdir=x")):
+            with self.subTest(name):
+                tree = os.path.join(self.machine.place, name)
+                layers = os.path.join(self.machine.place, "layers " + name)
+                subprocess.run(["cp", "-aT", self.tree, tree], check=True)
+                os.mkdir(layers)
+                self.addCleanup(shutil.rmtree, tree)
+                self.addCleanup(shutil.rmtree, layers)
+                file = self.machine.define_tree(f"odd{number}", tree, union_overlay_directory=layers)
+                self.addCleanup(os.unlink, file)
+                session = self.machine.begin(f"odd{number}")
+                self.machine.inside(session, "sh", "-c", "echo x >/srv/x; rm /etc/hostname")
+                self.assertTrue(os.path.exists(os.path.join(tree, "etc/hostname")))
+                self.assertFalse(os.path.exists(os.path.join(tree, "srv/x")))
+                self.machine.ok("end", session)
+
     def test_command_not_executable(self):
         self.refused("run", "--directory", "/", "small", "--", "/etc/passwd", status=126, fragments=["/etc/passwd"])
 
@@ -333,6 +369,14 @@ class SurroundingsTest(unittest.TestCase):
         self.assertEqual(result.returncode, FAILED, repr(result))
         self.assertIn(f"this machine has no account with the uid {uid}", result.stderr)
         self.assertIn("getent passwd", result.stderr)
+        for arguments in (["begin", "small"], ["list", "--mine"], ["end", "--all"]):
+            with self.subTest(arguments):
+                result = subprocess.run(self.machine.arguments(*arguments), user=uid, group=uid, extra_groups=[], cwd="/",
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                        env={"PATH": "/usr/bin:/bin"})
+                if result.returncode != 0:
+                    self.assertIn(f"this machine has no account with the uid {uid}", result.stderr)
+                self.assertNotIn("closed the connection", result.stderr)
 
     @staticmethod
     def has_account(uid):
@@ -354,6 +398,29 @@ class SurroundingsTest(unittest.TestCase):
             time.sleep(0.3)
             self.assertIsNone(self.machine.daemon.poll(), self.machine.log())
         self.machine.wait_ready()
+
+    def test_daemons_that_are_killed_and_started_at_once(self):
+        self.machine.define_tree("small", testing.small_tree())
+        self.machine.start()
+        session = self.machine.begin("small")
+        for _ in range(5):
+            former = self.machine.daemon
+            former.send_signal(signal.SIGKILL)  # not waited for: it still exits
+            self.machine.start_daemon()
+            former.wait(testing.PATIENCE)
+            self.assertEqual(self.machine.inside(session, "echo", "lives"), "lives")
+        self.machine.ok("end", session)
+
+    def test_a_daemon_beside_a_living_one_is_refused(self):
+        self.machine.define_tree("small", testing.small_tree())
+        self.machine.start()
+        living = self.machine.daemon
+        self.machine.start_daemon(wait=False)
+        self.assertTrue(testing.wait_until(lambda: self.machine.daemon.poll() is not None))
+        self.assertNotEqual(self.machine.daemon.returncode, 0)
+        self.assertIn(f"another unionrootd (pid {living.pid}) runs", self.machine.log())
+        self.machine.daemon = living
+        self.assertEqual(self.machine.inside("small", "echo", "served"), "served")
 
     def test_settings_that_are_wrong(self):
         self.machine.start_bus()

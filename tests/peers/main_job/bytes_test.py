@@ -157,6 +157,34 @@ class BytesTest(EndToEndTest):
         process.communicate(timeout=testing.PATIENCE)
         self.machine.ok("end", session)
 
+    def test_paths_of_changes(self):
+        session = self.machine.begin("small")
+        path = b"/srv/" + NAME
+        self.got("run", "-d", "/", session, "--", "sh", "-c", 'mkdir "$1"; echo x >"$1/in"; echo y >/srv/other', "sh", path)
+        process = self.machine.popen("diff", "--name-only", "-z", session, path)
+        out, err = process.communicate(timeout=testing.PATIENCE)
+        self.assertEqual((process.returncode, out, err), (1, path + b"\0" + path + b"/in\0", b""))
+        status, out, _ = self.run_raw("diff", session, b"srv/" + NAME)
+        self.assertEqual(status, 1)
+        self.readable(out)
+        self.machine.ok("end", session)
+
+    def test_the_program_schroot(self):
+        program = os.path.join(testing.BUILD, "cli", "schroot", "schroot")
+        if not os.path.exists(program):
+            self.skipTest("the program schroot is not built")
+        environment = {b"LC_ALL": b"C", b"UNIONROOT_CONFIG": os.fsencode(self.machine.settings_file), b"PATH": b"/usr/bin:/bin", b"ODD": NAME}
+        session = self.machine.begin("small")
+        self.got("run", "--directory", "/", session, "--", "mkdir", "-p", self.place)
+        done = subprocess.run([program, "-r", "-p", "-c", session, "--", "sh", "-c", 'printf "%s\\0" "$PWD" "$ODD" "$@"', "sh", *ODD], env=environment,
+                              cwd=self.place, capture_output=True, stdin=subprocess.DEVNULL, check=False)
+        self.assertEqual(done.returncode, 0, done)
+        self.assertEqual(done.stdout.split(b"\0")[1:-1], [NAME, *ODD])
+        where = subprocess.run([program, "-r", "-c", session, "-d", self.place, "--", "readlink", "-n", "/proc/self/cwd"], env=environment,
+                               cwd="/", capture_output=True, stdin=subprocess.DEVNULL, check=False)
+        self.assertEqual((where.returncode, where.stdout), (0, self.place), where)
+        self.machine.ok("end", session)
+
     def test_locks(self):
         process = self.machine.popen("lock", "small", "--", "sh", "-c", "echo ready; read x", NAME, stdin=subprocess.PIPE)
         self.assertEqual(process.stdout.readline(), b"ready\n")

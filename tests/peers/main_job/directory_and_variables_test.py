@@ -99,6 +99,22 @@ class DirectoryTest(EndToEndTest):
         self.assertEqual((result.status, result.out), (0, "/root\n"))
         self.assertIn("falling back to the directory '/root'", result.err)
 
+    def test_a_shell_in_the_place_of_one_that_is_missing_is_its_own_shell(self):
+        tree = os.path.join(self.machine.place, "shells")
+        subprocess.run(["cp", "-aT", testing.small_tree(), tree], check=True)
+        self.addCleanup(shutil.rmtree, tree)
+        os.unlink(tree + "/usr/bin/bash")
+        with open(tree + "/etc/not-executable", "w") as file:
+            file.write("no shell\n")
+        for number, shell in enumerate(("/usr/bin/zsh", "/etc/not-executable", "bash")):
+            with self.subTest(shell):
+                with open(tree + "/etc/passwd", "w") as file:
+                    file.write(f"root:x:0:0:root:/root:{shell}\n")
+                name = f"shells-{number}"
+                self.machine.define_tree(name, tree, nss="none", profile="minimal")
+                result = self.machine.run("run", "--directory", "/", name, input='echo "$0 $SHELL"\n')
+                self.assertEqual((result.status, result.out), (0, "-sh /bin/sh\n"), result)
+
     def test_a_session_keeps_what_it_began_with(self):
         name = self.define("kept", working_directory="/srv")
         session = self.machine.begin(name)

@@ -85,6 +85,19 @@ class InterruptedBegin(EndToEndTest):
         self.goes("one")
         other_connection.close()
 
+    def test_a_client_that_goes_while_its_begin_waits(self):
+        holder = self.machine.popen("lock", "small", "--", "sh", "-c", "echo held; read x", stdin=subprocess.PIPE)
+        self.assertEqual(holder.stdout.readline(), b"held\n")
+        for name, how in (("killed", signal.SIGKILL), ("told", signal.SIGTERM), ("hung-up", signal.SIGHUP)):
+            client = self.machine.popen("begin", "--name", name, "--wait", "small")
+            self.assertTrue(testing.wait_until(lambda name=name: name in self.sessions()))
+            client.send_signal(how)
+            self.assertEqual(client.communicate(timeout=testing.PATIENCE)[0], b"")
+            self.goes(name)
+        holder.communicate(b"\n", timeout=testing.PATIENCE)
+        self.machine.begin("small", "after")
+        self.assertEqual(self.sessions(), {"after"})
+
     # The programs
 
     def kill_at_all_times(self, start):

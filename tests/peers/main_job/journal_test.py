@@ -154,6 +154,27 @@ class Journal(JournalTest):
         self.assertIn(tree, failed["MESSAGE"])
         self.machine.ok("end", session)
 
+    def test_recovery_and_a_forced_end(self):
+        session = self.machine.begin("small", "again", user=OWNER)
+        self.machine.stop_daemon()
+        self.machine.lose_mounts(session)
+        self.machine.start_daemon()
+        recovered = self.one("session-recovered", session=session)
+        self.assertEqual((recovered["UNIONROOT_CHROOT"], recovered["PRIORITY"]), ("small", "6"))
+        self.machine.ok("end", "--force", session, user=OWNER)
+        self.assertEqual(self.one("session-ended", session=session)["UNIONROOT_UID"], uid(OWNER))
+
+    def test_requests_that_fail(self):
+        session = self.machine.begin("small", "failing", user=OWNER)
+        self.machine.run("run", "--user", "no-such-user", "--directory", "/", session, "--", "true", user=OWNER)
+        failed = self.one("request-failed", request="run", session=session)
+        self.assertEqual((failed["UNIONROOT_UID"], failed["UNIONROOT_COMMAND"]), (uid(OWNER), "true"))
+        self.machine.run("recover", session, user=STRANGER)
+        self.assertEqual(self.one("request-failed", request="recover", session=session)["UNIONROOT_ERROR"], "AccessDenied")
+        self.machine.run("recover", "--accept-source", session, user=OWNER)
+        self.assertEqual(self.one("request-failed", request="recover", uid=uid(OWNER))["UNIONROOT_ERROR"], "AccessDenied")
+        self.machine.ok("end", session)
+
     def test_definitions(self):
         self.machine.define_tree("edited", testing.small_tree(), users=OWNER, profile="minimal")
         self.one("chroot-defined", chroot="edited")

@@ -49,6 +49,23 @@ class ScriptsOfOthers(EndToEndTest):
         # What comes after the name is the command's own.
         self.assertEqual(self.machine.inside("small", "echo", "--json-errors", "--json", user=OWNER), "--json-errors --json")
 
+    def test_errors_of_other_verbs(self):
+        self.assertEqual(self.error(125, "recover", "--json-errors", "no-such")["name"], "NoSuchSession")
+        self.assertEqual(self.error(125, "location", "--json-errors", "no-such")["name"], "NoSuchSession")
+        self.assertEqual(self.error(125, "diff", "--json", "no-such")["name"], "NoSuchSession")
+        self.assertEqual(self.error(125, "lock", "--json-errors", "no-such", "--", "true")["name"], "AccessDenied")
+        session = self.machine.begin("small", "alike-1", user=OWNER)
+        other = self.machine.begin("small", "alike-2", user=OWNER)
+        error = self.error(125, "end", "--json-errors", "alike")
+        self.assertEqual(error["name"], "InvalidArgument")
+        self.assertIn("alike-1, alike-2", error["message"])
+        self.assertEqual(self.error(125, "--json-errors", "begin", "--name", session, "small")["name"], "SessionExists")
+        self.machine.ok("end", session, other, user=OWNER)
+
+    def test_a_command_that_takes_too_long(self):
+        self.assertEqual(self.error(124, "run", "--json-errors", "--timeout", "0.3", "--directory", "/", "small", "--", "sleep", "900")["name"],
+                         "TimedOut")
+
     def test_several(self):
         result = self.machine.run("end", "--json-errors", "one", "two", user=OWNER)
         self.assertEqual([json.loads(line)["error"]["name"] for line in result.err.splitlines()], ["NoSuchSession"] * 2)

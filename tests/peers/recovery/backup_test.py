@@ -100,5 +100,40 @@ class Backup(RecoveryTest):
         self.machine.ok("end", session)
 
 
+    def test_several_sessions_and_names_that_are_no_text(self):
+        first, second = self.changed(), self.machine.begin("small", "second")
+        self.machine.inside(second, "sh", "-c", 'rm /etc/passwd; echo x >"/srv/$(printf "a\\377\\nb")"; ln -s nowhere /srv/link; touch -d 2001-02-03 /srv')
+        before = [self.look(one) for one in (first, second)]
+        self.back_up()
+        done = self.restore("of-two")
+        self.assertEqual((done.returncode, done.stdout), (0, "complete\n"))
+        self.assertEqual([self.look(one) for one in (first, second)], before)
+        self.machine.start_daemon()
+        for one in (first, second):
+            self.assertEqual(self.machine.settled(one), "active", self.machine.log())
+        self.assertFalse(os.path.exists(os.path.join(self.machine.ok("location", second), "etc/passwd")))
+        self.machine.ok("end", first, second)
+        shutil.rmtree(self.machine.state + ".before")
+
+    def test_the_check_finds_a_file_system_without_attributes(self):
+        session = self.changed()
+        self.back_up()
+        self.machine.simulate_reboot("of-files-alone")
+        marks = os.path.join(self.kept, "unionroot.marks")
+        with open(marks) as file:
+            wanted = set(file.read().splitlines())
+        for folder, folders, names in os.walk(self.machine.session_folder(session)):
+            for name in [*folders, *names]:
+                path = os.path.join(folder, name)
+                for attribute in [] if os.path.islink(path) else os.listxattr(path):
+                    if attribute.startswith("trusted.overlay."):
+                        os.removexattr(path, attribute)
+        check = subprocess.run([os.path.join(GUIDE, "overlay-marks"), self.machine.state], stdout=subprocess.PIPE, text=True, check=True)
+        self.assertTrue(any("opaque" in line for line in wanted - set(check.stdout.splitlines())), check.stdout)
+        self.machine.start_daemon()
+        self.assertEqual(self.machine.settled(session), "active")
+        self.machine.ok("end", session)
+
+
 if __name__ == "__main__":
     testing.main()

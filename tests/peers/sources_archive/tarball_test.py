@@ -62,6 +62,22 @@ class TarballTest(archives.ArchiveCase):
         self.assertEqual(digest_of(self.tarball), before)
         self.assertEqual(self.machine.inside("ball", "cat", "/etc/hosts"), self.hosts)
 
+    def test_immutable_files_of_a_changed_source_are_told_and_go(self):
+        for name, attribute, path in (("file", "+i", "srv/kept"), ("folder", "+i", "srv/closed"), ("log", "+a", "srv/closed-log")):
+            with self.subTest(name):
+                session = self.machine.begin("source:ball", name)
+                self.machine.inside(session, "sh", "-c", "echo new >/srv/kept; mkdir /srv/closed; echo in >/srv/closed/in; echo line >/srv/closed-log")
+                place = os.path.join(self.machine.ok("location", session), path)
+                done = subprocess.run(["chattr", attribute, place], stderr=subprocess.PIPE, text=True)
+                if done.returncode != 0:
+                    self.skipTest(f"this file system has no attributes: {done.stderr}")
+                self.machine.ok("end", session)
+                self.assertIn(f"'{path}' is immutable or append-only (chattr), which archives do not tell", self.machine.log())
+                self.assert_nothing_left()  # its tree is not in the trash
+                self.assertEqual(self.machine.inside("ball", "cat", "/srv/kept", "/srv/closed/in", "/srv/closed-log"), "new\nin\nline")
+                shutil.copy2(self.original, self.tarball + ".new")
+                os.rename(self.tarball + ".new", self.tarball)
+
     def test_two_at_once_on_a_cold_tarball_unpack_it_once(self):
         os.utime(self.tarball)  # cold
         clients = [self.machine.popen("begin", "--name", f"two-{number}", "ball") for number in range(4)]
