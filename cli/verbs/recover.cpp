@@ -19,7 +19,7 @@ written in them. 'unionroot info SESSION' says why one failed. An active one is 
 
 Options:
   -a, --all             every failed session of yours; for root: every failed session
-      --accept-source   also where the tree, image or archive is another one than at its begin; for root
+      --accept-source   also where its tree, image or archive is another one now; for root
       --config FILE     the settings file
   -h, --help            show this
 

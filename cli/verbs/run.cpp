@@ -136,12 +136,14 @@ class Run : public Verb {
     const bool on_terminal = terminal_wanted_ || (!terminal_refused_ && terminal::wants_terminal());
     if (after_.wanted()) return run_and_conclude(config, on_terminal);
     const auto wishes = options(on_terminal);
+    const auto body = body_of(name_, wishes);  // what the bus cannot carry is said without it
     std::string session;
     base::UniqueFd control;
     {
       Manager manager(config);
-      std::tie(control, session) = with_chroot_or_session(
-          manager, name_, [&](const std::string& name) { return start(manager, body_of(name, wishes)); });
+      std::tie(control, session) = with_chroot_or_session(manager, name_, [&](const std::string& name) {
+        return start(manager, name == name_ ? body : body_of(name, wishes));
+      });
     }  // the bus is not needed while the command runs: users have a limited number of connections
     const auto outcome = relayed(std::move(control), on_terminal, limit_.read());
     tell(outcome);

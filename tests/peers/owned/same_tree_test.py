@@ -5,6 +5,7 @@ import io
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tarfile
@@ -430,6 +431,35 @@ class Directory(SameTree):
         os.utime(tree)
         self.reboot()
         self.assert_on(session, "new")
+        self.machine.ok("end", session)
+
+    def test_the_database_is_lost_too(self):
+        self.link("link", "v1")
+        session = self.begun("link")
+        self.crash()
+        for file in glob.glob(os.path.join(self.machine.state, "state.db*")):
+            os.unlink(file)
+        self.link("link", "v2")
+        self.reboot()
+        self.assert_refused_on_another(session, self.path("v1"), self.path("v2"))
+        self.machine.ok("recover", "--accept-source", session)
+        self.assert_on(session, "v2")
+        self.machine.ok("end", session)
+
+    def test_a_session_of_an_older_version_takes_what_is_there(self):
+        self.link("link", "v1")
+        session = self.begun("link")
+        self.crash()
+        with sqlite3.connect(os.path.join(self.machine.state, "state.db")) as database:
+            database.execute("UPDATE stages SET data = '{}' WHERE name = 'provide-tree'")
+        self.link("link", "v2")
+        self.reboot()
+        self.assert_on(session, "v2")
+        # From now on it is known.
+        self.crash()
+        self.link("link", "v1")
+        self.reboot()
+        self.assert_refused_on_another(session, self.path("v2"))
         self.machine.ok("end", session)
 
     def test_one_of_several_layers(self):

@@ -81,7 +81,7 @@ TEST_CASE("an unknown option is refused, with its name and the known ones") {
         "Begin does not know the option 'nmae'\nit knows: name, front-end, wait, yield, user-data, confirm, progress");
   CHECK(refusal([] {
           recover({{"force", Variant(true)}});
-        }) == "Recover does not know the option 'force'\nit knows: progress");
+        }) == "Recover does not know the option 'force'\nit knows: accept-source, progress");
   CHECK(begin_refusal({{"e\x1b[1m", Variant(true)}}).find('\x1b') == std::string::npos);
 }
 
@@ -183,6 +183,8 @@ TEST_CASE("progress: a number of the caller's, in every call that may take long"
   CHECK(run({"true"}, wish).progress == 0xffffffff);
   CHECK(end(wish).progress == 0xffffffff);
   CHECK(recover(wish).progress == 0xffffffff);
+  CHECK_FALSE(recover(wish).accept_source);
+  CHECK(recover({{"accept-source", Variant(true)}}).accept_source);
   CHECK(begin({{"progress", Variant(std::int64_t{0})}}).progress == 0);
   begin_refusal({{"progress", Variant(std::int64_t{-1})}});
   begin_refusal({{"progress", Variant(std::int64_t{0x100000000})}});

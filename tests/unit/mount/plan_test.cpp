@@ -45,5 +45,5 @@ TEST_CASE("overlay data for mount(2)") {
   CHECK_THROWS_AS(overlay_data(1, "a,lowerdir=/", "work", {}, false), base::Error);
   CHECK_THROWS_AS(overlay_data(1, "upper", "a:b", {}, false), base::Error);
   CHECK_THROWS_AS(overlay_data(1, "upper", "work", {{"index", "on,upperdir=/"}}, false), base::Error);
-  CHECK_THROWS_WITH(overlay_data(1, std::string(4096, 'x'), "work", {}, false), Catch::Contains("4 KB"));
+  CHECK_THROWS_WITH(overlay_data(1, std::string(4096, 'x'), "work", {}, false), Catch::Contains("4 KiB"));
 }

@@ -80,10 +80,10 @@ TEST_CASE("what is no readable regular file says why") {
   CHECK(why == "the host has no such file");
   REQUIRE(::mkfifo((folder / "fifo").c_str(), 0600) == 0);
   CHECK_FALSE(files.read(folder / "fifo", why));
-  CHECK(why == "on the host it is not a regular file");
+  CHECK(why == "on the host it is not a regular file, but a FIFO");
   CHECK_FALSE(files.read(folder / "", why));
   CHECK_FALSE(files.read("/dev/null", why));
-  CHECK(why == "on the host it is not a regular file");
+  CHECK(why == "on the host it is not a regular file, but a character device");
   write(folder / "huge", "");
   boost::filesystem::resize_file(folder / "huge", largest_file + 1);
   CHECK_FALSE(files.read(folder / "huge", why));
