@@ -1,5 +1,6 @@
 """Trees with files that may not be changed, and with links where a mount point is to be; a session with a host name of its own."""
 
+import errno
 import json
 import os
 import re
@@ -238,6 +239,37 @@ class Links(UnusualTrees):
     def test_links_in_a_circle(self):
         self.linked("circle", ("home", "var/home"), ("var/home", "../home"))
         self.assert_refused(self.machine.run("run", "-d", "/", "circle", "--", "true"), 125, "/home", "a symlink in the tree leads in a circle")
+
+
+class Renames(UnusualTrees):
+    """Of folders that the tree has: refused, unless the definition has the options that the man page names for it."""
+
+    def renamed(self, view, old, new):
+        try:
+            os.rename(os.path.join(view, old), os.path.join(view, new))
+        except OSError as error:
+            return error.errno
+        return 0
+
+    def test_the_options_that_the_man_page_names(self):
+        with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../docs/unionroot.conf.5")) as file:
+            text = " ".join(file.read().split())
+        self.assertRegex(text, r"redirect_dir=on a folder that the tree has cannot be renamed: programs get EXDEV")
+        tree = self.tree("renames")
+        os.makedirs(tree + "/srv/deep/deeper")
+        before = testing.tree_checksum(tree)
+        for name, options, wanted in (("usual", "", errno.EXDEV), ("redirected", "redirect_dir=on", 0), ("indexed", "redirect_dir=on,index=on", 0)):
+            with self.subTest(name):
+                self.machine.define_tree(name, tree, profile="minimal", union_mount_options=options)
+                session = self.machine.begin(name)
+                view = self.machine.ok("location", session)
+                self.assertEqual(self.renamed(view, "srv/deep/deeper", "srv/deep/other"), wanted)
+                self.assertEqual(self.renamed(view, "srv/deep", "moved"), wanted)
+                self.machine.inside(session, "mkdir", "/srv/new")
+                self.assertEqual(self.renamed(view, "srv/new", "srv/newer"), 0)  # one that was made inside
+                self.assertEqual(self.renamed(view, "etc/hostname", "srv/hostname"), 0)  # and files
+                self.machine.ok("end", session)
+        self.assertEqual(testing.tree_checksum(tree), before)
 
 
 class MountsWithin(UnusualTrees):

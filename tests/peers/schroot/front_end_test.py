@@ -222,7 +222,7 @@ class Sessions(FrontEndTest):
         self.expect(["-r", "-c", "sid", "--", "sh", "-c", "echo $SCHROOT_SESSION_ID"], out="sid\n")
         # A chroot's name means the chroot everywhere else, in unionroot too.
         self.expect(["-c", "sid", "--", "sh", "-c", "echo $SCHROOT_SESSION_ID"], out="sid-UUID\n")
-        self.assertRegex(self.machine.inside("sid", "sh", "-c", "echo $SCHROOT_SESSION_ID"), UUID)
+        self.assertRegex(self.machine.inside("sid", "sh", "-c", "echo $SCHROOT_SESSION_ID"), "^sid-[a-z2-9]{8}$")
         self.expect(["--recover-session", "-c", "sid"])
         self.expect(["-e", "-c", "session:sid"])
         self.assert_refused(self.machine.run("begin", "--name", "sid", "sid"), 125, "name of a chroot")
