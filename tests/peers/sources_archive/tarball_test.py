@@ -77,6 +77,8 @@ class TarballTest(archives.ArchiveCase):
                 self.assertEqual(self.machine.inside("ball", "cat", "/srv/kept", "/srv/closed/in", "/srv/closed-log"), "new\nin\nline")
                 shutil.copy2(self.original, self.tarball + ".new")
                 os.rename(self.tarball + ".new", self.tarball)
+                self.machine.inside("ball", "true")
+                self.assert_cache_settles(1)
 
     def test_two_at_once_on_a_cold_tarball_unpack_it_once(self):
         os.utime(self.tarball)  # cold
