@@ -128,6 +128,10 @@ void ManagerObject::add_methods() {
       .add(object, loop_, [this](const auto& reply, const auto& call) {
         requests_.queries().location(call.getSender(), reply, Arguments("Location", call).text(longest_path));
       });
+  Method<std::vector<Variants>>(interface, "History", "a{sv}", {"options"}, {"runs"})
+      .add(object, loop_, [this](const auto& reply, const auto& call) {
+        requests_.queries().history(call.getSender(), reply, read_history(call));
+      });
   Method<std::vector<Variants>, std::vector<std::string>>(interface, "ListLeftovers", "", {}, {"leftovers", "problems"})
       .add(object, loop_, [this](const auto& reply, const auto& call) {
         requests_.queries().list_leftovers(call.getSender(), reply);

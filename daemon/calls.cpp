@@ -141,4 +141,20 @@ DiffCall read_diff(const sdbus::Message& message) {
   return call;
 }
 
+store::HistoryWish read_history(const sdbus::Message& message) {
+  // The answer is sent as a whole, and others wait for that long.
+  constexpr unsigned most = 256;
+  Arguments arguments("History", message);
+  store::HistoryWish wish;
+  wish.limit = most;
+  const auto number = [](const OptionValue& value) {
+    return value.integer(1, std::numeric_limits<std::int64_t>::max());
+  };
+  arguments.options(
+      {{"name", [&](const auto& value) { wish.name = value.text(longest_path); }},
+       {"before", [&](const auto& value) { wish.before = static_cast<std::uint64_t>(number(value)); }},
+       {"limit", [&](const auto& value) { wish.limit = static_cast<unsigned>(value.integer(1, most)); }}});
+  return wish;
+}
+
 }  // namespace unionroot::daemon

@@ -9,6 +9,7 @@
 
 #include "daemon/message_arguments.h"
 #include "session/requests.h"
+#include "store/history.h"
 
 namespace unionroot::daemon {
 
@@ -62,6 +63,8 @@ RunCall read_run(const sdbus::Message& message);
 // session: that whose object was called; nullopt: the message names it.
 EndCall read_end(const sdbus::Message& message, const std::optional<std::string>& session);
 DiffCall read_diff(const sdbus::Message& message);
+// Without whom it is for.
+store::HistoryWish read_history(const sdbus::Message& message);
 RecoverCall read_recover(const sdbus::Message& message, const std::optional<std::string>& session);
 
 }  // namespace unionroot::daemon

@@ -243,6 +243,12 @@ std::function<bool(const session::SessionView&)> Operations::owner_or_root(Calle
   };
 }
 
+std::optional<store::HistoryUser> Operations::reader_of_history(CallerId caller) const {
+  if (caller.uid == 0) return std::nullopt;
+  auto user = users_.by_uid(caller.uid);
+  return store::HistoryUser{user.uid, std::move(user.name)};
+}
+
 std::function<bool(const session::SessionView&)> Operations::owner_is_known() const {
   return [this, names = std::map<uid_t, std::string>()](const session::SessionView& session) mutable {
     const auto [found, is_new] = names.try_emplace(session.record.owner);

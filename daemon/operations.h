@@ -54,6 +54,8 @@ class Operations {
   [[nodiscard]] std::optional<uid_t> user_of_polkit() const { return users_.uid_of("polkitd"); }
   // Whether what only a session's owner and root are to read is for this caller.
   [[nodiscard]] std::function<bool(const session::SessionView&)> owner_or_root(CallerId caller) const;
+  // nullopt: all of it.
+  [[nodiscard]] std::optional<store::HistoryUser> reader_of_history(CallerId caller) const;
   // Whether the uid that owns a session still has the name that it had at its begin. Asks the name service once for
   // each uid.
   [[nodiscard]] std::function<bool(const session::SessionView&)> owner_is_known() const;

@@ -84,6 +84,7 @@ bool ControlChannel::time_is_up() {
   if (!alarm_.has_limit()) return false;
   if (outcome_) return true;
   if (alarm_.begin_grace()) {
+    send(Type::timed_out, 0);
     send(Type::signal, SIGTERM);
     send(Type::signal, SIGCONT);  // one that is stopped does not see the other
     return true;
@@ -145,6 +146,7 @@ void ControlChannel::handle(const Message& message) {
     case Type::verbosity: detail_ = detail_in(message); break;
     case Type::cancel:
     case Type::kill_all:
+    case Type::timed_out:
     case Type::started:
     case Type::signal:
     case Type::window_size:

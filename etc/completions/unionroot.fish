@@ -87,6 +87,7 @@ complete -c unionroot -n $none -s V -l version -d 'print the version'
 for verb in begin:'begin a session, and print its id' run:'run a command in a session, or in one of its own' \
         end:'end sessions' list:'list sessions and chroots' info:'show a chroot or a session' \
         diff:'list what a session has changed' \
+        history:'list the commands that have ended' \
         location:'print where a session\'s tree can be seen' recover:'set up failed sessions again' \
         prune:'list and remove what belongs to no session' \
         locks:'show who holds which source tree' lock:'hold a source tree while a command changes it' \
@@ -97,12 +98,12 @@ for verb in begin:'begin a session, and print its id' run:'run a command in a se
     complete -c unionroot -n '__unionroot_at 0 help' -a $parts[1] -d $parts[2]
 end
 
-complete -c unionroot -n '__unionroot_at 0 begin run lock info' -a '(__unionroot_names chroots)' -d chroot
-complete -c unionroot -n '__unionroot_at 0 run info location diff' -a '(__unionroot_names sessions)' -d session
+complete -c unionroot -n '__unionroot_at 0 begin run lock info history' -a '(__unionroot_names chroots)' -d chroot
+complete -c unionroot -n '__unionroot_at 0 run info location diff history' -a '(__unionroot_names sessions)' -d session
 complete -c unionroot -n '__unionroot_in end recover' -a '(__unionroot_names sessions)' -d session
 complete -c unionroot -n '__unionroot_in check import' -F
 
-complete -c unionroot -n '__unionroot_option begin list info locks check prune diff' -l json -d 'print an object'
+complete -c unionroot -n '__unionroot_option begin list info locks check prune diff history' -l json -d 'print an object'
 complete -c unionroot -n '__unionroot_option begin run lock' -l wait -d 'wait for the tree'
 complete -c unionroot -n '__unionroot_option begin run lock' -l yield -d 'let other sessions begin while it waits'
 complete -c unionroot -n '__unionroot_option begin run' -s o -l option -x -d 'set user data'
@@ -121,6 +122,8 @@ complete -c unionroot -n '__unionroot_option run' -l timeout -x -d 'how many sec
 complete -c unionroot -n '__unionroot_option run' -l kill-after -x -d 'how many seconds later it is killed'
 complete -c unionroot -n '__unionroot_option recover' -l accept-source -d 'take another source, as root'
 complete -c unionroot -n '__unionroot_option end recover' -s a -l all -d 'every one of yours'
+complete -c unionroot -n '__unionroot_option history' -s n -l last -x -d 'the last ones alone, so many'
+complete -c unionroot -n '__unionroot_option history' -l failed -d 'only those that did not exit with status 0'
 complete -c unionroot -n '__unionroot_option prune' -s a -l all -d 'remove all of it'
 complete -c unionroot -n '__unionroot_option prune' -l older-than -x -d 'only of sessions begun so many days ago'
 complete -c unionroot -n '__unionroot_option prune' -l kind -x -a 'orphan cache volume dataset subvolume' -d 'only these'

@@ -66,6 +66,7 @@ const std::vector<std::string>& known_keys() {
                                  "hold-back-time-limit",
                                  "schroot-wait-limit",
                                  "authentication-time-limit",
+                                 "history-days",
                                  "reserve-space",
                                  "reserve-inodes"};
     for (const auto& limit : work_limits) all.emplace_back(limit.key);
@@ -197,6 +198,7 @@ void parse_settings(const KeyfileSection& section, const std::string& file, Sett
   parse_number(reader, "hold-back-time-limit", 0, longest_time, " (no limit)", settings.hold_back_time_limit);
   parse_number(reader, "schroot-wait-limit", 0, longest_time, " (not at all)", settings.schroot_wait_limit);
   parse_number(reader, "authentication-time-limit", 1, 86'400, "", settings.authentication_time_limit);
+  parse_number(reader, "history-days", 0, 3650, " (nothing is kept)", settings.history_days);
   parse_reserve(reader, "reserve-space", true, settings.reserve_space);
   parse_reserve(reader, "reserve-inodes", false, settings.reserve_inodes);
   reader.working_directory("working-directory", settings.working_directory);

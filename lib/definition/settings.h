@@ -56,6 +56,7 @@ struct Settings {
   // Of the file systems of the state directory and of upper layers: below it only root's sessions begin.
   Reserve reserve_space{5, std::uint64_t{1} << 30, 0};
   Reserve reserve_inodes{2, 20000, 0};
+  unsigned history_days = 30;  // for so long it is known which commands were run; 0: that is not kept
   bool built_in_host = true;
   std::string working_directory;  // of definitions that do not say it; empty: as their profile is
 };

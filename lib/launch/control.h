@@ -17,7 +17,8 @@ enum class Type : uint32_t {
   // client to the daemon, once it has had `exited` or `killed`: the supervisor reads nothing any more
   cancel = 4,  // what takes long of ending its automatic session is cancelled, where that can be: packing a tarball
   // client to supervisor
-  kill_all = 5,  // the command is killed, with all that it started and is left
+  kill_all = 5,   // the command is killed, with all that it started and is left
+  timed_out = 6,  // the command took longer than its client allows: for the record; the client ends it
   // supervisor to client
   started = 16,  // value: pid of the command (as the host sees it); with a terminal, SCM_RIGHTS: the master
   exited = 17,   // value: exit status 0-255

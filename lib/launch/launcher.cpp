@@ -90,6 +90,19 @@ base::UniqueFd bundle(const std::vector<int>& descriptors, const char* what) {
   return holder;
 }
 
+// told: of wire::run_end.
+RunEnd meaning_of(std::uint64_t told) {
+  using How = kernel::ProcessEnd::How;
+  RunEnd end{{}, (told & wire::has_left) != 0, (told & wire::out_of_memory) != 0, (told & wire::timed_out) != 0};
+  end.how.value = static_cast<int>(wire::value_of(told));
+  switch (static_cast<control::Type>(wire::how_of(told))) {
+    case control::Type::exited: end.how.how = How::exited; return end;
+    case control::Type::killed: end.how.how = How::killed; return end;
+    case control::Type::failed: end.how.how = How::not_started; return end;
+    default: return {};
+  }
+}
+
 }  // namespace
 
 Launcher::Launcher(const std::string& helper_path)
@@ -180,20 +193,19 @@ void reap(int pidfd) {
 }
 
 RunEnd read_end(int end) {
-  using How = kernel::ProcessEnd::How;
   std::uint64_t told = 0;
   if (end < 0 || ::read(end, &told, sizeof told) != static_cast<ssize_t>(sizeof told)) return {};
-  const bool left = wire::left_of(told);
+  const auto read = meaning_of(told);
   // Nobody else reads it, and so it is as it was.
-  if (left && ::write(end, &told, sizeof told) != static_cast<ssize_t>(sizeof told))
+  if (read.left_processes && ::write(end, &told, sizeof told) != static_cast<ssize_t>(sizeof told))
     base::throw_errno("noting how a run has ended");
-  const auto value = static_cast<int>(wire::value_of(told));
-  switch (static_cast<control::Type>(wire::how_of(told))) {
-    case control::Type::exited: return {{How::exited, value}, left};
-    case control::Type::killed: return {{How::killed, value}, left};
-    case control::Type::failed: return {{How::not_started, value}, left};
-    default: return {};
-  }
+  return read;
+}
+
+RunEnd recorded_end(int record) {
+  std::uint64_t told = 0;
+  const auto size = ::fgetxattr(record, wire::ended_attribute, &told, sizeof told);
+  return size == static_cast<ssize_t>(sizeof told) ? meaning_of(told) : RunEnd{};
 }
 
 bool saw_the_end(int record) { return ::fgetxattr(record, wire::ended_attribute, nullptr, 0) >= 0; }

@@ -61,11 +61,16 @@ class Launcher {
 struct RunEnd {
   kernel::ProcessEnd how;       // of the command
   bool left_processes = false;  // the supervisor stays with them
+  bool out_of_memory = false;   // it was killed, and the kernel has killed in its control group for that
+  bool timed_out = false;       // as its client said
 };
 
 // How the run ended, as its supervisor told; unknown if it goes on, or if the supervisor was killed. `end`:
 // LaunchedRun::end. Once, unless it has left processes: a later daemon is to know it too.
 RunEnd read_end(int end);
+
+// The same from the folder that the supervisor had (LaunchDescriptors::record), after its end.
+RunEnd recorded_end(int record);
 
 // Whether the supervisor that had this folder (LaunchDescriptors::record) saw its command end. False: it was killed
 // before that.

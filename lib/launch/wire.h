@@ -28,17 +28,22 @@ inline constexpr int first_free_descriptor = 12;
 inline constexpr int network_descriptor = 12;
 
 // What the supervisor adds to the event counter (eventfd(2)) at end_descriptor when the run has ended: how, as in the
-// message for the client (control::Type exited, killed or failed, and its value). left: the command has left processes,
-// and the supervisor stays with them.
-constexpr uint64_t run_end(uint32_t how, uint32_t value, bool left = false) {
-  return uint64_t{left} << 63 | uint64_t{how} << 32 | value;
+// message for the client (control::Type exited, killed or failed, and its value), and marks.
+constexpr uint64_t run_end(uint32_t how, uint32_t value, uint64_t marks = 0) {
+  return marks | uint64_t{how} << 32 | value;
 }
-constexpr bool left_of(uint64_t run_end) { return run_end >> 63 != 0; }
-constexpr uint32_t how_of(uint64_t run_end) { return static_cast<uint32_t>(run_end >> 32) & 0x7fffffffU; }
+// The command has left processes, and the supervisor stays with them.
+inline constexpr uint64_t has_left = uint64_t{1} << 63;
+// The command was killed, and the kernel has killed in its control group for lack of memory.
+inline constexpr uint64_t out_of_memory = uint64_t{1} << 62;
+// The client said so: control::Type timed_out.
+inline constexpr uint64_t timed_out = uint64_t{1} << 61;
+constexpr uint32_t how_of(uint64_t run_end) { return static_cast<uint32_t>(run_end >> 32) & 0xffffU; }
 constexpr uint32_t value_of(uint64_t run_end) { return static_cast<uint32_t>(run_end); }
 
-// An extended attribute of the folder of record_descriptor. The supervisor sets it when its command has ended. A run
-// whose supervisor has gone and whose folder does not have it was left by a supervisor that was killed.
+// An extended attribute of the folder of record_descriptor: run_end(), eight bytes. The supervisor sets it when its
+// command has ended. A run whose supervisor has gone and whose folder does not have it was left by a supervisor that
+// was killed. Former versions left it empty.
 inline constexpr char ended_attribute[] = "user.unionroot.ended";
 
 enum Flag : uint32_t {

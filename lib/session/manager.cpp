@@ -148,6 +148,10 @@ SessionView Manager::require(const std::string& id) const {
   return view_of(impl_->parts, *impl_->parts.table.require(id));
 }
 
+std::vector<store::PastRun> Manager::history(const store::HistoryWish& wish) const {
+  return impl_->parts.history.find(wish);
+}
+
 base::UniqueFd Manager::watch_locks() const { return impl_->parts.lock_directory.watch(); }
 
 void Manager::measure(SessionView& view) const {

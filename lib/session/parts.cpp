@@ -52,6 +52,7 @@ Parts::Parts(definition::Settings given, Events given_events)
     : settings(with_folders(std::move(given))),
       events(std::move(given_events)),
       store(settings.state_directory + "/state.db"),
+      history(settings.state_directory + "/history.db", std::chrono::hours(24) * settings.history_days),
       daemon(owned::agree_daemon_id(settings.state_directory, store)),
       mounts(kernel::real_mounts()),
       cgroups(kernel::real_cgroups(cgroup_name(daemon), former_cgroup_name(settings))),

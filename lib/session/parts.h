@@ -15,6 +15,7 @@
 #include "session/services.h"
 #include "session/session_table.h"
 #include "session/storage.h"
+#include "store/history.h"
 
 namespace unionroot::session {
 
@@ -33,6 +34,7 @@ struct Parts {
   const definition::Settings settings;
   const Events events;
   store::Store store;
+  store::History history;
   const std::string daemon;  // its id
   kernel::Mounts& mounts;
   std::unique_ptr<kernel::Cgroups> cgroups;

@@ -10,6 +10,7 @@
 #include "launch/launcher.h"
 #include "session/prune/leftover.h"
 #include "session/requests.h"
+#include "store/history.h"
 
 namespace unionroot::session {
 
@@ -74,6 +75,8 @@ class Sessions {
   virtual void remove_leftover(const definition::Snapshot& chroots, const std::string& name) = 0;
   // Cached trees on which nobody stands, and whose tarball or image no chroot names.
   virtual void drop_unwanted_caches(const definition::Snapshot& chroots) = 0;
+  // Which commands have ended. Throws Error(not_supported) if that is not kept, Error(failed).
+  [[nodiscard]] virtual std::vector<store::PastRun> history(const store::HistoryWish& wish) const = 0;
   // Fills in size and use of the upper layer.
   virtual void measure(SessionView& view) const = 0;
 

@@ -96,6 +96,8 @@ RunRecord read_run(const Query& row) {
   run.cgroup = row.text(8);
   run.since = row.integer(9);
   run.network = row.text(10);
+  run.caller = static_cast<uid_t>(row.integer(11));
+  run.caller_name = row.text(12);
   return run;
 }
 

@@ -12,7 +12,8 @@ inline constexpr const char* session_columns =
     "notes, marked, front_end";
 inline constexpr const char* stage_columns = "position, name, state, data";
 inline constexpr const char* run_columns =
-    "id, session, pid, start_time, boot_id, uid, user, command, cgroup, since, network";
+    "id, session, pid, start_time, boot_id, uid, user, command, cgroup, since, network, caller, "
+    "caller_name";
 
 SessionRecord read_session(const Query& row);
 StageRecord read_stage(const Query& row);

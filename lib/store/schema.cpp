@@ -86,6 +86,11 @@ UPDATE sessions SET marked = 0;
       "ALTER TABLE sessions ADD COLUMN front_end INTEGER NOT NULL DEFAULT 0 CHECK (front_end IN (0, 1));",
       // Which network a run has: host, caller, none or private. Former versions did not say.
       "ALTER TABLE runs ADD COLUMN network TEXT NOT NULL DEFAULT '';",
+      // Who asked for a run. Former versions did not say.
+      R"sql(
+ALTER TABLE runs ADD COLUMN caller INTEGER NOT NULL DEFAULT 4294967295;
+ALTER TABLE runs ADD COLUMN caller_name TEXT NOT NULL DEFAULT '';
+)sql",
   };
   return steps;
 }

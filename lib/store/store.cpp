@@ -36,7 +36,7 @@ struct Connection {
                "data = excluded.data"));
     session_stages =
         database.prepare(concat("SELECT ", stage_columns, " FROM stages WHERE session = ? ORDER BY position"));
-    add_run = database.prepare(concat("INSERT INTO runs (", run_columns, ") VALUES (?,?,?,?,?,?,?,?,?,?,?)"));
+    add_run = database.prepare(concat("INSERT INTO runs (", run_columns, ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"));
     remove_run = database.prepare("DELETE FROM runs WHERE id = ?");
     all_runs = database.prepare(concat("SELECT ", run_columns, " FROM runs ORDER BY since, id"));
     put_trouble =
@@ -188,7 +188,8 @@ void Store::add_run(const RunRecord& run, const SessionRecord* active, const std
   try {
     connection->add_run.run(run.id, run.session, std::int64_t{run.supervisor.pid},
                             static_cast<std::int64_t>(run.supervisor.start_time), run.supervisor.boot_id,
-                            std::int64_t{run.uid}, run.user, run.command, run.cgroup, run.since, run.network);
+                            std::int64_t{run.uid}, run.user, run.command, run.cgroup, run.since, run.network,
+                            std::int64_t{run.caller}, run.caller_name);
   } catch (const DatabaseError& error) {
     if (error.result() == SQLITE_CONSTRAINT_FOREIGNKEY) no_such_session(run.session);
     throw;

@@ -68,6 +68,9 @@ struct RunRecord {
   std::string cgroup;      // relative to the daemon's; may be empty
   std::int64_t since = 0;  // microseconds since the epoch
   std::string network;     // which it has; empty: a former version did not say
+  // Who asked for it. Empty and -1: a former version did not say.
+  uid_t caller = static_cast<uid_t>(-1);
+  std::string caller_name = {};
 };
 
 // A change of a source tree that did not come to a good end.

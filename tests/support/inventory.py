@@ -35,6 +35,8 @@ STATE = {
     "id": FILE,
     "state.db": FILE,
     "state.db-wal": FILE,
+    "history.db": FILE,
+    "history.db-wal": FILE,
     "state.db-shm": FILE,
     "overlay-directories": FILE,
     "locks": {"*.manage": FILE},

@@ -34,9 +34,9 @@ void send_message(int control, launch::control::Type type, uint32_t value, const
   (void)sendmsg(control, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-void report_end(launch::control::Type type, uint32_t value, const char* text, bool left) {
+void report_end(launch::control::Type type, uint32_t value, const char* text, uint64_t marks) {
   namespace wire = launch::wire;
-  const uint64_t end = wire::run_end(static_cast<uint32_t>(type), value, left);
+  const uint64_t end = wire::run_end(static_cast<uint32_t>(type), value, marks);
   (void)!write(wire::end_descriptor, &end, sizeof end);  // cannot fail: nobody else adds to the counter
   wait_a_moment();
   send_message(wire::control_descriptor, type, value, text);

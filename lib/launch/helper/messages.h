@@ -12,8 +12,8 @@ namespace unionroot::helper {
 void send_message(int control, launch::control::Type type, uint32_t value, const char* text = "", int descriptor = -1);
 
 // Tells the daemon how the run ended, and then the client: so the daemon knows it by the time that the client does.
-// left: the command has left processes.
-void report_end(launch::control::Type type, uint32_t value, const char* text = "", bool left = false);
+// marks: of wire::run_end.
+void report_end(launch::control::Type type, uint32_t value, const char* text = "", uint64_t marks = 0);
 
 enum class Received { message, nothing, hang_up };
 

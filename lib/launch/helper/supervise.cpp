@@ -35,12 +35,14 @@ long now() {
   return time.tv_sec * 1000 + time.tv_nsec / 1000000;
 }
 
-// Ending a run whose client went away, step by step.
+// Ending a run whose client went away, step by step, or whose client wants it killed.
 class Ending {
  public:
   Ending(pid_t command, bool has_cgroup) : command_(command), has_cgroup_(has_cgroup) {}
 
   [[nodiscard]] bool begun() const { return begun_ >= 0; }
+  void time_is_up() { timed_out_ = true; }
+  [[nodiscard]] bool timed_out() const { return timed_out_; }
 
   void begin() {
     if (begun()) return;
@@ -132,6 +134,7 @@ class Ending {
   long begun_ = -1;
   bool terminated_ = false;
   bool killed_ = false;
+  bool timed_out_ = false;
 };
 
 // Whether the command on a terminal is stopped, and the client to stop with it. The client sends SIGCONT when it goes
@@ -191,6 +194,8 @@ void obey(const Message& message, pid_t command, int master, Stop& stop, Ending&
     set_window_size(master, message.value >> 16, message.value & 0xffff);
   } else if (message.type == Type::kill_all) {
     ending.kill_now();
+  } else if (message.type == Type::timed_out) {
+    ending.time_is_up();
   }
 }
 
@@ -239,10 +244,10 @@ void reap_orphans(pid_t command) {
 }
 
 // For a daemon that is started after this process has ended.
-void mark_ended() {
+void mark_ended(uint64_t end) {
   // Where there is no such folder, or the kernel does not have that (before 5.7), what the command left is killed at
   // the daemon's next start.
-  (void)fsetxattr(wire::record_descriptor, wire::ended_attribute, "", 0, 0);
+  (void)fsetxattr(wire::record_descriptor, wire::ended_attribute, &end, sizeof end, 0);
 }
 
 // The session's locks stay with what the command has left, and so does this process: it alone knows all of that.
@@ -256,24 +261,28 @@ void stay(int master) {
   }
 }
 
-void tell_of_memory(const Spec& spec, pid_t command) {
+// True if it was killed for that.
+bool tell_of_memory(const Spec& spec, pid_t command) {
   siginfo_t info{};
-  if (waitid(P_PID, static_cast<id_t>(command), &info, WEXITED | WNOHANG | WNOWAIT) != 0) return;
-  if (info.si_code != CLD_KILLED || info.si_status != SIGKILL || killed_for_memory(spec) == 0) return;
+  if (waitid(P_PID, static_cast<id_t>(command), &info, WEXITED | WNOHANG | WNOWAIT) != 0) return false;
+  if (info.si_code != CLD_KILLED || info.si_status != SIGKILL || killed_for_memory(spec) == 0) return false;
   send_message(wire::control_descriptor, Type::warning, 0,
                "the command was killed, and the kernel has killed in its control group for lack of memory; "
                "the group's memory.max says how much it may have");
+  return true;
 }
 
-void report(pid_t command, bool has_cgroup, int master) {
+void report(pid_t command, bool has_cgroup, int master, uint64_t marks) {
   siginfo_t info{};
   while (waitid(P_PID, static_cast<id_t>(command), &info, WEXITED) != 0 && errno == EINTR) {
   }
   const auto value = static_cast<uint32_t>(info.si_status);
+  const auto how = info.si_code == CLD_EXITED ? Type::exited : Type::killed;
   const bool left = reap_all();
-  if (has_cgroup) mark_ended();
+  if (left) marks |= wire::has_left;
+  if (has_cgroup) mark_ended(wire::run_end(static_cast<uint32_t>(how), value, marks));
   wait_a_moment();
-  report_end(info.si_code == CLD_EXITED ? Type::exited : Type::killed, value, "", left);
+  report_end(how, value, "", marks);
   if (left) stay(master);
 }
 
@@ -310,8 +319,9 @@ void supervise(const Spec& spec, const Child& child, int master) {
   }
   // Background processes of a command that ended by itself go on; those of a client that went away do not.
   if (ending.begun()) ending.kill_all();
-  if (!ending.begun()) tell_of_memory(spec, child.pid);
-  report(child.pid, has_cgroup, master);
+  uint64_t marks = ending.timed_out() ? wire::timed_out : 0;
+  if (!ending.begun() && tell_of_memory(spec, child.pid)) marks |= wire::out_of_memory;
+  report(child.pid, has_cgroup, master, marks);
 }
 
 }  // namespace unionroot::helper

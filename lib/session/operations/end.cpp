@@ -22,6 +22,7 @@
 #include "session/operations/locks.h"
 #include "session/operations/source_changes.h"
 #include "session/operations/state.h"
+#include "session/past_runs.h"
 #include "session/reporting.h"
 #include "session/session_events.h"
 #include "session/session_file.h"
@@ -265,6 +266,8 @@ EndResult end(Parts& parts, Operation& operation, bool force, std::function<bool
   give_up_unless_forced();
   // Their clients are let go once the session is gone.
   const auto runs = parts.table.take_runs(session);
+  for (const auto& [run, entry] : runs)
+    if (!entry.left_processes) parts.history.add(past_run(session, entry.record, std::nullopt));
   parts.remove(operation);
   for (const auto& problem : left) base::log::warning(concat("ending session ", id, ": ", problem));
   return {std::move(left)};

@@ -19,6 +19,7 @@
 #include "session/operations/launch_request.h"
 #include "session/operations/source_changes.h"
 #include "session/operations/state.h"
+#include "session/past_runs.h"
 #include "session/session_events.h"
 #include "session/stages/stages.h"
 #include "tree/files.h"
@@ -135,19 +136,27 @@ bool was_abandoned(Parts& parts, const std::string& session, const std::string& 
   return record && !launch::saw_the_end(record.get());
 }
 
+// told: to this daemon. Of a run that ended while none was there its supervisor has noted it.
+void keep_in_history(Parts& parts, const Session& session, const store::RunRecord& run, launch::RunEnd told) {
+  if (told.how.how == kernel::ProcessEnd::How::unknown)
+    if (const auto folder = parts.cgroups->open(session.id(), run.id)) told = launch::recorded_end(folder.get());
+  parts.history.add(past_run(session, run, told));
+}
+
 // Nothing is done for a session that was ended meanwhile. False: its command was known to have ended.
 bool look_at_end(Parts& parts, Session& session, const std::string& run, const launch::RunEnd& end,
                  Attempts& attempts) {
-  std::string command;
+  store::RunRecord record;
   {
     const auto runs = session.runs.lock();
     const auto found = runs->find(run);
     if (found == runs->end()) return true;
     if (found->second.left_processes) return false;
     found->second.left_processes = end.left_processes;
-    command = found->second.record.command;
+    record = found->second.record;
   }
-  if (session.identity.source) attempts.run([&] { note_command_in_source(parts, session, command, end.how); });
+  keep_in_history(parts, session, record, end);
+  if (session.identity.source) attempts.run([&] { note_command_in_source(parts, session, record.command, end.how); });
   if (!end.left_processes && end.how.how == kernel::ProcessEnd::How::unknown && was_abandoned(parts, session.id(), run))
     attempts.run([&] { kill_abandoned(parts, session.id(), run); });
   return true;
@@ -245,7 +254,9 @@ Started start(Parts& parts, Session& session, const SetUp& made, const RunReques
                   base::printable(base::join(spec.arguments, " ")),
                   group.path,
                   base::now_microseconds(),
-                  network_name};
+                  network_name,
+                  request.caller.uid,
+                  request.caller.name};
     const auto record = run.record;
     record_run(parts, session, record, made.unwritten);
     run.pidfd = launched.pidfd.duplicate();
@@ -329,6 +340,7 @@ void adopt_run(Parts& parts, const store::RunRecord& record) {
   if (!pidfd || !base::is_alive(record.supervisor)) {
     const bool this_boot = record.supervisor.boot_id == base::boot_id();  // else the whole session was cut off
     if (session && session->identity.source && this_boot) note_command_in_source(parts, *session, record.command, {});
+    if (session) keep_in_history(parts, *session, record, {});
     if (session && this_boot) {
       if (was_abandoned(parts, record.session, record.id))
         kill_abandoned(parts, record.session, record.id);

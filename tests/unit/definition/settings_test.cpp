@@ -25,7 +25,7 @@ TEST_CASE("all settings") {
                    "root-reserve=1\nsession-names=owner\nsession-time-limit=60\nsource-session-time-limit=30\n"
                    "hold-back-time-limit=0\nreserve-space=500M\nreserve-inodes=10%\n"
                    "schroot-places=yes\nschroot-run-directory=/rs\nschroot-state-directory=/ls\nschroot-wait-limit=5\n"
-                   "authentication-time-limit=20\nworking-directory=/build\n"
+                   "authentication-time-limit=20\nhistory-days=0\nworking-directory=/build\n"
                    "[chroot]\nnonsense\n");
   const auto settings = read_settings(file, false);
   CHECK(settings.config_file == file);
@@ -57,6 +57,7 @@ TEST_CASE("all settings") {
   CHECK(settings.schroot_state_directory == "/ls");
   CHECK(settings.schroot_wait_limit == 5);
   CHECK(settings.authentication_time_limit == 20);
+  CHECK(settings.history_days == 0);
   CHECK(settings.working_directory == "/build");
 }
 

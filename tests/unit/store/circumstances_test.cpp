@@ -182,7 +182,7 @@ TEST_CASE("on a full disk runs come and go, and sessions go") {
       std::ofstream filler(folder.path() + "/filler");
       filler << std::string(std::size_t{17} << 20, 'x') << std::flush;
     }
-    RunRecord run{"r", "s1", base::ProcessIdentity{1, 2, "boot-1"}, 1000, "alice", "make", "r", 1, ""};
+    RunRecord run{"r", "s1", base::ProcessIdentity{1, 2, "boot-1"}, 1000, "alice", "make", "r", 1, "", 1000, "alice"};
     for (int number = 0; number < 2000; ++number) {
       store.add_run(run);
       store.remove_run("r");
