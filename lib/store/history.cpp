@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
+#include "store/room.h"
 #include "store/sqlite.h"
 
 namespace unionroot::store {
@@ -24,6 +25,8 @@ namespace {
 constexpr std::size_t longest_command = 4096;
 constexpr unsigned most_runs = 100'000;
 constexpr unsigned prune_every = 256;
+// On a disk with less, sessions have better use for it.
+constexpr std::uint64_t least_space = std::uint64_t{16} << 20;
 constexpr int application_id = 0x756e7268;  // "unrh"
 
 constexpr std::array all_ends = {PastEnd::exited, PastEnd::killed, PastEnd::not_started, PastEnd::unknown,
@@ -169,6 +172,15 @@ struct History::Impl {
     return Connection(opened(file));
   }
 
+  // Where it could not be opened before, it may be now.
+  void require(std::optional<Connection>& kept) const {
+    if (!has_space(file.substr(0, file.rfind('/')), least_space))
+      throw base::Error(base::ErrorCode::no_space, base::concat(file, ": the disk is almost full"));
+    if (kept) return;
+    kept = open();
+    kept->prune(age);
+  }
+
   template <typename Step>
   void attempt(const Step& step) noexcept {
     try {
@@ -184,8 +196,7 @@ struct History::Impl {
 History::History(std::string file, std::chrono::hours age) : impl_(std::make_unique<Impl>(std::move(file), age)) {
   impl_->attempt([&] {
     const auto connection = impl_->connection.lock();
-    *connection = impl_->open();
-    (*connection)->prune(age);
+    impl_->require(*connection);
     if (age == std::chrono::hours::zero()) connection->reset();
   });
 }
@@ -194,8 +205,9 @@ History::~History() = default;
 
 void History::add(const PastRun& past) noexcept {
   impl_->attempt([&] {
+    if (impl_->age == std::chrono::hours::zero()) return;
     const auto connection = impl_->connection.lock();
-    if (!*connection) return;
+    impl_->require(*connection);
     const auto& run = past.run;
     (*connection)
         ->add_run.run(run.id, run.session, past.chroot, std::int64_t{past.source}, std::int64_t{past.owner},

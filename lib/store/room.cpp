@@ -53,11 +53,6 @@ void reserve_index(Database& database) {
   base::fault_point("store_index_reserved");
 }
 
-bool has_space(const std::string& file, std::uint64_t least) {
-  struct statvfs facts {};
-  return ::statvfs(file.c_str(), &facts) == 0 && std::uint64_t{facts.f_bavail} * facts.f_frsize >= least;
-}
-
 // Makes a table and drops it: its pages are free then. There are two commits, because SQLite need not write pages that
 // one commit makes and frees. If the daemon dies in between, the next call drops the table.
 bool make_free_pages(Database& database) {
@@ -109,6 +104,11 @@ void attempt(const Step& step) {
 }
 
 }  // namespace
+
+bool has_space(const std::string& file, std::uint64_t least) {
+  struct statvfs facts {};
+  return ::statvfs(file.c_str(), &facts) == 0 && std::uint64_t{facts.f_bavail} * facts.f_frsize >= least;
+}
 
 bool is_copy_on_write(const std::string& folder) {
   constexpr unsigned zfs_magic = 0x2fc12fc1;

@@ -2,9 +2,15 @@
 // that frees space.
 #pragma once
 
+#include <cstdint>
+#include <string>
+
 #include "store/sqlite.h"
 
 namespace unionroot::store {
+
+// Whether the file system of the file has so many bytes free for everybody. False if that cannot be told.
+bool has_space(const std::string& file, std::uint64_t least);
 
 // True on btrfs, ZFS and bcachefs. There a write to a mapped page needs a new block even where the file has some, and a
 // full disk answers it with SIGBUS (btrfs before Linux 6.16). Throws SystemError.
