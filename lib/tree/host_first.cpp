@@ -50,7 +50,8 @@ HostFirst::HostFirst(const MergeInput& input, const User* user) : user_(user) {
   const auto gid = root != nullptr ? base::parse_unsigned(field(root->text, gid_field)) : std::nullopt;
   users_.push_back({name_of_root(root), 0, static_cast<gid_t>(gid.value_or(0))});
   groups_.push_back({name_of_root(root_of(input.host[index_of(Database::group)].get())), 0, 0});
-  if (user == nullptr || user->uid == 0) return;
+  // A host that calls another user root, too, has one root in the session.
+  if (user == nullptr || user->uid == 0 || user->name == users_[0].name) return;
   users_.push_back({user->name, user->uid, user->gid});
   for (const auto& group : input.groups) groups_.push_back({group.name, group.gid, 0});
 }
