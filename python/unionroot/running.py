@@ -23,6 +23,7 @@ GRACE = 10.0
 # The status of a command that took longer than its time-out, as timeout(1) has it.
 TIMED_OUT = 124
 
+_KILL_ALL, _TIMED_OUT = 5, 6
 _SIGNAL, _STARTED, _EXITED, _KILLED, _FAILED, _WARNING, _NOT_ENDED = 1, 16, 17, 18, 19, 20, 23
 _HEAD = struct.Struct("=II")
 
@@ -146,10 +147,13 @@ class Running:
 
     def send_signal(self, number: int) -> None:
         """To the command's process group. Nothing happens if it has ended."""
+        self._send(_SIGNAL, number)
+
+    def _send(self, kind: int, value: int = 0) -> None:
         if self._ended:
             return
         try:
-            self._control.send(_HEAD.pack(_SIGNAL, number) + b"\0")
+            self._control.send(_HEAD.pack(kind, value) + b"\0")
         except OSError:  # it has just ended
             pass
 
@@ -241,11 +245,13 @@ class Running:
                         self._read(ready, key.fileobj, found)
                 if end is not None and time.monotonic() >= end and self._status is None:
                     if timed_out:
-                        self.kill()
-                        self._control.shutdown(socket.SHUT_WR)  # all that it started is killed
+                        self._send(_KILL_ALL)  # with all that it started
+                        self._control.shutdown(socket.SHUT_WR)  # an older supervisor does the same when we have gone
                         end = None
                     else:
+                        self._send(_TIMED_OUT)
                         self.terminate()
+                        self.send_signal(signals.SIGCONT)  # one that is stopped does not see the other
                         timed_out, end = True, time.monotonic() + grace
             for stream in (self.stdout, self.stderr):
                 if stream is not None and not stream.closed:

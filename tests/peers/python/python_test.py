@@ -117,7 +117,14 @@ with unionroot.session("small") as session:
     result = session.run(["sh", "-c", "trap '' TERM; sleep 601 & echo $!; sleep 602"], directory="/", timeout=5, grace=0.2)
     assert (result.status, result.timed_out, result.signal) == (124, True, 9), result
     assert not session.run(["sh", "-c", f"kill -0 {int(result.out)}"], directory="/").ok
+    # A command's client is told of its end before the daemon is.
+    end = time.monotonic() + 60
+    while session.info()["runs"] and time.monotonic() < end:
+        time.sleep(0.02)
     assert session.info()["runs"] == [], session.info()["runs"]
+# One that is stopped is told, too.
+result = unionroot.run("small", ["sh", "-c", "trap 'echo told; exit 0' TERM; kill -STOP $$; sleep 603 & wait"], directory="/", timeout=5)
+assert (result.status, result.out) == (124, "told\\n"), result
 """)
 
     def test_signals(self):
