@@ -337,6 +337,8 @@ class SessionsTest(NetworkTest):
                'defined recv(S, my $got, 99, 0) or die "$!\\n"; print $got')
         port = struct.pack("!H", self.PORT).hex()
         for family, rest in ((socket.AF_INET, "7f000002" + "00" * 8), (socket.AF_INET6, "00000000" + "00" * 15 + "01" + "00000000")):
+            if family == socket.AF_INET6 and " lo" not in self.machine.run("run", "-d", "/", session, "--", "cat", "/proc/net/if_inet6", user=stranger.OWNER).out:
+                continue  # this kernel gives it no such address
             with self.subTest(family):
                 address = struct.pack("=H", family).hex() + port + rest
                 client = self.machine.popen("run", "--directory", "/", session, "--", "perl", "-e", serve, str(int(family)), address, user=stranger.OWNER)

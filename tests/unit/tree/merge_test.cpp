@@ -260,6 +260,31 @@ TEST_CASE("in a tree that is not the session's own nothing is taken away") {
   CHECK(after(in, out, Database::group) == "sudo:x:27:alice\nalice:x:1000:\n");
 }
 
+TEST_CASE("who comes later has all groups, and takes nothing away") {
+  const std::string passwd = "root:x:0:0:::\nmade:x:1001:1001:::\n";
+  auto in = input({"", "", "", ""}, {passwd, "root:*:1::::::\n", "team:x:500:made\nwheel:x:600:made\n", ""});
+  in.user = alice;
+  in.listed.fill(false);
+  in.own = false;
+  in.all_groups = true;
+  in.groups = {{"alice", 1000}, {"team", 500}, {"admins", 600}, {"fresh", 700}, {"team", 501}};
+  const auto out = merge(in);
+  CHECK(after(in, out, Database::passwd) == passwd + "alice:x:1000:1000:Alice:/home/alice:/bin/bash\n");
+  CHECK(after(in, out, Database::shadow) == "root:*:1::::::\nalice:*:::::::\n");
+  CHECK(after(in, out, Database::group) ==
+        "team:x:500:made,alice\nwheel:x:600:made\nalice:x:1000:\nfresh:x:700:alice\n");
+  CHECK(mentions(out, "'admins' (600)"));
+  CHECK(mentions(out, "'team' (501)"));
+  // Once more: nothing is left to do.
+  auto again = in;
+  again.tree =
+      tables({after(in, out, Database::passwd), after(in, out, Database::shadow), after(in, out, Database::group), ""});
+  for (const auto& text : merge(again).text) CHECK_FALSE(text);
+  // Who is not let in gets into no group.
+  in.tree = tables({"alice:x:5:5:::\n", "", "team:x:500:made\n", ""});
+  CHECK(after(in, merge(in), Database::group).substr(0, 16) == "team:x:500:made\n");
+}
+
 TEST_CASE("a user that cannot be written as a line is left out") {
   auto in = input({}, {});
   in.user = alice;
