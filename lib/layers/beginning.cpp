@@ -108,6 +108,24 @@ Beginning::Beginning(std::string_view record) {
   }
 }
 
+const Facts* Beginning::find(std::string_view path) const {
+  const auto found = entries_.find(path);
+  return found == entries_.end() ? nullptr : &found->second;
+}
+
+bool Beginning::has_beneath(const std::string& folder) const {
+  const auto start = concat(folder, "/");
+  const auto found = entries_.lower_bound(start);
+  return found != entries_.end() && found->first.starts_with(start);
+}
+
+// Whiteouts are names of one device: its time changes with each that is made.
+bool Beginning::is_unchanged(const Facts& then, const Facts& now) {
+  if (is_whiteout(then) || is_whiteout(now)) return is_whiteout(then) && is_whiteout(now);
+  return then.inode == now.inode && then.mode == now.mode && then.uid == now.uid && then.gid == now.gid &&
+         then.changed_seconds == now.changed_seconds && then.changed_nanoseconds == now.changed_nanoseconds;
+}
+
 bool Beginning::had_deleted(std::string_view path) const {
   for (; !path.empty(); path = base::parent_path(path)) {
     const auto found = entries_.find(path);

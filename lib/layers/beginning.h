@@ -27,6 +27,12 @@ class Beginning {
   // since; a folder is if only what is in it was.
   [[nodiscard]] bool had(const Change& change) const;
 
+  // What was at the path; nullptr: nothing.
+  [[nodiscard]] const Facts* find(std::string_view path) const;
+  [[nodiscard]] bool has_beneath(const std::string& folder) const;
+  // Of what is no folder.
+  static bool is_unchanged(const Facts& then, const Facts& now);
+
  private:
   [[nodiscard]] bool had_deleted(std::string_view path) const;
   std::map<std::string, Facts, std::less<>> entries_;

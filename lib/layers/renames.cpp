@@ -4,7 +4,6 @@
 #include <fcntl.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <memory>
 #include <optional>
@@ -14,6 +13,7 @@
 #include "base/error.h"
 #include "base/paths.h"
 #include "base/text.h"
+#include "layers/origin.h"
 #include "layers/walk.h"
 
 namespace unionroot::layers {
@@ -132,26 +132,6 @@ class Judge {
   const Renames& known_;
 };
 
-// The file handle in an origin attribute, as the kernel stores it: struct ovl_fb, whose fixed part has 21 bytes.
-constexpr std::size_t origin_header = 21;
-
-std::string handle_in_origin(const std::string& origin) {
-  if (origin.size() <= origin_header) return {};
-  return concat(static_cast<unsigned>(static_cast<unsigned char>(origin[4])), ":", origin.substr(origin_header));
-}
-
-std::string handle_of(int file) {
-  struct {
-    file_handle head;
-    std::array<unsigned char, MAX_HANDLE_SZ> bytes;
-  } handle{};
-  handle.head.handle_bytes = MAX_HANDLE_SZ;
-  int mount = 0;
-  if (::name_to_handle_at(file, "", &handle.head, &mount, AT_EMPTY_PATH) != 0) return {};
-  return concat(static_cast<unsigned>(handle.head.handle_type), ":",
-                std::string(reinterpret_cast<const char*>(handle.head.f_handle), handle.head.handle_bytes));
-}
-
 bool may_be_renamed(const Entry& entry) { return !entry.is_folder() && entry.links() == 1; }
 
 // Files that are new at their place and were copied up from somewhere.
@@ -167,8 +147,7 @@ class CopiedFiles : public Visitor {
 
   void added(const std::string& path, const EntryPtr& now) override {
     if (!now->in_upper || now->marks.origin.empty() || !may_be_renamed(*now)) return;
-    const auto origin = read_values(now->handle.get(), {now->marks.origin});
-    const auto handle = origin.empty() ? std::string() : handle_in_origin(origin.begin()->second);
+    const auto handle = origin_of(*now);
     bytes_ += path.size() + handle.size();
     if (handle.empty() || files.size() >= most_renames || bytes_ > most_bytes) return;
     const auto [place, is_new] = files.emplace(handle, File{path, now->type()});
