@@ -96,6 +96,9 @@ void ManagerObject::add_methods() {
   Method<>(interface, "Diff", "sa{sv}h", {"session", "options", "output"}, {})
       .add(object, loop_,
            [this](const auto& reply, const auto& call) { requests_.diff(call.getSender(), reply, read_diff(call)); });
+  Method<bool>(interface, "Reset", "sa{sv}", {"session", "options"}, {"reset"})
+      .add(object, loop_,
+           [this](const auto& reply, const auto& call) { requests_.reset(call.getSender(), reply, read_reset(call)); });
   Method<>(interface, "Confirm", "s", {"session"}, {}).add(object, loop_, [this](const auto& reply, const auto& call) {
     requests_.confirm(call.getSender(), reply, Arguments("Confirm", call).text(longest_path));
   });

@@ -35,29 +35,44 @@ void choose_command(std::vector<std::string> argument, std::optional<std::vector
   request.command = option ? std::move(*option) : std::move(argument);
 }
 
-// Relative to the session's root, without "." and "..".
-std::vector<std::string> paths_within(const std::vector<std::string>& given) {
-  constexpr std::size_t most_paths = 1000, most_bytes = std::size_t{64} << 10;
-  std::vector<std::string> paths;
+// method: its name, for messages.
+void require_few(const char* method, const char* what, const std::vector<std::string>& texts) {
+  constexpr std::size_t most = 1000, most_bytes = std::size_t{64} << 10;
   std::size_t bytes = 0;
+  for (const auto& text : texts) bytes += text.size();
+  if (texts.size() <= most && bytes <= most_bytes) return;
+  throw base::Error(base::ErrorCode::invalid_argument,
+                    base::concat(method, ": ", texts.size(), " ", what, " of ", bytes, " bytes; at most ", most, " of ",
+                                 most_bytes, " bytes are taken"),
+                    "name a folder that they are in");
+}
+
+// Relative to the session's root, without "." and "..".
+std::vector<std::string> paths_within(const char* method, const std::vector<std::string>& given) {
+  std::vector<std::string> paths;
   for (const auto& path : given) {
     std::vector<std::string> parts;
     for (auto& part : base::split(path, '/')) {
       if (part == "..")
         throw base::Error(base::ErrorCode::invalid_argument,
-                          base::concat("Diff: the path ", base::printable(path), " has '..' in it"),
+                          base::concat(method, ": the path ", base::printable(path), " has '..' in it"),
                           "write it out, from the session's root on");
       if (part != ".") parts.push_back(std::move(part));
     }
     paths.push_back(base::join(parts, "/"));
-    bytes += paths.back().size();
   }
-  if (paths.size() > most_paths || bytes > most_bytes)
-    throw base::Error(base::ErrorCode::invalid_argument,
-                      base::concat("Diff: ", paths.size(), " paths of ", bytes, " bytes; at most ", most_paths, " of ",
-                                   most_bytes, " bytes are taken"),
-                      "name a folder that they are in");
+  require_few(method, "paths", paths);
   return paths;
+}
+
+std::vector<std::string> patterns(const char* method, const std::vector<std::string>& given) {
+  require_few(method, "patterns", given);
+  for (const auto& pattern : given)
+    if (pattern.empty() || pattern == "/")
+      throw base::Error(base::ErrorCode::invalid_argument,
+                        base::concat(method, ": ", "'", pattern, "'", " is no pattern of what is kept"),
+                        "give a name or a path, in which * and ? may stand");
+  return given;
 }
 
 }  // namespace
@@ -135,7 +150,7 @@ DiffCall read_diff(const sdbus::Message& message) {
   Arguments arguments("Diff", message);
   DiffCall call;
   call.session = arguments.text(longest_path);
-  arguments.options({{"paths", [&](const auto& value) { call.paths = paths_within(value.texts()); }}});
+  arguments.options({{"paths", [&](const auto& value) { call.paths = paths_within("Diff", value.texts()); }}});
   call.output = arguments.descriptor();
   call.bytes = arguments.bytes();
   return call;
@@ -155,6 +170,17 @@ store::HistoryWish read_history(const sdbus::Message& message) {
        {"before", [&](const auto& value) { wish.before = static_cast<std::uint64_t>(number(value)); }},
        {"limit", [&](const auto& value) { wish.limit = static_cast<unsigned>(value.integer(1, most)); }}});
   return wish;
+}
+
+ResetCall read_reset(const sdbus::Message& message) {
+  Arguments arguments("Reset", message);
+  ResetCall call;
+  call.session = arguments.text(longest_path);
+  arguments.options({{"paths", [&](const auto& value) { call.paths = paths_within("Reset", value.texts()); }},
+                     {"keep", [&](const auto& value) { call.keep = patterns("Reset", value.texts()); }},
+                     {"progress", [&](const auto& value) { call.progress = progress_of(value); }}});
+  call.bytes = arguments.bytes();
+  return call;
 }
 
 }  // namespace unionroot::daemon

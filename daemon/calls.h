@@ -55,6 +55,13 @@ struct DiffCall {
   std::size_t bytes = 0;
 };
 
+struct ResetCall {
+  std::string session;
+  std::vector<std::string> paths, keep;  // as in session::ResetRequest
+  ProgressWish progress;
+  std::size_t bytes = 0;
+};
+
 inline constexpr std::size_t longest_path = 4096;  // also of what names a chroot or a session
 
 // Each throws Error(invalid_argument).
@@ -65,6 +72,7 @@ EndCall read_end(const sdbus::Message& message, const std::optional<std::string>
 DiffCall read_diff(const sdbus::Message& message);
 // Without whom it is for.
 store::HistoryWish read_history(const sdbus::Message& message);
+ResetCall read_reset(const sdbus::Message& message);
 RecoverCall read_recover(const sdbus::Message& message, const std::optional<std::string>& session);
 
 }  // namespace unionroot::daemon

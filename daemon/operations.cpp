@@ -211,12 +211,13 @@ void Operations::require_session_access(CallerId id, const session::SessionView&
   const auto& record = session.record;
   const HostUser user = users_.by_uid(id.uid);
   const bool ends = verb == Verb::end;
-  const auto doing = concat(ends                 ? "end"
-                            : verb == Verb::diff ? "list the changes of"
-                                                 : "recover",
+  const auto doing = concat(ends                  ? "end"
+                            : verb == Verb::diff  ? "list the changes of"
+                            : verb == Verb::reset ? "reset"
+                                                  : "recover",
                             " session '", record.id, "'");
   // Nobody else is asked for a password: what is in it is its owner's.
-  if (verb == Verb::diff)
+  if (verb == Verb::diff || verb == Verb::reset)
     require_owner(user, doing, record.id, record.owner, record.owner_name);
   else
     require_consent(user, session, ends ? action::end_session : action::recover_session, doing, consents);

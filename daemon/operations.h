@@ -44,7 +44,7 @@ class Operations {
   [[nodiscard]] RunPlan run(CallerId caller, const RunCall& call, const Consents& consents,
                             std::function<bool()> cancelled, session::TellProgress progress) const;
   // Its owner, if today's lists still name him, and root may. Throws Error(access_denied).
-  enum class Verb { end, recover, diff };
+  enum class Verb { end, recover, diff, reset };
   void require_session_access(CallerId caller, const session::SessionView& session, Verb verb,
                               const Consents& consents) const;
   void require_reload(CallerId caller, const Consents& consents) const;

@@ -215,6 +215,22 @@ void Requests::diff(const std::string& sender, const EmptyReply& reply, DiffCall
   });
 }
 
+void Requests::reset(const std::string& sender, const RecoverReply& reply, ResetCall call) {
+  const auto share = intake_.take(call.bytes);
+  reply->keep(share);
+  intake_.identified(sender, reply, share, [this, reply, call = std::move(call)](const PeerPtr& peer) {
+    watch_failure(peer, reply, [name = call.session] { return requested("reset", name); });
+    const auto view = operations_.session(call.session);
+    permission_.require(peer, reply, false, view, Operations::Verb::reset, [this, peer, reply, call, view] {
+      auto job = [this, reply, peer, call, view] {
+        reply->send({}, core_.reset({session::SessionId(view.record), call.paths, call.keep}, intake_.cancelled(peer),
+                                    progress(peer, call.progress)));
+      };
+      intake_.submit_when_free(Work::begin, peer, reply, view, false, std::move(job));
+    });
+  });
+}
+
 void Requests::take_over(const std::string& sender, const EmptyReply& reply, std::string session) {
   intake_.identified(sender, reply, [this, reply, session = std::move(session)](const PeerPtr& peer) {
     watch_failure(peer, reply, [session] { return requested("take over", session); });

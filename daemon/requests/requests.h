@@ -44,6 +44,7 @@ class Requests {
   void run(const std::string& sender, const RunReply& reply, RunCall given);
   void end(const std::string& sender, const EndReply& reply, EndCall call);
   void diff(const std::string& sender, const EmptyReply& reply, DiffCall call);
+  void reset(const std::string& sender, const RecoverReply& reply, ResetCall call);
   void recover(const std::string& sender, const RecoverReply& reply, RecoverCall call);
   void take_over(const std::string& sender, const EmptyReply& reply, std::string session);
   void reload(const std::string& sender, const EmptyReply& reply, bool interactive);

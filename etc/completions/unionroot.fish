@@ -88,6 +88,7 @@ for verb in begin:'begin a session, and print its id' run:'run a command in a se
         end:'end sessions' list:'list sessions and chroots' info:'show a chroot or a session' \
         diff:'list what a session has changed' \
         history:'list the commands that have ended' \
+        reset:'take back what was changed in a session' \
         location:'print where a session\'s tree can be seen' recover:'set up failed sessions again' \
         prune:'list and remove what belongs to no session' \
         locks:'show who holds which source tree' lock:'hold a source tree while a command changes it' \
@@ -99,7 +100,7 @@ for verb in begin:'begin a session, and print its id' run:'run a command in a se
 end
 
 complete -c unionroot -n '__unionroot_at 0 begin run lock info history' -a '(__unionroot_names chroots)' -d chroot
-complete -c unionroot -n '__unionroot_at 0 run info location diff history' -a '(__unionroot_names sessions)' -d session
+complete -c unionroot -n '__unionroot_at 0 run info location diff reset history' -a '(__unionroot_names sessions)' -d session
 complete -c unionroot -n '__unionroot_in end recover' -a '(__unionroot_names sessions)' -d session
 complete -c unionroot -n '__unionroot_in check import' -F
 
@@ -130,6 +131,7 @@ complete -c unionroot -n '__unionroot_option prune' -l kind -x -a 'orphan cache 
 complete -c unionroot -n '__unionroot_option diff' -s z -l null -d 'NUL after each path'
 complete -c unionroot -n '__unionroot_option diff' -l name-only -d 'the paths alone'
 complete -c unionroot -n '__unionroot_option diff' -l stat -d 'how many in each folder'
+complete -c unionroot -n '__unionroot_option reset' -l keep -x -d 'leave this as it is'
 complete -c unionroot -n '__unionroot_option end' -s f -l force -d 'whatever state it is in'
 complete -c unionroot -n '__unionroot_option end' -l discard -d 'pack nothing of a changed tarball'
 complete -c unionroot -n '__unionroot_option import' -s o -l output -x -a '(__fish_complete_directories)' -d 'the folder to write to'

@@ -104,7 +104,11 @@ Beginning::Beginning(std::string_view record) {
       text = record.substr(0, end);
       record.remove_prefix(end + 1);
     }
-    entries_.insert_or_assign(std::string(texts[0]), facts_in(texts[1]));
+    const auto facts = facts_in(texts[1]);
+    if (facts.mode != 0)
+      entries_.insert_or_assign(std::string(texts[0]), facts);
+    else
+      entries_.erase(std::string(texts[0]));
   }
 }
 

@@ -12,7 +12,7 @@
 
 namespace unionroot::layers {
 
-// One entry, which takes the place of a former one of that path.
+// One entry, which takes the place of a former one of that path. Without a mode: there is none any more.
 std::string beginning_entry(const std::string& path, const Facts& facts);
 // The upper layer's entries as bytes, to be kept with it. stop: asked at each. nullopt: it said so, or there are more
 // than 100 000 entries or 16 MiB of them. Throws SystemError.
@@ -29,6 +29,7 @@ class Beginning {
 
   // What was at the path; nullptr: nothing.
   [[nodiscard]] const Facts* find(std::string_view path) const;
+  [[nodiscard]] const std::map<std::string, Facts, std::less<>>& entries() const { return entries_; }
   [[nodiscard]] bool has_beneath(const std::string& folder) const;
   // Of what is no folder.
   static bool is_unchanged(const Facts& then, const Facts& now);

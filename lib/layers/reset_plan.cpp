@@ -86,6 +86,7 @@ class Planner {
       else
         plan_path(path);
     plan_above();
+    plan_missing();
     // Where nothing is reset, what stays is as it was.
     if (plan_.size() == steps_of_rest_) plan_.clear();
     return std::move(plan_);
@@ -274,6 +275,20 @@ class Planner {
       }
       removed.insert(path);
       add(StepKind::remove, path);
+    }
+  }
+
+  // What was there at the beginning and has gone without a trace: the tree has nothing there.
+  void plan_missing() {
+    std::set<std::string> known;
+    for (const auto& step : plan_)
+      if (step.kind == StepKind::again) known.insert(step.path);
+    for (const auto& [path, facts] : beginning_.entries()) {
+      if (known.contains(path) || !is_chosen(path)) continue;
+      const auto folder = view_.resolve(view_.upper_root(), std::string(base::parent_path(path)));
+      const bool is_there =
+          folder && folder->is_folder() && in_upper(folder->folders, std::string(base::file_name(path)));
+      if (!is_there) add(StepKind::again, path);
     }
   }
 

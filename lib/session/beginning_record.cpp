@@ -32,10 +32,11 @@ void write_record(int store, const std::string& record, int flags) {
 }
 
 // What the layer has under this name.
-std::optional<layers::Facts> facts_in(int store, const std::string& path) {
+std::optional<layers::Facts> facts_in(int store, const std::string& path,
+                                      std::uint64_t resolve = kernel::resolve_in_root) {
   struct stat status {};
   const auto upper = kernel::open_directory_at(store, "upper");
-  const UniqueFd file(kernel::try_open_beneath(upper.get(), path, O_PATH | O_NOFOLLOW, 0, kernel::resolve_in_root));
+  const UniqueFd file(kernel::try_open_beneath(upper.get(), path, O_PATH | O_NOFOLLOW, 0, resolve));
   if (!file || ::fstat(file.get(), &status) != 0) return std::nullopt;
   return layers::facts_of(status);
 }
@@ -82,6 +83,17 @@ void WrittenFiles::note(Services& services, const Session& session) const {
   in_store(services, session, [&](const std::string& folder) {
     const auto store = kernel::open_directory(folder);
     for (const auto& path : paths_) note_file(store.get(), path);
+  });
+}
+
+void note_again(const Operation& operation, const std::vector<std::string>& paths) {
+  in_store(operation.services(), operation.session(), [&](const std::string& folder) {
+    const auto store = kernel::open_directory(folder);
+    std::string entries;
+    for (const auto& path : paths)
+      entries += layers::beginning_entry(
+          path, facts_in(store.get(), path, kernel::resolve_as_named).value_or(layers::Facts()));
+    if (!entries.empty()) write_record(store.get(), entries, O_APPEND);
   });
 }
 

@@ -15,6 +15,8 @@ namespace unionroot::session {
 void note_beginning(const Operation& operation);
 // resolv.conf was written anew by this daemon.
 void note_resolv_conf(Services& services, const Session& session);
+// These were, or are otherwise what they were at the beginning. What is not there has no entry any more.
+void note_again(const Operation& operation, const std::vector<std::string>& paths);
 
 // Files of the upper layer that this daemon writes while the session is used. What nobody has changed before is no
 // change of the session's afterwards either. Made before they are written.

@@ -12,6 +12,7 @@
 #include "session/operations/diff.h"
 #include "session/operations/end.h"
 #include "session/operations/locks.h"
+#include "session/operations/reset.h"
 #include "session/operations/run.h"
 #include "session/operations/source_changes.h"
 #include "session/operations/take_over.h"
@@ -87,14 +88,26 @@ EndResult Manager::end(const SessionId& session, EndWish wish, TellProgress prog
                       std::move(cancelled), std::move(who));
 }
 
+namespace {
+Operation alone_with(const Parts& parts, const SessionPtr& session) {
+  auto operation = Operation::within(grace_period, session);
+  if (!operation) throw busy(session->id(), session->state());
+  if (!parts.table.has(*session))
+    throw base::Error(base::ErrorCode::no_such_session, concat("session ", session->id(), " has ended already"));
+  return std::move(*operation);
+}
+}  // namespace
+
+bool Manager::reset(const ResetRequest& request, std::function<bool()> cancelled, TellProgress progress) {
+  auto operation = alone_with(impl_->parts, impl_->parts.table.require(request.session));
+  return session::reset(impl_->parts, operation, request, cancelled, std::move(progress));
+}
+
 SessionView Manager::recover(const SessionId& wanted, std::function<bool()> cancelled, TellProgress progress,
                              bool accept_source) {
   const auto session = impl_->parts.table.require(wanted);
-  auto operation = Operation::within(grace_period, session);
-  if (!operation) throw busy(wanted.id, session->state());
-  if (!impl_->parts.table.has(*session))
-    throw base::Error(base::ErrorCode::no_such_session, concat("session ", wanted.id, " has ended already"));
-  session::recover(impl_->parts, *operation, cancelled, std::move(progress), accept_source);
+  auto operation = alone_with(impl_->parts, session);
+  session::recover(impl_->parts, operation, cancelled, std::move(progress), accept_source);
   return view_of(impl_->parts, *session);
 }
 

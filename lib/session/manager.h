@@ -36,6 +36,7 @@ class Manager final : public Sessions {
   void run_ended(const std::string& run, const launch::RunEnd& end) override;
   EndResult end(const SessionId& session, EndWish wish, TellProgress progress = {},
                 std::function<bool()> cancelled = {}, std::optional<events::User> who = std::nullopt) override;
+  bool reset(const ResetRequest& request, std::function<bool()> cancelled = {}, TellProgress progress = {}) override;
   SessionView recover(const SessionId& session, std::function<bool()> cancelled = {}, TellProgress progress = {},
                       bool accept_source = false) override;
   SessionView take_over(TakeOverRequest request) override;

@@ -100,6 +100,13 @@ struct DiffRequest {
   uid_t caller = 0;
 };
 
+// What the commands of a session have changed is taken back.
+struct ResetRequest {
+  SessionId session;
+  std::vector<std::string> paths;  // relative to the session's root; none: all
+  std::vector<std::string> keep;   // patterns of what stays (layers/reset_plan.h)
+};
+
 struct RunView : store::RunRecord {
   bool left_processes = false;  // its command has ended, and these go on
 };

@@ -59,6 +59,9 @@ class Sessions {
   // who: asked for it; nullopt: nobody did.
   virtual EndResult end(const SessionId& session, EndWish wish, TellProgress progress, std::function<bool()> cancelled,
                         std::optional<events::User> who) = 0;
+  // False if there was nothing to take back. cancelled: asked before anything is done. Throws Error(session_busy) if a
+  // command runs in it, Error(invalid_argument) if the tree could not become what is asked for.
+  virtual bool reset(const ResetRequest& request, std::function<bool()> cancelled, TellProgress progress) = 0;
   virtual SessionView recover(const SessionId& session, std::function<bool()> cancelled, TellProgress progress,
                               bool accept_source) = 0;
   // It is set up, and stays. Its files are moved. Should it be broken off, by power failure too, they are all schroot's

@@ -1,5 +1,7 @@
 #include "tree/file_writer.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/text.h"
 
@@ -19,6 +21,7 @@ std::shared_ptr<const HostFile> FileWriter::host_file(std::string_view path) {
 }
 
 bool FileWriter::can_write(const std::string& path, const TreeFile& old) {
+  if (only_ && std::find(only_->begin(), only_->end(), path) == only_->end()) return false;
   if (!old.is_writable()) {
     skip(path, describe(old.found));
     return false;

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,8 @@ class FileWriter {
       : tree_(root, std::move(temporary)), host_root_(std::move(host_root)), own_tree_(own_tree) {}
 
   [[nodiscard]] TreeAccess& tree() { return tree_; }
+  // Nothing but these is written from now on.
+  void write_only(std::vector<std::string> paths) { only_ = std::move(paths); }
   [[nodiscard]] std::string on_host(std::string_view path) const;
 
   void note(std::string text) { notes_.push_back(std::move(text)); }
@@ -46,6 +49,7 @@ class FileWriter {
   TreeAccess tree_;
   std::string host_root_;
   bool own_tree_;
+  std::optional<std::vector<std::string>> only_;
   std::vector<std::string> notes_;
 };
 

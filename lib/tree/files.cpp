@@ -53,7 +53,9 @@ bool has_address(const std::string& hosts, const std::string& name) {
 class Writer {
  public:
   Writer(int root, const FilesRequest& request)
-      : writer_(root, request.host_root, request.temporary, request.own_tree), request_(request) {}
+      : writer_(root, request.host_root, request.temporary, request.own_tree), request_(request) {
+    if (request.only) writer_.write_only(*request.only);
+  }
 
   std::vector<std::string> run() {
     if (request_.nss != NssMode::none) {

@@ -32,7 +32,8 @@ struct FilesRequest {
   // A file's name until it is whole, where others stand on the tree, too: so that remove_half_written finds it after a
   // crash. Of one writer at a time. Empty: any.
   std::string temporary;
-  std::function<bool()> cancelled;  // asked while the name service lists its accounts; may be empty
+  std::optional<std::vector<std::string>> only;  // of file_paths(); all others stay as they are
+  std::function<bool()> cancelled;               // asked while the name service lists its accounts; may be empty
 };
 
 // What a definition asks for, for a session on it that `owner` begins.

@@ -18,6 +18,14 @@ using base::UniqueFd;
 
 namespace {
 
+// F_GETPIPE_SZ asks nobody but the kernel: writing to anything else, and closing it, may take as long as its owner
+// likes.
+void require_pipe(int output) {
+  if (::fcntl(output, F_GETPIPE_SZ) <= 0)
+    throw Error(ErrorCode::invalid_argument, "the list of changes goes to a pipe, and this descriptor is none",
+                "pass the writing end of a pipe, as unionroot does");
+}
+
 // The mount is one of its own, so nothing that is mounted in the tree is seen. It is gone when its descriptor is
 // closed.
 UniqueFd open_layer(kernel::Mounts& mounts, const std::string& path) {
@@ -26,13 +34,10 @@ UniqueFd open_layer(kernel::Mounts& mounts, const std::string& path) {
       base::check(::openat(tree.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), "opening the layer", path));
 }
 
-struct Opened {
-  UniqueFd upper, beginning;
-  std::vector<UniqueFd> lowers;
-};
+}  // namespace
 
-Opened open_layers(Parts& parts, const Session& session, const SetUp& made) {
-  Opened opened;
+OpenedLayers open_layers(Parts& parts, const Session& session, const SetUp& made) {
+  OpenedLayers opened;
   const bool known = in_layers(parts.services, session, made, [&](const LayerPlaces& places) {
     for (const auto& path : places.lowers) opened.lowers.push_back(open_layer(parts.mounts, path));
     opened.upper = open_layer(parts.mounts, concat(places.store, "/upper"));
@@ -44,18 +49,8 @@ Opened open_layers(Parts& parts, const Session& session, const SetUp& made) {
                 concat("session ", session.id(), " has no list of changes: it works on its tree itself"));
   throw Error(ErrorCode::not_supported,
               concat("session ", session.id(), ": where its layers are is not known: a former version began it"),
-              concat("`unionroot end ", session.id(), "` and begin another, for a list of changes"));
+              concat("`unionroot end ", session.id(), "` and begin another"));
 }
-
-// F_GETPIPE_SZ asks nobody but the kernel: writing to anything else, and closing it, may take as long as its owner
-// likes.
-void require_pipe(int output) {
-  if (::fcntl(output, F_GETPIPE_SZ) <= 0)
-    throw Error(ErrorCode::invalid_argument, "the list of changes goes to a pipe, and this descriptor is none",
-                "pass the writing end of a pipe, as unionroot does");
-}
-
-}  // namespace
 
 void diff(Parts& parts, const SessionPtr& session, const DiffRequest& request) {
   require_pipe(request.output);

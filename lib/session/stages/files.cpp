@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "definition/schroot_keys.h"
 #include "session/beginning_record.h"
+#include "session/operations/reset.h"
 #include "session/stages/stages.h"
 #include "tree/way_to_root.h"
 
@@ -71,8 +72,9 @@ tree::FilesRequest files_request(const Operation& operation, int root) {
 
 void FilesStage::set_up(Operation& operation, StageData&) {
   // A recovered session has every file as it left it; what it changed or removed is not the host's to bring back.
-  if (operation->recovering) return;  // but for resolv.conf, which each command finds up to date
   const auto root = operation->space->root();
+  // But for resolv.conf, which each command finds up to date, and for what a reset has taken away.
+  if (operation->recovering) return finish_reset(operation, root.get());
   write(operation, root.get());
   note_no_new_privileges(operation, root.get());
   if (!operation->files_layer) note_beginning(operation);  // else the files are in no upper layer

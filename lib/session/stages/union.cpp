@@ -8,6 +8,7 @@
 #include "session/files_layers.h"
 #include "session/held_sessions.h"
 #include "session/network.h"
+#include "session/operations/reset.h"
 #include "session/overlay_support.h"
 #include "session/stages/stages.h"
 
@@ -75,6 +76,7 @@ void lay_overlay(Operation& operation, UnionData& data) {
   auto plan = plan_of(operation);
   if (!plan.options.empty()) require_options(operation.services(), plan.options);
   auto store = backing.set_up(operation, data);
+  if (keeps_upper(operation)) carry_out_reset(operation, store.get(), backing.folder(operation.id()));
   if (const auto folder = backing.folder(operation.id()); !folder.empty()) {
     plan.upper = concat(folder, "/upper");
     plan.work = concat(folder, "/work");

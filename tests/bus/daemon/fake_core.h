@@ -25,6 +25,7 @@ class FakeCore final : public session::Sessions {
   [[nodiscard]] std::unique_ptr<session::PendingBegin> prepare(session::BeginRequest request) override;
   session::Started run(const session::RunRequest& request) override;
   void diff(const session::DiffRequest&) override {}
+  bool reset(const session::ResetRequest&, std::function<bool()>, session::TellProgress) override { return false; }
   void reader_ended(std::uint64_t) override {}
   void run_ended(const std::string& run, const launch::RunEnd& end) override;
   [[nodiscard]] std::optional<std::string> source_trouble(const definition::Definition&, bool) const override {
