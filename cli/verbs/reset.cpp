@@ -16,15 +16,15 @@ namespace {
 constexpr const char* help =
     R"(Usage: unionroot reset [OPTION]... SESSION [PATH]...
 
-Takes back what the commands of a session have changed: the tree is again what it was. PATH: these
-alone, and what is beneath them, as the session has them. What unionroot wrote itself when the
-session was begun stays, or is written anew. No command may run in the session.
+Takes back what the commands of a session have changed: the tree is again what it was. PATH:
+these alone, and what is beneath them, as the session has them. What unionroot wrote itself
+when the session was begun stays, or is written anew. No command may run in the session.
 
 Of a rename both paths must be named, or neither. 'unionroot diff' lists what there is.
 
 Options:
-      --keep GLOB       but not this, nor what is beneath it: a path, or a name in any folder, in
-                        which *, ? and [...] may stand; may be given several times
+      --keep GLOB       but not this, nor what is beneath it: a path, or a name in any folder;
+                        *, ? and [...] may stand in it; may be given several times
       --config FILE     the settings file
   -h, --help            show this
 

@@ -15,10 +15,12 @@
 #include "kernel/files.h"
 #include "kernel/open_beneath.h"
 #include "layers/reset_plan.h"
+#include "session/attempts.h"
 #include "session/beginning_record.h"
 #include "session/journal.h"
 #include "session/layer_places.h"
 #include "session/operations/diff.h"
+#include "session/operations/state.h"
 #include "session/recovery/recover.h"
 #include "session/stages/stages.h"
 
@@ -37,9 +39,10 @@ constexpr std::size_t longest_plan = std::size_t{1} << 30;
 constexpr std::size_t longest_beginning = std::size_t{256} << 20;
 
 // nullopt: there is none.
-std::optional<layers::ResetPlan> plan_in(int store) {
-  const UniqueFd file(::openat(store, plan_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
-  if (!file && errno == ENOENT) return std::nullopt;
+std::optional<layers::ResetPlan> plan_in(int store, const std::string& folder = {}) {
+  const auto path = folder.empty() ? std::string(plan_name) : concat(folder, "/", plan_name);
+  const UniqueFd file(::openat(store, path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  if (!file && (errno == ENOENT || errno == ENOTDIR)) return std::nullopt;
   if (!file) base::throw_errno("opening the plan of a reset");
   return layers::reset_plan_of(base::read_all(file.get(), "the plan of a reset", longest_plan));
 }
@@ -105,6 +108,15 @@ void write_plan(Operation& operation, const layers::ResetPlan& plan) {
   });
 }
 
+// Nobody has acted on it yet.
+void remove_plan(const Operation& operation) {
+  in_store(operation.services(), operation.session(), [](const std::string& path) {
+    const auto store = kernel::open_directory(path);
+    kernel::remove_file(store.get(), plan_name);
+    kernel::sync_directory(store.get());
+  });
+}
+
 // What the record of the beginning has is another now, and as good.
 std::vector<std::string> paths_again(const layers::ResetPlan& plan) {
   std::vector<std::string> paths;
@@ -137,11 +149,17 @@ bool reset(Parts& parts, Operation& operation, const ResetRequest& request, cons
   const auto plan = plan_of(parts, operation, request, cancelled);
   if (plan.empty()) return false;
   // From now on the next daemon sets it up again, whether there is a plan or not.
-  set_state(parts, operation, SessionState::recovering);
   try {
+    set_state(parts, operation, SessionState::recovering);
     write_plan(operation, plan);
   } catch (...) {
-    set_state(parts, operation, SessionState::active);
+    // Should the store not take this either, the next daemon sets it up again as it is.
+    Attempts attempts;
+    attempts.run([&] { remove_plan(operation); });
+    if (attempts.problems().empty())
+      attempts.run([&] { set_state(parts, operation, SessionState::active); });
+    else  // `recover` carries it out: later changes must not be taken back by it
+      mark_failed(parts, operation, concat("its reset was broken off: ", attempts.problems().front()));
     throw;
   }
   parts.tell_changed(operation);
@@ -152,10 +170,9 @@ bool reset(Parts& parts, Operation& operation, const ResetRequest& request, cons
 }
 
 void carry_out_reset(const Operation& operation, int store, const std::string& folder) {
-  UniqueFd own(base::check(::openat(store, folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC),
-                           "opening the folder of the upper layer"));
-  const auto plan = plan_in(own.get());
+  const auto plan = plan_in(store, folder);
   if (!plan) return;
+  const auto own = kernel::open_directory_at(store, folder.empty() ? "." : folder);
   const auto upper = kernel::open_directory_at(own.get(), "upper");
   layers::carry_out(*plan, upper.get(), layers::options_of(operation.definition().union_.mount_options));
   // The plan goes later, and must not go first.
@@ -170,7 +187,9 @@ void finish_reset(Operation& operation, int root) {
   const auto again = paths_again(*plan);
   auto request = files_request(operation, root);
   request.only = again;
+  request.temporary = half_written_file(operation.token());
   if (!again.empty()) {
+    tree::remove_half_written(root, request);  // of a daemon that died here
     operation.notes(tree::write_files(root, request));
     set_times_again(root, *plan, again);
   }
