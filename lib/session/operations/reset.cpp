@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -148,6 +149,8 @@ bool reset(Parts& parts, Operation& operation, const ResetRequest& request, cons
   require_possible(operation);
   const auto plan = plan_of(parts, operation, request, cancelled);
   if (plan.empty()) return false;
+  // They hold what is to be unmounted, and would read what is half done.
+  parts.layer_readers.end_all(operation.id(), std::chrono::seconds(10));
   // From now on the next daemon sets it up again, whether there is a plan or not.
   try {
     set_state(parts, operation, SessionState::recovering);

@@ -10,6 +10,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.p
 import disks  # noqa: E402
 import stranger  # noqa: E402
 import unionroot_testing as testing  # noqa: E402
+from diff_test import readers  # noqa: E402
 
 EVERYTHING = """set -e
 mkdir /srv/new; echo text >/srv/new/file
@@ -196,6 +197,20 @@ class ResetTest(testing.EndToEndTest):
             testing.finish(process)
         self.assertTrue(testing.wait_until(lambda: self.machine.run("reset", session).status == 0))
         self.assertEqual(self.diff(session), [])
+
+    def test_lists_that_are_being_read_end(self):
+        session = self.begin("image")
+        self.change(session, "mkdir /srv/many; cd /srv/many; i=0; while [ $i -lt 6000 ]; do : >file-with-a-long-name-$i; i=$((i+1)); done")
+        reader = self.machine.popen("diff", session)  # whose output nobody takes
+        try:
+            self.assertTrue(testing.wait_until(lambda: len(readers(self.machine.daemon.pid)) == 1))
+            self.reset(session)
+            self.assertEqual(readers(self.machine.daemon.pid), [])
+            self.assertEqual(self.diff(session), [])
+            reader.communicate(timeout=testing.PATIENCE)
+            self.assertEqual(reader.returncode, 125)
+        finally:
+            testing.finish(reader)
 
     def test_what_has_no_layer_that_lasts(self):
         for chroot, why in (("memory", "its layer is in memory"), ("emptied", "union-reset=yes"),
