@@ -27,28 +27,45 @@ bool may_be_meant(const nlohmann::json& session, const std::string& start, Among
   return is_of_caller(session) && start.size() > chroot.size() && start.starts_with(chroot);
 }
 
+nlohmann::json list_sessions(Manager& manager) {
+  return value_of<nlohmann::json>(manager.call("ListSessions", {}, "listing the sessions"), 0);
+}
+
+// In their order, the first few.
+std::string listed(std::vector<std::string> ids) {
+  constexpr std::size_t most_shown = 8;
+  std::sort(ids.begin(), ids.end());
+  if (ids.size() > most_shown) {
+    ids.resize(most_shown);
+    ids.emplace_back("...");
+  }
+  return base::join(ids, ", ");
+}
+
 }  // namespace
 
-SessionIds::SessionIds(Manager& manager)
-    : sessions_(value_of<nlohmann::json>(manager.call("ListSessions", {}, "listing the sessions"), 0)) {}
-
-std::string SessionIds::whole(const std::string& name, Among among) const {
+std::string whole_id(Manager& manager, const std::string& name, Among among) {
   std::vector<std::string> found;
-  for (const auto& session : sessions_) {
+  for (const auto& session : list_sessions(manager)) {
     if (session.is_object() && text_of(session, "id") == name) return name;
     if (may_be_meant(session, name, among)) found.push_back(text_of(session, "id"));
   }
   if (found.size() <= 1) return found.empty() ? name : found.front();
-  std::sort(found.begin(), found.end());
-  constexpr std::size_t most_shown = 8;
   const auto count = found.size();
-  if (count > most_shown) {
-    found.resize(most_shown);
-    found.emplace_back("...");
-  }
   throw base::Error(base::ErrorCode::invalid_argument,
-                    base::concat("'", name, "' is the start of ", count, " sessions: ", base::join(found, ", ")),
+                    base::concat("'", name, "' is the start of ", count, " sessions: ", listed(std::move(found))),
                     "give more of the one that is meant");
+}
+
+std::string hint_of_start(Manager& manager, const std::string& name) {
+  std::vector<std::string> found;
+  for (const auto& session : list_sessions(manager))
+    if (may_be_meant(session, name, Among::all) && text_of(session, "id") != name)
+      found.push_back(text_of(session, "id"));
+  if (found.empty()) return {};
+  const bool one = found.size() == 1;
+  return base::concat(one ? "this one begins so: " : "these begin so: ", listed(std::move(found)),
+                      "; give the whole id");
 }
 
 }  // namespace unionroot::cli

@@ -1,4 +1,6 @@
-// A session may be named by the start of its id. What is the whole name of something comes first, always.
+// A session may be named by the start of its id where nothing is lost by a wrong guess. What is the whole name of
+// something comes first, always. Verbs that end or change sessions take whole ids alone: the session of that name may
+// have ended a moment ago, and the start of another's id is then no word for that one.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -16,17 +18,13 @@ enum class Among {
   beyond,  // the caller's own, and the start goes beyond the name of the session's chroot: a chroot may be meant
 };
 
-// One look at the sessions: a start means the same session for all that is asked of it, whatever ends meanwhile.
-class SessionIds {
- public:
-  explicit SessionIds(Manager& manager);
-  // The name itself if a session is called so, or if no session's id begins so. Throws Error(invalid_argument) that
-  // names them if several do.
-  [[nodiscard]] std::string whole(const std::string& name, Among among) const;
+// The name itself if a session is called so, or if no session's id begins so. Throws Error(invalid_argument) that names
+// them if several do.
+std::string whole_id(Manager& manager, const std::string& name, Among among);
 
- private:
-  const nlohmann::json sessions_;
-};
+// For whom gave a name that no session has: those of the caller's sessions (for root: of all) whose ids begin so.
+// Empty if there are none.
+std::string hint_of_start(Manager& manager, const std::string& name);
 
 // Asks for what `action` does with the session of that name; if there is none, with the one whose id begins so.
 template <typename Action>
@@ -36,7 +34,7 @@ auto with_session(Manager& manager, const std::string& name, Among among, const 
   } catch (const base::Error& error) {
     using base::ErrorCode;
     if (error.code() != ErrorCode::no_such_session && error.code() != ErrorCode::no_such_chroot) throw;
-    const auto id = SessionIds(manager).whole(name, among);
+    const auto id = whole_id(manager, name, among);
     if (id == name) throw;
     return action(among == Among::beyond ? "session:" + id : id);
   }

@@ -73,23 +73,16 @@ int for_each_session(std::string_view verb, std::string_view doing, const std::v
 int for_each_named_session(Manager& manager, std::string_view verb, std::string_view doing,
                            const std::vector<std::string>& given,
                            const std::function<void(const std::string&)>& action) {
-  // One alone is looked for only where no session has that very name.
-  if (given.size() == 1)
-    return for_each_session(verb, doing, given, false,
-                            [&](const std::string& name) { with_session(manager, name, Among::all, action); });
-  int status = success;
-  std::vector<std::string> sessions;
-  const SessionIds ids(manager);
-  for (const auto& name : given) {
+  return for_each_session(verb, doing, given, false, [&](const std::string& name) {
     try {
-      auto id = ids.whole(name, Among::all);
-      if (std::find(sessions.begin(), sessions.end(), id) == sessions.end()) sessions.push_back(std::move(id));
+      action(name);
     } catch (const base::Error& error) {
-      print_error(base::concat(verb, ": "), error);
-      status = failure;
+      if (error.code() != base::ErrorCode::no_such_session) throw;
+      const auto hint = hint_of_start(manager, name);
+      if (hint.empty()) throw;
+      throw base::Error(error.code(), error.what(), hint);
     }
-  }
-  return for_each_session(verb, doing, sessions, false, action) == success ? status : failure;
+  });
 }
 
 }  // namespace unionroot::cli

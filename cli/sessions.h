@@ -24,8 +24,8 @@ std::vector<std::string> chosen_sessions(const std::vector<std::string>& given, 
 int for_each_session(std::string_view verb, std::string_view doing, const std::vector<std::string>& sessions, bool all,
                      const std::function<void(const std::string&)>& action);
 
-// The same for chosen_sessions, which may be the starts of ids (session_start.h). What several mean is looked up before
-// anything is done for one of them.
+// The same for chosen_sessions: whole ids alone, never the starts of some (session_start.h). Where there is no such
+// session the error names those that begin so.
 int for_each_named_session(Manager& manager, std::string_view verb, std::string_view doing,
                            const std::vector<std::string>& given,
                            const std::function<void(const std::string&)>& action);

@@ -17,7 +17,7 @@ constexpr const char* help =
 
 Ends sessions: kills every process in them and takes them away, with all that was written
 in them; what a session on source:TARBALL has changed is packed into the tarball first. Each
-one is tried, even if another could not be ended.
+one is tried, even if another could not be ended. The start of an id will not do.
 
 Options:
   -a, --all             every session of yours; for root: every session
