@@ -26,6 +26,20 @@ std::string whole_id(Manager& manager, const std::string& name, Among among);
 // Empty if there are none.
 std::string hint_of_start(Manager& manager, const std::string& name);
 
+// For verbs that end or change a session: the name is taken as it is. If there is no such session the error's hint is
+// hint_of_start's.
+template <typename Action>
+auto with_whole_id(Manager& manager, const std::string& name, const Action& action) {
+  try {
+    return action(name);
+  } catch (const base::Error& error) {
+    if (error.code() != base::ErrorCode::no_such_session) throw;
+    const auto hint = hint_of_start(manager, name);
+    if (hint.empty()) throw;
+    throw base::Error(error.code(), error.what(), hint);
+  }
+}
+
 // Asks for what `action` does with the session of that name; if there is none, with the one whose id begins so.
 template <typename Action>
 auto with_session(Manager& manager, const std::string& name, Among among, const Action& action) {

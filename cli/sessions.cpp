@@ -73,16 +73,8 @@ int for_each_session(std::string_view verb, std::string_view doing, const std::v
 int for_each_named_session(Manager& manager, std::string_view verb, std::string_view doing,
                            const std::vector<std::string>& given,
                            const std::function<void(const std::string&)>& action) {
-  return for_each_session(verb, doing, given, false, [&](const std::string& name) {
-    try {
-      action(name);
-    } catch (const base::Error& error) {
-      if (error.code() != base::ErrorCode::no_such_session) throw;
-      const auto hint = hint_of_start(manager, name);
-      if (hint.empty()) throw;
-      throw base::Error(error.code(), error.what(), hint);
-    }
-  });
+  return for_each_session(verb, doing, given, false,
+                          [&](const std::string& name) { with_whole_id(manager, name, action); });
 }
 
 }  // namespace unionroot::cli

@@ -7,6 +7,7 @@
 #include "cli/manager.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "cli/session_start.h"
 #include "cli/verbs/verbs.h"
 
 namespace unionroot::cli {
@@ -51,8 +52,9 @@ class Reset : public Verb {
     if (!paths_.empty()) options.emplace_back("paths", bus::ByteLists{paths_});
     if (!keep_.empty()) options.emplace_back("keep", bus::ByteLists{keep_});
     ask_for_progress(options);
-    const auto answer =
-        manager.call("Reset", bus::Body().text(session).options(options), base::concat("resetting ", session));
+    const auto answer = with_whole_id(manager, session, [&](const std::string& id) {
+      return manager.call("Reset", bus::Body().text(id).options(options), base::concat("resetting ", id));
+    });
     if (!value_of<bool>(answer, 0)) print_remark(base::concat("reset: there was nothing to take back in ", session));
     return success;
   }

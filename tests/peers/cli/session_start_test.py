@@ -61,7 +61,7 @@ class SessionStarts(EndToEndTest):
         self.machine.ok("end", "job-1", user=OWNER)
         for user in (OWNER, "root"):
             changing = [["recover", "--accept-source"]] if user == "root" else []
-            for verb in (["end"], ["end", "--force"], ["end", "--discard"], ["recover"], *changing):
+            for verb in (["end"], ["end", "--force"], ["end", "--discard"], ["recover"], ["reset"], *changing):
                 for name in ("job-1", "session:job-1", "job"):
                     with self.subTest((user, verb, name)):
                         self.refused(*verb, name, user=user, fragments=[
