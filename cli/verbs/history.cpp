@@ -38,12 +38,24 @@ Examples:
   unionroot history --json | jq -r '.[] | select(."timed-out") | .command'
 )";
 
-// Of a session or a chroot; the daemon looks for both.
-std::string plain_name(const std::string& name) {
-  for (const std::string_view space : {"session:", "chroot:", "source:"})
-    if (name.starts_with(space)) return name.substr(space.size());
-  return name;
-}
+// The daemon looks for a session and a chroot of a name.
+struct Wanted {
+  explicit Wanted(const std::string& given) : name(given) {
+    for (const std::string_view each : {"session", "chroot", "source"})
+      if (given.starts_with(base::concat(each, ":"))) {
+        space = each;
+        name = given.substr(each.size() + 1);
+      }
+  }
+  [[nodiscard]] bool has(const json& run) const {
+    if (space.empty()) return true;
+    if (space == "session") return text_of(run, "session") == name;
+    return text_of(run, "chroot") == name && is_true(run, "source") == (space == "source");
+  }
+
+  std::string_view space;
+  std::string name;
+};
 
 bool has_failed(const json& run) { return text_of(run, "end") != "exited" || run.value("value", 0) != 0; }
 
@@ -108,7 +120,8 @@ class History : public Verb {
   // The daemon gives the newest first, and so many at a time.
   [[nodiscard]] json fetch(Manager& manager) const {
     bus::Options options;
-    if (!name_.empty()) options.emplace_back("name", plain_name(name_));
+    const Wanted wanted(name_);
+    if (!name_.empty()) options.emplace_back("name", wanted.name);
     std::vector<json> found;
     std::int64_t before = 0;
     for (bool more = true; more;) {
@@ -119,7 +132,7 @@ class History : public Verb {
       more = !rows.empty();
       for (const auto& run : rows) {
         before = run.value("number", std::int64_t{0});
-        if (failed_ && !has_failed(run)) continue;
+        if (!wanted.has(run) || (failed_ && !has_failed(run))) continue;
         found.push_back(run);
         if (last_ && found.size() == *last_) more = false;
         if (!more) break;

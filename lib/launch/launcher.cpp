@@ -93,7 +93,7 @@ base::UniqueFd bundle(const std::vector<int>& descriptors, const char* what) {
 // told: of wire::run_end.
 RunEnd meaning_of(std::uint64_t told) {
   using How = kernel::ProcessEnd::How;
-  RunEnd end{{}, (told & wire::has_left) != 0, (told & wire::out_of_memory) != 0, (told & wire::timed_out) != 0};
+  RunEnd end{{}, (told & wire::has_left) != 0, (told & wire::out_of_memory) != 0, (told & wire::timed_out) != 0, 0};
   end.how.value = static_cast<int>(wire::value_of(told));
   switch (static_cast<control::Type>(wire::how_of(told))) {
     case control::Type::exited: end.how.how = How::exited; return end;
@@ -203,9 +203,12 @@ RunEnd read_end(int end) {
 }
 
 RunEnd recorded_end(int record) {
-  std::uint64_t told = 0;
-  const auto size = ::fgetxattr(record, wire::ended_attribute, &told, sizeof told);
-  return size == static_cast<ssize_t>(sizeof told) ? meaning_of(told) : RunEnd{};
+  wire::RecordedEnd noted{};
+  const auto size = ::fgetxattr(record, wire::ended_attribute, &noted, sizeof noted);
+  if (size != static_cast<ssize_t>(sizeof noted)) return {};
+  auto end = meaning_of(noted.end);
+  end.at = static_cast<std::int64_t>(noted.microseconds);
+  return end;
 }
 
 bool saw_the_end(int record) { return ::fgetxattr(record, wire::ended_attribute, nullptr, 0) >= 0; }

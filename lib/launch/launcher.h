@@ -63,6 +63,7 @@ struct RunEnd {
   bool left_processes = false;  // the supervisor stays with them
   bool out_of_memory = false;   // it was killed, and the kernel has killed in its control group for that
   bool timed_out = false;       // as its client said
+  std::int64_t at = 0;          // microseconds since the epoch; 0: it was told when it happened
 };
 
 // How the run ended, as its supervisor told; unknown if it goes on, or if the supervisor was killed. `end`:

@@ -41,10 +41,14 @@ inline constexpr uint64_t timed_out = uint64_t{1} << 61;
 constexpr uint32_t how_of(uint64_t run_end) { return static_cast<uint32_t>(run_end >> 32) & 0xffffU; }
 constexpr uint32_t value_of(uint64_t run_end) { return static_cast<uint32_t>(run_end); }
 
-// An extended attribute of the folder of record_descriptor: run_end(), eight bytes. The supervisor sets it when its
-// command has ended. A run whose supervisor has gone and whose folder does not have it was left by a supervisor that
+// An extended attribute of the folder of record_descriptor: a RecordedEnd. The supervisor sets it when its command has
+// ended. A run whose supervisor has gone and whose folder does not have it was left by a supervisor that
 // was killed. Former versions left it empty.
 inline constexpr char ended_attribute[] = "user.unionroot.ended";
+struct RecordedEnd {
+  uint64_t end;           // run_end()
+  uint64_t microseconds;  // since the epoch
+};
 
 enum Flag : uint32_t {
   terminal = 1,

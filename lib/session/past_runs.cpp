@@ -31,8 +31,9 @@ store::PastRun past_run(const Session& session, const store::RunRecord& run, con
     past.value = end->how.value;
     past.out_of_memory = end->out_of_memory;
     past.timed_out = end->timed_out;
+    past.until = end->at;
   }
-  past.until = base::now_microseconds();
+  if (past.until == 0) past.until = base::now_microseconds();
   return past;
 }
 

@@ -1,6 +1,7 @@
 #include "store/history.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <array>
 #include <atomic>
@@ -22,8 +23,12 @@ namespace unionroot::store {
 
 namespace {
 
-constexpr std::size_t longest_command = 4096;
+constexpr std::size_t longest_command = 1024;
 constexpr unsigned most_runs = 100'000;
+// So that nobody drives out what others have run.
+constexpr unsigned most_of_a_user = 10'000;
+// So many are looked through at once: whoever ends a run waits for it.
+constexpr std::uint64_t rows_at_once = 4096;
 constexpr unsigned prune_every = 256;
 // On a disk with less, sessions have better use for it.
 constexpr std::uint64_t least_space = std::uint64_t{16} << 20;
@@ -54,6 +59,7 @@ CREATE TABLE runs (
   out_of_memory INTEGER NOT NULL,
   timed_out     INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX runs_by_caller ON runs (caller);
 PRAGMA user_version=1;
 )sql";
 
@@ -66,8 +72,10 @@ Database opened(const std::string& file) {
   // Before SQLite has it: closing a descriptor drops the locks of this process.
   const base::UniqueFd made(::open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!made && errno != EEXIST) base::throw_errno("creating", file);
-  Database database(file, std::chrono::seconds(5));
+  Database database(file, std::chrono::milliseconds(500));
   static_cast<void>(database.pragma("PRAGMA locking_mode=EXCLUSIVE"));
+  static_cast<void>(database.pragma("PRAGMA auto_vacuum=INCREMENTAL"));  // counts for a new file
+  static_cast<void>(database.pragma("PRAGMA secure_delete=FAST"));
   static_cast<void>(database.pragma("PRAGMA journal_mode=WAL"));
   database.execute("PRAGMA synchronous=NORMAL", "opening");
   const auto version = database.pragma("PRAGMA user_version");
@@ -117,7 +125,7 @@ std::string_view cut(std::string_view text, std::size_t size) {
 
 struct Connection {
   Database database;
-  Statement add_run, find_runs, drop_old, drop_many;
+  Statement add_run, find_runs, newest, drop_old, drop_many, drop_of_user, shrink;
   unsigned added = 0;
 
   explicit Connection(Database given) : database(std::move(given)) {
@@ -125,16 +133,25 @@ struct Connection {
     add_run = database.prepare(
         concat("INSERT OR IGNORE INTO runs (", columns, ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,NULL)"));
     find_runs = database.prepare(
-        concat("SELECT ", columns, " FROM runs WHERE (?1 = 0 OR number < ?1) ",
+        concat("SELECT ", columns, " FROM runs WHERE number < ?1 AND number >= ?7 ",
                "AND (?2 = 1 OR (caller = ?3 AND caller_name = ?4) OR (owner = ?3 AND owner_name = ?4)) ",
                "AND (?5 = '' OR session = ?5 OR chroot = ?5) ORDER BY number DESC LIMIT ?6"));
-    drop_old = database.prepare("DELETE FROM runs WHERE until < ?");
+    newest = database.prepare("SELECT coalesce(max(number), 0) FROM runs");
+    drop_old = database.prepare(
+        "DELETE FROM runs WHERE number < coalesce((SELECT number FROM runs WHERE until >= ? ORDER BY number LIMIT 1), "
+        "9223372036854775807)");
     drop_many = database.prepare("DELETE FROM runs WHERE number <= (SELECT max(number) FROM runs) - ?");
+    drop_of_user = database.prepare(
+        "DELETE FROM runs WHERE caller = ?1 AND number <= "
+        "(SELECT number FROM runs WHERE caller = ?1 ORDER BY number DESC LIMIT 1 OFFSET ?2)");
+    shrink = database.prepare("PRAGMA incremental_vacuum");
   }
 
-  void prune(std::chrono::hours age) {
+  void prune(std::chrono::hours age, uid_t user = 0) {
     drop_old.run(base::now_microseconds() - std::chrono::microseconds(age).count());
     drop_many.run(std::int64_t{most_runs});
+    if (user != 0) drop_of_user.run(std::int64_t{user}, std::int64_t{most_of_a_user});
+    shrink.run();
   }
 };
 
@@ -155,30 +172,54 @@ struct History::Impl {
   std::string file;
   std::chrono::hours age;
   base::Guarded<std::optional<Connection>> connection;
-  std::atomic<bool> failing{false};  // it was logged
+  std::chrono::steady_clock::time_point next_try;  // under the lock of the connection
+  std::atomic<bool> failing{false};                // it was logged
 
   Impl(std::string given_file, std::chrono::hours given_age) : file(std::move(given_file)), age(given_age) {}
 
-  std::optional<Connection> open() const {
-    try {
-      return Connection(opened(file));
-    } catch (const DatabaseError& error) {
-      if (!error.is_corruption()) throw;
-      base::log::warning(base::concat(error.what(), "; it is renamed to ", file, ".corrupt, and a new one is begun"));
-    }
+  [[nodiscard]] bool keeps() const { return age != std::chrono::hours::zero(); }
+
+  void set_aside(std::optional<Connection>& kept, const DatabaseError& error) const {
+    base::log::warning(base::concat(error.what(), "; it is renamed to ", file, ".corrupt, and a new one is begun"));
+    kept.reset();
     for (const char* suffix : {"-wal", ""})
       if (::rename((file + suffix).c_str(), base::concat(file, ".corrupt", suffix).c_str()) != 0 && errno != ENOENT)
         base::throw_errno("renaming", file + suffix);
-    return Connection(opened(file));
   }
 
-  // Where it could not be opened before, it may be now.
-  void require(std::optional<Connection>& kept) const {
-    if (!has_space(file.substr(0, file.rfind('/')), least_space))
-      throw base::Error(base::ErrorCode::no_space, base::concat(file, ": the disk is almost full"));
-    if (kept) return;
-    kept = open();
-    kept->prune(age);
+  // Where that fails, it is not tried for a while: it may wait for another process.
+  void open(std::optional<Connection>& kept) {
+    const auto now = std::chrono::steady_clock::now();
+    if (now < next_try)
+      throw base::Error(base::ErrorCode::failed, base::concat(file, " could not be opened a moment ago"),
+                        "the daemon's log says why");
+    next_try = now + std::chrono::minutes(1);
+    Connection made(opened(file));
+    made.prune(age);
+    kept.emplace(std::move(made));
+    next_try = {};
+  }
+
+  // Opens it where it is not open. Once more with a new file, if it turns out to be damaged.
+  template <typename Step>
+  void with_connection(const Step& step) {
+    const auto kept = connection.lock();
+    for (bool again = true;; again = false) {
+      try {
+        if (!*kept) open(*kept);
+        return step(**kept);
+      } catch (const DatabaseError& error) {
+        if (!again || !error.is_corruption()) throw;
+        set_aside(*kept, error);
+        next_try = {};
+      }
+    }
+  }
+
+  // What is not wanted goes as a whole: with what was deleted before, which is in the file still.
+  void remove() const {
+    for (const char* suffix : {"-wal", ""})
+      if (::unlink((file + suffix).c_str()) != 0 && errno != ENOENT) base::throw_errno("removing", file + suffix);
   }
 
   template <typename Step>
@@ -195,40 +236,53 @@ struct History::Impl {
 
 History::History(std::string file, std::chrono::hours age) : impl_(std::make_unique<Impl>(std::move(file), age)) {
   impl_->attempt([&] {
-    const auto connection = impl_->connection.lock();
-    impl_->require(*connection);
-    if (age == std::chrono::hours::zero()) connection->reset();
+    if (!impl_->keeps()) return impl_->remove();
+    impl_->with_connection([](Connection&) {});
   });
 }
 
 History::~History() = default;
 
 void History::add(const PastRun& past) noexcept {
+  if (!impl_->keeps()) return;
   impl_->attempt([&] {
-    if (impl_->age == std::chrono::hours::zero()) return;
-    const auto connection = impl_->connection.lock();
-    impl_->require(*connection);
-    const auto& run = past.run;
-    (*connection)
-        ->add_run.run(run.id, run.session, past.chroot, std::int64_t{past.source}, std::int64_t{past.owner},
-                      past.owner_name, std::int64_t{run.caller}, run.caller_name, std::int64_t{run.uid}, run.user,
-                      cut(run.command, longest_command), run.network, run.since, past.until, to_string(past.end),
-                      std::int64_t{past.value}, std::int64_t{past.out_of_memory}, std::int64_t{past.timed_out});
-    if (++(*connection)->added % prune_every == 0) (*connection)->prune(impl_->age);
+    if (!has_space(impl_->file.substr(0, impl_->file.rfind('/')), least_space))
+      throw base::Error(base::ErrorCode::no_space, base::concat(impl_->file, ": the disk is almost full"));
+    impl_->with_connection([&](Connection& connection) {
+      const auto& run = past.run;
+      connection.add_run.run(run.id, run.session, past.chroot, std::int64_t{past.source}, std::int64_t{past.owner},
+                             past.owner_name, std::int64_t{run.caller}, run.caller_name, std::int64_t{run.uid},
+                             run.user, cut(run.command, longest_command), run.network, run.since, past.until,
+                             to_string(past.end), std::int64_t{past.value}, std::int64_t{past.out_of_memory},
+                             std::int64_t{past.timed_out});
+      if (++connection.added % prune_every == 0) connection.prune(impl_->age, run.caller);
+    });
   });
 }
 
 std::vector<PastRun> History::find(const HistoryWish& wish) const {
-  const auto connection = impl_->connection.lock();
-  if (!*connection)
+  if (!impl_->keeps())
     throw base::Error(base::ErrorCode::not_supported, "reading the history of commands: none is kept",
-                      "an administrator may set history-days in unionroot.conf; the daemon's log says if it failed");
+                      "an administrator may set history-days in unionroot.conf");
   const HistoryUser user = wish.of.value_or(HistoryUser{});
   std::vector<PastRun> found;
-  for (Query row((*connection)->find_runs, static_cast<std::int64_t>(wish.before), std::int64_t{!wish.of},
-                 std::int64_t{user.uid}, user.name, wish.name, std::int64_t{wish.limit});
-       row.next();)
-    found.push_back(read_past(row));
+  std::uint64_t before = wish.before;
+  do {
+    impl_->with_connection([&](Connection& connection) {
+      if (before == 0) {
+        Query newest(connection.newest);
+        static_cast<void>(newest.next());
+        before = static_cast<std::uint64_t>(newest.integer(0)) + 1;
+      }
+      const auto from = before > rows_at_once ? before - rows_at_once : 0;
+      const auto wanted = static_cast<std::int64_t>(wish.limit - found.size());
+      for (Query row(connection.find_runs, static_cast<std::int64_t>(before), std::int64_t{!wish.of},
+                     std::int64_t{user.uid}, user.name, wish.name, wanted, static_cast<std::int64_t>(from));
+           row.next();)
+        found.push_back(read_past(row));
+      before = from;
+    });
+  } while (before != 0 && found.size() < wish.limit);
   return found;
 }
 

@@ -54,17 +54,18 @@ struct HistoryWish {
 // Thread-safe.
 class History {
  public:
-  // Makes the file where there is none. age: what is older is dropped; zero: nothing is kept. Whatever is wrong with
-  // the file is logged, and nothing is kept then; a damaged one is renamed to <file>.corrupt and made anew. Does not
+  // Makes the file where there is none. age: what is older is dropped; zero: nothing is kept, and the file is removed.
+  // Whatever is wrong with the file is logged; a damaged one is renamed to <file>.corrupt and made anew. Does not
   // throw.
   History(std::string file, std::chrono::hours age);
   ~History();
   History(const History&) = delete;
   History& operator=(const History&) = delete;
 
-  // The first that is told of a run counts. What fails is logged.
+  // The first that is told of a run counts. What fails is logged. Nothing is added on a disk that is almost full.
   void add(const PastRun& past) noexcept;
   // The newest first. Throws Error(not_supported) if nothing is kept, DatabaseError.
+  // Others are let in between while it looks through many.
   [[nodiscard]] std::vector<PastRun> find(const HistoryWish& wish) const;
 
  private:

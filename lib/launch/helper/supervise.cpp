@@ -245,9 +245,13 @@ void reap_orphans(pid_t command) {
 
 // For a daemon that is started after this process has ended.
 void mark_ended(uint64_t end) {
+  timespec time{};
+  clock_gettime(CLOCK_REALTIME, &time);
+  const wire::RecordedEnd record{
+      end, static_cast<uint64_t>(time.tv_sec) * 1000000 + static_cast<uint64_t>(time.tv_nsec) / 1000};
   // Where there is no such folder, or the kernel does not have that (before 5.7), what the command left is killed at
   // the daemon's next start.
-  (void)fsetxattr(wire::record_descriptor, wire::ended_attribute, &end, sizeof end, 0);
+  (void)fsetxattr(wire::record_descriptor, wire::ended_attribute, &record, sizeof record, 0);
 }
 
 // The session's locks stay with what the command has left, and so does this process: it alone knows all of that.

@@ -126,6 +126,13 @@ std::string what_to_do(const Operation& operation) {
   return concat("`unionroot end ", id, "` again once that is mended, or `unionroot end --force ", id, "`");
 }
 
+// The commands that were ended with it.
+void keep_in_history(Parts& parts, const Session& session) {
+  const auto runs = session.runs.lock();
+  for (const auto& [id, run] : *runs)
+    if (!run.left_processes) parts.history.add(past_run(session, run.record, std::nullopt));
+}
+
 // It stays, and can be ended again.
 [[noreturn]] void give_up(Parts& parts, Operation& operation, const std::vector<std::string>& left) {
   const auto& id = operation.id();
@@ -261,13 +268,12 @@ EndResult end(Parts& parts, Operation& operation, bool force, std::function<bool
   if (preserved) attempts.run([&] { remove_session_file(parts.folders.own(), operation.token()); });
   attempts.run([&] { release_locks(parts, operation); });
   give_up_unless_forced();
+  keep_in_history(parts, session);
   // Should the record not go, the next start finds the session `ending` and finishes.
   attempts.run([&] { parts.store.remove_session(id, preserved); });
   give_up_unless_forced();
   // Their clients are let go once the session is gone.
   const auto runs = parts.table.take_runs(session);
-  for (const auto& [run, entry] : runs)
-    if (!entry.left_processes) parts.history.add(past_run(session, entry.record, std::nullopt));
   parts.remove(operation);
   for (const auto& problem : left) base::log::warning(concat("ending session ", id, ": ", problem));
   return {std::move(left)};

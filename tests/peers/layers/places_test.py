@@ -1,6 +1,7 @@
 """unionroot diff wherever a session's layers are: each kind of upper layer and of source, also after the daemon was
 restarted; and nothing is held beyond the session's end."""
 
+import contextlib
 import json
 import os
 import signal
@@ -172,7 +173,10 @@ class PlacesTest(testing.EndToEndTest):
         (device,) = [line.split(" ")[0] for line in testing.loop_devices(upper)]
         number = os.stat(device).st_rdev
         process = f"/proc/{self.machine.daemon.pid}"
-        used = [os.stat(f"{process}/fd/{name}") for name in os.listdir(process + "/fd")]
+        used = []
+        for name in os.listdir(process + "/fd"):
+            with contextlib.suppress(FileNotFoundError):  # it is being closed
+                used.append(os.stat(f"{process}/fd/{name}"))
         self.assertFalse([facts for facts in used if facts.st_dev == number], "a descriptor of the daemon's")
         self.assertFalse([line for line in testing.mountinfo(self.machine.daemon.pid) if device in line])
 

@@ -125,14 +125,14 @@ TEST_CASE("what is old goes from the history, and a long command is cut at the e
     History history(folder.file(), month);
     history.add(past("old", "bob", 1001, now - 20 * day));
     auto young = past("young", "bob", 1001, now - day);
-    young.run.command = std::string(4095, 'x') + "\xc3\xa9";
+    young.run.command = std::string(1023, 'x') + "\xc3\xa9";
     history.add(young);
     CHECK(history.find(wish(10)).size() == 2);
   }
   {
     const History history(folder.file(), std::chrono::hours(24 * 10));
     REQUIRE(ids(history.find(wish(10))) == Ids{"young"});
-    CHECK(history.find(wish(1))[0].run.command == std::string(4095, 'x'));
+    CHECK(history.find(wish(1))[0].run.command == std::string(1023, 'x'));
   }
   {
     History none(folder.file(), std::chrono::hours(0));
@@ -142,12 +142,32 @@ TEST_CASE("what is old goes from the history, and a long command is cut at the e
   CHECK(History(folder.file(), month).find(wish(10)).empty());
 }
 
+TEST_CASE("one user does not drive out what others have run") {
+  const Folder folder;
+  History history(folder.file(), month);
+  const auto now = base::now_microseconds();
+  history.add(past("others", "bob", 1001, now));
+  history.add(past("roots", "root", 0, now));
+  constexpr unsigned flood = 10'000 + 256 + 10;
+  for (unsigned number = 0; number < flood; ++number) history.add(past(std::to_string(number), "eve", 1002, now));
+  auto all = wish(100'000);
+  const auto found = ids(history.find(all));
+  CHECK(found.size() < 10'000 + 256 + 2);
+  CHECK(found.size() >= 10'000 + 2);
+  CHECK(found.back() == "others");
+  CHECK(found[found.size() - 2] == "roots");
+  CHECK(found.front() == std::to_string(flood - 1));
+  auto of = wish(3);
+  of.of = HistoryUser{1001, "bob"};  // through all that came later
+  CHECK(ids(history.find(of)) == Ids{"others"});
+}
+
 TEST_CASE("a history that cannot be kept throws nothing, and a damaged one is begun anew") {
   const Folder folder;
   {
     History nowhere(folder.file() + "/not/there", month);
     nowhere.add(past("a", "bob", 1001, 1));
-    CHECK(error_of([&] { static_cast<void>(nowhere.find(wish(1))); }).code() == base::ErrorCode::not_supported);
+    CHECK(error_of([&] { static_cast<void>(nowhere.find(wish(1))); }).code() == base::ErrorCode::failed);
   }
   write_file(folder.file(), "no database " + std::string(8192, 'x'));
   History history(folder.file(), month);
