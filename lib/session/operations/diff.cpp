@@ -47,6 +47,10 @@ OpenedLayers open_layers(Parts& parts, const Session& session, const SetUp& made
   if (!session.definition->has_union())
     throw Error(ErrorCode::not_supported,
                 concat("session ", session.id(), " has no list of changes: it works on its tree itself"));
+  if (session.automatic())
+    throw Error(ErrorCode::not_supported,
+                concat("session ", session.id(), ": its layers are in no folder, and go with its command"),
+                "to look at what a command changes use `unionroot run --diff`, or begin a session for it");
   throw Error(ErrorCode::not_supported,
               concat("session ", session.id(), ": where its layers are is not known: a former version began it"),
               concat("`unionroot end ", session.id(), "` and begin another"));

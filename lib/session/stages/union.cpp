@@ -50,10 +50,11 @@ const Backing* backing_of(const Operation& operation, const UnionData& data) {
 }
 
 // Whether no folders of the host's are all that its overlay is made of. Then the layers have a namespace of their own,
-// for those who read them.
+// for those who read them. An automatic session has none: with its command all of it is to go, also where no daemon is
+// there to see to it.
 bool keeps_layers(const Operation& operation, const Backing& backing) {
-  return &backing != &directory_backing() ||
-         std::holds_alternative<definition::CustomSource>(operation.definition().source);
+  return !operation.automatic() && (&backing != &directory_backing() ||
+                                    std::holds_alternative<definition::CustomSource>(operation.definition().source));
 }
 
 // Before the session's own namespace goes, which is then the last that has its file systems mounted.

@@ -143,16 +143,25 @@ class PlacesTest(testing.EndToEndTest):
 
     def test_commands_own_session(self):
         """An automatic one has its files in a layer that it shares with others, and its namespace is not kept."""
-        for chroot in ("directory", "tmpfs", "custom"):
+        for chroot in ("directory", "tmpfs", "custom", "image"):
+            in_folders = chroot == "directory"
             with self.subTest(chroot):
                 process = self.machine.popen("run", "--directory", "/", chroot, "--", "sh", "-c",
                                              CHANGE + "; echo ready; read line", stdin=subprocess.PIPE)
                 try:
                     self.assertEqual(process.stdout.readline(), b"ready\n")
                     (session,) = [session["id"] for session in self.machine.sessions()]
-                    self.assertEqual(self.diff("session:" + session), expected())
-                    self.restart(signal.SIGKILL)
-                    self.assertEqual(self.diff("session:" + session), expected())
+                    for how in (None, signal.SIGKILL):
+                        if how:
+                            self.restart(how)
+                        if in_folders:
+                            self.assertEqual(self.diff("session:" + session), expected())
+                            continue
+                        # Where no daemon is there, nothing may outlive the command.
+                        self.assertEqual([name for name in os.listdir(self.machine.runtime + "/ns") if name.endswith("+layers")], [])
+                        result = self.machine.run("diff", "session:" + session)
+                        self.assertEqual((result.status, result.out), (125, ""))
+                        self.assertIn("unionroot run --diff", result.err)
                     process.communicate(b"go\n", timeout=testing.PATIENCE)
                     self.assertTrue(wait_until(lambda: self.machine.sessions() == []))
                 finally:
