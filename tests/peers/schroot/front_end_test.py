@@ -52,7 +52,8 @@ class FrontEndTest(EndToEndTest):
 
     @classmethod
     def prepare(cls):
-        tree = small_tree()
+        tree = os.path.join(cls.machine.place, "tree")  # source sessions write into it
+        subprocess.run(["cp", "-a", small_tree(), tree], check=True)
         everybody = {"users": USER, "root_users": USER, "profile": "minimal"}
         cls.machine.define_tree("sid", tree, aliases="unstable,default", source_users=USER, source_root_users=USER,
                                 **{**everybody, "description": "Unstable"})
