@@ -2,6 +2,7 @@
 // Free functions with fault points; each throws SystemError.
 #pragma once
 
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include <functional>
@@ -38,9 +39,12 @@ bool exists_at(int dir, const std::string& name);
 // it never leave the root; the last component is replaced, never followed.
 std::optional<std::string> read_in_tree(int root, const std::string& path, std::size_t limit);
 // temporary: the file's name, in the same folder, until it is whole; one that is there, of a writer that died, goes.
-// Empty: a name that nobody else has.
-void write_in_tree(int root, const std::string& path, std::string_view content, mode_t mode, uid_t uid, gid_t gid,
-                   std::string temporary = {});
+// Empty: a name that nobody else has. may_replace: asked right before the new file takes the name; false leaves all as
+// it was, and nullopt is returned. Else the status of the new file, by its own descriptor: as it was written, whatever
+// somebody made of it since.
+std::optional<struct stat> write_in_tree(int root, const std::string& path, std::string_view content, mode_t mode,
+                                         uid_t uid, gid_t gid, std::string temporary = {},
+                                         const std::function<bool()>& may_replace = {});
 
 // Deletes what is beneath dir/name, and it, never crossing into another mount, never following a symlink, by
 // directory descriptors alone, at any depth. `stop` is asked now and then: true ends it early (false returned).

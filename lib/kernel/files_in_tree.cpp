@@ -33,8 +33,26 @@ std::optional<std::string> read_in_tree(int root, const std::string& path, std::
   return base::read_all(file.descriptor.get(), path, limit);
 }
 
-void write_in_tree(int root, const std::string& path, std::string_view content, mode_t mode, uid_t uid, gid_t gid,
-                   std::string temporary) {
+namespace {
+
+struct stat status_of(int file, const std::string& doing) {
+  struct stat status {};
+  base::check(::fstat(file, &status), doing);
+  return status;
+}
+
+// But for the last change of any kind, which a rename is, too.
+bool is_unchanged(const struct stat& before, const struct stat& now) {
+  return before.st_size == now.st_size && before.st_mtim.tv_sec == now.st_mtim.tv_sec &&
+         before.st_mtim.tv_nsec == now.st_mtim.tv_nsec && before.st_mode == now.st_mode &&
+         before.st_uid == now.st_uid && before.st_gid == now.st_gid;
+}
+
+}  // namespace
+
+std::optional<struct stat> write_in_tree(int root, const std::string& path, std::string_view content, mode_t mode,
+                                         uid_t uid, gid_t gid, std::string temporary,
+                                         const std::function<bool()>& may_replace) {
   const std::string name(base::file_name(path));
   const std::string folder(name.size() == path.size() ? "." : base::parent_path(path));
   const std::string doing = base::concat("writing ", base::printable(path), " in the tree");
@@ -59,10 +77,15 @@ void write_in_tree(int root, const std::string& path, std::string_view content, 
   base::write_all(file.get(), content, base::printable(path));
   // The owner before the mode: chown(2) clears the set-id bits.
   if (::fchown(file.get(), uid, gid) != 0 || ::fchmod(file.get(), mode) != 0) base::throw_errno(doing);
+  const auto written = status_of(file.get(), doing);
   fault_point("rename");
+  if (may_replace && !may_replace()) return std::nullopt;
   if (::renameat(parent.get(), temporary.c_str(), parent.get(), name.c_str()) != 0) base::throw_errno(doing);
   rollback.commit();
   fault_point("rename done");
+  // From now on others can open it.
+  const auto named = status_of(file.get(), doing);
+  return is_unchanged(written, named) ? named : written;
 }
 
 }  // namespace unionroot::kernel

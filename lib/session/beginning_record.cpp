@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -32,13 +33,31 @@ void write_record(int store, const std::string& record, int flags) {
 }
 
 // What the layer has under this name.
-std::optional<layers::Facts> facts_in(int store, const std::string& path,
-                                      std::uint64_t resolve = kernel::resolve_in_root) {
+std::optional<struct stat> status_in(int store, const std::string& path,
+                                     std::uint64_t resolve = kernel::resolve_in_root) {
   struct stat status {};
   const auto upper = kernel::open_directory_at(store, "upper");
   const UniqueFd file(kernel::try_open_beneath(upper.get(), path, O_PATH | O_NOFOLLOW, 0, resolve));
   if (!file || ::fstat(file.get(), &status) != 0) return std::nullopt;
-  return layers::facts_of(status);
+  return status;
+}
+
+std::optional<layers::Facts> facts_in(int store, const std::string& path,
+                                      std::uint64_t resolve = kernel::resolve_in_root) {
+  const auto status = status_in(store, path, resolve);
+  return status ? std::optional(layers::facts_of(*status)) : std::nullopt;
+}
+
+// Whether the layer's file is that one, seen through the overlay, and nobody has touched it since. The device is the
+// overlay's own there; a file that is in the upper layer alone has its inode number from it.
+bool is_as_written(const struct stat& in_layer, const struct stat& written) {
+  const auto same = [](const timespec& one, const timespec& two) {
+    return one.tv_sec == two.tv_sec && one.tv_nsec == two.tv_nsec;
+  };
+  return in_layer.st_ino == written.st_ino && in_layer.st_size == written.st_size &&
+         in_layer.st_mode == written.st_mode && in_layer.st_uid == written.st_uid &&
+         in_layer.st_gid == written.st_gid && same(in_layer.st_mtim, written.st_mtim) &&
+         same(in_layer.st_ctim, written.st_ctim);
 }
 
 void note_file(int store, const std::string& path) {
@@ -68,6 +87,7 @@ WrittenFiles::WrittenFiles(Services& services, const Session& session, const std
   in_store(services, session, [&](const std::string& folder) {
     const auto file = open_beginning(folder);
     if (!file) return;
+    has_record_ = true;
     const auto store = kernel::open_directory(folder);
     const auto record = base::read_all(file.get(), "the record of an upper layer's beginning", largest_record);
     for (const auto& path : paths) {
@@ -78,11 +98,17 @@ WrittenFiles::WrittenFiles(Services& services, const Session& session, const std
   });
 }
 
-void WrittenFiles::note(Services& services, const Session& session) const {
-  if (paths_.empty()) return;
+void WrittenFiles::note(Services& services, const Session& session,
+                        const std::vector<tree::WrittenFile>& written) const {
+  if (!has_record_ || written.empty()) return;
   in_store(services, session, [&](const std::string& folder) {
     const auto store = kernel::open_directory(folder);
-    for (const auto& path : paths_) note_file(store.get(), path);
+    for (const auto& file : written) {
+      if (!file.was_absent && std::find(paths_.begin(), paths_.end(), file.path) == paths_.end()) continue;
+      const auto status = status_in(store.get(), file.path);
+      if (status && is_as_written(*status, file.status))
+        write_record(store.get(), layers::beginning_entry(file.path, layers::facts_of(*status)), O_APPEND);
+    }
   });
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/unique_fd.h"
 #include "session/session.h"
+#include "tree/written_file.h"
 
 namespace unionroot::session {
 
@@ -19,14 +20,16 @@ void note_resolv_conf(Services& services, const Session& session);
 void note_again(const Operation& operation, const std::vector<std::string>& paths);
 
 // Files of the upper layer that this daemon writes while the session is used. What nobody has changed before is no
-// change of the session's afterwards either. Made before they are written.
+// change of the session's afterwards either. Made after they were read, and before they are written if nobody has
+// changed them in between.
 class WrittenFiles {
  public:
   WrittenFiles(Services& services, const Session& session, const std::vector<std::string>& paths);
-  // Afterwards.
-  void note(Services& services, const Session& session) const;
+  // Afterwards: of what was written. What somebody has changed since is his.
+  void note(Services& services, const Session& session, const std::vector<tree::WrittenFile>& written) const;
 
  private:
+  bool has_record_ = false;
   std::vector<std::string> paths_;  // of those that were unchanged
 };
 

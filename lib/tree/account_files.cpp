@@ -39,6 +39,7 @@ class AccountFiles {
     if (request_.nss == NssMode::copy) replace_by_hosts(input);
     const MergeOutput merged = merge(input);
     for (const auto& note : merged.notes) writer_.note(note);
+    if (request_.before_writing) request_.before_writing();
     write(input, merged);
   }
 
@@ -140,7 +141,11 @@ class AccountFiles {
       // In a tree of its own a session has them as they should be, also where the tree's are as they should be but for
       // their mode.
       if (same && !(request_.own_tree && has_passwords(database))) continue;
-      writer_.put(path_of(database), account.inside, text, owner_of(database, merged, input));
+      const auto owner = owner_of(database, merged, input);
+      if (!request_.in_use)
+        writer_.put(path_of(database), account.inside, text, owner);
+      else if (!writer_.replace(path_of(database), account.inside, text, owner))
+        return;  // the rest was made to go with it
     }
   }
 

@@ -41,12 +41,29 @@ bool FileWriter::can_write(const std::string& path, const TreeFile& old) {
   }
 }
 
+namespace {
+
+bool is_there(const TreeFile& old, std::string_view content, const FileOwner& owner) {
+  return old.found == Found::file && !old.symlink && old.content == content && old.mode == owner.mode &&
+         old.uid == owner.uid && old.gid == owner.gid;
+}
+
+}  // namespace
+
 void FileWriter::put(const std::string& path, const TreeFile& old, std::string_view content, const FileOwner& owner) {
-  if (old.found == Found::file && !old.symlink && old.content == content && old.mode == owner.mode &&
-      old.uid == owner.uid && old.gid == owner.gid)
-    return;
-  if (!can_write(path, old)) return;
+  if (is_there(old, content, owner) || !can_write(path, old)) return;
   tree_.write(path, content, owner.mode, owner.uid, owner.gid);
+}
+
+bool FileWriter::replace(const std::string& path, const TreeFile& old, std::string_view content,
+                         const FileOwner& owner) {
+  if (is_there(old, content, owner) || !can_write(path, old)) return true;
+  const auto status = tree_.replace(path, old, content, owner.mode, owner.uid, owner.gid);
+  if (status)
+    wrote({path, *status});
+  else
+    skip(path, "somebody changed it meanwhile");
+  return status.has_value();
 }
 
 }  // namespace unionroot::tree

@@ -11,6 +11,7 @@
 
 #include "tree/host_files.h"
 #include "tree/tree_access.h"
+#include "tree/written_file.h"
 
 namespace unionroot::tree {
 
@@ -45,12 +46,19 @@ class FileWriter {
   // content: what it leads to may change, or go.
   void put(const std::string& path, const TreeFile& old, std::string_view content, const FileOwner& owner);
 
+  // The same in a tree that others write to meanwhile. False, with a note, if the file is not `old` any more.
+  bool replace(const std::string& path, const TreeFile& old, std::string_view content, const FileOwner& owner);
+  // The files that were replaced.
+  void wrote(WrittenFile file) { written_.push_back(std::move(file)); }
+  [[nodiscard]] std::vector<WrittenFile> take_written() { return std::move(written_); }
+
  private:
   TreeAccess tree_;
   std::string host_root_;
   bool own_tree_;
   std::optional<std::vector<std::string>> only_;
   std::vector<std::string> notes_;
+  std::vector<WrittenFile> written_;
 };
 
 }  // namespace unionroot::tree

@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "base/error.h"
+#include "base/file_lock.h"
 #include "base/names.h"
 #include "base/text.h"
 #include "tree/account_files.h"
@@ -216,14 +217,31 @@ bool follow_resolv_conf(int root, const std::string& host_root, FileVersion& see
 
 std::vector<std::string> write_files(int root, const FilesRequest& request) { return Writer(root, request).run(); }
 
-std::vector<std::string> add_user(int root, const User& user, const std::string& temporary) {
+UserAdded add_user(int root, const User& user, const std::string& temporary,
+                   const std::function<void()>& before_writing) {
   FilesRequest request;
   request.user = user;
   request.own_tree = false;
   request.all_groups = true;
+  request.in_use = true;
+  request.before_writing = before_writing;
   FileWriter writer(root, {}, temporary, false);
+  // Of an open file description: it excludes lckpwdf(3) and other threads, and goes with the descriptor.
+  const std::string path = "etc/.pwd.lock";
+  bool made = false;
+  const base::UniqueFd lock = writer.tree().open_lock(path, made);
+  if (!lock) {
+    writer.skip(path, "the accounts cannot be locked: it is no regular file of the session's own");
+    return {.is_locked = false, .notes = writer.take_notes(), .written = {}};
+  }
+  if (!base::try_lock(lock.get(), base::LockType::write, path)) return {.is_locked = true, .notes = {}, .written = {}};
+  if (made) {
+    WrittenFile file{.path = path, .status = {}, .was_absent = true};
+    base::check(::fstat(lock.get(), &file.status), "looking at", path);
+    writer.wrote(std::move(file));
+  }
   write_accounts(writer, request);
-  return writer.take_notes();
+  return {.is_locked = false, .notes = writer.take_notes(), .written = writer.take_written()};
 }
 
 void remove_half_written(int root, const FilesRequest& request) {

@@ -10,6 +10,7 @@
 #include "definition/definition.h"
 #include "tree/host_files.h"
 #include "tree/user.h"
+#include "tree/written_file.h"
 
 namespace unionroot::tree {
 
@@ -27,12 +28,14 @@ struct FilesRequest {
   bool own_tree = true;      // what is written goes with the session; else nothing of the tree's is taken away
   bool lock = true;          // with own_tree: no password inside is one, but the user's. See merge.h
   bool all_groups = false;   // without own_tree: the user's groups come as well
+  bool in_use = false;       // others write to the accounts meanwhile: what they have changed since it was read stays
   bool password = false;     // with own_tree: the user's hash is copied; no other ever is
   std::string host_root;     // where the host's files are: empty is the real root; tests set another
   // A file's name until it is whole, where others stand on the tree, too: so that remove_half_written finds it after a
   // crash. Of one writer at a time. Empty: any.
   std::string temporary;
   std::optional<std::vector<std::string>> only;  // of file_paths(); all others stay as they are
+  std::function<void()> before_writing;          // called when the accounts have been read; may be empty
   std::function<bool()> cancelled;               // asked while the name service lists its accounts; may be empty
 };
 
@@ -48,9 +51,19 @@ FilesRequest files_request(const definition::Definition& definition, std::option
 // with require_copyfiles Error(stage_failed).
 std::vector<std::string> write_files(int root, const FilesRequest& request);
 
+struct UserAdded {
+  bool is_locked = false;          // somebody changes the accounts just now (lckpwdf(3)): nothing was done
+  std::vector<std::string> notes;  // what was not added, and why
+  std::vector<WrittenFile> written;
+};
+
 // A user and its groups, whom the accounts of a tree that is in use lack: they are added, and nothing is taken away.
-// What was not added, and why, is returned. Throws as write_files does. temporary: as in FilesRequest.
-std::vector<std::string> add_user(int root, const User& user, const std::string& temporary);
+// Under the lock of lckpwdf(3), which is not waited for: it is the users' of the tree. Who writes without it, and
+// before this renames a file of its own over the other's, is noticed, and that file and those after it are left alone.
+// before_writing: called when everything has been read; files that were changed later are not replaced. Throws as
+// write_files does. temporary: as in FilesRequest.
+UserAdded add_user(int root, const User& user, const std::string& temporary,
+                   const std::function<void()>& before_writing);
 
 // What write_files leaves of a file in the tree if it is cut off by a crash. Idempotent.
 void remove_half_written(int root, const FilesRequest& request);

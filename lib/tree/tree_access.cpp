@@ -12,6 +12,7 @@
 #include "base/paths.h"
 #include "base/text.h"
 #include "kernel/files.h"
+#include "kernel/open_beneath.h"
 #include "kernel/protection.h"
 #include "kernel/regular_file.h"
 #include "tree/host_files.h"
@@ -31,6 +32,12 @@ struct statx status_of(int descriptor, const std::string& path) {
   struct statx status {};
   base::check(::statx(descriptor, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_MNT_ID, &status), "looking at", path);
   return status;
+}
+
+std::string version_text(const struct statx& status) {
+  const auto nanoseconds = [](const statx_timestamp& time) { return base::concat(time.tv_sec, ".", time.tv_nsec); };
+  return base::concat(status.stx_dev_major, ":", status.stx_dev_minor, ":", status.stx_ino, ":", status.stx_size, ":",
+                      nanoseconds(status.stx_mtime), ":", nanoseconds(status.stx_ctime));
 }
 
 // A path that leads nowhere inside the tree, however it does so.
@@ -73,7 +80,8 @@ TreeAccess::Folder& TreeAccess::folder_of(const std::string& path) {
   return folders_.emplace(name, std::move(folder)).first->second;
 }
 
-TreeFile TreeAccess::read(const std::string& path) {
+// All but the content, and an O_PATH descriptor of the file if it is one.
+TreeFile TreeAccess::look(const std::string& path, base::UniqueFd& handle) {
   TreeFile file;
   const Folder& folder = folder_of(path);
   if (folder.found != Found::file) {
@@ -81,15 +89,17 @@ TreeFile TreeAccess::read(const std::string& path) {
     return file;
   }
   file.is_protected = folder.is_protected;
-  auto handle = kernel::find_in_tree(folder.handle.get(), std::string(base::file_name(path)), O_NOFOLLOW);
+  handle = kernel::find_in_tree(folder.handle.get(), std::string(base::file_name(path)), O_NOFOLLOW);
   if (!handle) return file;
   struct statx status = status_of(handle.get(), path);
+  file.version = version_text(status);
   file.is_protected |= kernel::is_protected(status);
   if (S_ISLNK(status.stx_mode) && status.stx_mnt_id == mount_) {
     file.symlink = true;
     handle = kernel::find_in_tree(root_, path);
     if (!handle) return file;
     status = status_of(handle.get(), path);
+    file.version += base::concat("->", version_text(status));
     // Where the symlink leads does not matter: it is replaced, and its target is left alone.
     if (!S_ISREG(status.stx_mode) || status.stx_mnt_id != mount_ || status.stx_size > largest_file) return file;
   }
@@ -102,11 +112,18 @@ TreeFile TreeAccess::read(const std::string& path) {
   else
     file.found = Found::file;
   if (file.found != Found::file) return file;
-  const auto opened = kernel::open_regular(handle.get(), path);
-  file.content = base::read_all(opened.descriptor.get(), path, largest_file);
   file.mode = status.stx_mode & 07777u;
   file.uid = status.stx_uid;
   file.gid = status.stx_gid;
+  return file;
+}
+
+TreeFile TreeAccess::read(const std::string& path) {
+  base::UniqueFd handle;
+  TreeFile file = look(path, handle);
+  if (file.found != Found::file) return file;
+  const auto opened = kernel::open_regular(handle.get(), path);
+  file.content = base::read_all(opened.descriptor.get(), path, largest_file);
   return file;
 }
 
@@ -128,11 +145,44 @@ std::optional<std::string> TreeAccess::version(const std::string& path) {
   return base::concat(*text, "->", *target_text);
 }
 
-void TreeAccess::write(const std::string& path, std::string_view content, mode_t mode, uid_t uid, gid_t gid) {
+int TreeAccess::writable_folder_of(const std::string& path) {
   const Folder& folder = folder_of(path);
-  if (folder.found != Found::file)
-    throw base::Error(base::ErrorCode::failed, base::concat("writing ", path, ": ", describe(folder.found)));
-  kernel::write_in_tree(folder.handle.get(), std::string(base::file_name(path)), content, mode, uid, gid, temporary_);
+  if (folder.found == Found::file) return folder.handle.get();
+  throw base::Error(base::ErrorCode::failed, base::concat("writing ", path, ": ", describe(folder.found)));
+}
+
+void TreeAccess::write(const std::string& path, std::string_view content, mode_t mode, uid_t uid, gid_t gid) {
+  const int folder = writable_folder_of(path);
+  kernel::write_in_tree(folder, std::string(base::file_name(path)), content, mode, uid, gid, temporary_);
+}
+
+std::optional<struct stat> TreeAccess::replace(const std::string& path, const TreeFile& read, std::string_view content,
+                                               mode_t mode, uid_t uid, gid_t gid) {
+  const int folder = writable_folder_of(path);
+  const auto is_as_read = [&] {
+    base::UniqueFd handle;
+    const TreeFile now = look(path, handle);
+    return now.found == read.found && now.version == read.version;
+  };
+  return kernel::write_in_tree(folder, std::string(base::file_name(path)), content, mode, uid, gid, temporary_,
+                               is_as_read);
+}
+
+base::UniqueFd TreeAccess::open_lock(const std::string& path, bool& made) {
+  made = false;
+  const Folder& folder = folder_of(path);
+  if (folder.found != Found::file) return {};
+  constexpr int flags = O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+  base::UniqueFd file(kernel::try_open_beneath(folder.handle.get(), std::string(base::file_name(path)),
+                                               flags | O_CREAT | O_EXCL | O_NOFOLLOW, 0600, kernel::resolve_in_root));
+  made = bool(file);
+  if (made) return file;
+  if (errno != EEXIST) base::throw_errno("making", path);
+  const base::UniqueFd there = regular_file(path);
+  if (!there) return {};
+  file.reset(::open(base::concat("/proc/self/fd/", there.get()).c_str(), flags));
+  if (!file && errno != EAGAIN) base::throw_errno("opening", path);
+  return file;
 }
 
 void TreeAccess::unprotect(const std::string& path) {

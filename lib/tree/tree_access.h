@@ -1,6 +1,7 @@
 // Looking at, and replacing, single files of a tree that a user controls.
 #pragma once
 
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include <cstdint>
@@ -33,6 +34,7 @@ struct TreeFile {
   uid_t uid = 0;
   gid_t gid = 0;
   bool is_protected = false;  // it, or its folder, is immutable or append-only (chattr(1))
+  std::string version = {};   // of the name itself and of what it leads to, from before the content was read
   [[nodiscard]] bool is_writable() const { return found == Found::file || found == Found::absent; }
 };
 
@@ -47,6 +49,15 @@ class TreeAccess {
   // Paths are relative to the root, without "..".
   [[nodiscard]] TreeFile read(const std::string& path);
   void write(const std::string& path, std::string_view content, mode_t mode, uid_t uid, gid_t gid);
+  // The same where others write, too: nullopt, and nothing is done, if the file is not what was `read` any more. Else
+  // the status of what was written (kernel::write_in_tree).
+  [[nodiscard]] std::optional<struct stat> replace(const std::string& path, const TreeFile& read,
+                                                   std::string_view content, mode_t mode, uid_t uid, gid_t gid);
+
+  // A file for locks (base/file_lock.h), open for writing; made, empty and of mode 0600, if there is none. Opening it
+  // waits for nobody, and follows no symlink. -1 if there is no such folder in this mount, if it is no regular file, or
+  // if a process holds a lease on it.
+  [[nodiscard]] base::UniqueFd open_lock(const std::string& path, bool& made);
   // So that write() can replace the file: kernel::unprotect of it and its folder.
   void unprotect(const std::string& path);
 
@@ -68,6 +79,8 @@ class TreeAccess {
     bool is_protected = false;
   };
   Folder& folder_of(const std::string& path);
+  int writable_folder_of(const std::string& path);
+  TreeFile look(const std::string& path, base::UniqueFd& handle);
   base::UniqueFd regular_file(const std::string& path);
 
   int root_;

@@ -76,10 +76,15 @@ void add_user(Services& services, Session& session, int root, const launch::User
     return;
   const auto known = session.resolver.lock();  // one writer at a time
   try {
-    const WrittenFiles written(services, session, {"etc/shadow", "etc/group", "etc/passwd"});
-    for (const auto& note : tree::add_user(root, user, half_written_file(session.token())))
-      base::log::info(concat("session ", session.id(), ": ", note));
-    written.note(services, session);
+    std::optional<WrittenFiles> unchanged;
+    const auto added = tree::add_user(root, user, half_written_file(session.token()), [&] {
+      unchanged.emplace(services, session, std::vector<std::string>{"etc/shadow", "etc/group", "etc/passwd"});
+    });
+    if (added.is_locked)
+      base::log::debug(concat("session ", session.id(), ": user ", base::printable(user.name),
+                              " has no name inside: its accounts are being changed (lckpwdf)"));
+    for (const auto& note : added.notes) base::log::info(concat("session ", session.id(), ": ", note));
+    if (unchanged) unchanged->note(services, session, added.written);
   } catch (const std::exception& error) {
     base::log::warning(
         concat("session ", session.id(), ": user ", base::printable(user.name), " has no name inside: ", error.what()));

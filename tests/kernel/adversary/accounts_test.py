@@ -4,6 +4,7 @@ is to be had in a session."""
 import contextlib
 import crypt
 import ctypes
+import fcntl
 import glob
 import grp
 import json
@@ -395,6 +396,7 @@ class OfTheNameService(Accounts):
         subprocess.run(["mount", "--bind", os.path.join(machine.place, "nsswitch.conf"), "/etc/nsswitch.conf"], check=True)
         machine.define_tree("copied", testing.small_tree(), nss="copy", profile="buildd", users=OWNER)
         machine.define_tree("merged", testing.small_tree(), profile="buildd", users=OWNER)
+        machine.define_tree("in-memory", testing.small_tree(), profile="buildd", users=OWNER, union_backing="tmpfs")
         for nss in ("merge", "copy"):
             machine.define_tree("served-" + nss, testing.small_tree(), profile="buildd", users=cls.LISTED, groups=cls.TEAM, nss=nss)
         machine.define_tree("of-the-team", testing.small_tree(), profile="buildd", users="", groups=cls.TEAM)
@@ -490,9 +492,89 @@ class OfTheNameService(Accounts):
 
     def test_that_is_no_change_of_the_session(self):
         self.list_account()
+        for chroot in ("merged", "in-memory"):
+            with self.subTest(chroot):
+                session = self.machine.begin(chroot, user=OWNER)
+                self.assertEqual(self.as_listed("session:" + session, "id", "-un"), self.LISTED)
+                self.assertEqual(self.machine.ok("diff", session), "")
+                self.machine.ok("end", session)
+
+    def test_nobody_is_added_while_a_program_inside_changes_the_accounts(self):
+        """A useradd(8) there would lose what it has written, or this would."""
+        self.list_account()
+        session = self.machine.begin("merged", user=OWNER)
+        name = "session:" + session
+        tree = self.machine.ok("location", session).strip()
+        with open(os.path.join(tree, "etc/.pwd.lock"), "w") as lock:
+            fcntl.lockf(lock, fcntl.LOCK_EX)  # as lckpwdf(3) does
+            before = self.machine.inside(name, "cat", "/etc/passwd", "/etc/group")
+            self.assertEqual(self.as_listed(name, "id", "-u"), "61234")
+            self.assertEqual(self.machine.inside(name, "cat", "/etc/passwd", "/etc/group"), before)
+        self.assertEqual(self.as_listed(name, "id", "-un"), self.LISTED)
+        self.assertEqual(self.machine.run("diff", session, "--name-only").out.split(), ["/etc/.pwd.lock"])  # of the program
+        self.machine.ok("end", session)
+
+    @contextlib.contextmanager
+    def adding_waits(self, point, is_there):
+        """In a session to which a user is being added, and the daemon waits at this fault point: the session, its folder etc."""
+        self.list_account()
+        points = os.path.join(self.machine.place, "points")
+        os.makedirs(points, exist_ok=True)
+        self.machine.stop_daemon()
+        self.machine.start_daemon(environment={"UNIONROOT_FAULT_FOLDER": points})
+        waits = os.path.join(points, point)
+        try:
+            session = self.machine.begin("merged", user=OWNER)
+            etc = os.path.join(self.machine.ok("location", session).strip(), "etc")
+            names = {*os.listdir(etc), ".pwd.lock"}
+            with open(waits, "w"):
+                pass
+            client = self.machine.popen("run", "--user", self.LISTED, "--directory", "/", "session:" + session, "--", "true")
+            try:
+                self.assertTrue(testing.wait_until(lambda: is_there(etc, names)))
+                yield session, etc
+            finally:
+                os.unlink(waits)
+                client.communicate(timeout=testing.PATIENCE)
+            self.assertEqual(client.returncode, 0)
+        finally:
+            self.machine.stop_daemon()
+            self.machine.start_daemon()
+
+    def append(self, path, line):
+        with open(path, "a") as file:  # as an editor does, without the lock
+            file.write(line + "\n")
+
+    def test_what_is_written_inside_while_a_user_is_added_is_not_lost(self):
+        with self.adding_waits("rename", lambda etc, names: set(os.listdir(etc)) - names) as (session, etc):
+            self.append(os.path.join(etc, "passwd"), "made:x:4711:4711::/:/bin/sh")
+        passwd = self.machine.inside("session:" + session, "cat", "/etc/passwd")
+        self.assertIn("made:x:4711:", passwd)
+        self.assertNotIn(self.LISTED, passwd)
+        self.assertEqual(self.as_listed("session:" + session, "id", "-un"), self.LISTED)  # the next time
+        self.assertIn("made:x:4711:", self.machine.inside("session:" + session, "cat", "/etc/passwd"))
+        self.assertEqual(self.machine.run("diff", session, "--name-only").out.split(), ["/etc/passwd"])
+        self.machine.ok("end", session)
+
+    def test_what_is_written_inside_when_a_user_was_added_is_shown(self):
+        def is_written(etc, names):
+            with open(os.path.join(etc, "shadow")) as file:
+                return self.LISTED in file.read()
+        with self.adding_waits("rename done", is_written) as (session, etc):
+            self.append(os.path.join(etc, "shadow"), "made:*:::::::")
+        self.assertEqual(self.as_listed("session:" + session, "id", "-un"), self.LISTED)
+        self.assertIn("made:", self.machine.inside("session:" + session, "cat", "/etc/shadow"))
+        self.assertEqual(self.machine.run("diff", session, "--name-only").out.split(), ["/etc/shadow"])
+        self.machine.ok("end", session)
+
+    def test_what_is_changed_after_a_user_was_added_is_shown(self):
+        self.list_account()
         session = self.machine.begin("merged", user=OWNER)
         self.as_listed("session:" + session, "true")
-        self.assertEqual(self.machine.ok("diff", session), "")
+        self.machine.inside("session:" + session, "sh", "-c", "echo made:x:4711: >>/etc/group")
+        self.machine.inside("session:" + session, "sh", "-c", "echo made:x:4711:4711::/:/bin/sh >>/etc/passwd")
+        self.as_listed("session:" + session, "true")
+        self.assertEqual(self.machine.run("diff", session, "--name-only").out.split(), ["/etc/group", "/etc/passwd"])
         self.machine.ok("end", session)
 
     def test_whom_a_session_of_its_own_is_not_for(self):
