@@ -60,7 +60,7 @@ struct Wanted {
 bool has_failed(const json& run) { return text_of(run, "end") != "exited" || run.value("value", 0) != 0; }
 
 std::string end_of(const json& run) {
-  const auto end = text_of(run, "end");
+  auto end = text_of(run, "end");
   if (is_true(run, "timed-out")) return "timed out";
   if (is_true(run, "out-of-memory")) return "out of memory";
   if (end == "exited") return base::concat("status ", run.value("value", 0));

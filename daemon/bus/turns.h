@@ -57,7 +57,8 @@ class Turns {
   // throws is logged, and ends that job.
   void quick(uid_t uid, Quick job);
   void longer(uid_t uid, Long job);
-  // For a call that is answered elsewhere, at once. True: it is the user's turn, and the call counts as used.
+  // For a call that is answered elsewhere, at once. True: it is the user's turn, and the call counts as used. Of those
+  // that come too soon one of 16 passes: who calls without a pause would never have a turn, for the refusals wait too.
   [[nodiscard]] bool passes(uid_t uid);
   // What answered Next::later, the user's first long answer, can be gone on with.
   void go_on(uid_t uid);
@@ -69,8 +70,9 @@ class Turns {
     Clock::time_point paid_until{};  // when the share has made up for the time that was used
     std::deque<Quick> quick;
     std::deque<Long> longer;
-    bool later = false;  // the first long one waits for go_on()
-    bool begun = false;  // a piece of it is written; nothing is sent before the last
+    unsigned held_back = 0;  // calls that passes() was asked about too soon
+    bool later = false;      // the first long one waits for go_on()
+    bool begun = false;      // a piece of it is written; nothing is sent before the last
   };
   using Users = std::unordered_map<uid_t, User>;
 

@@ -293,7 +293,7 @@ class Planner {
   }
 
   // Whether it differs from the tree's in its time alone.
-  bool is_copy(const std::string& path, const Entry& now, const EntryPtr& before) const {
+  [[nodiscard]] bool is_copy(const std::string& path, const Entry& now, const EntryPtr& before) const {
     return before && before->is_folder() && now.folders.same_lowers(before->folders) &&
            (path.empty() || beginning_.find(path) == nullptr) &&
            (differences(now, *before) & ~unsigned{time_differs}) == 0;

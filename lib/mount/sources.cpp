@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
+#include <optional>
 
 #include "base/error.h"
 #include "base/paths.h"
@@ -49,6 +50,34 @@ std::string path_of(int descriptor, const std::string& given) {
   return path;
 }
 
+// Where the host has files of namespaces mounted: looked at once, when it is first asked for.
+class NamespaceFiles {
+ public:
+  // Beneath `source`, symbolic links followed. The kernel refuses a copy of them only where it takes them for older
+  // than the namespace that they come to, and their numbers do not always tell: each processor has its own.
+  bool are_beneath(const std::string& source) {
+    const UniqueFd opened(::open(source.c_str(), O_PATH | O_CLOEXEC));
+    if (!opened) return false;  // whoever binds it says why
+    const auto& all = places();
+    if (all.empty()) return false;
+    const auto folder = path_of(opened.get(), source);
+    return std::any_of(all.begin(), all.end(), [&](const std::string& place) {
+      return place != folder && base::is_or_is_beneath(place, folder);
+    });
+  }
+
+ private:
+  const std::vector<std::string>& places() {
+    if (places_) return *places_;
+    places_.emplace();
+    for (auto& entry : kernel::read_mountinfo())
+      if (entry.type == "nsfs") places_->push_back(std::move(entry.target));
+    return *places_;
+  }
+
+  std::optional<std::vector<std::string>> places_;
+};
+
 // Of the mounts beneath `folder`, a real path, those that a bind is to have, outer ones first. left_out: folders of
 // which it has none; files of namespaces are added.
 std::vector<kernel::MountEntry> mounts_beneath(const std::string& folder, std::vector<std::string>& left_out) {
@@ -80,7 +109,7 @@ Namespace::OpenedSource open_overlay_layers(kernel::Mounts& mounts, const InnerM
 }
 
 Namespace::OpenedSource open_source(kernel::Mounts& mounts, const InnerMount& entry,
-                                    const std::vector<std::string>& own) {
+                                    const std::vector<std::string>& own, NamespaceFiles& namespaces) {
   Namespace::OpenedSource opened;
   switch (entry.kind) {
     case InnerMount::Kind::filesystem:
@@ -88,7 +117,8 @@ Namespace::OpenedSource open_source(kernel::Mounts& mounts, const InnerMount& en
       if (entry.type == "proc") opened.hidden = kernel::proc_options();
       break;
     case InnerMount::Kind::bind:
-      if (entry.recursive && holds_one_of(entry.source, own)) return open_in_pieces(mounts, entry, own);
+      if (entry.recursive && (holds_one_of(entry.source, own) || namespaces.are_beneath(entry.source)))
+        return open_in_pieces(mounts, entry, own);
       opened.tree = mounts.clone_tree(AT_FDCWD, entry.source, entry.recursive);
       // Never shared: mounts made in the session would appear on the host.
       mounts.set_attributes(opened.tree.get(), 0, 0, entry.slave ? MS_SLAVE : MS_PRIVATE, entry.recursive);
@@ -148,9 +178,10 @@ std::vector<Namespace::OpenedSource> open_sources(kernel::Mounts& mounts, const 
                                                   const std::vector<std::string>& own) {
   std::vector<Namespace::OpenedSource> sources;
   sources.reserve(plan.mounts.size());
+  NamespaceFiles namespaces;
   for (const InnerMount& entry : plan.mounts) {
     try {
-      sources.push_back(open_source(mounts, entry, own));
+      sources.push_back(open_source(mounts, entry, own, namespaces));
     } catch (const base::SystemError& error) {
       if (entry.optional && is_missing(error)) {
         Namespace::OpenedSource missing;

@@ -37,7 +37,7 @@ class Manager final : public Sessions {
   EndResult end(const SessionId& session, EndWish wish, TellProgress progress = {},
                 std::function<bool()> cancelled = {}, std::optional<events::User> who = std::nullopt) override;
   bool reset(const ResetRequest& request, std::function<bool()> cancelled = {}, TellProgress progress = {}) override;
-  SessionView recover(const SessionId& session, std::function<bool()> cancelled = {}, TellProgress progress = {},
+  SessionView recover(const SessionId& wanted, std::function<bool()> cancelled = {}, TellProgress progress = {},
                       bool accept_source = false) override;
   SessionView take_over(TakeOverRequest request) override;
   [[nodiscard]] std::optional<std::string> source_trouble(const definition::Definition& definition,

@@ -121,6 +121,15 @@ TEST_CASE("A call that is answered elsewhere passes while the share lasts, and a
   CHECK(place.turns.passes(alice));
 }
 
+TEST_CASE("Who calls without a pause has a call answered now and then") {
+  Place place(small_stock());
+  for (int number = 0; number < 3; ++number) place.turns.quick(alice, place.job("refusal", milliseconds(1000)));
+  int passed = 0;
+  for (int number = 0; number < 160; ++number) passed += place.turns.passes(alice) ? 1 : 0;
+  CHECK(passed == 10);
+  CHECK(place.turns.passes(bob));
+}
+
 TEST_CASE("Root is never made to wait") {
   Place place(small_stock());
   for (int i = 0; i < 5; ++i) place.turns.quick(0, place.job("root", milliseconds(1000)));

@@ -28,6 +28,7 @@ PastRun past(const std::string& run, const std::string& caller, uid_t uid, std::
 
 std::vector<std::string> ids(const std::vector<PastRun>& runs) {
   std::vector<std::string> found;
+  found.reserve(runs.size());
   for (const auto& run : runs) found.push_back(run.run.id);
   return found;
 }
