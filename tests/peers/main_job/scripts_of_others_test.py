@@ -56,9 +56,12 @@ class ScriptsOfOthers(EndToEndTest):
         self.assertEqual(self.error(125, "lock", "--json-errors", "no-such", "--", "true")["name"], "AccessDenied")
         session = self.machine.begin("small", "alike-1", user=OWNER)
         other = self.machine.begin("small", "alike-2", user=OWNER)
-        error = self.error(125, "end", "--json-errors", "alike")
+        error = self.error(125, "location", "--json-errors", "alike")
         self.assertEqual(error["name"], "InvalidArgument")
         self.assertIn("alike-1, alike-2", error["message"])
+        error = self.error(125, "end", "--json-errors", "alike")  # whole ids alone
+        self.assertEqual(error["name"], "NoSuchSession")
+        self.assertIn("alike-1, alike-2", error["hint"])
         self.assertEqual(self.error(125, "--json-errors", "begin", "--name", session, "small")["name"], "SessionExists")
         self.machine.ok("end", session, other, user=OWNER)
 
