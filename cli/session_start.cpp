@@ -58,10 +58,9 @@ std::string whole_id(Manager& manager, const std::string& name, Among among) {
 }
 
 std::string hint_of_start(Manager& manager, const std::string& name) {
-  std::vector<std::string> found;
-  for (const auto& session : list_sessions(manager))
-    if (may_be_meant(session, name, Among::all) && text_of(session, "id") != name)
-      found.push_back(text_of(session, "id"));
+  auto found = all_sessions(manager, [&](const nlohmann::json& session) {
+    return may_be_meant(session, name, Among::all) && text_of(session, "id") != name;
+  });
   if (found.empty()) return {};
   const bool one = found.size() == 1;
   return base::concat(one ? "this one begins so: " : "these begin so: ", listed(std::move(found)),

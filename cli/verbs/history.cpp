@@ -4,6 +4,7 @@
 #include <iomanip>
 #include <sstream>
 
+#include "base/names.h"
 #include "base/text.h"
 #include "cli/exit_status.h"
 #include "cli/manager.h"
@@ -38,24 +39,13 @@ Examples:
   unionroot history --json | jq -r '.[] | select(."timed-out") | .command'
 )";
 
-// The daemon looks for a session and a chroot of a name.
-struct Wanted {
-  explicit Wanted(const std::string& given) : name(given) {
-    for (const std::string_view each : {"session", "chroot", "source"})
-      if (given.starts_with(base::concat(each, ":"))) {
-        space = each;
-        name = given.substr(each.size() + 1);
-      }
-  }
-  [[nodiscard]] bool has(const json& run) const {
-    if (space.empty()) return true;
-    if (space == "session") return text_of(run, "session") == name;
-    return text_of(run, "chroot") == name && is_true(run, "source") == (space == "source");
-  }
-
-  std::string_view space;
-  std::string name;
-};
+// The daemon looks for a session and a chroot of the name.
+bool is_of(const json& run, const base::QualifiedName& name) {
+  using base::Namespace;
+  if (name.space == Namespace::none) return true;
+  if (name.space == Namespace::session) return text_of(run, "session") == name.name;
+  return text_of(run, "chroot") == name.name && is_true(run, "source") == (name.space == Namespace::source);
+}
 
 bool has_failed(const json& run) { return text_of(run, "end") != "exited" || run.value("value", 0) != 0; }
 
@@ -120,7 +110,7 @@ class History : public Verb {
   // The daemon gives the newest first, and so many at a time.
   [[nodiscard]] json fetch(Manager& manager) const {
     bus::Options options;
-    const Wanted wanted(name_);
+    const auto wanted = name_.empty() ? base::QualifiedName() : base::parse_qualified_name(name_);
     if (!name_.empty()) options.emplace_back("name", wanted.name);
     std::vector<json> found;
     std::int64_t before = 0;
@@ -132,7 +122,7 @@ class History : public Verb {
       more = !rows.empty();
       for (const auto& run : rows) {
         before = run.value("number", std::int64_t{0});
-        if (!wanted.has(run) || (failed_ && !has_failed(run))) continue;
+        if (!is_of(run, wanted) || (failed_ && !has_failed(run))) continue;
         found.push_back(run);
         if (last_ && found.size() == *last_) more = false;
         if (!more) break;

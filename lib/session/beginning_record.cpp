@@ -23,7 +23,6 @@ using base::UniqueFd;
 namespace {
 
 constexpr const char* record_name = "beginning";
-constexpr std::size_t largest_record = std::size_t{64} << 20;
 
 void write_record(int store, const std::string& record, int flags) {
   const UniqueFd file(
@@ -83,13 +82,18 @@ void note_resolv_conf(Services& services, const Session& session) {
            [](const std::string& folder) { note_file(kernel::open_directory(folder).get(), "etc/resolv.conf"); });
 }
 
+std::string read_beginning(int record) {
+  constexpr std::size_t largest_record = std::size_t{64} << 20;
+  return base::read_all(record, "the record of an upper layer's beginning", largest_record);
+}
+
 WrittenFiles::WrittenFiles(Services& services, const Session& session, const std::vector<std::string>& paths) {
   in_store(services, session, [&](const std::string& folder) {
     const auto file = open_beginning(folder);
     if (!file) return;
     has_record_ = true;
     const auto store = kernel::open_directory(folder);
-    const auto record = base::read_all(file.get(), "the record of an upper layer's beginning", largest_record);
+    const auto record = read_beginning(file.get());
     for (const auto& path : paths) {
       const auto facts = facts_in(store.get(), path);
       // Where the layer has no such file the tree's own is seen: nobody has changed that.

@@ -35,5 +35,7 @@ class WrittenFiles {
 
 // The record in the folder of an upper layer (layer_places.h); -1 if there is none.
 base::UniqueFd open_beginning(const std::string& store);
+// Its bytes, 64 MiB at most. Throws Error, SystemError.
+std::string read_beginning(int record);
 
 }  // namespace unionroot::session

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/guarded.h"
 #include "base/log.h"
+#include "base/paths.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
 #include "store/room.h"
@@ -246,7 +247,7 @@ History::~History() = default;
 void History::add(const PastRun& past) noexcept {
   if (!impl_->keeps()) return;
   impl_->attempt([&] {
-    if (!has_space(impl_->file.substr(0, impl_->file.rfind('/')), least_space))
+    if (!has_space(std::string(base::parent_path(impl_->file)), least_space))
       throw base::Error(base::ErrorCode::no_space, base::concat(impl_->file, ": the disk is almost full"));
     impl_->with_connection([&](Connection& connection) {
       const auto& run = past.run;

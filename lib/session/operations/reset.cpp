@@ -37,7 +37,6 @@ namespace {
 
 constexpr const char* plan_name = "reset";
 constexpr std::size_t longest_plan = std::size_t{1} << 30;
-constexpr std::size_t longest_beginning = std::size_t{256} << 20;
 
 // nullopt: there is none.
 std::optional<layers::ResetPlan> plan_in(int store, const std::string& folder = {}) {
@@ -91,8 +90,7 @@ layers::ResetPlan plan_of(Parts& parts, const Operation& operation, const ResetR
   given.options = layers::options_of(operation.definition().union_.mount_options);
   given.upper = opened.upper.get();
   for (const auto& lower : opened.lowers) given.lowers.push_back(lower.get());
-  const layers::Beginning beginning(
-      opened.beginning ? base::read_all(opened.beginning.get(), "the record", longest_beginning) : std::string());
+  const layers::Beginning beginning(opened.beginning ? read_beginning(opened.beginning.get()) : std::string());
   return layers::plan_reset(given, beginning, {request.paths, request.keep}, [&] {
     return operation.session().end_wanted || parts.stopping || (cancelled && cancelled());
   });
@@ -109,10 +107,11 @@ void write_plan(Operation& operation, const layers::ResetPlan& plan) {
   });
 }
 
-// Nobody has acted on it yet.
-void remove_plan(const Operation& operation) {
-  in_store(operation.services(), operation.session(), [](const std::string& path) {
+// done: it was carried out, which is to be on disk before the plan goes; else nobody has acted on it yet.
+void remove_plan(const Operation& operation, bool done) {
+  in_store(operation.services(), operation.session(), [&](const std::string& path) {
     const auto store = kernel::open_directory(path);
+    if (done) base::check(::syncfs(store.get()), "syncing an upper layer that was reset");
     kernel::remove_file(store.get(), plan_name);
     kernel::sync_directory(store.get());
   });
@@ -158,7 +157,7 @@ bool reset(Parts& parts, Operation& operation, const ResetRequest& request, cons
   } catch (...) {
     // Should the store not take this either, the next daemon sets it up again as it is.
     Attempts attempts;
-    attempts.run([&] { remove_plan(operation); });
+    attempts.run([&] { remove_plan(operation, false); });
     if (attempts.problems().empty())
       attempts.run([&] { set_state(parts, operation, SessionState::active); });
     else  // `recover` carries it out: later changes must not be taken back by it
@@ -197,12 +196,7 @@ void finish_reset(Operation& operation, int root) {
     set_times_again(root, *plan, again);
   }
   note_again(operation, again);
-  in_store(operation.services(), operation.session(), [&](const std::string& path) {
-    const auto store = kernel::open_directory(path);
-    base::check(::syncfs(store.get()), "syncing an upper layer that was reset");
-    kernel::remove_file(store.get(), plan_name);
-    kernel::sync_directory(store.get());
-  });
+  remove_plan(operation, true);
 }
 
 }  // namespace unionroot::session
