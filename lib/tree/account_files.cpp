@@ -68,7 +68,7 @@ class AccountFiles {
         writer_.skip("/" + path_of(database), why);
       account.inside = writer_.tree().read(path_of(database));
       if (!account.inside.is_writable()) {
-        // One note is enough where the whole folder is missing.
+        // If the whole folder is missing, one note is enough.
         if (account.listed || database == Database::passwd)
           writer_.skip(path_of(database), describe(account.inside.found));
       } else if (account.inside.found == Found::file || account.listed) {
@@ -78,7 +78,8 @@ class AccountFiles {
     }
   }
 
-  // What the name service does not say is in no session; that is no reason for having none.
+  // A name service that fails is no reason to refuse the session. The session gets the accounts of the host's file, and
+  // a note.
   std::shared_ptr<const Table> enumerated(const std::shared_ptr<const Table>& file) {
     try {
       const Table listed(file->database(), enumerate(file->database(), request_.cancelled));
@@ -92,7 +93,7 @@ class AccountFiles {
     }
   }
 
-  // The host's file takes the place of the tree's; the user alone may still be added to it.
+  // The host's file replaces the tree's. After that only the user may be added.
   static void replace_by_hosts(MergeInput& input) {
     for (std::size_t i = 0; i < all_databases.size(); ++i) {
       if (!input.listed[i] || !input.tree[i]) continue;
@@ -102,7 +103,7 @@ class AccountFiles {
     }
   }
 
-  // The name service is asked for those that are in no file.
+  // The name service is asked only for groups that are not in the host's file.
   [[nodiscard]] std::vector<Group> groups_of_user(const MergeInput& input) const {
     std::vector<Group> groups;
     if (!request_.user) return groups;
@@ -115,7 +116,8 @@ class AccountFiles {
     return groups;
   }
 
-  // The one password of the host that is ever copied. A user from elsewhere (LDAP) has none in the files.
+  // This is the only password of the host that is ever copied. A user of a directory service (LDAP) has none in the
+  // files.
   [[nodiscard]] std::string password(const MergeInput& input) const {
     const auto& passwd = accounts_[index_of(Database::passwd)].outside;
     const auto& shadow = accounts_[index_of(Database::shadow)].outside;
@@ -130,7 +132,8 @@ class AccountFiles {
   }
 
   void write(const MergeInput& input, const MergeOutput& merged) {
-    // passwd last: who is not in passwd yet counts as new, and after a crash everything is done again for them.
+    // passwd comes last: a user who is not in passwd counts as new. After a crash everything is done again for that
+    // user.
     for (const Database database : {Database::shadow, Database::gshadow, Database::group, Database::passwd}) {
       const std::size_t i = index_of(database);
       if (!input.tree[i]) continue;
@@ -138,18 +141,17 @@ class AccountFiles {
       const Account& account = accounts_[i];
       if (account.inside.found == Found::absent && text.empty()) continue;
       const bool same = !merged.text[i] && text == account.inside.content;
-      // In a tree of its own a session has them as they should be, also where the tree's are as they should be but for
-      // their mode.
+      // In the session's own tree the mode and owner of password files are corrected even if the content is right.
       if (same && !(request_.own_tree && has_passwords(database))) continue;
       const auto owner = owner_of(database, merged, input);
       if (!request_.in_use)
         writer_.put(path_of(database), account.inside, text, owner);
       else if (!writer_.replace(path_of(database), account.inside, text, owner))
-        return;  // the rest was made to go with it
+        return;  // the remaining texts were computed for this one
     }
   }
 
-  // The tree's own mode and owner stay; a copy has the host's; a new file what Debian gives it.
+  // An existing file keeps its mode and owner. A copy gets those of the host's file. A new file gets Debian's defaults.
   [[nodiscard]] FileOwner owner_of(Database database, const MergeOutput& merged, const MergeInput& input) const {
     const Account& account = accounts_[index_of(database)];
     if (has_passwords(database)) {
@@ -164,7 +166,8 @@ class AccountFiles {
 
   static FileOwner owner_of(const TreeFile& inside) { return {inside.mode, inside.uid, inside.gid}; }
 
-  // A tree that is written to itself keeps its own, if nobody can read there who could not as it should be.
+  // In a tree that is not the session's own, a password file keeps its mode and owner if these admit no additional
+  // readers.
   [[nodiscard]] bool is_kept(const TreeFile& inside, const FileOwner& wanted) const {
     return !request_.own_tree && inside.found == Found::file && inside.uid == 0 && (inside.mode & 037) == 0 &&
            (inside.gid == 0 || inside.gid == wanted.gid);

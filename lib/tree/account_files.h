@@ -1,4 +1,4 @@
-// passwd, shadow, group and gshadow of a session.
+// The files passwd, shadow, group and gshadow of a session.
 #pragma once
 
 #include <string>
@@ -8,13 +8,13 @@
 
 namespace unionroot::tree {
 
-// Writes them as request.nss says. Throws as write_files does.
+// Writes the files as request.nss says. Throws as write_files does.
 //
-// No password of the host comes with them but, where the request says so, the user's. Wherever shadow and gshadow are
-// written they are root:shadow 0640, by the tree's number for that group, or root:root 0600 where there is none.
+// The host's passwords are not copied. Only the user's is, if the request says so. shadow and gshadow get owner
+// root:shadow and mode 0640, with the tree's number for that group. Without such a group they get root:root 0600.
 void write_accounts(FileWriter& writer, const FilesRequest& request);
 
-// Whether a file of the host is one of those with accounts or passwords, or a former one. They are not copied as other
+// True if the host's file holds accounts or passwords, or is a backup of such a file. These are not copied as other
 // files are.
 bool is_account_file(const FileWriter& writer, const FileVersion& file);
 

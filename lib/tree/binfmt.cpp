@@ -19,7 +19,7 @@ namespace {
 
 using base::concat;
 
-constexpr std::size_t largest_entry = 4096;  // the kernel writes it into one page
+constexpr std::size_t largest_entry = 4096;  // the kernel writes an entry into one page
 
 [[noreturn]] void refuse(const std::string& name, std::string_view what) {
   throw base::Error(base::ErrorCode::failed, concat("the binfmt_misc entry ", base::printable(name), ": ", what));
@@ -36,7 +36,7 @@ std::string bytes_of(const std::string& name, std::string_view hexadecimal) {
   return bytes;
 }
 
-// What follows `word` and a blank; nullopt if the line begins otherwise.
+// Returns the text after `word` and a blank. nullopt if the line begins differently.
 std::optional<std::string_view> after(std::string_view line, std::string_view word) {
   if (!line.starts_with(word) || line.size() <= word.size() || line[word.size()] != ' ') return std::nullopt;
   return line.substr(word.size() + 1);
@@ -73,7 +73,7 @@ std::string read_entry(int folder, const std::string& name) {
 bool BinfmtEntry::matches(std::string_view start) const {
   if (!enabled || magic.empty() || offset + magic.size() > binfmt_compared) return false;
   for (std::size_t i = 0; i < magic.size(); ++i) {
-    // A short file is followed by zeros.
+    // The kernel pads a short file with zeros.
     const char byte = offset + i < start.size() ? start[offset + i] : '\0';
     const auto difference = static_cast<unsigned char>(byte ^ magic[i]);
     if ((difference & static_cast<unsigned char>(mask.empty() ? '\xff' : mask[i])) != 0) return false;

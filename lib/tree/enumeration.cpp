@@ -9,7 +9,7 @@ namespace unionroot::tree {
 
 bool enumerates(const FilesRequest& request, Database database) {
   if (request.nss != definition::NssMode::copy || !request.host_root.empty()) return false;
-  // The hashes of others than the session's owner are not wanted, so shadow and gshadow are not asked for.
+  // Hashes of users other than the session's owner are not needed. So shadow and gshadow are not listed.
   if (database != Database::passwd && database != Database::group) return false;
   return std::find(request.databases.begin(), request.databases.end(), name_of(database)) != request.databases.end();
 }

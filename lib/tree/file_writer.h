@@ -1,4 +1,4 @@
-// Puts files into a session's tree, and keeps notes of what was skipped.
+// Writes files into a session's tree, and notes what it skipped.
 #pragma once
 
 #include <sys/types.h>
@@ -23,12 +23,12 @@ struct FileOwner {
 
 class FileWriter {
  public:
-  // host_root, own_tree: as in FilesRequest. temporary: of TreeAccess.
+  // host_root, own_tree: as in FilesRequest. temporary: as for TreeAccess.
   FileWriter(int root, std::string host_root, std::string temporary, bool own_tree)
       : tree_(root, std::move(temporary)), host_root_(std::move(host_root)), own_tree_(own_tree) {}
 
   [[nodiscard]] TreeAccess& tree() { return tree_; }
-  // Nothing but these is written from now on.
+  // From now on only these paths are written.
   void write_only(std::vector<std::string> paths) { only_ = std::move(paths); }
   [[nodiscard]] std::string on_host(std::string_view path) const;
 
@@ -36,19 +36,21 @@ class FileWriter {
   void skip(std::string_view path, std::string_view why);
   [[nodiscard]] std::vector<std::string> take_notes() { return std::move(notes_); }
 
-  // A file of the host, or null with a note.
+  // Reads a file of the host. Returns null, with a note, if that fails.
   std::shared_ptr<const HostFile> host_file(std::string_view path);
 
-  // Whether the file may be written: what is protected in a tree of the session's own is so no more. Else a note.
+  // True if the file may be written. In the session's own tree this removes the immutable and append-only attributes.
+  // Adds a note if it returns false, except for a path that write_only() excludes.
   bool can_write(const std::string& path, const TreeFile& old);
 
-  // Writes what is not there yet. `old`: what tree() reads there. A symlink is replaced even where it leads to the same
-  // content: what it leads to may change, or go.
+  // Writes the file unless it is there already. `old`: what tree() read there. A symlink is always replaced: its target
+  // may change or vanish.
   void put(const std::string& path, const TreeFile& old, std::string_view content, const FileOwner& owner);
 
-  // The same in a tree that others write to meanwhile. False, with a note, if the file is not `old` any more.
+  // As put(), for a tree that others write to as well. Returns false, with a note, if the file has changed since `old`
+  // was read.
   bool replace(const std::string& path, const TreeFile& old, std::string_view content, const FileOwner& owner);
-  // The files that were replaced.
+  // Records a file that was replaced.
   void wrote(WrittenFile file) { written_.push_back(std::move(file)); }
   [[nodiscard]] std::vector<WrittenFile> take_written() { return std::move(written_); }
 

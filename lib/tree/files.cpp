@@ -24,8 +24,7 @@ using definition::NssMode;
 
 constexpr std::string_view resolv_conf = "etc/resolv.conf";
 
-// Which content it had when it was written: FNV-1a. Nobody gains by a forgery but a resolv.conf that is kept up to
-// date.
+// Hash of the written content: FNV-1a. A forged mark only makes the daemon keep resolv.conf up to date.
 std::string mark_of(std::string_view content) {
   std::uint64_t hash = 0xcbf29ce484222325;
   for (const char c : content) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
@@ -39,7 +38,7 @@ void write_marked(TreeAccess& tree, const std::string& content) {
   tree.set_mark(path, mark_of(content));
 }
 
-// Whether a line of hosts(5) has the name.
+// True if a line of hosts(5) has the name.
 bool has_address(const std::string& hosts, const std::string& name) {
   for (const auto& line : base::split(hosts, '\n')) {
     std::istringstream words(line.substr(0, line.find('#')));
@@ -70,9 +69,9 @@ class Writer {
   }
 
  private:
-  // From a path on the host to one in the tree, both without the first '/'.
+  // from: a path on the host. to: a path in the tree. Both without the leading '/'.
   void copy(const HostFile& source, const std::string& from, const std::string& to) {
-    // By whatever name: the path may be a link.
+    // Compares inodes, not names: the path may be a symlink.
     if (is_account_file(writer_, source.version))
       return writer_.skip(from, "the host's accounts come by the key nss, and their passwords do not");
     writer_.put(to, writer_.tree().read(to), source.content, {source.mode, source.uid, source.gid});
@@ -99,14 +98,14 @@ class Writer {
         continue;
       }
       const auto to = base::join(target, "/");
-      if (to == resolv_conf) continue;  // that one goes by the definition's own key
+      if (to == resolv_conf) continue;  // the key resolv-conf of the definition decides about it
       const auto from = base::join(source, "/");
       if (const auto file = copied_file(from, copied)) copy(*file, from, to);
     }
   }
 
-  // Null, with a note, for one that the host does not have, or that cannot be read just now. What can never be copied
-  // is an error.
+  // Returns null, with a note, for a file that the host lacks or that cannot be read now. Throws for a file that can
+  // never be copied.
   std::shared_ptr<const HostFile> copied_file(const std::string& from, const definition::CopiedFile& copied) {
     std::string why;
     auto file = host_files().read(writer_.on_host(from), why);
@@ -126,7 +125,7 @@ class Writer {
     return nullptr;
   }
 
-  // Empty for what is not the absolute path of a file.
+  // Returns nothing if this is not the absolute path of a file.
   static std::vector<std::string> parts_of_file(const std::string& path) {
     auto parts = base::split(path, '/');
     const bool here = std::find(parts.begin(), parts.end(), ".") != parts.end();
@@ -140,7 +139,7 @@ class Writer {
     if (!source) return;
     const TreeFile old = writer_.tree().read(path);
     if (!request_.mark_resolv_conf) return writer_.put(path, old, source->content, {});
-    // Written also where it is the same already: only what bears the mark is followed.
+    // An identical file is written too: follow_resolv_conf only updates a file with the mark.
     if (writer_.can_write(path, old)) write_marked(writer_.tree(), source->content);
   }
 
@@ -160,7 +159,7 @@ class Writer {
     if (!request_.hostname.empty()) write_own_address();
   }
 
-  // The session's own name has an address, as the host's has: for sudo, and `hostname -f`.
+  // Gives the session's own hostname an address, as the host's name has one. sudo and `hostname -f` need it.
   void write_own_address() {
     const std::string path = "etc/hosts";
     const TreeFile old = writer_.tree().read(path);
@@ -206,7 +205,7 @@ bool follow_resolv_conf(int root, const std::string& host_root, FileVersion& see
   TreeAccess tree(root, temporary);
   if (seen == FileVersion() && !temporary.empty()) tree.remove_half_written(path);
   const TreeFile now = tree.read(path);
-  // Who makes it immutable in the session wants it to stay as it is.
+  // A user who makes the file immutable wants to keep it.
   const bool ours =
       now.found == Found::file && !now.symlink && !now.is_protected && tree.mark(path) == mark_of(now.content);
   const bool write = ours && now.content != source->content;
@@ -226,7 +225,8 @@ UserAdded add_user(int root, const User& user, const std::string& temporary,
   request.in_use = true;
   request.before_writing = before_writing;
   FileWriter writer(root, {}, temporary, false);
-  // Of an open file description: it excludes lckpwdf(3) and other threads, and goes with the descriptor.
+  // The lock belongs to an open file description. It excludes lckpwdf(3) and other threads, and ends when the
+  // descriptor is closed.
   const std::string path = "etc/.pwd.lock";
   bool made = false;
   const base::UniqueFd lock = writer.tree().open_lock(path, made);

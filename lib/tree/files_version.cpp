@@ -1,4 +1,4 @@
-// What the files of a session depend on, without reading them.
+// Computes what a session's files depend on, without reading them.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
@@ -21,7 +21,7 @@ namespace {
 
 using base::concat;
 
-// No part of a path or a name, so that two requests never give one text.
+// Cannot occur in a path or a name. So two different requests never give the same text.
 constexpr char separator = '\0';
 
 void add(std::string& text, std::string_view part) {
@@ -65,7 +65,8 @@ std::string request_text(const FilesRequest& request) {
   return text;
 }
 
-// Into which the files are written: an overlay shows the owner, mode and attributes of its top layer's folders too.
+// The folders that the files are written into. An overlay also shows the owner, mode and attributes of the folders of
+// its top layer.
 std::set<std::string> folders_above(const std::vector<std::string>& paths) {
   std::set<std::string> folders;
   for (const auto& path : paths)
@@ -96,7 +97,7 @@ std::vector<std::string> file_paths(const FilesRequest& request) {
 }
 
 std::optional<std::string> files_version(int root, const FilesRequest& request) {
-  // No version tells what a name service would list.
+  // Nothing tells whether a name service would list the same accounts again.
   if (enumerates(request, Database::passwd) || enumerates(request, Database::group)) return std::nullopt;
   struct stat status {};
   base::check(::fstatat(root, "", &status, AT_EMPTY_PATH), "looking at the tree's root");

@@ -25,7 +25,7 @@ using base::UniqueFd;
 constexpr const char* shell = "bin/sh";
 constexpr const char* to_install = "on the host: apt-get install qemu-user-static binfmt-support";
 
-// Empty: there is none.
+// Empty: the tree has no such file.
 std::string start_of_shell(int root) {
   const auto file = kernel::open_regular_in_tree(root, shell);
   if (file.found != kernel::RegularFile::Found::file) return {};
@@ -36,7 +36,7 @@ std::string start_of_shell(int root) {
   return start;
 }
 
-// A host's path that can be one of a session too.
+// True if this path of the host can exist in a session too.
 bool is_plain_path(const std::string& path) {
   const auto parts = base::split(path, '/');
   return !parts.empty() && path.front() == '/' && path.back() != '/' &&
@@ -46,7 +46,7 @@ bool is_plain_path(const std::string& path) {
 template <typename Header, typename Segment>
 bool has_interpreter(int file, const std::string& path) {
   Header header{};
-  constexpr std::size_t most = 128;  // segments; real programs have a dozen
+  constexpr std::size_t most = 128;  // segments; real programs have about a dozen
   if (base::check(::pread(file, &header, sizeof header, 0), "reading", path) != sizeof header) return false;
   if (header.e_phentsize != sizeof(Segment)) return false;
   for (std::size_t i = 0; i < std::min<std::size_t>(header.e_phnum, most); ++i) {
@@ -58,7 +58,7 @@ bool has_interpreter(int file, const std::string& path) {
   return false;
 }
 
-// False, with a note, for an interpreter that would not run in a session.
+// Returns false, with a note, if the interpreter would not run in a session.
 bool can_be_bound(const BinfmtEntry& entry, std::vector<std::string>& notes) {
   const auto interpreter = base::printable(entry.interpreter);
   std::string why;
@@ -86,7 +86,7 @@ bool needs_loader(const std::string& path) {
   char start[base::elf_machine_size];
   const auto size = base::check(::pread(file.get(), start, sizeof start, 0), "reading", path);
   const auto machine = base::elf_machine(start, static_cast<std::size_t>(size));
-  // The header's numbers are in its own order of bytes; an interpreter for another machine would not run here anyway.
+  // The numbers in the header have the file's own byte order. An interpreter with another byte order does not run here.
   if (machine.machine == EM_NONE || machine.order != base::own_machine().order) return false;
   return machine.word == ELFCLASS64 ? has_interpreter<Elf64_Ehdr, Elf64_Phdr>(file.get(), path)
                                     : has_interpreter<Elf32_Ehdr, Elf32_Phdr>(file.get(), path);
@@ -98,12 +98,12 @@ Foreign look_for_foreign_programs(int root, const std::string& binfmt) {
   if (start.empty()) return found;
   const auto machine = base::elf_machine(start.data(), start.size());
   if (machine == base::own_machine()) return found;
-  // Also where the machine could run it by itself: an entry comes before that.
+  // Entries are checked even if this machine runs the program itself: the kernel tries binfmt_misc first.
   bool served = base::runs_on(machine, base::own_machine());
   for (const auto& entry : read_binfmt(binfmt, found.notes)) {
     if (!entry.matches(start)) continue;
     served = true;
-    // Which of several counts depends on the order of their registration, so each is made available.
+    // Several entries may match. The kernel chooses by order of registration, so all of them are made available.
     const bool bound = !entry.fixed() && can_be_bound(entry, found.notes);
     if (bound) found.interpreters.push_back(entry.interpreter);
     if ((bound || entry.fixed()) && !entry.has_credentials())

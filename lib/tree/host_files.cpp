@@ -16,7 +16,7 @@ namespace unionroot::tree {
 
 namespace {
 
-// Larger ones are read each time, so that what is kept stays small.
+// Larger files are read each time, to keep the cache small.
 constexpr std::size_t largest_kept = std::size_t{1} << 20;
 
 }  // namespace
@@ -45,7 +45,7 @@ std::shared_ptr<const HostFile> HostFiles::read(const std::string& path, std::st
     return nullptr;
   }
   const auto version = base::version_of(status);
-  const bool settled = base::is_settled(version);  // before it is read: afterwards it may have changed once more
+  const bool settled = base::is_settled(version);  // checked before the read: the file may change during the read
   auto read =
       std::make_shared<const HostFile>(HostFile{version, status.st_mode & 07777u, status.st_uid, status.st_gid,
                                                 base::read_all(opened.descriptor.get(), path, largest_file), settled});

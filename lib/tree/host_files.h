@@ -1,4 +1,4 @@
-// The host's files that sessions get, read once as long as they do not change.
+// Cache of the host's files that sessions get. A file is read again only after it changed.
 #pragma once
 
 #include <sys/types.h>
@@ -22,26 +22,26 @@ using base::FileVersion;
 
 struct HostFile {
   FileVersion version;
-  mode_t mode = 0;  // permissions alone
+  mode_t mode = 0;  // permissions only
   uid_t uid = 0;
   gid_t gid = 0;
   std::string content;
-  // The version was old enough before the content was read: another content would have another version.
+  // The version was old enough before the content was read. So any other content has another version.
   bool settled = false;
 };
 
 // Thread-safe.
 class HostFiles {
  public:
-  // A file of the host, or null, and then `why` says why not: not there, not a regular file, too large, an error.
-  // Symlinks are followed: the path is the administrator's.
+  // Reads a file of the host. Returns null and sets `why` if it is missing, not a regular file, too large, or
+  // unreadable. Symlinks are followed: the administrator chose the path.
   std::shared_ptr<const HostFile> read(const std::string& path, std::string& why);
 
-  // The same, parsed, without any password.
+  // Returns the same file, parsed, with all passwords removed.
   std::shared_ptr<const Table> table(Database database, const std::string& path,
                                      const std::shared_ptr<const HostFile>& file);
 
-  // How often a file was really read; for tests.
+  // Number of times that a file was read from disk; for tests.
   [[nodiscard]] std::size_t reads() const;
 
  private:

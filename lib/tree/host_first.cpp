@@ -30,10 +30,10 @@ std::string without(std::string_view line, std::size_t number, std::string_view 
   return with_field(line, number, list);
 }
 
-// Whoever the host calls that: its first entry with the number 0.
+// The host's root: its first entry with the number 0.
 const Line* root_of(const Table* table) { return table != nullptr ? table->by_id(0) : nullptr; }
 
-// Another entry stands in the place of root's.
+// True if another entry has root's name or number, and none has both.
 bool lacks_root(const Table& table, const std::string& root) {
   const auto& lines = table.lines();
   const bool there =
@@ -50,7 +50,7 @@ HostFirst::HostFirst(const MergeInput& input, const User* user) : user_(user) {
   const auto gid = root != nullptr ? base::parse_unsigned(field(root->text, gid_field)) : std::nullopt;
   users_.push_back({name_of_root(root), 0, static_cast<gid_t>(gid.value_or(0))});
   groups_.push_back({name_of_root(root_of(input.host[index_of(Database::group)].get())), 0, 0});
-  // A host that calls another user root, too, has one root in the session.
+  // A user with the host's root name but another number is not added: the session has one root.
   if (user == nullptr || user->uid == 0 || user->name == users_[0].name) return;
   users_.push_back({user->name, user->uid, user->gid});
   for (const auto& group : input.groups) groups_.push_back({group.name, group.gid, 0});

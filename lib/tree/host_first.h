@@ -1,4 +1,4 @@
-// Makes room in a tree's accounts for those that must be the host's. Pure.
+// Removes entries of a tree's accounts that conflict with entries that must be the host's. Pure.
 #pragma once
 
 #include <cstdint>
@@ -13,26 +13,26 @@ namespace unionroot::tree {
 // The accounts for which the host's entry wins: root, the session's user, root's group and the user's groups.
 class HostFirst {
  public:
-  // user: null if there is none who could be written down.
+  // user: null if there is none, or if its entry cannot be written as a line of passwd.
   HostFirst(const MergeInput& input, const User* user);
 
-  // Whether an entry of the host or the tree is in the way of one of them: it has the name or the number, but not both.
-  // `whose`: of that one.
+  // True if an entry of the host or the tree conflicts with one of these accounts: it has the same name or number, but
+  // not both. `whose` is set to the name of that account.
   [[nodiscard]] bool is_in_the_way(Database database, const Line& line, std::string_view& whose) const;
 
-  // A line of passwd, with the host's group where it is of one of them.
+  // Returns a line of passwd. For one of these accounts it has the host's primary group.
   [[nodiscard]] std::string with_hosts_group(const Line& line) const;
 
-  // The tree's tables without what is in the way. The user is in no group of the tree in which the host does not have
-  // them, and in the primary group that the host gives them: else newgrp(1) inside would give more than the host does.
-  // Notes what was left out.
+  // Returns the tree's tables without conflicting entries. The user is removed from groups of the tree that the host
+  // does not give, and gets the host's primary group. Otherwise newgrp(1) inside would give more rights than the host
+  // does. Notes what was left out.
   [[nodiscard]] Tables clear(const Tables& tree, std::vector<std::string>& notes) const;
 
  private:
   struct Entry {
     std::string name;
     std::uint32_t id = 0;
-    gid_t gid = 0;  // of a user
+    gid_t gid = 0;  // users only
   };
   [[nodiscard]] std::string users(const Table& table, std::vector<std::string>& notes) const;
   [[nodiscard]] std::string groups(const Table& table, std::vector<std::string>& notes) const;

@@ -23,7 +23,7 @@ bool contains(const std::vector<std::string_view>& list, std::string_view name) 
   return std::find(list.begin(), list.end(), name) != list.end();
 }
 
-// Members that are the same users on both sides.
+// Keeps only members that are the same users on both sides.
 std::string only(std::string_view list, const Names& users) {
   std::string out;
   for (const auto member : members(list)) {
@@ -34,7 +34,7 @@ std::string only(std::string_view list, const Names& users) {
   return out;
 }
 
-// `wanted` added to the members in a line.
+// Returns the line with `wanted` added to its members.
 std::string with_members(std::string_view line, const std::vector<std::string_view>& wanted) {
   std::string list(field(line, members_field));
   for (const auto member : wanted) {
@@ -45,7 +45,7 @@ std::string with_members(std::string_view line, const std::vector<std::string_vi
   return with_field(line, members_field, list);
 }
 
-// What a database holds that is keyed by name and id: the tree's entries, and those added to them.
+// The names and ids of a database: the tree's entries, and those added so far.
 class Accounts {
  public:
   Accounts(const Table* table, std::string_view kind, std::vector<std::string>& notes)
@@ -53,7 +53,7 @@ class Accounts {
 
   enum class Result { same, added, conflict };
 
-  // Is there room for it? Notes a conflict. The name's memory must outlive this.
+  // Reserves a name and an id. Notes a conflict. The memory of `name` must outlive this object.
   Result claim(std::string_view name, std::uint32_t id) {
     if (const auto found = id_of(name)) {
       if (*found == id) return Result::same;
@@ -96,12 +96,12 @@ class Accounts {
   std::unordered_map<std::uint32_t, std::string_view> ids_;
 };
 
-// What goes between two colons of one line.
+// True if the value can be a field of a line.
 bool fits_in_field(std::string_view value) { return value.find_first_of(std::string_view(":\n\0", 3)) == value.npos; }
 
 class Merge {
  public:
-  // first: null if the tree's entries stay, whatever they are in the way of. user: null if there is none.
+  // first: null if the tree's entries always stay. user: null if there is none.
   Merge(const MergeInput& input, const User* user, const HostFirst* first)
       : input_(input),
         first_(first),
@@ -131,13 +131,13 @@ class Merge {
   [[nodiscard]] bool listed(Database database) const { return input_.listed[index_of(database)]; }
   [[nodiscard]] Edit& edit(Database database) { return *edits_[index_of(database)]; }
 
-  // Goes through the host's users or groups. Those of a database that is not listed, or that may not be touched, are
-  // not added, but which are the same on both sides is needed for the members of groups.
+  // Compares the host's users or groups with the tree's. If the database is not listed or must not be changed, nothing
+  // is added. The names that are the same on both sides are still needed, for the members of groups.
   void find_same(Database database, Accounts& accounts, Names& same, Names& added) {
     if (host(database) == nullptr) return;
     const bool adding = listed(database) && tree(database) != nullptr;
     for (const auto& line : host(database)->lines()) {
-      // A second entry of a name is never found by a look-up.
+      // A look-up never finds a second entry with the same name.
       if (!line.is_entry() || host(database)->by_name(line.name) != &line) continue;
       if (adding && is_in_the_way(database, line)) continue;
       if (!adding) {
@@ -154,7 +154,7 @@ class Merge {
     }
   }
 
-  // Of another entry of the host, which has been or will be added.
+  // True if the line conflicts with another entry of the host that wins. Adds a note.
   bool is_in_the_way(Database database, const Line& line) {
     std::string_view whose;
     if (first_ == nullptr || !first_->is_in_the_way(database, line, whose)) return false;
@@ -166,7 +166,7 @@ class Merge {
 
   void add_user() {
     if (user_ == nullptr || tree(Database::passwd) == nullptr) return;
-    // Its conflict was noted with the host's users already.
+    // The conflict was already noted among the host's users.
     if (listed(Database::passwd) && host(Database::passwd) != nullptr) {
       const Line* const line = host(Database::passwd)->by_name(user_->name);
       if (line != nullptr && line->id == user_->uid && !same_users_.contains(user_->name)) return;
@@ -216,7 +216,7 @@ class Merge {
     }
   }
 
-  // To a group that the tree has.
+  // The group must exist in the tree.
   void add_member(const std::string& group, std::string_view member) {
     const Line* const inside = tree(Database::group)->by_name(group);
     if (inside == nullptr || contains(members(field(inside->text, members_field)), member)) return;
@@ -225,7 +225,7 @@ class Merge {
 
   void add_primary_group() {
     if (user_ == nullptr || tree(Database::group) == nullptr || user_->group.empty()) return;
-    // A gid that has a name inside already is good enough for the user; a conflict was noted if the host lists it.
+    // If the gid has a name inside, that is enough. If the host lists the group, a conflict was noted already.
     if (groups_.name_of_id(user_->gid)) return;
     if (groups_.claim(user_->group, user_->gid) != Accounts::Result::added) return;
     edit(Database::group).append(base::concat(user_->group, ":x:", user_->gid, ":"));
@@ -241,8 +241,8 @@ class Merge {
     if (user_ == nullptr || !same_users_.contains(user_->name)) return;
     const bool done = listed(Database::shadow) && host(Database::shadow) != nullptr &&
                       host(Database::shadow)->by_name(user_->name) != nullptr;
-    // Whose password is checked elsewhere (LDAP) has no entry on the host. Without one inside, su(1) refuses the
-    // account.
+    // A user whose password is checked elsewhere (LDAP) has no entry on the host. Without an entry inside, su(1)
+    // refuses the account.
     const Line* const inside =
         tree(Database::passwd) != nullptr ? tree(Database::passwd)->by_name(user_->name) : nullptr;
     const bool shadowed = first_ != nullptr || inside == nullptr || field(inside->text, password_field) == "x";
@@ -259,7 +259,8 @@ class Merge {
     const Line* const inside = tree(Database::shadow)->by_name(name);
     if (inside == nullptr)
       edit(Database::shadow).append(std::move(text));
-    else if (added_users_.contains(name))  // left by a user who is gone: not the password of the one who comes
+    else if (added_users_.contains(
+                 name))  // the entry belonged to a removed user; the new user must not get that password
       edit(Database::shadow).replace(*inside, std::move(text));
   }
 
@@ -319,7 +320,7 @@ void set_passwords(MergeOutput& output, const MergeInput& input, const User* use
   }
 }
 
-// What the host's files say of the user's groups counts only as far as its name service says the same.
+// Removes the user's groups that the host's files list but its name service does not confirm.
 void clear_again(MergeOutput& output, const HostFirst& first, const Tables& before) {
   Tables merged;
   for (const Database database : all_databases) {

@@ -31,7 +31,7 @@ Line parse(Database database, std::string_view text) {
   if (colons + 1 != fields_of(database)) return line;
   if (has_ids(database)) {
     const auto id = base::parse_unsigned(field(text, id_field));
-    // The largest value means "no id" to the system calls, chown(2).
+    // The system calls take the largest value for "no id": chown(2).
     if (!id || *id >= std::numeric_limits<std::uint32_t>::max()) return line;
     line.id = static_cast<std::uint32_t>(*id);
   }

@@ -1,4 +1,4 @@
-// The name service databases in /etc as values: passwd(5), shadow(5), group(5), gshadow(5). Pure.
+// Parsed name service databases of /etc: passwd(5), shadow(5), group(5), gshadow(5). Pure.
 #pragma once
 
 #include <array>
@@ -17,16 +17,16 @@ inline constexpr std::array all_databases = {Database::passwd, Database::shadow,
 constexpr std::size_t index_of(Database database) { return static_cast<std::size_t>(database); }
 std::string_view name_of(Database database);
 
-// One line. Comments, the +/- lines of the old NIS scheme and malformed lines are no entries: they have no name, and
-// are kept as they are.
+// One line. Comments, the +/- lines of old NIS and malformed lines are not entries. They have no name and are kept
+// unchanged.
 struct Line {
   std::string_view text;  // without its newline
-  std::string_view name;  // empty: no entry
-  std::uint32_t id = 0;   // uid or gid; passwd and group alone
+  std::string_view name;  // empty: not an entry
+  std::uint32_t id = 0;   // uid or gid; passwd and group only
   [[nodiscard]] bool is_entry() const { return !name.empty(); }
 };
 
-// A parsed file. Lines point into it, so it is neither copied nor moved.
+// A parsed file. Lines point into its text, so it can be neither copied nor moved.
 class Table {
  public:
   Table(Database database, std::string text);
@@ -36,7 +36,7 @@ class Table {
   [[nodiscard]] Database database() const { return database_; }
   [[nodiscard]] const std::string& text() const { return text_; }
   [[nodiscard]] const std::vector<Line>& lines() const { return lines_; }
-  // The first entry of that name or id: what a look-up would find. nullptr if there is none.
+  // The first entry with that name or id, as a look-up would find it. nullptr if there is none.
   [[nodiscard]] const Line* by_name(std::string_view name) const;
   [[nodiscard]] const Line* by_id(std::uint32_t id) const;
 
@@ -48,21 +48,21 @@ class Table {
   std::unordered_map<std::uint32_t, std::size_t> ids_;
 };
 
-// The n-th field (from 0) of an entry, and the entry with another one in its place.
+// field: the field of an entry with this number, from 0. with_field: the entry with that field replaced.
 std::string_view field(std::string_view line, std::size_t number);
 std::string with_field(std::string_view line, std::size_t number, std::string_view value);
 
-// "a,b,c" -> a b c; empty parts dropped.
+// "a,b,c" -> a b c; empty parts are dropped.
 std::vector<std::string_view> members(std::string_view list);
 
-// A table with lines replaced, removed and added, as text.
+// Edits a table: replaces, removes and appends lines. The result is text.
 class Edit {
  public:
   explicit Edit(const Table& table) : table_(table) {}
-  void replace(const Line& line, std::string text);  // a line of the table
+  void replace(const Line& line, std::string text);  // line: one of the table
   void remove(const Line& line) { removed_.insert(&line); }
   void append(std::string line) { added_.push_back(std::move(line)); }
-  [[nodiscard]] std::optional<std::string> text() const;  // nullopt: nothing changed
+  [[nodiscard]] std::optional<std::string> text() const;  // nullopt: unchanged
 
  private:
   const Table& table_;

@@ -13,7 +13,7 @@ bool has_shadow(Database database) { return database == Database::passwd || data
 
 bool points_to_shadow(Database database, std::string_view field) { return has_shadow(database) && field == "x"; }
 
-// In the files of groups an empty password lets nobody in: newgrp(1).
+// An empty password in the group files admits nobody: newgrp(1).
 bool is_for_groups(Database database) { return database == Database::group || database == Database::gshadow; }
 
 }  // namespace
@@ -49,7 +49,7 @@ std::string with_passwords(const Table& table, const PasswordRules& rules, std::
     if (!line.is_entry()) continue;
     const auto value = field(line.text, password_field);
     if (!groups && !rules.user.empty() && line.name == rules.user) {
-      // Where no shadow can be written the password goes nowhere: everybody reads passwd.
+      // If there is no shadow file, the password is not written at all: everybody can read passwd.
       const std::string_view in_passwd = rules.shadowed || value == "x" ? "x" : nothing_fits;
       edit.replace(line, with_field(line.text, password_field,
                                     has_shadow(table.database()) ? in_passwd : std::string_view(rules.password)));

@@ -9,23 +9,23 @@
 
 namespace unionroot::tree {
 
-// A field that no password fits: "*", "!", "!!".
+// A field that no password matches: "*", "!", "!!".
 bool is_locked(std::string_view field);
 
-// The table's text without any password: a field that is not locked, and does not point to shadow, becomes "*".
+// The table's text with each password replaced by "*". Locked fields and references to shadow stay.
 std::string without_passwords(const Table& table);
 
-// The password field of an entry of shadow, else of passwd; "*" if there is none.
+// The password field of the user's entry in shadow, else in passwd; "*" if there is none.
 std::string password_of(std::string_view name, const Table* passwd, const Table* shadow);
 
 struct PasswordRules {
-  std::string user;      // whose password is `password`; empty: nobody's
+  std::string user;      // the user who gets `password`; empty: nobody
   std::string password;  // encrypted
-  bool shadowed = true;  // it is in shadow; else there is no shadow to put it into
-  bool lock = false;     // those of all others; else the empty ones alone
+  bool shadowed = true;  // false: there is no shadow file that could hold it
+  bool lock = false;     // lock the passwords of all others; else only empty ones
 };
 
-// The text with its passwords by these rules. `locked`: names of those whose password was one and is none any more.
+// Applies the rules to the table. `locked`: names of the accounts whose passwords were locked.
 std::string with_passwords(const Table& table, const PasswordRules& rules, std::vector<std::string>& locked);
 
 }  // namespace unionroot::tree

@@ -37,8 +37,8 @@ bool is_comment(std::string_view line) {
   return line.empty() || (!is_digit(line[0]) && line[0] != '-');
 }
 
-// Lines of sudoers with their continuations. What follows a line with a '#' stands alone too: the '#' may have begun a
-// comment, which does not go on in the next line.
+// Splits sudoers into lines and joins continued ones. A line with a '#' is not joined to the next: the '#' may start a
+// comment, and a comment ends with its line.
 std::vector<std::string> sudoers_lines(std::string_view text) {
   std::vector<std::string> lines;
   std::string line;
@@ -59,7 +59,7 @@ std::vector<std::string> sudoers_lines(std::string_view text) {
   return lines;
 }
 
-// One word of a list of users, taken off the front of `rest`: up to a blank or comma that is not in quotes.
+// Takes one item of a user list from the front of `rest`. It ends at a blank or comma outside quotes.
 std::string take_item(std::string_view& rest) {
   std::string item;
   bool quoted = false;
@@ -86,7 +86,7 @@ bool has_id(std::string_view text, const std::vector<gid_t>& ids) {
 
 bool item_names(std::string_view item, const Person& person) {
   if (item.empty()) return false;
-  // An escaped character, a netgroup, a group that a plugin knows: what they mean is not known here.
+  // The meaning of these is unknown here: an escaped character, a netgroup, a group that a plugin knows.
   if (item.find('\\') != item.npos || item[0] == '+' || item == "ALL") return true;
   if (item.starts_with("%#")) return has_id(item.substr(2), person.gids);
   if (item.starts_with("%:") || item == "%") return true;
@@ -96,7 +96,8 @@ bool item_names(std::string_view item, const Person& person) {
                      [&](const std::string& name) { return same_name(name, std::string(item)); });
 }
 
-// "alice, %admin ALL = ..." A '!' takes somebody out of the rule: that is no reason to think that they are in no other.
+// "alice, %admin ALL = ..." A '!' excludes somebody from the rule. It is ignored here, so a name after '!' counts as a
+// match.
 bool user_list_names(std::string_view line, const Person& person) {
   while (true) {
     line = without_leading_blanks(line);
@@ -108,7 +109,7 @@ bool user_list_names(std::string_view line, const Person& person) {
   }
 }
 
-// "ADMINS = alice, bob : OTHERS = carol": whether the alias is used does not matter.
+// "ADMINS = alice, bob : OTHERS = carol". It does not matter whether the alias is used.
 bool alias_names(std::string_view line, const Person& person) {
   std::string words(line);
   if (const auto comment = words.find(" #"); comment != words.npos && is_comment(words.substr(comment)))
@@ -130,7 +131,7 @@ bool take_include(std::string_view line, SudoRules& rules) {
   line.remove_prefix(std::string_view(folder ? "includedir" : "include").size());
   line = without_leading_blanks(line);
   auto path = take_item(line);
-  // %h is the host's name; an escape may be of a blank.
+  // Such a path is not resolved: %h is the host's name, and a backslash escapes a character. So the answer is yes.
   if (path.empty() || path.find_first_of("%\\") != path.npos) rules.name_them = true;
   rules.includes.push_back({std::move(path), folder});
   return true;
@@ -151,7 +152,7 @@ void read_line(std::string_view line, const Person& person, SudoRules& rules) {
     rules.name_them = rules.name_them || user_list_names(line, person);
 }
 
-// The words of a line; a comment ends it.
+// Splits a line into words. A comment ends the line.
 std::vector<std::string> words_of(std::string_view line) {
   std::vector<std::string> words;
   for (std::string_view rest = without_leading_blanks(line); !rest.empty() && rest[0] != '#';
@@ -160,7 +161,7 @@ std::vector<std::string> words_of(std::string_view line) {
       rest.remove_prefix(1);
       continue;
     }
-    // Nothing in quotes is an item, and no word.
+    // Empty quotes give an empty item. It is not a word.
     if (auto word = take_item(rest); !word.empty()) words.push_back(std::move(word));
   }
   return words;
@@ -200,13 +201,13 @@ bool doas_names(std::string_view doas_conf, const Person& person) {
 }
 
 bool su_needs_no_password(std::string_view pam_file) {
-  // These ask for a password, or let none but root in.
+  // These modules ask for a password, admit only root, or deny everybody.
   static constexpr std::array askers{"pam_rootok.so", "pam_unix.so", "pam_sss.so",    "pam_ldap.so",
                                      "pam_krb5.so",   "pam_deny.so", "pam_winbind.so"};
   for (const auto& line : base::split(pam_file, '\n')) {
     auto words = words_of(line);
     if (words.empty() || (words[0] != "auth" && words[0] != "-auth")) continue;
-    if (words.back().ends_with('\\')) return true;  // it goes on in the next line
+    if (words.back().ends_with('\\')) return true;  // the line continues
     std::size_t at = 1;
     bool alone_enough = words.size() > 1 && words[1] == "sufficient";
     if (words.size() > 1 && words[1].starts_with('[')) {

@@ -40,7 +40,7 @@ std::string version_text(const struct statx& status) {
                       nanoseconds(status.stx_mtime), ":", nanoseconds(status.stx_ctime));
 }
 
-// A path that leads nowhere inside the tree, however it does so.
+// True if the error means that the path does not exist inside the tree.
 bool leads_nowhere(int error) { return error == ENOENT || error == ENOTDIR || error == ELOOP || error == ENAMETOOLONG; }
 
 std::optional<std::string> settled_text(const struct stat& status) {
@@ -80,7 +80,7 @@ TreeAccess::Folder& TreeAccess::folder_of(const std::string& path) {
   return folders_.emplace(name, std::move(folder)).first->second;
 }
 
-// All but the content, and an O_PATH descriptor of the file if it is one.
+// Fills in everything but the content. handle: an O_PATH descriptor of the file, if there is one.
 TreeFile TreeAccess::look(const std::string& path, base::UniqueFd& handle) {
   TreeFile file;
   const Folder& folder = folder_of(path);
@@ -100,7 +100,7 @@ TreeFile TreeAccess::look(const std::string& path, base::UniqueFd& handle) {
     if (!handle) return file;
     status = status_of(handle.get(), path);
     file.version += base::concat("->", version_text(status));
-    // Where the symlink leads does not matter: it is replaced, and its target is left alone.
+    // A symlink is replaced and its target is left alone. So an unusable target does not matter.
     if (!S_ISREG(status.stx_mode) || status.stx_mnt_id != mount_ || status.stx_size > largest_file) return file;
   }
   if (status.stx_mnt_id != mount_)
@@ -200,7 +200,7 @@ void TreeAccess::remove_half_written(const std::string& path) {
     kernel::remove_file(folder.handle.get(), temporary_);
 }
 
-// O_PATH; empty if there is no regular file of that very name.
+// Returns an O_PATH descriptor. Empty if this name is no regular file. Follows no symlink.
 base::UniqueFd TreeAccess::regular_file(const std::string& path) {
   const Folder& folder = folder_of(path);
   if (folder.found != Found::file) return {};
@@ -213,7 +213,7 @@ base::UniqueFd TreeAccess::regular_file(const std::string& path) {
 
 void TreeAccess::set_mark(const std::string& path, const std::string& mark) {
   const base::UniqueFd file = regular_file(path);
-  if (!file) return;  // somebody has taken it away meanwhile
+  if (!file) return;  // somebody removed it
   const auto place = base::concat("/proc/self/fd/", file.get());
   base::fault_point("mark");
   if (::setxattr(place.c_str(), mark_name, mark.data(), mark.size(), 0) != 0 && errno != ENOTSUP && errno != ENOSPC)

@@ -1,4 +1,4 @@
-// Looking at, and replacing, single files of a tree that a user controls.
+// Reads and replaces single files of a tree that a user controls.
 #pragma once
 
 #include <sys/stat.h>
@@ -16,60 +16,60 @@ namespace unionroot::tree {
 
 enum class Found {
   file,
-  absent,       // nothing there, or a symlink that leads nowhere
-  no_folder,    // the folder that it would be in is not there
-  other_mount,  // it, or its folder, lies in another mount: perhaps the host's own file
+  absent,       // nothing is there, or a symlink that leads to no usable file
+  no_folder,    // its folder does not exist
+  other_mount,  // the file or its folder is in another mount: perhaps the host's own file
   not_a_file,   // a folder, a device, a FIFO
   too_large,
 };
 
-// For notes: "skipped: ...".
+// Text for notes: "skipped: ...".
 std::string_view describe(Found found);
 
 struct TreeFile {
   Found found = Found::absent;
-  bool symlink = false;  // the name itself is one; the rest is of the file that it leads to inside the tree
+  bool symlink = false;  // the name is a symlink; the other members describe its target inside the tree
   std::string content;
-  mode_t mode = 0;  // permissions alone
+  mode_t mode = 0;  // permissions only
   uid_t uid = 0;
   gid_t gid = 0;
-  bool is_protected = false;  // it, or its folder, is immutable or append-only (chattr(1))
-  std::string version = {};   // of the name itself and of what it leads to, from before the content was read
+  bool is_protected = false;  // the file or its folder is immutable or append-only (chattr(1))
+  std::string version = {};   // of the name and of the symlink's target, taken before the content was read
   [[nodiscard]] bool is_writable() const { return found == Found::file || found == Found::absent; }
 };
 
-// Symlinks are resolved inside the tree and never lead into another mount. A file is written into the very folder that
-// was looked at, by its descriptor, so nothing can be exchanged in between. Throws SystemError for what is not in
-// Found.
+// Symlinks are resolved inside the tree. Files in another mount are never read or written. A file is written through
+// the descriptor of the folder that was examined, so nobody can exchange the folder in between. Throws SystemError for
+// any error that Found does not list.
 class TreeAccess {
  public:
-  // temporary: of kernel::write_in_tree.
+  // temporary: as for kernel::write_in_tree.
   explicit TreeAccess(int root, std::string temporary = {});
 
   // Paths are relative to the root, without "..".
   [[nodiscard]] TreeFile read(const std::string& path);
   void write(const std::string& path, std::string_view content, mode_t mode, uid_t uid, gid_t gid);
-  // The same where others write, too: nullopt, and nothing is done, if the file is not what was `read` any more. Else
-  // the status of what was written (kernel::write_in_tree).
+  // As write(), for a tree that others write to as well. Does nothing and returns nullopt if the file has changed since
+  // `read`. Else returns the status of the new file (kernel::write_in_tree).
   [[nodiscard]] std::optional<struct stat> replace(const std::string& path, const TreeFile& read,
                                                    std::string_view content, mode_t mode, uid_t uid, gid_t gid);
 
-  // A file for locks (base/file_lock.h), open for writing; made, empty and of mode 0600, if there is none. Opening it
-  // waits for nobody, and follows no symlink. -1 if there is no such folder in this mount, if it is no regular file, or
-  // if a process holds a lease on it.
+  // Opens a file for locks (base/file_lock.h), for writing. Creates it, empty and with mode 0600, if it is missing.
+  // Never blocks and follows no symlink. Returns -1 if the folder does not exist in this mount, if the name is no
+  // regular file, or if a process holds a lease on it.
   [[nodiscard]] base::UniqueFd open_lock(const std::string& path, bool& made);
-  // So that write() can replace the file: kernel::unprotect of it and its folder.
+  // Calls kernel::unprotect for the file and its folder, so that write() can replace the file.
   void unprotect(const std::string& path);
 
-  // What a `write` of the file `path` that was broken off by a crash left, with that same `temporary`.
+  // Removes the temporary file that an interrupted write() of `path` left. Needs the same `temporary`.
   void remove_half_written(const std::string& path);
 
-  // A word that goes with a regular file, and that users of the tree can neither set nor change, but copy or lose.
-  // Where the file system has no room for it, nothing is kept.
+  // Stores a text in an extended attribute of a regular file. Users of the tree can neither set nor change it; they can
+  // copy or lose it. If the file system cannot store it, nothing is stored.
   void set_mark(const std::string& path, const std::string& mark);
   [[nodiscard]] std::string mark(const std::string& path);  // empty: none
-  // What `read` would find, told from times and inode numbers alone; nullopt if they do not tell, since it has just
-  // changed.
+  // Identifies what read() would find, from times and inode numbers only. nullopt if the file changed so recently that
+  // its times prove nothing.
   [[nodiscard]] std::optional<std::string> version(const std::string& path);
 
  private:

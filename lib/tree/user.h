@@ -9,7 +9,7 @@ namespace unionroot::tree {
 
 using User = base::Account;
 
-// nullopt if there is no such user. Throws SystemError if the databases cannot be asked.
+// Returns nullopt if there is no such user. Throws SystemError if the user databases cannot be read.
 std::optional<User> find_user(uid_t uid);
 
 }  // namespace unionroot::tree

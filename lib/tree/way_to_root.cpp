@@ -32,7 +32,7 @@ bool contains(const std::vector<gid_t>& ids, std::uint64_t id) {
   return std::find(ids.begin(), ids.end(), id) != ids.end();
 }
 
-// Entries of passwd(5) and group(5) as the most lenient reader sees them: fields may be missing.
+// Lines of passwd(5) and group(5), read as leniently as possible: fields may be missing.
 std::vector<std::string_view> entries(std::string_view text) {
   std::vector<std::string_view> lines;
   while (!text.empty()) {
@@ -84,7 +84,7 @@ class Search {
     require_roots(path, status);
   }
 
-  // nullopt: it is not there, or something was found.
+  // Returns nullopt if the file does not exist, or if a way was found.
   std::optional<std::string> read(const std::string& path, std::size_t limit) {
     if (found_) return std::nullopt;
     const auto file = kernel::open_regular_in_tree(root_, path);
@@ -97,7 +97,7 @@ class Search {
     return base::read_all(file.descriptor.get(), path, limit);
   }
 
-  // The names that go with the user's number, and the groups, by the tree: that is what its programs ask.
+  // The user's names and groups according to the tree: its programs use these.
   Person person() {
     Person made;
     made.names = {user_.name};
@@ -135,12 +135,12 @@ class Search {
   }
 
   void sudo() {
-    // Where distributions, and sudo-rs, have them.
+    // The paths that distributions and sudo-rs use.
     for (const char* path : {"etc/sudoers", "usr/etc/sudoers", "usr/local/etc/sudoers", "etc/sudoers-rs"})
       sudoers(path);
     if (const auto text = read("etc/sudo.conf", largest_rules); text && sudo_has_other_rules(*text))
       say("etc/sudo.conf has a plugin of its own");
-    // sudoers may come from a directory service.
+    // The rules of sudo may come from a directory service.
     const auto services = read_quietly("etc/nsswitch.conf");
     for (const auto line : entries(services))
       if (line.starts_with("sudoers:") && base::trim(line.substr(8)) != "files")
@@ -214,9 +214,9 @@ class Search {
       for (const auto line : entries(*text)) password(field(line, 0), field(line, 1), "etc/shadow");
   }
 
-  // newgrp(1) asks a member for no password, and takes a group's password of everybody.
+  // newgrp(1) asks a member for no password. It accepts the group's password from everybody.
   void look_at_groups() {
-    std::vector<std::string_view> own;  // groups of the user
+    std::vector<std::string_view> own;  // the user's groups
     const auto group = read("etc/group", largest_accounts);
     if (group)
       for (const auto line : entries(*group)) {
@@ -243,7 +243,7 @@ class Search {
       say(concat(path, " has '", printable(user_.name), "' in the group '", printable(group), "'"));
   }
 
-  // An empty one lets nobody in but members.
+  // An empty group password admits only members.
   void group_password(std::string_view line, const char* path) {
     const auto value = field(line, 1);
     if (!value.empty() && value != "x" && !is_locked(value))
@@ -258,7 +258,7 @@ class Search {
   std::optional<std::string> found_;
 };
 
-// What cannot be read counts as a way.
+// A file that cannot be read counts as a way.
 template <typename Look>
 std::optional<std::string> in_doubt(const Look& look) {
   try {

@@ -1,7 +1,7 @@
-// How a user who is no root could become somebody else in a tree, by set-uid programs and by what its files say.
+// How a user other than root could become another user in a tree, through set-uid programs and the tree's files.
 //
-// Symbolic links in the tree lead nowhere but into it. What cannot be read counts as a way. Both functions throw
-// nothing but std::bad_alloc; the text is for people: "etc/sudoers names 'ann'".
+// Symlinks in the tree are resolved inside it. A file that cannot be read counts as a way. Both functions throw nothing
+// but std::bad_alloc. The returned text is for people: "etc/sudoers names 'ann'".
 #pragma once
 
 #include <optional>
@@ -11,12 +11,13 @@
 
 namespace unionroot::tree {
 
-// By a rule of sudo, doas or su that names the user, one of the user's groups or the number. May ask the name service
-// for groups that the tree does not have.
+// Finds a rule of sudo, doas or su that names the user, one of its groups, or its number. May ask the name service for
+// groups that the tree does not have.
 std::optional<std::string> rule_for(int root, const User& user);
 
-// The same, and by the tree's accounts. A way is: a password of somebody else that may be known; another account with
-// the user's number; a group that only the tree puts the user in; a file of accounts that others than root may change.
+// As rule_for, but also checks the tree's accounts. These count as a way: another account's password that may be known;
+// another account with the user's number; a group membership that only the tree has; an account file that others than
+// root may change.
 std::optional<std::string> way_to_root(int root, const User& user);
 
 }  // namespace unionroot::tree

@@ -1,4 +1,4 @@
-// What was written into a tree that others write to as well.
+// A file that was written into a tree which others write to as well.
 #pragma once
 
 #include <sys/stat.h>
@@ -9,8 +9,8 @@ namespace unionroot::tree {
 
 struct WrittenFile {
   std::string path;         // relative to the tree's root
-  struct stat status {};    // by the descriptor with which it was written
-  bool was_absent = false;  // nobody had a file of that name
+  struct stat status {};    // taken from the descriptor that wrote it
+  bool was_absent = false;  // no file had this name before
 };
 
 }  // namespace unionroot::tree
