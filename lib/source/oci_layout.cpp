@@ -42,7 +42,7 @@ bool is_one_of(std::string_view word, const std::string_view (&words)[Count]) {
   throw Error(ErrorCode::stage_failed, concat(file, ": ", why), advice);
 }
 
-// What is needed of a JSON document, each miss with the file's name. nlohmann's own exceptions would not have it.
+// A JSON document. Errors about missing members name the file; nlohmann's own exceptions do not.
 class Document {
  public:
   Document(std::string file, const std::string& text)
@@ -82,7 +82,7 @@ std::string reference_of(const Json& descriptor) {
   return annotations == descriptor.end() ? std::string() : optional_text(*annotations, reference_key);
 }
 
-// Go's words for what uname(2) says, which image indexes use.
+// Image indexes use Go's names for machines. This translates what uname(2) says.
 std::string machine() {
   static constexpr std::pair<std::string_view, std::string_view> words[] = {
       {"x86_64", "amd64"},    {"aarch64", "arm64"}, {"armv7l", "arm"},      {"i686", "386"},
@@ -111,7 +111,7 @@ OciLayer descriptor_of(const Document& in, const Json& descriptor, const std::st
   return made;
 }
 
-// Among those named so; or, without a name, the only one.
+// Returns the only image with the wanted name. Without a name, the index must have exactly one image.
 const Json& choose(const Document& index, const std::string& reference) {
   const auto& manifests = index.list("manifests");
   const Json* found = nullptr;
@@ -142,7 +142,7 @@ std::string parse_digest(const std::string& text, const std::string& file) {
   constexpr std::string_view prefix = "sha256:";
   const bool right = text.starts_with(prefix) && text.size() == prefix.size() + 64 &&
                      text.find_first_not_of("0123456789abcdef", prefix.size()) == std::string::npos;
-  // It becomes the name of a file.
+  // The digest becomes a file name, so it is checked strictly.
   if (!right)
     fail(file, concat("has the digest '", printable(text), "'; expected is sha256: and 64 hexadecimal digits"));
   return text.substr(prefix.size());
@@ -179,7 +179,7 @@ std::vector<OciLayer> OciLayout::layers(const std::string& reference) const {
   Document index(index_path, base::read_all(index_file.get(), index_path, largest_document));
   const Json* chosen = &choose(index, reference);
   std::optional<Document> manifest;
-  // An image for several machines is one more index, perhaps within another.
+  // An image for several machines is a further index, possibly nested.
   for (int depth = 0;; ++depth) {
     const auto& within = manifest ? *manifest : index;
     const auto type = optional_text(*chosen, "mediaType");

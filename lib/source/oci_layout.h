@@ -1,4 +1,5 @@
-// An OCI image layout on disk: which layers an image has. image-spec: image-layout.md, image-index.md, manifest.md.
+// Reads an OCI image layout on disk and lists the layers of an image. image-spec: image-layout.md, image-index.md,
+// manifest.md.
 #pragma once
 
 #include <cstdint>
@@ -12,23 +13,25 @@ namespace unionroot::source {
 struct OciLayer {
   std::string digest;  // 64 hexadecimal digits: SHA-256 of the blob
   std::uint64_t size = 0;
-  std::string path;  // of the blob, for messages and for the cache
+  std::string path;  // of the blob; for messages and for the cache
 };
 
-// "sha256:<64 hexadecimal digits>" without the prefix; throws Error(stage_failed) naming `file`, where it was read.
+// Returns the digits of "sha256:<64 hexadecimal digits>". Throws Error(stage_failed) that names `file`, where the text
+// was read.
 std::string parse_digest(const std::string& text, const std::string& file);
 
 class OciLayout {
  public:
-  // chroot: for messages. Throws Error(stage_failed) naming the file that is missing, not root's, or not a layout's.
+  // chroot: for messages. Throws Error(stage_failed) that names the faulty file: it is missing, does not belong to
+  // root, or is not part of a layout.
   OciLayout(std::string chroot, std::string directory);
 
-  // The layers of the image, lowest first. reference: its org.opencontainers.image.ref.name; empty: the only image
-  // there is. Of an image for several machines, the one for this machine. Every file but the layers themselves is
-  // checked against its digest.
+  // Returns the layers of the image, lowest first. reference: the image's org.opencontainers.image.ref.name; empty: the
+  // only image. An image for several machines gives the layers for this machine. Every manifest and nested index is
+  // checked against its digest; index.json and the layers are not.
   [[nodiscard]] std::vector<OciLayer> layers(const std::string& reference) const;
 
-  // A layer's blob, a regular file of root's; its size is checked, its content is not.
+  // Opens a layer's blob, a regular file of root's. Checks its size, but not its content.
   [[nodiscard]] base::UniqueFd open_blob(const OciLayer& layer) const;
 
  private:

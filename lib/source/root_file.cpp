@@ -30,7 +30,7 @@ void require_root_owned(int file, const std::string& chroot, const std::string& 
 }
 
 UniqueFd open_trusted_file(const std::string& chroot, const std::string& what, const std::string& path) {
-  // A FIFO must not block, nor a device do something.
+  // O_NONBLOCK and O_NOCTTY: the path may be a FIFO or a device.
   UniqueFd file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
   if (!file) {
     const int problem = errno;
@@ -52,8 +52,8 @@ namespace {
 
 constexpr std::size_t block = 512;
 
-// Of a tar header: the sum of its bytes, those of the sum itself counted as blanks (tar(5)). Old programs took chars
-// for signed.
+// The checksum of a tar header is the sum of its bytes, with the checksum field counted as blanks (tar(5)). Some old
+// programs added signed chars.
 bool has_tar_checksum(const std::string& header) {
   constexpr std::size_t at = 148, size = 8;
   std::int64_t with_sign = 0, without = 0, written = 0;

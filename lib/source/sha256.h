@@ -1,4 +1,4 @@
-// SHA-256, by Nettle, which libarchive stands on anyway.
+// SHA-256 by Nettle. libarchive depends on Nettle anyway.
 #pragma once
 
 #include <nettle/sha2.h>
@@ -17,7 +17,7 @@ class Sha256 {
     ::sha256_update(&state_, data.size(), reinterpret_cast<const std::uint8_t*>(data.data()));
   }
 
-  // In lower-case hexadecimal digits. Begins anew.
+  // Returns lower-case hexadecimal digits and resets the state.
   std::string digest() {
     std::uint8_t bytes[SHA256_DIGEST_SIZE];
     ::sha256_digest(&state_, sizeof bytes, bytes);

@@ -57,7 +57,7 @@ struct TreesOf {
     const auto place = place_of_file(path);
     return {place.path, locks::file_key(open_directory(definition.name, place.folder).get(), place.name)};
   }
-  // Without a union a session mounts it for writing, and has it to itself.
+  // Without a union the session mounts the disk for writing. So it needs it exclusively.
   [[nodiscard]] SourceTree disk(SourceTree tree) const {
     tree.exclusive = !definition.has_union();
     return tree;

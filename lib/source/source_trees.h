@@ -1,5 +1,5 @@
-// The trees that sessions on a definition stand on, as the lock protocol knows them. The one place that knows: were the
-// daemon and `unionroot lock` to see it differently, they would not exclude each other.
+// The source trees of a definition, with the keys of their locks. The daemon and `unionroot lock` both use this code.
+// If they computed different keys, they would not exclude each other.
 #pragma once
 
 #include <string>
@@ -13,28 +13,28 @@ namespace unionroot::source {
 struct SourceTree {
   std::string path;        // for people
   std::string key;         // locks::tree_key, file_key ...
-  bool exclusive = false;  // the session writes to it: its lock is that of a change, whatever kind of session it is
+  bool exclusive = false;  // the session writes to the tree; it needs a source lock even if it is no source session
 };
 
-// In the order in which they are to be locked, each once, so that two who lock several never wait for each other.
-// Changes nothing. Throws Error naming the chroot and what is missing.
+// Returns the trees in locking order, each once. All programs use this order, so they cannot deadlock. Changes nothing.
+// Throws Error that names the chroot and what is missing.
 std::vector<SourceTree> source_trees(const definition::Definition& definition);
 
-// Puts trees from several places into that order.
+// Sorts trees into locking order and removes duplicates.
 void order_for_locking(std::vector<SourceTree>& trees);
 
-// Where a file really is, symbolic links followed, so that a change replaces the file and not a link to it.
+// The real path of a file, with symlinks resolved. A change then replaces the file, not a symlink to it.
 struct FilePlace {
   std::string path, folder, name;
 };
 FilePlace place_of_file(const std::string& path);
 
-// An O_PATH descriptor of a directory that a definition names. Throws Error(stage_failed) if it is not there or not a
+// Opens a directory that a definition names, with O_PATH. Throws Error(stage_failed) if it does not exist or is not a
 // directory.
 base::UniqueFd open_directory(const std::string& chroot, const std::string& path);
 
-// A block device that a definition names, opened with these flags and close-on-exec; `what` it is to the chroot, for
-// messages. Throws Error(stage_failed) if it is not there or not a block device.
+// Opens a block device that a definition names, with these flags and close-on-exec. what: the device's role, for
+// messages. Throws Error(stage_failed) if it does not exist or is not a block device.
 base::UniqueFd open_device(const std::string& chroot, const std::string& what, const std::string& path, int flags);
 
 }  // namespace unionroot::source

@@ -12,7 +12,7 @@ namespace unionroot::source {
 
 namespace {
 
-// They show the kernel's state, and hold nothing that belongs to a tree.
+// These file systems show the kernel's state. None of their content belongs to a tree.
 constexpr std::array<std::string_view, 24> of_the_kernel = {
     "autofs",   "binfmt_misc", "bpf",     "cgroup",     "cgroup2",    "configfs",  "debugfs", "devpts",
     "devtmpfs", "efivarfs",    "fusectl", "hugetlbfs",  "mqueue",     "nfsd",      "nsfs",    "proc",
@@ -30,7 +30,7 @@ std::vector<std::string> missing_mounts(const std::vector<kernel::MountEntry>& m
   for (const auto& mount : mounts) {
     if (mount.target == folder || !base::is_or_is_beneath(mount.target, folder)) continue;
     if (std::find(of_the_kernel.begin(), of_the_kernel.end(), mount.type) != of_the_kernel.end()) continue;
-    // What the daemon keeps of sessions (mount::make_place).
+    // The daemon's own tmpfs for sessions (mount::make_place).
     if (mount.type == "tmpfs" && mount.source == "unionroot") passed_over.push_back(mount.target);
     if (is_in(passed_over, mount.target)) continue;
     const auto inside = mount.target.substr(folder == "/" ? 0 : folder.size());
@@ -46,7 +46,7 @@ std::string about_missing_mounts(const std::vector<kernel::MountEntry>& mounts, 
                                  const definition::Definition& definition) {
   boost::system::error_code error;
   const auto real = boost::filesystem::canonical(folder, error);
-  if (error) return {};  // whoever opens it says so
+  if (error) return {};  // the code that opens the folder reports the error
   const auto missing = missing_mounts(mounts, real.string(), definition);
   if (missing.empty()) return {};
   return base::concat("sessions lack what the host mounts in the tree: ", base::printable(base::join(missing, ", ")),

@@ -1,4 +1,4 @@
-// File systems that the host mounts in a tree.
+// Finds file systems that the host has mounted inside a source tree.
 #pragma once
 
 #include <string>
@@ -9,13 +9,14 @@
 
 namespace unionroot::source {
 
-// A tree is used without what is mounted in it. These are the places, relative to the tree at `folder` and with a
-// slash, that a session on the definition lacks: those that the profile mounts something on or above are left out, and
-// so are the kernel's own file systems. `folder`: absolute, no link in it. Pure.
+// A session sees the source tree without the file systems mounted inside it. This returns the mount points that a
+// session lacks, as paths below `folder` that begin with a slash. Left out are: places that the profile's fstab covers,
+// /dev, the kernel's own file systems, and the daemon's. folder: absolute and without symlinks. Pure.
 std::vector<std::string> missing_mounts(const std::vector<kernel::MountEntry>& mounts, const std::string& folder,
                                         const definition::Definition& definition);
 
-// The same for any path of the tree, for people: what is missing and what to do; empty if nothing is.
+// As above, for any path of the tree. Returns a text for people: what is missing and what to do. Empty if nothing is
+// missing.
 std::string about_missing_mounts(const std::vector<kernel::MountEntry>& mounts, const std::string& folder,
                                  const definition::Definition& definition);
 
