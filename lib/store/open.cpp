@@ -25,7 +25,7 @@ namespace unionroot::store {
 
 namespace {
 
-// The content is damaged: what the caller answers by setting the file aside.
+// The content of the database is damaged. open_database then sets the file aside.
 class Damaged : public base::Error {
  public:
   Damaged(const std::string& file, std::string_view what)
@@ -52,13 +52,13 @@ std::optional<struct stat> status_of(const std::string& file) {
   return std::nullopt;
 }
 
-// Makes the file if it is missing, so that it never has any mode but 0600 (SQLite gives its -wal and -shm the same).
-// An existing file is not opened here: closing a descriptor of it would drop the locks that another connection of this
-// process holds (POSIX record locks, fcntl(2)).
+// Creates the file if it is missing, with mode 0600 from the start. SQLite gives its -wal and -shm files the same mode.
+// An existing file is not opened here: closing its descriptor would drop the locks of another connection in this
+// process (POSIX record locks, fcntl(2)).
 void prepare_file(const std::string& file) {
   const auto status = status_of(file);
   const auto log = status_of(file + "-wal");
-  // SQLite takes an empty file for a new database, and deletes the log that lies beside it.
+  // SQLite takes an empty file for a new database and deletes the log beside it.
   if (log && log->st_size > 0 && (!status || status->st_size == 0))
     throw Damaged(file, "the database is missing or empty, but its write-ahead log is not");
   if (status) {
@@ -82,16 +82,18 @@ void check_content(Database& database) {
 Database open_and_check(const std::string& file, std::chrono::milliseconds busy_timeout) {
   prepare_file(file);
   Database database(file, busy_timeout);
-  // Until it is known to be sound, closing it must not write its log into it: it is evidence.
+  // Before the check, closing must not write the log into the file: a damaged database is kept unchanged for
+  // inspection.
   sqlite3_db_config(database.handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   try {
-    // In exclusive mode SQLite keeps the log's index in memory of its own. Otherwise it maps the file -shm, for which
-    // copy-on-write file systems cannot reserve room (docs/recovery.md).
+    // In exclusive mode SQLite keeps the index of the log in its own memory. Otherwise it maps the -shm file.
+    // Copy-on-write file systems cannot reserve space for that file (docs/recovery.md).
     if (is_copy_on_write(folder_of(file))) {
       static_cast<void>(database.pragma("PRAGMA locking_mode=EXCLUSIVE"));
       database.execute("PRAGMA user_version", "opening");  // the first read takes the lock
     }
-    // Zeros over what is deleted cost a write for each page that becomes free. The file is root's alone.
+    // Full secure_delete overwrites deleted data with zeros, at the cost of one write per freed page. Only root can
+    // read the file.
     static_cast<void>(database.pragma("PRAGMA secure_delete=FAST"));
     check_content(database);
     database.execute("PRAGMA foreign_keys=ON", "opening");
@@ -118,8 +120,8 @@ void move_without_replacing(const std::string& from, const std::string& to) {
   base::fault_point("store_was_set_aside");
 }
 
-// The log first and the database last: a crash in between leaves a database that is still damaged, never a log beside a
-// new database, which would swallow it.
+// Moves the log first and the database last. A crash in between leaves a database that is still damaged. It never
+// leaves the log alone: SQLite would delete it beside a new database.
 std::string set_aside(const std::string& file) {
   static constexpr std::array suffixes = {"-wal", "-shm", "-journal", ""};
   const std::string wanted = base::concat(file, ".corrupt-", base::time_stamp(base::now_microseconds()));
@@ -142,12 +144,12 @@ Opened open_database(const std::string& file, std::chrono::milliseconds busy_tim
   while (true) {
     try {
       Opened opened{open_and_check(file, busy_timeout), damaged};
-      // The log's own folder entry: a durable commit syncs the log's content only.
+      // Syncs the folder entry of the log. A durable commit syncs only the content of the log.
       sync_folder(file);
       reserve_room(opened.database);
       return opened;
     } catch (const Damaged&) {
-      if (damaged) throw;  // a new file that is damaged at once: the disk, not the file
+      if (damaged) throw;  // a new file that is damaged at once means a faulty disk
       damaged = set_aside(file);
     }
   }

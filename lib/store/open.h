@@ -1,4 +1,4 @@
-// How the database file is opened: created with the right mode, checked, set aside if it is damaged.
+// Opens the database file: creates it with the right mode, checks it, sets it aside if it is damaged.
 #pragma once
 
 #include <chrono>
@@ -11,7 +11,7 @@ namespace unionroot::store {
 
 struct Opened {
   Database database;
-  std::optional<std::string> set_aside;  // where the damaged file that stood in its place is now
+  std::optional<std::string> set_aside;  // the new name of the damaged file that was found
 };
 
 Opened open_database(const std::string& file, std::chrono::milliseconds busy_timeout);

@@ -41,7 +41,7 @@ constexpr std::array all_session_states = {SessionState::beginning, SessionState
                                            SessionState::failed, SessionState::recovering};
 constexpr std::array all_stage_states = {StageState::starting, StageState::done, StageState::undone};
 
-// The schema lets no other word in (CHECK), so a stranger here means that the file was damaged after it was opened.
+// The schema allows no other word (CHECK). So an unknown word means that the file was damaged after it was opened.
 template <typename Values>
 auto parse(const Values& values, const std::string& word) {
   for (const auto value : values)

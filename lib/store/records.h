@@ -1,4 +1,4 @@
-// Records to and from rows.
+// Converts database rows into records.
 #pragma once
 
 #include "store/sqlite.h"
@@ -6,7 +6,7 @@
 
 namespace unionroot::store {
 
-// The columns of each, in the order that the functions below read them.
+// The columns of each table, in the order that the functions below read them.
 inline constexpr const char* session_columns =
     "id, chroot, selected_name, definition, kind, source, state, owner, owner_name, created, boot_id, options, error, "
     "notes, marked, front_end";

@@ -18,15 +18,15 @@ namespace unionroot::store {
 
 namespace {
 
-// Somewhat more than the log grows to until SQLite writes it back (1000 pages, wal_autocheckpoint).
+// A little more than the log's size when SQLite writes it back (1000 pages, wal_autocheckpoint).
 constexpr off_t log_size = off_t{6} << 20;
-// A session takes one or two pages of the file; so many must be free, and so many are made if they are not.
+// A session needs one or two pages of the file. If fewer pages than this are free, new free pages are made.
 constexpr std::uint64_t least_free_pages = 128;
 constexpr const char* make_pages = "INSERT INTO room VALUES (zeroblob(1048576))";
-// A disk with less than that has better use for it.
+// With less free space than this on the disk, no free pages are made.
 constexpr std::uint64_t least_space = std::uint64_t{4} << 20;
 
-// FALLOC_FL_KEEP_SIZE: what SQLite sees of the file is as before.
+// FALLOC_FL_KEEP_SIZE: the file size that SQLite sees does not change.
 void reserve_log(const Database& database) {
   const auto name = database.file() + "-wal";
   const base::UniqueFd log(base::check(::open(name.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW), "opening", name));
@@ -35,15 +35,15 @@ void reserve_log(const Database& database) {
   base::fault_point("store_log_reserved");
 }
 
-// SQLite maps the log's index. Where a block is smaller than a page, SQLite itself gives a new page only one block, and
-// the kernel ends the process with SIGBUS if a full disk has no other. SQLite truncates the file when it opens it, so
-// this reserves more than the file's size. The descriptor stays open as long as the connection: to close it would drop
-// the locks that SQLite holds on the file in this process (POSIX record locks, fcntl(2)).
+// Reserves blocks for the index of the log, which SQLite maps. If a block is smaller than a page, SQLite allocates only
+// one block of a new page. On a full disk a write to the rest of the page ends the process with SIGBUS. SQLite
+// truncates the file when it opens it, so the reservation goes beyond the file's size. The descriptor stays open as
+// long as the connection. Closing it would drop the locks that SQLite holds on the file (POSIX record locks, fcntl(2)).
 void reserve_index(Database& database) {
   constexpr off_t size = 128 << 10;
   const auto name = database.file() + "-shm";
   base::UniqueFd index(::open(name.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
-  if (!index && errno == ENOENT) return;  // in exclusive mode there is none
+  if (!index && errno == ENOENT) return;  // exclusive mode has no such file
   base::check(index.get(), "opening", name);
   base::fault_point("store_reserve_index");
   const int result = ::fallocate(index.get(), FALLOC_FL_KEEP_SIZE, 0, size);
@@ -53,8 +53,8 @@ void reserve_index(Database& database) {
   base::fault_point("store_index_reserved");
 }
 
-// Makes a table and drops it: its pages are free then. There are two commits, because SQLite need not write pages that
-// one commit makes and frees. If the daemon dies in between, the next call drops the table.
+// Creates a table and drops it, which leaves free pages. This takes two commits: SQLite need not write pages that one
+// commit both allocates and frees. If the daemon dies in between, the next call drops the table.
 bool make_free_pages(Database& database) {
   const auto pages = base::parse_unsigned(database.pragma("PRAGMA freelist_count"));
   if (!pages || *pages >= least_free_pages || !has_space(database.file(), least_space)) return false;
@@ -70,8 +70,8 @@ bool make_free_pages(Database& database) {
   return true;
 }
 
-// The free pages must be in the file, not only in the log. A reader elsewhere may hold this back: SQLite writes back
-// later by itself.
+// Writes the log back, so that the free pages are in the file and not only in the log. A reader in another process may
+// prevent it. That is no error: SQLite writes back later by itself.
 void write_back(Database& database, int how) {
   base::fault_point("store_checkpoint");
   const int result = sqlite3_wal_checkpoint_v2(database.handle(), nullptr, how, nullptr, nullptr);
@@ -79,7 +79,7 @@ void write_back(Database& database, int how) {
   base::fault_point("store_checkpointed");
 }
 
-// Does not wait for another process that holds the database: there is a next time.
+// Sets the busy time-out to zero: there is no need to wait for another process, since the next call tries again.
 class NoWaiting {
  public:
   explicit NoWaiting(Database& database) : database_(database), former_(database.busy_timeout()) {
@@ -123,7 +123,7 @@ void create_in_place(const std::string& file) {
   base::fault_point("store_create");
   const base::UniqueFd made(
       base::check(::open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600), "creating", file));
-  // ioctl_iflags(2): only while it is empty. Elsewhere it is refused, and not needed.
+  // ioctl_iflags(2): the flag can be set only while the file is empty. Other file systems refuse it and do not need it.
   int flags = 0;
   if (::ioctl(made.get(), FS_IOC_GETFLAGS, &flags) == 0) {
     flags |= FS_NOCOW_FL;
@@ -137,11 +137,11 @@ void reserve_room(Database& database) {
   sqlite3_file_control(database.handle(), "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
   const NoWaiting now(database);
   attempt([&] {
-    static_cast<void>(database.pragma("PRAGMA user_version"));  // the first look at a new database makes the log
+    static_cast<void>(database.pragma("PRAGMA user_version"));  // the first read of a new database creates the log
     reserve_index(database);
     reserve_log(database);
     const bool made = make_free_pages(database);
-    // What a daemon that died left in the log: its pages are to be in the file too.
+    // A daemon that died may have left pages in the log. They must be written to the file too.
     write_back(database, made ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE);
     if (made) reserve_log(database);
   });
@@ -156,7 +156,7 @@ void reserve_pages_again(Database& database) {
 
 void empty_log(Database& database) {
   const NoWaiting now(database);
-  // Where there is not much room left, the log keeps what it has: another would be faster to take it.
+  // With little space left, the log keeps its blocks. If they were released, another process could take them.
   if (!has_space(database.file(), 2 * log_size)) {
     write_back(database, SQLITE_CHECKPOINT_PASSIVE);
     return;

@@ -5,8 +5,8 @@
 namespace unionroot::store {
 
 const std::vector<std::string>& migrations() {
-  // Words instead of numbers for states, checked by the database: it stays readable with the sqlite3 shell, and a value
-  // that the program does not know cannot get in.
+  // States are stored as words, and the database checks them. So the sqlite3 shell shows readable values, and no
+  // unknown value can be stored.
   static const std::vector<std::string> steps = {
       R"sql(
 CREATE TABLE sessions (
@@ -55,7 +55,7 @@ CREATE TABLE durable_commits (
 ) STRICT;
 INSERT INTO durable_commits VALUES (1, 0);
 )sql",
-      // The last change of each source tree, where it did not come to a good end. Outlives its session.
+      // The last change of each source tree, if it did not end well. The row outlives the session.
       R"sql(
 CREATE TABLE source_troubles (
   tree    TEXT PRIMARY KEY NOT NULL,
@@ -70,10 +70,10 @@ CREATE TABLE source_troubles (
 CREATE TABLE complete (id INTEGER PRIMARY KEY CHECK (id = 1)) STRICT;
 INSERT INTO complete SELECT 1 WHERE EXISTS (SELECT 1 FROM sessions);
 )sql",
-      // What was noticed when a session was set up: a later daemon shows it too.
+      // Notes from the set-up of a session, so that a later daemon can show them.
       "ALTER TABLE sessions ADD COLUMN notes TEXT NOT NULL DEFAULT '[]';",
-      // Whose the things are that lie outside: the daemon's id is part of every owner's token. What sessions of a
-      // former version made has no token yet: marked is 0 until the daemon has put it there.
+      // The id of the daemon, which is part of every owner's token. marked: the things outside that the session made
+      // carry its token. It is 0 for sessions of former versions until the daemon has marked their things.
       R"sql(
 CREATE TABLE daemon (
   id   INTEGER PRIMARY KEY CHECK (id = 1),
@@ -82,11 +82,11 @@ CREATE TABLE daemon (
 ALTER TABLE sessions ADD COLUMN marked INTEGER NOT NULL DEFAULT 1 CHECK (marked IN (0, 1));
 UPDATE sessions SET marked = 0;
 )sql",
-      // Which front end a session was begun by: what `schroot --all-sessions` means. Former versions had none.
+      // 1 if a front end began the session; `schroot --all-sessions` lists these. Former versions had no front end.
       "ALTER TABLE sessions ADD COLUMN front_end INTEGER NOT NULL DEFAULT 0 CHECK (front_end IN (0, 1));",
-      // Which network a run has: host, caller, none or private. Former versions did not say.
+      // The network of a run: host, caller, none or private. Former versions did not record it.
       "ALTER TABLE runs ADD COLUMN network TEXT NOT NULL DEFAULT '';",
-      // Who asked for a run. Former versions did not say.
+      // The user who asked for a run. Former versions did not record it.
       R"sql(
 ALTER TABLE runs ADD COLUMN caller INTEGER NOT NULL DEFAULT 4294967295;
 ALTER TABLE runs ADD COLUMN caller_name TEXT NOT NULL DEFAULT '';
@@ -122,7 +122,7 @@ void migrate(Database& database, const std::vector<std::string>& steps) {
   refuse_strangers(database, steps.size());
   while (version_of(database) < steps.size()) {
     Transaction transaction(database, true);
-    // Again, under the lock: somebody else may have done it meanwhile.
+    // Checked again inside the transaction: another process may have migrated the database.
     const std::size_t version = version_of(database);
     if (version >= steps.size()) return;
     database.execute(steps[version].c_str(), "migrating");

@@ -22,7 +22,7 @@ bool disk_is_full(sqlite3* connection, int result) {
 std::string describe(sqlite3* connection, int result) {
   std::string text = connection != nullptr ? sqlite3_errmsg(connection) : sqlite3_errstr(result);
   const int cause = connection != nullptr ? sqlite3_system_errno(connection) : 0;
-  // SQLite's own words leave out why the system refused.
+  // SQLite's own text does not say why the system call failed.
   if (cause != 0 && (primary(result) == SQLITE_IOERR || primary(result) == SQLITE_CANTOPEN)) {
     char buffer[128];
     text += base::concat(" (", std::string_view(strerror_r(cause, buffer, sizeof buffer)), ")");
@@ -58,7 +58,7 @@ bool DatabaseError::is_corruption() const noexcept {
 }
 
 Query::~Query() {
-  // sqlite3_reset repeats the error that the last step reported; that one was thrown already.
+  // sqlite3_reset returns the error of the last step again. It was thrown already.
   sqlite3_reset(statement_.handle_.get());
   sqlite3_clear_bindings(statement_.handle_.get());
 }
@@ -68,7 +68,7 @@ void Query::fail(int result, std::string_view doing) const {
 }
 
 void Query::bind(int index, std::string_view value) {
-  // A null pointer would bind NULL instead of the empty text.
+  // A null pointer would bind NULL instead of an empty text.
   const char* const data = value.data() != nullptr ? value.data() : "";
   const int result =
       sqlite3_bind_text64(statement_.handle_.get(), index, data, value.size(), SQLITE_STATIC, SQLITE_UTF8);
@@ -103,7 +103,7 @@ Database::Database(const std::string& file, std::chrono::milliseconds busy_timeo
   if (result != SQLITE_OK) fail(result, "opening");
   sqlite3_extended_result_codes(connection, 1);
   set_busy_timeout(busy_timeout);
-  // SQLite falls back to reading alone where it may not write.
+  // SQLite opens the file read-only if it cannot write to it.
   if (sqlite3_db_readonly(connection, "main") != 0)
     throw base::Error(base::ErrorCode::failed, base::concat("opening ", file, ": it cannot be written"),
                       "make the file, its folder and their file system writable");
@@ -141,7 +141,7 @@ void Database::fail(int result, std::string_view doing) const {
 }
 
 Transaction::Transaction(Database& database, bool durable) : database_(database), durable_(durable) {
-  // PRAGMA synchronous has no effect inside a transaction; see also ~Transaction.
+  // PRAGMA synchronous has no effect inside a transaction, so it is set before. ~Transaction resets it.
   if (durable_) database_.execute("PRAGMA synchronous=FULL", "preparing a durable commit to");
   try {
     database_.execute("BEGIN IMMEDIATE", "locking");
@@ -160,8 +160,8 @@ void Transaction::commit() {
 }
 
 Transaction::~Transaction() {
-  // Failures here: after some errors SQLite has rolled back by itself already, and then there is nothing to undo.
-  // Staying on FULL would only cost time.
+  // Errors are ignored. After some errors SQLite has already rolled back by itself. If synchronous stays FULL, commits
+  // are only slower.
   if (open_ && sqlite3_get_autocommit(database_.handle()) == 0)
     sqlite3_exec(database_.handle(), "ROLLBACK", nullptr, nullptr, nullptr);
   if (durable_) sqlite3_exec(database_.handle(), "PRAGMA synchronous=NORMAL", nullptr, nullptr, nullptr);

@@ -1,4 +1,4 @@
-// A thin layer over SQLite's C interface: a connection, kept statements, transactions. Not thread-safe; Store is.
+// A thin layer over SQLite's C interface: a connection, prepared statements, transactions. Not thread-safe; Store is.
 #pragma once
 
 #include <sqlite3.h>
@@ -15,12 +15,12 @@
 
 namespace unionroot::store {
 
-// What SQLite said. what() is "<doing> <file>: <SQLite's words>"; a full disk gives ErrorCode::no_space.
+// An error that SQLite reported. what() is "<doing> <file>: <SQLite's text>". A full disk gives ErrorCode::no_space.
 class DatabaseError : public base::Error {
  public:
   DatabaseError(sqlite3* connection, int result, std::string_view doing, const std::string& file);
   [[nodiscard]] int result() const noexcept { return result_; }  // the extended result code
-  // The file's content is wrong, not the circumstances.
+  // True if the content of the file is wrong; false for errors of the environment.
   [[nodiscard]] bool is_corruption() const noexcept;
 
  private:
@@ -30,14 +30,14 @@ class DatabaseError : public base::Error {
 class Database;
 class Query;
 
-// A prepared statement, kept for the life of the connection.
+// A prepared statement, kept as long as the connection.
 class Statement {
  public:
   Statement() = default;
-  // Runs it with the values bound in order. Only one Query of a statement may live at a time.
+  // Starts an execution with the values bound in order. A statement can have only one Query at a time.
   template <typename... Values>
   [[nodiscard]] Query with(const Values&... values);
-  // Runs it to its end and drops what it returns.
+  // Runs the statement to its end and ignores its rows.
   template <typename... Values>
   void run(const Values&... values);
 
@@ -51,7 +51,8 @@ class Statement {
   const std::string* file_ = nullptr;
 };
 
-// One execution of a statement; resets it at the end, so that it holds no lock and no caller's memory.
+// One execution of a statement. The destructor resets the statement, so it keeps no lock and no reference to the
+// caller's memory.
 class Query {
  public:
   template <typename... Values>
@@ -68,7 +69,7 @@ class Query {
   [[nodiscard]] std::int64_t integer(int column) const;
 
  private:
-  void bind(int index, std::string_view value);  // not copied: it must outlive the query
+  void bind(int index, std::string_view value);  // not copied: the value must outlive the query
   void bind(int index, std::int64_t value);
   [[noreturn]] void fail(int result, std::string_view doing) const;
   Statement& statement_;
@@ -85,8 +86,9 @@ void Statement::run(const Values&... values) {
   while (query.next()) continue;
 }
 
-// BEGIN IMMEDIATE always: a read that turns into a write fails at once with BUSY_SNAPSHOT, whatever the time-out.
-// Rolled back by the destructor unless committed. `durable`: this commit reaches the disk (synchronous=FULL).
+// Always starts with BEGIN IMMEDIATE. A read transaction that begins to write can fail at once with BUSY_SNAPSHOT,
+// whatever the time-out. The destructor rolls back unless commit() was called. durable: this commit reaches the disk
+// (synchronous=FULL).
 class Transaction {
  public:
   Transaction(Database& database, bool durable);
@@ -101,21 +103,21 @@ class Transaction {
   bool open_ = false;
 };
 
-// A connection. The file must exist; it is never created here, so that its mode is right from the start.
+// A connection. The file must exist: other code creates it with the right mode.
 class Database {
  public:
-  // Throws DatabaseError; Error(failed) if the file can only be read.
+  // Throws DatabaseError, or Error(failed) if the file is read-only.
   Database(const std::string& file, std::chrono::milliseconds busy_timeout);
 
   [[nodiscard]] Statement prepare(std::string_view sql);
   void execute(const char* sql, std::string_view doing = "changing");
-  [[nodiscard]] std::string pragma(const std::string& sql);  // the first column of the first row
+  [[nodiscard]] std::string pragma(const std::string& sql);  // returns the first column of the first row
   [[nodiscard]] int changes() const { return sqlite3_changes(handle_.get()); }
   [[nodiscard]] const std::string& file() const { return *file_; }
   [[nodiscard]] sqlite3* handle() const { return handle_.get(); }
   void set_busy_timeout(std::chrono::milliseconds timeout);
   [[nodiscard]] std::chrono::milliseconds busy_timeout() const { return busy_timeout_; }
-  // Closes the descriptor only after the connection.
+  // Keeps the descriptor open until the connection is closed.
   void keep_open(base::UniqueFd descriptor) { kept_ = std::move(descriptor); }
   [[noreturn]] void fail(int result, std::string_view doing) const;
 
@@ -123,8 +125,8 @@ class Database {
   struct Close {
     void operator()(sqlite3* connection) const noexcept { sqlite3_close_v2(connection); }
   };
-  std::unique_ptr<const std::string> file_;  // at a fixed address: statements point to it
-  base::UniqueFd kept_;                      // before handle_, which is destroyed first
+  std::unique_ptr<const std::string> file_;  // on the heap: statements keep a pointer to it
+  base::UniqueFd kept_;                      // declared before handle_, so that it is destroyed after it
   std::unique_ptr<sqlite3, Close> handle_;
   std::chrono::milliseconds busy_timeout_{0};
 };

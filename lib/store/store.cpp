@@ -10,7 +10,7 @@ namespace unionroot::store {
 
 namespace {
 
-// The connection and its statements, which are prepared once.
+// The connection and its statements. Each statement is prepared once.
 struct Connection {
   Database database;
   Statement add_session, update_session, set_marked, remove_session, one_session, all_sessions;
@@ -18,7 +18,7 @@ struct Connection {
   Statement add_run, remove_run, all_runs;
   Statement put_trouble, remove_own_trouble, remove_others_trouble, one_trouble;
   Statement count_durable;
-  unsigned added = 0;  // sessions, since it was opened
+  unsigned added = 0;  // sessions added since the database was opened
 
   explicit Connection(Database opened) : database(std::move(opened)) {
     using base::concat;
@@ -47,8 +47,8 @@ struct Connection {
     count_durable = database.prepare("UPDATE durable_commits SET number = number + 1");
   }
 
-  // SQLite writes nothing, and so syncs nothing, where new values are the same as the old ones. But those may still be
-  // in memory alone, from a commit that was not durable: a durable commit must change something.
+  // SQLite writes and syncs nothing if the new values equal the old ones. The old ones may still be only in memory,
+  // from a commit that was not durable. So each durable commit changes a counter.
   void mark(bool durable) {
     if (durable) count_durable.run();
   }
