@@ -23,19 +23,18 @@ using base::UniqueFd;
 
 namespace {
 
-// What is locked of a lock file: its first byte by every owner, its second by one who waits as well. fcntl(2) lets
-// locks lie on any byte, whatever the file's size.
+// Bytes of a lock file that are locked: the first by every owner, the second also by an owner who waits. fcntl(2)
+// allows locks on any byte, whatever the file's size.
 constexpr off_t owner_byte = 0;
 constexpr off_t waiting_byte = 1;
 
 enum class Kernel { unlocked, held, waiting };
 
-// In one call, for an owner may die at any instant and both locks with it: the kernel reports neighbouring locks of
-// one owner as one.
+// Asks once for both bytes, because an owner may die at any time and then loses both locks. The kernel reports adjacent
+// locks of one owner as one lock.
 //
-// Asks whether a READ lock would be refused: only a write lock refuses one, and only those who may write to the file,
-// root alone, can hold a write lock. A stranger's read lock, which anyone who may read the file can take, changes
-// nothing.
+// Asks whether a READ lock would be refused. Only a write lock refuses it, and only root can open the file for writing.
+// So a read lock of an unprivileged user has no effect.
 Kernel kernel_state(int descriptor) {
   struct flock lock {};
   lock.l_type = F_RDLCK;
@@ -60,7 +59,8 @@ void decide_state(Entry& entry, Kernel kernel) {
   } else if (info.kind == LockKind::session && info.owner.preserved && entry.name.token.empty()) {
     info.state = LockState::preserved;
   } else {
-    // Not locked, yet its owner runs: it gave up the descriptor and not the lock. Its file stands until it ends.
+    // The lock is free but the owner still runs: it closed the descriptor without a release. The file counts until the
+    // owner ends.
     info.state = base::is_alive(info.owner.process) ? LockState::held : LockState::stale;
   }
 }
@@ -73,7 +73,7 @@ UniqueFd open_new(const Directory& directory, const std::string& key, Creation h
     if (errno != EOPNOTSUPP && errno != EISDIR) base::throw_errno("making a lock file in", directory.path());
   }
   temporary = temporary_name(key);
-  // 0600 until it is locked, so that no stranger's read lock can come first.
+  // Mode 0600 until it is locked, so that nobody else can put a read lock on it first.
   return UniqueFd(
       check(::openat(directory.descriptor(), temporary.c_str(), flags | O_CREAT | O_EXCL | O_NOFOLLOW, 0600),
             "making a lock file in", directory.path()));
@@ -84,7 +84,7 @@ int link_at(const Directory& directory, int descriptor, const std::string& tempo
   if (!temporary.empty()) return ::linkat(folder, temporary.c_str(), folder, name.c_str(), 0);
   const int linked = ::linkat(descriptor, "", folder, name.c_str(), AT_EMPTY_PATH);
   if (linked == 0 || errno != ENOENT) return linked;
-  // linkat(2): AT_EMPTY_PATH needs CAP_DAC_READ_SEARCH; this way needs /proc instead.
+  // linkat(2): AT_EMPTY_PATH needs CAP_DAC_READ_SEARCH. The path in /proc does not.
   const auto path = base::concat("/proc/self/fd/", descriptor);
   return ::linkat(AT_FDCWD, path.c_str(), folder, name.c_str(), AT_SYMLINK_FOLLOW);
 }
@@ -109,7 +109,7 @@ Directory::Directory(std::string path) : path_(std::move(path)) {
 }
 
 std::vector<std::string> Directory::names() const {
-  // A description of its own: the position in a directory belongs to the open file description.
+  // Opens the directory again: the read position belongs to the open file description.
   UniqueFd fresh(check(::openat(descriptor_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), "opening", path_));
   const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(fresh.get()), ::closedir);
   if (!stream) base::throw_errno("reading the lock directory", path_);
@@ -143,7 +143,7 @@ std::optional<Entry> probe(const Directory& directory, const FileName& name) {
   entry.info.kind = name.kind;
   entry.info.key = name.key;
   entry.info.file = directory.full(entry.file);
-  // O_NONBLOCK: whatever lies under that name, opening it must not wait.
+  // O_NONBLOCK: opening must not block, whatever the name refers to.
   const UniqueFd file(
       ::openat(directory.descriptor(), entry.file.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
   const int error = errno;
@@ -156,14 +156,14 @@ std::optional<Entry> probe(const Directory& directory, const FileName& name) {
   if (file && S_ISREG(status.st_mode)) {
     kernel = kernel_state(file.get());
     entry.locked = kernel != Kernel::unlocked;
-    // errors of read(2) are thrown: a disk that fails says nothing about the owner.
+    // An error of read(2) is thrown: a failing disk says nothing about the owner.
     if (auto owner = parse_owner(base::read_all(file.get(), entry.info.file, longest_content)))
       entry.info.owner = std::move(*owner);
     else
       entry.broken = true;
   } else {
     entry.broken = true;
-    entry.locked = !file && error == EACCES;  // what may not be looked into counts as held
+    entry.locked = !file && error == EACCES;  // a file that may not be opened counts as held
   }
   if (entry.broken) entry.info.owner.purpose = "unreadable lock file";
   if (name.kind == LockKind::session) entry.info.owner.session = name.holder;
@@ -214,7 +214,7 @@ std::optional<UniqueFd> create_locked(const Directory& directory, const FileName
                                       bool waiting, Creation how) {
   const auto file = file_name(name);
   const auto unlink_quietly = [&directory](const std::string& which) {
-    // Undoing after a failure that is reported. If this fails as well, the file is stale once its owner ends.
+    // Errors are ignored: an earlier failure is being reported. A file that remains is stale once its owner ends.
     if (!which.empty()) ::unlinkat(directory.descriptor(), which.c_str(), 0);
   };
   std::string temporary;
@@ -231,7 +231,7 @@ std::optional<UniqueFd> create_locked(const Directory& directory, const FileName
   base::write_all(descriptor.get(), format_owner(owner), directory.full(file));
   struct stat status {};
   check(::fstat(descriptor.get(), &status), "examining", file);
-  if ((status.st_mode & 0777) != lock_file_mode)  // the caller's umask, or a named one
+  if ((status.st_mode & 0777) != lock_file_mode)  // because of the caller's umask, or because it was created with 0600
     check(::fchmod(descriptor.get(), lock_file_mode), "making readable", file);
   fault_point("lock_link");
   if (link_at(directory, descriptor.get(), temporary, file) < 0) {
@@ -251,7 +251,7 @@ std::optional<UniqueFd> lock_again(const Directory& directory, const Entry& entr
       ::openat(directory.descriptor(), entry.file.c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
   struct stat status {};
   if (!file || ::fstat(file.get(), &status) < 0 || !S_ISREG(status.st_mode)) return std::nullopt;
-  // A file with two names is one that commands hold; they are to keep it to themselves.
+  // A file with a second name is held by running commands. Its lock stays theirs.
   if (status.st_nlink != 1 || status.st_uid != ::geteuid() || (status.st_mode & 0777) != lock_file_mode)
     return std::nullopt;
   const auto old_lines = format_process(entry.info.owner.process);

@@ -1,5 +1,5 @@
-// Private to locks: the lock directory and what is done to single files in it. Everything that changes a file is
-// called under the key's manage lock.
+// Private to locks: the lock directory, and operations on single files in it. Operations that change a file need the
+// manage lock of its key.
 #pragma once
 
 #include <sys/types.h>
@@ -16,7 +16,7 @@ namespace unionroot::locks::detail {
 
 class Directory {
  public:
-  // Made if missing. Refused if anybody but root and the caller could write to it.
+  // Creates the directory if it is missing. Throws if anybody but root and the caller can write to it.
   explicit Directory(std::string path);
 
   [[nodiscard]] int descriptor() const { return descriptor_.get(); }
@@ -35,55 +35,56 @@ struct Inode {
   bool operator==(const Inode&) const = default;
 };
 
-// What lies behind a name at this instant; nullopt if nothing does.
+// Identifies the file that has this name now. nullopt if there is none.
 std::optional<Inode> inode_of(const Directory& directory, const std::string& name);
 Inode inode_of(int descriptor);
 
-// A lock file as it was found.
+// A lock file and its state when it was examined.
 struct Entry {
   FileName name;
   std::string file;  // its name in the directory
   LockInfo info;
-  bool locked = false;  // a living process holds its kernel lock
-  bool broken = false;  // its content cannot be read
+  bool locked = false;  // some process holds the kernel lock
+  bool broken = false;  // its content is unreadable
 };
 
-// nullopt if it is gone. Removes nothing.
+// Returns nullopt if the file does not exist. Removes nothing.
 std::optional<Entry> probe(const Directory& directory, const FileName& name);
 std::vector<Entry> probe_all(const Directory& directory, const std::string& key);
 
-// Removes a stale entry, or sets a broken one aside, and returns true; else false.
+// Removes a stale file, or sets a broken one aside. Returns true if it did.
 bool remove_if_stale(const Directory& directory, const Entry& entry);
 void remove_file(const Directory& directory, const std::string& name);
 void set_aside(const Directory& directory, const std::string& name);
 
-// probe_all, less the stale ones, which it removes.
+// As probe_all, but removes stale files and leaves them out.
 std::vector<Entry> sweep(const Directory& directory, const std::string& key);
 
 enum class Creation { unnamed, named };  // named: for file systems without O_TMPFILE
 
-// A new lock file, complete and locked before it has its name. waiting: its second byte is locked as well.
-// nullopt if the name is taken.
+// Creates a lock file that is complete and locked before it gets its name. waiting: locks the second byte as well.
+// Returns nullopt if the name is taken.
 std::optional<base::UniqueFd> create_locked(const Directory& directory, const FileName& name, const LockOwner& owner,
                                             bool waiting, Creation how = Creation::unnamed);
 
-// Locks a file that nobody has locked, and writes `process` in the place of the process that `entry` names; the caller
-// holds the manage lock. Costs a fraction of a new file in its place. The new lines are as long as the old ones and
-// within the file's first sector, so that a power cut leaves either; for a moment, a reader without the manage lock may
-// see some of both. nullopt if it cannot be done so: the file is of a former version, a stranger has a read lock on it,
-// or the disk will not take it.
+// Locks an existing file that is not locked, and overwrites the process in it with `process`. The caller holds the
+// manage lock. This is much cheaper than creating a new file.
+//
+// The new lines are as long as the old ones and lie in the file's first sector, so a power cut leaves one or the other.
+// A reader without the manage lock may briefly see a mixture. Returns nullopt if this is impossible: the file was
+// written by a former version, somebody has a read lock on it, or the write fails.
 std::optional<base::UniqueFd> lock_again(const Directory& directory, const Entry& entry,
                                          const base::ProcessIdentity& process);
 
-// The waiter holds the lock from here on.
+// Turns a waiting owner into a holder: unlocks the second byte.
 void end_waiting(int descriptor);
 
-// On disk, name and content, whatever happens to the machine.
+// Syncs the content and the name to the disk.
 void make_durable(const Directory& directory, int descriptor);
 
-// Sends the content to the disk without waiting: a name that is given to the file next must not lead, after a power
-// cut, to a file whose content never got there. ext4 and btrfs see to that by themselves when one file replaces another
-// (ext4(5): auto_da_alloc); XFS does not, and there this leaves a few milliseconds.
+// Starts writing the content to the disk, without waiting for it. Call it before the file gets the name of another one.
+// Otherwise a power cut could leave the name with an empty file. ext4 and btrfs prevent that when one file replaces
+// another (ext4(5): auto_da_alloc). XFS does not; there a window of a few milliseconds remains.
 void write_ahead(int descriptor);
 
 }  // namespace unionroot::locks::detail

@@ -21,8 +21,8 @@ HeldLock::Impl::~Impl() {
   try {
     release();
   } catch (const std::exception&) {
-    // A destructor has nobody to tell. Taking one's own file away is safe without the manage lock as well, for
-    // nobody else touches a locked file; left behind, it would count as held for as long as this process lives.
+    // A destructor cannot report an error. Removing one's own file is safe without the manage lock: nobody else changes
+    // a locked file. A file that remained would count as held as long as this process lives.
     if (::unlinkat(directory->descriptor(), name.c_str(), 0) < 0) return;
   }
 }

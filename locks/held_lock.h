@@ -1,4 +1,4 @@
-// Private to locks: what stands behind a HeldLock.
+// Private to locks: the implementation of HeldLock.
 #pragma once
 
 #include <unistd.h>
@@ -20,7 +20,7 @@ struct HeldLock::Impl {
   base::UniqueFd descriptor;
   detail::Inode inode;
   bool preserved = false;
-  pid_t taker = ::getpid();  // a forked child that ends by itself must not give up its parent's lock
+  pid_t taker = ::getpid();  // a forked child that exits must not release its parent's lock
 
   Impl(std::shared_ptr<const detail::Directory> in, const detail::FileName& file, base::UniqueFd lock, bool outlives);
   Impl(const Impl&) = delete;

@@ -20,7 +20,7 @@ constexpr std::string_view session_part = "session";
 constexpr std::string_view manage_suffix = ".manage";
 constexpr std::string_view temporary_prefix = ".new-";
 constexpr std::string_view last_line = "complete=yes";
-constexpr std::size_t longest_value = 4096;  // a command line in `purpose` may be long
+constexpr std::size_t longest_value = 4096;  // `purpose` may hold a long command line
 
 bool valid_key(std::string_view key) {
   return !key.empty() && key.size() <= 34 && key.front() != '-' && std::all_of(key.begin(), key.end(), [](char c) {
@@ -74,7 +74,7 @@ std::string_view word_of(LockHolder holder) {
   return {};
 }
 
-// A former version writes no holder, but says what it is at the start of the purpose.
+// A former version writes no holder. The first words of the purpose tell it.
 LockHolder holder_by_purpose(const LockOwner& owner) {
   if (owner.session.empty()) return LockHolder::command;
   if (owner.purpose.starts_with("automatic session")) return LockHolder::automatic_session;
@@ -126,7 +126,7 @@ bool read_field(std::string_view key, std::string_view value, LockOwner& owner, 
     }
     return true;
   }
-  return true;  // a later version's field, or one that is for people alone
+  return true;  // a field of a later version, or one for people only
 }
 
 }  // namespace
@@ -142,7 +142,7 @@ std::optional<FileName> parse_file_name(std::string_view name) {
   parsed.key = name.substr(0, first);
   parsed.kind = kind == source_part ? LockKind::source : LockKind::session;
   auto holder = name.substr(second + 1);
-  const auto plus = holder.find('+');  // not in any valid name
+  const auto plus = holder.find('+');  // no valid name has a '+'
   if (plus != std::string_view::npos) {
     parsed.token = holder.substr(plus + 1);
     holder = holder.substr(0, plus);
@@ -187,7 +187,7 @@ void require_valid_key(std::string_view key) {
 }
 
 std::string format_process(const base::ProcessIdentity& process) {
-  constexpr std::size_t longest = 10 + 20 + 36;  // the digits of a pid and of a time, a boot id
+  constexpr std::size_t longest = 10 + 20 + 36;  // the most digits of a pid and of a start time, and a boot id
   std::string out;
   out.reserve(512);
   const auto pid = std::to_string(process.pid), start_time = std::to_string(process.start_time);

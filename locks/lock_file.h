@@ -1,4 +1,4 @@
-// Private to locks: the name and the content of a lock file, as plain values. docs/locks.md has the format.
+// Private to locks: parses and formats names and contents of lock files. docs/locks.md describes the format.
 #pragma once
 
 #include <optional>
@@ -9,38 +9,39 @@
 
 namespace unionroot::locks::detail {
 
-// <key>.source.<holder>, <key>.session.<session>, and each with +<token>: a second lock file of a session, which stands
+// <key>.source.<holder> or <key>.session.<session>. With +<token> it is the second lock file of a session: it stands
 // for commands that outlived the daemon that started them.
 struct FileName {
   std::string key;
   LockKind kind = LockKind::session;
   std::string holder;
-  std::string token;  // not empty: such a second file
+  std::string token;  // set for a second lock file
 };
 
-// nullopt for anything else that may lie in the directory.
+// Returns nullopt if this is not the name of a lock file.
 std::optional<FileName> parse_file_name(std::string_view name);
 std::string file_name(const FileName& name);
 std::string manage_name(std::string_view key);
 
-// The key of a <key>.manage file, or of a left-over .new-<key>-<token>.
+// The key in the name of a manage file, <key>.manage, or of a temporary file that a crash left, .new-<key>-<token>.
 std::optional<std::string> key_of_manage(std::string_view name);
 std::optional<std::string> key_of_temporary(std::string_view name);
 std::string temporary_name(std::string_view key);
 
-// Lower-case hexadecimal digits, '-' and 'f'; throws Error(invalid_argument). A key becomes part of a file name.
+// A key is part of a file name. It may have the digits 0-9, a-f and '-'. Throws Error(invalid_argument).
 void require_valid_key(std::string_view key);
 
-// file_system: f_fsid, 0 if the file system has none; then the device number stands in.
+// file_system: f_fsid. If it is 0, the file system has no id and the device number is used.
 std::string format_tree_key(std::uint64_t file_system, std::uint64_t device, std::uint64_t inode);
 
-// The first lines of a lock file: which process it belongs to. Of the same size for every process (but for one with a
-// boot id longer than any kernel's), so that they can be written over.
+// The first lines of a lock file, which name the owner's process. They have the same size for every process, so that
+// they can be overwritten. (Only a boot id longer than any of the kernel's would break this.)
 std::string format_process(const base::ProcessIdentity& process);
 
-// One key=value a line, values escaped so that each stays on its line and a terminal can show it.
+// One key=value per line. Values are escaped: each stays on its line and is safe on a terminal.
 std::string format_owner(const LockOwner& owner);
-// nullopt if anything is missing or malformed, the last line included: a cut file is not half believed.
+// Returns nullopt if anything is missing or malformed, including the last line. So a truncated file is never used in
+// part.
 std::optional<LockOwner> parse_owner(std::string_view text);
 
 }  // namespace unionroot::locks::detail

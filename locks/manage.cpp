@@ -22,10 +22,10 @@ namespace {
 
 constexpr std::string_view clear_text = "clear\n";
 
-// Who holds it, for the message of a time-out and for nothing else. No interface tells the pid: F_OFD_GETLK and
-// /proc/locks have -1 for such locks. But proc(5) documents that /proc/PID/fdinfo shows the locks of a descriptor.
+// Finds the process that holds the lock, only for the message of a time-out. F_OFD_GETLK and /proc/locks give pid -1
+// for such locks. proc(5) documents that /proc/PID/fdinfo shows the locks of a descriptor.
 std::string find_holder(Inode inode) {
-  std::error_code ignored;  // processes come and go while we look; what cannot be read is not named
+  std::error_code ignored;  // processes come and go; those that cannot be read are left out
   for (const auto& process : std::filesystem::directory_iterator("/proc", ignored)) {
     const auto pid = base::parse_unsigned(process.path().filename().string());
     if (!pid) continue;
@@ -34,7 +34,7 @@ std::string find_holder(Inode inode) {
       if (::stat(entry.path().c_str(), &status) != 0 || Inode{status.st_dev, status.st_ino} != inode) continue;
       const auto details = base::try_read_file((process.path() / "fdinfo" / entry.path().filename()).string());
       if (details && details->find("lock:") != std::string::npos)
-        return base::concat("pid ", *pid);  // no command: whoever reads this may be anybody
+        return base::concat("pid ", *pid);  // no command line: anybody may read the message
     }
   }
   return "a process that /proc does not show";
@@ -45,8 +45,8 @@ std::string find_holder(Inode inode) {
 ManageLock::ManageLock(const Directory& directory, const std::string& key, const std::function<bool()>& cancelled,
                        std::chrono::milliseconds limit)
     : directory_(directory), name_(manage_name(key)) {
-  // The name may have gone to another file between opening and locking: then the lock is on a file that nobody else
-  // will ever open, and means nothing.
+  // Between opening and locking, the name may have passed to another file. The lock on the old file is then useless,
+  // because nobody else opens that file. So try again.
   while (!open_and_lock(cancelled, limit)) continue;
   fault_point("manage_locked");
 }
@@ -73,7 +73,7 @@ bool ManageLock::open_and_lock(const std::function<bool()>& cancelled, std::chro
           base::concat("waiting for ", directory_.full(name_), ": ", find_holder(inode_of(descriptor_.get())),
                        " has held the lock for over ", limit.count(), " ms"),
           "if that process is stopped, continue it (kill -CONT PID) or end it");
-    // Held for some 50 us as a rule, so waiting in the kernel would gain little, and could not be bounded.
+    // The lock is usually held for about 50 us. Waiting in the kernel would gain little, and it has no time-out.
     std::this_thread::sleep_for(pause);
     pause = std::min(pause * 3 / 2, std::chrono::microseconds(2000));
   }

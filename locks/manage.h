@@ -1,4 +1,4 @@
-// Private to locks: the short-lived mutex of one tree.
+// Private to locks: the mutex of one tree. It is held only for a short time.
 #pragma once
 
 #include <chrono>
@@ -10,23 +10,23 @@
 
 namespace unionroot::locks::detail {
 
-// <key>.manage, locked from construction to destruction; a holder that dies lets go of it (the kernel's doing). Mode
-// 0600: who cannot open it cannot hold it up.
+// The file <key>.manage, locked from construction to destruction. If the holder dies, the kernel releases the lock.
+// Mode 0600: a user who cannot open the file cannot block it.
 //
-// Its content says whether a scan for source locks can be skipped: "clear" means that there is none. Anything else,
-// an empty new file too, means that there may be some.
+// Its content tells whether a scan for source locks can be skipped: "clear" means that there are none. Any other
+// content, even an empty new file, means that there may be some.
 class ManageLock {
  public:
   static constexpr std::chrono::milliseconds usual_limit{10'000};
 
-  // Throws Error(timed_out) that names the holder after `limit`, Error(cancelled) if `cancelled` says so.
+  // Throws Error(timed_out) that names the holder after `limit`, or Error(cancelled) if `cancelled` returns true.
   ManageLock(const Directory& directory, const std::string& key, const std::function<bool()>& cancelled = {},
              std::chrono::milliseconds limit = usual_limit);
 
   [[nodiscard]] bool clear_of_sources() const { return clear_; }
-  void set_clear();      // after a scan that found no source lock
-  void expect_source();  // before a source lock file gets its name
-  void remove();         // removes the manage file itself; nothing may be done under this lock afterwards
+  void set_clear();      // call after a scan that found no source lock
+  void expect_source();  // call before a source lock file gets its name
+  void remove();         // removes the manage file; do nothing under this lock afterwards
 
  private:
   bool open_and_lock(const std::function<bool()>& cancelled, std::chrono::milliseconds limit);

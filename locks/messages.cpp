@@ -30,8 +30,8 @@ std::string name_of_user(const LockOwner& owner) {
   return owner.user.empty() ? concat("uid ", owner.uid) : printable(owner.user);
 }
 
-// A change that is no change of a source tree: a session has something to itself, such as what an overlay inside it
-// writes to, or a file system without a union.
+// Such a source lock does not mean a change of the source tree. A session needs something exclusively: what an overlay
+// inside it writes to, or a file system without a union.
 bool has_for_itself(const LockOwner& owner) {
   return owner.holder == LockHolder::session || owner.holder == LockHolder::automatic_session;
 }
@@ -50,7 +50,7 @@ std::string age_text(std::int64_t microseconds) {
 
 namespace {
 
-// "session w1 (root, since ...)". Its process is a daemon's, which tells nobody anything.
+// "session w1 (root, since ...)". The process is left out: it is only the daemon.
 std::string describe_session(const LockInfo& info) {
   const auto& owner = info.owner;
   const bool changes = info.kind == LockKind::source && !has_for_itself(owner);
@@ -60,7 +60,7 @@ std::string describe_session(const LockInfo& info) {
                 alone ? ", whose commands run on without a daemon" : "", ")");
 }
 
-// "root's `unionroot lock sid -- make` (pid 12, since ...)". The command is shown to whom it may be.
+// "root's `unionroot lock sid -- make` (pid 12, since ...)". Only root and the lock's owner see the command line.
 std::string describe_change(const LockInfo& info, uid_t reader) {
   const auto& owner = info.owner;
   auto command = reader == 0 || reader == owner.uid ? base::command_of(owner.process.pid) : std::string();
@@ -76,7 +76,7 @@ std::string describe(const LockInfo& info, uid_t reader) {
   return info.owner.session.empty() ? describe_change(info, reader) : describe_session(info);
 }
 
-// For whom a change waits that holds back others. Its first words may be all that is read.
+// Names the sessions for which a waiting change waits. Only some are named, to keep the message short.
 std::string waited_for(const std::vector<Entry>& standing, uid_t reader) {
   constexpr std::size_t most = 3;
   std::vector<std::string> texts;
@@ -105,7 +105,7 @@ std::string in_the_way(const std::vector<Entry>& holders, const std::vector<Entr
 
 namespace {
 
-// Each once, as in `unionroot end a b`.
+// The sessions' names, each once, as arguments of `unionroot end`.
 std::string sessions_among(const std::vector<Entry>& holders, const std::vector<Entry>& standing) {
   std::string names;
   const auto add = [&](const Entry& entry) {

@@ -1,4 +1,4 @@
-// Taking over and removing what was left behind.
+// Takes over and removes locks that a dead process left.
 #include <unistd.h>
 
 #include <algorithm>
@@ -23,8 +23,8 @@ using detail::ManageLock;
 
 namespace {
 
-// The tree was not protected, since the lock file was missing. Whoever was let in meanwhile was let in rightly; who
-// only waits is held back.
+// The lock file was missing, so the tree was not protected. A holder that locked it in the meantime keeps it. A holder
+// that only waits does not block the recovery.
 void refuse_if_taken(const Directory& directory, const FileName& name, const LockOwner& owner, ManageLock& manage) {
   Entries others;
   if (name.kind == LockKind::session) {
@@ -47,13 +47,13 @@ HeldLock LockDirectory::reown_session(const std::string& key, const LockOwner& a
 
 HeldLock LockDirectory::reown_source(const std::string& key, const LockOwner& asked, bool& created) {
   auto owner = asked;
-  owner.preserved = false;  // a change that was cut short is over
+  owner.preserved = false;  // an interrupted change is over, so its lock is never preserved
   return reown(LockKind::source, key, owner, created);
 }
 
 namespace {
 
-// The same lock in other hands. Its purpose, for people, is that of whoever took it first.
+// True if the owners differ at most in the process, holder and purpose.
 bool is_same_but_for_process(const LockOwner& one, const LockOwner& other) {
   return std::tie(one.uid, one.user, one.session, one.chroot, one.tree, one.preserved, one.since) ==
          std::tie(other.uid, other.user, other.session, other.chroot, other.tree, other.preserved, other.since);
@@ -72,7 +72,7 @@ HeldLock LockDirectory::reown(LockKind kind, const std::string& key, const LockO
     ManageLock manage(*directory_, key);
     const auto there = detail::probe(*directory_, name);
     created = !there || there->broken;
-    // Whose doing the session is, its first owner knew: "session, begun by: sbuild hello".
+    // Keeps the purpose of the first owner, which tells who began the session: "session, begun by: sbuild hello".
     if (!created && there->info.owner.purpose.starts_with(owner.purpose)) owner.purpose = there->info.owner.purpose;
     if (there && there->locked && (there->broken || base::is_alive(there->info.owner.process)))
       throw detail::refusal(base::concat("taking over session '", name.holder, "' on"), owner, {*there}, {});
@@ -85,7 +85,7 @@ HeldLock LockDirectory::reown(LockKind kind, const std::string& key, const LockO
         return HeldLock(std::make_unique<HeldLock::Impl>(directory_, name, std::move(*again), owner.preserved));
     if (kind == LockKind::source) manage.expect_source();
     if (there && there->locked) {
-      // Commands of the session hold the old file's lock, and go on doing so under a second name.
+      // Running commands of the session hold the lock of the old file. It stays, under a second name.
       auto second = name;
       second.token = base::random_token();
       base::fault_point("lock_link_second");
@@ -100,11 +100,11 @@ HeldLock LockDirectory::reown(LockKind kind, const std::string& key, const LockO
                         base::concat("the lock file name ", detail::file_name(replacement), " is taken"), "try again");
     made = std::move(*replaced);
     base::Rollback rollback;
-    // Quietly: what failed is being reported.
+    // Errors are ignored: the first failure is being reported.
     rollback.add([&] { ::unlinkat(directory_->descriptor(), detail::file_name(replacement).c_str(), 0); });
     if (owner.preserved && !created) detail::write_ahead(made.get());
     base::fault_point("lock_rename");
-    // Over the old one, if there is one: at no instant is there no lock file.
+    // The rename replaces the old file atomically: the lock file is never missing.
     base::check(::renameat(directory_->descriptor(), detail::file_name(replacement).c_str(), directory_->descriptor(),
                            detail::file_name(name).c_str()),
                 "taking over the lock of session", name.holder);
@@ -112,7 +112,7 @@ HeldLock LockDirectory::reown(LockKind kind, const std::string& key, const LockO
   }
   HeldLock held(std::make_unique<HeldLock::Impl>(directory_, name, std::move(made), owner.preserved));
   base::fault_point("lock_renamed");
-  // One that was there already is on disk under its name: a power cut leaves the old one or the new one.
+  // A replaced file needs no sync: its name is on the disk, and a power cut leaves the old file or the new one.
   if (owner.preserved && created) detail::make_durable(*directory_, held.descriptor());
   return held;
 }
@@ -125,7 +125,7 @@ void LockDirectory::remove_session(const std::string& key, const std::string& se
   Entries living;
   std::copy_if(entries.begin(), entries.end(), std::back_inserter(living),
                [](const Entry& entry) { return entry.locked; });
-  // All or nothing: while commands run, the session's own file stays as well.
+  // Removes all files or none. While commands run, the session's own file stays too.
   if (!living.empty())
     throw detail::refusal(base::concat("removing the lock of session '", session, "' on"), {}, living, {});
   for (const auto& entry : entries) {
@@ -154,7 +154,7 @@ struct TreeFiles {
   std::vector<std::string> temporaries;
 };
 
-// Under no lock; what it finds is looked at again under the manage lock.
+// Reads the directory without a lock. Each file is examined again under the manage lock.
 std::map<std::string, TreeFiles> by_key(const Directory& directory) {
   std::map<std::string, TreeFiles> trees;
   for (const auto& text : directory.names()) {
@@ -171,7 +171,7 @@ std::map<std::string, TreeFiles> by_key(const Directory& directory) {
 void clean_tree(const Directory& directory, const std::string& key, const TreeFiles& files,
                 std::vector<LockInfo>& removed) {
   ManageLock manage(directory, key);
-  // Made under the manage lock and given their name or removed before it is let go: what is there now was left behind.
+  // Temporary files exist only while the manage lock is held. So any that exist now were left by a crash.
   for (const auto& temporary : files.temporaries) detail::remove_file(directory, temporary);
   bool in_use = false;
   for (const auto& name : files.locks) {
@@ -194,7 +194,7 @@ std::vector<LockInfo> LockDirectory::clean() {
     try {
       clean_tree(*directory_, key, files, removed);
     } catch (const base::Error&) {
-      if (!first) first = std::current_exception();  // one tree's trouble does not keep the others from being cleaned
+      if (!first) first = std::current_exception();  // go on with the other trees
     }
   }
   if (first) std::rethrow_exception(first);

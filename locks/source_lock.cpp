@@ -22,8 +22,8 @@ using detail::ManageLock;
 
 namespace {
 
-// What a source change has to wait for: every session, every change that is under way, and every change that came
-// before it. lock_source gives each a later `since` than all that are there, under the manage lock.
+// The owners that a source change must wait for: every session, every change in progress, and every earlier change.
+// create_source gives each change a later `since` than all existing ones, under the manage lock.
 Entries in_the_way(const Entries& entries, const std::string& file, std::int64_t since) {
   Entries chosen;
   std::copy_if(entries.begin(), entries.end(), std::back_inserter(chosen), [&](const Entry& entry) {
@@ -39,7 +39,7 @@ bool nothing_to_do(const Entries& blockers) {
                                            [](const Entry& entry) { return entry.info.state == LockState::stale; });
 }
 
-// Under the manage lock. Throws if the session has a lock file that stands.
+// The caller holds the manage lock. Throws if the session already has a lock file that is not stale.
 base::UniqueFd create_session(const Directory& directory, const FileName& name, const LockOwner& owner) {
   while (true) {
     if (auto made = detail::create_locked(directory, name, owner, false)) return std::move(*made);
@@ -58,18 +58,19 @@ FileName source_name(const std::string& key, const LockOwner& owner) {
 
 std::string_view doing(LockKind kind) { return kind == LockKind::session ? "beginning a session on" : "changing"; }
 
-// Registers the change. Nothing if somebody is in the way, who are in `blockers` then, and it may not wait.
+// Creates the lock file of the change. If others block the change and it may not wait, returns an empty descriptor and
+// sets `blockers`.
 base::UniqueFd create_source(const Directory& directory, const FileName& name, LockOwner& owner, bool may_wait,
                              const std::function<bool()>& cancelled, Entries& blockers) {
   ManageLock manage(directory, name.key, cancelled);
   blockers = detail::sweep(directory, name.key);
   if (!blockers.empty() && !may_wait) return {};
   owner.since = base::now_microseconds();
-  for (const auto& entry : detail::of_kind(blockers, LockKind::source))  // clocks may be set back
+  for (const auto& entry : detail::of_kind(blockers, LockKind::source))  // the clock may have been set back
     owner.since = std::max(owner.since, entry.info.owner.since + 1);
   manage.expect_source();
   auto created = detail::create_locked(directory, name, owner, !blockers.empty());
-  // The same session's, for it has the same name.
+  // The name is taken only if the same session has a source lock already.
   if (!created) throw detail::refusal(doing(LockKind::source), owner, blockers, {});
   return std::move(*created);
 }
@@ -80,15 +81,15 @@ struct PendingLock::Impl {
   std::shared_ptr<const Directory> directory;
   FileName name;
   LockOwner owner;
-  Entries blockers;                      // as they were last seen
-  std::optional<HeldLock> waiting = {};  // of a change: its lock file, while it holds back later sessions
+  Entries blockers;                      // as last examined
+  std::optional<HeldLock> waiting = {};  // a change only: its lock file, while it holds back later sessions
 
   [[nodiscard]] const std::string& key() const { return name.key; }
   [[nodiscard]] Entries in_the_way_of(const Entries& entries) const {
     if (name.kind == LockKind::session) return detail::of_kind(entries, LockKind::source);
     return waiting ? in_the_way(entries, detail::file_name(name), owner.since) : entries;
   }
-  // For which a change waits that is in the way of a session.
+  // The sessions that a blocking change waits for.
   [[nodiscard]] Entries standing(const Entries& entries) const {
     return name.kind == LockKind::session ? detail::of_kind(entries, LockKind::session) : Entries();
   }
@@ -105,7 +106,7 @@ std::optional<HeldLock> PendingLock::Impl::take_session(const std::function<bool
     made = create_session(*directory, name, owner);
   }
   HeldLock held(std::make_unique<HeldLock::Impl>(directory, name, std::move(made), false));
-  // Outside the manage lock: a disk takes its time. Until it is done, a failure takes the file away again.
+  // Syncs after the manage lock was released, because a disk is slow. If it fails, the destructor removes the file.
   if (owner.preserved) detail::make_durable(*directory, held.descriptor());
   held.impl_->preserved = owner.preserved;
   return held;
@@ -165,13 +166,14 @@ PendingLock LockDirectory::session_request(const std::string& key, const LockOwn
       PendingLock::Impl{directory_, detail::session_name(key, asked.session), detail::completed(asked), {}}));
 }
 
-// Registers the change, and so holds back later sessions. Refused unless it may wait or nobody is in the way.
+// Creates the lock file of the change, which holds back later sessions. If the change is blocked, `refuse` throws
+// LockedError and `wait_behind_all` waits without a lock file.
 LockDirectory::Request LockDirectory::source_request(const std::string& key, const LockOwner& asked,
                                                      IfNotFree if_not_free,
                                                      const std::function<bool()>& cancelled) const {
   detail::require_valid_key(key);
   auto owner = detail::completed(asked);
-  owner.preserved = false;  // a change that was cut short is over
+  owner.preserved = false;  // an interrupted change is over, so its lock is never preserved
   const auto name = source_name(key, owner);
   Entries blockers;
   auto made = create_source(*directory_, name, owner, if_not_free == IfNotFree::wait, cancelled, blockers);

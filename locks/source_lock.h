@@ -1,4 +1,5 @@
-// Who may change a source tree, and who stands on it. docs/locks.md has the protocol; it needs no daemon.
+// Locks on source trees: sessions use a tree, or one owner changes it. docs/locks.md describes the protocol. It needs
+// no daemon.
 #pragma once
 
 #include <sys/types.h>
@@ -22,21 +23,22 @@ namespace detail {
 class Directory;
 }
 
-// What is shared: the tree, not the definition's name. Two definitions over the same tree (a bind mount, a symlink,
-// an alias) have the same key. From the file system's id and the inode, so that it is the same after a reboot.
-// For a tree that is a file which a source session replaces (a tarball): from its folder and its name.
+// The key identifies the tree, not the definition. Two definitions of the same tree (bind mount, symlink, alias) have
+// the same key. It is made from the file system's id and the inode, so it stays the same after a reboot. A file that a
+// source session replaces (a tarball) gets its key from its folder and its name.
 std::string tree_key(int tree_descriptor);
 std::string file_key(int folder_descriptor, const std::string& name);
-// For a block device, whatever node it is reached by. Throws Error(invalid_argument) if it is none.
+// For a block device. All device nodes of one device give the same key. Throws Error(invalid_argument) for anything
+// else.
 std::string device_key(int device_descriptor);
-// For what has no file on the host, such as a data set: `name` tells it apart from every other.
+// For a source without a file on the host, such as a data set. `name` must be unique.
 std::string name_key(const std::string& name);
 
 enum class LockKind { source, session };
-enum class LockState { held, waiting, stale, preserved };  // preserved: the owner is gone, the session is not
+enum class LockState { held, waiting, stale, preserved };  // preserved: the owner is gone, but the session exists
 
-// Who has a lock: a session on its tree (or, by a source lock, with something to itself), one on the source itself, or
-// a command of `unionroot lock`.
+// The kind of owner: a session that uses a tree (or has a source lock because it needs something exclusively), a source
+// session, or a command of `unionroot lock`.
 enum class LockHolder { session, automatic_session, source_session, command };
 
 struct LockOwner {
@@ -48,7 +50,7 @@ struct LockOwner {
   std::string tree;     // path, for people
   LockHolder holder = LockHolder::command;
   std::string purpose;     // for people: "session", "automatic session", "source session", "unionroot lock"
-  bool preserved = false;  // outlives its owner: only the daemon re-owns or removes it
+  bool preserved = false;  // the lock outlives its owner; only the daemon may re-own or remove it
   std::int64_t since = 0;  // microseconds since the epoch
 };
 
@@ -61,14 +63,14 @@ struct LockInfo {
 };
 
 struct Wait {
-  std::optional<std::chrono::milliseconds> limit = std::chrono::milliseconds(0);  // nullopt: without end; 0: not at all
-  std::function<bool()> cancelled;   // asked some ten times a second; may be empty
-  std::function<void()> waits = {};  // called once, if there is something to wait for; may be empty
-  // For how long a change that waits holds back later sessions; nullopt: as long as it waits; 0: not at all.
+  std::optional<std::chrono::milliseconds> limit = std::chrono::milliseconds(0);  // nullopt: no limit; 0: do not wait
+  std::function<bool()> cancelled;   // polled about ten times a second; may be empty
+  std::function<void()> waits = {};  // called once before the wait begins; may be empty
+  // How long a waiting change holds back later sessions. nullopt: as long as it waits. 0: not at all.
   std::optional<std::chrono::milliseconds> hold_back = {};
 };
 
-// A refused request. what() names every holder: session, user, pid, command, since when.
+// The error of a refused request. what() names every holder: session, user, pid, command, and since when.
 class LockedError : public base::Error {
  public:
   LockedError(std::string message, std::string hint, std::vector<LockInfo> holders);
@@ -78,7 +80,7 @@ class LockedError : public base::Error {
   std::vector<LockInfo> holders_;
 };
 
-// A held lock. The lock file goes when this is destroyed, unless abandon() or a preserved owner says otherwise.
+// A held lock. The destructor removes the lock file, unless abandon() was called or the owner is preserved.
 class HeldLock {
  public:
   HeldLock(HeldLock&&) noexcept;
@@ -86,8 +88,8 @@ class HeldLock {
   ~HeldLock();
 
   void release();  // removes the file under the manage lock; throws; idempotent
-  void abandon();  // closes the descriptor and leaves the file (a preserved session, when the daemon stops)
-  // A descriptor of the lock's open file description: whoever holds a duplicate holds the lock.
+  void abandon();  // closes the descriptor and keeps the file: for preserved sessions when the daemon stops
+  // The descriptor of the lock's open file description. Any duplicate of it also holds the lock.
   [[nodiscard]] int descriptor() const;
   [[nodiscard]] const std::string& file() const;
 
@@ -99,26 +101,28 @@ class HeldLock {
   std::unique_ptr<Impl> impl_;
 };
 
-// A request for a lock that somebody is in the way of. It holds no thread: whoever has it tries again when a file
-// leaves the directory, and now and then, since a lock whose owner dies is let go of without any change there. A change
-// has its lock file already, as one that waits, and so holds back later sessions, until hold_nobody_back(); the file
-// goes with this. Not thread-safe.
+// A request for a lock that is blocked by others. It occupies no thread. Its owner tries again when a file leaves the
+// directory, and also at intervals: if a holder dies, its lock is released without a change in the directory.
+//
+// A waiting change already has a lock file, which holds back later sessions until hold_nobody_back(). The destructor
+// removes that file. Not thread-safe.
 class PendingLock {
  public:
   PendingLock(PendingLock&&) noexcept;
   PendingLock& operator=(PendingLock&&) noexcept;
   ~PendingLock();
 
-  // False while everybody in the way stands. Does not take the manage lock.
+  // False if others block the request and none of their locks is stale. Does not take the manage lock.
   [[nodiscard]] bool worth_trying() const;
-  // nullopt: somebody is still in the way.
+  // Returns nullopt if others still block the request.
   [[nodiscard]] std::optional<HeldLock> try_take(const std::function<bool()>& cancelled = {});
-  // From here on a change waits as one does that was refused and comes again: its file is removed, and it gets its turn
-  // when nobody else has the tree or waits to change it. Nothing for a session. Idempotent.
+  // Removes the lock file of a waiting change, so that later sessions can begin. From then on the change gets the lock
+  // only when nobody holds the tree or waits to change it. Has no effect for a session. Idempotent.
   void hold_nobody_back();
-  // "it is in use by ...", for everybody to read: no command is named. Empty if nobody is in the way by now.
+  // "it is in use by ...". Anybody may read the text, so it has no command line. Empty if nothing blocks the request
+  // now.
   [[nodiscard]] std::string obstacle() const;
-  // What a request is told whose time is over. A change's file is removed.
+  // Ends the wait and returns the error for the user. Removes the lock file of a change.
   [[nodiscard]] LockedError give_up(std::chrono::milliseconds waited);
 
  private:
@@ -128,39 +132,42 @@ class PendingLock {
   std::unique_ptr<Impl> impl_;
 };
 
-// <state>/locks. Thread-safe, and safe between processes.
+// The directory <state>/locks. Safe for several threads and processes.
 class LockDirectory {
  public:
-  explicit LockDirectory(std::string directory);  // made if missing (0755, root)
+  explicit LockDirectory(std::string directory);  // creates it if missing (0755, root)
 
-  // A session stands on the tree. Refused (LockedError) while somebody changes the tree or waits to.
+  // Locks the tree for a session. Throws LockedError while somebody changes the tree or waits to change it.
   HeldLock lock_session(const std::string& key, const LockOwner& owner, const Wait& wait);
-  // Somebody changes the tree. Registers first, and so holds back later sessions; then waits for the sessions there
-  // are and for earlier changes. Refused unless everyone is gone within the limit.
+  // Locks the tree for a change. Creates the lock file first, which holds back later sessions. Then waits for existing
+  // sessions and earlier changes. Throws LockedError if they are not all gone within the limit.
   HeldLock lock_source(const std::string& key, const LockOwner& owner, const Wait& wait);
 
-  // The same two for who waits without a thread.
+  // The same two requests without blocking a thread.
   using Request = std::variant<HeldLock, PendingLock>;
   Request request_session(const std::string& key, const LockOwner& owner, const std::function<bool()>& cancelled = {});
-  // holds_back: a change that has to wait keeps later sessions from the tree. One that does not has no file meanwhile.
+  // holds_back: a waiting change holds back later sessions. If false, it has no lock file while it waits.
   Request request_source(const std::string& key, const LockOwner& owner, const std::function<bool()>& cancelled = {},
                          bool holds_back = true);
-  // An inotify descriptor, non-blocking, that is readable when a file has left the directory; none if the machine has
-  // no inotify instances left.
+  // Returns a non-blocking inotify descriptor. It is readable when a file has left the directory. Empty if the machine
+  // has no free inotify instance.
   [[nodiscard]] base::UniqueFd watch() const;
 
-  // The daemon alone, which knows the store: takes over the lock file of a preserved session (made again if it is
-  // missing; `created` tells), or of a session whose runs outlived the daemon and hold the lock themselves.
+  // Takes over the lock file of a preserved session, or of a session whose runs outlived the daemon and still hold the
+  // lock. Only the daemon calls this, because it knows the store. A missing file is created anew and `created` is set.
+  // Throws LockedError if a living process holds the lock, or if the file was missing and somebody changes the tree
+  // now.
   HeldLock reown_session(const std::string& key, const LockOwner& owner, bool& created);
-  // The same for the lock of a source session. Where it is missing it is made again, unless somebody stands on the tree
-  // or changes it by now (LockedError).
+  // The same for the lock of a source session. If its file was missing, any other holder of the tree causes a
+  // LockedError.
   HeldLock reown_source(const std::string& key, const LockOwner& owner, bool& created);
-  // Removes a preserved session's lock although nobody owns it. Idempotent.
+  // Removes the lock of a preserved session that has no owner. Idempotent. Throws LockedError if running commands hold
+  // it.
   void remove_session(const std::string& key, const std::string& session);
 
-  // Everything there is, stale ones too; removes nothing.
+  // Lists all locks, including stale ones. Removes nothing.
   [[nodiscard]] std::vector<LockInfo> list() const;
-  // Removes stale locks (never preserved ones); says which.
+  // Removes stale locks, never preserved ones. Returns the removed locks.
   std::vector<LockInfo> clean();
 
  private:
@@ -170,7 +177,7 @@ class LockDirectory {
                          const std::function<bool()>& cancelled) const;
   HeldLock wait_for(PendingLock request, const Wait& wait) const;
   HeldLock reown(LockKind kind, const std::string& key, const LockOwner& asked, bool& created);
-  std::shared_ptr<const detail::Directory> directory_;  // shared with the locks that were taken in it
+  std::shared_ptr<const detail::Directory> directory_;  // shared with the locks taken in it
 };
 
 }  // namespace unionroot::locks

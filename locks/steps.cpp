@@ -12,7 +12,7 @@ namespace unionroot::locks::detail {
 
 namespace {
 
-// This process, read from /proc once, and again in a child that was forked.
+// The identity of this process. It is read from /proc once, and again in a forked child.
 base::ProcessIdentity own_identity() {
   static std::mutex mutex;
   static base::ProcessIdentity cached;

@@ -1,4 +1,4 @@
-// Private to locks: what taking a lock and recovering one have in common.
+// Private to locks: steps shared by taking and recovering locks.
 #pragma once
 
 #include <cstdint>
@@ -13,15 +13,16 @@ namespace unionroot::locks::detail {
 
 using Entries = std::vector<Entry>;
 
-// With this process as the owner, and now as the time, where the caller left them open.
+// Fills in what the caller left open: this process as the owner, and the current time.
 LockOwner completed(LockOwner owner);
 
 Entries of_kind(const Entries& entries, LockKind kind);
 
-// Throws Error(invalid_argument) if the key or the session's name is none.
+// Throws Error(invalid_argument) for an invalid key or session name.
 FileName session_name(const std::string& key, const std::string& session);
 
-// Under the manage lock: the source locks that stand in a session's way. One look at the manage file as a rule.
+// The valid source locks, which block a session. The caller holds the manage lock. Usually this reads only the manage
+// file.
 Entries standing_sources(const Directory& directory, const std::string& key, ManageLock& manage);
 
 }  // namespace unionroot::locks::detail

@@ -12,7 +12,7 @@ namespace unionroot::locks {
 
 namespace {
 
-// FNV-1a. Two files whose names collide share a lock, which is safe: they exclude each other for nothing.
+// FNV-1a. If two hashes collide, the two sources exclude each other without need. That is safe.
 std::uint64_t hash(std::string_view text) {
   std::uint64_t value = 0xcbf29ce484222325U;
   for (const char c : text) value = (value ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
@@ -31,7 +31,7 @@ std::string tree_key(int tree_descriptor) {
   struct stat tree {};
   base::check(::fstatfs(tree_descriptor, &file_system), "reading the file system's id of the source tree");
   base::check(::fstat(tree_descriptor, &tree), "reading the inode of the source tree");
-  // statfs(2): what f_fsid holds is up to the file system; most derive it from their UUID, so it outlives a reboot.
+  // statfs(2): each file system defines f_fsid. Most derive it from their UUID, so it survives a reboot.
   std::uint64_t id = 0;
   static_assert(sizeof file_system.f_fsid == sizeof id);
   std::memcpy(&id, &file_system.f_fsid, sizeof id);
@@ -52,7 +52,7 @@ std::string device_key(int device_descriptor) {
   struct stat device {};
   base::check(::fstat(device_descriptor, &device), "reading a block device's number");
   if (!S_ISBLK(device.st_mode)) throw base::Error(base::ErrorCode::invalid_argument, "not a block device");
-  // No tree's key has three parts.
+  // No key of a tree has three parts, so the keys cannot collide.
   return base::concat("dbd-", base::to_hex(std::uint64_t{::major(device.st_rdev)}), '-',
                       base::to_hex(std::uint64_t{::minor(device.st_rdev)}));
 }

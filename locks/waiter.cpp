@@ -16,7 +16,7 @@ using std::chrono::steady_clock;
 namespace {
 
 constexpr milliseconds interval{100};
-constexpr milliseconds longest_limit{std::chrono::hours(24 * 365)};  // so that adding it to a clock cannot overflow
+constexpr milliseconds longest_limit{std::chrono::hours(24 * 365)};  // avoids an overflow when it is added to a time
 
 }  // namespace
 
@@ -24,7 +24,8 @@ bool must_not_wait(const Wait& wait) { return wait.limit && wait.limit->count() 
 
 base::UniqueFd watch(const Directory& directory) {
   base::UniqueFd events(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
-  // Through the descriptor, so that it is this very directory; IN_MOVED_FROM: broken files that are set aside.
+  // Watches through the descriptor, to get exactly this directory. IN_MOVED_FROM reports broken files that are set
+  // aside.
   if (events && ::inotify_add_watch(events.get(), base::concat("/proc/self/fd/", directory.descriptor()).c_str(),
                                     IN_DELETE | IN_MOVED_FROM) < 0)
     events.reset();
@@ -44,10 +45,10 @@ bool Waiter::pause() {
   if (deadline_ && now >= *deadline_) return false;
   auto left = interval;
   if (deadline_) left = std::min(left, std::chrono::ceil<milliseconds>(*deadline_ - now));
-  // At most one early wake an interval: a busy directory must not make each waiter spin.
+  // Wakes early at most once per interval. Otherwise a busy directory would keep every waiter running.
   const bool listen = events_ && now - last_early_wake_ >= interval;
   pollfd watched{listen ? events_.get() : -1, POLLIN, 0};
-  // EINTR: a signal, Ctrl-C perhaps: `cancelled` knows.
+  // On EINTR (a signal, such as Ctrl-C) `cancelled` decides.
   const int ready = ::poll(&watched, 1, static_cast<int>(left.count()));
   if (ready < 0 && errno != EINTR) base::throw_errno("waiting for the source tree");
   if (ready > 0) last_early_wake_ = steady_clock::now();

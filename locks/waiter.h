@@ -1,4 +1,4 @@
-// Private to locks: waiting until something may have changed.
+// Private to locks: waits for a possible change of the locks.
 #pragma once
 
 #include <chrono>
@@ -13,21 +13,22 @@ namespace unionroot::locks::detail {
 // True if the request must not wait at all.
 bool must_not_wait(const Wait& wait);
 
-// Readable when a file leaves the directory, by inotify(7); none if the machine has no inotify instances left.
+// Returns an inotify(7) descriptor that is readable when a file leaves the directory. Empty if the machine has no free
+// inotify instance.
 base::UniqueFd watch(const Directory& directory);
 
-// Wakes when a file leaves the directory (inotify), and ten times a second in any case: a lock whose owner dies is
-// let go of without any change in the directory, and `cancelled` wants to be asked.
+// Wakes when a file leaves the directory (inotify), and ten times a second in any case. The interval is needed because
+// a dead owner's lock is released without a change in the directory, and because `cancelled` must be polled.
 class Waiter {
  public:
   Waiter(const Directory& directory, const Wait& wait);
 
-  // False when the limit is over; throws Error(cancelled).
+  // Returns false when the limit is over. Throws Error(cancelled).
   bool pause();
 
  private:
   const Wait& wait_;
-  base::UniqueFd events_;  // none: then the timer alone
+  base::UniqueFd events_;  // empty: only the interval wakes it
   std::optional<std::chrono::steady_clock::time_point> deadline_;
   std::chrono::steady_clock::time_point last_early_wake_{};
 };
