@@ -259,8 +259,7 @@ class Merge {
     const Line* const inside = tree(Database::shadow)->by_name(name);
     if (inside == nullptr)
       edit(Database::shadow).append(std::move(text));
-    else if (added_users_.contains(
-                 name))  // the entry belonged to a removed user; the new user must not get that password
+    else if (added_users_.contains(name))  // it belonged to a removed user, whose password must not be reused
       edit(Database::shadow).replace(*inside, std::move(text));
   }
 
