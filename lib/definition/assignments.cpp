@@ -11,7 +11,7 @@ namespace {
 using base::concat;
 using base::printable;
 
-// Values are paths, and few. Without limits, lines of A=$A$A would fill the memory.
+// Values are usually paths, and there are few. Without limits, lines such as A=$A$A would fill the memory.
 constexpr std::size_t longest_value = 4096;
 constexpr std::size_t most_assignments = 1000;
 
@@ -65,7 +65,7 @@ class Reader {
     while (!at_end() && peek() != '\n') ++at_;
   }
 
-  // What is wrong in a line is said once. False.
+  // Reports one error for the line and skips the rest of it. Always returns false.
   bool fail(std::string message) {
     report(std::move(message));
     skip_line();
@@ -131,7 +131,7 @@ class Reader {
     result_.push_back({std::move(name), std::move(value), line});
   }
 
-  // False: it was reported.
+  // Returns false if it reported an error.
   bool read_value(std::string& value) {
     if (peek() == '~') return fail("'~' would have to be expanded by a shell; write the whole path");
     while (!at_word_end()) {
@@ -155,7 +155,7 @@ class Reader {
     }
   }
 
-  // Behind a backslash. A line end goes together with it.
+  // The current character follows a backslash. A line end is dropped together with the backslash.
   void take_escaped(std::string& value) {
     if (at_end()) return;
     if (peek() == '\n')
@@ -197,7 +197,7 @@ class Reader {
     return true;
   }
 
-  // At a '$'.
+  // The current character is a '$'.
   bool expand(std::string& value) {
     ++at_;
     const bool braces = peek() == '{';

@@ -1,4 +1,4 @@
-// Files of shell assignments, as schroot's profiles have them: text to values. Nothing in them is run.
+// Parses files of shell assignments, as schroot's profiles have them. Nothing in them is run.
 #pragma once
 
 #include <map>
@@ -15,9 +15,9 @@ struct Assignment {
   unsigned line = 0;
 };
 
-// In the order of the text. NAME=VALUE, with the shell's quotes, comments, `export`, and the values of $NAME and
-// ${NAME}: of `variables`, and of what was assigned above. Everything else is an error, and goes to problems: to know
-// what it means it would have to be run.
+// Returns the assignments in the order of the text. Understood are: NAME=VALUE, the shell's quotes, comments, `export`,
+// $NAME and ${NAME}. A name gets its value from `variables` or from an earlier line. Anything else is an error in
+// `problems`, because only a shell could interpret it.
 std::vector<Assignment> parse_assignments(std::string_view text, const std::string& file,
                                           std::map<std::string, std::string> variables, Problems& problems);
 

@@ -14,8 +14,8 @@ namespace unionroot::definition {
 
 namespace {
 
-// /tmp and /home are those of the overlay, so that what a command does there vanishes too. /run is empty: the sockets
-// of the machine's services would let a command reach out of the copy.
+// /tmp and /home belong to the overlay, so files that a command leaves there vanish too. /run is empty: through the
+// sockets of the machine's services a command could reach the host.
 constexpr BuiltInProfile host_profile{"host",
                                       "proc   /proc     proc    defaults\n"
                                       "sysfs  /sys      sysfs   defaults\n"
@@ -73,10 +73,10 @@ Definition built_in_host() {
   host.description = "This machine's own root, on a copy that vanishes";
   host.source = DirectorySource{"/", false};
   host.union_.type = UnionType::overlay;
-  host.source_clone = false;  // changing the machine itself needs no session
+  host.source_clone = false;  // nobody needs a session to change the machine itself
   host.environment_filter = default_environment_filter;
   host.hide_state = true;
-  host.nss = NssMode::none;  // they are the host's already
+  host.nss = NssMode::none;  // the tree has the host's databases already
   host.profile_name = "host";
   host.file = "built-in";
   return host;

@@ -1,4 +1,4 @@
-// What is there without any configuration: the profiles, and the chroot `host`.
+// What exists without any configuration: the built-in profiles, and the chroot `host`.
 #pragma once
 
 #include <optional>
@@ -11,14 +11,14 @@ namespace unionroot::definition {
 
 bool is_built_in_profile(std::string_view name);
 
-// The text of a built-in profile's file; nullopt if there is no such profile.
+// Returns the text of a built-in profile's file; nullopt if there is no such profile.
 std::optional<std::string_view> built_in_profile_file(std::string_view profile, ProfileFile kind);
 
-// Whether a built-in profile has the same entry: the installed copies of those profiles, and what began as one of them,
-// do.
+// True if a built-in profile has the same entry. So installed copies of these profiles match too, and their unchanged
+// lines after an edit.
 bool has_built_in_profile_entry(const FstabEntry& entry);
 
-// The machine's own root as the source tree, for root alone. Without its profile, which is to be looked up as "host".
+// The machine's own root as a source tree, for root only. The profile is not filled in; look it up as "host".
 Definition built_in_host();
 
 }  // namespace unionroot::definition

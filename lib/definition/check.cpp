@@ -47,7 +47,8 @@ class Checker {
   }
 
  private:
-  // At the key's own line; the section's, where a key of another name says it (the old `location` for `directory`).
+  // Reports a problem at the line of the key. If the file uses another name for the key (the old `location` for
+  // `directory`), the line of the section header is used.
   void add(Problem::Severity severity, std::string_view key, std::string_view message) {
     const auto found = definition_.key_lines.find(key);
     const auto line = found == definition_.key_lines.end() ? definition_.line : found->second;
@@ -78,12 +79,12 @@ class Checker {
     if (owner) check_owner(key, path, status);
   }
 
-  // Where the daemon keeps what it believes: sessions are refused unless it is root's alone. It is made if it is
-  // missing.
+  // A directory whose content the daemon trusts. Sessions are refused unless only root can write to it. A missing one
+  // is created by the daemon.
   void check_place(std::string_view key, const std::string& path, base::Links links) {
     if (path.empty()) return;
     const auto found = base::open_root_only(path, links);
-    if (found.folder || found.problem == EACCES) return;  // the latter: whoever asks is not root
+    if (found.folder || found.problem == EACCES) return;  // EACCES: the caller is not root
     if (found.problem != 0) return check_folder(key, path, true);
     error(key, concat('\'', printable(path), "' has to be root's alone: '", printable(found.part), "' ", found.why,
                       "; ", found.remedy));
@@ -127,7 +128,7 @@ class Checker {
                             check_place("btrfs-snapshot-directory", source.snapshot_directory, base::Links::of_root);
                           },
                           [&](const LvmSnapshotSource& source) { check_device("device", source.device); },
-                          [](const ZfsSnapshotSource&) {},  // only zfs(8) could tell
+                          [](const ZfsSnapshotSource&) {},  // only zfs(8) knows whether it exists
                           [&](const LayersSource& source) {
                             for (const auto& layer : source.lower_directories) check_tree("lower-directories", layer);
                           },
@@ -146,7 +147,8 @@ class Checker {
     if (!layout.device.empty()) check_device("union-device", layout.device);
   }
 
-  // What would keep every session from beginning, and what the administrator may have meant to be run.
+  // Reports faults that prevent every session, and files that are skipped although the administrator may expect them to
+  // run.
   void check_hooks(const std::string& folder) {
     try {
       for (const auto& skipped : list_hook_scripts(folder).skipped) warning("hook-directories", skipped);
@@ -170,10 +172,10 @@ class Checker {
     }
   }
 
-  // As begin has it: what the host lacks is an error for schroot's definitions alone.
+  // The same rule as in begin: only for definitions of schroot is a file that the host lacks an error.
   void check_copyfiles() {
     for (const auto& copied : definition_.profile.copyfiles) {
-      if (copied.target == "/etc/resolv.conf") continue;  // that goes by a key of its own
+      if (copied.target == "/etc/resolv.conf") continue;  // its own key decides about that file
       const auto fault = copy_fault(copied.source);
       if (!fault.empty())
         error("profile",
@@ -181,7 +183,7 @@ class Checker {
     }
   }
 
-  // Why it cannot be copied, and what to do; or empty.
+  // Returns why the file cannot be copied and what to do. Empty if it can.
   [[nodiscard]] std::string copy_fault(const std::string& path) const {
     struct stat status {};
     if (::stat(path.c_str(), &status) != 0)
@@ -218,7 +220,7 @@ class Checker {
   Problems& problems_;
 };
 
-// They go with every session on a definition of schroot's.
+// These scripts run in every session whose definition comes from schroot.
 void check_setup_scripts(const Settings& settings, Problems& problems) {
   const auto folder = setup_scripts_folder(settings.schroot_directory);
   try {
@@ -232,7 +234,7 @@ void check_setup_scripts(const Settings& settings, Problems& problems) {
 }  // namespace
 
 Problems check_on_disk(const Snapshot& snapshot, const Settings& settings, const HostNames& names) {
-  // Many definitions name the same users, and a name service may be far away.
+  // Many definitions name the same users, and a name service may be slow. So each name is asked for once.
   std::map<std::string, bool> users, groups;
   const auto once = [](std::map<std::string, bool>& known, const auto& ask) {
     return [&known, &ask](const std::string& name) {

@@ -1,4 +1,5 @@
-// Whether what the definitions name is there: for `unionroot check`. Loading looks at no tree.
+// Checks whether the things that definitions name exist: for `unionroot check`. Loading a definition does not look at
+// its tree.
 #pragma once
 
 #include <functional>
@@ -8,12 +9,12 @@
 
 namespace unionroot::definition {
 
-// Whether the host has a user or a group of that name.
+// True if the host has a user or a group of that name.
 struct HostNames {
   std::function<bool(const std::string&)> has_user, has_group;
 };
 
-// Only what a session could trip over: trees, files, devices, users, groups, bound folders.
+// Checks only what can make a session fail: trees, files, devices, users, groups, bound folders.
 Problems check_on_disk(const Snapshot& snapshot, const Settings& settings, const HostNames& names);
 
 }  // namespace unionroot::definition

@@ -1,4 +1,4 @@
-// A chroot definition as a plain value: what tree, how it is laid out, who may use it.
+// A chroot definition as a value: the tree, how sessions use it, and who may use it.
 #pragma once
 
 #include <cstdint>
@@ -18,10 +18,10 @@ enum class UnionBacking { automatic, directory, tmpfs, image, device };
 enum class Choice { automatic, yes, no };
 enum class NssMode { merge, copy, none };
 enum class DeviceMode { host, private_dev };
-// The numbers are in the records of sessions; 0 and 1 are the "no" and "yes" of former versions.
+// The numbers are stored in session records. 0 and 1 are the "no" and "yes" of former versions.
 enum class HostView { no = 0, all = 1, tree = 2 };
 enum class ViewAccess { owner, all };
-// Where commands are: in their callers' control groups, or in the daemon's.
+// The control groups of commands: those of the callers, or the daemon's own.
 enum class ControlGroup { caller, own };
 enum class OnBoot { recover, end, leave };
 enum class OnShutdown { leave, end };
@@ -39,7 +39,7 @@ struct ImageSource {
   std::string file;
   unsigned partition = 0;
   std::string location;
-};  // image; partition 0: none
+};  // image; partition 0: the whole image is one file system
 struct LoopbackSource {
   std::string file;
   std::string mount_options;
@@ -96,7 +96,7 @@ struct Size {
 
 struct Union {
   UnionType type = UnionType::none;
-  UnionBacking backing = UnionBacking::automatic;  // automatic: directory, or tmpfs where the state cannot be an upper
+  UnionBacking backing = UnionBacking::automatic;  // automatic: directory, or tmpfs if the state cannot hold an upper
   std::optional<Size> size;
   std::string filesystem;     // image and device: ext4 (default), xfs, btrfs
   std::string mount_options;  // for the overlay itself
@@ -105,12 +105,12 @@ struct Union {
   bool reset = false;
   Choice volatile_upper = Choice::automatic;  // automatic: yes for automatic sessions, no for preserved ones
   std::string overlay_directory;              // empty: <state>/sessions
-  std::string underlay_directory;             // accepted for schroot's sake
+  std::string underlay_directory;             // accepted for compatibility with schroot
 };
 
 struct Definition {
   std::string name;
-  std::string type;  // the word of the file: "directory", "btrfs-snapshot" ...
+  std::string type;  // the word in the file: "directory", "btrfs-snapshot" ...
   std::string description;
   std::vector<std::string> aliases;
   Source source;
@@ -122,21 +122,21 @@ struct Definition {
   std::vector<std::string> command_prefix;
   std::string message_verbosity = "normal";
   bool preserve_environment = false;
-  std::string shell;        // empty: the user's own
+  std::string shell;        // empty: the user's shell
   std::string personality;  // empty: undefined
   std::vector<std::string> user_modifiable_keys, root_modifiable_keys;
   std::map<std::string, std::string> user_data;  // dotted keys
 
-  HostView host_view = HostView::tree;  // of sessions that are not automatic; those have none
+  HostView host_view = HostView::tree;  // for preserved sessions; automatic ones have no view
   ViewAccess host_view_access = ViewAccess::owner;
   bool hide_state = false;  // hide the state and runtime folders (the built-in `host`)
   DeviceMode dev = DeviceMode::private_dev;
   NssMode nss = NssMode::merge;
-  Choice no_new_privileges = Choice::automatic;  // automatic: where the tree would make its user root
+  Choice no_new_privileges = Choice::automatic;  // automatic: yes if the tree would let its user become root
   std::string resolv_conf = "follow";            // follow | none
   std::string hostname;                          // written to etc/hostname; empty: the host's
-  // Of a command that no directory was given for: caller | home | a path inside. The loader puts a default in the place
-  // of an empty one; in a session of a former version it means caller.
+  // For commands without a given directory: caller | home | a path inside. The loader replaces an empty value by a
+  // default. In a session of a former version an empty value means caller.
   std::string working_directory;
   std::string network = "caller";  // caller | host | none | private
   ControlGroup control_group = ControlGroup::caller;
@@ -144,42 +144,43 @@ struct Definition {
   OnBoot on_boot = OnBoot::recover;
   OnShutdown on_shutdown = OnShutdown::leave;
   std::vector<std::string> hook_directories;
-  unsigned hook_time_limit = 60;  // seconds, for each script
+  unsigned hook_time_limit = 60;  // seconds, per script
 
-  // Seen as its source (source_variant): a session writes to the tree itself.
+  // True for a source variant (source_variant): a session writes to the source tree itself.
   bool is_source = false;
 
-  std::string script_config;  // the deprecated key, as given; profile_name is then its folder
+  std::string script_config;  // the deprecated key, unchanged; profile_name is then its folder
   std::string profile_name = "default";
   Profile profile;  // as it was when the definition was loaded
 
-  std::string file;  // where it was read: FILE and line of the section header; "built-in" and 0
+  std::string file;  // where it was read: the file and the line of the section header; "built-in" and 0
   unsigned line = 0;
   std::map<std::string, unsigned, std::less<>>
-      key_lines;  // where each key stands; for messages, not kept with sessions
+      key_lines;  // the line of each key; for messages, not stored with sessions
 
-  // Overlay, or a snapshot, or a tarball: a session does not touch the source tree. Never true of a source variant.
+  // True if sessions do not change the source tree: with an overlay, a snapshot or a tarball. Never true for a source
+  // variant.
   [[nodiscard]] bool clonable() const;
-  // The tree is used as it is, with what is mounted in it: nothing is mounted in it or written.
+  // True if the tree is used as it is, including mounts in it. The set-up mounts and writes nothing in it.
   [[nodiscard]] bool is_plain() const;
-  // A session has a network namespace of its own.
+  // True if a session gets its own network namespace.
   [[nodiscard]] bool has_own_network() const { return network == "none" || network == "private"; }
   [[nodiscard]] bool has_union() const { return union_.type == UnionType::overlay; }
-  // A session's data goes with it, as schroot's "Session Purged" says.
+  // True if ending a session removes its data, as schroot's "Session Purged" says.
   [[nodiscard]] bool purgeable() const;
 };
 
 // schroot's default environment filter.
 extern const char* const default_environment_filter;
 
-// The whole definition with its profile, as text, to keep with a session that begins on it, and back.
-// deserialize throws Error(definition_invalid).
+// The whole definition with its profile as text, stored with each session that begins on it. deserialize throws
+// Error(definition_invalid).
 std::string serialize(const Definition& definition);
 Definition deserialize(const std::string& text);
 
-// The same definition seen as its source: `source:NAME`. Its access lists are the source ones, its union is none. As in
-// schroot a btrfs snapshot becomes the subvolume's directory, and an LVM snapshot the block device. The description is
-// left as it is.
+// Returns the source variant of a definition, `source:NAME`. It has the source access lists and no union. As in
+// schroot, a btrfs snapshot becomes the subvolume's directory, and an LVM snapshot becomes the block device. The
+// description stays the same.
 Definition source_variant(const Definition& definition);
 
 }  // namespace unionroot::definition

@@ -10,7 +10,7 @@ constexpr std::string_view blanks = " \t";
 
 bool is_octal(char c) { return c >= '0' && c <= '7'; }
 
-// \040 and the like: a backslash and three octal digits stand for a byte. Any other backslash is itself.
+// Replaces a backslash and three octal digits, such as \040, by the byte. Any other backslash stays.
 std::string unescape(std::string_view field) {
   std::string out;
   for (std::size_t i = 0; i < field.size(); ++i) {
@@ -24,7 +24,7 @@ std::string unescape(std::string_view field) {
   return out;
 }
 
-// The next field; empty at the end.
+// Takes the next field from `rest`. Empty at the end.
 std::string_view take_field(std::string_view& rest) {
   rest.remove_prefix(std::min(rest.find_first_not_of(blanks), rest.size()));
   const auto field = rest.substr(0, rest.find_first_of(blanks));
@@ -37,7 +37,7 @@ bool is_number_or_absent(std::string_view field) {
   return std::all_of(field.begin(), field.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
-// Separated by commas; a value in double quotes may have commas. False if one is malformed.
+// Splits at commas; a value in double quotes may contain commas. Returns false if an option is malformed.
 bool split_options(std::string_view list, std::vector<std::string>& options) {
   while (!list.empty()) {
     bool quoted = false;

@@ -1,4 +1,4 @@
-// One line of an fstab file, as fstab(5) has it.
+// Parses one line of an fstab file, as described in fstab(5).
 #pragma once
 
 #include <optional>
@@ -13,13 +13,13 @@ struct FstabFields {
   std::vector<std::string> options;  // NAME or NAME=VALUE
 };
 
-// The fields, which blanks and tabs separate, with \040 and the like undone. `line` has no newline and no blanks at its
-// ends, and is no comment. nullopt: it has no source, mount point or type, the fifth or sixth field is no number, or an
-// option is malformed. What follows the sixth field is passed over.
+// Blanks and tabs separate the fields; \040 and the like are decoded. `line` has no newline, no blanks at its ends, and
+// is not a comment. Returns nullopt if the source, mount point or type is missing, if the fifth or sixth field is not a
+// number, or if an option is malformed. Text after the sixth field is ignored.
 //
-// libmount reads the same of every line that it takes, but for three kinds. It leaves out options after a quote that is
-// not closed; it takes options without a name ("=x"); and it takes a file for a mountinfo table that begins with
-// numbers. It has no line numbers for what it takes, and would cost each start of the client five shared libraries.
+// libmount is not used: it gives no line numbers, and each start of the client would load five more shared libraries.
+// It parses the lines that it accepts in the same way, with three exceptions. It drops options after an unclosed quote.
+// It accepts options without a name ("=x"). It takes a file that begins with numbers for a mountinfo table.
 std::optional<FstabFields> parse_fstab_line(std::string_view line);
 
 }  // namespace unionroot::definition

@@ -50,7 +50,7 @@ void require_root_alone(const struct stat& status, const std::string& path) {
   if (const auto why = base::not_root_only(status, path, remedy); !why.empty()) refuse(path, why, remedy);
 }
 
-// The script that a link of root's leads to.
+// Returns the path of the script that a symlink points to. Its folder is checked like a hook directory.
 std::string target_of(const std::string& link, const std::string& folder) {
   std::string target(PATH_MAX, '\0');
   const auto size = ::readlink(link.c_str(), target.data(), target.size());
@@ -61,7 +61,7 @@ std::string target_of(const std::string& link, const std::string& folder) {
   return target;
 }
 
-// Who may be run, and whose names are links.
+// The rules of a folder: whether symlinks of root are followed, and which names are left out.
 struct Rules {
   base::Links links = base::Links::refused;
   bool (*leaves_out)(std::string_view name) = [](std::string_view) { return false; };
@@ -99,7 +99,7 @@ HookScripts list(const std::string& folder, const Rules& rules) {
   return found;
 }
 
-// schroot 1.6 as Debian has it, with what former releases and other distributions have besides.
+// The scripts of schroot 1.6 in Debian, and those of earlier releases and other distributions.
 bool is_of_schroots_package(std::string_view name) {
   static constexpr std::string_view names[] = {
       "00check",        "05btrfs",  "05file",       "05loopback",  "05lvm",       "05union",

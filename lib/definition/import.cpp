@@ -18,7 +18,7 @@ namespace {
 
 using base::concat;
 
-// The definition without what may differ: where it was read, and what its profile is called.
+// Returns the definition as text, without what may differ: where it was read, and the name of its profile.
 std::string meaning_of(Definition definition) {
   definition.file.clear();
   definition.line = 0;
@@ -30,14 +30,14 @@ std::string meaning_of(Definition definition) {
   return serialize(definition);
 }
 
-// Keys that say where the profile is: others take their place.
+// Keys that tell where the profile is. The import replaces them.
 bool of_profile(std::string_view key) {
   static constexpr std::string_view keys[] = {"profile",     "script-config",   "setup.config",
                                               "setup.fstab", "setup.copyfiles", "setup.nssdatabases"};
   return std::find(std::begin(keys), std::end(keys), key) != std::end(keys);
 }
 
-// The key and value in our own words.
+// Translates a key and a value of schroot into unionroot's.
 KeyfileEntry in_own_words(KeyfileEntry entry, const std::string& type) {
   if (entry.key == "location" && (type == "plain" || type == "directory")) entry.key = "directory";
   if (entry.key == "union-type" && entry.value != "none" && !entry.value.empty()) entry.value = "overlay";
@@ -71,7 +71,7 @@ class Importer {
   Imported finish() { return std::move(result_); }
 
  private:
-  // What our own definitions find when schroot is gone.
+  // The settings after schroot was removed.
   static Settings without_schroot(Settings settings) {
     settings.read_schroot = false;
     return settings;
@@ -112,7 +112,7 @@ class Importer {
     return text;
   }
 
-  // nullopt: what was written would be another definition; the problems say so.
+  // Returns nullopt if the written text would give another definition; `problems` tells why.
   std::optional<std::string> own_text(const KeyfileSection& section, const Definition& made, Problems& problems) {
     const auto meaning = meaning_of(made);
     std::string text;
@@ -143,7 +143,8 @@ class Importer {
     own.entries.push_back(std::move(entry));
   }
 
-  // Of a key that something was said about, and without which the definition is the same. Empty: it is carried.
+  // Returns why a key is left out: it caused a warning, and the definition is the same without it. Empty if the key is
+  // kept.
   std::string why_left_out(const KeyfileSection& section, const KeyfileEntry& entry, const std::string& meaning,
                            const Problems& problems) {
     const auto said = std::find_if(problems.begin(), problems.end(), [&](const Problem& problem) {
@@ -157,8 +158,8 @@ class Importer {
     return made && meaning_of(*made) == meaning ? said->message : std::string();
   }
 
-  // A name that gives the same profile without schroot, if there is one; else the files themselves. With these the
-  // result is checked, also where copies of them go with it.
+  // Names the profile if its name gives the same profile without schroot. Otherwise names its files. The result is
+  // checked with these files even if copies of them are written.
   void add_profile(KeyfileSection& own, std::string& text, const KeyfileSection& section, const Definition& made) {
     auto named = own;
     named.entries.push_back({"profile", made.profile_name, 0});
@@ -185,7 +186,7 @@ class Importer {
     const auto found =
         std::find_if(known.begin(), known.end(), [&](const auto& profile) { return profile.texts == texts; });
     if (found != known.end()) return found->name;
-    // Of the name of a built-in profile, it would be that of all other chroots too.
+    // A copy must not have the name of a built-in profile: it would replace that profile for all other chroots.
     const bool own_name = base::valid_name(made.profile_name) && !is_built_in_profile(made.profile_name);
     const auto start =
         own_name ? made.profile_name

@@ -1,4 +1,4 @@
-// Definitions of schroot's as definitions of our own, in text.
+// Converts schroot's definitions into the text of unionroot's definitions.
 #pragma once
 
 #include <map>
@@ -13,8 +13,8 @@ namespace unionroot::definition {
 
 struct ImportedChroot {
   std::string name;
-  std::string text;      // a section, with comments for what it does not have of schroot's
-  bool carried = false;  // false: all of `text` is comments, which say what was wrong
+  std::string text;      // a section; comments stand for the parts of schroot's that were left out
+  bool carried = false;  // false: `text` has only comments, which tell what was wrong
 };
 
 struct ImportedProfile {
@@ -24,17 +24,17 @@ struct ImportedProfile {
 
 struct Imported {
   std::vector<ImportedChroot> chroots;
-  std::vector<ImportedProfile> profiles;  // that the chroots name, and that are not there without schroot
+  std::vector<ImportedProfile> profiles;  // profiles that the chroots name and that do not exist without schroot
   Problems problems;
 };
 
 enum class ImportProfiles {
   copied,  // into Imported::profiles
-  named,   // where they are: setup.fstab=/etc/schroot/...
+  named,   // by the paths of their files: setup.fstab=/etc/schroot/...
 };
 
-// Reads the files as schroot's; without any, those that schroot reads. Each text that is carried was read again as a
-// definition of our own, and gave the same one. `copied`: with the profiles beside it.
+// Reads the files as schroot does. An empty list means the files that schroot reads. Each text that is carried was
+// parsed again and gave the same definition. The check of a copied profile uses the original files.
 Imported import_definitions(const std::vector<std::string>& files, const Settings& settings, ImportProfiles profiles);
 
 }  // namespace unionroot::definition

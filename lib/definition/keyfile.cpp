@@ -14,23 +14,24 @@ namespace {
 using base::concat;
 using base::printable;
 
-// Long enough for 500 layers; short enough that a message or a list made of one line stays small.
+// Long enough for 500 layers, and short enough that messages with a line stay small.
 constexpr std::size_t longest_line = 65536;
 
-// The blanks that may stand around '='. Not '\r': that is a control character and an error of its own.
+// Removes the blanks that may stand around '='. A '\r' is not a blank: it is a control character, which is an error of
+// its own.
 std::string_view trim_blanks(std::string_view text) {
   const auto first = text.find_first_not_of(" \t");
   if (first == std::string_view::npos) return {};
   return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
-// Of this key alone, or of one for another language: KEY[LOCALE].
+// True for the key description and its translations, description[LOCALE].
 bool is_description(std::string_view line) {
   const auto key = trim_blanks(line.substr(0, line.find('=')));
   return key == "description" || (key.starts_with("description[") && key.ends_with(']') && base::valid_utf8(key));
 }
 
-// How many lines there are, if all end in a carriage return as DOS has it; else 0.
+// Returns the number of lines if all of them end in a carriage return, as in DOS files. Otherwise 0.
 std::size_t dos_lines(std::string_view text) {
   std::size_t lines = 0;
   for (; !text.empty(); ++lines) {
@@ -76,7 +77,7 @@ class Parser {
 
   [[nodiscard]] KeyfileSection* current() { return result_.sections.empty() ? nullptr : &result_.sections.back(); }
 
-  // An error in the present line: takes out the present section, if there is one.
+  // Reports an error in the current line. It makes the current section unusable.
   void fail(std::string message) {
     auto* section = current();
     if (section != nullptr) section->broken = true;
@@ -92,7 +93,8 @@ class Parser {
     read_entry(text);
   }
 
-  // A description is for people, and old ones are in Latin-1. Anything else that is not UTF-8 may be a path.
+  // Old descriptions may be in Latin-1. They are only shown to people, so they are converted. Any other text that is
+  // not UTF-8 may be a path, so it is an error.
   void read_description(std::string_view text) {
     const auto readable = base::as_utf8(std::string(text));
     if (!clean(readable)) return;
@@ -101,13 +103,13 @@ class Parser {
     read_entry(readable);
   }
 
-  // What makes any line unreadable, whatever it says.
+  // Checks that apply to every line, whatever its meaning.
   bool clean(std::string_view text) {
     if (text.size() > longest_line) {
       fail(concat("the line is ", text.size(), " bytes long; at most ", longest_line, " are read"));
       return false;
     }
-    // Not shown: messages go over the bus, which takes nothing but UTF-8.
+    // The line itself is not in the message: messages go over the bus, which accepts only UTF-8.
     if (!base::valid_utf8(text)) {
       fail("the line is not valid UTF-8; convert the file to UTF-8");
       return false;
@@ -128,7 +130,7 @@ class Parser {
 
   void read_header(std::string_view text) {
     finish_section();
-    // Pushed first, so that an error in the header takes out the new section, and never the one before it.
+    // Added first, so that an error in the header belongs to the new section and not to the previous one.
     result_.sections.emplace_back();
     result_.sections.back().line = line_;
     const auto end = text.find(']');

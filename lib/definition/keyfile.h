@@ -1,4 +1,4 @@
-// The keyfile grammar of schroot.conf(5), with line numbers. Pure: text in, values and problems out.
+// Parses the keyfile grammar of schroot.conf(5), with line numbers. Pure.
 #pragma once
 
 #include <string>
@@ -16,10 +16,10 @@ struct KeyfileEntry {
 };
 
 struct KeyfileSection {
-  std::string name;   // empty if the header could not be read; then it is broken
-  unsigned line = 0;  // of the header
+  std::string name;   // empty if the header is malformed; then the section is broken
+  unsigned line = 0;  // of the section header
   std::vector<KeyfileEntry> entries;
-  bool broken = false;  // at least one of its lines is an error, which is among the problems
+  bool broken = false;  // at least one of its lines has an error, which is in the problems
 
   [[nodiscard]] const KeyfileEntry* find(std::string_view key) const;
 };
@@ -30,8 +30,8 @@ struct Keyfile {
   Problems problems;
 };
 
-// Never throws for what is in the text. An error takes out the section it is in and no other; of two sections with one
-// name the later one is broken.
+// Never throws for errors in the text. An error makes only its own section broken. If two sections have the same name,
+// the later one is broken.
 Keyfile parse_keyfile(std::string_view text, const std::string& file);
 
 }  // namespace unionroot::definition

@@ -50,7 +50,7 @@ constexpr KnownKey keys[] = {
     {"personality", all},
     {"user-modifiable-keys", all},
     {"root-modifiable-keys", all},
-    // Sources.
+    // Source trees.
     {"directory", type_plain | type_directory | type_oci},
     {"location", all & ~(type_layers | type_oci | type_custom)},
     {"file", type_file | type_image | type_loopback},
@@ -85,7 +85,7 @@ constexpr KnownKey keys[] = {
     {"union-volatile", union_types},
     {"union-overlay-directory", union_types},
     {"union-underlay-directory", union_types},
-    // What a session finds inside.
+    // Inside a session.
     {"host-view", all},
     {"host-view-access", all},
     {"dev", all},
@@ -100,7 +100,7 @@ constexpr KnownKey keys[] = {
     {"on-shutdown", all},
     {"hook-directories", all & ~type_plain},
     {"hook-time-limit", all & ~type_plain},
-    // Of schroot's past.
+    // Old keys of schroot, and keys of its session files.
     {"active", all, KeyKind::obsolete},
     {"priority", all, KeyKind::obsolete},
     {"run-setup-scripts", all, KeyKind::obsolete},

@@ -1,4 +1,4 @@
-// Every key that a definition may have, and the types of chroot for which it means something.
+// All keys of definitions, and the types of chroot that they apply to.
 #pragma once
 
 #include <string>
@@ -24,17 +24,17 @@ enum TypeBit : unsigned {
 };
 
 inline constexpr unsigned snapshot_types = type_btrfs_snapshot | type_lvm_snapshot | type_zfs_snapshot;
-// An overlay over a tree that schroot knows how to union.
+// Types with an optional overlay; schroot knows a union for them.
 inline constexpr unsigned union_choice_types =
     type_directory | type_image | type_loopback | type_block_device | type_custom;
-// These are always overlays: the unpacked tree, or the stack of layers, is shared by all sessions.
+// Types that always have an overlay, because all sessions share the unpacked tree or the layers.
 inline constexpr unsigned always_union_types = type_file | type_layers | type_oci;
 inline constexpr unsigned union_types = union_choice_types | always_union_types;
 
 enum class KeyKind {
   normal,
-  obsolete,      // schroot accepts it with a warning, and so do we
-  session_only,  // schroot writes it into a session's own configuration; means nothing in a definition
+  obsolete,      // schroot accepts it with a warning, and so does unionroot
+  session_only,  // schroot writes it into the files of sessions; it has no effect in a definition
 };
 
 struct KnownKey {
@@ -43,14 +43,14 @@ struct KnownKey {
   KeyKind kind = KeyKind::normal;
 };
 
-// 0 for a word that is no type.
+// Returns 0 for an unknown word.
 unsigned type_bit(std::string_view type);
 std::vector<std::string> type_words();
-// Of the types that have a key, the usual one: directory if it is among them.
+// A typical type that has the key: directory if possible.
 std::string_view usual_type(const KnownKey& key);
 std::vector<std::string> types_with(const KnownKey& key);
 
-// nullptr if there is no such key.
+// Returns nullptr if there is no such key.
 const KnownKey* find_key(std::string_view name);
 std::vector<std::string> key_words();
 

@@ -26,7 +26,7 @@ bool ends_with(std::string_view text, std::string_view end) {
   return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
 }
 
-// What dpkg and editors leave beside a file. Nobody wants to hear of it.
+// Files that dpkg and editors leave. They are ignored without a notice.
 bool left_over(std::string_view name) {
   static constexpr std::string_view ends[] = {"dpkg-old", "dpkg-dist", "dpkg-new", "dpkg-tmp", "~"};
   return name.front() == '.' || name.front() == '#' ||
@@ -35,14 +35,14 @@ bool left_over(std::string_view name) {
 
 class Loader {
  public:
-  // `checking`: files are only looked at, wherever they lie, and any of them may hold the settings.
+  // checking: the files are only checked. They may lie anywhere, and any of them may hold the settings.
   Loader(const Settings& settings, bool checking) : settings_(settings), checking_(checking), profiles_(settings) {}
 
   void read_folder(const std::string& folder, bool schroot) {
     for (const auto& path : files_in(folder, schroot)) read_file(path, schroot, false);
   }
 
-  // Those that are read; the others are said to be not.
+  // Returns the paths of the files to read. Adds a notice for each file that is not read.
   std::vector<std::string> files_in(const std::string& folder, bool schroot) {
     consulted_.insert(folder);
     std::vector<std::string> files;
@@ -52,7 +52,7 @@ class Loader {
       for (const auto& name : *names) {
         if (left_over(name)) continue;
         const bool valid = base::valid_name(name, longest_file_name);
-        const std::string path = concat(folder, "/", valid ? name : base::printable(name));  // printable: cut if long
+        const std::string path = concat(folder, "/", valid ? name : base::printable(name));  // printable() shortens it
         if (!base::valid_utf8(name))
           add(Problem::Severity::notice, folder, "a file whose name is not valid UTF-8 is not read");
         else if (!valid)
@@ -70,7 +70,7 @@ class Loader {
     return files;
   }
 
-  // `required`: it is an error if the file is not there.
+  // required: a missing file is an error.
   void read_file(const std::string& path, bool schroot, bool required) {
     consulted_.insert(folder_of(path));
     try {
@@ -85,7 +85,7 @@ class Loader {
     }
   }
 
-  // For a check: a file that a daemon would not read is said to be so, and what is in it is checked all the same.
+  // For a check: reports a file that the daemon would not read, and still checks its content.
   void check_file(const std::string& path) {
     const auto whole = boost::filesystem::path(absolute_path(path)).lexically_normal().string();
     const bool schroot = lies_under(whole, settings_.schroot_directory);
@@ -134,8 +134,8 @@ class Loader {
     problems_.insert(problems_.end(), keyfile.problems.begin(), keyfile.problems.end());
     std::map<std::string, unsigned> in_this_file;
     for (const auto& section : keyfile.sections) {
-      if (section.name.empty()) continue;                                      // its header was reported
-      if (!in_this_file.emplace(section.name, section.line).second) continue;  // so was its repetition
+      if (section.name.empty()) continue;                                      // the error in its header was reported
+      if (!in_this_file.emplace(section.name, section.line).second) continue;  // the repetition was reported
       if (section.name == settings_section && !schroot)
         read_settings_section(section, path);
       else
@@ -157,7 +157,8 @@ class Loader {
   void read_definition(const KeyfileSection& section, const std::string& path, bool schroot) {
     const auto [first, is_new] = taken_.try_emplace(section.name, Taken{concat(path, ":", section.line), schroot});
     if (!is_new) {
-      // Whoever moves from schroot copies definitions: that ours comes first is worth a word, and no more.
+      // Administrators who move from schroot copy definitions. That unionroot's own definition is used is only a
+      // notice.
       const bool moved = schroot && !first->second.schroot;
       problems_.push_back({moved ? Problem::Severity::notice : Problem::Severity::error, path, section.line,
                            section.name,
@@ -172,7 +173,7 @@ class Loader {
     add_definition(std::move(*definition));
   }
 
-  // Trees for builds have no home directories, and nothing of where their callers are.
+  // Build trees have no home directories, and nothing at the callers' paths.
   void add_definition(Definition definition) {
     const bool for_builds = definition.profile_name == "sbuild" || definition.profile_name == "buildd";
     auto& directory = definition.working_directory;
@@ -192,8 +193,9 @@ class Loader {
     if (faults.empty()) add_definition(std::move(host));
   }
 
-  // A name is stronger than an alias, even the name of a broken definition: else somebody who asks for one tree would
-  // be given another. Of two aliases the first counts. As in schroot the definition itself stays.
+  // A name takes precedence over an alias, even the name of a broken definition. Otherwise a user could get another
+  // tree than requested. Of two equal aliases the first is used. As in schroot, the definition with the other alias
+  // stays.
   void take_aliases(Snapshot& snapshot) {
     for (const auto& chroot : snapshot.chroots)
       for (const auto& alias : chroot->aliases) {
@@ -231,7 +233,7 @@ class Loader {
                                         [&](const auto& definition) { return definition.file == path; }),
                          definitions_.end());
     } catch (const base::Error&) {
-      return;  // the first look has reported why it cannot be read
+      return;  // the reason was already reported
     }
   }
 
@@ -239,7 +241,7 @@ class Loader {
   const bool checking_;
   ProfileStore profiles_;
   std::vector<Definition> definitions_;
-  std::map<std::string, Taken> taken_;  // every name that a section claims, broken or not
+  std::map<std::string, Taken> taken_;  // every section name that was seen, including those of broken sections
   Problems problems_;
   SchrootWarnings warnings_;
   std::set<std::string> consulted_;
@@ -270,7 +272,7 @@ std::vector<std::string> schroot_files(const Settings& settings, Problems& probl
 Snapshot load(const Settings& settings) { return load_all(settings).snapshot; }
 
 Snapshot load_files(const std::vector<std::string>& files, const Settings& given) {
-  // Wherever the files are to go: a profile of schroot's is one that they may have.
+  // It is unknown where the files will be installed. Their profiles may be schroot's.
   auto settings = given;
   settings.read_schroot = true;
   Loader loader(settings, true);

@@ -1,4 +1,4 @@
-// One reading of the configuration, and which folders it looked into.
+// One reading of the configuration, and the folders that it looked into.
 #pragma once
 
 #include <set>
@@ -10,12 +10,13 @@ namespace unionroot::definition {
 
 struct Loaded {
   Snapshot snapshot;
-  std::set<std::string> consulted;  // folders whose change may change the result, whether they exist or not
+  std::set<std::string> consulted;  // folders whose change may change the result; they need not exist
 };
 
 Loaded load_all(const Settings& settings);
 
-// Those of its files that schroot reads, in its order; what is not to be trusted goes to problems.
+// Returns the configuration files that schroot reads, in its order. An untrusted file or folder is reported in
+// `problems`.
 std::vector<std::string> schroot_files(const Settings& settings, Problems& problems);
 
 }  // namespace unionroot::definition

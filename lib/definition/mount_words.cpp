@@ -14,7 +14,7 @@ namespace {
 using base::concat;
 using base::printable;
 
-// Words of mount(8) and fstab(5) for programs, not for the kernel.
+// Options of mount(8) and fstab(5) that have no effect here.
 bool without_effect(std::string_view word) {
   static constexpr std::string_view words[] = {"defaults", "auto", "noauto", "nouser", "nofail",
                                                "_netdev",  "loop", "async",  "rw"};

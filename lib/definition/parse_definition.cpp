@@ -19,7 +19,7 @@ namespace {
 using base::concat;
 using base::printable;
 
-// schroot calls a chroot without a type plain.
+// As in schroot, a chroot without a type is plain.
 unsigned parse_type(SectionReader& reader, Definition& definition) {
   definition.type = "plain";
   reader.text("type", definition.type);
@@ -31,10 +31,10 @@ unsigned parse_type(SectionReader& reader, Definition& definition) {
   return bit;
 }
 
-// Keys that mean nothing here: said, not refused, as in schroot.
+// Warns about keys without effect. As in schroot, they are not errors.
 void check_key(SectionReader& reader, const KeyfileEntry& entry, unsigned type, const Definition& definition) {
   if (entry.key.find('.') != std::string::npos) return;                           // user data
-  if (entry.key.starts_with("description[") && entry.key.ends_with(']')) return;  // in another language: KEY[LOCALE]
+  if (entry.key.starts_with("description[") && entry.key.ends_with(']')) return;  // another language: KEY[LOCALE]
   const auto* known = find_key(entry.key);
   if (known == nullptr)
     return reader.warning(entry.line, concat("'", printable(entry.key), "' is not a known key and has no effect",
@@ -158,7 +158,7 @@ void parse_general(SectionReader& reader, Definition& definition) {
 
 void parse_session(SectionReader& reader, Definition& definition) {
   static constexpr Word<DeviceMode> devices[] = {{"private", DeviceMode::private_dev}, {"host", DeviceMode::host}};
-  // A former version had yes and no.
+  // Besides today's words it accepts those of a former version, which had a boolean.
   static constexpr Word<HostView> views[] = {{"no", HostView::no},    {"tree", HostView::tree}, {"all", HostView::all},
                                              {"yes", HostView::all},  {"true", HostView::all},  {"1", HostView::all},
                                              {"false", HostView::no}, {"0", HostView::no}};
@@ -213,17 +213,18 @@ void parse_hooks(SectionReader& reader, unsigned type, bool from_schroot, Defini
       reader.error(reader.line_of("hook-time-limit"), concat("hook-time-limit: '", printable(text),
                                                              "' is not a number of seconds; expected 1 to ", longest));
   }
-  if (type == type_plain) definition.hook_directories.clear();  // check_key() says that it has no effect
+  if (type == type_plain) definition.hook_directories.clear();  // check_key() warns that it has no effect
   if (type != type_custom || !definition.hook_directories.empty()) return;
-  // schroot has one folder of scripts for all chroots: hook_scripts.h.
+  // A definition from schroot may do without: schroot has one folder of scripts for all chroots (hook_scripts.h).
   if (!from_schroot)
     reader.error(reader.section().line,
                  "type custom needs hook-directories=..., the folders with the scripts that make its tree");
 }
 
-// Whether there is a source:NAME.
+// Decides whether source:NAME exists.
 void parse_source_clone(SectionReader& reader, unsigned type, Definition& definition) {
-  definition.source_clone = (type & (type_layers | type_oci)) == 0;  // a stack of layers has no one tree to change
+  // A stack of layers is not a single tree that could be changed.
+  definition.source_clone = (type & (type_layers | type_oci)) == 0;
   if (const auto* custom = std::get_if<CustomSource>(&definition.source))
     definition.source_clone = custom->source_cloneable;
   if (definition.source_clone) reader.boolean("source-clone", definition.source_clone);
@@ -235,19 +236,20 @@ void parse_profile_name(SectionReader& reader, Definition& definition) {
   reader.text("script-config", definition.script_config);
   if (!definition.script_config.empty()) {
     key = "script-config";
-    // schroot-script-config(5): a file of assignments, whose folder is the profile if it says nothing else.
+    // schroot-script-config(5): it names a file of assignments. The folder of that file is the profile, unless the file
+    // says otherwise.
     definition.profile_name = boost::filesystem::path(definition.script_config).parent_path().string();
     reader.warning(reader.line_of(key),
                    concat("script-config is deprecated; use profile=",
                           definition.profile_name.empty() ? "NAME, a folder" : printable(definition.profile_name)));
   }
-  // In schroot it may be any path that leads from the folder of profiles to one.
+  // In schroot this may be any path relative to the folder of profiles.
   const auto& named = definition.script_config.empty() ? definition.profile_name : definition.script_config;
   if (const auto fault = host_path_fault(concat("/", named)); !fault.empty())
     reader.error(reader.line_of(key), concat(key, ": '", printable(named), "' ", fault));
 }
 
-// What $NAME means in a file of assignments: of what schroot's scripts find, all that is known without a session.
+// The variables in a file of assignments: those of schroot's scripts that are known without a session.
 std::map<std::string, std::string> script_variables(const Definition& definition) {
   std::map<std::string, std::string> variables{{"CHROOT_NAME", definition.name},
                                                {"CHROOT_TYPE", definition.type},
@@ -275,7 +277,7 @@ void load_profile(SectionReader& reader, bool from_schroot, ProfileStore& profil
   definition.profile = profiles.load(request, faults);
   const auto key = definition.script_config.empty() ? "profile" : "script-config";
   for (const auto& fault : faults) reader.error(reader.line_of(key), concat("its profile cannot be used: ", fault));
-  // As in schroot: what a profile does not copy stays the tree's.
+  // As in schroot: a file that the profile does not copy stays as it is in the tree.
   const auto& copied = definition.profile.copyfiles;
   const bool copies = std::any_of(copied.begin(), copied.end(),
                                   [](const CopiedFile& file) { return file.target == "/etc/resolv.conf"; });
@@ -293,7 +295,7 @@ bool names_profile_file(std::string_view key) {
 ProfileRequest profile_request(const Definition& definition, bool from_schroot) {
   ProfileRequest request{definition.profile_name,     from_schroot, {}, {}, definition.script_config,
                          script_variables(definition)};
-  // What stands for the profile's own file is no other.
+  // A value that names the profile's own file is not an override.
   const auto given = [&](std::string_view name) -> std::optional<std::string> {
     const auto found = definition.user_data.find(concat("setup.", name));
     if (found == definition.user_data.end() || found->second == concat(definition.profile_name, "/", name)) return {};

@@ -1,4 +1,4 @@
-// One section of a file as a definition.
+// Parses one section of a file as a definition.
 #pragma once
 
 #include <optional>
@@ -12,17 +12,18 @@ namespace unionroot::definition {
 
 class SectionReader;
 
-// nullopt if something is wrong with it; what, is added to problems. The section itself must not be broken.
+// Returns nullopt if the section has an error; the errors are added to `problems`. The section must not be broken.
 std::optional<Definition> parse_definition(const KeyfileSection& section, const std::string& file, bool from_schroot,
                                            ProfileStore& profiles, Problems& problems);
 
-// What it says of its profile, by its user data; a malformed path among them was reported when it was parsed.
+// Builds the request for the definition's profile from its user data. Malformed paths in it were reported when the
+// definition was parsed.
 ProfileRequest profile_request(const Definition& definition, bool from_schroot);
 
-// Whether this user data says where a file of the profile is: setup.config, setup.fstab ...
+// True for user data that names a file of the profile: setup.config, setup.fstab ...
 bool names_profile_file(std::string_view key);
 
-// Its parts. `type` is the TypeBit of the definition.
+// Parsers of single parts. type: the TypeBit of the definition.
 void parse_source(SectionReader& reader, unsigned type, Definition& definition);
 void parse_union(SectionReader& reader, unsigned type, Definition& definition);
 

@@ -1,4 +1,4 @@
-// What tree a definition names: the keys of each type.
+// Parses the source tree of a definition: the keys of each type.
 #include <set>
 #include <string_view>
 
@@ -15,7 +15,7 @@ namespace {
 using base::concat;
 using base::printable;
 
-// By whatever name that has no link in it.
+// True for any spelling of "/". Symlinks are not resolved.
 bool is_root(const std::string& path) { return !path.empty() && path_parts(path).empty(); }
 
 DirectorySource parse_directory(SectionReader& reader, bool plain) {
@@ -90,7 +90,7 @@ LvmSnapshotSource parse_lvm(SectionReader& reader) {
   return source;
 }
 
-// zfs(8): a data set's name is components of letters, digits and "-_.:" and blanks; it becomes an argument of a
+// Names of data sets, by zfs(8): components of letters, digits, "-_.:" and blanks. The name becomes an argument of a
 // command.
 bool valid_dataset(std::string_view name) {
   if (name.empty() || name.front() == '-' || name.front() == '/' || name.back() == '/') return false;
@@ -153,7 +153,7 @@ void parse_source(SectionReader& reader, unsigned type, Definition& definition) 
     case type_plain: definition.source = parse_directory(reader, true); break;
     case type_directory: {
       DirectorySource source = parse_directory(reader, false);
-      // The machine's own root holds the files of all sessions, as with the built-in `host`.
+      // The machine's own root contains the files of all sessions, as with the built-in `host`.
       definition.hide_state = is_root(source.directory);
       definition.source = std::move(source);
       break;
@@ -174,7 +174,7 @@ void parse_source(SectionReader& reader, unsigned type, Definition& definition) 
     case type_layers: definition.source = parse_layers(reader); break;
     case type_oci: definition.source = parse_oci(reader); break;
     case type_custom: definition.source = parse_custom(reader); break;
-    default: break;  // type_bit() gives no other
+    default: break;  // type_bit() returns no other value
   }
 }
 

@@ -1,4 +1,4 @@
-// How the writable layer is laid over the tree: the union-* keys.
+// Parses the writable layer of a definition: the union-* keys.
 #include <algorithm>
 #include <iterator>
 
@@ -28,7 +28,7 @@ std::string_view backing_word(UnionBacking backing) {
   return {};
 }
 
-// What overlays have taken the place of.
+// Union types that overlay has replaced.
 bool former_union(std::string_view word) { return word == "aufs" || word == "unionfs"; }
 
 UnionType parse_union_type(SectionReader& reader, unsigned type, const std::string& type_word) {
@@ -40,7 +40,7 @@ UnionType parse_union_type(SectionReader& reader, unsigned type, const std::stri
       reader.warning(line,
                      concat("union-type=none has no effect: a chroot of type ", type_word, " always has an overlay"));
   } else if (word.empty()) {
-    // An image is read-only, so without an overlay nothing could be written; schroot does not know the type.
+    // An image is read-only, so it needs an overlay by default. schroot does not know this type.
     return type == type_image ? UnionType::overlay : UnionType::none;
   }
   if (former_union(word))
@@ -51,7 +51,7 @@ UnionType parse_union_type(SectionReader& reader, unsigned type, const std::stri
   return word == "none" && (type & always_union_types) == 0 ? UnionType::none : UnionType::overlay;
 }
 
-// What the session manager sets itself, or what makes an overlay unsafe for several users.
+// Refuses options that unionroot sets itself, and those that make an overlay unsafe for several users.
 void check_mount_options(SectionReader& reader, const std::string& options) {
   static constexpr std::string_view own[] = {"lowerdir", "lowerdir+", "datadir+", "upperdir",
                                              "workdir",  "userxattr", "volatile"};
@@ -80,7 +80,7 @@ void warn_backing(SectionReader& reader, std::string_view key, const Union& layo
         concat("'", key, "' has no effect with union-backing=", backing_word(layout.backing), "; it needs ", needs));
 }
 
-// The smallest file system of that type that can be made at all, so that it fails here and not at each begin.
+// The smallest file system of that type that can be created. A smaller size fails here, not at each begin.
 std::uint64_t smallest_image(const std::string& filesystem) {
   constexpr std::uint64_t mebibyte = std::uint64_t{1} << 20;
   return (filesystem == "xfs" ? 300 : filesystem == "btrfs" ? 110 : 1) * mebibyte;
@@ -114,7 +114,7 @@ void check_backing(SectionReader& reader, Union& layout) {
       break;
     case UnionBacking::directory: warn_backing(reader, "union-size", layout, "tmpfs or image"); break;
     case UnionBacking::automatic:
-    case UnionBacking::tmpfs: break;  // auto may become tmpfs, where the size counts
+    case UnionBacking::tmpfs: break;  // auto may become tmpfs, which uses the size
   }
   if (layout.backing != UnionBacking::device) {
     warn_backing(reader, "union-device", layout, "device");

@@ -1,4 +1,4 @@
-// Something wrong, or worth a word, in a configuration file.
+// An error, a warning or a notice about a configuration file.
 #pragma once
 
 #include <string>
@@ -11,8 +11,8 @@ struct Problem {
   Severity severity = Severity::error;
   std::string file;
   unsigned line = 0;    // 0: the whole file
-  std::string section;  // the definition it takes out, if any
-  std::string message;  // what is wrong, what is expected
+  std::string section;  // the definition that it makes unusable, if any
+  std::string message;  // what is wrong and what is expected
 
   [[nodiscard]] std::string text() const;  // "FILE:LINE: message"
 };

@@ -1,4 +1,4 @@
-// A profile: what is mounted inside a session, and which files and databases come from the host.
+// A profile: the mounts inside a session, and the files and databases that it gets from the host.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,7 @@ namespace unionroot::definition {
 // One line of a profile's fstab.
 struct FstabEntry {
   std::string source;
-  std::string target;                // absolute, as seen inside the session; no "..", checked
+  std::string target;                // absolute, inside the session; checked, without ".."
   std::string type;                  // "none" for a bind
   std::vector<std::string> options;  // in order: "rw", "bind", "x-unionroot.optional" ...
   std::string file;                  // where it was read, for messages
@@ -18,13 +18,13 @@ struct FstabEntry {
   bool operator==(const FstabEntry&) const = default;
 };
 
-// Larger ones are not copied.
+// Larger files are not copied.
 inline constexpr std::size_t largest_copied_file = std::size_t{16} << 20;
 
-// One line of a profile's copyfiles: a file of the host, and where it is copied to.
+// One line of a profile's copyfiles: a file of the host, and its path in the session.
 struct CopiedFile {
   std::string source;  // absolute, on the host
-  std::string target;  // absolute, as seen inside the session; no "..", checked. The same path unless the line has two
+  std::string target;  // absolute, inside the session; checked, without ".."; default: source
   std::string file{};  // where it was read, for messages
   unsigned line = 0;
   bool operator==(const CopiedFile&) const = default;

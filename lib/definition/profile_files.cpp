@@ -32,7 +32,7 @@ struct Line {
   }
 };
 
-// Calls `read` for each line that is neither empty nor a comment, and can be read as text at all.
+// Calls `read` for each line that is valid text, and neither empty nor a comment.
 template <typename Read>
 void for_each_line(std::string_view text, const std::string& file, Problems& problems, const Read& read) {
   for (unsigned number = 1; !text.empty(); ++number) {
@@ -55,7 +55,7 @@ void for_each_line(std::string_view text, const std::string& file, Problems& pro
   }
 }
 
-// Text in which \040 and the like are undone: such an escape may hide anything.
+// Checks the text after \040 and the like were decoded: an escape can stand for any byte.
 bool plain_text(std::string_view text) {
   return base::valid_utf8(text) && std::none_of(text.begin(), text.end(), [](char c) {
            return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
@@ -72,7 +72,7 @@ std::string fstab_fault(const FstabEntry& entry) {
   const bool clean = plain_text(entry.source) && plain_text(entry.target) && plain_text(entry.type) &&
                      std::all_of(entry.options.begin(), entry.options.end(), plain_text);
   if (!clean) return "there is a control character or invalid UTF-8 behind an escape";
-  if (entry.type == "swap") return {};  // passed over; it is mounted nowhere, and its mount point is a word
+  if (entry.type == "swap") return {};  // ignored: it is mounted nowhere, and its mount point is only a word
   if (const auto fault = path_fault(entry.target); !fault.empty())
     return concat("the mount point '", printable(entry.target), "' ", fault);
   const auto parts = base::split(entry.target, '/');
@@ -84,7 +84,7 @@ std::string fstab_fault(const FstabEntry& entry) {
   return {};
 }
 
-// schroot mounts from /, beneath the session's root.
+// As in schroot, a relative path starts at "/".
 void make_absolute(std::string& path) {
   if (!path.empty() && path.front() != '/') path.insert(path.begin(), '/');
 }
@@ -108,8 +108,8 @@ void read_fstab_line(const Line& line, std::vector<FstabEntry>& fstab) {
   fstab.push_back(std::move(entry));
 }
 
-// One or two columns, as schroot's script reads them with the shell's `read`: the second takes the rest of the line,
-// and a backslash stands before a character that counts as it is.
+// Reads one or two columns, as schroot's script does with the shell's `read`. The second column is the rest of the
+// line. A backslash quotes the next character.
 void read_copyfiles_line(const Line& line, std::vector<CopiedFile>& copyfiles) {
   std::string columns[2];
   bool second = false, quoted = false;
@@ -139,7 +139,7 @@ void read_copyfiles_line(const Line& line, std::vector<CopiedFile>& copyfiles) {
 }
 
 void read_database_line(const Line& line, std::vector<std::string>& databases) {
-  // What can be listed with getent(1), and what becomes a file of that name in /etc.
+  // Databases that getent(1) can list and that are kept in a file of the same name in /etc.
   static constexpr std::string_view known[] = {"passwd",   "shadow", "group", "gshadow", "services", "protocols",
                                                "networks", "hosts",  "rpc",   "ethers",  "aliases"};
   if (std::find(std::begin(known), std::end(known), line.text) == std::end(known))

@@ -1,4 +1,4 @@
-// The three files of a profile, as text to values. Pure.
+// Parses the three files of a profile. Pure.
 #pragma once
 
 #include <string>
@@ -15,7 +15,7 @@ inline constexpr ProfileFile profile_files[] = {ProfileFile::fstab, ProfileFile:
 
 std::string_view file_name(ProfileFile kind);  // "fstab" ...
 
-// Adds what the text says to the member of `profile` that this kind of file fills; what is wrong goes to problems.
+// Adds the entries of the text to the member of `profile` for this kind of file. Errors are added to `problems`.
 void parse_profile_file(ProfileFile kind, std::string_view text, const std::string& file, Profile& profile,
                         Problems& problems);
 

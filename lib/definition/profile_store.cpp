@@ -21,13 +21,15 @@ std::string upper_name(ProfileFile kind) {
   return name;
 }
 
-// Of both names that schroot has, the old one counts, wherever it stands. An empty old one is as if it were not there;
-// but in a script-config it stands for the file beside it, and that is taken away.
+// schroot has two names for each file, such as FSTAB and SETUP_FSTAB. The old name (FSTAB) takes precedence, wherever
+// it stands. An empty old name is ignored. But in a script-config it is preset to the file beside it, so an empty value
+// removes that file.
 void take_assignments(const std::vector<Assignment>& assignments, const std::string& file, bool script_config,
                       std::map<ProfileFile, std::string>& sources, Problems& problems) {
   std::map<ProfileFile, std::string> old;
   for (const auto& [name, value, line] : assignments) {
-    bool known = name == "SETUP_SERVICES" || name == "SETUP_CONFIG";  // the user data of that name has its own warning
+    // The user data setup.services and setup.config have their own warning.
+    bool known = name == "SETUP_SERVICES" || name == "SETUP_CONFIG";
     for (const auto kind : profile_files) {
       const bool is_old = name == upper_name(kind);
       if (!is_old && name != "SETUP_" + upper_name(kind)) continue;
@@ -65,7 +67,7 @@ std::vector<std::string> ProfileStore::bases(bool from_schroot) const {
   if (from_schroot) result.push_back(settings_.schroot_directory);
   result.push_back(settings_.config_directory + "/profiles");
   result.emplace_back(UNIONROOT_DATADIR "/profiles");
-  // Whoever moved a definition may have left its profile where it was.
+  // The definition may have been moved and its profile left in schroot's folder.
   if (!from_schroot && settings_.read_schroot) result.push_back(settings_.schroot_directory);
   return result;
 }
@@ -84,7 +86,7 @@ std::optional<std::string> ProfileStore::find_folder(const ProfileRequest& reque
     try {
       if (list_trusted(folder, &consulted_)) return folder;
     } catch (const base::Error& error) {
-      // Not to be passed over in favour of another profile of that name: that might mount more than was wanted.
+      // Do not continue with another profile of that name: it might mount more than was wanted.
       if (refused_folders_.insert(folder).second)
         problems_.push_back({Problem::Severity::error, folder, 0, {}, error.what()});
       faults.emplace_back(error.what());
@@ -131,7 +133,7 @@ std::string ProfileStore::read_config(const ProfileRequest& request, const std::
   else if (folder && !folder->empty())
     candidates = {concat(*folder, "/config")};
   for (const auto& path : candidates) {
-    if (folder_exists(path)) continue;  // as schroot's `[ -f`
+    if (folder_exists(path)) continue;  // like schroot's `[ -f`
     const auto& script = text(path);
     if (!script.fault.empty()) faults.push_back(script.fault);
     if (!script.content) continue;
@@ -144,14 +146,15 @@ std::string ProfileStore::read_config(const ProfileRequest& request, const std::
     }
     return path;
   }
-  // In a profile it may be missing, and so it may beside the files that it would name.
+  // A missing file is an error only if script-config names no folder: otherwise that folder is the profile.
   if (!request.script_config.empty() && request.name.empty() && faults.empty())
     faults.push_back(concat("there is no file '", printable(request.script_config), "', which script-config names; ",
                             "it was looked for in ", base::join(bases(request.from_schroot), ", ")));
   return {};
 }
 
-// Beside what the definition brings: where the file lies, and where the others are if it says nothing.
+// Adds to the definition's variables: the configuration folder and, for a script-config, its own path and the default
+// paths of the other files.
 std::map<std::string, std::string> ProfileStore::variables_for(const ProfileRequest& request,
                                                                const std::string& path) const {
   auto variables = request.variables;
@@ -218,7 +221,7 @@ const ProfileStore::Piece& ProfileStore::override_piece(ProfileFile kind, const 
   const auto parts = base::split(value, '/');
   if (!value.starts_with('/') && parts.size() == 2 && parts[1] == file_name(kind) && is_built_in_profile(parts[0]))
     return built_in_piece(kind, parts[0]);
-  // A fault of the definition that names the file, not of any file: so not among the problems of profiles.
+  // This is a fault of the definition, not of a file. So it is not in problems().
   Piece& missing = pieces_[{kind, concat("missing ", value)}];
   if (missing.faults.empty())
     missing.faults.push_back(

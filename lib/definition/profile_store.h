@@ -1,4 +1,4 @@
-// Finds and reads profiles: from the configuration, from the installed data folder, from the program itself.
+// Finds and reads profiles: in the configuration, in the installed data folder, and in the program itself.
 #pragma once
 
 #include <map>
@@ -15,41 +15,41 @@
 namespace unionroot::definition {
 
 struct ProfileRequest {
-  std::string name;           // a folder's, or a path that leads to one from the folder of profiles
-  bool from_schroot = false;  // the definition was read from schroot's folder: its profiles come first
-  // setup.fstab and so on: a path relative to the folder of profiles, or absolute; "" for none of that kind.
+  std::string name;           // name of a folder, or a path relative to the folder of profiles
+  bool from_schroot = false;  // the definition comes from schroot's folder; its profiles come first
+  // setup.fstab and so on: a path, absolute or relative to the folder of profiles. "": the profile has no such part.
   std::map<ProfileFile, std::string> overrides{};
-  // setup.config, likewise: a file of assignments that say where the others are. None: the profile's own, if it has
-  // one.
+  // setup.config: the path of a file of assignments that names the other files, in the same form. nullopt: the
+  // profile's own file, if it has one.
   std::optional<std::string> config{};
-  // script-config, likewise, and then `name` is the folder that it lies in. Empty: none.
+  // script-config: a path in the same form; `name` is then its folder. Empty: not given.
   std::string script_config{};
-  std::map<std::string, std::string> variables{};  // what $NAME means in such a file
+  std::map<std::string, std::string> variables{};  // the variables in a file of assignments
 };
 
-// Where a part of a profile was read; both empty: there is no such part.
+// Where a part of a profile was read. Both members are empty if there is no such part.
 struct ProfileSource {
-  std::string path;  // as setup.fstab and so on take it
+  std::string path;  // in the form of setup.fstab
   std::string text;
 };
 
-// One per reading of the configuration: it keeps what it has read. Not thread-safe.
+// Use one for each reading of the configuration: it caches what it has read. Not thread-safe.
 class ProfileStore {
  public:
   explicit ProfileStore(const Settings& settings);
 
-  // What is wrong is added to `faults`, one text each, without naming a definition.
+  // Errors are added to `faults`, one text each, without the name of a definition.
   Profile load(const ProfileRequest& request, std::vector<std::string>& faults,
                std::map<ProfileFile, ProfileSource>* read_from = nullptr);
 
-  // Everything wrong in the files that were read, each once.
+  // All problems in the files that were read, each once.
   [[nodiscard]] const Problems& problems() const { return problems_; }
-  // Folders whose change may change a profile, whether they exist or not.
+  // Folders whose change may change a profile. They need not exist.
   [[nodiscard]] const std::set<std::string>& consulted() const { return consulted_; }
 
  private:
   struct Text {
-    std::optional<std::string> content;  // none: there is no such file, or it cannot be read
+    std::optional<std::string> content;  // nullopt: there is no such file, or it cannot be read
     std::string fault;
   };
   struct Piece {
@@ -60,13 +60,14 @@ class ProfileStore {
   };
 
   [[nodiscard]] std::vector<std::string> bases(bool from_schroot) const;
-  // Where that path may lead: itself, if it is absolute.
+  // The paths to try. An absolute path gives only itself.
   [[nodiscard]] std::vector<std::string> places(const std::string& path, bool from_schroot) const;
   [[nodiscard]] std::map<std::string, std::string> variables_for(const ProfileRequest& request,
                                                                  const std::string& path) const;
-  // The profile's folder; empty for a built-in one; nullopt if there is none, or it is not to be trusted (a fault).
+  // Returns the profile's folder; empty for a built-in profile. Returns nullopt, with a fault, if there is none or if
+  // it is not trusted.
   std::optional<std::string> find_folder(const ProfileRequest& request, std::vector<std::string>& faults);
-  // What the file of assignments says goes to `sources`. The path of that file; empty: there is none.
+  // Reads the file of assignments into `sources`. Returns its path, or an empty text if there is none.
   std::string read_config(const ProfileRequest& request, const std::optional<std::string>& folder,
                           std::map<ProfileFile, std::string>& sources, std::vector<std::string>& faults);
   const Text& text(const std::string& path);
@@ -81,7 +82,8 @@ class ProfileStore {
   Problems problems_;
   std::set<std::string> consulted_;
   std::set<std::string> refused_folders_;
-  std::set<std::string> said_;  // of the files of assignments, which are read once for each definition
+  // Reported problems of files of assignments. Such a file is parsed again for each definition.
+  std::set<std::string> said_;
 };
 
 }  // namespace unionroot::definition

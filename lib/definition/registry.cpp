@@ -24,7 +24,7 @@ using base::concat;
 using base::printable;
 using Clock = std::chrono::steady_clock;
 
-// An editor or a package makes several changes in a row: wait for a quiet moment, but not for ever.
+// An editor or a package makes several changes in a row. So wait until it is quiet, but not for ever.
 constexpr auto quiet = std::chrono::milliseconds(40);
 constexpr auto longest_wait = std::chrono::milliseconds(400);
 
@@ -49,10 +49,10 @@ struct Registry::Impl {
     if (watch.descriptor() >= 0) open_descriptors();
     const std::lock_guard guard(reading);
     reload();
-    changed = false;  // nobody has seen another one
+    changed = false;  // the caller has seen no other snapshot
   }
 
-  // inotify and the timer behind one descriptor, so that whoever polls need not know of either.
+  // Puts inotify and the timer behind one descriptor, so that a caller polls only that one.
   void open_descriptors() {
     timer.reset(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
     poller.reset(::epoll_create1(EPOLL_CLOEXEC));
@@ -73,7 +73,7 @@ struct Registry::Impl {
     itimerspec when{};
     when.it_value.tv_sec = static_cast<time_t>(delay.count() / 1000000000);
     when.it_value.tv_nsec = static_cast<long>(std::max<std::int64_t>(delay.count() % 1000000000, 1));
-    // Fails only for arguments that are not valid: timerfd_settime(2).
+    // Fails only for invalid arguments: timerfd_settime(2).
     base::check(::timerfd_settime(timer.get(), 0, &when, nullptr), "setting a timer");
   }
 
@@ -82,11 +82,11 @@ struct Registry::Impl {
     return timer && ::read(timer.get(), &times, sizeof times) == static_cast<ssize_t>(sizeof times);
   }
 
-  // Each below: `reading` is held.
+  // The functions below need the lock `reading`.
 
   bool reload() {
     Loaded loaded = load_all(settings);
-    // A folder that is watched from now on may have changed between the reading and this.
+    // A folder that is watched only now may have changed after it was read. So read again.
     for (int round = 0; watch.watch(loaded.consulted) && round < 5; ++round) loaded = load_all(settings);
     pending = false;
     std::string text = fingerprint(loaded.snapshot);
@@ -107,14 +107,14 @@ struct Registry::Impl {
         std::clamp<std::chrono::nanoseconds>(first_change + longest_wait - now, std::chrono::nanoseconds(1), quiet));
   }
 
-  // Whoever asks for a chroot right after an edit gets the edited one, without waiting for the quiet moment. The lock
-  // comes first: whoever holds it may have taken the event and not yet said so, or be reading what it told of.
+  // A request right after an edit must see the edit, without the quiet period. The lock is taken before the check:
+  // another thread may have drained the event and not yet set `pending`, or may be reading the changed files.
   void refresh() {
     const std::lock_guard guard(reading);
     if (!pending && !readable(watch.descriptor())) return;
     if (!watch.drain() && !pending) return;
-    pending = true;  // should the reading fail, it is still to be done: the event is taken
-    if (reload()) set_timer(std::chrono::nanoseconds(1));  // on_readable tells the others
+    pending = true;  // the event is drained, so a reading that fails must be repeated
+    if (reload()) set_timer(std::chrono::nanoseconds(1));  // on_readable informs the others
   }
 
   [[nodiscard]] std::shared_ptr<const Snapshot> snapshot() {
@@ -124,15 +124,15 @@ struct Registry::Impl {
   }
 
   const Settings settings;
-  std::mutex reading;  // one reading at a time; guards all but `current`
+  std::mutex reading;  // allows one reading at a time; guards everything but `current`
   FolderWatch watch;
   base::UniqueFd timer;
   base::UniqueFd poller;
   std::string seen;      // fingerprint of `current`
-  bool changed = false;  // since on_readable last said so
+  bool changed = false;  // since on_readable last returned true
   bool pending = false;
   Clock::time_point first_change;
-  std::mutex pointer;  // guards `current`, never held for long
+  std::mutex pointer;  // guards `current`; held only briefly
   std::shared_ptr<const Snapshot> current;
 };
 
@@ -164,7 +164,7 @@ bool Registry::reload() {
 
 namespace {
 
-// A file that was refused as a whole may be the one that has the definition: which it is, nobody can tell.
+// Lists files that were refused as a whole. One of them may contain the missing definition.
 std::string refused_files(const Snapshot& snapshot) {
   std::vector<std::string> refused;
   for (const auto& problem : snapshot.problems)

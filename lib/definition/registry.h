@@ -1,4 +1,4 @@
-// All definitions, and what is wrong with those that are not there. Follows edits.
+// All definitions, and the problems of those that could not be used. Follows edits of the files.
 #pragma once
 
 #include <map>
@@ -17,25 +17,25 @@ namespace unionroot::definition {
 
 using DefinitionPtr = std::shared_ptr<const Definition>;
 
-// One reading of the configuration: immutable, shared by whoever looks at it.
+// The result of one reading of the configuration. Immutable and shared.
 struct Snapshot {
-  std::vector<DefinitionPtr> chroots;  // by name; the built-in `host` among them unless a file defines it
-  std::map<std::string, DefinitionPtr, std::less<>> aliases;  // those that count: no two chroots have the same
+  std::vector<DefinitionPtr> chroots;  // sorted by name; includes the built-in `host` unless a file defines it
+  std::map<std::string, DefinitionPtr, std::less<>> aliases;  // valid aliases; each belongs to one chroot
   Problems problems;
-  SchrootWarnings schroot_warnings;  // of its files
+  SchrootWarnings schroot_warnings;  // about schroot's files
 
-  // By name or alias; nullptr if there is none.
+  // Looks up a name or an alias; nullptr if there is none.
   [[nodiscard]] DefinitionPtr find(const std::string& name) const;
-  // The problem that took out the definition of that name, if one did.
+  // The problem that made the definition of that name unusable, or nullptr.
   [[nodiscard]] const Problem* broken(const std::string& name) const;
-  // What took out definitions that would be there otherwise, the first of each, and files that were refused as a whole.
+  // The first problem of each unusable definition, and the problems of files that were refused as a whole.
   [[nodiscard]] std::vector<const Problem*> broken() const;
 };
 
-// Reads every file that the settings name. Never throws for what is in the files: that is in problems.
+// Reads all files that the settings name. Never throws for errors in the files: they are in `problems`.
 Snapshot load(const Settings& settings);
 
-// Reads the given files alone (for `unionroot check FILE`).
+// Reads only the given files (for `unionroot check FILE`).
 Snapshot load_files(const std::vector<std::string>& files, const Settings& settings);
 
 // Thread-safe. Watches the configuration with inotify.
@@ -47,14 +47,14 @@ class Registry {
   [[nodiscard]] const Settings& settings() const;
   [[nodiscard]] std::shared_ptr<const Snapshot> snapshot() const;
 
-  // Readable (poll) when files changed; then call on_readable(), which drains it and reloads when needed and says
-  // whether the snapshot changed. -1 where inotify is not to be had (logged); then only reload() helps.
+  // Becomes readable (poll) when files changed. Then call on_readable(): it drains the descriptor, reloads if needed,
+  // and returns true if the snapshot changed. -1 if inotify is not available (logged); then call reload().
   [[nodiscard]] int watch_fd() const;
   bool on_readable();
   bool reload();
 
-  // The definition, or throws Error(no_such_chroot) naming near misses and what to do, or Error(definition_invalid)
-  // with FILE:LINE if it is defined but broken.
+  // Returns the definition. Throws Error(no_such_chroot) with similar names and advice, or Error(definition_invalid)
+  // with FILE:LINE if the definition is broken.
   [[nodiscard]] DefinitionPtr require(const std::string& name) const;
 
  private:

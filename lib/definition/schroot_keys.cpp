@@ -49,12 +49,12 @@ void add_common(SchrootKeys& keys, const Definition& definition) {
     keys["script-config"] = definition.script_config;
     return;
   }
-  // What a profile's name stands for, unless it is said otherwise.
+  // The default paths of a profile's files.
   for (const char* const file : {"config", "copyfiles", "fstab", "nssdatabases"})
     keys.emplace(concat("setup.", file), concat(definition.profile_name, "/", file));
 }
 
-// schroot has none for a type whose tree scripts make.
+// schroot has no source keys for custom chroots.
 bool has_source_keys(const Definition& definition) { return definition.clonable() && definition.type != "custom"; }
 
 struct AddSource {
@@ -156,7 +156,7 @@ SchrootKeys schroot_keys(const Definition& definition, const SchrootSession& ses
 
 std::string schroot_section(const std::string& name, const SchrootKeys& keys) {
   std::string text = concat("[", name, "]\n");
-  // No value may make a line of its own: users set some of them.
+  // printable() prevents a value from adding lines: users set some of the values.
   for (const auto& [key, value] : keys) text += concat(key, "=", base::printable(value, std::string_view::npos), "\n");
   return text;
 }

@@ -1,4 +1,4 @@
-// The sessions of a real schroot, by the files that it keeps of them.
+// The sessions of a real schroot, read from its session files.
 #pragma once
 
 #include <map>
@@ -11,26 +11,27 @@
 
 namespace unionroot::definition {
 
-// With this begins a file of a session of ours that is shown where schroot's files are.
+// The first text of a file that shows a session of unionroot in schroot's folder.
 inline constexpr std::string_view mark_of_view = "# A view of unionrootd's, with ";
 
 struct SchrootSessionFile {
-  std::string path;  // of the file
+  std::string path;  // of this file
   std::string id;
-  std::string chroot;    // that it was begun on
-  std::string type;      // of that chroot
-  std::string owner;     // who alone may use it; empty: not known
-  bool as_root = false;  // and may be root in it
+  std::string chroot;    // the chroot of the session
+  std::string type;      // type of that chroot
+  std::string owner;     // the only user who may use it; empty: unknown
+  bool as_root = false;  // the owner may be root in it
   std::string union_type;
-  std::string overlay;   // where its files are; empty without a union
-  std::string location;  // where it is mounted, or was before the last boot
+  std::string overlay;   // directory of its upper layer; empty without a union
+  std::string location;  // its mount point, or its last one before a reboot
   std::map<std::string, std::string> keys;
 };
 
-// That of one session. Throws Error: it is not there, others than root can write to it, or it is no file of a session.
+// Returns one session. Throws Error if the file does not exist, if others than root can write to it, or if it is not a
+// session file.
 SchrootSessionFile schroot_session_file(const Settings& settings, const std::string& id);
 
-// By id; without those of ours. What cannot be read is added to problems.
+// Returns all sessions by id, without unionroot's. Unreadable files are reported in `problems`.
 std::vector<SchrootSessionFile> schroot_sessions(const Settings& settings, Problems& problems);
 
 }  // namespace unionroot::definition

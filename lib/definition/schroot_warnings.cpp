@@ -26,7 +26,7 @@ class Warnings {
       : section_(section), definition_(definition), type_(type_bit(definition.type)), lines_(lines) {}
 
   void add() {
-    // schroot knows no such types.
+    // schroot does not know these types.
     if ((type_ & (type_image | type_layers | type_oci)) != 0) return;
     for (const auto& entry : section_.entries) add(entry);
     add_aliases();
@@ -36,11 +36,11 @@ class Warnings {
   void add(const KeyfileEntry& entry) {
     const auto* const known = find_key(entry.key);
     const bool old_name = entry.key == "location" && (type_ & (type_plain | type_directory)) != 0;
-    if (entry.key == "name" || entry.key == "mount-location") return;  // an error in schroot
+    if (entry.key == "name" || entry.key == "mount-location") return;  // schroot reports an error
     if (!permitted(entry.key, known))
       say_of(entry, concat("Configuration key name ‘", printable(entry.key), "’ is not a permitted name."));
     else if (!readable(entry, known))
-      // schroot looks twice for this one.
+      // schroot reads this key twice, so it warns twice.
       for (int times = entry.key == "source-clone" ? 2 : 1; times > 0; --times)
         say_of(entry, concat("Could not parse value ‘", printable(entry.value), "’"));
     else if (old_name || (known != nullptr && known->kind == KeyKind::obsolete))
@@ -51,7 +51,7 @@ class Warnings {
 
   [[nodiscard]] bool permitted(std::string_view key, const KnownKey* known) const {
     if (key.find('.') != std::string_view::npos) return valid_user_data_key(key) && !reserved_user_data_key(key);
-    if (key.starts_with("description[")) return true;  // in another language: KEY[LOCALE]
+    if (key.starts_with("description[")) return true;  // another language: KEY[LOCALE]
     if (known == nullptr) return false;
     if (known->kind == KeyKind::session_only) return false;
     if (type_ == type_custom) return true;
@@ -106,7 +106,7 @@ void add_alias_warning(const Definition& definition, std::string_view alias, Sch
   const auto line = definition.key_lines.find("aliases");
   const auto text = concat("W: line ", line == definition.key_lines.end() ? definition.line : line->second, " [",
                            definition.name, "] aliases: Alias ‘", alias, "’ already associated with ‘unknown’ chroot");
-  // It is an alias of the source, too.
+  // schroot warns a second time for the source chroot, which has the same alias.
   warnings.insert(warnings.end(), definition.clonable() && definition.source_clone ? 2 : 1, text);
 }
 

@@ -1,4 +1,4 @@
-// What schroot 1.6 warns of, in its words, in the definitions that it reads: the program called schroot says the same.
+// Warnings about definitions in the words of schroot 1.6. unionroot's `schroot` command prints them.
 #pragma once
 
 #include <string>
@@ -13,11 +13,11 @@ namespace unionroot::definition {
 // Lines "W: ..." and "I: ...", for people.
 using SchrootWarnings = std::vector<std::string>;
 
-// Of one definition. Pure.
+// For one definition. Pure.
 void add_schroot_warnings(const KeyfileSection& section, const Definition& definition, SchrootWarnings& warnings);
-// An alias that somebody else has.
+// For an alias that another chroot has.
 void add_alias_warning(const Definition& definition, std::string_view alias, SchrootWarnings& warnings);
-// Of a file of chroot.d that is none, or that leads nowhere.
+// For an entry of chroot.d that is not a regular file, or a symlink without a target.
 void add_file_warning(const std::string& path, SchrootWarnings& warnings);
 
 }  // namespace unionroot::definition

@@ -1,4 +1,4 @@
-// Takes the values of one section, and writes down what is wrong with them.
+// Reads the values of one section and reports errors in them.
 #pragma once
 
 #include <optional>
@@ -17,7 +17,7 @@ struct Word {
   Value value;
 };
 
-// An empty value counts as a key that is not there: schroot --config writes every key, the empty ones too.
+// An empty value counts as a missing key: schroot --config writes every key, including empty ones.
 class SectionReader {
  public:
   SectionReader(const KeyfileSection& section, const std::string& file, Problems& problems)
@@ -32,21 +32,21 @@ class SectionReader {
   void notice(unsigned line, std::string message);
 
   [[nodiscard]] bool has(std::string_view key) const { return find(key) != nullptr; }
-  [[nodiscard]] unsigned line_of(std::string_view key) const;  // the header's line if the key is not there
+  [[nodiscard]] unsigned line_of(std::string_view key) const;  // the line of the section header if the key is missing
 
-  // Each leaves `value` alone if the key is not there or is wrong.
+  // These leave `value` unchanged if the key is missing or wrong.
   void text(std::string_view key, std::string& value) const;
   void list(std::string_view key, std::vector<std::string>& value);
-  // The same; a path with a comma in it stands in double quotes.
+  // A list of paths. A path with a comma stands in double quotes.
   void paths(std::string_view key, std::vector<std::string>& value);
-  void boolean(std::string_view key, bool& value);           // a bad one is a warning, as in schroot
-  void path(std::string_view key, std::string& value);       // without ".."
-  void host_path(std::string_view key, std::string& value);  // root's own, which may have ".."
+  void boolean(std::string_view key, bool& value);           // as in schroot, a malformed value is a warning
+  void path(std::string_view key, std::string& value);       // ".." is not allowed
+  void host_path(std::string_view key, std::string& value);  // a path chosen by root; ".." is allowed
   void required_host_path(std::string_view key, std::string_view for_what, std::string& value);
   void required_text(std::string_view key, std::string_view for_what, std::string& value);
   void bytes(std::string_view key, std::uint64_t& value);
   void size(std::string_view key, std::optional<Size>& value);
-  // meaning: of the words, for the message about one that is none of them.
+  // meaning: explains the words in the error message.
   void choice(std::string_view key, Choice& value, std::string_view meaning = {});
   void working_directory(std::string_view key, std::string& value);  // caller, home, or an absolute path inside
 

@@ -1,4 +1,4 @@
-// Definitions as JSON. One list of members per struct (describe) serves both directions, so that they cannot differ.
+// Definitions as JSON. For each struct, describe() lists the members once, for both directions. So they cannot differ.
 #include <nlohmann/json.hpp>
 #include <type_traits>
 #include <utility>
@@ -112,8 +112,8 @@ void describe(A& a, T& v) {
   a("profile-name", v.profile_name), a("profile", v.profile), a("file", v.file), a("line", v.line);
 }
 
-// How many enumerators there are, so that a number from outside is checked. Words would be prettier, but this text is
-// read by the same program alone.
+// The last enumerator of each type, to check numbers from outside. Numbers are enough: only this program reads the
+// text.
 template <typename T>
 constexpr int last_enumerator = -1;
 template <>
@@ -137,7 +137,7 @@ constexpr int last_enumerator<OnBoot> = static_cast<int>(OnBoot::leave);
 template <>
 constexpr int last_enumerator<OnShutdown> = static_cast<int>(OnShutdown::end);
 
-// Lists of structs, which have members of their own.
+// Lists of structs.
 template <typename T>
 concept Records = std::is_same_v<T, std::vector<FstabEntry>> || std::is_same_v<T, std::vector<CopiedFile>>;
 
@@ -187,7 +187,7 @@ class Reader {
  public:
   explicit Reader(const Json& in) : in_(in) {}
 
-  // A member that is not there keeps its default: the text may be from an earlier version.
+  // A missing member keeps its default: an earlier version may have written the text.
   template <typename T>
   void operator()(const char* key, T& value) {
     const auto found = in_.find(key);
@@ -223,7 +223,7 @@ class Reader {
     }
   }
 
-  // Former versions copied to the same path alone, and wrote down that path.
+  // Former versions had one path for source and target, stored as a text.
   static void decode_copied_file(const Json& in, CopiedFile& value) {
     if (in.is_string()) {
       value.source = value.target = in.get<std::string>();
@@ -234,7 +234,7 @@ class Reader {
     describe(reader, value);
   }
 
-  // Json::get() would cut a number that does not fit.
+  // Json::get() would truncate a number that does not fit.
   template <typename Number>
   static Number number_of(const Json& in) {
     if (!in.is_number_unsigned() || !std::in_range<Number>(in.get<std::uint64_t>()))
@@ -264,7 +264,7 @@ std::string serialize(const Definition& definition) {
     Writer writer(object);
     describe(writer, definition);
     return object.dump();
-  } catch (const Json::exception& error) {  // text that is not UTF-8; what is read from files was checked
+  } catch (const Json::exception& error) {  // text that is not UTF-8; text from files was checked
     throw base::Error(base::ErrorCode::definition_invalid,
                       base::concat("writing down the definition of '", base::printable(definition.name),
                                    "': ", base::printable(error.what())));

@@ -28,7 +28,7 @@ struct WorkLimitKey {
   unsigned least;
 };
 
-// Each class of work needs room for one at least.
+// Each class of work needs room for at least one.
 constexpr WorkLimitKey work_limits[] = {{"begins-at-once", &WorkLimits::begins, 1},
                                         {"begins-per-user", &WorkLimits::begins_per_user, 1},
                                         {"starts-at-once", &WorkLimits::starts, 1},
@@ -75,8 +75,7 @@ const std::vector<std::string>& known_keys() {
   return keys;
 }
 
-// In definitions a bad boolean is a warning, as in schroot. Here nobody would see it, and a daemon that guesses is
-// worse.
+// In definitions a malformed boolean is a warning, as in schroot. Here nobody would see a warning, so it is an error.
 void strict_boolean(SectionReader& reader, std::string_view key, bool& value) {
   std::string text;
   reader.text(key, text);
@@ -87,7 +86,7 @@ void strict_boolean(SectionReader& reader, std::string_view key, bool& value) {
     reader.error(reader.line_of(key), concat(key, ": '", printable(text), "' is neither yes nor no"));
 }
 
-// None: `auto`.
+// nullopt: `auto`.
 void boolean_or_auto(SectionReader& reader, std::string_view key, std::optional<bool>& value) {
   std::string text;
   reader.text(key, text);
@@ -131,7 +130,7 @@ void parse_number(SectionReader& reader, std::string_view key, unsigned least, u
                  concat(key, ": '", printable(text), "' is not a number from ", least, zero, " to ", most));
 }
 
-// A size or a number, or a percentage; 0: nothing.
+// A size or number, or a percentage. 0: nothing is reserved.
 void parse_reserve(SectionReader& reader, std::string_view key, bool bytes, Reserve& value) {
   std::string text;
   reader.text(key, text);
@@ -152,13 +151,13 @@ const KeyfileSection* find_settings(const Keyfile& keyfile) {
   return found == keyfile.sections.end() ? nullptr : &*found;
 }
 
-// Only what concerns [unionroot]: the rest is for load() to report.
+// Keeps only errors of [unionroot]: load() reports the others.
 void take_errors(const Problems& problems, Problems& wrong) {
   for (const auto& problem : problems)
     if (problem.severity == Problem::Severity::error && problem.section == settings_section) wrong.push_back(problem);
 }
 
-// Whether a client can go on: the problem is in a line with a setting that it does not use.
+// True if the problem is in a setting that clients do not use. A client then ignores it.
 bool concerns_daemon_alone(const Problem& problem, const std::vector<std::string>& lines) {
   static constexpr std::string_view of_clients[] = {"config-directory", "state-directory", "schroot-directory", "bus"};
   if (problem.line == 0 || problem.line > lines.size()) return false;
@@ -192,7 +191,7 @@ void parse_settings(const KeyfileSection& section, const std::string& file, Sett
   parse_number(reader, "sessions-per-user", 0, 1000000, " (no limit)", settings.sessions_per_user);
   static constexpr Word<SessionNames> names[] = {{"any", SessionNames::any}, {"owner", SessionNames::owner}};
   reader.word("session-names", names, settings.session_names);
-  constexpr unsigned longest_time = 100'000'000;  // three years
+  constexpr unsigned longest_time = 100'000'000;  // three years, in seconds
   parse_number(reader, "session-time-limit", 0, longest_time, " (no limit)", settings.session_time_limit);
   parse_number(reader, "source-session-time-limit", 0, longest_time, " (no limit)", settings.source_session_time_limit);
   parse_number(reader, "hold-back-time-limit", 0, longest_time, " (no limit)", settings.hold_back_time_limit);

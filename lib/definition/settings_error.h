@@ -1,4 +1,4 @@
-// What read_settings throws when the section [unionroot] cannot be used.
+// The error that read_settings throws for a faulty section [unionroot].
 #pragma once
 
 #include "base/error.h"
@@ -6,7 +6,7 @@
 
 namespace unionroot::definition {
 
-// what() is the first of the problems, of which there is at least one.
+// what() is the first problem. There is at least one.
 class SettingsError final : public base::Error {
  public:
   explicit SettingsError(Problems problems)

@@ -10,7 +10,7 @@ namespace unionroot::definition {
 
 inline constexpr const char* settings_section = "unionroot";
 
-// Changes what the section says; what is wrong goes to problems.
+// Changes the settings that the section gives. Errors are added to `problems`.
 void parse_settings(const KeyfileSection& section, const std::string& file, Settings& settings, Problems& problems);
 
 }  // namespace unionroot::definition

@@ -12,7 +12,7 @@ namespace {
 
 char lower(char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); }
 
-// Edits (insert, remove, replace, swap of neighbours) from one word to the other, ignoring case.
+// The number of edits (insert, remove, replace, swap two neighbours) from one word to the other. Case is ignored.
 std::size_t distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> before_last(b.size() + 1), last(b.size() + 1), row(b.size() + 1);
   for (std::size_t j = 0; j <= b.size(); ++j) last[j] = j;
@@ -32,7 +32,8 @@ std::size_t distance(std::string_view a, std::string_view b) {
 }  // namespace
 
 std::vector<std::string> near_misses(std::string_view word, const std::vector<std::string>& known, std::size_t most) {
-  constexpr std::size_t longest = 64;  // the work grows with the product of the lengths, and strangers choose one
+  // The time grows with the product of both lengths, and unprivileged users choose one.
+  constexpr std::size_t longest = 64;
   std::vector<std::pair<std::size_t, std::string>> near;
   if (word.size() < 2 || word.size() > longest) return {};
   for (const auto& candidate : known) {

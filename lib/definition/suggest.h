@@ -1,4 +1,4 @@
-// "Did you mean": the known words nearest to a mistyped one.
+// "Did you mean": finds known words that are similar to a mistyped one.
 #pragma once
 
 #include <string>
@@ -7,11 +7,11 @@
 
 namespace unionroot::definition {
 
-// At most `most` of the known words, nearest first; empty if nothing is near.
+// Returns at most `most` known words, nearest first. Empty if none is similar.
 std::vector<std::string> near_misses(std::string_view word, const std::vector<std::string>& known,
                                      std::size_t most = 3);
 
-// "; did you mean 'directory'?", or empty: the end of a message.
+// Returns "; did you mean 'directory'?" for the end of a message, or an empty text.
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& known);
 
 }  // namespace unionroot::definition

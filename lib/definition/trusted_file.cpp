@@ -42,17 +42,17 @@ constexpr std::size_t largest_file = std::size_t{4} << 20;
 }
 
 [[noreturn]] void throw_problem(int problem, const std::string& path) {
-  if (problem == EACCES)  // the command line reads its settings as whoever calls it
+  if (problem == EACCES)  // the command line reads its settings as its caller
     throw Error(ErrorCode::access_denied, concat("'", printable(path), "' cannot be read by this user"),
                 concat("root can permit it: chmod a+r ", printable(path),
                        ", and a+x its folder; or name another with --config"));
   throw base::SystemError(problem, concat("opening ", printable(path)));
 }
 
-// O_PATH: a FIFO or device that somebody put there is not opened. Empty if there is nothing.
+// Opens with O_PATH: a FIFO or a device is not really opened. Empty if nothing is there.
 UniqueFd open_trusted(const std::string& path, std::set<std::string>* consulted) {
   auto found = base::open_configuration(absolute_path(path));
-  // Without a link only the end of the way counts, or a link there that is not root's: the path as it was given.
+  // Without a followed symlink only the last part was checked. So report the path as it was given.
   if (found.links.empty()) found.part = path;
   if (consulted != nullptr) {
     for (const auto& link : found.links) consulted->insert(folder_of(link));
@@ -61,7 +61,7 @@ UniqueFd open_trusted(const std::string& path, std::set<std::string>* consulted)
   if (found.folder) return std::move(found.folder);
   if (!found.why.empty()) refuse(path, found.part, found.why, found.remedy);
   if (found.problem != ENOENT && found.problem != ENOTDIR) throw_problem(found.problem, path);
-  // A file that is missing in a folder to which a link leads is one that is not there.
+  // A file may be missing in a folder that a symlink leads to. But a symlink without a target is an error.
   struct stat status {};
   if (!found.links.empty() && ::stat(found.links.back().c_str(), &status) != 0)
     throw Error(ErrorCode::definition_invalid,
@@ -71,7 +71,7 @@ UniqueFd open_trusted(const std::string& path, std::set<std::string>* consulted)
   return {};
 }
 
-// What is behind an O_PATH descriptor, for reading.
+// Opens the file behind an O_PATH descriptor for reading.
 UniqueFd reopen(int descriptor, const std::string& path, int flags) {
   UniqueFd file(::open(concat("/proc/self/fd/", descriptor).c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | flags));
   if (!file) throw_problem(errno, path);

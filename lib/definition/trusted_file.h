@@ -1,4 +1,4 @@
-// Configuration files are opened so that nobody but root can have written what is read.
+// Opens configuration files so that only root can have written what is read.
 #pragma once
 
 #include <optional>
@@ -8,21 +8,23 @@
 
 namespace unionroot::definition {
 
-// The whole text of a configuration file. nullopt if it is not there. Links are followed where base::open_configuration
-// follows them; a FIFO or device does not block. consulted: gets the folders whose change may change what is read.
-// Throws Error(access_denied) for a file that is not to be trusted. Throws Error(definition_invalid) for one that is
-// larger than 4 MiB, and for a link that leads nowhere. Throws SystemError for what cannot be read.
+// Reads the whole text of a configuration file. Returns nullopt if it does not exist. Symlinks are followed as in
+// base::open_configuration. A FIFO or device does not block. consulted: receives the folders whose change may change
+// the result.
+//
+// Throws Error(access_denied) for an untrusted file. Throws Error(definition_invalid) for a file over 4 MiB, and for a
+// symlink without a target. Throws SystemError if the file cannot be read.
 std::optional<std::string> read_trusted(const std::string& path, std::set<std::string>* consulted = nullptr);
 
-// The same without the check of owner and mode: for files that are only looked at, `unionroot check FILE`.
+// As read_trusted, but without the check of owner and mode. For files that are only checked: `unionroot check FILE`.
 std::optional<std::string> read_untrusted(const std::string& path);
 
-// The names in a folder, sorted, without "." and "..". nullopt if it is not there. Throws as read_trusted does: whoever
-// can write to the folder could put any file of root's there.
+// The names in a folder, sorted, without "." and "..". Returns nullopt if it does not exist. Throws as read_trusted
+// does: somebody who can write to the folder could move any file of root's into it.
 std::optional<std::vector<std::string>> list_trusted(const std::string& path,
                                                      std::set<std::string>* consulted = nullptr);
 
-// True if there is a folder at that path.
+// True if the path is a folder.
 bool folder_exists(const std::string& path);
 
 }  // namespace unionroot::definition

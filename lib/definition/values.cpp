@@ -50,7 +50,7 @@ std::optional<Size> parse_size(std::string_view text) {
 }
 
 std::string host_path_fault(std::string_view path) {
-  constexpr std::size_t longest = 4095;  // PATH_MAX less the NUL
+  constexpr std::size_t longest = 4095;  // PATH_MAX without the NUL
   if (path.empty()) return "is empty";
   if (path.front() != '/') return "is not an absolute path; expected one that begins with '/'";
   if (path.size() > longest) return "is too long for a path";

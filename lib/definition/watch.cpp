@@ -20,7 +20,7 @@ using base::concat;
 
 std::string describe(int error_number) { return std::generic_category().message(error_number); }
 
-// Not IN_MODIFY: a file that is being written is read once it is closed.
+// IN_MODIFY is not watched: a file is read after it was closed.
 constexpr std::uint32_t changes = IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ATTRIB |
                                   IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
 
@@ -34,7 +34,7 @@ FolderWatch::FolderWatch() : inotify_(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC))
 void FolderWatch::add(const std::string& folder, const std::string& name, std::map<int, Watched>& watched) {
   const int descriptor = ::inotify_add_watch(inotify_.get(), folder.c_str(), changes);
   if (descriptor < 0) {
-    // Gone between the look and this: its parent tells, since the next reading looks again.
+    // The folder vanished after the check. The next reading checks again and then watches its parent.
     if (errno != ENOENT && errno != ENOTDIR && !limit_reported_) {
       base::log::warning(concat("edits in ", folder, " may not be noticed: inotify: ", describe(errno)));
       limit_reported_ = true;
@@ -79,7 +79,7 @@ bool FolderWatch::drain() {
   while (inotify_) {
     const auto count = ::read(inotify_.get(), buffer, sizeof buffer);
     if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) break;  // EAGAIN: that was all
+    if (count <= 0) break;  // EAGAIN: no more events
     for (ssize_t offset = 0; offset < count;) {
       inotify_event event;
       std::memcpy(&event, buffer + offset, sizeof event);
@@ -93,7 +93,7 @@ bool FolderWatch::drain() {
         relevant =
             relevant || entry->second.everything || itself || (event.len > 0 && entry->second.names.count(name) != 0);
       } else if (entry != watched_.end()) {
-        watched_.erase(entry);  // the folder is gone; its number may be used again
+        watched_.erase(entry);  // the folder no longer exists; its watch number may be reused
         relevant = true;
       }
     }

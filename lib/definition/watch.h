@@ -1,4 +1,4 @@
-// Notices changes in folders, also in such as are not there yet. inotify(7).
+// Watches folders for changes, including folders that do not exist yet. inotify(7).
 #pragma once
 
 #include <map>
@@ -12,21 +12,22 @@ namespace unionroot::definition {
 // Not thread-safe.
 class FolderWatch {
  public:
-  FolderWatch();  // descriptor() is -1 if inotify is not to be had, which is logged
+  FolderWatch();  // descriptor() is -1 if inotify is not available (logged)
 
   [[nodiscard]] int descriptor() const { return inotify_.get(); }
 
-  // From now on these folders are watched, and no others. For one that is not there its nearest parent is, for the name
-  // that leads to it. True if a folder is watched that was not before: what was read before may then be outdated.
+  // Watches these folders and no others. For a missing folder it watches the nearest existing parent, for the name on
+  // the path to the folder. Returns true if a folder is watched that was not watched before: an earlier reading may be
+  // outdated.
   bool watch(const std::set<std::string>& folders);
 
-  // Takes all events; true if one of them concerns a watched folder.
+  // Reads all events. Returns true if one of them concerns a watched folder.
   bool drain();
 
  private:
   struct Watched {
     bool everything = false;
-    std::set<std::string> names;  // if not everything: the names that count
+    std::set<std::string> names;  // if not `everything`: the names to watch
   };
 
   void add(const std::string& folder, const std::string& name, std::map<int, Watched>& watched);
