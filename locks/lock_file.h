@@ -23,7 +23,7 @@ std::optional<FileName> parse_file_name(std::string_view name);
 std::string file_name(const FileName& name);
 std::string manage_name(std::string_view key);
 
-// The key in the name of a manage file, <key>.manage, or of a temporary file that a crash left, .new-<key>-<token>.
+// The key in <key>.manage, or in .new-<key>-<token>, a temporary file that a crash left.
 std::optional<std::string> key_of_manage(std::string_view name);
 std::optional<std::string> key_of_temporary(std::string_view name);
 std::string temporary_name(std::string_view key);

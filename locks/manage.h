@@ -1,4 +1,4 @@
-// Private to locks: the mutex of one tree. It is held only for a short time.
+// Private to locks: the mutex of one tree, held only briefly.
 #pragma once
 
 #include <chrono>

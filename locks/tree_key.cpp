@@ -52,7 +52,7 @@ std::string device_key(int device_descriptor) {
   struct stat device {};
   base::check(::fstat(device_descriptor, &device), "reading a block device's number");
   if (!S_ISBLK(device.st_mode)) throw base::Error(base::ErrorCode::invalid_argument, "not a block device");
-  // No key of a tree has three parts, so the keys cannot collide.
+  // Only keys of devices have three parts, so they differ from all others.
   return base::concat("dbd-", base::to_hex(std::uint64_t{::major(device.st_rdev)}), '-',
                       base::to_hex(std::uint64_t{::minor(device.st_rdev)}));
 }

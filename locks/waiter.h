@@ -10,7 +10,6 @@
 
 namespace unionroot::locks::detail {
 
-// True if the request must not wait at all.
 bool must_not_wait(const Wait& wait);
 
 // Returns an inotify(7) descriptor that is readable when a file leaves the directory. Empty if the machine has no free

@@ -131,7 +131,6 @@ class Reader {
     result_.push_back({std::move(name), std::move(value), line});
   }
 
-  // Returns false if it reported an error.
   bool read_value(std::string& value) {
     if (peek() == '~') return fail("'~' would have to be expanded by a shell; write the whole path");
     while (!at_word_end()) {

@@ -47,8 +47,8 @@ class Checker {
   }
 
  private:
-  // Reports a problem at the line of the key. If the file uses another name for the key (the old `location` for
-  // `directory`), the line of the section header is used.
+  // Uses the line of the key. If the file has the key's old name (`location` for `directory`), it uses the section's
+  // line.
   void add(Problem::Severity severity, std::string_view key, std::string_view message) {
     const auto found = definition_.key_lines.find(key);
     const auto line = found == definition_.key_lines.end() ? definition_.line : found->second;

@@ -9,7 +9,6 @@
 
 namespace unionroot::definition {
 
-// True if the host has a user or a group of that name.
 struct HostNames {
   std::function<bool(const std::string&)> has_user, has_group;
 };

@@ -163,7 +163,6 @@ struct Definition {
   [[nodiscard]] bool clonable() const;
   // True if the tree is used as it is, including mounts in it. The set-up mounts and writes nothing in it.
   [[nodiscard]] bool is_plain() const;
-  // True if a session gets its own network namespace.
   [[nodiscard]] bool has_own_network() const { return network == "none" || network == "private"; }
   [[nodiscard]] bool has_union() const { return union_.type == UnionType::overlay; }
   // True if ending a session removes its data, as schroot's "Session Purged" says.

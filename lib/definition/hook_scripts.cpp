@@ -50,7 +50,7 @@ void require_root_alone(const struct stat& status, const std::string& path) {
   if (const auto why = base::not_root_only(status, path, remedy); !why.empty()) refuse(path, why, remedy);
 }
 
-// Returns the path of the script that a symlink points to. Its folder is checked like a hook directory.
+// Returns the target of a symlink after checking the target's folder.
 std::string target_of(const std::string& link, const std::string& folder) {
   std::string target(PATH_MAX, '\0');
   const auto size = ::readlink(link.c_str(), target.data(), target.size());

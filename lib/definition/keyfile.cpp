@@ -93,8 +93,8 @@ class Parser {
     read_entry(text);
   }
 
-  // Old descriptions may be in Latin-1. They are only shown to people, so they are converted. Any other text that is
-  // not UTF-8 may be a path, so it is an error.
+  // Old descriptions may be in Latin-1. They are converted, since people only read them. Other text may be a path and
+  // is not converted.
   void read_description(std::string_view text) {
     const auto readable = base::as_utf8(std::string(text));
     if (!clean(readable)) return;

@@ -7,7 +7,6 @@
 
 namespace unionroot::definition {
 
-// One bit per type of chroot.
 enum TypeBit : unsigned {
   type_plain = 1u << 0,
   type_directory = 1u << 1,

@@ -158,7 +158,7 @@ void parse_general(SectionReader& reader, Definition& definition) {
 
 void parse_session(SectionReader& reader, Definition& definition) {
   static constexpr Word<DeviceMode> devices[] = {{"private", DeviceMode::private_dev}, {"host", DeviceMode::host}};
-  // Besides today's words it accepts those of a former version, which had a boolean.
+  // In a former version this key was a boolean.
   static constexpr Word<HostView> views[] = {{"no", HostView::no},    {"tree", HostView::tree}, {"all", HostView::all},
                                              {"yes", HostView::all},  {"true", HostView::all},  {"1", HostView::all},
                                              {"false", HostView::no}, {"0", HostView::no}};
@@ -215,7 +215,7 @@ void parse_hooks(SectionReader& reader, unsigned type, bool from_schroot, Defini
   }
   if (type == type_plain) definition.hook_directories.clear();  // check_key() warns that it has no effect
   if (type != type_custom || !definition.hook_directories.empty()) return;
-  // A definition from schroot may do without: schroot has one folder of scripts for all chroots (hook_scripts.h).
+  // schroot's definitions need none: schroot has one folder of scripts for all chroots (hook_scripts.h).
   if (!from_schroot)
     reader.error(reader.section().line,
                  "type custom needs hook-directories=..., the folders with the scripts that make its tree");

@@ -7,7 +7,6 @@
 
 namespace unionroot::definition {
 
-// One line of a profile's fstab.
 struct FstabEntry {
   std::string source;
   std::string target;                // absolute, inside the session; checked, without ".."

@@ -38,7 +38,7 @@ SchrootSessionFile session_of(const KeyfileSection& section, const std::string& 
 
 std::string folder_of_files(const Settings& settings) { return settings.schroot_state_directory + "/session"; }
 
-// Returns nullopt if there is no such file, or if it belongs to a session of unionroot.
+// nullopt: no such file, or the file of a session of unionroot.
 std::optional<SchrootSessionFile> read_session(const Settings& settings, const std::string& id) {
   const auto path = concat(folder_of_files(settings), "/", id);
   const auto text = read_trusted(path);

@@ -15,9 +15,9 @@ namespace unionroot::definition {
 inline constexpr std::string_view mark_of_view = "# A view of unionrootd's, with ";
 
 struct SchrootSessionFile {
-  std::string path;  // of this file
+  std::string path;
   std::string id;
-  std::string chroot;    // the chroot of the session
+  std::string chroot;
   std::string type;      // type of that chroot
   std::string owner;     // the only user who may use it; empty: unknown
   bool as_root = false;  // the owner may be root in it

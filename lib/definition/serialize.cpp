@@ -137,7 +137,6 @@ constexpr int last_enumerator<OnBoot> = static_cast<int>(OnBoot::leave);
 template <>
 constexpr int last_enumerator<OnShutdown> = static_cast<int>(OnShutdown::end);
 
-// Lists of structs.
 template <typename T>
 concept Records = std::is_same_v<T, std::vector<FstabEntry>> || std::is_same_v<T, std::vector<CopiedFile>>;
 

@@ -24,7 +24,6 @@ std::optional<std::string> read_untrusted(const std::string& path);
 std::optional<std::vector<std::string>> list_trusted(const std::string& path,
                                                      std::set<std::string>* consulted = nullptr);
 
-// True if the path is a folder.
 bool folder_exists(const std::string& path);
 
 }  // namespace unionroot::definition

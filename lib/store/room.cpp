@@ -70,8 +70,8 @@ bool make_free_pages(Database& database) {
   return true;
 }
 
-// Writes the log back, so that the free pages are in the file and not only in the log. A reader in another process may
-// prevent it. That is no error: SQLite writes back later by itself.
+// Writes the log back, so that the free pages are in the file too. If a reader in another process prevents it, SQLite
+// does it later.
 void write_back(Database& database, int how) {
   base::fault_point("store_checkpoint");
   const int result = sqlite3_wal_checkpoint_v2(database.handle(), nullptr, how, nullptr, nullptr);
@@ -79,7 +79,7 @@ void write_back(Database& database, int how) {
   base::fault_point("store_checkpointed");
 }
 
-// Sets the busy time-out to zero: there is no need to wait for another process, since the next call tries again.
+// Does not wait for another process that uses the database: the next call tries again.
 class NoWaiting {
  public:
   explicit NoWaiting(Database& database) : database_(database), former_(database.busy_timeout()) {

@@ -28,8 +28,8 @@ void reserve_room(Database& database);
 void reserve_pages_again(Database& database);
 
 // Writes the log back into the file and empties it, then reserves blocks for it again. If the disk is almost full, the
-// log is not emptied and keeps its blocks. A reader in another process may prevent this; that is no error, and the call
-// does not wait. Throws DatabaseError.
+// log is not emptied and keeps its blocks. A reader in another process may prevent this; the call neither waits nor
+// fails. Throws DatabaseError.
 void empty_log(Database& database);
 
 }  // namespace unionroot::store

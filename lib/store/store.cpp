@@ -10,7 +10,6 @@ namespace unionroot::store {
 
 namespace {
 
-// The connection and its statements. Each statement is prepared once.
 struct Connection {
   Database database;
   Statement add_session, update_session, set_marked, remove_session, one_session, all_sessions;

@@ -28,7 +28,6 @@ class FileWriter {
       : tree_(root, std::move(temporary)), host_root_(std::move(host_root)), own_tree_(own_tree) {}
 
   [[nodiscard]] TreeAccess& tree() { return tree_; }
-  // From now on only these paths are written.
   void write_only(std::vector<std::string> paths) { only_ = std::move(paths); }
   [[nodiscard]] std::string on_host(std::string_view path) const;
 
@@ -40,7 +39,7 @@ class FileWriter {
   std::shared_ptr<const HostFile> host_file(std::string_view path);
 
   // True if the file may be written. In the session's own tree this removes the immutable and append-only attributes.
-  // Adds a note if it returns false, except for a path that write_only() excludes.
+  // False with a note, or without one for a path that write_only() excludes.
   bool can_write(const std::string& path, const TreeFile& old);
 
   // Writes the file unless it is there already. `old`: what tree() read there. A symlink is always replaced: its target

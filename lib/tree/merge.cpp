@@ -34,7 +34,6 @@ std::string only(std::string_view list, const Names& users) {
   return out;
 }
 
-// Returns the line with `wanted` added to its members.
 std::string with_members(std::string_view line, const std::vector<std::string_view>& wanted) {
   std::string list(field(line, members_field));
   for (const auto member : wanted) {
@@ -96,7 +95,6 @@ class Accounts {
   std::unordered_map<std::uint32_t, std::string_view> ids_;
 };
 
-// True if the value can be a field of a line.
 bool fits_in_field(std::string_view value) { return value.find_first_of(std::string_view(":\n\0", 3)) == value.npos; }
 
 class Merge {
@@ -216,7 +214,6 @@ class Merge {
     }
   }
 
-  // The group must exist in the tree.
   void add_member(const std::string& group, std::string_view member) {
     const Line* const inside = tree(Database::group)->by_name(group);
     if (inside == nullptr || contains(members(field(inside->text, members_field)), member)) return;

@@ -131,7 +131,7 @@ bool take_include(std::string_view line, SudoRules& rules) {
   line.remove_prefix(std::string_view(folder ? "includedir" : "include").size());
   line = without_leading_blanks(line);
   auto path = take_item(line);
-  // Such a path is not resolved: %h is the host's name, and a backslash escapes a character. So the answer is yes.
+  // %h (the host's name) and escapes are not resolved, so the answer is yes.
   if (path.empty() || path.find_first_of("%\\") != path.npos) rules.name_them = true;
   rules.includes.push_back({std::move(path), folder});
   return true;
@@ -152,7 +152,7 @@ void read_line(std::string_view line, const Person& person, SudoRules& rules) {
     rules.name_them = rules.name_them || user_list_names(line, person);
 }
 
-// Splits a line into words. A comment ends the line.
+// A comment ends the line.
 std::vector<std::string> words_of(std::string_view line) {
   std::vector<std::string> words;
   for (std::string_view rest = without_leading_blanks(line); !rest.empty() && rest[0] != '#';

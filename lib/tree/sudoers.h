@@ -17,7 +17,6 @@ namespace unionroot::tree {
 struct Person {
   std::vector<std::string> names;  // all names with this uid
   uid_t uid = 0;
-  // True if the user is in a group of that name.
   std::function<bool(const std::string& group)> in_group;
   std::vector<gid_t> gids;
 };
