@@ -105,7 +105,7 @@ std::string in_the_way(const std::vector<Entry>& holders, const std::vector<Entr
 
 namespace {
 
-// The sessions' names, each once, as arguments of `unionroot end`.
+// The sessions' names as arguments of `unionroot end`.
 std::string sessions_among(const std::vector<Entry>& holders, const std::vector<Entry>& standing) {
   std::string names;
   const auto add = [&](const Entry& entry) {

@@ -112,7 +112,8 @@ HeldLock LockDirectory::reown(LockKind kind, const std::string& key, const LockO
   }
   HeldLock held(std::make_unique<HeldLock::Impl>(directory_, name, std::move(made), owner.preserved));
   base::fault_point("lock_renamed");
-  // A replaced file needs no sync: its name is on the disk, and a power cut leaves the old file or the new one.
+  // A replaced file needs no sync: its name is on the disk, and a power cut leaves the old file or the new one (XFS:
+  // see write_ahead).
   if (owner.preserved && created) detail::make_durable(*directory_, held.descriptor());
   return held;
 }

@@ -172,7 +172,7 @@ class Checker {
     }
   }
 
-  // The same rule as in begin: only for definitions of schroot is a file that the host lacks an error.
+  // As in begin, a file that the host lacks is an error only for definitions of schroot.
   void check_copyfiles() {
     for (const auto& copied : definition_.profile.copyfiles) {
       if (copied.target == "/etc/resolv.conf") continue;  // its own key decides about that file

@@ -129,7 +129,7 @@ struct Definition {
 
   HostView host_view = HostView::tree;  // for preserved sessions; automatic ones have no view
   ViewAccess host_view_access = ViewAccess::owner;
-  bool hide_state = false;  // hide the state and runtime folders (the built-in `host`)
+  bool hide_state = false;  // hide the state and runtime folders: the tree is the machine's own root
   DeviceMode dev = DeviceMode::private_dev;
   NssMode nss = NssMode::merge;
   Choice no_new_privileges = Choice::automatic;  // automatic: yes if the tree would let its user become root

@@ -23,7 +23,7 @@ enum TypeBit : unsigned {
 };
 
 inline constexpr unsigned snapshot_types = type_btrfs_snapshot | type_lvm_snapshot | type_zfs_snapshot;
-// Types with an optional overlay; schroot knows a union for them.
+// Types with an optional overlay.
 inline constexpr unsigned union_choice_types =
     type_directory | type_image | type_loopback | type_block_device | type_custom;
 // Types that always have an overlay, because all sessions share the unpacked tree or the layers.

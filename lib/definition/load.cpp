@@ -157,7 +157,7 @@ class Loader {
   void read_definition(const KeyfileSection& section, const std::string& path, bool schroot) {
     const auto [first, is_new] = taken_.try_emplace(section.name, Taken{concat(path, ":", section.line), schroot});
     if (!is_new) {
-      // Administrators who move from schroot copy definitions. That unionroot's own definition is used is only a
+      // Administrators who move from schroot copy definitions. So a second definition in schroot's files is only a
       // notice.
       const bool moved = schroot && !first->second.schroot;
       problems_.push_back({moved ? Problem::Severity::notice : Problem::Severity::error, path, section.line,

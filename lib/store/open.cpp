@@ -87,7 +87,7 @@ Database open_and_check(const std::string& file, std::chrono::milliseconds busy_
   sqlite3_db_config(database.handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   try {
     // In exclusive mode SQLite keeps the index of the log in its own memory. Otherwise it maps the -shm file.
-    // Copy-on-write file systems cannot reserve space for that file (docs/recovery.md).
+    // On copy-on-write file systems no space can be reserved for that file (docs/recovery.md).
     if (is_copy_on_write(folder_of(file))) {
       static_cast<void>(database.pragma("PRAGMA locking_mode=EXCLUSIVE"));
       database.execute("PRAGMA user_version", "opening");  // the first read takes the lock
