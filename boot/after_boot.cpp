@@ -33,7 +33,7 @@ std::string sentence(const Laid& laid) {
   return {};
 }
 
-// For services that look for the disk behind the root (systemd-gpt-auto-generator, systemd-sysupdate).
+// Some services look for the disk behind the root, and read this link (systemd-gpt-auto-generator, systemd-sysupdate).
 void name_disk(const std::string& run, int lower) {
   struct stat facts {};
   base::check(::fstat(lower, &facts), "looking at the lower layer");
@@ -55,7 +55,8 @@ void tell_if_it_fails(const Step& step) {
 
 }  // namespace
 
-// Not kernel::write_file_atomically: its random name may wait for the kernel's random numbers, seconds at this time.
+// kernel::write_file_atomically() is not used here: it makes a random name. Early in a boot the kernel may need seconds
+// until it has random numbers.
 void write_for_after_boot(const std::string& path, std::string_view text) {
   kernel::ensure_directories(std::string(base::parent_path(path)), 0755);
   const UniqueFd file(
@@ -83,11 +84,11 @@ std::string status_text(const Laid& laid, const Plan& plan) {
 void leave_for_after_boot(const std::string& run, const Laid& laid, const Plan& plan, int lower) {
   tell_if_it_fails([&] { write_for_after_boot(concat(run, "/unionroot/boot/status"), status_text(laid, plan)); });
   tell_if_it_fails([&] { name_disk(run, lower); });
-  // They would mount the lower layer for writing, or let it grow, as its fstab says, or fail: an overlay can do
-  // neither.
+  // These units follow the fstab of the lower layer: they would remount it for writing, grow it, or fail. An overlay
+  // supports neither.
   for (const char* unit : {"systemd-remount-fs.service", "systemd-growfs-root.service", "systemd-growfs@-.service"})
     tell_if_it_fails([&] { pass_over_unit(run, unit); });
-  // The lower layer is in use, and is not to be repaired (systemd-fsck-root.service).
+  // With this file systemd-fsck-root.service does not run. The lower layer is in use, so it must not be repaired.
   tell_if_it_fails([&] { write_for_after_boot(concat(run, "/initramfs/fsck-root"), ""); });
   if (!degraded(laid, plan)) return;
   std::string text = concat("*** unionroot: ", sentence(laid), "\n");

@@ -1,4 +1,4 @@
-// What is left in /run for the time after the boot: what was laid and why, and what keeps the services of the machine
+// Files in /run for the time after the boot. They say what was mounted and why, and they keep the machine's services
 // from undoing it.
 #pragma once
 
@@ -8,17 +8,17 @@
 
 namespace unionroot::boot {
 
-// "state=overlay\ndegraded=no\n..."; a value is one line. Pure.
+// The text of the status file: "state=overlay\ndegraded=no\n...". Each value is one line. Pure.
 std::string status_text(const Laid& laid, const Plan& plan);
 
-// Makes <run>/unionroot/boot/status; <run>/systemd, /issue.d, /motd.d where they are needed. What cannot be written is
-// told. lower: a descriptor of the lower layer.
+// Writes <run>/unionroot/boot/status, and files in <run>/systemd, <run>/initramfs, <run>/issue.d and <run>/motd.d where
+// they are needed. Errors are logged. lower: a descriptor of the lower layer.
 void leave_for_after_boot(const std::string& run, const Laid& laid, const Plan& plan, int lower);
 
-// A file beneath /run.
+// Writes a file, and makes its folder if that is missing. Throws Error.
 void write_for_after_boot(const std::string& path, std::string_view text);
 
-// systemd does not start the unit on this boot; it counts as neither started nor failed.
+// Adds a condition to the unit: systemd does not start it on this boot. The unit counts as neither started nor failed.
 void pass_over_unit(const std::string& run, const std::string& unit);
 
 }  // namespace unionroot::boot

@@ -23,8 +23,8 @@ using base::UniqueFd;
 
 namespace {
 
-// Documentation/admin-guide/devices.txt. To open it makes the kernel load its module; udev, which may not run yet,
-// would make the node.
+// Makes the node that udev would make, because udev may not run yet. Its numbers are in
+// Documentation/admin-guide/devices.txt. The kernel loads the loop module when the node is opened.
 void make_loop_control() {
   constexpr const char* path = "/dev/loop-control";
   if (::access(path, F_OK) != 0 && ::mknod(path, S_IFCHR | 0600, ::makedev(10, 237)) != 0)
@@ -56,7 +56,7 @@ UniqueFd open_image(const UniqueFd& store, const std::string& path, const std::s
   return image;
 }
 
-// Errors of the device count, and of the image; what was repaired of either is "repaired".
+// The worse of two results: that of the device and that of the image on it.
 std::string worse(const std::string& one, const std::string& other) {
   for (const char* how : {"failed", "repaired", "clean"})
     if (one == how || other == how) return how;

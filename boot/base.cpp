@@ -19,14 +19,14 @@ using identity::Comparison;
 
 namespace {
 
-// Of the file system that holds the upper layer.
+// Names on the file system that holds the upper layer.
 constexpr const char* folder_of_ours = "unionroot";
 constexpr const char* record = "base";
 constexpr const char* record_path = "unionroot/base";
 constexpr const char* record_being_written = "base.new";
 constexpr std::size_t most_bytes = std::size_t{16} << 10;
 
-// VALUE and "VALUE" alike.
+// Removes the quotes around a value.
 std::string unquoted(std::string_view value) {
   if (value.size() >= 2 && (value.front() == '"' || value.front() == '\'') && value.back() == value.front())
     value = value.substr(1, value.size() - 2);
@@ -93,7 +93,7 @@ std::string settle_base(int store, const std::string& folder, const Base& now, O
                         const std::string& device) {
   if (is_new(store, folder)) return "new";
   const auto recorded = recorded_base(store, device);
-  // Another system's, or one from before bases were recorded.
+  // There is no record. The layer was made by another system, or before bases were recorded.
   if (!recorded) return "new";
   switch (compare(*recorded, now)) {
     case Comparison::same: return "same";
@@ -120,12 +120,13 @@ std::string settle_base(int store, const std::string& folder, const Base& now, O
 void record_base(int store, const Base& now) {
   try {
     const auto text = now.text();
-    // What could not be found out on this boot does not take the place of what was on another.
+    // If this boot could not identify the tree, the record of an earlier boot stays.
     if (now.tree == identity::TreeIdentity{}) return;
     if (kernel::read_in_tree(store, record_path, most_bytes) == text) return;
     kernel::ensure_directory(store, folder_of_ours, 0755);
     const UniqueFd folder = kernel::open_directory_at(store, folder_of_ours);
-    // Not write_file_atomically(): its random name may wait for the kernel's random numbers, seconds at this time.
+    // write_file_atomically() is not used here: it makes a random name. Early in a boot the kernel may need seconds
+    // until it has random numbers.
     kernel::remove_file(folder.get(), record_being_written);
     const UniqueFd file(base::check(
         ::openat(folder.get(), record_being_written, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644),

@@ -1,11 +1,11 @@
-// Nothing can write to a block device that is locked, whatever is mounted how. Of the program alone: a test that called
-// it would lock the disk of the machine that it runs on.
+// Locks a block device: nothing can write to it then, however it is mounted. This file is part of the program, not of
+// the library: a test that called it would lock the disk of its machine.
 #pragma once
 
 namespace unionroot::boot {
 
-// BLKROSET on the block device that holds the file system of this descriptor, if it is on one: an init that knows
-// nothing of a read-only root mounts it for writing. What keeps it from that is told.
+// Sets BLKROSET on the block device that holds the file system of this descriptor, if there is one. An init that does
+// not know of a read-only root would mount it for writing. Errors are logged.
 void lock_block_device(int tree);
 
 }  // namespace unionroot::boot

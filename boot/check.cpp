@@ -14,13 +14,14 @@ using base::Error;
 
 namespace {
 
-// fsck(8).
+// Bits of the exit status, see fsck(8).
 constexpr int corrected = 1, corrected_and_reboot = 2, errors_left = 4;
-// A large disk takes many minutes, and a check that is broken off may have changed half of what belongs together.
+// A large disk takes many minutes. A check that is stopped may have written only a part of a repair.
 constexpr std::chrono::hours longest_check{4};
 constexpr std::size_t longest_told = 400;
 
-// Empty: none that belongs before a mount. xfs and btrfs put themselves right when they are mounted.
+// The program that checks this type, with its options. Empty: this type is not checked before a mount. xfs and btrfs
+// repair themselves when they are mounted.
 std::vector<std::string> program_for(const std::string& type, CheckMode mode) {
   const bool forced = mode == CheckMode::forced;
   if (type == "ext2" || type == "ext3" || type == "ext4")
@@ -29,7 +30,7 @@ std::vector<std::string> program_for(const std::string& type, CheckMode mode) {
   return {};
 }
 
-// On one line, the last part of it.
+// The program's output on one line. If it is long, only its end.
 std::string told(const kernel::CommandResult& result) {
   std::string text = base::join(base::split(result.output, '\n'), "; ");
   if (!result.errors.empty()) text += concat(text.empty() ? "" : "; ", result.errors);

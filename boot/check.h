@@ -1,4 +1,4 @@
-// The file system on a device is checked before it is mounted, by its own program, where there is one.
+// Checks the file system on a device before it is mounted. Each type is checked by its own program, if that exists.
 #pragma once
 
 #include <string>
@@ -7,11 +7,11 @@
 
 namespace unionroot::boot {
 
-// fsck.mode=, as systemd-fsck@.service(8) has it.
+// fsck.mode=, as in systemd-fsck@.service(8).
 enum class CheckMode { automatic, forced, skipped };
 
-// What came of it: "clean", "repaired", "none" (no program for it, or skipped), "failed" (the program could not do it);
-// told. Throws Error(failed) if errors are left, with what the program said.
+// Returns the result, and logs it: "clean", "repaired", "none" (skipped, or there is no program for the type) or
+// "failed" (the program could not do the check). Throws Error(failed) with the program's output if it leaves errors.
 std::string check_file_system(const Device& device, CheckMode mode);
 
 }  // namespace unionroot::boot

@@ -19,11 +19,11 @@ namespace unionroot::base::log {
 namespace {
 
 bool all_shown = false;
-std::string kept;       // what was said before there was a file
-std::string kept_file;  // empty: none yet
+std::string kept;       // messages from before there was a file
+std::string kept_file;  // empty: there is no file yet
 
 void put(int descriptor, std::string_view text) {
-  // A console that is gone is no reason not to boot.
+  // Errors are ignored: the machine must boot without a console, too.
   if (::write(descriptor, text.data(), text.size()) < 0) return;
 }
 
@@ -45,7 +45,7 @@ void keep(std::string_view line) {
 
 void write(char priority, bool shown, std::string_view message) {
   const auto text = printable(message, std::string_view::npos);
-  // /dev/kmsg(5): one record a write.
+  // Each write to /dev/kmsg is one record (Documentation/ABI/testing/dev-kmsg).
   const UniqueFd kernel_log(::open("/dev/kmsg", O_WRONLY | O_CLOEXEC));
   if (kernel_log) put(kernel_log.get(), concat("<", priority, ">unionroot-boot: ", text.substr(0, 900), "\n"));
   const auto line = concat(since_start(), text, "\n");
@@ -58,7 +58,8 @@ void write(char priority, bool shown, std::string_view message) {
 }  // namespace
 
 void set_level(Level level) { all_shown = level == Level::debug; }
-// To the console it is shown by this program itself, so the kernel's copies are below the level of a quiet boot.
+// This program prints to the console itself. So it gives the kernel's copies priorities that a quiet boot does not
+// print.
 void debug(std::string_view message) { write('7', false, message); }
 void info(std::string_view message) { write('6', false, message); }
 void warning(std::string_view message) { write('5', true, message); }

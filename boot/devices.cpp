@@ -28,7 +28,8 @@ namespace {
 
 constexpr auto between_looks = std::chrono::microseconds(100'000);
 
-// Of /sys/class/block. Floppy drives take seconds to be opened; memory disks are nobody's partition.
+// Entries of /sys/class/block that are skipped: opening a floppy drive takes seconds, memory disks hold no layers, and
+// a device of size 0 holds nothing.
 bool is_passed_over(const std::string& name) {
   for (const std::string_view prefix : {"fd", "ram", "zram"})
     if (name.starts_with(prefix) && name.find_first_not_of("0123456789", prefix.size()) == std::string::npos)
@@ -44,7 +45,7 @@ std::vector<Device> all_devices() {
   std::sort(names.begin(), names.end());
   for (const auto& name : names) {
     if (is_passed_over(name)) continue;
-    // sysfs has "!" where the name of the device has "/".
+    // A "!" in a name in sysfs stands for a "/" in the device's name.
     std::string path = concat("/dev/", name);
     std::replace(path.begin(), path.end(), '!', '/');
     const UniqueFd open(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
@@ -91,7 +92,7 @@ Device look_at_device(const std::string& path, const UniqueFd& open) {
 std::string mapped_device(const std::string& path) {
   const auto parts = base::split(path, '/');
   if (parts.size() != 3 || parts[0] != "dev") return {};
-  // lvm(8): /dev/VG/LV is VG-LV, with each "-" of a name twice.
+  // lvm(8): the mapped device of /dev/VG/LV is called VG-LV, where each "-" inside VG and LV is doubled.
   const auto doubled = [](const std::string& name) { return base::join(base::split(name, '-', true), "--"); };
   const auto wanted = parts[1] == "mapper" ? parts[2] : concat(doubled(parts[1]), "-", doubled(parts[2]));
   const UniqueFd folder(::open("/sys/class/block", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -135,7 +136,7 @@ Device wait_for_device(const DeviceName& name, std::chrono::seconds limit, Sever
     const bool by_path = name.kind == DeviceName::Kind::path;
     auto devices = by_path ? device_at(name.value) : all_devices();
     auto found = devices;
-    // What is at a path is meant, by whatever name it is found.
+    // A path needs no comparison. The device may have been found under another path.
     if (!by_path) std::erase_if(found, [&](const Device& device) { return !is_meant(name, device); });
     const auto shown = base::printable(name.text());
     if (found.size() > 1) {

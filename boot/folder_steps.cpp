@@ -1,4 +1,4 @@
-// What the units of an overlay over a folder start.
+// The steps that the units of a folder's overlay start.
 #include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -23,7 +23,7 @@ using base::UniqueFd;
 
 namespace {
 
-// On the backing that stands in for another.
+// A file with this name marks a backing in memory that replaces the planned one.
 constexpr const char* mark = "instead";
 
 class Preparation {
@@ -53,7 +53,7 @@ class Preparation {
     const UniqueFd backing = kernel::open_directory(places_.backing);
     for (const char* name : {"lower", "work"}) kernel::ensure_directory(backing.get(), name, 0755);
     make_upper(backing);
-    // What a power cut left deep in it makes the next mount read-only.
+    // A power cut may leave files in work/work. With them the kernel mounts the overlay read-only.
     const UniqueFd work = kernel::open_directory_at(backing.get(), "work");
     kernel::remove_tree(work.get(), "work");
     base::Rollback rollback;
@@ -74,7 +74,8 @@ class Preparation {
     base::check(::fchmod(upper.get(), facts.st_mode & 07777), "changing the mode of", places_.upper);
   }
 
-  // An upper layer of another lower one is found out only so: index=on gives ESTALE.
+  // Mounts the overlay on trial. This is the only way to find an upper layer that belongs to another lower one: with
+  // index=on the mount fails with ESTALE.
   void try_overlay() {
     const UniqueFd tried = mounts_.new_filesystem("overlay", "tried", places_.options(), 0);
     struct statvfs facts {};
@@ -126,7 +127,7 @@ void release_folder(kernel::Mounts& mounts, const std::string& folder) {
   require_folder(folder);
   const FolderPlaces places(folder);
   mounts.unmount(places.lower, MNT_DETACH);
-  // The backing itself is of another unit.
+  // Another unit unmounts the planned backing.
   if (::access(concat(places.backing, "/", mark).c_str(), F_OK) == 0) mounts.unmount(places.backing, MNT_DETACH);
 }
 

@@ -12,7 +12,7 @@ using base::concat;
 
 namespace {
 
-// systemd itself reads these, or makes them, before it mounts anything.
+// systemd reads or makes these folders before it mounts anything.
 constexpr std::array<std::string_view, 12> folders_of_init{"/bin",  "/boot", "/dev",  "/efi", "/etc", "/lib",
                                                            "/proc", "/run",  "/sbin", "/sys", "/tmp", "/usr"};
 
@@ -72,8 +72,8 @@ std::vector<std::pair<std::string, std::string>> units_for_folder(const std::str
   return {
       {backing, concat(begin("Changes of"), "After=local-fs-pre.target\n\n[Mount]\nWhat=", places.source,
                        "_overlay_tmpfs\nWhere=", places.backing, "\nType=tmpfs\nOptions=mode=755\nLazyUnmount=true\n")},
-      // Not a requirement: a backing that fails leads to memory. Not RequiresMountsFor= of the folder either: that is
-      // the mount which waits for this.
+      // Wants= instead of Requires=: if the backing fails, memory is used. RequiresMountsFor= of the folder would be
+      // wrong, too: it means the very mount that waits for this unit.
       {prepare, concat(begin("Layers of the overlay over"), "Wants=", backing, "\nAfter=", backing,
                        "\n\n[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=", program, " prepare ", folder,
                        "\nExecStop=", program, " release ", folder, "\n")},

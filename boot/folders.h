@@ -1,5 +1,5 @@
-// Overlays over single folders of a read-only root, such as /var: systemd's units mount them, a generator writes these,
-// and two steps of this program stand between them.
+// Overlays over single folders of a read-only root, such as /var. systemd's units mount them. A generator writes the
+// units, and the units start two steps of this program.
 #pragma once
 
 #include <string>
@@ -11,34 +11,35 @@
 
 namespace unionroot::boot {
 
-// Where what belongs to the overlay over a folder is mounted. /var has Buildroot's places and names, so that a drop-in
-// written for its units works.
+// Where the parts of a folder's overlay are mounted. /var has the paths and names of Buildroot, so a drop-in for
+// Buildroot's units works.
 struct FolderPlaces {
   std::string folder;   // "/var"
-  std::string backing;  // what holds the upper layer: "/run/buildroot/mounts/var"
+  std::string backing;  // mount point of what holds the upper layer: "/run/buildroot/mounts/var"
   std::string lower, upper, work;
-  std::string name;    // "var", "srv-my\\x2dapp": in the names of units
-  std::string source;  // "srv-my-app": in the table of mounts
+  std::string name;    // for names of units: "var", "srv-my\\x2dapp"
+  std::string source;  // for the mount table: "srv-my-app"
 
   explicit FolderPlaces(const std::string& path);
-  // Exactly these, whatever holds the upper layer.
+  // The overlay's mount options. They are the same for every backing.
   [[nodiscard]] kernel::MountOptions options() const;
 };
 
-// Why no unit can lay an overlay over it; empty: one can.
+// Why no unit can mount an overlay over this folder; empty: one can.
 std::string folder_problem(std::string_view folder);
 
-// File name and text of each unit. program: this program's path. Pure.
+// File name and text of each unit; the overlay's mount unit is the last. program: the path of this program. Pure.
 std::vector<std::pair<std::string, std::string>> units_for_folder(const std::string& folder,
                                                                   const std::string& program);
 
-// systemd.generator(7): units for each `overlay` of boot.conf, in words[1]. What cannot be is told.
+// systemd.generator(7): writes units to the folder words[1], for each `overlay` of boot.conf. Folders that cannot have
+// an overlay are logged and left out. Throws Error.
 int run_generator(char** words);
 
-// `unionroot-boot prepare FOLDER`: the layers are made ready. A backing that cannot be used leads to memory, told.
-// Throws only if not even that can be had.
+// `unionroot-boot prepare FOLDER`: mounts the layers. If the backing cannot be used, memory is used instead, and the
+// reason is logged. Throws Error if that fails too, or if the folder is invalid or already prepared.
 void prepare_folder(kernel::Mounts& mounts, const std::string& folder, const std::string& run);
-// `unionroot-boot release FOLDER`: the reverse. What is not there any more is no error.
+// `unionroot-boot release FOLDER`: the reverse. A mount that is already gone is no error.
 void release_folder(kernel::Mounts& mounts, const std::string& folder);
 
 }  // namespace unionroot::boot

@@ -34,7 +34,8 @@ bool is_swap_file(const std::vector<std::string>& fields) {
   return is_swap(fields) && fields[0].starts_with('/') && !fields[0].starts_with("/dev/");
 }
 
-// It is mounted already, so it is for mount(8) alone: systemd is not to wait for its device.
+// The fstab line of the read-only root. It is only for mount(8): the root is mounted already, and with noauto systemd
+// does not wait for its device.
 std::string read_only_root(const std::vector<std::string>& root, const std::string& place) {
   std::string options = "ro,noauto";
   for (const auto& option : base::split(root.size() > 3 ? root[3] : "", ',')) {
@@ -59,7 +60,7 @@ std::string shown_fstab(std::string_view text, Layout layout, const std::string&
     const bool root = fields.size() >= 2 && fields[1] == "/";
     out += concat(root ? read_only_root(fields, place) : line, "\n");
   }
-  if (out.ends_with("\n\n")) out.pop_back();  // the end of the last line, twice
+  if (out.ends_with("\n\n")) out.pop_back();  // split() found an empty line after the last newline
   return out;
 }
 

@@ -1,4 +1,4 @@
-// The program as a generator of systemd.
+// The program as a systemd.generator(7).
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -45,7 +45,8 @@ int run_generator(char** words) {
     throw Error(base::ErrorCode::invalid_argument, "a generator is given a folder for its units");
   const base::UniqueFd root(base::check(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), "opening", "/"));
   if (read_plan(-1, RootMounter::another).refused) return 0;
-  // Of the rest the boot has told what is wrong; a generator runs at each daemon-reload.
+  // Only `overlay` counts here. The boot has logged the problems of all other settings, and a generator runs again at
+  // each daemon-reload.
   auto settings = read_configuration(root.get()).settings;
   std::erase_if(settings, [](const Setting& one) { return one.key != "overlay"; });
   const Plan plan = make_plan(settings, {});

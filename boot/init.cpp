@@ -31,7 +31,7 @@ namespace {
 
 constexpr auto least_wait_for_root = std::chrono::seconds(30);
 
-// Only returns if none of them can be executed.
+// Starts the init. Returns only if that fails; the error is logged.
 void become_init(const std::string& init, char** arguments) {
   std::string name = init;
   arguments[0] = name.data();
@@ -45,7 +45,7 @@ class Boot {
  public:
   Boot(kernel::Mounts& mounts, Workshop& workshop) : mounts_(mounts), workshop_(workshop), self_(this_program()) {}
 
-  // The init to be started in the root that there is then.
+  // Makes the new root. Returns the init to start in it; empty: there is none.
   std::string run() {
     find_lower();
     auto candidates = inits(plan_, workshop_.in_memory());
@@ -53,7 +53,7 @@ class Boot {
       workshop_.leave();
       return find_init(workshop_.old_root(), candidates, self_.get());
     }
-    // Looked for in the lower layer, since an overlay shows its files as those of another device.
+    // This program is searched in the lower layer: an overlay shows the same file with another device number.
     std::erase_if(candidates, [&](const std::string& path) { return is_program(lower_.get(), path, self_.get()); });
     const Site site{run_folder, "/new"};
     if (plan_.refused)
@@ -81,7 +81,7 @@ class Boot {
         if (!lower_errors_.empty()) plan_.problems.push_back(lower_errors_);
         return;
       } catch (const Error& error) {
-        // As br2's: what is in memory may be a whole system.
+        // br2 does the same: the initial file system may be a whole system.
         if (find_init(workshop_.old_root(), inits(plan_, true), self_.get()).empty()) throw;
         base::log::error(concat("root=", plan_.lower.device->text(), " cannot be mounted: ", error.with_hint(),
                                 "; instead, the root is what is in memory"));
@@ -124,11 +124,11 @@ class Boot {
   UniqueFd self_;
   Plan plan_;
   UniqueFd lower_;
-  std::string lower_errors_;  // of its file system
+  std::string lower_errors_;  // result of the file system check; empty: no errors
   bool from_device_ = false;
 };
 
-// Where this program is itself what init= names in a root that it has laid.
+// Called if init= names this program in a root that it has mounted already.
 int start_once_more(char** arguments) {
   const UniqueFd root(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
   const Plan plan = read_plan(root.get(), RootMounter::another);
@@ -150,7 +150,7 @@ int run_as_init(char** arguments) {
       init = Boot(mounts, workshop).run();
     } catch (const Error& error) {
       base::log::error(concat("the root cannot be laid: ", error.with_hint()));
-      // The root that the kernel mounted may still be one to start in, read-only.
+      // If the kernel mounted the root, the machine may still start in it. It may be read-only by now.
       workshop.leave();
       if (!workshop.in_memory()) init = find_init(workshop.old_root(), inits(Plan{}, false), this_program().get());
     }

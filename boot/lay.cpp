@@ -28,7 +28,7 @@ using base::UniqueFd;
 
 namespace {
 
-// The new root takes the old one's place. The old one is mounted again if that fails.
+// Mounts the new root in the old one's place. If that fails, the old one is mounted again.
 void take_place(kernel::Mounts& mounts, const Site& site, const std::string& root, const UniqueFd& lower) {
   const UniqueFd tree = clone_new_root(mounts, site);
   mounts.unmount(site.stage, MNT_DETACH);
@@ -42,7 +42,7 @@ void take_place(kernel::Mounts& mounts, const Site& site, const std::string& roo
   }
 }
 
-// A running machine's root is not to be replaced under it.
+// Refuses the root of a running machine, and a folder on which nothing is mounted.
 void require_mounted_root(const UniqueFd& tree, const std::string& root) {
   struct statx found {
   }, own{};
@@ -54,7 +54,7 @@ void require_mounted_root(const UniqueFd& tree, const std::string& root) {
     throw Error(base::ErrorCode::invalid_argument, concat(base::printable(root), " is no root that an initrd mounted"));
 }
 
-// Nothing of it can be laid. The root stays as it is, but read-only.
+// No overlay can be mounted. The root stays as it is, but read-only.
 void lay_nothing(const UniqueFd& root, const Plan& plan, const Error& error) {
   Laid laid;
   laid.state = State::read_only;
@@ -89,7 +89,7 @@ int run_lay(const std::string& root) {
     const auto init = find_init(open_folder(site.stage).get(), candidates, -1);
     take_place(mounts, site, root, lower);
     tell_laid(laid);
-    // For /conf/param.conf, which the scripts of initramfs-tools read.
+    // The script for initramfs-tools appends this to /conf/param.conf, which later scripts read.
     if (!plan.other_init && init != default_init) std::printf("init=%s\n", init.c_str());
   } catch (const Error& error) {
     lay_nothing(old_root, plan, error);

@@ -26,7 +26,7 @@ using base::UniqueFd;
 
 namespace {
 
-// Less than this on an upper layer, and neither a log nor a lock file can be written.
+// With less free space on an upper layer, neither a log nor a lock file can be written.
 constexpr std::uint64_t least_bytes = std::uint64_t{256} << 10;
 constexpr std::uint64_t least_inodes = 8;
 
@@ -49,7 +49,7 @@ class Layers {
   }
 
  private:
-  // The planned overlay, one with an upper layer in memory, or none.
+  // Mounts the planned overlay. If that fails: one with an upper layer in memory, or the lower layer alone.
   Laid lay_root() {
     Laid laid;
     try {
@@ -154,7 +154,7 @@ class Layers {
                   "mount it, and remove what is not needed, or boot once with rootrwreset=yes");
   }
 
-  // All but what the file system keeps for itself.
+  // Deletes everything except lost+found, which belongs to the file system.
   void reset() {
     base::log::warning("rootrwreset=yes: everything on the file system of the upper layer is deleted");
     const UniqueFd store = kernel::open_directory(concat(site_.run, "/rw"));
@@ -162,7 +162,7 @@ class Layers {
       if (name != "lost+found") kernel::remove_tree(store.get(), name);
   }
 
-  // A partition that one of the other systems wrote goes on with its changes.
+  // A partition that was written by one of the other systems keeps its folder names, so that its changes stay in use.
   UpperFolders choose_folders() {
     const UniqueFd store = kernel::open_directory(concat(site_.run, "/rw"));
     const UpperFolders yocto{"upper", "work", Layout::yocto}, br2{"upperdir", "work", Layout::br2};
@@ -184,7 +184,7 @@ class Layers {
   void prepare(const UpperFolders& folders) {
     const UniqueFd store = kernel::open_directory(concat(site_.run, "/rw"));
     if (kernel::ensure_directory(store.get(), folders.upper, 0755)) {
-      // The root of the overlay is what the upper folder is.
+      // The overlay's root has the owner and mode of the upper folder, so the lower layer's are copied to it.
       struct stat facts {};
       base::check(::fstat(lower_.get(), &facts), "looking at the lower layer");
       const UniqueFd upper = kernel::open_directory_at(store.get(), folders.upper);
@@ -194,7 +194,7 @@ class Layers {
       }
     }
     kernel::ensure_directory(store.get(), folders.work, 0755);
-    // What a power cut left deep in it makes the next mount read-only.
+    // A power cut may leave files in work/work. With them the kernel mounts the overlay read-only.
     const UniqueFd work = kernel::open_directory_at(store.get(), folders.work);
     kernel::remove_tree(work.get(), "work");
   }
@@ -209,7 +209,7 @@ class Layers {
     }
   }
 
-  // Folders that the lower layer lacks are in a layer of their own beneath it, so they are no changes. What is to be
+  // Folders that the lower layer lacks are made in another layer beneath it, so they are no changes. Returns what is
   // added to lowerdir=.
   std::string make_missing(Layout layout, base::Rollback& rollback) {
     std::vector<std::string> missing;
@@ -229,7 +229,7 @@ class Layers {
   const Plan& plan_;
   const UniqueFd& lower_;
   const Accept& accept_;
-  Base base_;  // of the lower layer; only looked for where the upper layer stays
+  Base base_;  // of the lower layer; only set if the upper layer is on a device
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-// unionroot-boot: lays an overlay over the root of a machine before its init starts. docs/unionroot-boot.7.
+// unionroot-boot mounts an overlay over the root of a machine before its init starts. See docs/unionroot-boot.7.
 #include <unistd.h>
 
 #include <cstdio>
@@ -36,7 +36,7 @@ void tell(const std::string& message) {
     std::fprintf(stderr, "unionroot-boot: %s\n", message.c_str());
 }
 
-// As its link in the folder of systemd's generators is called.
+// Whether the program was started by its link in the folder of systemd's generators.
 bool is_generator(const char* name) {
   return name != nullptr && base::file_name(name) == std::string_view("unionroot-overlay-generator");
 }
@@ -45,7 +45,7 @@ bool is_generator(const char* name) {
 
 int main(int count, char** words) {
   try {
-    // The kernel hands on what it does not know itself, whatever that is.
+    // The arguments of process 1 are not parsed: the kernel passes on every parameter that it does not know.
     if (::getpid() == 1) return boot::is_shutdown(words) ? boot::run_shutdown(words) : boot::run_as_init(words);
     if (is_generator(words[0])) return boot::run_generator(words);
     const std::string_view verb = count > 1 ? words[1] : "";

@@ -12,7 +12,7 @@ namespace unionroot::boot {
 
 namespace {
 
-// Beside those of base/mount_attributes.h.
+// Attributes that base/mount_attributes.h does not have.
 constexpr base::AttributeWord more_words[] = {{"diratime", 0, MOUNT_ATTR_NODIRATIME},
                                               {"symfollow", 0, MOUNT_ATTR_NOSYMFOLLOW}};
 

@@ -1,4 +1,4 @@
-// The options of a mount as an administrator writes them: "rw,noatime,mode=755". Pure.
+// Mount options as an administrator writes them: "rw,noatime,mode=755". Pure.
 #pragma once
 
 #include <cstdint>
@@ -13,13 +13,14 @@ namespace unionroot::boot {
 struct MountWords {
   std::uint64_t attributes = 0;  // MOUNT_ATTR_*, of the mount
   kernel::MountOptions options;  // of the file system
-  bool read_only = false;        // "ro"; it is in neither of the others
+  bool read_only = false;        // "ro"; neither of the others has it
 
   [[nodiscard]] std::string text() const;  // for messages and tests
   bool operator==(const MountWords&) const = default;
 };
 
-// nullopt if it is no list of options. Words for mount(8) and fstab alone (defaults, nofail, x-...) are passed over.
+// nullopt if the text is no list of options. Words that only mount(8) and fstab know (defaults, nofail, x-...) are
+// skipped.
 std::optional<MountWords> parse_mount_options(std::string_view text);
 
 }  // namespace unionroot::boot

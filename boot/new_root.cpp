@@ -54,7 +54,7 @@ void carry(kernel::Mounts& mounts, const std::string& from, const Site& site, co
 void show_layers(kernel::Mounts& mounts, const Site& site, const Laid& laid) {
   const UniqueFd root = open_folder(site.stage);
   for (const auto& [source, place] : shown_layers(laid)) {
-    // The plain root has no layer to make a folder in.
+    // The lower layer alone has no place for new folders, so a missing one is skipped.
     if (laid.state == State::read_only &&
         !UniqueFd(kernel::try_open_beneath(root.get(), place, O_PATH, 0, kernel::resolve_in_root)))
       continue;
@@ -69,7 +69,7 @@ void carry_mounts(kernel::Mounts& mounts, const std::string& root, const Site& s
 }
 
 UniqueFd clone_new_root(kernel::Mounts& mounts, const Site& site) {
-  // In an initrd with systemd mounts are shared, and an unmount reaches the copies too.
+  // systemd in an initrd makes mounts shared. The unmount of a shared mount unmounts its copies too.
   mounts.set_attributes(open_folder(site.stage).get(), 0, 0, MS_PRIVATE, true);
   return mounts.clone_tree(AT_FDCWD, site.stage, true);
 }
@@ -77,7 +77,7 @@ UniqueFd clone_new_root(kernel::Mounts& mounts, const Site& site) {
 std::vector<std::string> inits(const Plan& plan, bool with_initrd) {
   std::vector<std::string> candidates;
   if (with_initrd && plan.other_init) candidates.push_back(*plan.other_init);
-  // After rootinit=, what a kernel tries.
+  // After rootinit= come the programs that the kernel tries.
   for (const std::string& program : {plan.init, std::string(default_init), std::string("/etc/init"),
                                      std::string("/bin/init"), std::string("/bin/sh")})
     candidates.push_back(program);

@@ -1,5 +1,5 @@
-// What else belongs into the new root before it becomes the root: the layers where people look for them, and the mounts
-// that there are.
+// Completes the new root before it becomes the root: the layers are shown where people look for them, and existing
+// mounts are carried over.
 #pragma once
 
 #include <string>
@@ -14,29 +14,30 @@ struct Shown {
   std::string source;  // relative to Site::run: "lower", "rw/upper"
   std::string place;   // in the new root
 };
-// Pure.
+// Where the layers are shown in this layout. Pure.
 std::vector<Shown> shown_layers(const Laid& laid);
 
-// A place that cannot be used is told, and left out.
+// Mounts the layers at these places. A place that cannot be used is logged and left out.
 void show_layers(kernel::Mounts& mounts, const Site& site, const Laid& laid);
 
-// Clones of what is mounted beneath a root, such as /usr, at the same places in the new one. Told and left out as well.
+// Clones the mounts beneath a root, such as /usr, to the same places in the new root. Mounts that cannot be cloned are
+// logged and left out.
 void carry_mounts(kernel::Mounts& mounts, const std::string& root, const Site& site);
 
-// A clone of a mount, with all beneath it, on a folder of the new root.
+// Clones a mount to a folder of the new root. recursive: with all mounts beneath it. Errors are logged.
 void carry(kernel::Mounts& mounts, const std::string& from, const Site& site, const std::string& place, bool recursive);
 
-// The new root, with all that is mounted in it, as a tree that an unmount of the stage does not change.
+// A clone of the new root and of all mounts in it. An unmount of the stage does not change the clone.
 base::UniqueFd clone_new_root(kernel::Mounts& mounts, const Site& site);
 
-// The programs that may be the machine's init, the most wanted first. with_initrd: init= is meant for the real root;
-// else the kernel has obeyed it, and it named this program.
+// The programs that may be the machine's init, in the order of preference. with_initrd: init= names a program of the
+// real root. Otherwise the kernel has followed init=, and it named this program.
 std::vector<std::string> inits(const Plan& plan, bool with_initrd);
 
-// Which of these is a program in the root, and not `self`. Empty: none is.
+// The first of these that is an executable file in the root, and not `self`. Empty: none is. self: a descriptor, or -1.
 std::string find_init(int root, const std::vector<std::string>& candidates, int self);
 
-// Whether the path leads to this very program in the root.
+// Whether the path in the root leads to the file of the descriptor `program`. False if `program` is negative.
 bool is_program(int root, const std::string& path, int program);
 
 }  // namespace unionroot::boot

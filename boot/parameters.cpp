@@ -19,12 +19,12 @@ Setting setting(std::string_view word, std::string origin) {
   return {std::string(word.substr(0, equals)), std::string(word.substr(equals + 1)), std::move(origin)};
 }
 
-// A path or a name can be used as it is: no blank, no control character, nothing that is not ASCII.
+// Whether the text has no blank, no control character, and only ASCII. Paths and names must be so.
 bool is_plain(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < '\x7f'; });
 }
 
-// A label may have blanks and any language's letters in it.
+// A label may contain blanks and the letters of any language.
 bool is_label(std::string_view text) {
   return !text.empty() && base::valid_utf8(text) &&
          std::none_of(text.begin(), text.end(), [](char c) { return (c >= 0 && c < ' ') || c == '\x7f'; });

@@ -1,4 +1,4 @@
-// What the kernel's command line and /etc/unionroot/boot.conf say, word by word. Pure.
+// Splits the kernel's command line and /etc/unionroot/boot.conf into settings. Pure.
 #pragma once
 
 #include <optional>
@@ -10,11 +10,11 @@ namespace unionroot::boot {
 
 struct Setting {
   std::string key;
-  std::string value;   // empty too where there was no "="
+  std::string value;   // also empty if there was no "="
   std::string origin;  // "kernel command line", "/etc/unionroot/boot.conf:3": for messages
 };
 
-// The words of the kernel's command line up to " -- ", with the kernel's own rule for double quotes.
+// The words of the kernel's command line before " -- ". Double quotes have the kernel's own rule.
 std::vector<Setting> settings_of_command_line(std::string_view text);
 
 struct SettingsOfFile {
@@ -24,7 +24,7 @@ struct SettingsOfFile {
 // "key = value" lines; a line that begins with # is a comment.
 SettingsOfFile settings_of_file(std::string_view text, const std::string& name);
 
-// How a block device is named.
+// A name of a block device.
 struct DeviceName {
   enum class Kind { path, label, uuid, part_uuid, part_label };
   Kind kind = Kind::path;

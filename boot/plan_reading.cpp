@@ -13,7 +13,7 @@ using base::concat;
 
 namespace {
 
-// Longer than any that a boot should wait for; a typing error must not hold it up for a day.
+// In seconds. The limit exists because a typing error must not delay the boot for a day.
 constexpr std::uint64_t longest_wait = 3600;
 constexpr std::size_t longest_path = 4095;
 
@@ -27,7 +27,8 @@ bool is_plain(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < '\x7f'; });
 }
 
-// A program: initramfs-tools' script writes it to a file that a shell reads, so nothing in it may mean something there.
+// Whether the text is the path of a program. The script for initramfs-tools writes it to a file that a shell reads, so
+// characters that a shell treats specially are refused.
 bool is_program(std::string_view text) {
   return text.size() > 1 && text.size() <= longest_path && text.front() == '/' &&
          std::all_of(text.begin(), text.end(), [](char c) {
@@ -112,11 +113,11 @@ void take_overlayfs(Reading& reading, const Setting& setting) {
   reading.plan_.refused = setting.value == "no";
   if (setting.value == "no") return;
   reading.plan_.asked = true;
-  // Its user expects the places of the system that has this parameter.
+  // This parameter comes from the system with the layout `boundary`, so its user expects that layout.
   if (reading.plan_.layout == Layout::by_partition) reading.plan_.layout = Layout::boundary;
 }
 
-// 1 to 100; 0 if it is none.
+// 1 to 100; 0 if the text is no percentage.
 std::uint64_t percentage(std::string_view text) {
   const auto percent = base::parse_unsigned(text);
   return percent && *percent <= 100 ? *percent : 0;
@@ -131,7 +132,7 @@ void take_percentage(Reading& reading, const Setting& setting) {
   reading.plan_.memory_size = concat(percentage(number), "%");
 }
 
-// tmpfs(5).
+// A size as tmpfs(5) describes it.
 void take_size(Reading& reading, const Setting& setting) {
   const std::string_view text = setting.value;
   const auto number = text.substr(0, text.find_first_not_of("0123456789"));
@@ -221,7 +222,7 @@ void take_debug(Reading& reading, const Setting&) { reading.plan_.debug = true; 
 struct Parameter {
   std::string_view key;
   void (*take)(Reading&, const Setting&);
-  bool in_file;  // the file lies on the lower layer, which is mounted by then
+  bool in_file;  // allowed in boot.conf, which can only be read after the lower layer is mounted
 };
 
 constexpr std::array<Parameter, 20> parameters{{
@@ -250,7 +251,7 @@ constexpr std::array<Parameter, 20> parameters{{
 }  // namespace
 
 void Reading::take(const Setting& setting, bool from_file) {
-  // With a dot: the kernel gives it to no process as a variable.
+  // The name on the command line has a dot, so the kernel does not pass it to init as an environment variable.
   if (setting.key == (from_file ? "layout" : "unionroot.layout")) return take_layout(*this, setting);
   if (from_file && setting.key == "overlay") return take_folders(*this, setting);
   const auto* const found = std::find_if(parameters.begin(), parameters.end(),
@@ -277,7 +278,7 @@ void Reading::finish() {
     return;
   }
   upper.options = upper_options_.value_or(MountWords{MOUNT_ATTR_NOATIME, {}, false});
-  // br2's documented default has it, with which no partition can be mounted.
+  // The default that br2 documents has mode=. No partition can be mounted with that.
   if (std::erase_if(upper.options.options, [](const auto& option) { return option.first == "mode"; }) != 0)
     plan_.notes.emplace_back("rootrwoptions: mode= is for an upper layer in memory; it is left out");
 }

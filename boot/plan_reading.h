@@ -1,4 +1,4 @@
-// The parameters one after another, each into a plan.
+// Reads the parameters into a plan, one after another.
 #pragma once
 
 #include <array>
@@ -23,8 +23,8 @@ class Reading {
   void finish();
 
   Plan& plan_;
-  std::optional<MountWords> upper_options_;  // none were given
-  std::string bad_image_;                    // why rootrwimage= names none
+  std::optional<MountWords> upper_options_;  // nullopt: there were none
+  std::string bad_image_;                    // why rootrwimage= is wrong; empty: it is not
 
   void problem(const Setting& setting, std::string_view why, std::string_view taken) {
     plan_.problems.push_back(base::concat(setting.origin, ": ", base::printable(setting.key), "=",

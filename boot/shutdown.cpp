@@ -32,11 +32,11 @@ namespace {
 constexpr const char* old_root = "/oldroot";
 constexpr const char* holder = "/holder";
 constexpr int most_rounds = 100;
-// A loop device lets go of its file in a moment, and not at once when its file system is unmounted.
+// A loop device does not release its file at once when its file system is unmounted, but shortly afterwards.
 constexpr int most_rounds_in_vain = 20;
 constexpr useconds_t pause_us = 100'000;
 
-// Those of the old root and the one beside it, the last one first.
+// The mount points of the old root, and the holder. The last mount comes first.
 std::vector<std::string> mounted() {
   std::vector<std::string> targets;
   for (const auto& entry : kernel::read_mountinfo())
@@ -59,7 +59,7 @@ void copy_program(const std::string& path) {
   }
 }
 
-// What is in use can at least be read-only, unless it is in use for writing.
+// A mount that is in use can still become read-only, unless a file on it is open for writing.
 void make_rest_read_only(kernel::Mounts& mounts) {
   for (const auto& target : mounted()) {
     try {
@@ -70,12 +70,13 @@ void make_rest_read_only(kernel::Mounts& mounts) {
   }
 }
 
-// What holds an image is in use until the overlay has gone, and lies beneath it: it must not keep the overlay.
+// The file system that holds an image is in use until the overlay is unmounted. But it is mounted beneath the overlay's
+// root, so the overlay could not be unmounted. Moves it to another place.
 void move_holder_away(kernel::Mounts& mounts) {
   const auto place = concat(old_root, run_folder, "/store");
   const auto targets = mounted();
   if (std::find(targets.begin(), targets.end(), place) == targets.end()) return;
-  // Only a mount beneath a private one can be moved.
+  // mount(2): a mount can only be moved if its parent mount is not shared.
   mounts.set_attributes(open_folder("/").get(), 0, 0, MS_PRIVATE, true);
   kernel::ensure_directories(holder, 0700);
   mounts.attach(open_folder(place).get(), open_folder(holder).get());
@@ -126,7 +127,7 @@ void prepare_shutdown(kernel::Mounts& mounts, const std::string& run) {
   try {
     const auto place = concat(run, "/initramfs");
     kernel::ensure_directories(place, 0755);
-    // dracut unpacks its own initrd there at the end, and unmounts the root itself.
+    // dracut unpacks its own initrd there at shutdown, and unmounts the root itself.
     if (::access(concat(place, "/.need_shutdown").c_str(), F_OK) == 0)
       return base::log::info("dracut unmounts the root at the end of the machine");
     const UniqueFd made = mounts.new_filesystem("tmpfs", "unionroot", {{"mode", "755"}, {"size", "8m"}},
@@ -145,7 +146,7 @@ bool is_shutdown(char** words) {
 
 int run_shutdown(char** words) {
   const std::string verb = words[1] == nullptr ? "poweroff" : words[1];
-  // Nobody can read a log any more.
+  // Nobody can read the log files any more, so the console shows everything.
   base::log::set_level(base::log::Level::debug);
   try {
     base::log::info("unmounting the root of this machine");

@@ -28,7 +28,7 @@ namespace {
 struct SystemMount {
   const char* path;
   const char* type;
-  const char* mode;  // empty: it has no such option
+  const char* mode;  // empty: the type has no such option
   std::uint64_t attributes;
 };
 constexpr std::uint64_t quiet = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
@@ -39,7 +39,7 @@ constexpr std::array<SystemMount, 4> system_mounts{{
     {"/run", "tmpfs", "755", quiet},
 }};
 
-// Of the old root: where the kernel finds modprobe, which it runs in this process's root, and the modules.
+// Folders of the old root in which the kernel finds modprobe and the modules. It runs modprobe in this process's root.
 constexpr std::array<const char*, 8> program_folders{"bin", "sbin", "lib", "lib32", "lib64", "libx32", "usr", "etc"};
 
 bool is_folder(const std::string& path) {
@@ -47,7 +47,7 @@ bool is_folder(const std::string& path) {
   return ::lstat(path.c_str(), &facts) == 0 && S_ISDIR(facts.st_mode);
 }
 
-// Any folder of the old root will do, since nothing of it is needed meanwhile.
+// Chooses a folder of the old root to mount over. Any folder will do, since the old root is not used meanwhile.
 std::string choose_place() {
   for (const char* path : {"/mnt", "/media", "/srv", "/tmp", "/opt", "/usr", "/etc"})
     if (is_folder(path) && !is_mounted(path)) return path;
@@ -58,7 +58,7 @@ std::string choose_place() {
   return "/mnt";
 }
 
-// The kernel could open no console: its numbers must not become others'.
+// If the kernel could open no console, the descriptors 0 to 2 are closed. Other files must not get these numbers.
 std::array<bool, 3> hold_standard_descriptors() {
   std::array<bool, 3> missing{};
   for (int number = 0; number < 3; ++number)
@@ -84,7 +84,7 @@ Workshop::Workshop(kernel::Mounts& mounts) : mounts_(mounts) {
   open_console(missing);
 }
 
-// Folders are cloned, links (of a merged /usr) made again.
+// Clones folders. Makes symbolic links (of a merged /usr) again.
 void Workshop::add_programs(const UniqueFd& made, Trees& trees) {
   for (const std::string name : program_folders) {
     struct stat facts {};
@@ -148,7 +148,7 @@ void Workshop::make_root(const Site& site, bool free_memory) {
   }
 }
 
-// pivot_root(2) cannot replace an initial file system: there the new root is moved over it.
+// pivot_root(2) cannot replace an initial file system. In that case the new root is moved over it.
 void Workshop::switch_to(const UniqueFd& tree) {
   mounts_.attach(tree.get(), open_folder(place_).get());
   if (!in_memory_) {

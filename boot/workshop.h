@@ -1,5 +1,5 @@
-// Where the first process puts the new root together: a small file system in memory, which is its root meanwhile. So
-// nothing is needed of the root that there is, not even /proc or /run.
+// The first process puts the new root together in a workshop: a small tmpfs, which is the process's root meanwhile. So
+// the old root needs no folders for mounts, not even /proc or /run.
 #pragma once
 
 #include <string>
@@ -14,22 +14,22 @@ namespace unionroot::boot {
 
 class Workshop {
  public:
-  // Makes it, and enters it: it has /dev, /proc, /sys and /run, those that there were or new ones, the old root's
-  // programs, and an empty /new.
+  // Makes the workshop and enters it. It has /dev, /proc, /sys and /run (clones of those that were mounted, or new
+  // ones), the old root's programs, and an empty folder /new. Throws Error.
   explicit Workshop(kernel::Mounts& mounts);
 
-  [[nodiscard]] bool in_memory() const { return in_memory_; }  // the old root is an initial file system
+  [[nodiscard]] bool in_memory() const { return in_memory_; }  // whether the old root is an initial file system
   [[nodiscard]] int old_root() const { return old_root_.get(); }
 
-  // Back to the old root; the workshop is gone. Idempotent.
+  // Goes back to the old root, and unmounts the workshop. Idempotent.
   void leave();
 
-  // What is mounted at the stage becomes the root, with the workshop's /dev, /proc, /sys and /run. free_memory: what
-  // the old root holds in memory is deleted.
+  // Makes the mount at the stage the root, with the workshop's /dev, /proc, /sys and /run. free_memory: the files of an
+  // initial file system are deleted. Throws Error.
   void make_root(const Site& site, bool free_memory);
 
  private:
-  using Trees = std::vector<std::pair<std::string, base::UniqueFd>>;  // what is to be mounted where
+  using Trees = std::vector<std::pair<std::string, base::UniqueFd>>;  // where to mount which tree
   void fill();
   void add_programs(const base::UniqueFd& made, Trees& trees);
   void switch_to(const base::UniqueFd& tree);
@@ -37,8 +37,8 @@ class Workshop {
   kernel::Mounts& mounts_;
   base::UniqueFd old_root_;
   bool in_memory_ = false;
-  std::string place_;                 // the folder of the old root that it lies over
-  std::vector<std::string> mounted_;  // of /dev ..., those that were mounted already
+  std::string place_;                 // the folder of the old root over which the workshop is mounted
+  std::vector<std::string> mounted_;  // those of /dev, /proc, /sys and /run that were mounted before
   bool inside_ = false;
 };
 
