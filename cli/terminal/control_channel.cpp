@@ -35,13 +35,13 @@ base::UniqueFd attached_descriptor(msghdr& header) {
   return first;
 }
 
-// What was wrong, and what to do.
+// The first line says what was wrong, the rest what to do.
 std::pair<std::string, std::string> first_line_and_rest(const std::string& text) {
   const auto end = text.find('\n');
   return {text.substr(0, end), end == std::string::npos ? std::string() : text.substr(end + 1)};
 }
 
-// "DONE TOTAL WHAT": takes the first word off.
+// Removes the first word of "DONE TOTAL WHAT", and returns it as a number.
 std::optional<std::uint64_t> take_number(std::string_view& text) {
   const auto end = text.find(' ');
   if (end == std::string_view::npos) return std::nullopt;
@@ -86,11 +86,11 @@ bool ControlChannel::time_is_up() {
   if (alarm_.begin_grace()) {
     send(Type::timed_out, 0);
     send(Type::signal, SIGTERM);
-    send(Type::signal, SIGCONT);  // one that is stopped does not see the other
+    send(Type::signal, SIGCONT);  // a stopped command does not handle SIGTERM before it continues
     return true;
   }
   send(Type::kill_all, 0);
-  ::shutdown(socket_.get(), SHUT_WR);  // an older supervisor does the same when we have gone
+  ::shutdown(socket_.get(), SHUT_WR);  // older supervisors kill everything when the client is gone
   return true;
 }
 
@@ -105,7 +105,8 @@ bool ControlChannel::receive() {
   header.msg_controllen = attachments.size();
   const ssize_t size = ::recvmsg(socket_.get(), &header, MSG_CMSG_CLOEXEC);
   if (size < 0) {
-    // The supervisor ended without reading all that was sent to it: told once, before what it sent last.
+    // The supervisor ended without reading everything that was sent to it. The kernel reports that once, before the
+    // supervisor's last messages.
     if (errno == EINTR || errno == EAGAIN || errno == ECONNRESET) return true;
     base::throw_errno("reading from the run's control socket");
   }
@@ -157,7 +158,7 @@ void ControlChannel::handle(const Message& message) {
 void ControlChannel::send(Type type, std::uint32_t value) {
   Message message{};
   const auto size = launch::control::fill(message, type, value);
-  // Never waits: a supervisor that does not read for hundreds of messages cannot be helped by another.
+  // Never blocks. If a supervisor does not read hundreds of messages, one more does not help it.
   (void)::send(socket_.get(), &message, size, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 

@@ -18,19 +18,19 @@ class ControlChannel {
 
   [[nodiscard]] int descriptor() const { return socket_.get(); }
 
-  // Takes one message; blocks if there is none. False at the end of the socket.
+  // Receives one message; blocks until there is one. False at the end of the socket. Throws SystemError.
   bool receive();
 
-  // A supervisor that is gone is no error here: the end of the socket tells.
+  // Does not report a supervisor that is gone: receive() finds the end of the socket.
   void send(launch::control::Type type, std::uint32_t value);
 
-  // After SIGALRM: the command is told to end, or killed. False: it has no time limit.
+  // Called after SIGALRM. Tells the command to end, or kills it. False: there is no time limit.
   bool time_is_up();
   [[nodiscard]] bool timed_out() const { return alarm_.is_over(); }
 
   [[nodiscard]] const std::optional<Outcome>& outcome() const { return outcome_; }
   [[nodiscard]] base::UniqueFd take_master() { return std::move(master_); }
-  // The last message was a warning or a detail: it is to be shown, on a terminal that is in its usual mode.
+  // True if the last message was a warning or a detail. The terminal must be in its usual mode when it is shown.
   [[nodiscard]] bool has_warning() const { return !warning_.empty() || detail_; }
   void show_warning() {
     if (tell_ && detail_) tell_(*detail_);
@@ -38,11 +38,11 @@ class ControlChannel {
     detail_.reset();
     warning_.clear();
   }
-  // Whether the session is on a source that is packed when it ends; nullopt: it is on none.
+  // Whether the session is a source session whose source is packed when it ends; nullopt: it is not a source session.
   [[nodiscard]] const std::optional<bool>& source_is_packed() const { return source_is_packed_; }
-  // Tells it, if the last message was one of progress.
+  // Shows the progress, if the last message was one of progress. Returns whether it was.
   bool show_progress(const Ending& ending);
-  // Whether the command has stopped since this was asked last.
+  // Whether the command has stopped since the last call.
   [[nodiscard]] bool take_stop() { return std::exchange(stopped_, false); }
 
  private:
@@ -56,7 +56,7 @@ class ControlChannel {
   base::UniqueFd master_;
   std::string warning_;
   std::optional<Detail> detail_;
-  std::string progress_;  // as it came
+  std::string progress_;  // text of the last message of progress
   bool stopped_ = false;
   std::optional<bool> source_is_packed_;
 };

@@ -20,11 +20,11 @@ using launch::control::Type;
 
 namespace {
 
-// What was read from one side and not yet written to the other.
+// Bytes that were read from one side and not yet written to the other.
 class Buffer {
  public:
   [[nodiscard]] bool empty() const { return start_ == end_; }
-  // False at the end of the source, or when it fails.
+  // False at the end of the input, or after an error.
   bool fill(int from) {
     const ssize_t size = ::read(from, data_.data(), data_.size());
     if (size < 0) return errno == EAGAIN || errno == EINTR;
@@ -32,14 +32,14 @@ class Buffer {
     end_ = static_cast<std::size_t>(size);
     return size > 0;
   }
-  // False if the target fails.
+  // False after an error of the output.
   bool flush(int to) {
     const ssize_t size = ::write(to, data_.data() + start_, end_ - start_);
     if (size < 0) return errno == EAGAIN || errno == EINTR;
     start_ += static_cast<std::size_t>(size);
     return true;
   }
-  // Nothing is in it.
+  // The buffer must be empty.
   void put(std::string_view text) {
     std::copy(text.begin(), text.end(), data_.begin());
     start_ = 0;
@@ -53,8 +53,8 @@ class Buffer {
   std::size_t end_ = 0;
 };
 
-constexpr int look_again_after = 50;          // milliseconds: at a terminal that nobody had open
-constexpr int look_for_terminal_after = 200;  // whether the shell has brought us to the foreground: it does not tell
+constexpr int look_again_after = 50;          // milliseconds: read a terminal again that no process had open
+constexpr int look_for_terminal_after = 200;  // milliseconds: look whether we are in the foreground; no signal tells
 
 class PtyRelay {
  public:
@@ -68,7 +68,7 @@ class PtyRelay {
  private:
   enum Place { at_control, at_signals, at_input, at_output, at_master, places };
 
-  // One round of waiting and doing. False once the control socket has ended.
+  // Waits once and handles what happened. False at the end of the control socket.
   bool step() {
     std::array<pollfd, places> watched{};
     watched[at_control] = {control_.descriptor(), POLLIN, 0};
@@ -108,14 +108,15 @@ class PtyRelay {
     if (foreground_) send_window_size();
   }
 
-  // In raw mode its line would not go back to the first column.
+  // In raw mode a line of the warning would not return to the first column.
   void show_warning() {
     raw_.restore();
     control_.show_warning();
     enter();
   }
 
-  // The command stopped, by Ctrl-Z mostly: our own shell is to notice, and goes on with both.
+  // The command has stopped, mostly by Ctrl-Z. This process stops too, so that its shell notices. The shell continues
+  // both.
   void stop_too() {
     drain();
     raw_.restore();
@@ -139,12 +140,12 @@ class PtyRelay {
       return;
     }
     input_open_ = false;
-    // The end of the input, as a terminal says it: behind a line that is not finished the first only hands that over.
+    // Ctrl-D ends the input of a terminal. After an unfinished line, the first one only passes on that line.
     to_master_.put(line_begun_ ? "\x04\x04" : "\x04");
   }
 
   void write_output() {
-    // Nobody reads any more: the command is to notice as it would with a pipe, by the hang-up of its terminal.
+    // Nobody reads the output any more. The hang-up of its terminal tells the command, as a broken pipe would.
     if (to_output_.flush(STDOUT_FILENO)) return;
     raw_.restore();
     signals_.act(SIGHUP);
@@ -152,7 +153,7 @@ class PtyRelay {
 
   void use_master(short events) {
     if ((events & POLLOUT) != 0 && !to_master_.empty() && !to_master_.flush(master_.get())) to_master_ = Buffer();
-    // EIO: no process has the other end open, for good or at the moment (a command may open /dev/tty again).
+    // EIO: no process has the other end open. That may change: a command may open /dev/tty again.
     if ((events & (POLLIN | POLLHUP | POLLERR)) != 0 && to_output_.empty() && !to_output_.fill(master_.get()))
       master_open_ = false;
     if ((events & (POLLHUP | POLLERR)) != 0) to_master_ = Buffer();
@@ -163,7 +164,7 @@ class PtyRelay {
       if (*number == SIGWINCH || *number == SIGCONT) {
         enter();
       } else if (*number == SIGTSTP) {
-        // Not typed in raw mode. The command stops first, and then, as it tells that, this process.
+        // In raw mode it was not typed. The command stops first. When it reports that, this process stops.
         control_.send(Type::signal, SIGSTOP);
       } else if (*number != SIGALRM || !control_.time_is_up()) {
         raw_.restore();
@@ -177,8 +178,8 @@ class PtyRelay {
     control_.send(Type::window_size, std::uint32_t{size.rows} << 16 | size.columns);
   }
 
-  // What the command wrote before it ended. The master does not block, and "nothing there" is reliable: the kernel
-  // moves what was written over before it answers. A background process may go on writing, so there is a limit.
+  // Writes what the command wrote before it ended. The master does not block. "Nothing to read" is reliable: the kernel
+  // moves written bytes to the master before it answers. A background process may write forever, so there is a limit.
   void drain() {
     constexpr int most_rounds = 4096;
     for (int round = 0; round < most_rounds; ++round) {
@@ -194,11 +195,11 @@ class PtyRelay {
   ControlChannel& control_;
   Signals signals_{SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT, SIGWINCH, SIGALRM};
   RawTerminal raw_{STDIN_FILENO};
-  bool foreground_ = raw_.enter();  // the terminal is ours, not another job's
+  bool foreground_ = raw_.enter();  // we are the terminal's foreground job
   base::UniqueFd master_;
   bool master_open_ = false;
   bool input_open_ = true;
-  bool line_begun_ = false;  // by what was read last
+  bool line_begun_ = false;  // the last input did not end its line
   Buffer to_master_;
   Buffer to_output_;
 };

@@ -5,8 +5,8 @@
 
 namespace unionroot::terminal {
 
-// Until the command has ended and all it wrote is on standard output, or the supervisor is gone. May end this process
-// by a signal that it received.
+// Relays until the command has ended and all its output is on standard output, or until the supervisor is gone. A
+// signal may end this process.
 void relay_terminal(ControlChannel& control);
 
 }  // namespace unionroot::terminal

@@ -8,7 +8,7 @@ namespace unionroot::terminal {
 
 RawTerminal::RawTerminal(int descriptor) : descriptor_(descriptor), is_terminal_(::isatty(descriptor) == 1) {}
 
-// One that is not our controlling terminal has no foreground, and is anybody's who has it open.
+// A terminal that is not our controlling terminal has no foreground job. Every process that has it open may use it.
 bool RawTerminal::is_ours() const noexcept {
   const pid_t foreground = ::tcgetpgrp(descriptor_);
   return foreground < 0 || foreground == ::getpgrp();
@@ -28,7 +28,8 @@ bool RawTerminal::enter() {
 }
 
 void RawTerminal::restore() noexcept {
-  // A terminal that has hung up needs no restoring. Another job's is not ours to set: the kernel would stop us for it.
+  // A terminal that has hung up need not be restored. A terminal of another job must not be changed: the kernel would
+  // stop this process.
   if (raw_ && is_ours()) ::tcsetattr(descriptor_, TCSADRAIN, &former_);
   raw_ = false;
 }

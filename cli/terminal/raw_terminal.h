@@ -1,4 +1,4 @@
-// The caller's terminal, in raw mode from enter() to restore(), or to the object's end.
+// The caller's terminal. It is in raw mode from enter() until restore() or the destructor.
 #pragma once
 
 #include <termios.h>
@@ -7,13 +7,13 @@ namespace unionroot::terminal {
 
 class RawTerminal {
  public:
-  explicit RawTerminal(int descriptor);  // not a terminal: does nothing
+  explicit RawTerminal(int descriptor);  // if it is no terminal, the object does nothing
   RawTerminal(const RawTerminal&) = delete;
   RawTerminal& operator=(const RawTerminal&) = delete;
   ~RawTerminal() { restore(); }
 
-  // Also again: a shell has changed the mode while this process was stopped. False, and nothing done, while the
-  // terminal is another job's: this process runs in the background of its shell.
+  // May be called again: a shell changes the mode while this process is stopped. Returns false and changes nothing if
+  // this process is in the background of its shell. Throws SystemError.
   bool enter();
   void restore() noexcept;
 
@@ -22,7 +22,7 @@ class RawTerminal {
 
   int descriptor_;
   bool is_terminal_ = false;
-  bool known_ = false;  // what it was before
+  bool known_ = false;  // former_ has the mode from before
   bool raw_ = false;
   termios former_{};
 };

@@ -23,8 +23,9 @@ namespace {
 
 bool asks_to_end(int number) { return number == SIGINT || number == SIGTERM || number == SIGHUP || number == SIGQUIT; }
 
-// A signal for us is one for the command: it is in a process session of its own, where no terminal reaches it. Once it
-// has ended, one for the daemon, which ends the session.
+// Passes signals on to the command. The command is in another process session, which signals of our terminal do not
+// reach. After the command has ended, a signal that asks to end goes to the daemon, which cancels slow parts of the
+// session's end.
 void pass_on(Signals& signals, ControlChannel& control) {
   while (const auto number = signals.take()) {
     if (*number == SIGALRM && control.time_is_up()) continue;
@@ -32,16 +33,16 @@ void pass_on(Signals& signals, ControlChannel& control) {
       control.send(Type::cancel, 0);
       continue;
     }
-    // The kernel ignores SIGTSTP in a group that nobody could continue by the keyboard, which the command's is.
+    // The kernel ignores SIGTSTP in an orphaned process group, and the command's is one. SIGSTOP always stops it.
     control.send(Type::signal, static_cast<std::uint32_t>(*number == SIGTSTP ? SIGSTOP : *number));
     if (*number != SIGTSTP) continue;
     signals.act(SIGTSTP);
-    control.send(Type::signal, SIGCONT);  // also where nothing stops: in an orphaned group
+    control.send(Type::signal, SIGCONT);  // also if this process did not stop, because its own group is orphaned
   }
 }
 
-// Until the socket ends. After the outcome only the session's own end is waited for; signals are taken so that the exit
-// status stays the command's, or says that the session could not be ended.
+// Relays until the end of the socket. After the command's outcome it only waits until the session has ended. Signals
+// are still handled, so that the exit status is the command's, or says that the session could not be ended.
 void relay_messages(ControlChannel& control, const Ending& ending) {
   constexpr int tick_interval = 200;
   bool ticks = false;
@@ -68,7 +69,7 @@ void say(std::string_view prefix, std::string_view text) {
   try {
     base::write_all(STDERR_FILENO, lines, "standard error");
   } catch (const base::Error&) {
-    // Nobody can be told that nothing can be said; the exit status says it.
+    // Standard error cannot be written, so there is no way to report it. The exit status still tells.
   }
 }
 
@@ -83,7 +84,7 @@ WindowSize window_size() {
 bool wants_terminal() { return ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1; }
 
 int Outcome::exit_status() const {
-  constexpr int took_too_long = 124;  // as timeout(1) has it
+  constexpr int took_too_long = 124;  // as in timeout(1)
   if (timed_out) return took_too_long;
   switch (kind) {
     case Kind::exited:

@@ -1,4 +1,4 @@
-// The client's end of a run: passes on signals and, with a terminal, bytes, until the command has ended.
+// The client's end of a run. It passes on signals, and bytes if there is a terminal, until the command has ended.
 #pragma once
 
 #include <cstdint>
@@ -17,10 +17,10 @@ struct WindowSize {
   unsigned short columns = 80;
 };
 
-// Of the terminal on standard input; the usual 24 by 80 if it is none or does not know.
+// The size of the terminal on standard input; 24 by 80 if it is no terminal or has no size.
 WindowSize window_size();
 
-// True if standard input and output are both terminals: then a run gets one of its own.
+// True if standard input and output are both terminals. A run gets a terminal of its own then.
 bool wants_terminal();
 
 struct Outcome {
@@ -28,44 +28,45 @@ struct Outcome {
     exited,  // value: the command's exit status
     killed,  // value: the signal that ended it
     failed,  // value: 125, 126 or 127; text and hint say why
-    lost,    // the supervisor ended without a word
+    lost,    // the supervisor ended without sending an outcome
   };
   Kind kind = Kind::lost;
   int value = 0;
   std::string text;
   std::string hint;
-  // The session that was begun for the command is on a source. packed: that is a tarball, which is packed at the end.
+  // The session that was begun for the command is a source session. packed: its source is a tarball, which is packed at
+  // the session's end.
   bool of_source = false;
   bool packed = false;
-  // The session that was begun for the command has ended. Said of sessions on a source alone.
+  // The session that was begun for the command has ended. Only set for source sessions.
   bool session_ended = false;
-  // It took longer than it may, and was told to end.
+  // The command exceeded its time limit, and was told to end.
   bool timed_out = false;
-  // It could not be ended: why, and what to do. Empty: nothing is known of that.
+  // Why the session could not be ended, and what to do. Empty: no failure was reported.
   std::string not_ended = {};
   std::string not_ended_hint = {};
 
-  // The command's own; 128+N; 124 if it took too long; 125, 126 or 127.
+  // The command's own status; 128+N if signal N killed it; 124 if it took too long; 125, 126 or 127.
   [[nodiscard]] int exit_status() const;
 };
 
-// How its session ends, after the command has. Both may be empty.
+// Shows how the session ends, after the command has ended. Both functions may be empty.
 struct Ending {
-  // done, total: bytes; 0 where they are not known. May come often.
+  // done, total: bytes; 0 if unknown. It may be called often.
   std::function<void(std::string_view what, std::uint64_t done, std::uint64_t total)> advance;
   std::function<void()> tick;  // five times a second, once `advance` was called
 };
 
 using Warn = std::function<void(std::string_view text)>;
 
-// What a client with words of its own wants to know beside what is said for people.
+// Details for a client that has its own texts, beside the texts that are for people.
 struct Detail {
   enum class Kind {
-    no_directory,     // text: what was asked for; error: why not
-    other_directory,  // text: what is used instead
+    no_directory,     // text: the wanted directory; error: why it cannot be used
+    other_directory,  // text: the directory that is used instead
     no_command,       // text: the command; error: why it cannot be executed
-    no_shell,         // text: a shell that is not there; error
-    the_shell,        // text: the shell that is run; login, another: than the first that was to be taken
+    no_shell,         // text: a shell that cannot be used; error: why not
+    the_shell,        // text: the shell that is run; login: as a login shell; another: it is not the first choice
     verbosity,        // text: message-verbosity of the definition
   };
   Kind kind = Kind::no_directory;
@@ -75,17 +76,17 @@ struct Detail {
 };
 using Tell = std::function<void(const Detail&)>;
 
-// Relays until the control socket has ended, which for an automatic session is after the session has. `terminal`: the
-// run has a pseudo-terminal; then this process's terminal is in raw mode meanwhile, and restored on every way out.
-// A signal that asks this process to end is passed on to the command, or, with a terminal, ends this process after
-// the terminal was restored. Once the command has ended, such a signal asks the daemon to cancel what takes long of
-// ending the session (packing a tarball). Throws Error if relaying itself is impossible.
-// tell: of each detail, before the warning or the outcome that says the same. limit: of the command alone; what its
-// session takes to end has none.
+// Relays until the end of the control socket. For an automatic session that is after the session's end. terminal: the
+// run has a pseudo-terminal. Then this process's terminal is in raw mode meanwhile, and is restored on every way out.
+// A signal that asks this process to end is passed on to the command. With a terminal it ends this process, after the
+// terminal was restored. After the command has ended, such a signal asks the daemon to cancel slow parts of the
+// session's end, such as packing a tarball. Throws Error if relaying is impossible.
+// tell: called for each detail, before the warning or outcome that says the same. limit: for the command alone; the
+// session's end has no limit.
 Outcome relay_run(base::UniqueFd control, bool terminal, const Warn& warn, const Ending& ending = {},
                   const Tell& tell = {}, const std::optional<TimeLimit>& limit = {});
 
-// The same with messages on standard error ("E: ...", "I: ...", "W: ...") and the exit status.
+// Relays as above, prints messages on standard error ("E: ...", "I: ...", "W: ..."), and returns the exit status.
 int relay(base::UniqueFd control, bool terminal);
 
 }  // namespace unionroot::terminal

@@ -47,9 +47,9 @@ void Signals::act_on(int number, pid_t whom) {
   sigset_t one;
   ::sigemptyset(&one);
   ::sigaddset(&one, number);
-  ::kill(whom, number);  // pending, since it is blocked ...
+  ::kill(whom, number);  // it is blocked, so it becomes pending
   sigset_t mask;
-  ::pthread_sigmask(SIG_UNBLOCK, &one, &mask);  // ... and now it acts
+  ::pthread_sigmask(SIG_UNBLOCK, &one, &mask);  // now it is delivered
   ::pthread_sigmask(SIG_SETMASK, &mask, nullptr);
   ::sigaction(number, &former, nullptr);
 }

@@ -1,4 +1,4 @@
-// The signals that a relaying client takes care of itself.
+// The signals that a relaying client handles itself.
 #pragma once
 
 #include <signal.h>
@@ -10,7 +10,7 @@
 
 namespace unionroot::terminal {
 
-// Blocks the signals and makes them readable; restores the former mask at the end. One that is ignored (nohup) stays
+// Blocks the signals and makes them readable. The destructor restores the former mask. An ignored signal (nohup) stays
 // ignored.
 class Signals {
  public:
@@ -22,11 +22,10 @@ class Signals {
   [[nodiscard]] int descriptor() const { return descriptor_.get(); }
   std::optional<int> take();  // does not block
 
-  // Does what the signal would have done by default: this process stops or ends. Returns if it was stopped and goes
-  // on now.
+  // Does the signal's default action: this process stops or ends. If it stops, this returns when it continues.
   void act(int number) const;
-  // Stops this process and all of its process group, as Ctrl-Z on their terminal would. Returns when it goes on; at
-  // once if nobody could make it go on (an orphaned group), or if the signal is ignored.
+  // Stops this process and its whole process group, as Ctrl-Z on the terminal would. Returns when it continues. Returns
+  // at once if nobody could continue it (an orphaned group), or if SIGTSTP is ignored.
   void stop_group() const;
 
  private:

@@ -8,7 +8,7 @@ namespace unionroot::terminal {
 
 Alarm::Alarm(const std::optional<TimeLimit>& limit) : limit_(limit) {
   if (!limit_) return;
-  ::signal(SIGALRM, SIG_DFL);  // a caller may have it ignored
+  ::signal(SIGALRM, SIG_DFL);  // the caller may have ignored it
   blocked_.emplace(std::initializer_list<int>{SIGALRM});
   set(limit_->limit);
 }
@@ -16,7 +16,7 @@ Alarm::Alarm(const std::optional<TimeLimit>& limit) : limit_(limit) {
 Alarm::~Alarm() {
   if (!limit_) return;
   set(std::chrono::milliseconds(0));
-  while (blocked_->take()) continue;  // else it would end this process
+  while (blocked_->take()) continue;  // a pending SIGALRM would end this process when it is unblocked
 }
 
 bool Alarm::begin_grace() {
@@ -26,7 +26,7 @@ bool Alarm::begin_grace() {
   return true;
 }
 
-// 0: no more.
+// 0 cancels the alarm.
 void Alarm::set(std::chrono::milliseconds time) {
   itimerval value{};
   value.it_value.tv_sec = time.count() / 1000;

@@ -8,15 +8,15 @@
 
 namespace unionroot::terminal {
 
-// Of the command, from the moment at which it is relayed. At the limit it gets SIGTERM; after the grace it is killed
-// with all that it started.
+// The time limit of the command, from when relaying begins. At the limit the command gets SIGTERM. After the grace
+// period it is killed with everything that it started.
 struct TimeLimit {
   std::chrono::milliseconds limit;
   std::chrono::milliseconds grace;
 };
 
-// Tells by SIGALRM, which is blocked while this lives, that the time is up: once at the limit, and once after the
-// grace. One of a process.
+// Sends SIGALRM at the limit, and again after the grace period. SIGALRM is blocked while this object lives. A process
+// may have only one Alarm.
 class Alarm {
  public:
   explicit Alarm(const std::optional<TimeLimit>& limit);
@@ -25,9 +25,9 @@ class Alarm {
   ~Alarm();
 
   [[nodiscard]] bool has_limit() const { return limit_.has_value(); }
-  // To be asked after each SIGALRM. True if the grace begins now.
+  // Called after each SIGALRM. True if the grace period begins now.
   bool begin_grace();
-  [[nodiscard]] bool is_over() const { return over_; }  // the limit
+  [[nodiscard]] bool is_over() const { return over_; }  // the limit has been reached
 
  private:
   static void set(std::chrono::milliseconds time);
