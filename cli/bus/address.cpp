@@ -18,7 +18,7 @@ namespace {
                     "an address looks like unix:path=/run/dbus/system_bus_socket; see `bus` in unionroot.conf(5)");
 }
 
-// %XX, as the D-Bus specification has it under "Server Addresses".
+// Decodes %XX. See "Server Addresses" in the D-Bus specification.
 std::string unescape(std::string_view value, std::string_view address) {
   std::string out;
   for (std::size_t i = 0; i < value.size(); ++i) {

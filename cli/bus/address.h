@@ -14,12 +14,13 @@ struct SocketAddress {
   bool operator==(const SocketAddress&) const = default;
 };
 
-// The places that an address names, in order. Transports other than unix:path and unix:abstract are passed over;
-// throws Error(invalid_argument) if none is left or the text is malformed.
+// The places that an address names, in order. Transports other than unix:path and unix:abstract are skipped. Throws
+// Error(invalid_argument) if no place is left, or if the text is malformed.
 std::vector<SocketAddress> parse_address(std::string_view address);
 
-// The address of `bus` as the settings have it: "system", "session", or an address itself. The usual variables
-// (DBUS_SYSTEM_BUS_ADDRESS, DBUS_SESSION_BUS_ADDRESS, XDG_RUNTIME_DIR) count as everywhere else.
+// The address for the setting `bus`: "system", "session", or an address itself. The usual variables are used:
+// DBUS_SYSTEM_BUS_ADDRESS, DBUS_SESSION_BUS_ADDRESS and XDG_RUNTIME_DIR. Throws Error(failed) if there is no session
+// bus.
 std::string address_of(const std::string& bus);
 
 }  // namespace unionroot::cli::bus

@@ -57,7 +57,8 @@ base::UniqueFd connect_to_any(const std::string& address) {
 
 }  // namespace
 
-// dbus-daemon hangs up on whoever has no account, since its policy asks for his groups, and says so in its log alone.
+// dbus-daemon closes the connection of a user without an account, because its policy needs the user's groups. It says
+// so in its own log only.
 void Connection::closed() const {
   const auto uid = ::geteuid();
   if (!greeted_ && host_user_name(uid) == std::to_string(uid))
@@ -70,7 +71,7 @@ void Connection::closed() const {
 
 Connection::Connection(const std::string& address) : socket_(connect_to_any(address)) {
   if (authenticate(Identity::uid)) return;
-  // The bus sees another uid than this process has in there.
+  // In a user namespace, the bus sees another uid than this process does.
   const bool again = in_user_namespace();
   if (again) socket_ = connect_to_any(address);
   buffer_.clear();
@@ -83,14 +84,14 @@ bool Connection::authenticate(Identity identity) {
   const bool by_uid = identity == Identity::uid;
   const Call hello{"org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "Hello", {}};
   std::string opening(1, '\0');  // the byte that carries the credentials
-  // Without a uid the answer is DATA, and the answer to an empty DATA is about whoever the socket says it is.
+  // Without a uid the bus answers DATA. After an empty DATA it takes the uid from the socket.
   opening += by_uid ? base::concat("AUTH EXTERNAL ", base::to_hex(std::to_string(::geteuid())), "\r\n")
                     : std::string("AUTH EXTERNAL\r\nDATA\r\n");
   opening += "NEGOTIATE_UNIX_FD\r\nBEGIN\r\n";
   send(opening + encode(hello, hello_serial), {});
 
-  // Two lines come back: OK <guid>, AGREE_UNIX_FD. Only then may descriptors be sent: before BEGIN was read the broker
-  // takes bytes alone. It has read BEGIN then, for it came in the same packet.
+  // The bus answers OK <guid> and AGREE_UNIX_FD. Descriptors may be sent only after that: the broker accepts only bytes
+  // until it has read BEGIN. By then it has, because BEGIN came in the same packet.
   for (const char* const expected : {"DATA", "OK", "AGREE_UNIX_FD"}) {
     if (by_uid && expected == std::string_view("DATA")) continue;
     std::size_t end;
@@ -143,7 +144,7 @@ void Connection::wait_until_readable(const Waiting& waiting) {
     if (count > 0) return;
     if (count < 0 && errno != EINTR) base::throw_errno("waiting for the bus");
     if (waiting) waiting();
-    // A policy that lets nothing through to us, or no bus at all.
+    // A policy keeps answers from us, or the other end is not a bus.
     if (!greeted_ && std::chrono::steady_clock::now() - opened_ > std::chrono::seconds(greeting_limit))
       throw base::Error(base::ErrorCode::timed_out, "the bus does not answer",
                         "its policy may keep its answers from you: see dbus-daemon(1), and the log of the bus");
@@ -184,8 +185,8 @@ std::vector<base::UniqueFd> Connection::take_descriptors(std::size_t count) {
   return taken;
 }
 
-// The bus keeps a limited number of messages and descriptors for the daemon, whoever they are from: a flood of another
-// user's calls fills that. The call was not delivered then.
+// The bus holds a limited number of messages and descriptors for the daemon, from all users together. A flood of
+// another user's calls can use them up. Then the bus did not deliver the call, so it is made again.
 Answer Connection::call(const Call& call, const std::vector<int>& descriptors, const Waiting& waiting,
                         const Signalled& signalled) {
   using std::chrono::milliseconds;

@@ -1,10 +1,10 @@
 // A connection to the bus that makes a call and waits for its answer.
 //
-// Our own, and not sdbus-c++, for the sake of start-up: on the machine where it was measured an empty program takes
-// 0.55 ms, with libsystemd 1.04 ms, with sdbus-c++ 1.58 ms, most of it the dynamic linker's work on seven libraries,
-// out of 3 ms aimed at for a whole `unionroot run NAME -- true`. It also takes fewer round trips: authentication,
-// Hello and the call follow one another without waiting for each answer. All it does is method calls over a unix
-// socket, and to hear the signals that come to it alone; the daemon uses sdbus-c++.
+// We do not use sdbus-c++ here, because it starts slowly: on the machine where it was measured an empty program takes
+// 0.55 ms, with libsystemd 1.04 ms, with sdbus-c++ 1.58 ms. Most of that is the dynamic linker's work on seven
+// libraries. The aim for a whole `unionroot run NAME -- true` is 3 ms. This class also needs fewer round trips:
+// authentication, Hello and the call are sent without waiting for each answer. It can only call methods over a unix
+// socket, and receive the signals that are sent to it alone. The daemon uses sdbus-c++.
 #pragma once
 
 #include <chrono>
@@ -19,7 +19,7 @@
 
 namespace unionroot::cli::bus {
 
-// An error that came as the answer to a call: "org.freedesktop.DBus.Error.ServiceUnknown".
+// An error that was the answer to a call. name: "org.freedesktop.DBus.Error.ServiceUnknown".
 class RemoteError : public base::Error {
  public:
   RemoteError(std::string name, const std::string& message)
@@ -37,23 +37,25 @@ struct Answer {
 
 class Connection {
  public:
-  // Connects and authenticates (EXTERNAL: by uid, else by the socket). Throws Error naming the address and what to do.
+  // Connects and authenticates (EXTERNAL: with the uid, or else as the socket says). Throws Error; it names the address
+  // and says what to do.
   explicit Connection(const std::string& address);
 
-  // Asked to be called about every `waiting_interval` milliseconds while an answer is awaited.
+  // Called about every `waiting_interval` milliseconds while waiting for an answer.
   static constexpr int waiting_interval = 200;
   using Waiting = std::function<void()>;
-  // Told of each signal that comes meanwhile: those that are addressed to us, since no others were asked for.
+  // Called for each signal that comes while waiting. We asked for no signals, so only those that are addressed to us
+  // come.
   using Signalled = std::function<void(const Message&)>;
 
-  // How long the bus itself may take to answer, in seconds. What it starts, or hands on, may take longer.
+  // How long the bus itself may take to answer, in seconds. A service that the bus starts or calls may take longer.
   static constexpr int greeting_limit = 10;
 
-  // How long a call is made again that the bus has no room for, in seconds.
+  // How long to repeat a call for which the bus has no room, in seconds.
   static constexpr int room_limit = 30;
 
-  // Makes the call and waits, without a limit: the broker says so when the callee has gone. `descriptors` go along,
-  // and stay the caller's. Throws RemoteError, or Error when the connection breaks.
+  // Makes the call and waits without a limit: the broker reports it if the callee is gone. `descriptors` are sent too;
+  // the caller keeps them. Throws RemoteError, or Error if the connection breaks.
   Answer call(const Call& call, const std::vector<int>& descriptors = {}, const Waiting& waiting = {},
               const Signalled& signalled = {});
 
@@ -63,14 +65,14 @@ class Connection {
   void receive(const Waiting& waiting);
   void wait_until_readable(const Waiting& waiting);
   enum class Identity { uid, none };
-  [[noreturn]] void closed() const;      // by the bus
+  [[noreturn]] void closed() const;      // the bus closed the connection
   bool authenticate(Identity identity);  // false: the bus refuses
   [[nodiscard]] std::vector<base::UniqueFd> take_descriptors(std::size_t count);
 
   base::UniqueFd socket_;
   std::string buffer_;
   std::vector<base::UniqueFd> received_;
-  std::uint32_t serial_ = 1;  // 1 is Hello's
+  std::uint32_t serial_ = 1;  // 1 is the serial of Hello
   bool greeted_ = false;      // Hello was answered
   std::chrono::steady_clock::time_point opened_ = std::chrono::steady_clock::now();
 };

@@ -1,5 +1,5 @@
-// The other half of message.h: from bytes to values. What comes in was checked by the broker, and is checked again:
-// nothing here reads past the end, whatever the bytes are.
+// Decodes the bytes of message.h into values. The broker has checked them, and they are checked again here: nothing
+// reads past the end, whatever the bytes are.
 #include <cstring>
 
 #include "base/error.h"
@@ -210,7 +210,7 @@ Message decode(std::string_view bytes) {
       case 9:
         if (value.is_number_unsigned()) message.descriptors = value;
         break;
-      default: break;  // sender, destination, path: nothing that an answer needs
+      default: break;  // sender, destination, path: not needed for an answer
     }
   }
   reader.align(8);

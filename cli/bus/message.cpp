@@ -9,7 +9,7 @@ namespace unionroot::cli::bus {
 
 namespace {
 
-// Header fields, "Message Format" in the D-Bus specification.
+// Header fields. See "Message Format" in the D-Bus specification.
 enum Field : char {
   path_field = 1,
   interface_field = 2,
@@ -19,7 +19,7 @@ enum Field : char {
   descriptors_field = 9
 };
 
-// Flags: lets polkit ask somebody, if the daemon asks polkit.
+// A flag: polkit may ask the user, if the daemon calls polkit.
 constexpr char allow_interactive_authorization = 4;
 constexpr char byte_order = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? 'l' : 'B';
 
@@ -45,7 +45,7 @@ void put_signature(std::string& out, std::string_view signature) {
   out.append(signature).push_back('\0');
 }
 
-// An array whose elements `fill` writes; its length does not count the padding before the first element.
+// Writes an array; `fill` writes its elements. Its length does not count the padding before the first element.
 template <typename Fill>
 void put_array(std::string& out, std::size_t alignment, Fill fill) {
   put(out, std::uint32_t{0});

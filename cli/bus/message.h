@@ -1,4 +1,4 @@
-// D-Bus messages as bytes: what the command line sends, and what it gets back. Pure; no socket in here.
+// D-Bus messages as bytes: what the command line sends, and what it receives. Pure: there is no socket in here.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 
 namespace unionroot::cli::bus {
 
-// ay and aay: what need not be text. D-Bus strings are UTF-8, and paths, arguments and variables are not always.
+// ay and aay: bytes that may not be text. D-Bus strings are UTF-8; paths, arguments and variables need not be.
 struct Bytes {
   std::string value;
 };
@@ -25,11 +25,12 @@ using Variant =
     std::variant<bool, std::uint16_t, std::int64_t, std::string, Bytes, ByteLists, std::map<std::string, std::string>>;
 using Options = std::vector<std::pair<std::string, Variant>>;
 
-// D-Bus strings are valid UTF-8 without NUL; a broker cuts off whoever sends another.
+// Whether the text is valid UTF-8 without NUL, as D-Bus strings must be. A broker disconnects a client that sends
+// another string.
 bool valid_text(std::string_view text);
 
-// A message's body with its signature, argument by argument. Throws Error(invalid_argument) for a string that is not
-// valid UTF-8, naming it.
+// A message's body and signature, built argument by argument. Throws Error(invalid_argument) for a string that is not
+// valid UTF-8; the message names the string.
 class Body {
  public:
   Body& text(std::string_view value);                   // s
@@ -48,15 +49,15 @@ class Body {
 struct Call {
   std::string_view destination, path, interface, member;
   Body body;
-  std::uint32_t descriptors = 0;  // how many go along
-  bool interactive = false;       // somebody may be asked to authenticate
+  std::uint32_t descriptors = 0;  // how many descriptors are sent with it
+  bool interactive = false;       // the user may be asked to authenticate
 };
 
-// The whole message. serial: not 0.
+// Encodes the whole message. serial: not 0.
 std::string encode(const Call& call, std::uint32_t serial);
 
-// Where a message ends: its length in bytes once the first 16 are there; 0: not yet. Throws Error if it is not a
-// message, or longer than a message may be.
+// The length of a message in bytes; 0 until its first 16 bytes are there. Throws Error if the bytes are no message, or
+// if it is longer than a message may be.
 std::size_t message_length(std::string_view start);
 
 enum class MessageType : std::uint8_t { call = 1, reply = 2, error = 3, signal = 4 };
@@ -70,7 +71,7 @@ struct Message {
   nlohmann::json body;  // an array: the arguments in order. Dictionaries become objects, h an index
 };
 
-// Throws Error(failed) if the bytes are not a sound message.
+// Decodes a whole message. Throws Error(failed) if the bytes are not a valid message.
 Message decode(std::string_view bytes);
 
 }  // namespace unionroot::cli::bus
