@@ -47,13 +47,14 @@ Catalogue::Catalogue(const json& chroots, const json& sessions) {
   std::sort(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) {
     return std::make_pair(qualified(a.space, a.name), a.alias) < std::make_pair(qualified(b.space, b.name), b.alias);
   });
-  // An alias may be the chroot's own name, or that of another.
+  // An alias may equal the chroot's own name or that of another chroot. The own name is sorted first, and unique()
+  // keeps the first.
   const auto same = [](const Entry& a, const Entry& b) { return a.space == b.space && a.name == b.name; };
   entries_.erase(std::unique(entries_.begin(), entries_.end(), same), entries_.end());
 }
 
 void Catalogue::add_chroot(const json& row) {
-  if (cli::text_of(row, "file") == "built-in") return;  // schroot has none that is in no file
+  if (cli::text_of(row, "file") == "built-in") return;  // every chroot of schroot is defined in a file
   const auto name = cli::text_of(row, "name");
   const bool plain = cli::text_of(row, "type") == "plain";
   const bool source = cli::is_true(row, "source-clone");

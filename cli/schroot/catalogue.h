@@ -1,4 +1,4 @@
-// The names that there are, in schroot's three namespaces, from the daemon's lists. Plain values.
+// All names in schroot's three namespaces, from the daemon's lists. Plain values.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -12,16 +12,16 @@ namespace unionroot::schroot {
 struct Entry {
   base::Namespace space = base::Namespace::chroot;
   std::string name;
-  std::string target;  // the name of the chroot or session that is meant
-  // Another name for something that has an entry of its own. As in schroot, the session that every plain chroot seems
-  // to have is one too.
+  std::string target;  // the chroot or session to which the name leads
+  // True if this is another name for something that has its own entry. As in schroot, the apparent session of a plain
+  // chroot is an alias too.
   bool alias = false;
-  bool plain = false;  // type=plain: it is used as it is, and has no sessions
+  bool plain = false;  // type=plain: the tree is used as it is, without sessions
 };
 
 class Catalogue {
  public:
-  // Of the answers of ListChroots and ListSessions.
+  // Takes the answers of ListChroots and ListSessions.
   Catalogue(const nlohmann::json& chroots, const nlohmann::json& sessions);
 
   // nullptr if there is none.
@@ -39,8 +39,8 @@ class Catalogue {
 // "session:NAME"
 std::string qualified(base::Namespace space, const std::string& name);
 
-// What a name on the command line says: its namespace, or `usual` where it has none. Throws Mistake for a namespace
-// that does not exist.
+// Splits a name from the command line. `usual` is used if it has no namespace. Throws Mistake if the namespace does not
+// exist.
 base::QualifiedName split_name(const std::string& given, base::Namespace usual);
 
 }  // namespace unionroot::schroot

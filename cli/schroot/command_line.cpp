@@ -14,7 +14,7 @@ namespace {
 
 using Set = std::function<void(CommandLine&, const std::string& value)>;
 
-// Taken in order; the first that says something wrong counts.
+// Handled in order. The first wrong one is reported.
 struct Meaning {
   Option option;
   Set set;
@@ -37,7 +37,7 @@ Set list(std::vector<std::string> CommandLine::*member) {
 
 void all(CommandLine& line, const std::string&) { line.all_chroots = line.all_sessions = line.all_sources = true; }
 
-// Of several with one key the first counts.
+// If a key is given several times, the first one counts.
 void add_option(CommandLine& line, const std::string& value) {
   const auto key = [](const std::string& option) { return option.substr(0, option.find('=')); };
   for (const auto& given : line.options)
@@ -45,14 +45,14 @@ void add_option(CommandLine& line, const std::string& value) {
   line.options.push_back(value);
 }
 
-// What it would show is in the daemon's log.
+// Only checks the level: our debug messages are in the daemon's log.
 void debug(CommandLine&, const std::string& value) {
   for (const char* const level : {"none", "notice", "info", "warning", "critical"})
     if (value == level) return;
   throw Mistake("Invalid debug level", true);
 }
 
-// These and those of both programs.
+// The options in `meanings`, and those that both programs have.
 std::vector<Meaning> with_common(std::vector<Meaning> meanings) {
   meanings.insert(meanings.end(), {
                                       {{"help", 'h'}, action(Action::help)},
@@ -65,7 +65,7 @@ std::vector<Meaning> with_common(std::vector<Meaning> meanings) {
                                       {{"verbose", 'v'}, flag(&CommandLine::verbose)},
                                       {{"chroot", 'c', true, true}, list(&CommandLine::chroots)},
                                       {{"debug", '\0', true}, debug},
-                                      // What stands behind the options has this name in schroot.
+                                      // In schroot, the words after the options have this name.
                                       {{"command", '\0', true, true}, list(&CommandLine::command)},
                                   });
   return meanings;
@@ -133,7 +133,7 @@ void require_sense(CommandLine& line, const Words& words) {
   if (line.quiet && line.verbose) {
     line.warnings.insert(line.warnings.end(),
                          {"--quiet and --verbose may not be used at the same time", "Using verbose output"});
-    line.verbose = false;  // whatever it says
+    line.verbose = false;  // the output stays quiet, whatever the warning says
   }
   if (!line.chroots.empty() && line.all()) {
     line.warnings.insert(line.warnings.end(),
@@ -158,7 +158,7 @@ CommandLine parse(const std::vector<std::string>& given, const std::vector<Meani
   for (const auto& each : words.options)
     meanings[static_cast<std::size_t>(each.option - known.data())].set(line, each.value);
   require_sense(line, words);
-  // An empty word alone is no command.
+  // A single empty word is no command.
   if (words.others.size() != 1 || !words.others.front().empty())
     line.command.insert(line.command.end(), words.others.begin(), words.others.end());
   return line;

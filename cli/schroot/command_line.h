@@ -1,4 +1,4 @@
-// What is asked for, as plain values.
+// A parsed command line, as plain values.
 #pragma once
 
 #include <optional>
@@ -27,19 +27,19 @@ struct CommandLine {
   bool all_chroots = false, all_sessions = false, all_sources = false;
   bool exclude_aliases = false;
   std::optional<std::string> directory, shell, user;
-  std::string session_name;  // empty: one is made up
+  std::string session_name;  // empty: a name is generated
   bool preserve_environment = false;
   std::vector<std::string> options;  // KEY=VALUE
   bool force = false, quiet = false, verbose = false;
   std::vector<std::string> command;   // empty: a login shell
-  std::vector<std::string> warnings;  // pairs: what is odd about it, and what is done
+  std::vector<std::string> warnings;  // pairs: a problem, and what is done about it
 
   [[nodiscard]] bool all() const { return all_chroots || all_sessions || all_sources; }
 };
 
-// The words after the program's name. Throws Mistake.
+// Parses the words after the program's name. Throws Mistake.
 CommandLine parse_schroot(const std::vector<std::string>& words);
-// Those of dchroot, which has other letters for some options.
+// The same for dchroot, which uses other letters for some options.
 CommandLine parse_dchroot(const std::vector<std::string>& words);
 
 }  // namespace unionroot::schroot

@@ -22,7 +22,7 @@ using base::Namespace;
 
 namespace {
 
-// "29 Nov 2026", in English whatever the locale: C is what a program has that sets none.
+// "29 Nov 2026". It is always English: this program sets no locale, so it has the C locale.
 std::string today() {
   const std::time_t now = std::time(nullptr);
   std::tm parts{};
@@ -39,14 +39,14 @@ Front::Front(const CommandLine& line)
       manager_(
           "",
           [this](const cli::Advance& advance) {
-            // What a script of the set-up wrote, in this form.
+            // Output of set-up scripts comes with these prefixes.
             if (advance.what.starts_with("I: ")) return say_information(advance.what.substr(3));
             if (advance.what.starts_with("E: ")) return say_error(advance.what.substr(3));
             if (line_.quiet || !advance.what.starts_with("waiting ") || advance.what == waiting_) return;
             waiting_ = advance.what;
             say_information(waiting_);
           },
-          // As schroot, which asks for a password for -u alone.
+          // As in schroot, only -u asks for a password.
           line.user ? cli::Manager::Asking::allowed : cli::Manager::Asking::never) {}
 
 void Front::warn_of_definitions() {
@@ -116,7 +116,7 @@ std::vector<Front::Target> Front::of_all(bool with_aliases) {
   return targets;
 }
 
-// A session that is not in the lists was begun otherwise, or has the name alone of one: the daemon knows.
+// A session that is not in the lists was not begun by this program, or does not exist. The daemon knows which.
 bool Front::is_there(const Target& target) {
   const auto& [space, name] = target.name;
   const auto* const entry = catalogue().find(space, name);
@@ -183,7 +183,7 @@ int Front::info() {
 }
 
 int Front::config() {
-  // Sorted by name, and a blank line between: a keyfile.
+  // The output is a keyfile: sections are sorted by name, with a blank line between them.
   std::set<std::pair<std::string, std::string>> sections;
   const auto wanted = targets();
   for (const auto& target : wanted) {

@@ -1,4 +1,4 @@
-// Carries out what a command line asks for, by the daemon.
+// Carries out a command line by calls to the daemon.
 #pragma once
 
 #include <functional>
@@ -19,11 +19,11 @@ class Front {
  public:
   explicit Front(const CommandLine& line);
 
-  // The exit status. Throws base::Error, or Mistake; what concerns one chroot alone is said here.
+  // Returns the exit status. Throws base::Error or Mistake. Errors that concern one chroot alone are printed here.
   int run();
 
  private:
-  // A name on the command line, or one that --all stands for.
+  // A name from the command line, or one that --all selects.
   struct Target {
     std::string given;         // for messages
     base::QualifiedName name;  // with its namespace
@@ -45,8 +45,8 @@ class Front {
   [[nodiscard]] bool is_about_sessions() const { return usual_namespace() == base::Namespace::session; }
   [[nodiscard]] std::vector<Target> named() const;
   std::vector<Target> of_all(bool with_aliases);
-  std::vector<Target> targets();            // what is acted on, each once
-  void require_name(const Target& target);  // one that there may be
+  std::vector<Target> targets();            // the targets of the action
+  void require_name(const Target& target);  // throws if the name is invalid
   void require_all(const std::vector<Target>& targets);
   [[nodiscard]] bool is_there(const Target& target);
   bool is_plain(const Target& target);
@@ -58,13 +58,13 @@ class Front {
   void end(const Target& target);
   void recover(const Target& target);
   void require_options(const Target& target);
-  // Says what the daemon said, in schroot's form.
+  // Prints the daemon's error in schroot's form. Returns the exit status.
   int failed(const base::Error& error, const Target& target, const char* stage);
 
   const CommandLine& line_;
   cli::Manager manager_;
   std::optional<Catalogue> catalogue_;
-  std::string waiting_;  // what was said last of what is waited for
+  std::string waiting_;  // the last message about waiting
 };
 
 // "E: NAME: Chroot not found"

@@ -6,7 +6,7 @@ namespace unionroot::schroot {
 
 namespace {
 
-// What both programs have.
+// The help that both programs share.
 std::string help(const char* program, const char* location, const char* rest) {
   return base::concat("Usage:\n  ", program, "  [OPTION…] [COMMAND] — run command or shell in a chroot\n\n", R"(Actions:
   -h [ --help ]                   Show help options

@@ -17,7 +17,7 @@ using Lines = std::vector<std::pair<std::string, std::string>>;
 
 enum class Kind { chroot, source, session };
 
-// What the daemon says in schroot's own keys.
+// The daemon's answer, in schroot's keys.
 class Facts {
  public:
   explicit Facts(const nlohmann::json& info) : info_(info) {
@@ -32,7 +32,7 @@ class Facts {
   [[nodiscard]] const nlohmann::json& keys() const { return *keys_; }
   [[nodiscard]] bool has(const char* name) const { return keys_->contains(name); }
   [[nodiscard]] std::string key(const char* name) const { return cli::text_of(*keys_, name); }
-  // A list with blanks in the place of its commas.
+  // A list, with blanks instead of commas.
   [[nodiscard]] std::string list(const char* name) const {
     auto text = key(name);
     std::replace(text.begin(), text.end(), ',', ' ');
@@ -52,7 +52,7 @@ class Facts {
 
 std::string word(bool value) { return value ? "true" : "false"; }
 
-// A line that is there only where it says something.
+// Adds a line only if it has a value.
 void add_if(Lines& lines, const char* label, const std::string& value) {
   if (!value.empty()) lines.emplace_back(label, value);
 }

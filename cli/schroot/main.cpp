@@ -1,4 +1,4 @@
-// schroot, and dchroot if it is called so: the commands of schroot on the sessions of unionroot.
+// schroot, or dchroot if it is started by that name: schroot's commands for the sessions of unionroot.
 #include <string>
 #include <string_view>
 #include <vector>

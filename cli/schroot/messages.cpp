@@ -11,7 +11,7 @@ namespace unionroot::schroot {
 
 namespace {
 
-// Errors that cannot be written have nowhere to go; the exit status still tells.
+// If standard error cannot be written, only the exit status tells.
 void say(std::string_view prefix, std::string_view text) {
   std::string lines;
   for (const auto& line : base::split(text, '\n', true)) lines += base::concat(prefix, cli::safe(line), "\n");

@@ -1,4 +1,4 @@
-// What the front end says on standard error, in schroot's form: "E: ", "W: " and "I: " before each line.
+// Messages on standard error in schroot's form: "E: ", "W: " and "I: " before each line.
 #pragma once
 
 #include <stdexcept>
@@ -7,10 +7,10 @@
 
 namespace unionroot::schroot {
 
-// The exit status of whatever goes wrong here. A command's own is passed on as it is.
+// The exit status of all errors of this program. A command's own status is passed on unchanged.
 inline constexpr int failure = 1;
 
-// A command line that makes no sense. usage: whoever made it is told where to read how it is done.
+// An invalid command line. usage: also tell the user how to read the help.
 class Mistake : public std::runtime_error {
  public:
   explicit Mistake(const std::string& message, bool usage = false) : std::runtime_error(message), usage_(usage) {}
@@ -21,7 +21,7 @@ class Mistake : public std::runtime_error {
 };
 
 void say_error(std::string_view text);
-// And what to do about it, if that is not empty.
+// Also prints the hint, if it is not empty.
 void say_error(std::string_view text, std::string_view hint);
 void say_warning(std::string_view text);
 void say_information(std::string_view text);

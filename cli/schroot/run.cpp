@@ -23,7 +23,7 @@ using terminal::Detail;
 
 namespace {
 
-// As schroot takes it: a relative one is one below the root.
+// As in schroot, a relative path begins at the root.
 std::string absolute(const std::string& directory) {
   return directory.starts_with('/') ? directory : concat("/", directory);
 }
@@ -33,7 +33,7 @@ std::string text_of_error(int number) {
   return text == nullptr ? std::to_string(number) : text;
 }
 
-// What is told of a run while it goes on, in schroot's words.
+// Prints what happens during a run, in schroot's words.
 class Narrator {
  public:
   Narrator(const CommandLine& line, std::string session) : line_(line), session_(std::move(session)) {
@@ -63,14 +63,14 @@ class Narrator {
         trouble_.reset();
         break;
       case Detail::Kind::no_directory:
-        if (trouble_) say_directory(say_warning);  // another was tried, in vain too
+        if (trouble_) say_directory(say_warning);  // another directory was tried, and failed too
         trouble_ = detail;
         break;
       case Detail::Kind::no_command: trouble_ = detail; break;
     }
   }
 
-  // Why the command was not executed.
+  // Prints why the command was not executed.
   void say_failure(const terminal::Outcome& outcome) const {
     if (trouble_ && trouble_->kind == Detail::Kind::no_directory && outcome.kind == terminal::Outcome::Kind::failed)
       return say_directory(say_error);
@@ -104,11 +104,11 @@ class Narrator {
 
   const CommandLine& line_;
   std::string session_;
-  bool verbose_ = false, quiet_ = false;  // as the chroot's definition says
+  bool verbose_ = false, quiet_ = false;  // by the chroot's definition
   std::optional<Detail> trouble_;
 };
 
-// What is no variable, or has no value, is left out, as schroot does.
+// As in schroot, variables without a name or a value are left out.
 std::vector<std::string> named_variables() {
   auto variables = cli::own_environment();
   std::erase_if(variables, [](const std::string& variable) {
@@ -129,7 +129,7 @@ cli::bus::Options options_for(const CommandLine& line, bool on_terminal) {
   else if (auto directory = cli::working_directory(); !directory.empty())
     options.emplace_back("caller-directory", Bytes{std::move(directory)});
   else
-    options.emplace_back("caller-directory", Bytes{"/"});  // as in schroot where it was removed
+    options.emplace_back("caller-directory", Bytes{"/"});  // as in schroot, if the working directory was removed
   if (line.preserve_environment) options.emplace_back("preserve-environment", true);
   options.emplace_back("environment", cli::bus::ByteLists{named_variables()});
   if (line.shell) options.emplace_back("shell", Bytes{*line.shell});
@@ -140,7 +140,7 @@ cli::bus::Options options_for(const CommandLine& line, bool on_terminal) {
   return options;
 }
 
-// A command that was killed has no status to pass on, and what goes wrong here has one of its own.
+// A killed command has no status to pass on. It gives `failure`, like all other errors.
 int status_of(const terminal::Outcome& outcome, const Narrator& narrator) {
   using Kind = terminal::Outcome::Kind;
   switch (outcome.kind) {
@@ -179,7 +179,7 @@ int Front::run_at(const Target& target, const std::string& name) {
   return failure;
 }
 
-// The daemon is asked at once; only if it knows no such session the lists are looked at.
+// For a session the daemon is asked first. The lists are read only if it knows no such session.
 int Front::run_in(const Target& target) {
   const auto& [space, name] = target.name;
   require_name(target);
@@ -209,7 +209,7 @@ int Front::run_in_each() {
     wanted = targets();
   int status = 0;
   for (const auto& target : wanted) {
-    // As in schroot: the last status counts, and where a session cannot be had there is an end of it.
+    // As in schroot: the last status counts, and the first failure of a session ends the loop.
     try {
       status = run_in(target);
     } catch (const Error& error) {

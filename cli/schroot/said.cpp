@@ -20,7 +20,7 @@ void say_not_authorised(const base::Error& error, const Concerning& about) {
   if (about.verbose) say_information(concat(error.what(), "\n", error.hint()));
 }
 
-// Which session it was whose set-up failed, if there was one already: "setting up session ID: ...".
+// The session whose set-up failed, if it existed: the message is "setting up session ID: ...".
 std::string session_in(std::string_view message) {
   constexpr std::string_view start = "setting up session ";
   if (!message.starts_with(start)) return {};
@@ -41,13 +41,13 @@ void say(const base::Error& error, const Concerning& about) {
     case ErrorCode::authentication_required:
     case ErrorCode::authentication_failed:
       if (about.user.empty()) return say_not_authorised(error, about);
-      // What PAM says where it cannot ask, and where it was not told the password.
+      // PAM's messages if it cannot ask for the password, or did not get it.
       if (!cli::has_controlling_terminal()) say_error("No controlling terminal");
       say_error("Authentication failed: Authentication failure");
       if (about.verbose) say_information(concat(error.what(), "\n", error.hint()));
       return;
     case ErrorCode::access_denied:
-      if (!session_in(error.what()).empty()) break;  // a file that is not to be trusted
+      if (!session_in(error.what()).empty()) break;  // the session refused a file that is not trusted
       return say_not_authorised(error, about);
     case ErrorCode::session_exists:
       if (about.session.empty()) break;

@@ -1,4 +1,4 @@
-// The daemon's errors in schroot's words.
+// Prints the daemon's errors in schroot's words.
 #pragma once
 
 #include <string>
@@ -8,10 +8,10 @@
 namespace unionroot::schroot {
 
 struct Concerning {
-  std::string given;    // the chroot or session as it was named
-  std::string user;     // that the command was to run as; empty: the caller
-  std::string session;  // the session, or the name that a new one was to have; empty: none
-  const char* stage;    // what schroot calls it that was under way: "setup-start"
+  std::string given;    // the chroot or session, as the user named it
+  std::string user;     // the user of the command; empty: the caller
+  std::string session;  // the session, or the name for a new one; empty: none
+  const char* stage;    // schroot's name of the current stage: "setup-start"
   bool verbose = false;
 };
 

@@ -22,13 +22,13 @@ using base::ErrorCode;
 using base::Namespace;
 
 int Front::failed(const Error& error, const Target& target, const char* stage) {
-  if (error.code() == ErrorCode::no_such_chroot) catalogue();  // warns where it is empty
+  if (error.code() == ErrorCode::no_such_chroot) catalogue();  // warns if there are no chroots
   say(error, {target.given, line_.user.value_or(""), is_about_sessions() ? target.name.name : line_.session_name, stage,
               line_.verbose});
   return failure;
 }
 
-// The daemon refuses them too; here it is known which key it is.
+// The daemon refuses such options too. Here the message can name the key.
 void Front::require_options(const Target& target) {
   if (line_.options.empty() || is_about_sessions()) return;
   const auto info = info_of(target);
@@ -49,7 +49,7 @@ void Front::require_options(const Target& target) {
 int Front::begin() {
   const auto target = named().front();
   require_name(target);
-  // Only chroots have sessions; every plain one seems to have one that is there already.
+  // A session can only be begun for a chroot. The apparent session of a plain chroot stands for that chroot.
   if (target.name.space == Namespace::session && !is_plain(target)) throw not_found({target.given});
   const auto space = target.name.space == Namespace::session ? Namespace::chroot : target.name.space;
   if (target.name.name.ends_with("-source") && !is_there(target)) throw not_found({target.given});
@@ -68,15 +68,15 @@ int Front::begin() {
   } catch (const Error& error) {
     return failed(error, target, "setup-start");
   }
-  ::signal(SIGPIPE, SIG_IGN);  // a reader that has gone is an error like any other here
+  ::signal(SIGPIPE, SIG_IGN);  // makes write() return an error if the reader is gone
   try {
     cli::print(session + "\n");
   } catch (const Error& error) {
-    // Nobody would ever end a session whose name went nowhere.
+    // Nobody has seen the session's name, so nobody would ever end it.
     end({session, {Namespace::session, session}, false});
     throw;
   }
-  // Where a signal ends this process before, the daemon ends the session: its name may have reached nobody.
+  // If a signal ends this process before this call, the daemon ends the session: its name may have reached nobody.
   manager_.call("Confirm", cli::bus::Body().text(session), {});
   return 0;
 }
@@ -96,7 +96,7 @@ void Front::recover(const Target& target) {
   manager_.call("Recover", cli::bus::Body().text(qualified(Namespace::session, target.name.name)).options(options), {});
 }
 
-// A plain chroot has no session: there is nothing to do but to say whether it is for the caller.
+// A plain chroot has no session to act on. The call only checks whether the caller may use it.
 void Front::act_on(const Target& target, const Act& act) {
   require_name(target);
   if (target.name.space == Namespace::session) try {
@@ -111,7 +111,7 @@ void Front::act_on(const Target& target, const Act& act) {
   manager_.call("Begin", cli::bus::Body().text(qualified(Namespace::chroot, target.name.name)).options(options), {});
 }
 
-// What fails for one is no reason to leave the others.
+// A failure of one session does not stop the others.
 int Front::each_session(const Act& act, const char* stage) {
   const auto given = named();
   int status = 0;

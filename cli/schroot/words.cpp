@@ -74,7 +74,7 @@ class Parser {
     found_.options.push_back({&option, std::string(value)});
   }
 
-  // "-qpcNAME": options without a value, and perhaps one with it.
+  // "-qpcNAME": options without a value, perhaps followed by one with a value.
   void take_cluster(const std::string& word) {
     for (std::size_t letter = 1; letter < word.size(); ++letter) {
       const auto* const option = find_letter(word[letter]);
@@ -87,7 +87,7 @@ class Parser {
     }
   }
 
-  // With the next word, if it takes a value.
+  // Takes the option, and the next word if the option needs a value.
   void take(const Option& option) {
     if (!option.takes_value) {
       found_.options.push_back({&option, {}});

@@ -1,5 +1,5 @@
-// A command line as words: which options it has, and what is left. The rules are those of the library that schroot
-// parses with (Boost.Program_options, unix_style), as its users know them.
+// Splits a command line into options and other words. The rules are those of the library that schroot uses
+// (Boost.Program_options, unix_style).
 #pragma once
 
 #include <span>
@@ -13,7 +13,7 @@ namespace unionroot::schroot {
 
 struct Option {
   std::string_view name;  // without the dashes
-  char letter = '\0';     // '\0': it has none
+  char letter = '\0';     // '\0': none
   bool takes_value = false;
   bool repeats = false;
 };
@@ -28,9 +28,8 @@ struct Words {
   std::vector<std::string> others;  // the command
 };
 
-// Options are taken wherever they stand, until "--". Long ones may be cut short while that is unambiguous. A word that
-// is the letter of a known option is never the value of another; every other word may be.
-// Throws Mistake.
+// Options may stand anywhere before "--". Long options may be shortened while they are unambiguous. A word that is the
+// letter of a known option is never the value of another option; any other word may be. Throws Mistake.
 Words parse_words(const std::vector<std::string>& words, std::span<const Option> known);
 
 }  // namespace unionroot::schroot
