@@ -1,4 +1,4 @@
-// What the sources that are unpacked (tarball, oci) have in common.
+// Shared by the sources that are unpacked: tarball and oci.
 #pragma once
 
 #include <string>
@@ -9,18 +9,19 @@
 
 namespace unionroot::session {
 
-// Options that report to the session and obey its definition's unpack-limit.
-// what: is told with the progress, "unpacking /srv/base.tar". cache_key: under which sessions that wait for the tree
-// find how far it is; empty: nobody else wants it.
+// Options that report progress to the session and obey its definition's unpack-limit. what: shown with the progress,
+// such as "unpacking /srv/base.tar". cache_key: sessions that wait for the tree find its progress under this key;
+// empty: no other session waits for it.
 archive::Options unpack_options(const Operation& operation, const std::string& path, const std::string& what,
                                 const std::string& cache_key);
 
-// Without "/" at either end; empty: the whole tree.
+// The location without "/" at either end; empty: the whole tree.
 std::string inner_path(const std::string& location);
-// tree/location, where that is a folder that no symlink leads to; throws Error(stage_failed).
+// The path tree/location. It must be a folder, and may not lead through a symbolic link. Throws Error(stage_failed).
 std::string located(const Operation& operation, const std::string& tree, const std::string& location);
 
-// Nothing of an unpacked tree counts as done until it is on the disk, which takes its time too.
+// Reports that the unpacked tree is being written to the disk. The tree counts as unpacked only after that, and it
+// takes time.
 void report_syncing(const Operation& operation, const std::string& path);
 void report(const Operation& operation, const std::string& what, std::uint64_t done, std::uint64_t total);
 

@@ -1,4 +1,4 @@
-// btrfs-snapshot: a writable snapshot of a subvolume for each session, deleted with it.
+// btrfs-snapshot: each session has a writable snapshot of a subvolume. It is deleted when the session ends.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -28,7 +28,7 @@ const definition::BtrfsSnapshotSource& source_of(const definition::Definition& d
 
 UniqueFd open_subvolume(const definition::Definition& definition) {
   const auto& path = source_of(definition).source_subvolume;
-  source::open_directory(definition.name, path);  // for its message
+  source::open_directory(definition.name, path);  // throws a clear error message
   auto subvolume = kernel::open_directory(path);
   if (kernel::is_subvolume(subvolume.get())) return subvolume;
   throw Error(ErrorCode::stage_failed,
@@ -42,7 +42,7 @@ class BtrfsSnapshotSourceKind : public SourceKind {
   std::vector<std::string> set_up(Operation& operation, TreeData&) const override {
     const auto& source = source_of(operation.definition());
     source::open_directory(operation.definition().name, source.snapshot_directory);
-    // Else somebody could put a tree of his own in the place of a snapshot that was just made.
+    // Refuses a folder that others than root can change: they could put another tree in the place of a new snapshot.
     const auto folder = owned::open_place("the btrfs-snapshot-directory", source.snapshot_directory);
     if (!folder) throw base::SystemError(ENOENT, concat("opening the folder ", source.snapshot_directory));
     if (operation->recovering)
@@ -61,7 +61,7 @@ class BtrfsSnapshotSourceKind : public SourceKind {
       if (owned::find(folder.get(), operation.id(), operation.token()) == owned::Found::ours)
         kernel::delete_subvolume(folder.get(), operation.id());
     } catch (const base::SystemError& error) {
-      if (error.error_number() == ENOENT) return;  // not even its folder is there
+      if (error.error_number() == ENOENT) return;  // its folder is gone too
       throw Error(ErrorCode::failed, concat("deleting the snapshot ", path, '/', operation.id(), ": ", error.what()),
                   concat("btrfs subvolume delete ", path, '/', operation.id()));
     }
@@ -81,11 +81,11 @@ class BtrfsSnapshotSourceKind : public SourceKind {
     const auto snapshot = kernel::open_directory_at(folder.get(), operation.id());
     if (!kernel::is_subvolume(snapshot.get()) || !owned::read_mark(snapshot.get()).text.empty()) return;
     owned::set_mark(snapshot.get(), operation.token());
-    kernel::sync_directory(snapshot.get());  // the store notes that it is marked
+    kernel::sync_directory(snapshot.get());  // the mark must be on the disk before the store records it
   }
 
  private:
-  // It cannot be made and marked in one step, so its first name has the token in it.
+  // A snapshot cannot be made and marked in one step, so its first name contains the token.
   static void make(const Operation& operation, int folder) {
     const auto token = operation.token();
     const auto& path = source_of(operation.definition()).snapshot_directory;
@@ -102,7 +102,7 @@ class BtrfsSnapshotSourceKind : public SourceKind {
       if (error.error_number() == EEXIST) refuse_other();
       throw;
     }
-    // A preserved session outlives a power failure right after begin.
+    // A preserved session must survive a power failure right after begin.
     if (!operation.automatic()) base::check(::syncfs(folder), "syncing the new snapshot in", path);
   }
 

@@ -34,7 +34,7 @@ namespace {
 constexpr std::string_view former_temporary = "tmp-";
 constexpr std::string_view lock_ending = ".lock";
 
-// nullopt: not there (any more).
+// nullopt: it does not exist.
 std::optional<UniqueFd> try_open(int folder, const std::string& name) {
   UniqueFd opened(::openat(folder, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (opened) return opened;
@@ -60,7 +60,7 @@ std::string identity_of(int file) {
 }
 
 TreeCache::TreeCache(Services& services) : services_(services), path_(services.settings.state_directory + "/cache") {
-  // Trees hold set-id programs and device nodes: nobody but root gets in.
+  // Trees contain set-id programs and device nodes, so only root may enter.
   folder_ = owned::ensure_place("the cache", path_, 0700);
 }
 
@@ -80,7 +80,8 @@ std::optional<UniqueFd> TreeCache::try_lock(const std::string& key, base::LockTy
                               "opening the lock", name));
     base::fault_point("create done");
     if (!base::try_lock(file.get(), type, name)) return std::nullopt;
-    // Whoever removes an entry removes its lock file too: then this is the lock of nothing.
+    // The process that removes an entry also removes its lock file. Then this lock protects nothing, and a new file is
+    // opened.
     struct stat held {
     }, named{};
     base::check(::fstat(file.get(), &held), "looking at the lock", name);
@@ -97,7 +98,8 @@ UniqueFd TreeCache::lock(const CacheRequest& request, base::LockType type) const
     if (auto held = try_lock(request.key, type)) return std::move(*held);
     if (request.cancelled && request.cancelled())
       throw Error(ErrorCode::cancelled, concat("waiting until ", request.origin, " is unpacked was cancelled"));
-    // Who takes a whole tree into use holds the lock for a moment only.
+    // Taking a complete tree into use holds the lock only briefly. A longer wait means that another session unpacks the
+    // tree.
     if (request.waits && pause == longest) {
       const auto bytes = services_.unpackings.find(request.key);
       request.waits(bytes.done, bytes.total);
@@ -125,7 +127,7 @@ void TreeCache::use(const std::string& key, const User& user, bool durable) {
 
 void TreeCache::make(const CacheRequest& request) {
   const auto name = owned::unfinished_name(request.session);
-  services_.trash.discard(path_, name, trash_folder(services_.settings));  // of a crash
+  services_.trash.discard(path_, name, trash_folder(services_.settings));  // a leftover of a crash
   base::Rollback rollback;
   rollback.add([&] {
     try {
@@ -147,7 +149,7 @@ void TreeCache::make(const CacheRequest& request) {
     unpacked.add([&] { services_.unpackings.remove(request.key); });
     request.make(tree.get());
   }
-  // All of it on the disk before it has its name: an entry that survives a power cut is complete.
+  // The tree is on the disk before it gets its name. So an entry that survives a power failure is complete.
   base::check(::syncfs(tree.get()), "syncing the unpacked tree of", request.origin);
   if (request.cancelled && request.cancelled())
     throw Error(ErrorCode::cancelled, concat("unpacking ", request.origin, " was cancelled"));
@@ -156,7 +158,7 @@ void TreeCache::make(const CacheRequest& request) {
   kernel::sync_directory(folder_.get());
 }
 
-// For who holds it alone, and has no entry to go with it.
+// Removes the lock file of an entry that does not exist. The caller holds the lock exclusively.
 void TreeCache::remove_lock(const std::string& key) const noexcept {
   try {
     kernel::remove_file(folder_.get(), concat(key, lock_ending));
@@ -235,10 +237,10 @@ std::vector<std::string> TreeCache::keys_in_use(const std::string& session) cons
 
 bool TreeCache::outdated(int entry, const std::string& key) const {
   const auto origin = read_at(entry, "origin");
-  if (!origin) return true;  // nobody can tell what it is any more
+  if (!origin) return true;  // it is unknown which tree this is
   const UniqueFd file(::open(origin->c_str(), O_PATH | O_CLOEXEC));
   if (!file) return errno == ENOENT || errno == ENOTDIR;
-  // A layer's key is its digest: as long as the file is there, so is the layer.
+  // The key of an OCI layer is a digest: the layer is valid as long as its file exists.
   return key.starts_with("file-") && identity_of(file.get()) != key;
 }
 
@@ -255,7 +257,7 @@ std::optional<UniqueFd> TreeCache::open_unused(const std::string& key) const {
 void TreeCache::remove_if(const std::string& key, const std::function<bool(int entry)>& condition,
                           std::string_view why) {
   const auto alone = try_lock(key, base::LockType::write);
-  if (!alone) return;  // somebody takes it into use
+  if (!alone) return;  // a session is taking it into use
   const auto remove_lock = [&] { kernel::remove_file(folder_.get(), concat(key, lock_ending)); };
   if (!kernel::exists_at(folder_.get(), key)) return remove_lock();
   const auto entry = open_unused(key);
@@ -294,7 +296,7 @@ void TreeCache::remove_unwanted(const std::function<bool(const std::string&)>& w
         "no chroot is defined on it any more");
 }
 
-// Where the cache is shared with another daemon, its sessions may have names that ours have too.
+// Another daemon may share the cache. Its sessions may have the same names as ours.
 bool TreeCache::is_anothers(int users, const std::string& session) const {
   const auto text = read_at(users, session);
   const auto user = text ? parse_user(*text) : std::nullopt;

@@ -12,7 +12,7 @@ using base::ErrorCode;
 
 namespace {
 
-// A former version wrote only a tarball's key into the journal.
+// A former version wrote keys into the journal for tarballs only.
 std::vector<std::string> keys_of(const Operation& operation, const TreeData& data) {
   if (!data.cache_keys.empty()) return base::split(data.cache_keys, ' ');
   return cache_of(operation).keys_in_use(operation.id());

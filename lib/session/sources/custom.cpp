@@ -1,5 +1,5 @@
-// custom: the tree is what the administrator's scripts put at its place: mount there, or where the session has a folder
-// of its own (custom-session-purgeable), write into it.
+// custom: the administrator's scripts put the tree in its place. They mount it there, or write it there if the session
+// has a folder of its own (custom-session-purgeable).
 #include <sys/mount.h>
 #include <sys/stat.h>
 
@@ -28,7 +28,7 @@ const definition::CustomSource& source_of(const definition::Definition& definiti
   return std::get<definition::CustomSource>(definition.source);
 }
 
-// A source session's tree is what scripts have elsewhere: it is not the session's own.
+// The scripts keep the tree of a source session elsewhere. It does not belong to the session.
 bool has_folder(const Operation& operation) {
   return source_of(operation.definition()).session_purgeable && !operation.is_source();
 }
@@ -62,7 +62,7 @@ UniqueFd make_folder(Operation& operation) {
   return mount::open_tree_clone(operation.services().mounts, path, false, false);
 }
 
-// What scripts see at the place before they have mounted anything there.
+// The tree that the stop scripts find at the place: the session's folder or an empty tree.
 UniqueFd place_to_stop_at(Operation& operation) {
   struct stat facts {};
   const auto path = folder_path(operation);
@@ -86,7 +86,8 @@ void require_tree(const Operation& operation, const struct stat& before, int tre
 
 class CustomSourceKind : public SourceKind {
  public:
-  // There is no file that all its sessions have in common, but for its name.
+  // Returns no directories, because the scripts' tree may consist of mounts. Sessions on one definition share no file
+  // that could be locked, so the lock is on the definition's name.
   std::vector<std::string> set_up(Operation& operation, TreeData& data) const override {
     data.never_ran = true;
     if (!has_hooks(operation.definition()))
@@ -103,14 +104,14 @@ class CustomSourceKind : public SourceKind {
     space.close();
     const bool read_only = operation.definition().has_union();
     mounts.set_attributes(tree.get(), read_only ? MOUNT_ATTR_RDONLY : 0, 0, MS_SLAVE, true);
-    operation->layers.push_back(std::move(tree));  // with what is mounted in it; so it is no directory of the host's
+    operation->layers.push_back(std::move(tree));  // a detached mount with everything that is mounted in it
     return {};
   }
 
   void tear_down(Operation& operation, const TreeData& data, TearDown mode) const override {
     operation->layers.clear();
     if (mode == TearDown::keep_data) return;
-    std::exception_ptr problem;  // the folder goes whatever the scripts say
+    std::exception_ptr problem;  // the folder is discarded even if the scripts fail
     try {
       if (has_hooks(operation.definition()) && !data.never_ran) stop(operation);
     } catch (...) {

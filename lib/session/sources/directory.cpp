@@ -28,15 +28,15 @@ std::vector<std::string> directories_of(const definition::Definition& definition
   return {std::get<definition::DirectorySource>(definition.source).directory};
 }
 
-// Without symlinks, for comparing; the path itself if it cannot be resolved.
+// The path without symbolic links, for comparisons; the path itself if it cannot be resolved.
 std::string canonical(const std::string& path) {
   boost::system::error_code missing;
   const auto resolved = boost::filesystem::canonical(path, missing);
   return missing ? path : resolved.string();
 }
 
-// overlayfs takes a live upper layer as somebody's lower layer with no more than a line in the kernel's log, and what
-// is then seen is undefined.
+// overlayfs accepts an upper layer in use as a lower layer of another overlay. It only writes a line to the kernel's
+// log, and the result is undefined.
 void refuse_upper_layers(const Operation& operation, const std::string& path) {
   const auto sessions = operation.services().settings.state_directory + "/sessions";
   if (!base::is_or_is_beneath(canonical(path), canonical(sessions))) return;
@@ -54,14 +54,14 @@ class DirectorySourceKind : public SourceKind {
       source::open_directory(operation.definition().name, path);
       refuse_upper_layers(operation, path);
     }
-    if (operation.automatic()) return directories;  // which is not set up again
+    if (operation.automatic()) return directories;  // an automatic session is never set up again
     auto now = identify_directories(directories);
     if (keeps_upper(operation) && !operation->accept_source) require_same(operation, data.trees, now);
     data.trees = std::move(now);
     return directories;
   }
 
-  void tear_down(Operation&, const TreeData&, TearDown) const override {}  // it made nothing
+  void tear_down(Operation&, const TreeData&, TearDown) const override {}  // set_up makes nothing
 
   Recovery recover(Operation& operation, const TreeData&) const override {
     operation->directories = directories_of(operation.definition());
@@ -69,7 +69,7 @@ class DirectorySourceKind : public SourceKind {
   }
 
  private:
-  // The upper layer was laid on these very trees.
+  // An upper layer may only be used on the trees on which it was made.
   static void require_same(const Operation& operation, const std::string& then, const std::string& now) {
     const auto difference = other_directory(then, now);
     if (difference.empty()) return;

@@ -16,7 +16,7 @@ using base::concat;
 
 namespace {
 
-// Ends the text of one folder. There is no empty line in it.
+// Ends the text of one folder. That text has no empty line.
 constexpr std::string_view end_of_folder = "\n\n";
 
 std::vector<std::string> folders_of(std::string_view text) {
@@ -41,7 +41,7 @@ std::string described(const std::string& folder) {
                 identity && !identity->type.empty() ? identity->described() : value_of(folder, "filesystem="), ")");
 }
 
-// The drivers of ext2, ext3 and ext4 are one for the other's file systems.
+// ext2, ext3 and ext4 count as one type, because one driver can mount another's file systems.
 std::string file_system(const std::string& folder) {
   auto type = value_of(folder, "filesystem=");
   return type.starts_with("ext") ? "ext" : type;
@@ -53,7 +53,7 @@ bool is_another(const std::string& then, const std::string& now) {
   const auto was = identity::parse_identity(then), is = identity::parse_identity(now);
   if (!was || !is) return false;
   if (identity::compare(*was, *is) == identity::Comparison::different) return true;
-  // Where there are no handles, as on network file systems, folders are told apart by their names alone.
+  // If there are no file handles, as on network file systems, only the paths tell folders apart.
   return was->handle.empty() && is->handle.empty() && value_of(then, "folder=") != value_of(now, "folder=");
 }
 
@@ -64,7 +64,7 @@ std::string identify_directories(const std::vector<std::string>& directories) {
   for (const auto& path : directories) {
     const base::UniqueFd folder(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     struct stat status {};
-    if (!folder || ::fstat(folder.get(), &status) != 0) return {};  // whoever stands on it says so
+    if (!folder || ::fstat(folder.get(), &status) != 0) return {};  // the stage that uses it reports the error
     const auto mount = kernel::mount_of(folder.get());
     boost::system::error_code missing;
     const auto real = boost::filesystem::canonical(path, missing);

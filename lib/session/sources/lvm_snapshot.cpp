@@ -1,4 +1,5 @@
-// lvm-snapshot: a snapshot of a logical volume for each session, mounted, and removed with it. By LVM's own commands.
+// lvm-snapshot: each session has a snapshot of a logical volume. It is mounted, and removed when the session ends.
+// LVM's own commands do it.
 #include "base/error.h"
 #include "base/text.h"
 #include "kernel/command.h"
@@ -48,7 +49,7 @@ class LvmSnapshotSourceKind : public SourceKind {
     operation.services().source_mounts.release(operation.id());
     if (mode == TearDown::keep_data || data.untouched || kernel::find_program("lvremove").empty()) return;
     const LvmSnapshot snapshot(source_of(operation.definition()), operation.token());
-    // A volume of that name that lvcreate met, and refused, is another's.
+    // If lvcreate failed because the name was in use, that volume belongs to somebody else.
     if (owner_of(snapshot).found == owned::Found::ours) kernel::run_or_throw(lvm(snapshot.remove()));
   }
 

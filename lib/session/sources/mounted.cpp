@@ -1,5 +1,5 @@
 // image, loopback and block-device: a file system in a file or on a device. Under an overlay it is mounted read-only,
-// once for all sessions; without one, each session has it to itself and writes to it.
+// once for all sessions. Without an overlay, each session mounts it for itself and writes to it.
 #include <fcntl.h>
 
 #include <string_view>
@@ -53,10 +53,10 @@ class MountedSourceKind : public SourceKind {
   }
 
   Recovery recover(Operation& operation, const TreeData& data) const override {
-    // The session's namespace has a copy of the mount, so it does not depend on it.
+    // The session's namespace has a copy of the mount, so it does not depend on this one.
     const auto name = data.mount.empty() ? concat("own.", operation.id()) : data.mount;
     const bool mounted = operation.services().source_mounts.adopt(name, operation.id());
-    // Where it cannot be found in the mount, nothing can have been written to it, and its layers are not known.
+    // If the location is not in the mount, nothing can have been written to it, and the layers stay unknown.
     if (mounted) {
       try {
         operation->directories = {located(operation, operation.services().source_mounts.path(name),
@@ -73,20 +73,21 @@ class MountedSourceKind : public SourceKind {
     TreeData now;
     const auto opened = open_disk(operation.definition().name, disk, true);
     now.mount = operation.definition().has_union() ? disk_identity(opened.get(), disk) : concat("own.", operation.id());
-    // Only a session that may be set up again needs to know it.
+    // Only a session that may be set up again needs this.
     if (!operation.automatic()) now.content = disk_content(opened.get(), disk);
     return now;
   }
 
-  // Of a file's name among the mounts, "file-DEVICE-INODE-SIZE-TIME.pN.OPTIONS": what is the same after a restart.
+  // The part of a file's mount name that is the same after a restart. The name is
+  // "file-DEVICE-INODE-SIZE-TIME.pN.OPTIONS".
   static std::string file_part(const std::string& mount) {
     constexpr std::string_view start = "file-";
     const auto end = mount.starts_with(start) ? mount.find('-', start.size()) : std::string::npos;
     return end == std::string::npos ? std::string() : mount.substr(end, mount.find('.') - end);
   }
 
-  // The upper layer was laid on this very file system. What is not known of it (there is no UUID; a former version
-  // wrote none) cannot be compared.
+  // An upper layer may only be used on the file system on which it was made. Unknown facts are not compared: there may
+  // be no UUID, or a former version wrote none.
   static void require_same(const Operation& operation, const Disk& disk, const TreeData& then, const TreeData& now) {
     const auto refuse = [&](const std::string& was, const std::string& is) {
       throw Error(

@@ -1,4 +1,5 @@
-// oci: an image layout on disk. Each layer is unpacked once, and shared by all images that have it on the same layers.
+// oci: an image layout on disk. Each layer is unpacked once. All images share it that have it on top of the same
+// layers.
 #include <set>
 
 #include "base/error.h"
@@ -27,14 +28,14 @@ const definition::OciSource& source_of(const definition::Definition& definition)
   return std::get<definition::OciSource>(definition.source);
 }
 
-// Of the trees of all layers, top first, those that show.
+// The trees that are visible, among those of all layers, top first.
 std::vector<std::string> shown(std::vector<std::string> trees) {
   for (std::size_t i = 0; i + 1 < trees.size(); ++i)
     if (archive::hides_all_below(kernel::open_directory(trees[i]).get())) trees.resize(i + 1);
   return trees;
 }
 
-// below: the trees of the layers that it lies on, top first.
+// below: the trees of the layers beneath it, top first.
 void unpack_layer(Operation& operation, const OciLayout& layout, const OciLayer& layer,
                   const std::vector<std::string>& below, int folder, const CacheRequest& request) {
   const auto file = layout.open_blob(layer);
@@ -46,7 +47,7 @@ void unpack_layer(Operation& operation, const OciLayout& layout, const OciLayer&
     opened.push_back(kernel::open_directory(path));
     options.below.push_back(opened.back().get());
   }
-  // What is unpacked is what is summed up: nobody can change it in between.
+  // The digest is taken of the bytes that are unpacked, so nobody can change them in between.
   Sha256 sum;
   options.observe = [&](std::string_view data) { sum.add(data); };
   auto unpacked = archive::unpack(file.get(), folder, options);
@@ -62,17 +63,18 @@ void unpack_layer(Operation& operation, const OciLayout& layout, const OciLayer&
 class OciSourceKind : public SourceKind {
  public:
   std::vector<std::string> set_up(Operation& operation, TreeData& data) const override {
-    // What the upper layer was laid on, whatever has become of the image since.
+    // A recovered session gets the trees on which its upper layer was made, even if the image has changed.
     if (auto trees = take_cached_again(operation, data)) return shown(std::move(*trees));
     const auto& source = source_of(operation.definition());
     const OciLayout layout(operation.definition().name, source.directory);
     auto layers = layout.layers(source.reference);
     std::set<std::string> seen;
-    // The same layer a second time, further down, adds nothing that the upper one does not show; overlayfs refuses it.
+    // If a layer occurs twice, only the upper one is used. The lower one adds nothing visible, and overlayfs refuses a
+    // layer twice.
     std::vector<OciLayer> stack;
     for (auto layer = layers.rbegin(); layer != layers.rend(); ++layer)
       if (seen.insert(layer->digest).second) stack.push_back(*layer);
-    constexpr std::size_t most = 500;  // lower layers of one overlay
+    constexpr std::size_t most = 500;  // lower layers that one overlay may have
     if (stack.size() > most)
       throw Error(ErrorCode::stage_failed,
                   concat("the image has ", stack.size(), " layers; at most ", most, " can be stacked"),
@@ -84,7 +86,7 @@ class OciSourceKind : public SourceKind {
           operation, data,
           concat("the image in ", source.directory, " is ", keys.empty() ? "empty" : keys.front(), " now"));
     data.cache_keys = base::join(keys, " ");
-    // From the bottom, since what a layer says is about those below it.
+    // Begins at the bottom, because a layer refers to those below it.
     std::vector<std::string> trees;
     for (auto index = stack.size(); index-- > 0;)
       trees.insert(trees.begin(), take(operation, layout, stack[index], keys[index], trees, stack.size()));
@@ -103,7 +105,8 @@ class OciSourceKind : public SourceKind {
   }
 
  private:
-  // Top first, as the stack is. As the ChainID of image-spec's config.md: a layer with all below it.
+  // The keys of the stack, top first. A key means a layer with all layers below it, as the ChainID in image-spec's
+  // config.md.
   static std::vector<std::string> keys_of(const std::vector<OciLayer>& stack) {
     std::vector<std::string> keys;
     std::string chain;

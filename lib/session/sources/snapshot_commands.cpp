@@ -15,7 +15,7 @@ using base::ErrorCode;
 
 namespace {
 
-// All that sessions of a former version made had this tag.
+// A former version put this tag on the volumes of all sessions.
 constexpr const char* former_tag = "unionroot.session";
 constexpr std::string_view tag_start = "unionroot.owner.";
 constexpr const char* property = "unionroot:owner";
@@ -48,12 +48,12 @@ void make_snapshot(const std::function<void()>& make, const std::function<OwnerA
   try {
     make();
   } catch (const Error& error) {
-    if (error.code() != ErrorCode::failed) throw;  // it was broken off, and may have made something
+    if (error.code() != ErrorCode::failed) throw;  // it was interrupted, and may have made something
     OwnerAnswer answer;
     try {
       answer = owner();
     } catch (const std::exception&) {
-      data.untouched = true;  // what cannot answer has not made anything either
+      data.untouched = true;  // a command that cannot answer cannot have made anything
     }
     if (answer.found != owned::Found::foreign) throw;
     data.untouched = true;
@@ -80,7 +80,8 @@ kernel::Command whole_list(Words words) {
 
 LvmSnapshot::LvmSnapshot(const definition::LvmSnapshotSource& source, const owned::Token& session)
     : name(session.session), token_(session) {
-  // lvm(8), "VALID NAMES": letters, digits and "+_.-", which a session's name has none other of; not these words.
+  // lvm(8), "VALID NAMES": letters, digits and "+_.-" are allowed, and a session's name has no other characters. These
+  // words are reserved.
   for (const char* word : {"snapshot", "pvmove"})
     if (name.rfind(word, 0) == 0)
       throw Error(ErrorCode::invalid_argument, concat("a logical volume cannot have the name ", name),
@@ -109,7 +110,7 @@ Words LvmSnapshot::create(const definition::LvmSnapshotSource& source) const {
 }
 
 Words LvmSnapshot::activate() const {
-  // --yes: with other snapshots of the same origin, lvchange asks whether it may activate those too.
+  // --yes: if the origin has other snapshots, lvchange asks whether it may activate those too.
   return {"lvchange", "--quiet", "--yes", "--activate", "y", "--ignoreactivationskip", concat_name()};
 }
 Words LvmSnapshot::tags() const { return {"lvs", "--noheadings", "--options", "lv_tags", concat_name()}; }
@@ -130,7 +131,7 @@ Words LvmSnapshot::list() {
 std::vector<MarkedThing> LvmSnapshot::marked(const std::string& listed) {
   std::vector<MarkedThing> things;
   for (const auto& line : base::split(listed, '\n')) {
-    // A name has none of "|", a tag neither (lvm(8)).
+    // Neither names nor tags may contain "|", see lvm(8).
     const auto fields = base::split(base::trim(line), '|');
     if (fields.size() != 4) continue;
     for (const auto& tag : base::split(fields[3], ','))
@@ -143,7 +144,7 @@ std::vector<MarkedThing> LvmSnapshot::marked(const std::string& listed) {
 
 OwnerAnswer LvmSnapshot::owner(const kernel::CommandResult& tags) const {
   if (!tags.end.succeeded()) {
-    // There is no such volume, or no such group.
+    // The volume or its group does not exist.
     if (says(tags, "Failed to find logical volume") || says(tags, "not found")) return {};
     throw Error(ErrorCode::failed,
                 concat("asking whose ", path, " is: lvs ", kernel::describe(tags.end), ": ", tags.errors));
@@ -182,7 +183,7 @@ Words ZfsSnapshot::make_clone(const definition::ZfsSnapshotSource& source) const
   return words;
 }
 
-// -s local: a data set inherits the properties of the one that it lies in.
+// -s local: a data set also inherits properties of its parent, which must not count.
 Words ZfsSnapshot::owner_of(const std::string& name) {
   return {"zfs", "get", "-H", "-o", "value", "-s", "local", property, name};
 }

@@ -1,4 +1,4 @@
-// What is run for LVM and ZFS snapshots, as plain lists of words. Private to sources.
+// The commands for LVM and ZFS snapshots, as plain lists of words. Private to sources.
 #pragma once
 
 #include <cstdint>
@@ -17,17 +17,18 @@ namespace unionroot::session {
 
 using Words = std::vector<std::string>;
 
-// The answer to what is there, from what the command wrote. Throws Error(failed) if that says neither.
+// Whether a thing exists, and who owns it, by a command's output. The functions that return it throw Error(failed) if
+// the output says neither.
 struct OwnerAnswer {
   owned::Found found = owned::Found::nothing;
   std::string owner;  // for messages; empty: none is known
 };
 
-// Runs `make`. If it fails and what is called `name` is another's, throws Error(session_exists) that says whose. Sets
-// data.untouched if it failed and nothing can have been made.
+// Runs `make`. If it fails and `name` belongs to somebody else, throws Error(session_exists), which names the owner.
+// Sets data.untouched if `make` failed and cannot have made anything.
 void make_snapshot(const std::function<void()>& make, const std::function<OwnerAnswer()>& owner,
                    const std::string& name, TreeData& data);
-// Of a session that is recovered. Throws Error(stage_failed).
+// For a session that is recovered. Throws Error(stage_failed).
 [[noreturn]] void throw_not_ours(const OwnerAnswer& answer, const std::string& name, const std::string& session);
 
 // A volume or data set that has a session's mark.
@@ -36,13 +37,14 @@ struct MarkedThing {
   owned::Token token;
   std::optional<std::uint64_t> bytes;
 };
-// For lists of all that there is, which may be long.
+// A command that lists everything. Its output may be long, so 16 MiB are allowed.
 kernel::Command whole_list(Words words);
 
 struct LvmSnapshot {
   std::string group, name, path;  // path: /dev/GROUP/NAME
 
-  // Throws Error(invalid_argument) if the session's id cannot be the name of a logical volume, lvm(8).
+  // Throws Error(invalid_argument) if the session's id cannot be the name of a logical volume, see lvm(8). Throws
+  // Error(definition_invalid) if the source is no logical volume.
   LvmSnapshot(const definition::LvmSnapshotSource& source, const owned::Token& session);
 
   [[nodiscard]] Words create(const definition::LvmSnapshotSource& source) const;
@@ -51,10 +53,10 @@ struct LvmSnapshot {
   [[nodiscard]] OwnerAnswer owner(const kernel::CommandResult& tags) const;
   [[nodiscard]] Words remove() const { return remove(concat_name()); }
   [[nodiscard]] static Words remove(const std::string& volume);  // GROUP/VOLUME
-  // All volumes of the machine, and those of them that have a mark.
+  // list(): all volumes of the machine. marked(): those of them that have a mark.
   [[nodiscard]] static Words list();
   [[nodiscard]] static std::vector<MarkedThing> marked(const std::string& listed);
-  // Of a former version, whose tag was the same for all daemons.
+  // Whether a former version made it. Its tag was the same for all daemons.
   [[nodiscard]] static bool is_former(const kernel::CommandResult& tags);
   [[nodiscard]] Words mark() const;
 
@@ -75,10 +77,10 @@ struct ZfsSnapshot {
   [[nodiscard]] static Words owner_of(const std::string& name);
   [[nodiscard]] OwnerAnswer owner(const kernel::CommandResult& result) const;
   [[nodiscard]] static Words destroy(const std::string& name);
-  // All data sets and snapshots of the machine that have the property, and those whose mark can be read.
+  // list(): all data sets and snapshots of the machine that have the property. marked(): those whose mark can be read.
   [[nodiscard]] static Words list();
   [[nodiscard]] static std::vector<MarkedThing> marked(const std::string& listed);
-  // Of a former version, whose property had the session's id alone.
+  // For a former version, whose property had only the session's id.
   [[nodiscard]] static Words former_owner_of(const std::string& name);
   [[nodiscard]] Words mark(const std::string& name) const;
 

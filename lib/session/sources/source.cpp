@@ -38,8 +38,8 @@ const SourceKind& source_kind(const definition::Definition& definition) {
 
 namespace {
 
-// overlayfs takes an upper layer that is in use with no more than a line in the kernel's log. Folders that are not
-// there are an error of the stage that mounts them, or of no entry at all.
+// overlayfs accepts an upper layer in use, and only writes a line to the kernel's log. So these folders are locked. A
+// missing folder is skipped: the stage that mounts it reports the error.
 void add_written_folders(const definition::Definition& definition, std::vector<SourceTree>& trees) {
   for (const auto& path : fstab::folders_written_by_overlays(definition)) {
     const base::UniqueFd folder(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));

@@ -1,4 +1,4 @@
-// file: a tarball. Sessions share one unpacked tree; a source session has a copy of its own, and packs it when it ends.
+// file: a tarball. Sessions share one unpacked tree. A source session has its own copy, and packs it when it ends.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -26,19 +26,19 @@ using base::UniqueFd;
 
 namespace {
 
-// In the session's own folder.
-constexpr const char* own_tree = "tree";  // complete; what the source session works on
+// Names in the session's own folder.
+constexpr const char* own_tree = "tree";  // the complete tree of a source session
 constexpr const char* unfinished_tree = "unfinished";
-constexpr const char* identity_file = "identity";  // of the archive that it was unpacked from
-constexpr const char* packed_file = "packed";      // of the archive that it was packed into
-// What identity_file is called once the changes were thrown away: a name can be changed on a full disk, too.
+constexpr const char* identity_file = "identity";  // of the archive that the tree was unpacked from
+constexpr const char* packed_file = "packed";      // of the archive that the tree was packed into
+// identity_file gets this name when the changes are discarded. A rename works on a full disk, too.
 constexpr const char* discarded_file = "discarded";
 
 const definition::FileSource& source_of(const definition::Definition& definition) {
   return std::get<definition::FileSource>(definition.source);
 }
 
-// What of an identity stays the same when the file gets another name.
+// The part of an identity that stays the same if the file is renamed.
 std::string content_part(const std::string& identity) { return identity.substr(0, identity.rfind('-')); }
 std::string content_identity(int file) { return content_part(identity_of(file)); }
 
@@ -60,7 +60,7 @@ class TarballSourceKind : public SourceKind {
 
   void discard_changes(Operation& operation) const override {
     const auto folder = open_own_folder(operation);
-    if (!folder || !is_ours(operation, folder.get())) return;  // tear_down says what is wrong
+    if (!folder || !is_ours(operation, folder.get())) return;  // tear_down reports the error
     rename_on_disk(folder.get(), identity_file, discarded_file);
   }
 
@@ -81,7 +81,7 @@ class TarballSourceKind : public SourceKind {
     return concat(sessions_folder(operation.services().settings, operation.definition()), '/', operation.id());
   }
 
-  // Empty if there is none.
+  // Empty if the folder does not exist.
   static UniqueFd open_own_folder(const Operation& operation) {
     const auto path = own_folder(operation);
     UniqueFd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
@@ -93,14 +93,15 @@ class TarballSourceKind : public SourceKind {
     return owned::read_mark(folder).token == operation.token();
   }
 
-  // Nothing if it has the new name already.
+  // Renames a file, and writes that to the disk. Does nothing if `from` does not exist.
   static void rename_on_disk(int folder, const char* from, const char* to) {
     if (!kernel::exists_at(folder, from)) return;
     kernel::rename_to(folder, from, folder, to);
     kernel::sync_directory(folder);
   }
 
-  // Of an end that was asked for, and that a crash broke off before it began: the session goes on.
+  // A crash may have interrupted an end after discard_changes() and before it began. Then the session goes on, and its
+  // changes are kept.
   static void keep_changes_unless_ending(const Operation& operation) {
     const auto state = operation.session().state();
     if (state == store::SessionState::ending || state == store::SessionState::failed) return;
@@ -128,7 +129,7 @@ class TarballSourceKind : public SourceKind {
   }
 
   static std::string set_up_shared(Operation& operation, TreeData& data) {
-    // What the upper layer was laid on, whatever has become of the file since.
+    // A recovered session gets the tree on which its upper layer was made, even if the file has changed.
     if (auto trees = take_cached_again(operation, data)) return trees->front();
     const auto& path = source_of(operation.definition()).file;
     const auto file = open_archive(operation);
@@ -176,11 +177,11 @@ class TarballSourceKind : public SourceKind {
     const auto path = own_folder(operation);
     const UniqueFd folder = open_own_folder(operation);
     const bool ours = folder && is_ours(operation, folder.get());
-    // What was changed is never dropped without a word.
+    // Changes are never dropped without an error.
     if (folder && !ours && operation->begun && kernel::exists_at(folder.get(), own_tree))
       throw Error(ErrorCode::stage_failed, concat("its tree ", path, '/', own_tree, " does not have its token"),
                   "take what you need of it, and use --force; the next start of the daemon sets the tree aside");
-    // A session that never began has changed nothing, and its tree may not even be whole.
+    // A session that never began has changed nothing, and its tree may be incomplete.
     if (ours && operation->begun && kernel::exists_at(folder.get(), own_tree) &&
         !kernel::exists_at(folder.get(), discarded_file)) {
       try {
@@ -208,7 +209,7 @@ class TarballSourceKind : public SourceKind {
     const auto archives = kernel::open_directory_at(folder.get(), ".");
     const UniqueFd before(::openat(archives.get(), place.name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
     if (!before && errno != ENOENT) base::throw_errno("opening", path);
-    // Of a crash, also under a former version.
+    // Leftovers of a crash, also of a former version.
     const auto temporary = owned::unfinished_name(operation.token());
     kernel::remove_file(archives.get(), temporary);
     if (!operation.identity().marked) kernel::remove_file(archives.get(), concat(".unionroot-", operation.id()));
@@ -216,7 +217,7 @@ class TarballSourceKind : public SourceKind {
     facts.st_mode = 0644;
     if (before) {
       const auto now = content_identity(before.get());
-      if (text_in(own, packed_file) == now) return;  // done already, by an end that did not come to its own
+      if (text_in(own, packed_file) == now) return;  // an earlier end has packed it, and was interrupted later
       if (text_in(own, identity_file) != now) refuse_changed(path);
       base::check(::fstat(before.get(), &facts), "looking at", path);
     }

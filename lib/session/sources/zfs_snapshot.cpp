@@ -1,4 +1,4 @@
-// zfs-snapshot: a snapshot of a data set, and a writable clone of it, for each session. By the command zfs.
+// zfs-snapshot: each session has a snapshot of a data set and a writable clone of it. The command zfs makes them.
 #include <cstdint>
 
 #include "base/error.h"
@@ -33,13 +33,13 @@ class ZfsSnapshotSourceKind : public SourceKind {
     const auto& source = source_of(operation.definition());
     const ZfsSnapshot names(source, operation.token());
     if (operation.is_source()) {
-      // The data set itself.
+      // A source session uses the data set itself.
     } else if (operation->recovering) {
       require_ours(names, operation);
     } else {
       make_snapshot([&] { kernel::run_or_throw(zfs(names.make_snapshot())); },
                     [&] { return owner_of(names, names.snapshot); }, names.snapshot, data);
-      TreeData unused;  // by now something was made
+      TreeData unused;  // not `data`: the snapshot exists by now
       make_snapshot([&] { kernel::run_or_throw(zfs(names.make_clone(source))); },
                     [&] { return owner_of(names, names.clone); }, names.clone, unused);
     }
