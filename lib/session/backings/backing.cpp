@@ -65,7 +65,7 @@ const Backing* backing_named(const std::string& name) {
 
 namespace {
 
-// Both are made in one folder: it has a default ACL or has none.
+// Both are made in the same folder. If one inherited no default ACL, the other did not either.
 void drop_inherited_acls(int store) {
   for (const char* name : {"upper", "work"})
     if (!kernel::drop_inherited_acl(kernel::open_directory_at(store, name).get())) return;
@@ -83,7 +83,8 @@ void make_upper_and_work(int store, int lower) {
   base::check(::fchownat(store, "upper", root.st_uid, root.st_gid, AT_SYMLINK_NOFOLLOW),
               "setting the upper layer's owner");
   base::check(::fchmodat(store, "upper", root.st_mode & 07777, 0), "setting the upper layer's mode");
-  // After the mode, whose group bits are the mask of an ACL. An overlay's own attributes say what it is made of.
+  // The attributes are copied after the mode, because the group bits of the mode are the mask of an ACL. Attributes of
+  // overlayfs and unionroot are not copied: they describe the lower folder itself.
   const base::UniqueFd upper = kernel::open_directory_at(store, "upper");
   kernel::copy_attributes(lower, upper.get(), [](std::string_view name) {
     return !name.starts_with("trusted.overlay.") && !name.starts_with("user.overlay.") &&

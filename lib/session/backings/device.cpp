@@ -1,8 +1,8 @@
-// A block device that one session at a time has to itself.
+// A block device for one session at a time.
 //
-// It is formatted if union-reset says so, at each begin and recovery, or if libblkid finds nothing at all on it: no
-// file system, no partitions, no part of a volume. A file system that is there is used as it is: the session has a
-// folder of its own in it, and only that folder goes when it ends.
+// If union-reset is set, it is formatted at each begin and recovery. Otherwise it is formatted at a begin if libblkid
+// finds nothing on it: no file system, no partitions, no part of a volume. An existing file system is used as it is.
+// The session has its own folder in it, and only that folder is removed when the session ends.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -59,13 +59,13 @@ class DeviceBacking : public Backing {
 
   void tear_down(Operation& operation, const UnionData& data, TearDown mode) const override {
     if (mode == TearDown::keep_data) return;
-    discard_session_folder(operation, mode);  // where session.json is
+    discard_session_folder(operation, mode);  // it holds session.json
     if (data.untouched) return;
     const auto disk = disk_of(operation);
-    // What is formatted at each begin need not be emptied.
+    // A device that is formatted at each begin need not be emptied.
     if (operation.definition().union_.reset) return;
     const auto device = open_disk(operation.definition().name, disk, true);
-    if (!can_hold_upper(kernel::probe_content(device.get(), {}, disk.path).type)) return;  // it was not formatted yet
+    if (!can_hold_upper(kernel::probe_content(device.get(), {}, disk.path).type)) return;  // not formatted yet
     require_unused(operation, disk, Wait::for_tear_down);
     const auto store = mount_disk(operation, disk, false);
     const auto root = kernel::open_directory_at(store.get(), ".");
@@ -84,7 +84,7 @@ class DeviceBacking : public Backing {
     return {"union-device", union_.device, true, 0, union_.device_options, false};
   }
 
-  // A session of a former version wrote no token. Its folder is only reached while the device is mounted.
+  // A session of a former version wrote no token. Its folder can only be marked while the device is mounted.
   void mark_former(const Operation& operation, int store) const {
     if (operation.identity().marked || !kernel::exists_at(store, folder(operation.id()))) return;
     const auto own = kernel::open_directory_at(store, folder(operation.id()));
@@ -104,12 +104,13 @@ class DeviceBacking : public Backing {
                        operation.id(), "`"));
   }
 
-  // A second mount of one file system would succeed, and give the same.
-  // What undoes a set-up that was cancelled is not cancelled. It has waited, so it is not tried again.
+  // Makes sure that nobody uses the device: a second mount of its file system would succeed, and show the same files.
+  // Only waiting for a set-up can be cancelled, because a tear-down may undo a cancelled set-up. A tear-down that
+  // waited in vain throws timed_out, so that it is not tried again.
   enum class Wait { for_set_up, for_tear_down };
   static void require_unused(const Operation& operation, const Disk& disk, Wait wait) {
-    open_disk(operation.definition().name, disk, false);  // for its messages
-    // A mount that has just gone may hold it for a moment.
+    open_disk(operation.definition().name, disk, false);  // throws clear error messages
+    // A mount that was just removed may use the device a little longer. This waits 1 s, or 5 s in a recovery.
     for (int attempt = 0; attempt < (operation->recovering ? 500 : 100); ++attempt) {
       const UniqueFd device(::open(disk.path.c_str(), O_RDONLY | O_EXCL | O_NONBLOCK | O_CLOEXEC));
       if (device) return;

@@ -1,4 +1,4 @@
-// A folder per session, under the state directory or union-overlay-directory.
+// A folder for each session, under the state directory or union-overlay-directory.
 #include <sys/stat.h>
 
 #include <cerrno>
@@ -13,8 +13,8 @@ namespace unionroot::session {
 
 namespace {
 
-// A session that was begun once is never set up on an empty layer in the place of its own: its files are missed, and
-// perhaps only a file system is not mounted yet.
+// A session that has begun is never set up on a new, empty layer: its files would be missing, and perhaps only a file
+// system is not mounted yet.
 void require_upper(const std::string& folder, const std::string& id) {
   const auto path = base::concat(folder, "/", id, "/upper");
   struct stat facts {};
@@ -45,7 +45,7 @@ class DirectoryBacking : public Backing {
       make_upper_and_work(store.get(), operation->layers.front().get());
     }
     if (!operation.automatic() && !operation->recovering) {
-      // Power may fail right after `begin` returned: the folders must be on the disk by then.
+      // Power may fail right after `begin` returns, so the folders must be on the disk.
       kernel::sync_directory(store.get());
       kernel::sync_directory(kernel::open_directory(folder).get());
     }
@@ -63,7 +63,7 @@ class DirectoryBacking : public Backing {
   }
 
  private:
-  // union-reset.
+  // Discards the former layer for union-reset.
   static void discard_layer(Operation& operation, const std::string& path, int store) {
     const auto trash = trash_folder(operation.services().settings, operation.definition());
     for (const char* name : {"upper", "work"})

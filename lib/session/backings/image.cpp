@@ -1,8 +1,8 @@
-// A sparse file of union-size for each session, formatted and mounted by a loop device: a limit on any file system.
+// A sparse file of union-size for each session. It is formatted, and mounted by a loop device. So its size is limited
+// on any file system.
 //
-// Only the session's namespace has it mounted, and the loop device goes with the mount; so all that is left to take
-// away is the file. Its use of the disk is that of what was written: the sum of all sizes may be more than the disk
-// has.
+// Only the session's namespace mounts it, and the loop device goes away with the mount. So only the file must be
+// removed. The file uses only as much space as was written: all sizes together may exceed the disk.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -45,7 +45,7 @@ class ImageBacking : public Backing {
     else
       make_upper_and_work(store.get(), operation->layers.front().get());
     if (!operation.automatic()) {
-      // Power may fail right after `begin` returned.
+      // Power may fail right after `begin` returns.
       const auto root = kernel::open_directory_at(store.get(), ".");
       base::check(::syncfs(root.get()), "syncing a new upper layer");
       kernel::sync_directory(folder.get());
@@ -65,7 +65,7 @@ class ImageBacking : public Backing {
   }
 
  private:
-  // What is mounted is this very file: no link that leads to another's, nor one that another can write to.
+  // Makes sure that this very file is mounted: no symbolic link to another file, and no file that others can write to.
   static void require_image(const Operation& operation, int folder, const std::string& path) {
     const auto refuse = [&](const char* why) {
       throw base::Error(base::ErrorCode::stage_failed, concat("its upper layer ", path, why),
@@ -86,7 +86,7 @@ class ImageBacking : public Backing {
     if (!union_.size || union_.size->bytes == 0)
       throw base::Error(base::ErrorCode::definition_invalid, "union-backing=image needs union-size",
                         "set it, such as union-size=10G");
-    kernel::remove_file(folder, file_name);  // union-reset
+    kernel::remove_file(folder, file_name);  // it exists if union-reset is set
     base::fault_point("create");
     const UniqueFd file(::openat(folder, file_name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!file) base::throw_errno("making", path);
@@ -98,13 +98,14 @@ class ImageBacking : public Backing {
                               problem == EFBIG ? "its file system cannot hold a file of this union-size" : "");
     }
     base::fault_point("truncate done");
-    // What does not outlive the daemon needs no journal.
+    // The file system of an automatic session is never mounted again, so it needs no journal.
     make_filesystem(operation,
                     {union_.filesystem.empty() ? "ext4" : union_.filesystem, path, false, !operation.automatic()});
   }
 
   static UniqueFd mount_image(const Operation& operation, const std::string& path) {
-    // With discard what is deleted inside gives its blocks back to the disk; not worth its time for one command.
+    // With discard, blocks of deleted files are given back to the disk. For a single command that is not worth the
+    // time.
     const Disk disk{"upper layer",         path, false, 0, operation.automatic() ? "" : "discard", false,
                     keeps_upper(operation)};
     return mount_disk(operation, disk, false);

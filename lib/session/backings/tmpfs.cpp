@@ -1,4 +1,4 @@
-// A tmpfs per session: nothing of it reaches a disk, and nothing is left when its namespace goes.
+// A tmpfs for each session. Nothing is stored on a disk, and nothing is left when its namespace is gone.
 #include "base/error.h"
 #include "base/text.h"
 #include "session/backings/backing.h"
@@ -26,7 +26,7 @@ class TmpfsBacking : public Backing {
     return store;
   }
 
-  void tear_down(Operation&, const UnionData&, TearDown) const override {}  // went with the namespace
+  void tear_down(Operation&, const UnionData&, TearDown) const override {}  // it is gone with the namespace
 
   void recover(Operation&, const UnionData&) const override {}
 };
