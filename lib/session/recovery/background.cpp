@@ -1,5 +1,5 @@
-// The sessions that a start found to be set up again, or to be ended by scripts that may take their time: several at
-// once, while the daemon serves everybody already.
+// Sessions that the start of the daemon found, which must be set up again, or ended by scripts that may be slow.
+// Several are handled at once, while the daemon already serves everybody.
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
@@ -27,13 +27,13 @@ constexpr std::size_t at_first = 4;
 constexpr std::size_t most = 64;
 constexpr std::chrono::milliseconds patience{250};
 
-// Threads that work off a list. Where all of them are held up, by trees on a disk that does not answer or by hooks that
-// take their time, one more is started: slow sessions do not hold back the others.
+// Threads that work through a list. If all of them are blocked, by trees on a disk that does not answer or by slow
+// hooks, one more is started. So slow sessions do not hold back the others.
 class Recoverers {
  public:
   explicit Recoverers(std::function<bool()> one) : one_(std::move(one)) {}
 
-  // Returns when `one` has said of every thread that there is no more to do.
+  // Returns when `one` has returned false in every thread: there is no more to do.
   void run(std::size_t count) {
     std::unique_lock guard(mutex_);
     bool more = true;
@@ -54,7 +54,7 @@ class Recoverers {
   }
 
  private:
-  // The caller holds mutex_. False if the machine has no thread to give: those there are do it all.
+  // The caller holds mutex_. False if the machine cannot start a thread: the existing ones do all the work.
   bool start() {
     try {
       threads_.emplace_back([this] { work(); });
@@ -98,7 +98,7 @@ bool Reconciliation::recover_next() {
   const auto stopping = [this] { return parts_.stopping.load(); };
   try {
     Operation operation(session);
-    if (!parts_.table.has(*session)) return true;  // somebody was faster to end it
+    if (!parts_.table.has(*session)) return true;  // another request has ended it
     const auto state = session->state();
     if (state == store::SessionState::recovering) {
       recover(parts_, operation, stopping);
@@ -108,7 +108,7 @@ bool Reconciliation::recover_next() {
       parts_.tell(session_event(events::Kind::session_ended, *session));
     }
   } catch (const std::exception& error) {
-    // It is listed as failed, and says why, or waits for the next start; the others are recovered all the same.
+    // The session is listed as failed with its reason, or waits for the next start. The others are still recovered.
     base::log::error(concat("recovering session ", session->id(), ": ", error.what()));
   }
   return true;

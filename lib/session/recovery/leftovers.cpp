@@ -54,8 +54,8 @@ void Reconciliation::remove_unknown_processes_and_mounts() {
     if (is_unknown(name))
       try_to(concat("ending the processes of ", name),
              [&] { parts_.cgroups->kill(name, "", std::chrono::seconds(10)); });
-    // Of a run that nobody knows. A command that the former daemon did not come to record ends by itself; one whose
-    // record is lost goes on, and ends with its session.
+    // Removes control groups of unknown runs. A command that the former daemon had not recorded yet ends by itself. A
+    // command whose record is lost continues, and ends with its session.
     else if (const auto session = parts_.table.find(name))
       for (const auto& run : parts_.cgroups->runs_outside(name))
         if (!session->runs.lock()->contains(run))
@@ -81,14 +81,14 @@ void Reconciliation::remove_unknown_locks() {
 
 void Reconciliation::set_aside_orphans(const std::string& sessions_folder) {
   const auto sessions = ensure_sessions_folder(sessions_folder);
-  // Beside the sessions, on the same file system, so that nothing needs to be copied.
   const bool own = sessions_folder == parts_.folders.own();
   if (own) kernel::spread_folders(sessions_folder);
   remove_left_trial(sessions.get(), parts_.daemon);
   for (const auto& name : kernel::list_directory(sessions.get())) {
     const auto unfinished = owned::token_of_unfinished(name);
     if (unfinished ? !is_unknown(unfinished->session) : name.front() == '.' || !is_unknown(name)) continue;
-    if (!is_ours(parts_.settings, parts_.daemon, sessions.get(), sessions_folder, name)) continue;  // somebody else's
+    if (!is_ours(parts_.settings, parts_.daemon, sessions.get(), sessions_folder, name)) continue;  // another owner's
+    // On the file system of the sessions, so that nothing is copied.
     const auto orphans = orphans_folder(parts_.settings, sessions_folder);
     const auto target = owned::ensure_place("the folder of orphans", orphans, 0700);
     const auto kept_as = concat(name, "-", base::random_token());
@@ -98,8 +98,8 @@ void Reconciliation::set_aside_orphans(const std::string& sessions_folder) {
   }
 }
 
-// Commands that nobody knows, since the daemon died right after it started them, are being ended by their supervisors.
-// Those hold their session's lock under names of their own, which are stale in a moment.
+// If the daemon died right after it started commands, nobody knows them, and their supervisors end them. Until then the
+// supervisors hold locks of the session under names of their own, which become stale shortly.
 void Reconciliation::remove_stale_locks_later() {
   const auto second_ones = [this] {
     const auto locks = parts_.lock_directory.list();

@@ -1,4 +1,4 @@
-// Sessions of a former version, which wrote no token on what they made: they are marked at this version's first start.
+// Sessions of a former version wrote no token on what they made. The first start of this version marks those things.
 #include <algorithm>
 
 #include "base/log.h"
@@ -16,12 +16,12 @@ using store::SessionState;
 
 namespace {
 
-// A session that never came to be active may have met what is another's under its name.
+// A session that never became active may have found somebody else's thing under its name.
 bool was_begun(const Parts& parts, const Session& session) {
   const auto state = session.state();
   if (state == SessionState::active || state == SessionState::recovering) return true;
   if (state != SessionState::beginning) {
-    // The store has all stages as done only once a session was active.
+    // In the store, all stages are done only if the session was active once.
     const auto shown = session.shown.lock();
     const auto done = [](const auto& stage) { return stage.state == store::StageState::done; };
     if (!shown->stages.empty() && std::all_of(shown->stages.begin(), shown->stages.end(), done)) return true;
@@ -44,7 +44,7 @@ void Reconciliation::mark_former(Operation& operation) {
   mark_former_folder(parts_.settings, sessions_folder(parts_.settings, definition), operation.token());
   source_kind(definition).mark_former(operation);
   base::log::info(concat("what session ", session.id(), " made outside has its token now"));
-  // A device is marked when it is mounted next.
+  // A device is marked when it is mounted the next time.
   if (definition.has_union() && definition.union_.backing == definition::UnionBacking::device) return;
   parts_.store.set_marked(session.id());
 }

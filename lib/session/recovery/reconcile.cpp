@@ -22,7 +22,7 @@ using store::SessionState;
 
 namespace {
 
-// A session whose definition cannot be read any more is still listed, and can be ended.
+// A session whose definition cannot be read is still listed, and can be ended.
 std::shared_ptr<const definition::Definition> definition_of(const store::SessionRecord& record, std::string& problem) {
   try {
     auto definition = definition::deserialize(record.definition);
@@ -33,8 +33,8 @@ std::shared_ptr<const definition::Definition> definition_of(const store::Session
     auto unknown = std::make_shared<definition::Definition>();
     unknown->name = record.chroot;
     unknown->type = "unknown";
-    // So that ending it undoes all that sessions are made of. A source session has no upper layer; what is in its
-    // folder is a tree that was unpacked to be changed: the next start sets it aside.
+    // With this type, the end of the session undoes everything that a session may have. A source session has no upper
+    // layer: its folder holds a tree that was unpacked to be changed. The next start sets that aside.
     unknown->union_.type = record.source ? definition::UnionType::none : definition::UnionType::overlay;
     return unknown;
   }
@@ -57,8 +57,8 @@ void Reconciliation::run() {
     base::log::error(
         concat("the database was corrupt and is set aside as ", *aside, "; sessions are rebuilt from what is on disk"));
   try_to("reading the list of folders with sessions", [&] { parts_.folders.load(); });
-  // Asked of the database itself, so that a crash while it is rebuilt does not make orphans of the sessions that are
-  // missing.
+  // The database itself says whether it is complete. So if a rebuild crashes, the missing sessions do not become
+  // orphans.
   if (!parts_.store.complete()) {
     for (const auto& folder : parts_.folders.all())
       try_to(concat("looking for sessions in ", folder), [&] { rebuild_from_disk(folder); });
@@ -66,7 +66,7 @@ void Reconciliation::run() {
   }
   for (const auto& record : parts_.store.sessions()) {
     try_to(concat("taking up session ", record.id), [&] { adopt(record); });
-    if (!parts_.table.find(record.id)) not_taken_up_.insert(record.id);  // its parts are no leftovers for that
+    if (!parts_.table.find(record.id)) not_taken_up_.insert(record.id);  // so its parts are not removed as leftovers
   }
   for (const auto& run : parts_.store.runs()) try_to(concat("taking up run ", run.id), [&] { adopt_run(parts_, run); });
   for (const auto& session : parts_.table.all())
@@ -91,7 +91,7 @@ void Reconciliation::rebuild_from_disk(const std::string& folder) {
     std::optional<SessionFile> file;
     try_to(concat("reading ", session_file_path(folder, id)),
            [&] { file = read_session_file(sessions.get(), folder, id); });
-    if (!file) continue;  // set aside as an orphan later
+    if (!file) continue;  // it is set aside as an orphan later
     if (!is_ours(parts_.settings, parts_.daemon, sessions.get(), folder, id) ||
         (!file->daemon.empty() && file->daemon != parts_.daemon)) {
       base::log::warning(concat(folder, "/", id, " is another daemon's, and is left as it is"));
@@ -117,15 +117,15 @@ void Reconciliation::adopt(const store::SessionRecord& record) {
 }
 
 Recovery Reconciliation::look_at(Operation& operation) {
-  auto found = Recovery::gone;  // what cannot even be looked at is not there
+  auto found = Recovery::gone;  // if looking fails, it counts as gone
   try_to(concat("looking at session ", operation.id()), [&] { found = parts_.pipeline.recover(operation); });
   return found;
 }
 
 void Reconciliation::reconcile(Operation& operation) {
   switch (operation.session().state()) {
-    case SessionState::beginning:  // `begin` never returned: no trace of it may stay
-    case SessionState::ending:     // `end` was accepted: it is finished
+    case SessionState::beginning:  // `begin` never returned: everything is removed
+    case SessionState::ending:     // `end` was accepted: the end is completed
       look_at(operation);
       finish(operation);
       return;
@@ -144,8 +144,8 @@ void Reconciliation::finish(Operation& operation) {
     end(parts_, operation, true);
     return;
   }
-  // Until then its tree must not be changed. One that had not come to its locks, or had let go of them, stands in
-  // nobody's way.
+  // Its tree must not be changed until then, so it is locked. A session that did not have its locks yet, or had
+  // released them, is not locked.
   try_to(concat("locking the tree of session ", operation.id(), ", which ends"), [&] {
     if (had_its_locks(parts_, operation)) hold_locks_again(parts_, operation);
   });
@@ -170,7 +170,7 @@ void Reconciliation::reconcile_active(Operation& operation) {
     note_source_trouble(parts_, session, "it was cut off when the machine was restarted");
   if (session.automatic()) {
     if (same_boot && session.run_count() != 0)
-      hold_locks_again(parts_, operation);  // its command runs on; the session ends with it
+      hold_locks_again(parts_, operation);  // its command still runs; the session ends with it
     else
       finish(operation);
     return;

@@ -1,5 +1,5 @@
-// The daemon's start: what the store remembers, and what is really there, compared and put right. docs/recovery.md has
-// the outcome of every combination.
+// The daemon's start: compares what the store remembers with what really exists, and repairs the difference.
+// docs/recovery.md has the outcome of every combination.
 #pragma once
 
 #include <atomic>
@@ -20,9 +20,9 @@ class Reconciliation {
   Reconciliation(const Reconciliation&) = delete;
   Reconciliation& operator=(const Reconciliation&) = delete;
 
-  // Once. Goes on in the background with what may take long.
+  // Called once. What may take long continues in the background.
   void run();
-  // Waits until nothing of it is under way; parts.stopping makes it stop soon.
+  // Waits until the background work has ended. parts.stopping makes it end soon.
   void stop();
 
  private:
@@ -35,7 +35,7 @@ class Reconciliation {
   void reconcile(Operation& operation);
   void reconcile_active(Operation& operation);
   void recover_later(Operation& operation);
-  void finish(Operation& operation);  // ends it: at once, or where that may take long, in the background
+  void finish(Operation& operation);  // ends it: at once, or in the background if it may take long
   Recovery look_at(Operation& operation);
 
   // leftovers.cpp: what belongs to no session
@@ -49,17 +49,17 @@ class Reconciliation {
 
   // background.cpp
   void recover_in_background();
-  bool recover_next();  // false: there is no more
+  bool recover_next();  // false: nothing is left to do
 
   Parts& parts_;
-  std::set<std::string> not_taken_up_;  // in the store, but something went wrong with them
-  std::vector<SessionPtr> to_recover_;  // or to end, by their states; filled by run, worked off in the background
+  std::set<std::string> not_taken_up_;  // in the store, but could not be adopted
+  std::vector<SessionPtr> to_recover_;  // or to end, by their states; filled by run(), handled in the background
   std::atomic<std::size_t> next_to_recover_{0};
-  // Each ends by itself; once parts.stopping, when what it is at is done, cancelled or broken off.
+  // Each thread ends by itself. Once parts.stopping is set, it ends when its present work is done or cancelled.
   std::vector<std::thread> background_;
 };
 
-// One thing that cannot be put right must not keep the daemon from serving everybody else.
+// Runs a step, and logs its error. One thing that cannot be repaired must not keep the daemon from serving others.
 void try_to(const std::string& what, const std::function<void()>& step);
 
 }  // namespace unionroot::session

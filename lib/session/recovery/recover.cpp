@@ -25,7 +25,7 @@ using store::SessionState;
 
 namespace {
 
-// The request of its begin, which said so, has gone. By the lists that it was begun with.
+// The request of its begin said so, but is gone. So the lists decide in the definition with which it began.
 bool owner_may_be_root(const Session& session) {
   const auto owner = session.identity.owner;
   return owner == 0 || is_listed_for_root(owner, session.definition->access);
@@ -38,7 +38,7 @@ void recover(Parts& parts, Operation& operation, const std::function<bool()>& ca
   auto& session = operation.session();
   const auto& id = session.id();
   const auto state = session.state();
-  if (state == SessionState::active) return;  // whole already
+  if (state == SessionState::active) return;  // it needs no recovery
   if (state != SessionState::failed && state != SessionState::recovering)
     throw Error(ErrorCode::session_not_active, concat("session ", id, " is ", store::to_string(state), ", not failed"),
                 "wait until that is over; `unionroot list --sessions` shows the state");
@@ -47,8 +47,8 @@ void recover(Parts& parts, Operation& operation, const std::function<bool()>& ca
   not_cancelled_later.add([&operation] { operation->cancelled = {}; });
   operation->cancelled = [&] { return session.end_wanted || (cancelled && cancelled()); };
   try {
-    // One that was active is taken up again at the next start whatever the store says of it, so nothing is written
-    // then: hundreds of sessions are recovered at boot.
+    // A session that was active is recovered at the next start, whatever the store says. So nothing is written for it:
+    // at boot, hundreds of sessions are recovered.
     session.shown.lock()->state = SessionState::recovering;
     if (state == SessionState::failed) parts.store.update_session(session_record(session));
     if (operation->locks.empty()) hold_locks_again(parts, operation);
@@ -65,7 +65,8 @@ void recover(Parts& parts, Operation& operation, const std::function<bool()>& ca
   } catch (const std::exception& error) {
     log_notes(operation);
     const auto* known = dynamic_cast<const Error*>(&error);
-    // What a daemon that stops breaks off, the next one begins again: the store has the session as one to be recovered.
+    // If a stopping daemon cancels a recovery, the next daemon begins it again: in the store the session is still to be
+    // recovered.
     if (!parts.stopping || known == nullptr || known->code() != ErrorCode::cancelled)
       mark_failed(parts, operation, error.what());
     throw;

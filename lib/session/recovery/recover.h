@@ -1,4 +1,4 @@
-// Setting up a session again from its upper layer: after a reboot, or when a set-up failed.
+// Sets up a session again from its upper layer, after a reboot or after a failed set-up.
 #pragma once
 
 #include <functional>
@@ -7,8 +7,9 @@
 
 namespace unionroot::session {
 
-// Nothing to do for an active one. Throws Error(session_not_active) unless it has failed or is to be recovered.
-// accept_source: another source than the one that it began on is taken, by root's word.
+// Does nothing for an active session. Throws Error(session_not_active) unless the session has failed or is to be
+// recovered. Throws Error if the set-up fails. accept_source: root allows another source than the one on which the
+// session began.
 void recover(Parts& parts, Operation& operation, const std::function<bool()>& cancelled = {},
              TellProgress progress = {}, bool accept_source = false);
 
