@@ -20,16 +20,17 @@ namespace {
 
 tree::FilesRequest request_of(const Operation& operation, std::optional<tree::User> owner) {
   auto request = tree::files_request(operation.definition(), std::move(owner));
-  // Of what stays in a tree for everybody, the host's name is the one thing that nobody there needs.
+  // A tree without a layer of the session's own keeps the files. Nobody needs the host's name there.
   request.write_hostname =
       has_own_layer(operation.definition()) || (!operation.is_source() && !operation.definition().hostname.empty());
   request.mark_resolv_conf = follows_resolv_conf(operation.session());
-  // What a crash at begin leaves in a layer of the session's own goes with it.
+  // A leftover of a crash in the session's own layer is removed with the layer. Elsewhere it needs a known name.
   if (!has_own_layer(operation.definition())) request.temporary = half_written_file(operation.token());
   return request;
 }
 
-// Whether anybody inside would ask for the owner's password. A set-uid program that gains nothing cannot check it.
+// Whether a program inside may ask for the owner's password. A set-uid program that gains no privileges cannot check
+// it.
 bool asks_for_password(const Operation& operation, const tree::User& owner, int root) {
   const auto& definition = operation.definition();
   if (owner.uid == 0 || definition.no_new_privileges == definition::Choice::yes) return false;
@@ -37,7 +38,7 @@ bool asks_for_password(const Operation& operation, const tree::User& owner, int 
   return !tree::rule_for(root, owner);
 }
 
-// For whoever wonders why sudo does not work.
+// This note explains why sudo does not work.
 void note_no_new_privileges(Operation& operation, int root) {
   if (operation.automatic() || operation.definition().no_new_privileges != definition::Choice::automatic) return;
   const auto owner = tree::find_user(operation.identity().owner);
@@ -52,7 +53,7 @@ void write(Operation& operation, int root) {
     operation.notes(operation->files_layer->notes);
     return;
   }
-  // Used as it is, for good: as in schroot, nothing is put into it.
+  // A plain tree is used as it is. As in schroot, no files are written into it.
   if (operation.definition().is_plain()) return;
   operation.notes(tree::write_files(root, files_request(operation, root)));
 }
@@ -63,7 +64,8 @@ tree::FilesRequest files_request(const Operation& operation, int root) {
   auto request = request_of(operation, tree::find_user(operation.identity().owner));
   request.cancelled = operation->cancelled;
   request.own_tree = has_own_layer(operation.definition());
-  // As in schroot. In our own profiles it is a note: who wrote it may mean several machines.
+  // As in schroot, a missing file is an error. In our own profiles it is only a note: a profile may be for several
+  // machines.
   request.require_copyfiles = definition::is_of_schroot(operation.definition(), operation.services().settings);
   request.lock = !operation->owner_may_be_root;
   request.password = request.user && asks_for_password(operation, *request.user, root);
@@ -71,13 +73,13 @@ tree::FilesRequest files_request(const Operation& operation, int root) {
 }
 
 void FilesStage::set_up(Operation& operation, StageData&) {
-  // A recovered session has every file as it left it; what it changed or removed is not the host's to bring back.
+  // A recovered session keeps its files as it left them. What it changed or removed is not copied from the host again.
   const auto root = operation->space->root();
-  // But for resolv.conf, which each command finds up to date, and for what a reset has taken away.
+  // Exceptions are resolv.conf, which is up to date for each command, and files that a reset has removed.
   if (operation->recovering) return finish_reset(operation, root.get());
   write(operation, root.get());
   note_no_new_privileges(operation, root.get());
-  if (!operation->files_layer) note_beginning(operation);  // else the files are in no upper layer
+  if (!operation->files_layer) note_beginning(operation);  // with a layer of files, the upper layer has no files
 }
 
 std::string half_written_file(const owned::Token& session) { return owned::unfinished_name(session); }
@@ -87,8 +89,8 @@ bool follows_resolv_conf(const Session& session) {
          has_own_layer(*session.definition);
 }
 
-// They are in the upper layer, or meant to stay. But a daemon that died while it wrote one into a tree that stays left
-// that half-written.
+// The files are in the upper layer, or they stay on purpose. But a daemon that died while it wrote one into a tree that
+// stays left it half-written.
 void FilesStage::tear_down(Operation& operation, const StageData&, TearDown) {
   if (has_own_layer(operation.definition()) || operation->begun || operation->directories.size() != 1) return;
   const auto& tree = operation->directories.front();

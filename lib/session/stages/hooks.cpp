@@ -1,5 +1,6 @@
-// The administrator's scripts, in a copy of the host's mount namespace that holds the session's tree as well. While
-// they run the two share their mounts, so what a script mounts and unmounts under CHROOT_PATH it does in the session.
+// The administrator's scripts run in a copy of the host's mount namespace, which contains the session's tree as well.
+// While they run, the copy and the session share their mounts: what a script mounts or unmounts under CHROOT_PATH, it
+// mounts or unmounts in the session.
 #include "session/hooks/hooks.h"
 
 #include "base/log.h"
@@ -11,7 +12,7 @@ namespace unionroot::session {
 
 namespace {
 
-// The session's mounts are its own again whatever becomes of the scripts.
+// Shares the session's mounts until end() or the destructor, whatever the scripts do.
 class SharedMounts {
  public:
   explicit SharedMounts(mount::Namespace& space) : space_(space) { space_.share_mounts(); }
@@ -40,32 +41,33 @@ void run_on_session(Operation& operation, HookStage stage, bool& never_ran) {
   SharedMounts shared(*operation->space);
   HookSpace space(operation, operation->space->clone_view());
   run_hooks(operation, stage, space, never_ran);
-  space.close();  // with it goes what the session's mounts were shared with
+  space.close();  // removes the copy that shares the session's mounts
   shared.end();
 }
 
 }  // namespace
 
 bool HooksStage::applies(const definition::Definition& definition) const {
-  // Where scripts make the tree itself, they were run by then: ../sources/custom.cpp.
+  // If scripts make the tree itself, they have already run: ../sources/custom.cpp.
   return has_hooks(definition) && !std::holds_alternative<definition::CustomSource>(definition.source);
 }
 
 void HooksStage::set_up(Operation& operation, StageData& data) {
   run_on_session(operation, operation->recovering ? HookStage::recover : HookStage::start,
                  data.emplace<HooksData>().never_ran);
-  note_beginning(operation);  // with what they wrote
+  note_beginning(operation);  // including what the scripts wrote
 }
 
 void HooksStage::tear_down(Operation& operation, const StageData& data, TearDown mode) {
-  // A session that is set up again later is not over: its scripts are told to recover then.
+  // A session that is set up again later has not ended: its scripts run with the stage `recover` then.
   if (mode == TearDown::keep_data || stage_data<HooksData>(data).never_ran) return;
   bool unused = false;
   if (operation->space) {
     run_on_session(operation, HookStage::stop, unused);
     return;
   }
-  // The daemon was killed while it began, or the machine was: the tree is gone, what scripts did elsewhere may not be.
+  // The daemon was killed during the begin, or the machine was restarted. The tree is gone, but what the scripts did
+  // elsewhere may still be there.
   HookSpace space(operation, empty_tree(operation));
   run_hooks(operation, HookStage::stop, space, unused);
   space.close();

@@ -12,12 +12,12 @@ namespace unionroot::session {
 namespace {
 
 // An automatic session's namespace lives as long as its command, and its processes are found by their control group.
-// Only without control groups must the namespace be there to tell them by.
+// Without control groups the namespace must be kept, because it is the only way to find them.
 bool keeps_namespace(const Operation& operation) {
   return !operation.automatic() || !operation.services().cgroups.available();
 }
 
-// The tree of type custom may be several mounts. schroot's clients expect to find all of a session there.
+// A tree of type custom may consist of several mounts. schroot's clients expect to find the whole session there.
 bool shows_all(const Operation& operation) {
   const auto& definition = operation.definition();
   return operation.identity().front_end || definition.host_view == definition::HostView::all ||
@@ -31,8 +31,8 @@ mount::View clone_view(Operation& operation) {
   return operation->space->clone_view(shown);
 }
 
-// It must be no way to run a set-uid program of an old tree, or to open a device: those work in the session's own
-// namespace alone.
+// The view must not let anybody run a set-uid program of an old tree, or open a device. Both work only in the session's
+// own namespace.
 void attach_view(Operation& operation) {
   const auto view = clone_view(operation);
   auto& mounts = operation.services().mounts;
@@ -48,7 +48,7 @@ void show_where_schroot_does(Operation& operation) {
     places->show(operation.id(), operation.services().views.view_path(operation.id()), [&](const std::string& place) {
       const auto session = schroot_session(operation.identity(), operation.definition(), place, operation.upper());
       auto keys = definition::schroot_keys(operation.definition(), session);
-      // schroot's file of it has none of these.
+      // schroot's session file has none of these keys.
       std::erase_if(keys, [](const auto& entry) { return entry.first.starts_with("source-"); });
       return definition::schroot_section(session.id, keys);
     });
@@ -74,7 +74,7 @@ void HostViewStage::set_up(Operation& operation, StageData&) {
 
 void HostViewStage::tear_down(Operation& operation, const StageData&, TearDown) {
   auto& views = operation.services().views;
-  // Both are tried: the namespace would otherwise outlive a view that cannot be detached.
+  // Both steps are tried. Otherwise the namespace would stay if the view cannot be detached.
   std::exception_ptr problem;
   try {
     if (has_host_view(operation.session())) {
@@ -94,7 +94,7 @@ Recovery HostViewStage::recover(Operation& operation, const StageData&) {
   if (views.has_former_view(operation.id())) views.detach_view(operation.id());
   if (!operation->space) return Recovery::gone;
   if (!has_host_view(operation.session())) return Recovery::intact;
-  if (!views.has_view(operation.id())) attach_view(operation);  // somebody unmounted it: the session itself is whole
+  if (!views.has_view(operation.id())) attach_view(operation);  // somebody unmounted it; the session itself is intact
   show_where_schroot_does(operation);
   return Recovery::intact;
 }

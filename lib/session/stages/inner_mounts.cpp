@@ -13,7 +13,7 @@ namespace unionroot::session {
 
 namespace {
 
-// The kernel looks for an interpreter without the flag F in the mount namespace of the program, so it has to be there.
+// The kernel looks for an interpreter without the flag F in the mount namespace of the program. So it must exist there.
 void add_interpreters(Operation& operation, mount::MountPlan& plan) {
   const auto root = operation->space->root();
   auto foreign = tree::look_for_foreign_programs(root.get(), tree::binfmt_directory);
@@ -36,7 +36,7 @@ bool brings_dev(const mount::MountPlan& plan) {
   return plan.private_dev || std::any_of(plan.mounts.begin(), plan.mounts.end(), is_dev);
 }
 
-// The nodes of the tree itself are all that there is, unless the administrator has mounted a /dev.
+// The session has only the tree's own device nodes, unless the administrator has mounted a /dev.
 void use_as_it_is(Operation& operation) {
   mount::MountPlan plan;
   plan.devices = operation->owner_may_be_root || operation->space->open_mounts({"dev"}).empty();
@@ -59,11 +59,11 @@ void InnerMountsStage::set_up(Operation& operation, StageData&) {
     return;
   }
   auto plan = fstab::plan_inner_mounts(operation.definition());
-  // A node in the tree, whoever made it, would let in whom the host's own keeps out. Who may be root can make any
-  // device, and programs that make trees, as debootstrap is, do and try them.
+  // A device node in the tree could give access that the host's own node denies. A user who may be root can make any
+  // device. Programs that make trees, such as debootstrap, do so, and try them.
   plan.devices = !brings_dev(plan) || operation->owner_may_be_root;
   if (operation.definition().hide_state) {
-    // An overlay's own upper and work directories, seen through its lower layer, answer ELOOP to whoever looks.
+    // An overlay's own upper and work directories give ELOOP when they are looked at through its lower layer.
     plan.hidden.push_back(operation.services().settings.state_directory);
     plan.hidden.push_back(operation.services().settings.runtime_directory);
   }
@@ -71,12 +71,12 @@ void InnerMountsStage::set_up(Operation& operation, StageData&) {
   const auto& settings = operation.services().settings;
   auto sources =
       mount::open_sources(operation.services().mounts, plan, {settings.state_directory, settings.runtime_directory});
-  // A new sysfs shows the interfaces of the network that it is mounted in.
+  // A new sysfs shows the interfaces of the network in which it is mounted.
   in_network_of(operation, [&] { operation.notes(operation->space->mount_inner(plan, std::move(sources))); });
   operation->space->make_root();
 }
 
-void InnerMountsStage::tear_down(Operation&, const StageData&, TearDown) {}  // they go with the namespace
+void InnerMountsStage::tear_down(Operation&, const StageData&, TearDown) {}  // the mounts are gone with the namespace
 
 Recovery InnerMountsStage::recover(Operation& operation, const StageData&) {
   return operation->space ? Recovery::intact : Recovery::gone;

@@ -4,7 +4,7 @@
 namespace unionroot::session {
 
 void ProvideTreeStage::set_up(Operation& operation, StageData& data) {
-  // When a session is recovered, what it stood on is in it.
+  // If a session is recovered, `data` already says what it used.
   if (!std::holds_alternative<TreeData>(data)) data.emplace<TreeData>();
   operation->directories = source_kind(operation.definition()).set_up(operation, std::get<TreeData>(data));
 }

@@ -8,7 +8,7 @@ bool ServicesStage::applies(const definition::Definition& definition) const { re
 void ServicesStage::set_up(Operation& operation, StageData&) { start_services(operation); }
 
 void ServicesStage::tear_down(Operation& operation, const StageData&, TearDown) {
-  // A session that ends has stopped them before its processes were killed: ../operations/end.cpp.
+  // When a session ends, ../operations/end.cpp stops its services before its processes are killed.
   if (!operation->begun) stop_services(operation);
   kill_services(operation);
 }

@@ -4,7 +4,7 @@
 namespace unionroot::session {
 
 void SourceStage::set_up(Operation& operation, StageData&) {
-  // Below an overlay nothing may ever be written through; a session without one works on the tree itself.
+  // Layers below an overlay must never be written to. A session without one works on the tree itself.
   const bool read_only = operation.definition().has_union();
   const bool with_mounts = operation.definition().is_plain();
   for (const auto& path : operation->directories)
@@ -22,7 +22,7 @@ void SourceStage::tear_down(Operation& operation, const StageData&, TearDown) {
 }
 
 Recovery SourceStage::recover(Operation&, const StageData&) {
-  // What it made lives in the namespace now; whether that is there, the next stage finds out.
+  // The mounts are in the namespace now. The next stage finds out whether it exists.
   return Recovery::intact;
 }
 

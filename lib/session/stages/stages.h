@@ -1,4 +1,4 @@
-// The stages that there are. Their order is in session_stages(), in ../stage_order.cpp.
+// All stages. Their order is in session_stages(), in ../stage_order.cpp.
 #pragma once
 
 #include "session/stage.h"
@@ -6,11 +6,12 @@
 
 namespace unionroot::session {
 
-// True if what a session on it writes goes with the session: it has an overlay, a snapshot, or a folder of its own.
+// True if what a session on it writes is removed with the session: it has an overlay, a snapshot, or a folder of its
+// own.
 bool has_own_layer(const definition::Definition& definition);
 
-// Whatever yields a tree: unpacks a tarball, attaches a device, takes a snapshot, mounts an image. What each kind of
-// source does is in ../sources.
+// Provides the tree: unpacks a tarball, attaches a device, takes a snapshot, or mounts an image. The kinds of sources
+// are in ../sources.
 class ProvideTreeStage : public Stage {
  public:
   [[nodiscard]] std::string_view name() const override { return "provide-tree"; }
@@ -19,8 +20,8 @@ class ProvideTreeStage : public Stage {
   Recovery recover(Operation& operation, const StageData& data) override;
 };
 
-// The tree that sessions stand on, as detached mounts: read-only below an overlay, writable where a session works on
-// the tree itself.
+// The tree of the session, as detached mounts: read-only below an overlay, writable if the session works on the tree
+// itself.
 class SourceStage : public Stage {
  public:
   [[nodiscard]] std::string_view name() const override { return "source"; }
@@ -29,8 +30,8 @@ class SourceStage : public Stage {
   Recovery recover(Operation& operation, const StageData& data) override;
 };
 
-// The session's mount namespace with its root: upper and work directories (../backings) and the overlay, or the tree
-// itself. And its network, if it has one of its own.
+// The session's mount namespace and its root: the overlay with upper and work directories (../backings), or the tree
+// itself. Also the session's network, if it has its own.
 class UnionStage : public Stage {
  public:
   [[nodiscard]] std::string_view name() const override { return "union"; }
@@ -39,8 +40,8 @@ class UnionStage : public Stage {
   Recovery recover(Operation& operation, const StageData& data) override;
 };
 
-// The profile's fstab, and the root made `/` of the namespace. Nothing of it is outside the namespace, so it goes with
-// it.
+// Mounts the profile's fstab, and makes the root `/` of the namespace. Everything is inside the namespace, and is gone
+// with it.
 class InnerMountsStage : public Stage {
  public:
   [[nodiscard]] std::string_view name() const override { return "inner-mounts"; }
@@ -49,7 +50,8 @@ class InnerMountsStage : public Stage {
   Recovery recover(Operation& operation, const StageData& data) override;
 };
 
-// Name service databases, copied files, hostname, debian_chroot. They lie in the upper layer and go with it.
+// Writes name service databases, copied files, hostname and debian_chroot. They are in the upper layer, and are removed
+// with it.
 class FilesStage : public Stage {
  public:
   [[nodiscard]] std::string_view name() const override { return "files"; }
@@ -58,19 +60,19 @@ class FilesStage : public Stage {
   Recovery recover(Operation& operation, const StageData& data) override;
 };
 
-// What a session gets from the host. root: of its tree, which is asked whether its owner's password is of any use
-// there.
+// What a session gets from the host. root: a descriptor of its tree, which shows whether its owner's password is of any
+// use there.
 tree::FilesRequest files_request(const Operation& operation, int root);
 
-// True for a session that outlives its first command, has a layer of its own and says so: its resolv.conf is the host's
-// also when that changes.
+// True if the session's resolv.conf follows changes of the host's. The session must outlive its first command, have its
+// own layer, and its definition must ask for it.
 bool follows_resolv_conf(const Session& session);
 
-// The name that a file has while it is being copied into a tree that outlives a crash, in the file's own folder.
+// The name of a file while it is copied into a tree that outlives a crash, in the file's own folder.
 std::string half_written_file(const owned::Token& session);
 
-// The administrator's own scripts (../hooks). What they mount beneath the root goes with the namespace; what else they
-// did they undo themselves.
+// The administrator's own scripts (../hooks). Their mounts beneath the root are gone with the namespace. Everything
+// else they undo themselves.
 class HooksStage : public Stage {
  public:
   [[nodiscard]] std::string_view name() const override { return "hooks"; }
@@ -80,7 +82,7 @@ class HooksStage : public Stage {
   Recovery recover(Operation& operation, const StageData& data) override;
 };
 
-// The services of the tree that the definition lists (../hooks/tree_services.h). They are processes of the session's.
+// The tree's services that the definition lists (../hooks/tree_services.h). They are processes of the session.
 class ServicesStage : public Stage {
  public:
   [[nodiscard]] std::string_view name() const override { return "services"; }
@@ -90,11 +92,11 @@ class ServicesStage : public Stage {
   Recovery recover(Operation& operation, const StageData& data) override;
 };
 
-// A command's own session has none: it is gone before anybody looks.
+// False for an automatic session: it is gone before anybody looks.
 bool has_host_view(const Session& session);
 mount::ViewAccess view_access(const Operation& operation);
 
-// What of the session stands on the host: the namespace kept by a bind, and the host view.
+// What the session has on the host: a bind mount that keeps its namespace, and the host view.
 class HostViewStage : public Stage {
  public:
   [[nodiscard]] std::string_view name() const override { return "host-view"; }
