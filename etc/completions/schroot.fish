@@ -1,6 +1,7 @@
 # fish completion for unionroot's schroot(1)
 
-# The words of the command: all from the first that is no option and belongs to none. Fails where that has not begun.
+# The words of the command. It begins at the first word that is neither an option nor an option's value. Fails if it has
+# not begun.
 function __unionroot_schroot_command
     set -l skip 0
     set -l command 0
@@ -34,7 +35,7 @@ end
 
 function __unionroot_schroot_names
     schroot --list --all 2>/dev/null
-    # Without their namespace too: `chroot:` may be left out.
+    # Chroots without their namespace too: `chroot:` may be omitted.
     schroot --list --all-chroots 2>/dev/null | string replace -rf '^chroot:' ''
 end
 

@@ -1,6 +1,6 @@
 # fish completion for unionroot(1)
 
-# Names alone, one a line; nothing when there is no daemon.
+# The names of a list, one on each line; nothing if there is no daemon.
 function __unionroot_names
     set -l config
     set -l words (commandline -opc)
@@ -12,7 +12,7 @@ function __unionroot_names
                 set config $words[$i]
         end
     end
-    # Behind a namespace, as in source:NAME, with that.
+    # After a namespace, as in source:NAME, the names include it.
     set -l space (string match -r '^(?:session|chroot|source):' -- (commandline -ct))
     switch "$space$argv[1]"
         case sessions chroots session:sessions chroot:chroots source:chroots
@@ -21,8 +21,8 @@ function __unionroot_names
     end
 end
 
-# The words before the cursor that are no options: the verb, its names, and the command of run and lock, which follows the
-# name, for lock behind a --. An option's own argument does not count.
+# The words before the cursor, without options and their values: the verb, its names, and the command of run and lock. For
+# run the command follows the name, for lock it follows a --. Succeeds if the command may have begun.
 function __unionroot_words
     set -l skip 0
     set -l command 0
@@ -46,7 +46,7 @@ function __unionroot_words
         end
     end
     set -q found[1]; and printf '%s\n' $found
-    # Where the command begins nothing of it may be there yet.
+    # The command may have begun with no word of it before the cursor.
     test $command = 1
 end
 
@@ -57,7 +57,7 @@ function __unionroot_complete_command
     complete --do-complete=$line
 end
 
-# The verb is one of these, and so many further words came after it.
+# Whether the verb is one of these, and exactly this number of further words follows it.
 function __unionroot_at
     set -l words (__unionroot_words)
     test (count $words) -eq (math $argv[1] + 1); and contains -- $words[1] $argv[2..-1]
