@@ -13,7 +13,7 @@ struct Backing {
   base::UniqueFd tree;   // a detached mount of the file system that holds the layer
   base::UniqueFd store;  // a detached mount of the file system that holds the image; empty: there is no image
   std::string name;      // in_memory, "/dev/vdb", "/changes.img on /dev/vdb"
-  std::string check;     // check_file_system(); empty for memory
+  std::string check;     // result of check_file_system(); empty for memory
 };
 
 // Waits for the device and checks its file system. lower: the root; a device that holds the root is refused. Throws

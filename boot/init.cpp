@@ -53,7 +53,7 @@ class Boot {
       workshop_.leave();
       return find_init(workshop_.old_root(), candidates, self_.get());
     }
-    // This program is searched in the lower layer: an overlay shows the same file with another device number.
+    // This program itself is looked up in the lower layer: an overlay shows the same file with another device number.
     std::erase_if(candidates, [&](const std::string& path) { return is_program(lower_.get(), path, self_.get()); });
     const Site site{run_folder, "/new"};
     if (plan_.refused)

@@ -1,6 +1,6 @@
 // Mounts the layers of the machine's root by a plan. The rules are those of a session's stages: each step has a
-// reverse, and a failure rolls back the steps before it. A failure is logged, and the next best root is mounted. That
-// never writes to the lower layer.
+// reverse, and a failure rolls back the steps before it. A failure is logged, and the next best root is mounted. No
+// result ever writes to the lower layer.
 #pragma once
 
 #include <functional>

@@ -71,7 +71,7 @@ void make_rest_read_only(kernel::Mounts& mounts) {
 }
 
 // The file system that holds an image is in use until the overlay is unmounted. But it is mounted beneath the overlay's
-// root, so the overlay could not be unmounted. Moves it to another place.
+// root, so the overlay cannot be unmounted first. This function moves it to another place.
 void move_holder_away(kernel::Mounts& mounts) {
   const auto place = concat(old_root, run_folder, "/store");
   const auto targets = mounted();

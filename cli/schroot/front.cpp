@@ -133,7 +133,7 @@ bool Front::is_there(const Target& target) {
 
 void Front::require_name(const Target& target) {
   if (base::valid_name(target.name.name)) return;
-  catalogue();  // warns where it is empty
+  catalogue();  // warns if there are no chroots
   throw not_found({target.given});
 }
 

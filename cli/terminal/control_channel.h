@@ -38,7 +38,7 @@ class ControlChannel {
     detail_.reset();
     warning_.clear();
   }
-  // Whether the session is a source session whose source is packed when it ends; nullopt: it is not a source session.
+  // Whether the session's source is packed when the session ends; nullopt: it is not a source session.
   [[nodiscard]] const std::optional<bool>& source_is_packed() const { return source_is_packed_; }
   // Shows the progress, if the last message was one of progress. Returns whether it was.
   bool show_progress(const Ending& ending);

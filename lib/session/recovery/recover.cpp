@@ -25,7 +25,7 @@ using store::SessionState;
 
 namespace {
 
-// The request of its begin said so, but is gone. So the lists decide in the definition with which it began.
+// The request of its begin said so, but is gone. So the lists in the session's definition decide.
 bool owner_may_be_root(const Session& session) {
   const auto owner = session.identity.owner;
   return owner == 0 || is_listed_for_root(owner, session.definition->access);

@@ -17,7 +17,7 @@ archive::Options unpack_options(const Operation& operation, const std::string& p
 
 // The location without "/" at either end; empty: the whole tree.
 std::string inner_path(const std::string& location);
-// The path tree/location. It must be a folder, and may not lead through a symbolic link. Throws Error(stage_failed).
+// The path tree/location. It must be a folder, and must not lead through a symbolic link. Throws Error(stage_failed).
 std::string located(const Operation& operation, const std::string& tree, const std::string& location);
 
 // Reports that the unpacked tree is being written to the disk. The tree counts as unpacked only after that, and it

@@ -1,5 +1,4 @@
-// oci: an image layout on disk. Each layer is unpacked once. All images share it that have it on top of the same
-// layers.
+// oci: an image layout on disk. Each layer is unpacked once. Images that have it on top of the same layers share it.
 #include <set>
 
 #include "base/error.h"

@@ -20,7 +20,7 @@ namespace {
 
 tree::FilesRequest request_of(const Operation& operation, std::optional<tree::User> owner) {
   auto request = tree::files_request(operation.definition(), std::move(owner));
-  // A tree without a layer of the session's own keeps the files. Nobody needs the host's name there.
+  // If the session has no layer of its own, the files stay in the tree. Nobody needs the host's name there.
   request.write_hostname =
       has_own_layer(operation.definition()) || (!operation.is_source() && !operation.definition().hostname.empty());
   request.mark_resolv_conf = follows_resolv_conf(operation.session());
