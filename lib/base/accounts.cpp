@@ -24,7 +24,8 @@ using Clock = std::chrono::steady_clock;
 constexpr auto remembered = std::chrono::seconds(2);
 constexpr std::size_t most_remembered = 1024;
 
-// getpwuid_r(3) and its like want a buffer of a size that nobody can tell before. A group's holds all its members.
+// getpwuid_r(3) and similar calls need a buffer whose size is not known in advance. A group's entry contains all its
+// members.
 template <typename Entry>
 bool look_up(const std::function<int(Entry*, char*, std::size_t, Entry**)>& function, Entry& entry,
              std::vector<char>& buffer, const std::string& what) {
@@ -33,7 +34,7 @@ bool look_up(const std::function<int(Entry*, char*, std::size_t, Entry**)>& func
     Entry* found = nullptr;
     const int error = function(&entry, buffer.data(), buffer.size(), &found);
     if (found != nullptr) return true;
-    // getpwuid(3), NOTES: "not found" comes as any of these, or as 0 without an entry.
+    // getpwuid(3), NOTES: "not found" is reported as one of these errors, or as 0 without an entry.
     if (error == 0 || error == ENOENT || error == ESRCH || error == EBADF || error == EPERM) return false;
     if (error == ERANGE)
       buffer.resize(buffer.size() * 4);
@@ -46,7 +47,7 @@ bool look_up(const std::function<int(Entry*, char*, std::size_t, Entry**)>& func
 std::string text(const char* value) { return value != nullptr ? value : ""; }
 
 std::vector<gid_t> groups_of(const std::string& name, gid_t gid) {
-  // A user may be added to groups between the two calls: so it is asked until the answer fits.
+  // The user may be added to groups between two calls, so repeat until the buffer is large enough.
   std::vector<gid_t> groups(64);
   for (;;) {
     int count = static_cast<int>(groups.size());
@@ -84,8 +85,8 @@ std::shared_ptr<const Account> find(const UserLookup& lookup, const std::string&
   return account;
 }
 
-// Which files the name services read, and in which versions. A change within a tick of the clock that leaves size and
-// inode alone is missed for two seconds.
+// Versions of the files that the name services read. A change is missed for up to two seconds if it happens in the same
+// clock tick and keeps size and inode.
 using FilesVersion = std::array<FileVersion, 3>;
 
 FilesVersion files_version() {
@@ -132,7 +133,8 @@ Memory& memory() {
 }  // namespace
 
 std::shared_ptr<const Account> account_of(uid_t uid) {
-  const auto version = files_version();  // before it is read: if it changes meanwhile, it is read again
+  // Before the lookup: if the files change meanwhile, the cached entry is invalid.
+  const auto version = files_version();
   if (auto known = memory().find(uid, version)) return known;
   auto account = find([uid](passwd* entry, char* buffer, std::size_t size,
                             passwd** found) { return ::getpwuid_r(uid, entry, buffer, size, found); },
@@ -142,7 +144,7 @@ std::shared_ptr<const Account> account_of(uid_t uid) {
 }
 
 std::shared_ptr<const Account> account_of(const std::string& name) {
-  // A name with a NUL in it would be looked up cut short, as somebody else.
+  // A name that contains NUL would be cut there and name another user.
   if (name.empty() || name.find('\0') != std::string::npos) return nullptr;
   return find([&name](passwd* entry, char* buffer, std::size_t size,
                       passwd** found) { return ::getpwnam_r(name.c_str(), entry, buffer, size, found); },

@@ -1,5 +1,5 @@
-// The host's users and groups, as the name services know them (nsswitch.conf(5)): they may come from LDAP, and so be in
-// no file. The only source for authorization.
+// The host's users and groups, as the name services know them (nsswitch.conf(5)). They may come from LDAP and be in no
+// local file. This is the only source for authorization.
 #pragma once
 
 #include <sys/types.h>
@@ -16,23 +16,23 @@ struct Account {
   uid_t uid = 0;
   gid_t gid = 0;
   std::string full_name = {}, home = {}, shell = {};
-  std::string group = {};          // name of the primary group; empty: not known
+  std::string group = {};          // name of the primary group; empty if unknown
   std::vector<gid_t> groups = {};  // getgrouplist(3)
 };
 
-// nullptr if there is none. Throws SystemError if the databases cannot be asked.
+// Returns nullptr if there is no such user. Throws Error if the lookup fails: SystemError if the databases cannot be
+// read. Thread-safe.
 //
-// By uid, what was found is remembered for two seconds, and no longer than /etc/passwd, /etc/group and nsswitch.conf
-// stay as they are: each session asks several times, and each time costs some 60 us. What was not found is not
-// remembered. Thread-safe.
+// The lookup by uid has a cache, because each session asks several times and a lookup costs about 60 us. An entry is
+// valid for two seconds, and only while /etc/passwd, /etc/group and nsswitch.conf stay unchanged. A missing user is not
+// cached.
 std::shared_ptr<const Account> account_of(uid_t uid);
 std::shared_ptr<const Account> account_of(const std::string& name);
 
-// The number where the host knows no name. Thread-safe.
+// Returns the number as text if the host knows no name for it. Thread-safe.
 std::string group_name(gid_t gid);
 
-// By name or by number; nullopt if the host has no such group. Thread-safe. Throw SystemError if the databases cannot
-// be asked.
+// Returns nullopt if the host has no such group. Throws SystemError if the databases cannot be read. Thread-safe.
 std::optional<std::string> find_group_name(gid_t gid);
 std::optional<gid_t> group_id(const std::string& name);
 

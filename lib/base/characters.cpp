@@ -18,7 +18,7 @@ Utf8Character first_character(std::string_view text) {
     if ((byte & 0xC0) != 0x80) return {};
     point = point << 6 | (byte & 0x3Fu);
   }
-  // Overlong forms, what is beyond Unicode, and surrogates are none: D-Bus cuts off whoever sends them.
+  // Overlong forms, surrogates and values beyond Unicode are invalid. D-Bus disconnects a client that sends them.
   const bool valid = point >= smallest[length] && point <= 0x10FFFF && (point < 0xD800 || point > 0xDFFF);
   return valid ? Utf8Character{length, point} : Utf8Character{};
 }
@@ -28,11 +28,11 @@ bool is_unprintable(char32_t character) {
     char32_t first, last;
   };
   static constexpr Range ranges[] = {
-      {0x00, 0x1F},     {0x7F, 0x9F},        // terminals obey them
-      {0x61C, 0x61C},   {0x200E, 0x200F},    // marks of direction
-      {0x2028, 0x202E},                      // separators of lines and paragraphs; embeddings and overrides
-      {0x2066, 0x206F},                      // isolates, and formats that are out of use
-      {0xFFF9, 0xFFFB}, {0xE0000, 0xE007F},  // annotations and tags: text that is not seen
+      {0x00, 0x1F},     {0x7F, 0x9F},        // terminals interpret them
+      {0x61C, 0x61C},   {0x200E, 0x200F},    // direction marks
+      {0x2028, 0x202E},                      // line and paragraph separators; embeddings and overrides
+      {0x2066, 0x206F},                      // isolates, and deprecated format characters
+      {0xFFF9, 0xFFFB}, {0xE0000, 0xE007F},  // annotations and tags: invisible text
   };
   return std::any_of(std::begin(ranges), std::end(ranges),
                      [character](const Range& range) { return character >= range.first && character <= range.last; });

@@ -1,4 +1,4 @@
-// The time of day, as records and lock files keep it.
+// The wall-clock time that records and lock files contain.
 #pragma once
 
 #include <chrono>
@@ -6,7 +6,8 @@
 
 namespace unionroot::base {
 
-// Microseconds since the epoch, by the system's clock: comparable across processes and reboots, and it may be set back.
+// Microseconds since the epoch, by the system clock. Values are comparable across processes and reboots, but the clock
+// may be set back.
 inline std::int64_t now_microseconds() {
   return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
       .count();

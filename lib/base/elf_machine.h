@@ -1,5 +1,5 @@
-// Which machine a program is for, by the first bytes of its file: elf(5). Without any library, since unionroot-helper
-// uses it too.
+// Tells which machine a program is for, by the first bytes of its file (elf(5)). Uses no library, because
+// unionroot-helper includes it too.
 #pragma once
 
 #include <elf.h>
@@ -15,10 +15,10 @@ struct ElfMachine {
   constexpr bool operator==(const ElfMachine&) const = default;
 };
 
-// As far as an ELF header has to be there for it: up to and with e_machine.
+// Size of the part of an ELF header that is read: up to and including e_machine.
 inline constexpr size_t elf_machine_size = 20;
 
-// The machine of a file that begins with these bytes; EM_NONE: it is no ELF file, or a broken one.
+// Returns the machine of a file that begins with these bytes. EM_NONE: not an ELF file, or a broken one.
 constexpr ElfMachine elf_machine(const char* start, size_t size) {
   if (size < elf_machine_size) return {};
   const auto byte = [start](size_t at) { return static_cast<unsigned char>(start[at]); };
@@ -29,7 +29,7 @@ constexpr ElfMachine elf_machine(const char* start, size_t size) {
   return {high << 8 | low, word, order};
 }
 
-// The one that this program was built for. EM_NONE where that is not known here.
+// The machine that this program was built for; EM_NONE if it is not in the list.
 constexpr ElfMachine own_machine() {
   constexpr unsigned char order = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? ELFDATA2LSB : ELFDATA2MSB;
   constexpr unsigned char word = sizeof(void*) == 8 ? ELFCLASS64 : ELFCLASS32;
@@ -56,8 +56,8 @@ constexpr ElfMachine own_machine() {
 #endif
 }
 
-// True if a machine of the kind `own` runs the program by itself: its own kind, and the 32 bits of a 64-bit one. What
-// is not known counts as its own.
+// True if a machine of the kind `own` runs the program natively: its own kind, or the 32-bit variant of a 64-bit
+// machine. Also true if either machine is unknown.
 constexpr bool runs_on(const ElfMachine& program, const ElfMachine& own) {
   if (program.machine == EM_NONE || own.machine == EM_NONE) return true;
   if (program.order != own.order) return false;
@@ -70,7 +70,7 @@ constexpr bool runs_on(const ElfMachine& program, const ElfMachine& own) {
   }
 }
 
-// Debian's word for it; nullptr if it has none that is known here.
+// Debian's name for the architecture; nullptr if none is known here.
 constexpr const char* architecture_name(const ElfMachine& machine) {
   const bool little = machine.order == ELFDATA2LSB, wide = machine.word == ELFCLASS64;
   switch (machine.machine) {

@@ -20,7 +20,7 @@ ErrorCode code_for(int error_number) {
   return error_number == ENOSPC || error_number == EDQUOT ? ErrorCode::no_space : ErrorCode::failed;
 }
 
-// What to do about errors whose cause is the same whatever was being done.
+// Hints for errors whose cause does not depend on the operation.
 std::string usual_hint(int error_number) {
   switch (error_number) {
     case ENOSPC: return "make room on that file system (df -h, df -i), for example by ending sessions";

@@ -1,4 +1,4 @@
-// Errors of the core: what was being done, what was wrong, what to do about it.
+// Errors of the core. Each says what was being done, what was wrong, and what to do about it.
 #pragma once
 
 #include <stdexcept>
@@ -7,23 +7,23 @@
 
 namespace unionroot::base {
 
-// The kinds of failure that a caller can tell apart. The bus maps each to org.unionroot1.Error.<name>
-// (see error_name), the command line to an exit status.
+// The kinds of failure that a caller can distinguish. The bus maps each to org.unionroot1.Error.<name> (see
+// error_name); the command line maps each to an exit status.
 enum class ErrorCode {
-  failed,            // anything else: a system call that should have worked did not
+  failed,            // anything else, such as a system call that should have worked
   invalid_argument,  // the request itself is malformed
   no_such_chroot,
   no_such_session,
   no_such_user,
   session_exists,
-  definition_invalid,  // the chroot is defined, but its definition is broken
+  definition_invalid,  // the chroot exists, but its definition is broken
   access_denied,
-  authentication_required,  // it may be permitted, if the call lets somebody be asked for a password
-  authentication_failed,    // a password would have permitted it
-  source_locked,            // the source tree is being changed, or has sessions on it
-  session_busy,             // another operation on the session is under way
+  authentication_required,  // may be permitted if the call allows a password prompt
+  authentication_failed,    // would have been permitted after a successful authentication
+  source_locked,            // the source tree is being changed, or sessions use it
+  session_busy,             // another operation on the session is in progress
   session_not_active,       // the session is failed, ending or beginning
-  stage_failed,             // a stage of set-up failed; the message names it
+  stage_failed,             // a set-up stage failed; the message names it
   not_supported,            // this kernel, machine or version cannot do it
   no_space,                 // ENOSPC or EDQUOT
   command_not_found,        // exit status 127
@@ -44,7 +44,7 @@ class Error : public std::runtime_error {
 
   [[nodiscard]] ErrorCode code() const noexcept { return code_; }
   [[nodiscard]] const std::string& hint() const noexcept { return hint_; }
-  // "what(); hint", on one line: for logs and lists.
+  // "what(); hint" on one line, for logs and lists.
   [[nodiscard]] std::string with_hint() const;
 
  private:
@@ -63,8 +63,8 @@ class SystemError : public Error {
   int error_number_;
 };
 
-// Throws SystemError(errno, doing). Take care that nothing between the call and this changes errno: build `doing`
-// from literals and views only, or save errno first.
+// Throws SystemError(errno, doing). Nothing between the failed call and this one may change errno: build `doing` from
+// literals and views only, or save errno first.
 [[noreturn]] void throw_errno(std::string_view doing);
 [[noreturn]] void throw_errno(std::string_view doing, std::string_view on);
 

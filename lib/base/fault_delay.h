@@ -1,4 +1,5 @@
-// The delays of fault points (fault_point.h), without any library: unionroot-helper, which has none, waits at its own.
+// Delays of fault points (fault_point.h). Uses no library, because unionroot-helper, which has none, delays its own
+// steps too.
 #pragma once
 
 #include <errno.h>   // NOLINT(modernize-deprecated-headers)
@@ -9,10 +10,10 @@ namespace unionroot::base {
 
 inline constexpr const char* fault_delay_variable = "UNIONROOT_FAULT_DELAY";
 
-// Pseudo-random times from 0 up to a limit. The same text gives the same times in the same order.
+// Pseudo-random times from 0 up to a limit. The same text always gives the same sequence.
 class FaultDelay {
  public:
-  // MICROSECONDS[,SEED]; no delay at all where it is anything else, or more than a minute.
+  // Format: MICROSECONDS[,SEED]. There is no delay if the text has another form or asks for more than one minute.
   constexpr explicit FaultDelay(const char* text) {
     uint64_t seed = 0;
     uint64_t limit = 0;
@@ -25,7 +26,7 @@ class FaultDelay {
 
   [[nodiscard]] constexpr bool any() const { return limit_ > 0; }
 
-  // Microseconds; of the `number`-th fault point that is passed (SplitMix64).
+  // Microseconds to wait at the `number`-th fault point (SplitMix64).
   [[nodiscard]] constexpr uint64_t at(uint64_t number) const {
     uint64_t value = state_ * 0xd1342543de82ef95U + (number + 1) * 0x9e3779b97f4a7c15U;
     value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9U;
@@ -43,7 +44,7 @@ class FaultDelay {
  private:
   static constexpr uint64_t longest = 60'000'000;
 
-  // False if there is no digit, or too many. `text` is left behind the last.
+  // False if there are no digits or too many. Moves `text` past the last digit.
   static constexpr bool number(const char*& text, uint64_t& value) {
     int digits = 0;
     for (; *text >= '0' && *text <= '9'; ++text, ++digits) value = value * 10 + static_cast<uint64_t>(*text - '0');

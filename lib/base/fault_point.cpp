@@ -38,7 +38,7 @@ struct FaultPlan {
     if (const char* value = std::getenv("UNIONROOT_FAULT_LOG"))
       log = ::open(value, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     armed = std::getenv("UNIONROOT_FAULT_FROM_START") != nullptr;
-    // Else a test would believe that it tries what it does not.
+    // Otherwise a test would believe that it tests with delays.
     if (std::getenv(fault_delay_variable) != nullptr && !delay.any()) {
       std::fputs("UNIONROOT_FAULT_DELAY is not MICROSECONDS[,SEED], with at most 60000000\n", stderr);
       ::abort();
@@ -47,7 +47,7 @@ struct FaultPlan {
   [[nodiscard]] bool idle() const { return crash_at == 0 && fail_at == 0 && log < 0 && folder == nullptr; }
 };
 
-// Waits or throws, as the file of this name in the folder says.
+// Waits or throws, depending on the file of this name in the folder.
 void obey(const char* folder, const char* name) {
   const std::string path = std::string(folder) + "/" + name;
   while (true) {

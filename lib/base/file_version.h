@@ -1,4 +1,4 @@
-// Which file stands at a path, and which content of it, without reading it.
+// Identifies the file at a path, and its content, without reading it.
 #pragma once
 
 #include <sys/stat.h>
@@ -16,10 +16,10 @@ struct FileVersion {
 
 FileVersion version_of(const struct stat& status);
 
-// False if it changed so short ago that it may change again without a new time stamp.
+// False if the file changed so recently that it may change again without a new time stamp.
 bool is_settled(const FileVersion& version);
 
-// The same text for the same version alone.
+// Equal versions have equal texts; different versions have different texts.
 std::string text_of(const FileVersion& version);
 
 }  // namespace unionroot::base

@@ -25,7 +25,7 @@ std::string read_all(int fd, const std::string& name, std::size_t limit) {
 }
 
 std::string read_file(const std::string& path, std::size_t limit) {
-  // A FIFO in its place, or a lease on it, must not hold us up.
+  // A FIFO at this path, or a lease on the file, must not block us.
   const UniqueFd file(check(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), "opening", path));
   return read_all(file.get(), path, limit);
 }
@@ -34,7 +34,7 @@ std::optional<std::string> try_read_file(const std::string& path, std::size_t li
   try {
     return read_file(path, limit);
   } catch (const SystemError&) {
-    return std::nullopt;  // an expected miss: the caller asked for it
+    return std::nullopt;  // not an error: the caller expects that the file may be missing
   }
 }
 

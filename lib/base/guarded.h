@@ -1,4 +1,4 @@
-// Data that can be reached only while its lock is held.
+// Data that is accessible only while its lock is held.
 #pragma once
 
 #include <mutex>
@@ -12,7 +12,7 @@ class Guarded {
   Guarded() = default;
   explicit Guarded(Data data) : data_(std::move(data)) {}
 
-  // Holds the lock as long as it lives.
+  // Holds the lock during its lifetime.
   template <typename Reached>
   class Access {
    public:

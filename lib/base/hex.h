@@ -10,7 +10,7 @@ namespace unionroot::base {
 
 inline constexpr char hex_digits[] = "0123456789abcdef";
 
-// Two lower-case digits.
+// Appends two lower-case digits.
 inline void append_hex(std::string& out, std::uint8_t byte) {
   out.push_back(hex_digits[byte >> 4]);
   out.push_back(hex_digits[byte & 15]);
@@ -22,7 +22,7 @@ inline std::string to_hex(std::string_view bytes) {
   return out;
 }
 
-// As many lower-case digits as the number needs.
+// Lower-case digits without leading zeros.
 inline std::string to_hex(std::uint64_t number) {
   std::string out;
   do {
@@ -34,7 +34,7 @@ inline std::string to_hex(std::uint64_t number) {
 
 enum class HexCase { lower, any };
 
-// The byte that two digits stand for; nullopt if they are not the first two characters of `text`.
+// The byte that the first two characters of `text` stand for; nullopt if they are not hexadecimal digits.
 inline std::optional<std::uint8_t> byte_of_hex(std::string_view text, HexCase accepted = HexCase::lower) {
   unsigned value = 0;
   if (text.size() < 2) return std::nullopt;

@@ -16,7 +16,7 @@ namespace {
 template <std::size_t Size>
 std::array<std::uint8_t, Size> random_bytes() {
   std::array<std::uint8_t, Size> bytes{};
-  // Up to 256 bytes come whole and uninterrupted once the pool is ready: getrandom(2).
+  // getrandom(2): once the pool is ready, requests of up to 256 bytes are neither shortened nor interrupted.
   check(::getrandom(bytes.data(), bytes.size(), 0), "getting random bytes");
   return bytes;
 }

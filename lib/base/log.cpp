@@ -15,7 +15,7 @@ namespace unionroot::base::log {
 
 namespace {
 
-// sd-daemon(3): a line that begins with <N> has that syslog priority in the journal.
+// sd-daemon(3): a line that begins with <N> gets the syslog priority N in the journal.
 class PriorityPrefix : public spdlog::custom_flag_formatter {
  public:
   void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& out) override {
@@ -55,7 +55,7 @@ spdlog::logger& logger() {
   return *instance;
 }
 
-// Parts of a message may be others' text. A line of it must not look like a message of its own: so it is indented.
+// A message may contain text from others. Its further lines are indented, so that none looks like a message of its own.
 void write(spdlog::level::level_enum level, std::string_view message) {
   if (!logger().should_log(level)) return;
   std::string text;
@@ -70,7 +70,8 @@ void set_level(Level level) { logger().set_level(own_level(level)); }
 
 bool is_shown(Level level) { return logger().should_log(own_level(level)); }
 
-// Another program between systemd and us may have redirected it, and have handed the variable on.
+// The variable alone is not enough: a program between systemd and us may have redirected stderr and passed the variable
+// on.
 bool goes_to_journal() {
   static const bool answer = [] {
     const char* const stream = ::secure_getenv("JOURNAL_STREAM");

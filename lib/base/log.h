@@ -1,5 +1,5 @@
-// The daemon's log. Lines go to stderr with the <N> priority prefix of sd-daemon(3) when stderr is the journal,
-// else with a time and a level. Nothing here is used by the command line.
+// The daemon's log. If stderr is the journal, lines have the <N> priority prefix of sd-daemon(3); otherwise they have a
+// time and a level. The command line does not use it.
 #pragma once
 
 #include <string_view>
@@ -10,7 +10,7 @@ enum class Level { debug, info, warning, error };
 
 void set_level(Level level);
 bool is_shown(Level level);
-// Whether standard error is the journal (systemd.exec(5): JOURNAL_STREAM).
+// True if standard error is the journal (systemd.exec(5): JOURNAL_STREAM).
 bool goes_to_journal();
 void debug(std::string_view message);
 void info(std::string_view message);

@@ -1,4 +1,4 @@
-// The words of mount(8) for attributes of a mount.
+// The option words of mount(8) that change attributes of a mount.
 #pragma once
 
 #include <sys/mount.h>
@@ -17,7 +17,7 @@ struct AttributeWord {
   [[nodiscard]] std::uint64_t applied_to(std::uint64_t attributes) const { return (attributes & ~cleared) | set; }
 };
 
-// Those that every list of options may have. ro and rw are not among them: they are of the file system as well.
+// Words that every option list may contain. ro and rw are not here, because they also apply to the file system.
 inline constexpr AttributeWord attribute_words[] = {
     {"nosuid", MOUNT_ATTR_NOSUID, 0},
     {"suid", 0, MOUNT_ATTR_NOSUID},
@@ -33,7 +33,7 @@ inline constexpr AttributeWord attribute_words[] = {
     {"nosymfollow", MOUNT_ATTR_NOSYMFOLLOW, 0},
 };
 
-// nullptr if it is none of `words`.
+// Returns nullptr if `word` is not in `words`.
 template <std::size_t Count>
 const AttributeWord* find_attribute(const AttributeWord (&words)[Count], std::string_view word) {
   const auto* const found =

@@ -1,4 +1,4 @@
-// Work in a thread of its own. What such a thread changes of itself, as its namespaces, ends with it.
+// Runs work in a thread of its own. Changes that the thread makes to itself, such as its namespaces, end with it.
 #pragma once
 
 #include <exception>
@@ -6,7 +6,7 @@
 
 namespace unionroot::base {
 
-// Waits for it. What `action` throws is thrown here.
+// Waits for the thread. Rethrows what `action` throws.
 template <typename Action>
 void in_own_thread(const Action& action) {
   std::exception_ptr failure;

@@ -14,7 +14,7 @@ namespace unionroot::base {
 const std::string& boot_id() {
   static const std::string id = [] {
 #ifdef UNIONROOT_FAULT_POINTS
-    // A test's idea of a restarted machine; never in a release.
+    // Lets a test simulate a reboot. Never in a release.
     if (const char* pretended = std::getenv("UNIONROOT_BOOT_ID")) return std::string(pretended);
 #endif
     return std::string(trim(split(read_file("/proc/sys/kernel/random/boot_id"), '\n').at(0)));
@@ -25,7 +25,8 @@ const std::string& boot_id() {
 std::optional<ProcessStat> process_stat(pid_t pid) {
   const auto stat = try_read_file(concat("/proc/", pid, "/stat"));
   if (!stat) return std::nullopt;
-  // The name, field 2, is in parentheses and may hold blanks and parentheses itself; the rest follows the last ')'.
+  // Field 2, the name, is in parentheses and may contain blanks and parentheses itself. The other fields follow the
+  // last ')'.
   const auto end = stat->rfind(')');
   if (end == std::string::npos) return std::nullopt;
   const auto fields = split(std::string_view(*stat).substr(end + 1), ' ');

@@ -1,4 +1,4 @@
-// Who a process is, so that a pid used again is not taken for the one that had it before.
+// Identifies a process, so that a reused pid is not taken for the earlier process.
 #pragma once
 
 #include <sys/types.h>
@@ -22,7 +22,7 @@ struct ProcessIdentity {
 // This boot's id; read once.
 const std::string& boot_id();
 
-// Of /proc/PID/stat, proc(5).
+// From /proc/PID/stat, proc(5).
 struct ProcessStat {
   char state = '?';
   pid_t parent = 0;
@@ -33,7 +33,7 @@ struct ProcessStat {
 // nullopt if there is no such process.
 std::optional<ProcessStat> process_stat(pid_t pid);
 
-// Start time of a process; nullopt if there is none (a zombie counts as none).
+// Start time of a process; nullopt if there is none, or if it is a zombie.
 std::optional<std::uint64_t> process_start_time(pid_t pid);
 
 // Throws Error if /proc cannot be read.
@@ -42,16 +42,16 @@ ProcessIdentity this_process();
 // nullopt if there is no such process.
 std::optional<ProcessIdentity> identify(pid_t pid);
 
-// True if the very same process runs now, in this boot.
+// True if the same process still runs, in this boot.
 bool is_alive(const ProcessIdentity& identity);
 
-// What /proc/PID/status, whose text this is, says under a name, without the blanks around it; nullopt if nothing.
-// proc(5).
+// The value of a field in the text of /proc/PID/status (proc(5)), without surrounding blanks; nullopt if the field is
+// missing. A field on the first line is not found.
 std::optional<std::string_view> status_field(std::string_view status, std::string_view name);
 
-// Its command line for people, cut at 200 characters; empty if it is gone.
+// The command line for messages, cut at about 200 bytes; empty if the process is gone.
 std::string command_of(pid_t pid);
-// "PID (command), ..." of each.
+// "PID (command), ..." for all of them.
 std::string names_of(const std::vector<pid_t>& pids);
 
 }  // namespace unionroot::base

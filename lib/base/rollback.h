@@ -1,4 +1,4 @@
-// Undo what was done, in reverse, unless it is committed.
+// Undoes steps in reverse order unless they are committed.
 #pragma once
 
 #include <functional>
@@ -7,8 +7,8 @@
 
 namespace unionroot::base {
 
-// Each step that succeeded adds how to undo it; the destructor runs these in reverse, unless commit() was called.
-// An undo action must not throw: it catches and logs, since the first cause is the one to report.
+// Each successful step adds an action that undoes it. The destructor runs the actions in reverse order, unless commit()
+// was called. An action must not throw: it catches and logs its errors, because the first error is the one to report.
 class Rollback {
  public:
   Rollback() = default;

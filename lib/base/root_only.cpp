@@ -15,7 +15,7 @@ namespace unionroot::base {
 
 namespace {
 
-constexpr std::size_t most_links = 40;  // as many as the kernel follows
+constexpr std::size_t most_links = 40;  // the kernel's limit
 
 UniqueFd open_top() { return UniqueFd(check(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), "opening /")); }
 
@@ -26,7 +26,7 @@ std::string target_of(int link, const std::string& path) {
   return target;
 }
 
-// What the end of the way may be.
+// What the last component may be.
 enum class End { folder, configuration };
 
 class Walk {
@@ -83,12 +83,12 @@ class Walk {
     else
       result_.why = not_configuration(part, facts, result_.part, result_.remedy);
     if (end_ == End::folder || rest_.empty() || result_.why.empty()) return;
-    // Counts if there is a link: whether there is one is not known yet.
+    // It counts only if a link is followed, which is not known yet.
     if (loose_.why.empty()) loose_ = {result_.part, result_.why, result_.remedy};
     result_.why.clear();
   }
 
-  // result_ stays that of the folder in which the link is.
+  // result_ keeps describing the folder that contains the link.
   void follow(int link, const std::string& path, const struct stat& facts) {
     const auto refuse = [&](std::string why, std::string remedy) {
       result_.part = path;
@@ -119,12 +119,12 @@ class Walk {
   const Links links_;
   const uid_t also_;
   std::vector<std::string> rest_;
-  Loose loose_;  // the first part of the way that is not as it should be
+  Loose loose_;  // the first component that others than root can change
   RootOnly result_;
 };
 
-// What acl(5) keeps beside the mode of a file: with one, the bits of the group are a mask, and do not tell who may
-// write.
+// True if the file has an access control list (acl(5)). Then the group bits of its mode are a mask and do not tell who
+// may write.
 bool has_access_list(int descriptor) {
   const auto place = concat("/proc/self/fd/", descriptor);
   return ::getxattr(place.c_str(), "system.posix_acl_access", nullptr, 0) >= 0 ||
@@ -138,7 +138,7 @@ std::string not_root_only(const struct stat& facts, const std::string& path, std
     remedy = concat("chown root:root ", printable(path));
     return concat("is owned by uid ", facts.st_uid, ", not by root");
   }
-  // An access control list that lets somebody write shows in the group's bits: acl(5).
+  // An access control list that lets others write shows in the group bits: acl(5).
   if ((facts.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
     remedy = concat("chmod go-w ", printable(path));
     return "is writable by others than root";

@@ -56,7 +56,7 @@ namespace {
 
 void append_escape(std::string& out, char byte) { append_hex(out.append("\\x"), static_cast<std::uint8_t>(byte)); }
 
-// The byte that an escape \xNN at the start of `text` stands for; -1 if there is none.
+// The byte that an escape \xNN at the start of `text` stands for; -1 if there is no escape.
 int escaped_byte(std::string_view text) {
   const auto digit = [&](std::size_t at) {
     const auto found = std::string_view(hex_digits).find(text[at]);

@@ -10,7 +10,7 @@ std::string text(std::int64_t microseconds, tm* (*convert)(const time_t*, tm*), 
   const auto seconds = static_cast<std::time_t>(microseconds / 1'000'000);
   std::tm parts{};
   char text[32];
-  if (convert(&seconds, &parts) == nullptr) return "an unknown time";  // its year does not fit in an int
+  if (convert(&seconds, &parts) == nullptr) return "an unknown time";  // the year does not fit in an int
   return {text, std::strftime(text, sizeof text, format, &parts)};
 }
 

@@ -1,4 +1,4 @@
-// Times as text. All take microseconds since 1970.
+// Times as text. All functions take microseconds since 1970.
 #pragma once
 
 #include <cstdint>

@@ -7,8 +7,7 @@
 
 namespace unionroot::base {
 
-// Owns one file descriptor, or none (-1). Movable, not copyable. Whoever makes the descriptor makes it
-// close-on-exec.
+// Owns one file descriptor, or none (-1). Movable, not copyable. Whoever creates the descriptor makes it close-on-exec.
 class UniqueFd {
  public:
   UniqueFd() noexcept = default;
@@ -26,7 +25,7 @@ class UniqueFd {
   [[nodiscard]] explicit operator bool() const noexcept { return fd_ >= 0; }
   [[nodiscard]] int release() noexcept { return std::exchange(fd_, -1); }
   void reset(int fd = -1) noexcept {
-    // close(2): the descriptor is gone on Linux even after EINTR, so it is never retried.
+    // close(2): on Linux the descriptor is closed even after EINTR, so close is never retried.
     if (fd_ >= 0) ::close(fd_);
     fd_ = fd;
   }
