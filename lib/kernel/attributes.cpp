@@ -54,7 +54,7 @@ void copy_attributes(int from, int to, const std::function<bool(std::string_view
         size = got;
         break;
       }
-      size = call(nullptr, 0);  // it has grown meanwhile
+      size = call(nullptr, 0);  // the value has grown meanwhile
     }
     if (size < 0 && errno != ENODATA && errno != EOPNOTSUPP) base::throw_errno("reading the attributes of a folder");
     value.resize(static_cast<std::size_t>(std::max<ssize_t>(size, 0)));

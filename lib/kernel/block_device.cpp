@@ -20,7 +20,7 @@ base::UniqueFd open_block_device(dev_t number) {
     base::UniqueFd device(base::check(::open(path.c_str(), O_RDONLY | O_CLOEXEC), "opening", path));
     struct stat facts {};
     base::check(::fstat(device.get(), &facts), "looking at", path);
-    // A /dev that is not the kernel's own.
+    // This /dev is not the kernel's own.
     if (!S_ISBLK(facts.st_mode) || facts.st_rdev != number)
       throw base::SystemError(ENXIO, base::concat("opening ", path));
     return device;

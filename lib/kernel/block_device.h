@@ -1,4 +1,4 @@
-// The device beneath a mounted tree.
+// The block device beneath a mounted tree.
 #pragma once
 
 #include <sys/types.h>
@@ -7,8 +7,8 @@
 
 namespace unionroot::kernel {
 
-// The block device of this number, open for reading. Empty where the number is of none: memory, a network, a file
-// system of several devices. Needs /sys and /dev. Throws SystemError.
+// Opens the block device with this number for reading. Empty if no block device has the number, as for memory, a
+// network, or a file system on several devices. Needs /sys and /dev. Throws SystemError.
 base::UniqueFd open_block_device(dev_t number);
 
 }  // namespace unionroot::kernel

@@ -16,7 +16,7 @@ using base::ErrorCode;
 namespace {
 
 using Probe = std::unique_ptr<blkid_struct_probe, void (*)(blkid_probe)>;
-constexpr std::uint64_t sector = 512;  // libblkid counts partitions in these, whatever the disk's own are
+constexpr std::uint64_t sector = 512;  // libblkid's unit for partitions, whatever the sector size of the disk is
 
 Probe open_probe(int descriptor, const LoopPart& part, const std::string& name) {
   Probe probe(::blkid_new_probe(), ::blkid_free_probe);
@@ -32,7 +32,7 @@ std::string value_of(const Probe& probe, const char* key) {
   return value;
 }
 
-// One chain alone, 1: nothing found.
+// Runs the one chain that is enabled. Returns 1 if it found nothing.
 int probe_safely(const Probe& probe, const std::string& name) {
   const int found = ::blkid_do_safeprobe(probe.get());
   if (found == -2)
@@ -77,7 +77,7 @@ LoopPart find_partition(int descriptor, unsigned number, const std::string& name
   const auto probe = open_probe(descriptor, {}, name);
   ::blkid_probe_enable_superblocks(probe.get(), 0);
   ::blkid_probe_enable_partitions(probe.get(), 1);
-  // Owned by the probe.
+  // The probe owns the list.
   const auto list = ::blkid_probe_get_partitions(probe.get());
   const int count = list == nullptr ? 0 : ::blkid_partlist_numof_partitions(list);
   if (count <= 0)

@@ -39,7 +39,7 @@ void set_name(char (&to)[Size], const std::string& name) {
 
 struct Child {
   std::uint64_t tree;
-  std::uint64_t folder;  // inode of the directory that its name is in
+  std::uint64_t folder;  // inode of the directory that contains the child
 };
 
 std::vector<Child> children_of(int subvolume) {
@@ -51,11 +51,11 @@ std::vector<Child> children_of(int subvolume) {
     if (result != 0 && problem != EOVERFLOW) throw SystemError(problem, "listing the subvolumes of a snapshot");
     for (unsigned i = 0; i < arguments.num_items; ++i)
       children.push_back({arguments.rootref[i].treeid, arguments.rootref[i].dirid});
-    if (result == 0) return children;  // else there are more: min_treeid was moved on
+    if (result == 0) return children;  // otherwise there are more: the kernel has advanced min_treeid
   }
 }
 
-// The path of a child beneath the subvolume, with its own name.
+// The path of a child beneath the subvolume: its folder and its name.
 struct ChildPath {
   std::string folder, name;
 };

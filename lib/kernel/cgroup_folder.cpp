@@ -24,7 +24,7 @@ namespace {
 using base::fault_point;
 using base::UniqueFd;
 
-// False if there are groups in it, or processes.
+// False if the group contains groups or processes.
 bool remove_group(int parent, const std::string& folder) {
   fault_point("cgroup rmdir");
   if (::unlinkat(parent, folder.c_str(), AT_REMOVEDIR) != 0) {
@@ -35,7 +35,7 @@ bool remove_group(int parent, const std::string& folder) {
   return true;
 }
 
-// cgroup.events, "populated", kernel's cgroup-v2 manual. nullopt if the group has gone.
+// "populated" in cgroup.events, the kernel's cgroup-v2 manual. nullopt if the group is gone.
 std::optional<bool> read_populated(int events) {
   char buffer[256];
   const auto count = ::pread(events, buffer, sizeof buffer, 0);
@@ -50,7 +50,7 @@ UniqueFd open_events(int group) {
   return events;
 }
 
-// Waits until the group and all beneath it have no process.
+// Waits until neither the group nor any group beneath it has a process.
 bool wait_until_empty(int group, KillClock::time_point end) {
   const UniqueFd events = open_events(group);
   if (!events) return true;
@@ -112,7 +112,7 @@ void kill_group(int group) {
 }
 
 bool remove_groups(int parent, const std::string& folder) {
-  if (remove_group(parent, folder)) return true;  // as a run's, which has none beneath
+  if (remove_group(parent, folder)) return true;  // the usual case: a run's group has no groups beneath it
   if (const UniqueFd group = try_open_group(parent, folder))
     for (const std::string& child : children_of(group.get()))
       if (!remove_groups(group.get(), child)) return false;

@@ -1,5 +1,6 @@
-// A control group of version 2 as a folder: its processes, its end. Each function takes the folder that holds the
-// group, and the group's name in it. All throw SystemError. A group that has gone meanwhile is no error.
+// A control group of version 2 as a folder: its processes and its removal. `parent` is the folder that contains the
+// group, `folder` is the group's name in it. All functions throw SystemError. It is no error if the group disappears
+// meanwhile.
 #pragma once
 
 #include <sys/types.h>
@@ -14,23 +15,25 @@ namespace unionroot::kernel {
 
 using KillClock = std::chrono::steady_clock;
 
-// The group's folder, readable, or empty if there is none.
+// The group's folder, open for reading; empty if there is none.
 base::UniqueFd try_open_group(int parent, const std::string& folder);
 
-// Each group has some twenty files, so its children are told by what the listing says of them.
+// The groups beneath a group. A group has about twenty files, so the listing tells which entries are folders, without a
+// call for each.
 std::vector<std::string> children_of(int group);
 
-// Of the group and those beneath it; added to pids.
+// Adds the processes of the group and of the groups beneath it to `pids`.
 void collect_processes(int group, std::vector<pid_t>& pids);
 
-// cgroup.kill, if there is a process. Frozen ones end by it too.
+// Writes to cgroup.kill if the group has a process. This ends frozen processes too.
 void kill_group(int group);
 
-// Removes the group and those beneath it. False if it is not empty yet: a killed process may take a moment to leave.
+// Removes the group and those beneath it. False if it is not empty yet: a killed process leaves its group a little
+// later.
 bool remove_groups(int parent, const std::string& folder);
 
-// Waits for the end of whatever was killed, and removes the group; kills what comes into it meanwhile. Gives up with
-// Error(timed_out) naming the pids that remain. whose: for the message.
+// Waits until the killed processes have ended, then removes the group. Kills processes that enter it meanwhile. Throws
+// Error(timed_out) with the remaining pids at the time `end`. `whose`: the owner of the group, for the message.
 void end_group(int parent, const std::string& folder, const std::string& whose, KillClock::time_point end);
 
 }  // namespace unionroot::kernel

@@ -35,11 +35,11 @@ using base::fault_point;
 using base::SystemError;
 using base::UniqueFd;
 
-// Of a run's folder in the daemon's subtree: the path of its group beneath its caller's.
+// On a run's folder in the daemon's subtree: the path of the run's group beneath its caller's group.
 constexpr char outside_attribute[] = "user.unionroot.group";
 
-// A group's files ("cgroup.procs", "cpu.stat") share the folder with its children, so a name with a dot could clash
-// with one of them. As systemd does, such a name gets an underscore in front; our names never begin with one.
+// The files of a group ("cgroup.procs", "cpu.stat") are in the same folder as its children, so a name with a dot could
+// clash with a file. Such a name gets an underscore in front, as systemd does it. Our own names never begin with one.
 std::string folder_of(const std::string& name) {
   if (name.empty() || name.front() == '_' || name == "." || name == ".." || name.find('/') != std::string::npos ||
       name.find('\n') != std::string::npos)
@@ -57,7 +57,7 @@ std::string name_of(const std::string& folder) { return folder.front() == '_' ? 
                     "have cgroup=own set for the chroot");
 }
 
-// The groups of version 1 to join: those of the caller in which a child of this process would not be anyway.
+// The groups of version 1 to join: those of the caller that a child of this process would not be in by itself.
 std::vector<std::string> groups_to_join(const Hierarchies& hierarchies, const std::vector<Membership>& callers,
                                         const std::vector<Membership>& own) {
   std::vector<std::string> folders;
@@ -77,7 +77,7 @@ std::optional<std::string> second_version_in(const std::vector<Membership>& grou
   return found == groups.end() ? std::nullopt : std::optional(found->path);
 }
 
-// What is mounted does not change while a machine runs, as a rule. Reading it takes long.
+// The mounted hierarchies, read once: they rarely change while a machine runs, and reading them takes long.
 class Mounted {
  public:
   std::optional<std::string> folder(const Membership& group) { return hierarchies().folder(group); }
@@ -102,7 +102,7 @@ class RealCgroups final : public Cgroups {
   RealCgroups(const RealCgroups&) = delete;
   RealCgroups& operator=(const RealCgroups&) = delete;
   ~RealCgroups() override {
-    // With live sessions it is not empty, and stays.
+    // With live sessions the folder is not empty. Then it stays.
     for (const std::string& folder : folders_)
       if (::unlinkat(own_.get(), folder.c_str(), AT_REMOVEDIR) != 0 && errno != EBUSY && errno != ENOTEMPTY &&
           errno != ENOENT)
@@ -115,7 +115,7 @@ class RealCgroups final : public Cgroups {
   UniqueFd create(const std::string& session, const std::string& run) override {
     const std::string session_folder = folder_of(session);
     const std::string run_folder = folder_of(run);
-    // Whoever removes the session's last run removes the session's group too, so it may go under our feet.
+    // Whoever removes the session's last run also removes the session's group. It may disappear here, so try again.
     for (int attempt = 0;; ++attempt) {
       make(own_.get(), folder_);
       const UniqueFd base_group = try_open_group(own_.get(), folder_);
@@ -177,7 +177,7 @@ class RealCgroups final : public Cgroups {
   void remove(const std::string& session, const std::string& run) override {
     with_group(session, run, [&](int parent, const std::string& folder) {
       const auto outside = outside_groups(parent, folder, run.empty());
-      // An exited process leaves its group a moment after its parent heard of it.
+      // An exited process leaves its group a little after its parent was told.
       for (int attempt = 0; attempt < 50; ++attempt) {
         const bool gone = std::all_of(outside.begin(), outside.end(),
                                       [](const std::string& path) { return remove_groups(AT_FDCWD, path); });
@@ -226,7 +226,7 @@ class RealCgroups final : public Cgroups {
     fault_point("cgroup mkdir done");
   }
 
-  // Nobody but root makes anything in these folders, and a control group is no symbolic link: the path is enough.
+  // Only root makes anything in these folders, and a control group is never a symbolic link, so the path is safe.
   static UniqueFd make_outside(int record, const std::string& path) {
     fault_point("outside cgroup note");
     if (::fsetxattr(record, outside_attribute, path.c_str(), path.size(), 0) != 0)
@@ -247,13 +247,13 @@ class RealCgroups final : public Cgroups {
     if (length < 0 && errno != ENODATA && errno != ENOTSUP) base::throw_errno("reading where a run's control group is");
   }
 
-  // base: of folders_. Empty if there is none.
+  // `base` is one of folders_. Empty if the session has no group there.
   [[nodiscard]] UniqueFd open_session(const std::string& base, const std::string& session) const {
     const UniqueFd base_group = try_open_group(own_.get(), base);
     return base_group ? try_open_group(base_group.get(), folder_of(session)) : UniqueFd();
   }
 
-  // Paths of the groups outside of the daemon's subtree: of all runs in a session's folder.
+  // Paths of the groups outside the daemon's subtree, for all runs. `session`: the session's folder.
   static std::vector<std::string> outside_groups_in(int session) {
     std::vector<std::string> paths;
     for (const std::string& run : children_of(session))
@@ -261,7 +261,7 @@ class RealCgroups final : public Cgroups {
     return paths;
   }
 
-  // The same: of a run's folder, or of all in a session's.
+  // The same for a run's folder, or for all runs in a session's folder.
   static std::vector<std::string> outside_groups(int parent, const std::string& folder, bool whole_session) {
     std::vector<std::string> paths;
     const UniqueFd group = try_open_group(parent, folder);
@@ -274,8 +274,8 @@ class RealCgroups final : public Cgroups {
     if (const UniqueFd group = try_open_group(parent, folder)) kill_group(group.get());
   }
 
-  // Calls `act` with the folder that holds the group, and the group's name in it; not at all if there is none. An
-  // empty `run` is the whole session. A session's group without runs goes with the last of them.
+  // Calls `act` with the folder that contains the group and the group's name in it. An empty `run` means the whole
+  // session. The session's group is removed with its last run.
   void with_group(const std::string& session, const std::string& run,
                   const std::function<void(int parent, const std::string& folder)>& act) {
     for (const std::string& base : folders_) with_group_in(base, session, run, act);
@@ -299,14 +299,15 @@ class RealCgroups final : public Cgroups {
     fault_point("cgroup rmdir done");
   }
 
-  UniqueFd own_;                      // the group that this process was in at start-up
+  UniqueFd own_;                      // the group of this process at start-up
   std::string folder_;                // beneath it
-  std::vector<std::string> folders_;  // all in which there may be groups of ours
+  std::vector<std::string> folders_;  // all folders that may contain groups of ours
   std::string description_;
   Mounted mounted_;
 };
 
-// Sessions work here all the same. A caller is served where its groups can be joined, or are this process's own.
+// For a machine without control groups of version 2. Sessions work without them. A run in its caller's groups is
+// possible if those of version 1 can be joined and the one of version 2 is this process's own.
 class NoCgroups final : public Cgroups {
  public:
   explicit NoCgroups(std::string why) : why_(std::move(why)) {}
@@ -336,7 +337,7 @@ class NoCgroups final : public Cgroups {
   Mounted mounted_;
 };
 
-// Where this process's own version 2 group is in the file system; nullopt if there is no such hierarchy here.
+// The folder of this process's own group of version 2; nullopt if no such hierarchy is mounted here.
 std::optional<std::string> own_group_folder() {
   const auto path = second_version_in(own_groups());
   if (!path) return std::nullopt;
@@ -362,7 +363,7 @@ std::unique_ptr<Cgroups> real_cgroups(const std::string& name, const std::string
     return std::make_unique<RealCgroups>(std::move(own), folder, has_former ? folder_of(former) : std::string(),
                                          description);
   } catch (const SystemError& error) {
-    // A read-only or foreign hierarchy, as in a container: sessions work all the same, by the fall-back.
+    // The hierarchy is read-only or belongs to others, as in a container. Sessions work by the fall-back.
     return std::make_unique<NoCgroups>(error.what());
   }
 }

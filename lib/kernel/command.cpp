@@ -31,7 +31,7 @@ struct Pipe {
   UniqueFd read_end, write_end;
 };
 
-// The program's end blocks as usual; ours does not.
+// The program's end blocks as usual; our end does not.
 Pipe make_pipe() {
   int ends[2];
   base::check(::pipe2(ends, O_CLOEXEC), "making a pipe");
@@ -40,7 +40,7 @@ Pipe make_pipe() {
   return pipe;
 }
 
-// A child that is killed, with its process group, and collected, however the wait for it ends.
+// A child. Unless it was collected, the destructor kills its process group and collects it.
 class Child {
  public:
   explicit Child(Spawned process) : process_(std::move(process)) {}
@@ -64,7 +64,7 @@ class Child {
   Spawned process_;
 };
 
-// What is there by now, a full pipe at most. What is beyond the limit is read and dropped, so that the writer goes on.
+// Reads what is available, at most one full pipe. Output beyond the limit is dropped, so that the writer can go on.
 void take(UniqueFd& from, std::string& into, std::size_t limit) {
   constexpr int pipe_pages = 16;  // pipe(7)
   char buffer[4096];
@@ -79,8 +79,8 @@ void take(UniqueFd& from, std::string& into, std::size_t limit) {
   }
 }
 
-// Until the command itself has ended. The ends of the pipes are not waited for: a process that it left in the
-// background may hold them for as long as it lives.
+// Reads until the command itself has ended. It does not wait for the end of the pipes: a background process of the
+// command may keep them open as long as it lives.
 void read_until_end(const Command& command, int pidfd, Pipe& output, Pipe& errors, CommandResult& result) {
   const auto end = std::chrono::steady_clock::now() + command.limit;
   for (bool ended = false; !ended;) {

@@ -1,5 +1,5 @@
-// Programs that the daemon runs for itself: mkfs.*, lvcreate, zfs. No shell, and no word of a path or an environment
-// that somebody else controls.
+// Programs that the daemon runs for itself: mkfs.*, lvcreate, zfs. No shell is used. The search path and the
+// environment are fixed, so nobody else controls them.
 #pragma once
 
 #include <chrono>
@@ -13,10 +13,10 @@
 namespace unionroot::kernel {
 
 struct Command {
-  std::vector<std::string> words;  // the first is a program's name, looked up in a fixed path
+  std::vector<std::string> words;  // the first is the program's name, searched in a fixed path
   std::chrono::milliseconds limit{60'000};
-  std::function<bool()> cancelled;                  // asked ten times a second; may be empty
-  std::string package;                              // of Debian, that has the program; for the hint
+  std::function<bool()> cancelled;                  // called at least ten times a second; may be empty
+  std::string package;                              // Debian package of the program, for the hint
   std::size_t most_output = std::size_t{64} << 10;  // bytes
 };
 
@@ -26,18 +26,20 @@ struct CommandResult {
   std::string errors;  // standard error, at most 4 KiB, printable, on one line
 };
 
-// "/usr/sbin/mkfs.ext4"; empty if it is in none of /usr/sbin, /usr/bin, /sbin, /bin.
+// Returns "/usr/sbin/mkfs.ext4"; empty if the program is in none of /usr/sbin, /usr/bin, /sbin, /bin.
 std::string find_program(const std::string& name);
 
-// Runs it to its end, with standard input from /dev/null and PATH and LC_ALL as its only environment. Its process group
-// is killed when the limit is over (Error(timed_out)) or `cancelled` says so (Error(cancelled)). What it leaves running
-// in the background, as LVM does, goes on. Throws Error(not_supported) if there is no such program.
+// Runs the command until it ends. Standard input is /dev/null; the environment contains only PATH and LC_ALL. The
+// process group is killed after `limit` (Error(timed_out)), or when `cancelled` returns true (Error(cancelled)).
+// Processes that the command leaves in the background, as LVM does, go on. Throws Error(not_supported) if the program
+// is not installed.
 CommandResult run_command(const Command& command);
 
-// The same; Error(failed) with how it ended and what it wrote to standard error, if that was not with status 0.
+// The same; returns the standard output. If the exit status is not 0, throws Error(failed) with how the command ended
+// and its standard error.
 std::string run_or_throw(const Command& command);
 
-// Words separated by blanks, as a definition gives them for a command. No quoting, since no shell takes part.
+// Splits a command of a definition at blanks. There is no quoting, because no shell is used.
 std::vector<std::string> split_words(const std::string& text);
 
 }  // namespace unionroot::kernel

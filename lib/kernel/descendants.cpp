@@ -25,12 +25,13 @@ using base::ProcessStat;
 using base::UniqueFd;
 using Clock = std::chrono::steady_clock;
 
-// From then on an ancestor that does not end is none of ours to wait for: somebody has stopped it.
+// An ancestor without descendants ends. If it does not end in this time, somebody has stopped it, and it is not waited
+// for.
 constexpr std::chrono::seconds none_for{1};
 
 using Processes = std::map<pid_t, ProcessStat>;
 
-// The living ones.
+// The descendants that live.
 Processes descendants_of(const std::vector<pid_t>& ancestors) {
   Processes all;
   for (const auto& name : list_directory(open_directory("/proc").get()))
@@ -54,7 +55,7 @@ Processes descendants_of(const std::vector<pid_t>& ancestors) {
   return found;
 }
 
-// Not to a later process of that number: looked at again after the pidfd was taken.
+// Signals only this process, not a later one with the same pid: the start time is compared after the pidfd was opened.
 void send(pid_t pid, const ProcessStat& process, int number) {
   const UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   if (!pidfd) {
@@ -67,7 +68,7 @@ void send(pid_t pid, const ProcessStat& process, int number) {
     base::throw_errno("signalling process", std::to_string(pid));
 }
 
-// Stopped first, so that no new ones are made while these are killed one by one.
+// All are stopped first, so that they make no new processes while they are killed one by one.
 void stop_and_kill(const std::vector<pid_t>& ancestors) {
   constexpr int rounds = 20;
   Processes stopped;
@@ -86,7 +87,7 @@ void stop_and_kill(const std::vector<pid_t>& ancestors) {
   for (const auto& [pid, seen] : stopped) send(pid, seen, SIGKILL);
 }
 
-// Those that have not ended. Waits a moment for it.
+// The ancestors that have not ended. Waits up to 5 ms for them.
 std::vector<pid_t> living(const std::vector<Ancestor>& ancestors) {
   constexpr int moment = 5;
   std::vector<pid_t> pids;

@@ -1,5 +1,5 @@
-// Ends what processes have started, wherever that is by now: a user may have moved it to another control group, or into
-// namespaces of his own. It stays a descendant of its supervisor, which adopts orphans (prctl(2),
+// Ends the processes that others have started, wherever they are now. A user may have moved them to another control
+// group or into new namespaces. They stay descendants of their supervisor, which adopts orphans (prctl(2),
 // PR_SET_CHILD_SUBREAPER).
 #pragma once
 
@@ -18,8 +18,9 @@ struct Ancestor {
   base::UniqueFd pidfd;
 };
 
-// Stops and kills all descendants of these, until each of them has ended, as it does when it has none any more, or has
-// none for a while. Then, after `limit`, Error(timed_out) naming the pids that remain.
+// Stops and kills all descendants of the ancestors. An ancestor ends when it has no descendants any more. Returns when
+// all ancestors have ended, or have had no descendants for one second. After `limit` throws Error(timed_out) with the
+// pids that remain.
 void end_descendants(const std::vector<Ancestor>& ancestors, std::chrono::milliseconds limit);
 
 }  // namespace unionroot::kernel

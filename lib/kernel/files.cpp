@@ -37,7 +37,7 @@ namespace {
   throw SystemError(saved, base::concat(doing, " ", base::printable(name)));
 }
 
-// The mode that was asked for, whatever the process's umask is.
+// Sets the requested mode, whatever the umask of the process is.
 void set_mode_of_new(int dir, const std::string& name, mode_t mode) {
   const UniqueFd made(::openat(dir, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!made || ::fchmod(made.get(), mode) != 0) fail("setting the mode of the new folder", name);
@@ -92,7 +92,7 @@ bool ensure_file(int dir, const std::string& name, mode_t mode) {
 
 void ensure_directories(const std::string& path, mode_t mode) {
   if (path.empty()) throw SystemError(ENOENT, "making a folder with an empty name");
-  // Folders above our own may be symlinks that the administrator made (/var/run -> /run), so they are followed.
+  // Folders above our own may be symbolic links made by the administrator (/var/run -> /run), so links are followed.
   std::string upto = path.front() == '/' ? "/" : "";
   for (const std::string& part : base::split(path, '/')) {
     upto += part;
@@ -134,7 +134,7 @@ bool remove_directory(int dir, const std::string& name) {
 
 namespace {
 
-// ABI/testing/sysfs-fs-ext4 of the kernel's documentation: journal_task.
+// journal_task: ABI/testing/sysfs-fs-ext4 in the kernel's documentation.
 bool is_ext4_without_journal(int dir) {
   struct statfs system {};
   struct stat facts {};
@@ -149,10 +149,10 @@ bool is_ext4_without_journal(int dir) {
 
 }  // namespace
 
-// ext4 makes a folder near its parent, and a file near its folder. Without a journal it does not give an inode away
-// again for a minute after it was deleted, and looks at each such one of a group for every new one (fs/ext4/ialloc.c,
-// recently_deleted). Where sessions come and go, eleven inodes each, that cost more than all else that is done to begin
-// one. The attribute T of chattr(1) lets every session begin in another group.
+// ext4 makes a folder near its parent, and a file near its folder. Without a journal it does not reuse an inode for a
+// minute after its deletion, and for each new inode it looks at every such inode of the group (fs/ext4/ialloc.c,
+// recently_deleted). A session has eleven inodes. If sessions come and go, these searches cost more than the rest of a
+// begin. The attribute T of chattr(1) makes ext4 choose another group for each session.
 void spread_folders(const std::string& path) {
   const UniqueFd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!folder || !is_ext4_without_journal(folder.get())) return;
@@ -210,7 +210,7 @@ bool is_folder(int dir, const dirent& entry) {
 }  // namespace
 
 std::vector<std::string> list_directory(int dir, Listed which) {
-  // A descriptor of its own: the offset of a directory belongs to the open file description.
+  // Opened again, because the offset of a directory belongs to the open file description.
   UniqueFd again(base::check(::openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), "listing a folder"));
   const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(again.get()), ::closedir);
   if (!stream) base::throw_errno("listing a folder");

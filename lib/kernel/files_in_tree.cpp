@@ -1,4 +1,4 @@
-// Files inside a tree that somebody else controls: resolved with openat2, used through descriptors.
+// Files in a tree that others control. Paths are resolved with openat2; files are used through descriptors.
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -41,7 +41,7 @@ struct stat status_of(int file, const std::string& doing) {
   return status;
 }
 
-// But for the last change of any kind, which a rename is, too.
+// Ignores the time of the last change (ctime), because a rename changes it too.
 bool is_unchanged(const struct stat& before, const struct stat& now) {
   return before.st_size == now.st_size && before.st_mtim.tv_sec == now.st_mtim.tv_sec &&
          before.st_mtim.tv_nsec == now.st_mtim.tv_nsec && before.st_mode == now.st_mode &&
@@ -75,7 +75,7 @@ std::optional<struct stat> write_in_tree(int root, const std::string& path, std:
   });
   fault_point("create done");
   base::write_all(file.get(), content, base::printable(path));
-  // The owner before the mode: chown(2) clears the set-id bits.
+  // Set the owner before the mode: chown(2) clears the set-id bits.
   if (::fchown(file.get(), uid, gid) != 0 || ::fchmod(file.get(), mode) != 0) base::throw_errno(doing);
   const auto written = status_of(file.get(), doing);
   fault_point("rename");
@@ -83,7 +83,7 @@ std::optional<struct stat> write_in_tree(int root, const std::string& path, std:
   if (::renameat(parent.get(), temporary.c_str(), parent.get(), name.c_str()) != 0) base::throw_errno(doing);
   rollback.commit();
   fault_point("rename done");
-  // From now on others can open it.
+  // From now on others can open the file.
   const auto named = status_of(file.get(), doing);
   return is_unchanged(written, named) ? named : written;
 }

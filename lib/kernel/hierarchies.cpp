@@ -15,7 +15,7 @@ bool has_all(const std::vector<std::string>& words, const std::vector<std::strin
   });
 }
 
-// Of a group outside of the reader's cgroup namespace the kernel shows a way with "..".
+// For a group outside the reader's cgroup namespace, the kernel shows a path with "..".
 bool leads_out(const std::string& path) {
   const auto parts = base::split(path, '/');
   return std::find(parts.begin(), parts.end(), "..") != parts.end();
@@ -48,11 +48,11 @@ std::optional<std::string> Hierarchies::folder(const Membership& group) const {
   if (leads_out(group.path)) return std::nullopt;
   const auto wanted = base::split(group.hierarchy, ',');
   std::optional<std::string> found;
-  // The usual place rather than a copy, which may go.
+  // Prefer the usual place to another mount of the hierarchy, which may be unmounted.
   for (const Mounted& mounted : mounted_) {
     if (found && mounted.target.rfind("/sys/fs/cgroup", 0) != 0) continue;
     if (mounted.second != group.hierarchy.empty() || (!mounted.second && !has_all(mounted.words, wanted))) continue;
-    // A bind of a part of the hierarchy shows that part alone.
+    // A bind mount of a part of the hierarchy shows only that part.
     std::string path = group.path == "/" ? "" : group.path;
     if (mounted.root != "/") {
       if (path != mounted.root && path.rfind(mounted.root + "/", 0) != 0) continue;

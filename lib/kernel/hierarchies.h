@@ -1,4 +1,4 @@
-// Where the control groups of other processes are in the file system. Pure.
+// Finds the control groups of other processes in the file system. Makes no system calls.
 #pragma once
 
 #include <optional>
@@ -12,15 +12,15 @@ namespace unionroot::kernel {
 
 // One line of /proc/PID/cgroup, cgroups(7).
 struct Membership {
-  std::string hierarchy;  // "memory", "cpu,cpuacct", "name=systemd"; empty: version 2
-  std::string path;       // of the group in it
+  std::string hierarchy;  // "memory", "cpu,cpuacct", "name=systemd"; empty for version 2
+  std::string path;       // of the group in its hierarchy
   bool operator==(const Membership&) const = default;
 };
 
-// The text of /proc/PID/cgroup. Throws Error(failed) for a line that is not as cgroups(7) says.
+// Parses the text of /proc/PID/cgroup. Throws Error(failed) for a line that does not match cgroups(7).
 std::vector<Membership> parse_memberships(std::string_view text);
 
-// The mounts of one mount namespace by which groups can be reached.
+// The mounts of one mount namespace that show control groups.
 class Hierarchies {
  public:
   Hierarchies() = default;
@@ -32,7 +32,7 @@ class Hierarchies {
  private:
   struct Mounted {
     bool second;                     // version 2
-    std::vector<std::string> words;  // of the super block: controllers and name
+    std::vector<std::string> words;  // super options: controllers and name
     std::string root, target;
   };
   std::vector<Mounted> mounted_;

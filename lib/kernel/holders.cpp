@@ -24,10 +24,10 @@ namespace {
 using base::concat;
 using base::UniqueFd;
 
-constexpr unsigned unique_id = 0x4000;  // STATX_MNT_ID_UNIQUE of linux/stat.h, from 6.8 on
+constexpr unsigned unique_id = 0x4000;  // STATX_MNT_ID_UNIQUE of linux/stat.h, since Linux 6.8
 
 struct Matches {
-  unsigned mount_id;  // which one statx(2) is to tell
+  unsigned mount_id;  // the kind of mount id that statx(2) is asked for
   std::function<bool(const struct statx&)> is_it;
 };
 
@@ -37,8 +37,8 @@ std::string target_of(int folder, const std::string& name) {
   return length > 0 ? base::printable(std::string_view(text.data(), static_cast<std::size_t>(length))) : "?";
 }
 
-// Links in /proc/PID are followed to the very file that is held, in whatever mount namespace it is.
-// The file system is not asked: one of a user's own (FUSE) or on a network may never answer.
+// A link in /proc/PID leads to the file that is held, in whatever mount namespace it is. The file system is not asked,
+// because FUSE or a network file system may never answer.
 bool holds(int folder, const std::string& name, const Matches& matches) {
   struct statx facts {};
   const unsigned wanted = STATX_BASIC_STATS | matches.mount_id;
@@ -46,7 +46,7 @@ bool holds(int folder, const std::string& name, const Matches& matches) {
          matches.is_it(facts);
 }
 
-// A process may end at any moment of this; what cannot be opened then is not held any more.
+// The process may end at any time. What can no longer be opened is no longer held.
 std::optional<std::string> what_it_holds(int process, const Matches& matches) {
   static constexpr std::array<std::pair<const char*, const char*>, 3> links{
       {{"cwd", "working directory "}, {"root", "root directory "}, {"exe", "executable "}}};

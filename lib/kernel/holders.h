@@ -1,4 +1,4 @@
-// Who keeps a mount or a device busy. One scan of /proc: for errors, not for hot paths.
+// Finds the processes that keep a mount or a device busy. Each call scans /proc: for error messages, not for hot paths.
 #pragma once
 
 #include <sys/types.h>
@@ -17,38 +17,38 @@ struct Holder {
       how;  // "working directory /x", "root directory /x", "executable /x", "descriptor 5 (/x)", "mapped file /x"
 };
 
-// Processes, ourselves excepted, that hold something in the mount that `path` leads to: one line a process, the first
-// thing it was found to hold. Empty if there is none, or nothing at the path.
+// The processes, except this one, that hold something in the mount at `path`. Each process appears once, with the first
+// thing that was found. Empty if there is none, or if nothing is at the path.
 std::vector<Holder> holders_of_mount(const std::string& path);
 
-// The same for a file system or a block device, wherever it is mounted: by the number that stat(2) gives for files in
-// it (st_dev), or for the device's node (st_rdev).
+// The same for a file system or a block device, wherever it is mounted. `device` is st_dev of the files in the file
+// system (stat(2)), or st_rdev of the device node.
 std::vector<Holder> holders_of_device(dev_t device);
 
-// A file by its numbers, in the file system that it is in: stat(2).
+// A file by its numbers from stat(2): the device of its file system, and its inode.
 struct FileNumber {
   dev_t device = 0;
   ino_t inode = 0;
 };
 FileNumber file_number(int descriptor);  // throws SystemError
 
-// The number of the mount that a descriptor is in, which no other mount ever has; 0 before Linux 6.8.
+// The id of the mount that the descriptor is in; no other mount ever has it. 0 before Linux 6.8.
 std::uint64_t unique_mount_id(int descriptor);
 
-// The same for any of these. An overlay shows other devices for its files than for its folders, so that not all who
-// hold it are found by its device.
+// The same for several things. An overlay shows different devices for its files and its folders, so its device alone
+// does not find all holders.
 struct HeldThings {
   std::vector<dev_t> devices;         // as for holders_of_device
   std::vector<std::uint64_t> mounts;  // unique_mount_id()
-  std::vector<FileNumber> files;      // a namespace, which is held by a descriptor of its file
+  std::vector<FileNumber> files;      // such as a namespace, which is held by a descriptor of its file
 };
 std::vector<Holder> holders_of(const HeldThings& things);
 
-// "held by pid 12 (sleep 5): working directory /x; pid 13 ...": at most five are named. Empty if there are none.
+// "held by pid 12 (sleep 5): working directory /x; pid 13 ...". Names at most five. Empty if there are none.
 std::string describe(const std::vector<Holder>& holders);
 
-// For "... is in use": "mounted on /mnt; held by pid 12 (sh): working directory /mnt/x", as far as this process' mount
-// namespace and /proc show it; else "mounted elsewhere, or part of a volume".
+// Completes "... is in use", for example with "mounted on /mnt; held by pid 12 (sh): working directory /mnt/x". It
+// tells what this process's mount namespace and /proc show, else "mounted elsewhere, or part of a volume".
 std::string users_of_device(dev_t device);
 
 }  // namespace unionroot::kernel

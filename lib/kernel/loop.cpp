@@ -35,7 +35,7 @@ UniqueFd open_control() {
   throw SystemError(problem, "opening /dev/loop-control");
 }
 
-// In a container /dev may hold the first few devices alone; the node of a new one is made as udev would.
+// In a container /dev may contain only the first few devices. The node of a new one is made as udev would make it.
 UniqueFd open_device(const std::string& path, int number, int mode) {
   UniqueFd device(::open(path.c_str(), mode | O_CLOEXEC));
   if (device || errno != ENOENT) return device;
@@ -68,7 +68,7 @@ std::optional<dev_t> loop_device_of(int backing) {
     if (name.rfind("loop", 0) != 0 || !exists_at(block.get(), concat(name, "/loop"))) continue;
     const UniqueFd device(::open(concat("/dev/", name).c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
     loop_info64 info{};
-    if (!device || ::ioctl(device.get(), LOOP_GET_STATUS64, &info) != 0) continue;  // it has gone meanwhile
+    if (!device || ::ioctl(device.get(), LOOP_GET_STATUS64, &info) != 0) continue;  // it is gone meanwhile
     struct stat node {};
     if (info.lo_device == wanted.st_dev && info.lo_inode == wanted.st_ino && ::fstat(device.get(), &node) == 0)
       return node.st_rdev;
@@ -80,7 +80,7 @@ LoopDevice attach_loop(int backing, const std::string& file, const LoopPart& par
   const auto control = open_control();
   const auto config = configuration(backing, file, part, read_only);
   const int mode = read_only ? O_RDONLY : O_RDWR;
-  // A free device that was found may be taken by somebody else until it is configured (loop(4)).
+  // Somebody else may take the free device before it is configured (loop(4)).
   for (int attempt = 0; attempt < 64; ++attempt) {
     const int number = base::check(::ioctl(control.get(), LOOP_CTL_GET_FREE), "looking for a free loop device");
     LoopDevice device;

@@ -35,7 +35,7 @@ MountEntry parse_line(const std::string& line) {
     return base::Error(base::ErrorCode::failed,
                        base::concat("reading mountinfo: this line is not as proc(5) says: ", base::printable(line)));
   };
-  // An empty source is written as an empty field, so empty fields count.
+  // An empty source is an empty field, so empty fields count.
   const std::vector<std::string> fields = base::split(line, ' ', true);
   const auto dash = std::find(fields.begin() + std::min<std::ptrdiff_t>(6, std::ssize(fields)), fields.end(), "-");
   if (fields.end() - dash < 4) throw malformed();
@@ -68,7 +68,7 @@ std::vector<MountEntry> read_mountinfo() { return parse_mountinfo(base::read_fil
 
 std::optional<std::uint64_t> try_mount_id(int descriptor) {
   struct statx facts {};
-  // Nothing is requested: the kernel tells the mount's number all the same, and FUSE refuses root any other request.
+  // The mask is 0: the kernel returns the mount id anyway, and FUSE refuses any other request from root.
   if (::statx(descriptor, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &facts) != 0) return std::nullopt;
   if ((facts.stx_mask & STATX_MNT_ID) == 0) {
     errno = ENOSYS;

@@ -1,5 +1,5 @@
-// /proc/PID/mountinfo, parsed. Reading the file costs 10 us a mount in the namespace, so it is for start-up and
-// recovery alone.
+// Parses /proc/PID/mountinfo. Reading the file costs about 10 us for each mount in the namespace, so it must not be
+// done often.
 #pragma once
 
 #include <cstdint>
@@ -14,9 +14,9 @@ struct MountEntry {
   std::uint64_t id = 0;
   std::uint64_t parent = 0;
   std::string device;                    // "254:0"
-  std::string root;                      // of the mount within its file system
+  std::string root;                      // the root of the mount within its file system
   std::string target;                    // mount point, relative to the reader's root
-  std::string options;                   // of the mount
+  std::string options;                   // mount options
   std::vector<std::string> propagation;  // "shared:1", "master:2" ...
   std::string type;
   std::string source;
@@ -24,23 +24,22 @@ struct MountEntry {
   bool operator==(const MountEntry&) const = default;
 };
 
-// Octal escapes (\040) are resolved, except in the options. Throws Error(failed) naming the line that is not as
-// proc(5) says.
+// Decodes octal escapes (\040), except in the options. Throws Error(failed) with the line that does not match proc(5).
 std::vector<MountEntry> parse_mountinfo(std::string_view text);
 
-// Of this process's mount namespace. Throws SystemError too.
+// The mounts of this process's mount namespace. Throws SystemError too.
 std::vector<MountEntry> read_mountinfo();
 
-// The number of the mount that the descriptor is on. what: for messages. Throws SystemError.
+// The id of the mount that the descriptor is on. `what`: for messages. Throws SystemError.
 std::uint64_t mount_id(int descriptor, const std::string& what);
-// The same; nullopt if the kernel does not tell. Asks no file system: one in user space need not answer, or refuses.
+// The same; nullopt if the kernel does not tell. The file system is not asked: FUSE may not answer or may refuse.
 std::optional<std::uint64_t> try_mount_id(int descriptor);
 
-// The mount that the descriptor is on; nullopt if this process's namespace does not have it, or the kernel does not
+// The mount that the descriptor is on; nullopt if it is not in this process's namespace, or if the kernel does not
 // tell.
 std::optional<MountEntry> mount_of(int descriptor);
 
-// \040 -> ' ', and so on; a backslash that no three octal digits follow stays.
+// Decodes \040 to ' ', and so on. A backslash without three octal digits stays.
 std::string unescape_octal(std::string_view text);
 
 }  // namespace unionroot::kernel

@@ -25,14 +25,14 @@ using base::fault_point;
 using base::SystemError;
 using base::UniqueFd;
 
-// Throws with the errno of the call just made; `parts` are put together only after errno is saved.
+// Throws with the errno of the preceding call. It saves errno before it joins `parts`.
 template <typename... Parts>
 [[noreturn]] void fail(const Parts&... parts) {
   const int saved = errno;
   throw SystemError(saved, base::concat(parts...));
 }
 
-// What the kernel says about a file system context that failed: lines such as "e tmpfs: Bad value for 'size'".
+// The kernel's messages about a file system context that failed, such as "e tmpfs: Bad value for 'size'".
 std::string context_messages(int context) {
   std::string out;
   char buffer[512];
@@ -49,7 +49,7 @@ std::string context_messages(int context) {
 
 class RealMounts final : public Mounts {
  public:
-  // None where a machine's first program has not mounted it yet.
+  // Empty if /proc is not mounted yet, as in the first program of a machine.
   RealMounts() : proc_(::open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC)) {}
 
   UniqueFd clone_tree(int dirfd, const std::string& path, bool recursive) override {
@@ -123,15 +123,15 @@ class RealMounts final : public Mounts {
   void pivot_root_here(int new_root) override {
     fault_point("pivot_root");
     if (::fchdir(new_root) != 0) fail("going to the new root");
-    // pivot_root(2), "pivot_root(".", ".")": the old root lies over the new one, and is taken off at once.
+    // pivot_root(2), "pivot_root(".", ".")": the old root is mounted over the new one, and is unmounted at once.
     if (::syscall(SYS_pivot_root, ".", ".") != 0) fail("changing the namespace's root");
     if (::umount2(".", MNT_DETACH) != 0) fail("unmounting the namespace's old root");
     fault_point("pivot_root done");
   }
 
   void unshare_fs() override {
-    // Every time, since a thread that this one starts shares them with it again. The kernel does nothing if they are
-    // not shared.
+    // Done on every call, because a thread that this one starts shares them with it again. The kernel does nothing if
+    // they are not shared.
     if (::unshare(CLONE_FS) != 0) fail("giving a thread file system attributes of its own");
   }
 
@@ -144,7 +144,7 @@ class RealMounts final : public Mounts {
   }
 
   UniqueFd current_mount_namespace() override {
-    // By a descriptor of the host's /proc: in a session's namespace the path may lead anywhere.
+    // Uses a descriptor of the host's /proc: in a session's namespace the path may lead anywhere.
     if (!proc_) throw SystemError(ENOENT, "opening /proc");
     UniqueFd descriptor(::openat(proc_.get(), "thread-self/ns/mnt", O_RDONLY | O_CLOEXEC));
     if (!descriptor) fail("opening the thread's mount namespace");

@@ -1,4 +1,4 @@
-// Finding and killing processes by their mount namespace: the fall-back where there is no cgroup.kill.
+// Finds and kills processes by their mount namespace: the fall-back without cgroup.kill.
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -23,7 +23,7 @@ namespace {
 
 using base::UniqueFd;
 
-// True if the process `name` (a pid) lives in the namespace; readlink gives "mnt:[4026531840]". A zombie has none.
+// True if the process `name` (a pid) is in the namespace. The link reads "mnt:[4026531840]"; a zombie has none.
 bool lives_in(int proc, const std::string& name, const std::string& wanted) {
   char buffer[64];
   const auto length = ::readlinkat(proc, (name + "/ns/mnt").c_str(), buffer, sizeof buffer);
@@ -39,7 +39,7 @@ std::vector<pid_t> find(int proc, ino_t inode) {
   std::vector<pid_t> found;
   for (const std::string& name : list_directory(proc)) {
     const auto pid = base::parse_unsigned(name);
-    // Never ourselves: a thread of ours may be on a visit there.
+    // Never this process: one of its threads may be in the namespace at the moment.
     if (!pid || static_cast<pid_t>(*pid) == ::getpid()) continue;
     if (lives_in(proc, name, wanted)) found.push_back(static_cast<pid_t>(*pid));
   }
@@ -51,8 +51,8 @@ int milliseconds_left(std::chrono::steady_clock::time_point end) {
   return static_cast<int>(std::max<std::int64_t>(0, left.count()));
 }
 
-// A pidfd of the process, if it is still one of the namespace's: checked after the pidfd was taken, so that a pid used
-// again is not killed.
+// A pidfd of the process, if it is still in the namespace. The check follows the opening of the pidfd, so that a reused
+// pid is not killed.
 UniqueFd hold(int proc, pid_t pid, const std::string& wanted) {
   UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   if (!pidfd) {

@@ -54,7 +54,7 @@ void in_network(int network, const std::function<void()>& action) {
 
 bool is_of_own_user_namespace(int network) {
   const UniqueFd owner(::ioctl(network, NS_GET_USERNS));  // close-on-exec, ioctl_ns(2)
-  if (!owner) return false;                               // EPERM: one that this process is beneath
+  if (!owner) return false;                               // EPERM: the owner is a user namespace above this process's
   struct stat of_network {
   }, own{};
   base::check(::fstat(owner.get(), &of_network), "looking at a network's user namespace");

@@ -7,13 +7,13 @@
 
 namespace unionroot::kernel {
 
-// A new one. It has a loopback interface, which is up, and nothing else. Throws SystemError.
+// Makes a network namespace. It contains only a loopback interface, which is up. Throws SystemError.
 base::UniqueFd new_network();
 
-// Calls it with a thread that is in that network and ends with it, and waits. What it throws is thrown here.
+// Calls `action` in a new thread in that network, and waits. Rethrows what it throws.
 void in_network(int network, const std::function<void()>& action);
 
-// Whether whoever made it was in this process's user namespace. Its rights count there then, and root's alone.
+// True if the network namespace belongs to this process's user namespace. Then only root there has rights over it.
 bool is_of_own_user_namespace(int network);
 
 }  // namespace unionroot::kernel

@@ -20,8 +20,8 @@ int try_open_beneath(int root, const std::string& path, int flags, unsigned mode
   how.flags = static_cast<std::uint64_t>(flags | O_CLOEXEC);
   how.mode = mode;
   how.resolve = resolve;
-  // A walk through ".." that races with a rename anywhere on the machine gives EAGAIN; somebody who renames without
-  // end must not hold us up without end.
+  // A walk through ".." fails with EAGAIN if it races with a rename anywhere on the machine. The attempts are limited,
+  // so that somebody who renames endlessly cannot block us.
   for (int attempt = 0;; ++attempt) {
     const long fd = ::syscall(SYS_openat2, root, path.c_str(), &how, sizeof how);
     if (fd >= 0 || (errno != EAGAIN && errno != EINTR) || attempt == 128) return static_cast<int>(fd);

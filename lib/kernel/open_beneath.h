@@ -8,16 +8,16 @@
 
 namespace unionroot::kernel {
 
-// The descriptor, or -1 with errno. O_CLOEXEC is added. EAGAIN (a rename or mount raced with the walk, openat2(2)) is
-// tried again some times.
+// Returns the descriptor, or -1 with errno. Adds O_CLOEXEC. Tries again a limited number of times on EAGAIN: a rename
+// or mount raced with the walk, openat2(2).
 int try_open_beneath(int root, const std::string& path, int flags, unsigned mode, std::uint64_t resolve);
 
 // The same; throws SystemError("opening <path>").
 base::UniqueFd open_beneath(int root, const std::string& path, int flags, unsigned mode, std::uint64_t resolve);
 
-// RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS: for paths in a tree that somebody else controls.
+// RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS: for paths in a tree that others control.
 extern const std::uint64_t resolve_in_root;
-// RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS: the path leads where it says, or nowhere.
+// RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS: no component of the path may be a link.
 extern const std::uint64_t resolve_as_named;
 
 }  // namespace unionroot::kernel

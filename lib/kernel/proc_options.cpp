@@ -24,7 +24,7 @@ std::uint64_t mount_at_proc() {
   return status.stx_mnt_id;
 }
 
-// Reads no further than the line: /proc is mounted early, and the kernel makes the text as it is read.
+// Stops reading at the line of the mount: /proc is mounted early, and the kernel makes the text during the read.
 std::optional<MountEntry> line_of(std::uint64_t id) {
   const base::UniqueFd file(base::check(::open("/proc/thread-self/mountinfo", O_RDONLY | O_CLOEXEC), "opening",
                                         "/proc/thread-self/mountinfo"));

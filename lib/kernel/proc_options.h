@@ -1,4 +1,4 @@
-// What the host's /proc hides, so that another instance of it hides the same.
+// Which processes the host's /proc hides, so that another instance of proc hides the same.
 #pragma once
 
 #include <string_view>
@@ -7,14 +7,14 @@
 
 namespace unionroot::kernel {
 
-// The options hidepid, gid and subset of what is mounted at /proc of the calling thread, as far as they are set
-// (proc(5)); none if that is no proc. Throws SystemError, or Error if the thread's own mount table does not have it.
+// The options hidepid, gid and subset (proc(5)) of the file system at the calling thread's /proc, as far as they are
+// set. Empty if it is not a proc. Throws SystemError, or Error if the thread's own mount table lacks the mount.
 MountOptions proc_options();
 
-// The same from the super options of a line of mountinfo. Pure.
+// The same from the super options of a mountinfo line. Makes no system calls.
 MountOptions proc_options_in(std::string_view super_options);
 
-// `options`, and those of `host` whose names are not among them.
+// Returns `options`, and those options of `host` whose names are not in `options`.
 MountOptions with_options_of(MountOptions options, const MountOptions& host);
 
 }  // namespace unionroot::kernel

@@ -1,4 +1,4 @@
-// How a process ended, as one value for everything that waits for a process.
+// How a process ended: one value for everything that waits for a process.
 #pragma once
 
 #include <sys/wait.h>
@@ -7,13 +7,13 @@
 
 namespace unionroot::kernel {
 
-// An exit status above 128 is a status like any other. It says nothing of a signal.
+// An exit status above 128 is a status like any other. It does not mean a signal.
 struct ProcessEnd {
   enum class How {
-    unknown,      // nobody was there to see it
+    unknown,      // nobody saw the end
     exited,       // value: the exit status
     killed,       // value: the signal
-    not_started,  // the program was never executed; value: the status that a shell would have for it (125 to 127)
+    not_started,  // the program was never executed; value: the status that a shell would return (125 to 127)
   };
   How how = How::unknown;
   int value = 0;

@@ -43,7 +43,7 @@ void unprotect(int handle, const std::string& path) {
   base::check(::ioctl(file.get(), FS_IOC_GETFLAGS, &flags), "reading the attributes (lsattr) of", path);
   flags &= ~(FS_IMMUTABLE_FL | FS_APPEND_FL);
   base::fault_point("unprotect");
-  // An overlay shows the flags of the layer beneath, and its upper layer, as one in memory, may not know the others.
+  // An overlay shows all flags of the lower file. The upper file system, such as a tmpfs, may not support the others.
   if (::ioctl(file.get(), FS_IOC_SETFLAGS, &flags) == 0) return base::fault_point("unprotect done");
   if (errno == EOPNOTSUPP) flags = 0;
   base::check(::ioctl(file.get(), FS_IOC_SETFLAGS, &flags), "taking the attributes i and a (chattr) from", path);

@@ -1,4 +1,4 @@
-// The one way to a file in a tree that its users control.
+// The only way to open a file in a tree that its users control.
 #pragma once
 
 #include <sys/stat.h>
@@ -10,28 +10,28 @@
 namespace unionroot::kernel {
 
 // An O_PATH descriptor of what `path` names beneath `root`. Symbolic links are resolved inside the tree and never lead
-// out of it. Empty if the path leads nowhere: a name is missing or too long, something on the way is no folder, links
-// go round in circles or are the kernel's own (ENOENT, ENAMETOOLONG, ENOTDIR, ELOOP, EXDEV).
-// Throws SystemError for everything else. That includes EAGAIN, if somebody keeps renaming what lies on the way.
+// out of it. Empty if the path leads nowhere: a name is missing or too long, a component is not a folder, links form a
+// loop or are links of the kernel in /proc (ENOENT, ENAMETOOLONG, ENOTDIR, ELOOP, EXDEV).
+// Throws SystemError for other errors. That includes EAGAIN, if somebody keeps renaming components of the path.
 base::UniqueFd find_in_tree(int root, const std::string& path, int flags = 0);
 
 struct RegularFile {
   enum class Found {
     file,
     absent,       // the path leads nowhere, see find_in_tree
-    not_regular,  // a folder, FIFO, socket or device: it is not opened
+    not_regular,  // a folder, FIFO, socket or device; it is not opened
   };
   Found found = Found::absent;
   base::UniqueFd descriptor = {};  // O_RDONLY
   struct stat status {};           // as it was before the file was opened
 };
 
-// Looks at the file first, and opens that very file. So nobody can put another one in its place in between, and no FIFO
-// and no device is ever opened. Opening does not wait: if a process holds a lease on the file (fcntl(2), F_SETLEASE),
-// this throws Error(failed) at once. Throws SystemError for whatever else goes wrong.
+// Looks at the file first, then opens exactly that file. So nobody can replace it in between, and a FIFO or a device is
+// never opened. Opening does not wait: if a process holds a lease on the file (fcntl(2), F_SETLEASE), this throws
+// Error(failed) at once. Throws SystemError for other errors.
 RegularFile open_regular_in_tree(int root, const std::string& path);
 
-// The same for what an O_PATH descriptor refers to; `path` is for messages. Never gives `absent`.
+// The same for the file of an O_PATH descriptor; `path` is for messages. Never returns `absent`.
 RegularFile open_regular(int handle, const std::string& path);
 
 }  // namespace unionroot::kernel

@@ -1,4 +1,4 @@
-// Deleting a tree by descriptors: at any depth, never into another mount, never through a symlink.
+// Deletes a tree by descriptors, at any depth. Never enters another mount and never follows a symbolic link.
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -26,7 +26,7 @@ using base::fault_point;
 using base::SystemError;
 using base::UniqueFd;
 
-// Descriptors are a limited thing: a directory deeper than this is first moved up to the top of the tree.
+// The number of descriptors is limited, so a directory deeper than this is first moved to the top of the tree.
 constexpr std::size_t deepest = 48;
 
 struct CloseDirectory {
@@ -36,7 +36,7 @@ struct CloseDirectory {
 struct Level {
   std::string name;
   std::unique_ptr<DIR, CloseDirectory> stream;
-  bool failed = false;  // something in it could not be removed, so it stays
+  bool failed = false;  // something in the directory could not be removed, so the directory stays
   unsigned rewinds = 0;
   [[nodiscard]] int fd() const { return ::dirfd(stream.get()); }
 };
@@ -59,7 +59,7 @@ class TreeRemover {
   }
 
  private:
-  // One entry of the innermost directory; at its end the directory itself.
+  // Handles one entry of the innermost directory, or the directory itself after its last entry.
   void step() {
     Level& level = levels_.back();
     errno = 0;
@@ -75,7 +75,8 @@ class TreeRemover {
     enter_or_unlink(level.fd(), name, type);
   }
 
-  // False with errno. What is immutable or append-only (chattr) is in a tree that is to go, so it loses that first.
+  // Returns false with errno. If the entry or its parent is immutable or append-only (chattr), it removes these
+  // attributes and tries again.
   static bool unlink(int parent, const std::string& name, int flags) {
     if (::unlinkat(parent, name.c_str(), flags) == 0 || errno == ENOENT) return true;
     if (errno != EPERM) return false;
@@ -90,7 +91,7 @@ class TreeRemover {
     return ::unlinkat(parent, name.c_str(), flags) == 0;
   }
 
-  // True if it was a directory that is now the innermost level. `directory`: what readdir said, if it did.
+  // True if the entry was a directory, which is the innermost level now. `directory`: what readdir said, if it did.
   bool enter_or_unlink(int parent, const std::string& name, std::optional<bool> directory) {
     if (!directory) {
       struct stat found {};
@@ -132,13 +133,13 @@ class TreeRemover {
     return true;
   }
 
-  // A deep directory becomes a child of the topmost one, which is read again at its end. Nothing that is there is
-  // replaced, and the name is a random one.
+  // Moves a deep directory into the topmost one, which is read again at its end. The new name is random and replaces
+  // nothing.
   bool move_up(int parent, const std::string& name) {
     fault_point("rename");
     const std::string moved = base::concat(".unionroot-deep-", base::random_token());
     if (base::rename_without_replacing(parent, name, levels_.front().fd(), moved) != 0)
-      return false;  // a quota project border, a mount point: then one level deeper it is
+      return false;  // a quota project border or a mount point: then it is removed one level deeper
     moved_up_ = true;
     fault_point("rename done");
     return true;
@@ -147,7 +148,7 @@ class TreeRemover {
   void leave() {
     Level& level = levels_.back();
     const int parent = levels_.size() > 1 ? levels_[levels_.size() - 2].fd() : dir_;
-    // What was moved up, or made while we read, was perhaps not seen: read again.
+    // Directories that were moved up were perhaps not seen: read again.
     if (levels_.size() == 1 && moved_up_) {
       moved_up_ = false;
       ::rewinddir(level.stream.get());
@@ -175,7 +176,7 @@ class TreeRemover {
     fault_point("rmdir done");
   }
 
-  // The first failure is the one to report; the rest of the tree is removed all the same.
+  // The first failure is reported. The rest of the tree is removed anyway.
   void note(int error_number, std::string_view doing, const std::string& name) {
     if (!levels_.empty()) levels_.back().failed = true;
     if (failures_++ > 0) return;

@@ -25,30 +25,30 @@ namespace {
 
 constexpr std::size_t child_stack_size = std::size_t{64} << 10;
 
-// Of open files; set where this process has raised its own.
+// The limit of open files before this process raised its own; empty if it did not.
 std::optional<rlimit> former_limit;
 
-// What the child needs, prepared beforehand: it shares the parent's memory and must neither allocate nor lock.
+// What the child needs, prepared in advance: it shares the parent's memory and must neither allocate nor lock.
 struct ChildPlan {
   int executable;
-  const char* path;  // nullptr: `executable` counts
+  const char* path;  // nullptr: `executable` is used
   char* const* arguments;
   char* const* environment;
   const int* descriptors;
-  int* moved;  // room for as many
+  int* moved;  // room for `count` numbers
   int count;
   int cgroup_processes;
-  const rlimit* open_files;  // nullptr: stays as it is
+  const rlimit* open_files;  // nullptr: unchanged
   bool signals_blocked;
   bool dies_with_thread;
-  int error;  // written by the child if it fails
+  int error;  // set by the child if it fails
 };
 
-// The child's frames never return, so a sanitizer takes what is left of them for the next child's.
+// The child's frames never return. A sanitizer would take what they leave for frames of the next child.
 #define IN_THE_CHILD __attribute__((no_sanitize_address, no_sanitize_thread))
 
-// The kernel's own set and action, by system calls: the C library leaves out the signals that it uses itself, and these
-// outlive an exec like any other.
+// The kernel's own signal set and action, by system calls: the C library hides the signals that it uses itself, and
+// their actions outlive an exec too.
 constexpr std::size_t signal_set_size = sizeof(std::uint64_t);
 constexpr std::uint64_t all_signals = ~std::uint64_t{0};
 constexpr std::uint64_t no_signals = 0;
@@ -61,8 +61,9 @@ IN_THE_CHILD void default_signals() {
     ::syscall(SYS_rt_sigaction, number, default_action, nullptr, signal_set_size);
 }
 
-// First out of the way, so that source and target numbers cannot collide, then to the numbers that they are to have.
-// The others are closed by the exec, not here: closing may block on FUSE, and the parent waits for the exec.
+// The descriptors are first duplicated to high numbers, so that source and target numbers cannot collide, then to their
+// target numbers. The exec closes all others. They are not closed here, because closing may block on FUSE, and the
+// parent waits for the exec.
 IN_THE_CHILD bool arrange_descriptors(const ChildPlan& plan) {
   for (int i = 0; i < plan.count; ++i) {
     plan.moved[i] = -1;
@@ -79,14 +80,14 @@ IN_THE_CHILD bool arrange_descriptors(const ChildPlan& plan) {
   return ::syscall(SYS_close_range, plan.count, ~0U, CLOSE_RANGE_CLOEXEC) == 0;
 }
 
-// The child, between clone and exec. The calling thread of the parent stands still; its other threads run on in the
-// same memory. So it makes system calls and nothing else. All signals are blocked until none has a handler: no handler
-// of the parent may run here. Descriptors, working directory, umask and signal actions are the child's own (no
-// CLONE_FILES, CLONE_FS, CLONE_SIGHAND). It never returns.
+// The child, between clone and exec. The calling thread of the parent waits; its other threads run on in the same
+// memory. So the child only makes system calls. All signals are blocked until none has a handler, because no handler of
+// the parent may run here. Descriptors, working directory, umask and signal actions are the child's own (no
+// CLONE_FILES, CLONE_FS, CLONE_SIGHAND). Never returns.
 IN_THE_CHILD int child_main(void* argument) {
   auto& plan = *static_cast<ChildPlan*>(argument);
   int executable = -1;
-  // "0" is the writing process itself: kernel's cgroup-v2 manual.
+  // "0" means the writing process: the kernel's cgroup-v2 manual.
   bool good = plan.cgroup_processes < 0 || ::write(plan.cgroup_processes, "0", 1) == 1;
   if (good && plan.path == nullptr) {
     executable = ::fcntl(plan.executable, F_DUPFD_CLOEXEC, plan.count);
@@ -141,7 +142,7 @@ class AllSignalsBlocked {
   sigset_t former_{};
 };
 
-// For exec, which does not change them.
+// For exec, which does not change the strings.
 std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
   std::vector<char*> pointers;
   pointers.reserve(texts.size() + 1);
