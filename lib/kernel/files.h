@@ -23,7 +23,7 @@ bool ensure_file(int dir, const std::string& name, mode_t mode);       // an emp
 void ensure_directories(const std::string& path, mode_t mode);         // as mkdir -p, for our own folders
 void rename_to(int from_dir, const std::string& from, int to_dir, const std::string& to);  // EEXIST if `to` exists
 bool remove_file(int dir, const std::string& name);                                        // false if it did not exist
-bool remove_directory(int dir, const std::string& name);                                   // the same, if it is empty
+bool remove_directory(int dir, const std::string& name);  // the same for an empty folder
 // Tells the file system that the contents of this folder's subfolders are unrelated, so that it places them apart. Does
 // this only where it helps, see the definition. Never fails.
 void spread_folders(const std::string& path);

@@ -24,14 +24,15 @@ HostCopy::HostCopy(NamespaceFactory& factory, UniqueFd tree, std::string place)
   auto& mounts = factory_->mounts;
   const Visit visit(*factory_, factory_->host_namespace.get());
   descriptor_ = mounts.new_mount_namespace();
-  // Not private: an unmount on the host must reach this copy, or it would keep busy what the host has let go.
+  // Not private: an unmount on the host must reach this copy. Otherwise the copy would keep busy what the host has
+  // unmounted.
   mounts.set_attributes(open_root().get(), 0, 0, MS_SLAVE, true);
   mounts.attach(tree.get(), open_folder(place_).get());
 }
 
 void HostCopy::visit(const std::function<void()>& action) const {
   const Visit visit(*factory_, descriptor_.get());
-  // The thread's own until the visit is over, since a visit unshares what threads have in common: unshare(2), CLONE_FS.
+  // The umask is the thread's own until the end of the visit, because a visit unshares it: unshare(2), CLONE_FS.
   struct Umask {
     mode_t former = ::umask(022);
     ~Umask() { ::umask(former); }

@@ -26,7 +26,7 @@ using base::UniqueFd;
 namespace {
 
 constexpr const char* tree_name = "tree";
-// No session's name has a '+'.
+// The name of a session never contains '+'.
 constexpr char suffix_start = '+';
 constexpr const char* network_suffix = "+network";
 constexpr const char* layers_suffix = "+layers";
@@ -142,7 +142,7 @@ UniqueFd HostViews::open_kept(const std::string& name) const {
     if (errno == ENOENT) return {};
     base::throw_errno("opening the namespace", name);
   }
-  // Only the file, without a namespace bound on it: the daemon died in between.
+  // The file exists, but no namespace is bound on it: the daemon died in between.
   struct statfs found {};
   base::check(::fstatfs(opened.get(), &found), "looking at the namespace", name);
   if (found.f_type != NSFS_MAGIC) return {};
@@ -221,7 +221,7 @@ bool HostViews::has_former_view(const std::string& session) const {
 bool HostViews::has_view(const std::string& session) const {
   base::require_valid_name("session name", session);
   const UniqueFd folder = open_folder(runtime_, "mount");
-  // In a view of a former version `tree` is a name like any other.
+  // In a view of an earlier version, `tree` is a name in the session's own tree.
   if (!kernel::exists_at(folder.get(), session) || is_mount_point(folder.get(), session)) return false;
   return is_mount_point(open_place(folder.get(), session, O_DIRECTORY).get(), tree_name);
 }

@@ -1,10 +1,10 @@
-// The runtime folder's two mounts, and what stands in them: <runtime>/mount/<session>/tree, the host view, and
-// <runtime>/ns/<session>, the namespace kept by a bind so that it outlives the daemon. So is a session's own network,
-// at <runtime>/ns/<session>+network, and the namespace with its layers (Namespace::copy_layers) at
-// <runtime>/ns/<session>+layers.
+// The two mounts in the runtime folder, and what they contain. <runtime>/mount/<session>/tree is the host view.
+// <runtime>/ns/<session> keeps the namespace by a bind, so that it outlives the daemon. In the same way
+// <runtime>/ns/<session>+network keeps the session's own network, and <runtime>/ns/<session>+layers keeps the namespace
+// with its layers (Namespace::copy_layers).
 //
-// An open file in a view or in a namespace holds everything that the session is made of, also after its end. So the
-// namespaces are for root alone, and a view lies in a folder that its session's owner alone may enter.
+// An open file in a view or in a namespace keeps everything of the session in use, even after its end. So only root can
+// reach the namespaces, and a view is in a folder that only the session's owner may enter.
 #pragma once
 
 #include <sys/types.h>
@@ -19,7 +19,7 @@
 
 namespace unionroot::mount {
 
-// Who may enter the folder of a view. Root may always.
+// Who may enter the folder of a view. Root always may.
 struct ViewAccess {
   uid_t owner = 0;
   bool for_all = false;
@@ -27,13 +27,13 @@ struct ViewAccess {
 
 class HostViews {
  public:
-  // Makes <runtime>/mount (a small tmpfs, shared, so that an unmount reaches every copy of the mount table) and
-  // <runtime>/ns (private), unless they are mounted already. The former is mounted read-only: it has folders that users
-  // own, and is not theirs to fill.
+  // Makes <runtime>/mount and <runtime>/ns, unless they are mounted already. <runtime>/mount is a small tmpfs. It is
+  // shared, so that an unmount reaches every copy of the mount table. It is mounted read-only, because users own
+  // folders in it and must not fill it. <runtime>/ns is private.
   HostViews(kernel::Mounts& mounts, std::string runtime_directory);
 
   void attach_view(const std::string& session, const ViewAccess& access, const View& view);
-  // Idempotent. Also a view of a former version, which was mounted on <runtime>/mount/<session> itself.
+  // Idempotent. Also detaches a view of an earlier version, which was mounted on <runtime>/mount/<session> itself.
   void detach_view(const std::string& session);
   void keep_namespace(const std::string& session, int ns_descriptor);
   void drop_namespace(const std::string& session);  // idempotent
@@ -44,28 +44,28 @@ class HostViews {
   void keep_layers(const std::string& session, int ns_descriptor);
   void drop_layers(const std::string& session);                                // idempotent
   [[nodiscard]] base::UniqueFd open_layers(const std::string& session) const;  // empty if they are not kept
-  // The folder of a view without the view, for whoever mounts something there in a namespace of his own. Both
-  // idempotent; one on which a view stands is left.
+  // The folder of a view without the view, for a caller that mounts something there in its own namespace. Both are
+  // idempotent. remove_folder leaves a folder on which a view is mounted.
   void make_folder(const std::string& session, const ViewAccess& access);
   void remove_folder(const std::string& session);
   [[nodiscard]] base::UniqueFd open_namespace(const std::string& session) const;  // empty if it is not kept
   [[nodiscard]] std::string view_path(const std::string& session) const;
   [[nodiscard]] bool has_view(const std::string& session) const;         // mounted, not only a folder
-  [[nodiscard]] bool has_former_view(const std::string& session) const;  // of a former version
-  // kernel::unique_mount_id() of a view; 0 if there is none, or where the kernel does not tell.
+  [[nodiscard]] bool has_former_view(const std::string& session) const;  // of an earlier version
+  // kernel::unique_mount_id() of a view; 0 if there is no view, or if the kernel does not tell.
   [[nodiscard]] std::uint64_t mount_number(const std::string& session) const;
   [[nodiscard]] std::vector<std::string> views() const;       // names of the folders there
-  [[nodiscard]] std::vector<std::string> namespaces() const;  // names of the sessions that have one of any kind
+  [[nodiscard]] std::vector<std::string> namespaces() const;  // names of the sessions that have any namespace here
 
-  // Unmounts both if no session stands there; the daemon calls it when it stops.
+  // Unmounts both if they contain nothing of a session. The daemon calls it when it stops.
   void release_if_empty();
 
  private:
-  [[nodiscard]] base::UniqueFd writable_folder() const;  // a clone of the views' folder
+  [[nodiscard]] base::UniqueFd writable_folder() const;  // a writable clone of the views' folder
   void remove_folders(const std::string& session) const;
   // In <runtime>/ns, under that name.
   void keep(const std::string& name, int descriptor);
-  void keep_mount_namespace(const std::string& name, int descriptor);  // with a hint where that is not possible
+  void keep_mount_namespace(const std::string& name, int descriptor);  // with a hint if it cannot be bound
   void drop(const std::string& name);
   [[nodiscard]] base::UniqueFd open_kept(const std::string& name) const;
 

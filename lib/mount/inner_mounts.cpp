@@ -1,7 +1,7 @@
-// Step 2 of a session's namespace: what is mounted beneath its root.
+// Step 2 of a session's namespace: the mounts beneath its root.
 //
-// The tree belongs to its users. Every target is resolved by openat2 beneath the laid root and used through the
-// descriptor it gave, so a symlink, or one that is swapped in while we look, stays inside the root.
+// The tree belongs to its users. Each target is resolved by openat2 beneath the session's root and used through the
+// resulting descriptor. So a symbolic link cannot lead out of the root, even if it is put there during the walk.
 #include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -27,7 +27,7 @@ namespace {
 using base::SystemError;
 using base::UniqueFd;
 
-// nullopt if its file system refuses to tell. One that is in user space or on another machine is not asked.
+// nullopt if the file system refuses to tell. A file system in user space or on another machine is not asked.
 std::optional<TargetKind> kind_of(const UniqueFd& place) {
   struct statx facts {};
   if (::statx(place.get(), "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &facts) != 0) return std::nullopt;
@@ -59,7 +59,7 @@ class Executor {
   std::vector<std::string> notes_;
 };
 
-// An O_PATH descriptor of the place to mount on; made if it is missing.
+// An O_PATH descriptor of the mount point, which is made if it is missing.
 UniqueFd Executor::target(const std::string& path, TargetKind kind) {
   const int flags = O_PATH | (kind == TargetKind::directory ? O_DIRECTORY : 0);
   try {
@@ -73,8 +73,8 @@ UniqueFd Executor::target(const std::string& path, TargetKind kind) {
   return make_target(root_, path, kind);
 }
 
-// As container runtimes make it (and as programs expect it): no disks, no memory, no consoles of the host. The nodes
-// must work, so it is not nodev.
+// Contains what container runtimes provide and programs expect: no disks, no memory, no consoles of the host. The nodes
+// must work, so the mount is not nodev.
 void Executor::make_private_dev() {
   const UniqueFd dev = mounts_.new_filesystem("tmpfs", "dev", {{"mode", "0755"}, {"size", "64m"}},
                                               MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_STRICTATIME);
@@ -82,7 +82,7 @@ void Executor::make_private_dev() {
     const char* name;
     unsigned major, minor;
   };
-  // The kernel's list of devices, devices.txt.
+  // The numbers are from the kernel's list of devices, devices.txt.
   for (const Node& node :
        {Node{"null", 1, 3}, {"zero", 1, 5}, {"full", 1, 7}, {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}})
     mounts_.make_device(dev.get(), node.name, node.major, node.minor, 0666);
@@ -140,8 +140,9 @@ void Executor::set_attributes(const InnerMount& entry, const UniqueFd& tree) {
   mounts_.set_attributes(tree.get(), entry.attributes, clear, 0, entry.recursive);
 }
 
-// bound: the bind's root, attached. Users own the folders in it, and may put a link where one was: beneath the bind and
-// without links, no part gets anywhere else. The kernel attaches no folder on a file, nor a file on a folder (EINVAL).
+// `bound`: the attached root of the bind. Users own folders in it and may replace one by a link. So each part is opened
+// beneath the bind and without links, and cannot get anywhere else. The kernel attaches no folder on a file, and no
+// file on a folder (EINVAL).
 void Executor::attach_parts(const InnerMount& entry, int bound, const Namespace::OpenedSource& source) {
   std::vector<std::string> left_out;
   for (const auto& part : source.parts) {

@@ -28,28 +28,28 @@ UniqueFd open_path(const char* path) {
 
 constexpr int folder_flags = O_PATH | O_DIRECTORY;
 
-// Runs in a thread of its own, which ends with it: nobody has to come back.
+// Runs in a thread of its own, which ends afterwards, so the thread does not have to return.
 UniqueFd make_template(kernel::Mounts& mounts) {
   mounts.unshare_fs();
   UniqueFd descriptor = mounts.new_mount_namespace();
   const UniqueFd host_copy = open_root();
-  // Nothing that happens to this copy of the host's mounts may reach the host.
+  // Changes to this copy of the host's mounts must not reach the host.
   mounts.set_attributes(host_copy.get(), 0, 0, MS_PRIVATE, true);
   const UniqueFd small = mounts.new_filesystem("tmpfs", "unionroot", {{"mode", "0755"}, {"size", "1m"}},
                                                MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
   for (const char* name : {"root", "lower", "store", "scratch"}) mounts.make_folder(small.get(), name, 0755);
   const UniqueFd lower = mounts.open_in_root(small.get(), "lower", folder_flags, 0);
   for (std::size_t i = 0; i < most_lowers; ++i) mounts.make_folder(lower.get(), std::to_string(i), 0755);
-  // Any folder will do as its place, since it becomes the root at once.
+  // Any folder can be the mount point, because the new mount becomes the root at once.
   const UniqueFd place = mounts.open_in_root(host_copy.get(), "proc", folder_flags, 0);
   mounts.attach(small.get(), place.get());
   mounts.pivot_root_here(small.get());
   return descriptor;
 }
 
-// Newer kernels number namespaces by batches of each processor (seen on 6.18), so one that is made later may have the
-// lower number; then it could not be kept by a bind. That only happens to a daemon outside the machine's first mount
-// namespace, as in a container. There is always a processor that helps: the one that numbered the daemon's own.
+// Newer kernels number namespaces in batches for each processor (seen on 6.18), so a later namespace may have a lower
+// number. Then a bind could not keep it. This only happens to a daemon outside the machine's first mount namespace, as
+// in a container. One processor always helps: the one that numbered the daemon's own namespace.
 void renumber(const NamespaceFactory::Impl& factory, UniqueFd& descriptor) {
   cpu_set_t before;
   base::check(::sched_getaffinity(0, sizeof before, &before), "reading the thread's processors");
@@ -58,7 +58,7 @@ void renumber(const NamespaceFactory::Impl& factory, UniqueFd& descriptor) {
     cpu_set_t one;
     CPU_ZERO(&one);
     CPU_SET(processor, &one);
-    if (::sched_setaffinity(0, sizeof one, &one) != 0) continue;  // it was taken offline meanwhile
+    if (::sched_setaffinity(0, sizeof one, &one) != 0) continue;  // the processor was taken offline meanwhile
     try {
       descriptor = factory.mounts.new_mount_namespace();
     } catch (...) {
@@ -194,7 +194,7 @@ void Namespace::rest() {
 
 UniqueFd Namespace::root() const {
   if (impl_->root) return impl_->root.duplicate();
-  // Not kept: several threads may start commands at once.
+  // Not kept, because several threads may start commands at once.
   const Visit visit(*impl_->factory, impl_->descriptor.get());
   return impl_->factory->mounts.open_in_root(visit.root(), "/", folder_flags, 0);
 }
@@ -237,7 +237,7 @@ void Namespace::share_mounts() {
 
 void Namespace::unshare_mounts() {
   const Visit visit(*impl_->factory, impl_->descriptor.get());
-  // A shared mount without peers becomes a slave of the master it had, if it had one: mount_namespaces(7).
+  // A shared mount without peers becomes a slave of its former master, or private if it had none: mount_namespaces(7).
   impl_->factory->mounts.set_attributes(impl_->open_root(visit), 0, 0, MS_SLAVE, true);
 }
 
@@ -269,7 +269,7 @@ std::string overlay_data(std::size_t lowers, const std::string& upper, const std
     throw refuse(base::concat("an overlay has 1 to ", most_lowers, " lower trees, not ", lowers));
   std::string data = "lowerdir=";
   for (std::size_t i = 0; i < lowers; ++i) data += (i == 0 ? "" : ":") + std::to_string(i);
-  // What these characters mean differs between kernels, so they are refused rather than escaped.
+  // The meaning of these characters differs between kernels, so they are refused and not escaped.
   for (const std::string* path : {&upper, &work})
     if (path->find_first_of(",:\\\n") != std::string::npos)
       throw refuse(base::concat("a comma, colon or backslash in an overlay's folder: ", base::printable(*path)));

@@ -11,7 +11,7 @@ namespace unionroot::mount {
 
 namespace {
 
-// Values that overlayfs has for each option; empty: a flag. The kernel's overlayfs manual.
+// The values that overlayfs has for each option; empty: a flag. From the kernel's overlayfs manual.
 const std::map<std::string, std::set<std::string>>& overlay_words() {
   static const std::map<std::string, std::set<std::string>> words = {
       {"redirect_dir", {"on", "off", "follow", "nofollow"}},
@@ -111,7 +111,7 @@ OverlayEntry overlay_entry(const InnerMount& entry) {
   if (upper.empty()) return overlay;
   if (base::is_or_is_beneath(upper, work) || base::is_or_is_beneath(work, upper))
     refuse(entry.origin, "upperdir and workdir must not lie one in the other");
-  // Both have to be on one mount, so they come as one tree: the folder above both.
+  // Both must be on one mount, so they are opened as one tree: the folder above both.
   std::size_t common = 0;
   for (std::size_t i = 0; i < upper.size() && i < work.size() && upper[i] == work[i]; ++i)
     if (upper[i] == '/') common = i + 1;

@@ -20,7 +20,7 @@ namespace {
 
 constexpr std::uint64_t quiet = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
 
-// Through a clone, since the place itself may be read-only.
+// Uses a clone, because the place itself may be read-only.
 void set_mode(kernel::Mounts& mounts, const UniqueFd& place, unsigned mode) {
   struct stat found {};
   base::check(::fstat(place.get(), &found), "looking at a folder of the runtime directory");
@@ -33,7 +33,7 @@ void set_mode(kernel::Mounts& mounts, const UniqueFd& place, unsigned mode) {
 
 UniqueFd writable_clone(kernel::Mounts& mounts, const UniqueFd& place) {
   UniqueFd clone = mounts.clone_tree(place.get(), "", false);
-  // Private: what is mounted at the place meanwhile is not mounted in the clone too.
+  // Private: what is mounted at the place later does not appear in the clone.
   mounts.set_attributes(clone.get(), 0, MOUNT_ATTR_RDONLY, MS_PRIVATE, false);
   return clone;
 }
@@ -44,7 +44,7 @@ bool is_mount_root(int descriptor) {
   return (found.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
 }
 
-// statx(2) tells, since Linux 5.8, without a look at the mount table.
+// statx(2) tells this since Linux 5.8, so the mount table is not read.
 bool is_mount_point(int dir, const std::string& name) {
   struct statx found {};
   if (::statx(dir, name.c_str(), AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, 0, &found) != 0) {
@@ -67,7 +67,7 @@ void make_place(kernel::Mounts& mounts, const UniqueFd& runtime, const std::stri
         "tmpfs", "unionroot", {{"mode", wanted.mode == 0755 ? "0755" : "0700"}, {"size", "16m"}}, quiet | read_only);
     const UniqueFd place = open_place(runtime.get(), name, O_DIRECTORY);
     mounts.attach(made.get(), place.get());
-    // Only now, since a mount that is attached to a shared parent becomes shared itself.
+    // Only now, because a mount that is attached to a shared parent becomes shared itself.
     base::Rollback rollback;
     rollback.add([&] {
       try {
@@ -79,7 +79,7 @@ void make_place(kernel::Mounts& mounts, const UniqueFd& runtime, const std::stri
     mounts.set_attributes(made.get(), 0, 0, wanted.propagation, false);
     rollback.commit();
   } else {
-    // A daemon that died right after the attach has left it unset.
+    // A daemon that died right after the attach has not set these.
     const UniqueFd place = open_place(runtime.get(), name, O_DIRECTORY);
     mounts.set_attributes(place.get(), read_only, 0, wanted.propagation, false);
     set_mode(mounts, place, wanted.mode);
@@ -95,7 +95,7 @@ UniqueFd try_open_in_root(kernel::Mounts& mounts, int root, const std::string& p
   }
 }
 
-// Everything mounted at one place, if something was mounted on top of it meanwhile.
+// Unmounts everything at one place, since something may have been mounted on top meanwhile.
 void unmount_all(kernel::Mounts& mounts, int dir, const std::string& name, const std::string& path) {
   for (int layer = 0; layer < 64 && is_mount_point(dir, name); ++layer) mounts.unmount(path, MNT_DETACH);
 }

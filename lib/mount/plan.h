@@ -8,7 +8,7 @@
 
 namespace unionroot::mount {
 
-// The overlay that is a session's root. Lower trees, and the tree that holds upper and work, come as detached trees
+// The overlay that is a session's root. The lower trees, and the tree with upper and work, are passed as detached trees
 // (see namespace.h), in the same order.
 struct OverlayPlan {
   unsigned lowers = 1;          // how many, top first
@@ -22,34 +22,34 @@ struct OverlayPlan {
 
 enum class TargetKind { directory, file };
 
-// One mount inside a session. `target` is relative to the session's root, without "..".
+// One mount inside a session. `target` is relative to the session's root and does not contain "..".
 struct InnerMount {
   enum class Kind { filesystem, bind, overlay };
   Kind kind = Kind::filesystem;
   std::string target;
   std::string type;    // filesystem: proc, sysfs, tmpfs, devpts, mqueue
-  std::string source;  // bind: an absolute path on the host. filesystem: the name shown
+  std::string source;  // bind: an absolute path on the host. filesystem: the source name that is shown
   std::vector<std::pair<std::string, std::string>> options;  // filesystem or overlay options; "" for a flag
   std::uint64_t attributes = 0;                              // MOUNT_ATTR_*: mount_setattr(2)
   bool recursive = false;                                    // rbind
-  bool slave = false;  // of a bind: later mounts of the host arrive, and none leaves; else it is private
-  TargetKind target_kind = TargetKind::directory;  // what to make if it is missing
-  bool optional = false;                           // x-unionroot.optional: what is missing is no error
-  bool shown = false;                              // x-unionroot.view: the host view has it
-  bool usual = false;                              // if it is missing, that is not worth telling
+  bool slave = false;  // of a bind: receives the host's later mounts, sends none; otherwise private
+  TargetKind target_kind = TargetKind::directory;  // what to make if the target is missing
+  bool optional = false;                           // x-unionroot.optional: a missing source is no error
+  bool shown = false;                              // x-unionroot.view: the host view contains it
+  bool usual = false;                              // if it is missing, no note tells it
   std::string origin;                              // "FILE:LINE" or "built-in", for messages
 
   [[nodiscard]] std::string text() const;
   bool operator==(const InnerMount&) const = default;
 };
 
-// A private /dev is more than a mount: a tmpfs with these nodes and links, made before the mounts beneath it.
+// A private /dev is more than a mount: a tmpfs with device nodes and links, made before the mounts beneath it.
 struct MountPlan {
   bool private_dev = false;
-  // False: the root is nodev, so that a device node in the tree, whoever put it there, is none.
+  // False: the root is nodev, so no device node in the tree works, whoever made it.
   bool devices = true;
   std::vector<InnerMount> mounts;   // in order
-  std::vector<std::string> hidden;  // absolute host paths hidden under an empty read-only tmpfs, if present
+  std::vector<std::string> hidden;  // absolute host paths that an empty read-only tmpfs covers, if they exist
 
   [[nodiscard]] std::string text() const;
 };

@@ -40,14 +40,14 @@ std::string SourceMounts::acquire(const std::string& name, const std::string& se
   std::unique_lock guard(mutex_);
   changed_.wait(guard, [&] { return !busy_.contains(name); });
   if (!exists() || users_.empty()) {
-    // Shared, so that an unmount reaches every copy of the mount table: else a service that was started meanwhile
+    // Shared, so that an unmount reaches every copy of the mount table. Otherwise a service that was started meanwhile
     // would keep an image busy. Only root may look inside: devices and set-uid programs of a tree are not for the host.
     const UniqueFd runtime(
         base::check(::open(runtime_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "opening", runtime_));
     make_place(mounts_, runtime, runtime_, {folder_name, 0700, MS_SHARED});
   }
   const bool first = users_[name].insert(session).second;
-  const bool alone = users_[name].size() == 1;  // nobody else can come while the name is busy
+  const bool alone = users_[name].size() == 1;  // no other session can join while the name is busy
   busy_.insert(name);
   guard.unlock();
 
@@ -68,7 +68,7 @@ std::string SourceMounts::acquire(const std::string& name, const std::string& se
       mounts_.attach(made.get(), open_place(folder.get(), name, O_DIRECTORY).get());
     }
   } catch (...) {
-    // The session's tear-down, which calls release(), finds nothing registered any more.
+    // Undone here, because release(), which the session's tear-down calls, finds nothing registered any more.
     try {
       if (alone) remove(name);
     } catch (const std::exception& error) {
@@ -88,7 +88,7 @@ bool SourceMounts::adopt(const std::string& name, const std::string& session) {
   return true;
 }
 
-// `name` is in busy_, or nobody else can know it.
+// `name` is in busy_, or no other thread knows it.
 void SourceMounts::remove(const std::string& name) {
   if (!exists()) return;
   const auto folder = open_folder();
@@ -110,14 +110,14 @@ void SourceMounts::release(const std::string& session) {
     changed_.wait(guard, [&] { return !busy_.contains(name); });
     auto& sessions = users_[name];
     sessions.erase(session);
-    if (!sessions.empty()) continue;  // another has come meanwhile
+    if (!sessions.empty()) continue;  // another session has come meanwhile
     busy_.insert(name);
     guard.unlock();
     const auto done = [&](bool gone) {
       guard.lock();
       busy_.erase(name);
       if (!gone)
-        users_[name].insert(session);  // for another attempt
+        users_[name].insert(session);  // so that it can be tried again
       else if (users_[name].empty())
         users_.erase(name);
       changed_.notify_all();

@@ -1,5 +1,5 @@
-// <runtime>/sources/<name>: file systems that sessions stand on, mounted on the host: images, devices, snapshots. One
-// mount of an image serves all sessions on it; it goes with the last of them.
+// <runtime>/sources/<name>: the file systems of sessions, mounted on the host: images, devices, snapshots. One mount of
+// an image serves all its sessions, and is unmounted with the last of them.
 #pragma once
 
 #include <condition_variable>
@@ -14,37 +14,37 @@
 
 namespace unionroot::mount {
 
-// Sessions hold copies of a mount in their own namespaces, so none depends on what stands here: a mount that is missing
-// costs a later session a mount of its own, and one that is left over is removed at the next start.
+// Sessions have copies of a mount in their own namespaces, so none depends on the mount here. If it is missing, a later
+// session mounts again. If it is left over, the next start removes it.
 //
-// Thread-safe. Names: letters, digits, '-', '_' and '.'; those that begin with "own." belong to one session.
+// Thread-safe. Names contain letters, digits, '-', '_' and '.'. A name that begins with "own." belongs to one session.
 class SourceMounts {
  public:
   using Make = std::function<base::UniqueFd()>;
 
   SourceMounts(kernel::Mounts& mounts, std::string runtime_directory);  // changes nothing yet
 
-  // The mount point, for `session`; if nothing is mounted there, what `make` returns (a detached mount) is attached.
-  // Two that ask for the same name at once make it once. Throws what `make` throws, and SystemError.
+  // Returns the mount point, for `session`. If nothing is mounted there, attaches what `make` returns (a detached
+  // mount). Concurrent requests for one name mount it once. Throws what `make` throws, and SystemError.
   std::string acquire(const std::string& name, const std::string& session, const Make& make);
 
-  // After a restart of the daemon: `session` uses it. False if nothing is mounted there.
+  // After a restart of the daemon: notes that `session` uses the mount. False if nothing is mounted there.
   bool adopt(const std::string& name, const std::string& session);
 
-  // The session uses none any more. Idempotent. Until remove_unused was called, what nobody uses stays mounted if it
-  // may be shared: the daemon has just started, and more sessions may be taken up.
+  // The session uses no mount any more. Idempotent. Until remove_unused is called, an unused mount stays if it may be
+  // shared: the daemon has just started, and more sessions may be adopted.
   void release(const std::string& session);
 
-  // Once all sessions that there are were taken up: unmounts what nobody uses.
+  // Call this when all existing sessions are adopted. Unmounts what no session uses.
   void remove_unused();
 
-  // The daemon calls it when it stops.
+  // Unmounts the folder if it is empty. The daemon calls it when it stops.
   void release_if_empty();
 
   [[nodiscard]] std::string path(const std::string& name) const;
 
  private:
-  [[nodiscard]] bool exists() const;  // the folder that holds them
+  [[nodiscard]] bool exists() const;  // the folder that contains the mounts
   [[nodiscard]] base::UniqueFd open_folder() const;
   void remove(const std::string& name);
 

@@ -1,4 +1,4 @@
-// The host's side of a session's mounts: opened in the host's namespace, before the visit.
+// Opens the host's side of a session's mounts, in the host's namespace, before the visit.
 #include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -24,7 +24,7 @@ using base::UniqueFd;
 
 UniqueFd open_tree_clone(kernel::Mounts& mounts, const std::string& path, bool recursive, bool read_only) {
   UniqueFd tree = mounts.clone_tree(AT_FDCWD, path, recursive);
-  // A clone of a shared mount would be shared with it: mounts made in the session would appear on the host.
+  // A clone of a shared mount would be shared too: mounts made in the session would appear on the host.
   mounts.set_attributes(tree.get(), read_only ? MOUNT_ATTR_RDONLY : 0, 0, recursive ? MS_SLAVE : MS_PRIVATE, recursive);
   return tree;
 }
@@ -41,7 +41,7 @@ bool is_in_one_of(const std::string& path, const std::vector<std::string>& folde
                      [&](const std::string& folder) { return base::is_or_is_beneath(path, folder); });
 }
 
-// Where a descriptor is, symbolic links followed.
+// The path of a descriptor, with symbolic links resolved.
 std::string path_of(int descriptor, const std::string& given) {
   std::string path(PATH_MAX, '\0');
   const auto size = base::check(
@@ -50,14 +50,15 @@ std::string path_of(int descriptor, const std::string& given) {
   return path;
 }
 
-// Where the host has files of namespaces mounted: looked at once, when it is first asked for.
+// The mounts of namespace files on the host. Read once, when they are first needed.
 class NamespaceFiles {
  public:
-  // Beneath `source`, symbolic links followed. The kernel refuses a copy of them only where it takes them for older
-  // than the namespace that they come to, and their numbers do not always tell: each processor has its own.
+  // True if one is beneath `source`, with symbolic links resolved. Then the bind leaves them all out. The kernel
+  // refuses only a file whose namespace has a lower number than the target namespace, and numbers do not always show
+  // the age: each processor has its own.
   bool are_beneath(const std::string& source) {
     const UniqueFd opened(::open(source.c_str(), O_PATH | O_CLOEXEC));
-    if (!opened) return false;  // whoever binds it says why
+    if (!opened) return false;  // whoever binds it reports the error
     const auto& all = places();
     if (all.empty()) return false;
     const auto folder = path_of(opened.get(), source);
@@ -78,8 +79,8 @@ class NamespaceFiles {
   std::optional<std::vector<std::string>> places_;
 };
 
-// Of the mounts beneath `folder`, a real path, those that a bind is to have, outer ones first. left_out: folders of
-// which it has none; files of namespaces are added.
+// The mounts beneath `folder`, a real path, that a bind contains, outer ones first. `left_out`: folders whose mounts it
+// does not contain; files of namespaces are added.
 std::vector<kernel::MountEntry> mounts_beneath(const std::string& folder, std::vector<std::string>& left_out) {
   std::vector<kernel::MountEntry> found;
   auto all = kernel::read_mountinfo();
@@ -113,7 +114,7 @@ Namespace::OpenedSource open_source(kernel::Mounts& mounts, const InnerMount& en
   Namespace::OpenedSource opened;
   switch (entry.kind) {
     case InnerMount::Kind::filesystem:
-      // An administrator who hides processes from users on the host does not mean to show them in sessions.
+      // An administrator who hides processes from users on the host wants them hidden in sessions too.
       if (entry.type == "proc") opened.hidden = kernel::proc_options();
       break;
     case InnerMount::Kind::bind:
@@ -152,14 +153,14 @@ Namespace::OpenedSource open_in_pieces(kernel::Mounts& mounts, const InnerMount&
   const UniqueFd source(base::check(::open(entry.source.c_str(), O_PATH | O_CLOEXEC), "opening", entry.source));
   const auto folder = path_of(source.get(), entry.source);
   auto left_out = own;
-  std::vector<std::string> settled;  // with all that is mounted beneath
+  std::vector<std::string> settled;  // cloned with everything mounted beneath
   for (const auto& mount : mounts_beneath(folder, left_out)) {
     if (is_in_one_of(mount.target, settled)) continue;
     const auto path = mount.target.substr(folder == "/" ? 1 : folder.size() + 1);
-    // Users can rename what leads to a mount of theirs, and put a link there. It must be this very mount.
+    // Users can rename folders on the path to a mount of theirs, and put links there. It must be this very mount.
     const UniqueFd place(kernel::try_open_beneath(source.get(), path, O_PATH, 0, kernel::resolve_as_named));
     if (!place || kernel::try_mount_id(place.get()) != mount.id) continue;
-    // As large as can be: to reach a mount below another one is to ask that file system, which need not answer.
+    // As large as possible: to reach a mount below another one, that file system is asked, and it may not answer.
     const bool whole = !holds_one_of(mount.target, left_out);
     if (whole) settled.push_back(mount.target);
     try {

@@ -24,7 +24,7 @@ namespace {
 using base::SystemError;
 using base::UniqueFd;
 
-constexpr int most_links = 40;  // as the kernel has it
+constexpr int most_links = 40;  // the kernel's limit
 
 class Walk {
  public:
@@ -52,7 +52,7 @@ class Walk {
   }
 
  private:
-  // The file that is wanted; empty while it goes on.
+  // Returns the file at the end of the path; empty while the walk goes on.
   UniqueFd step(const std::string& part) {
     const bool file = kind_ == TargetKind::file && ahead_.empty();
     UniqueFd next(::openat(here(), part.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
@@ -72,7 +72,7 @@ class Walk {
     return {};
   }
 
-  // Opened without following, so that nobody can put a link there in between.
+  // Opened without following links, so that nobody can put a link there in between.
   UniqueFd make(const std::string& part, bool file) {
     refuse_link_into_mount();
     kernel::allow_changes(here(), path_);
@@ -83,7 +83,7 @@ class Walk {
   void follow(const UniqueFd& link, const std::string& part) {
     struct statfs system {};
     base::check(::fstatfs(link.get(), &system), "looking at the file system of", part);
-    // The kernel's own links do not lead where their text says.
+    // The kernel's own links in /proc do not lead where their text says.
     if (++links_ > most_links || system.f_type == PROC_SUPER_MAGIC)
       throw SystemError(ELOOP, base::concat("following the link ", base::printable(part)));
     char text[PATH_MAX];
@@ -94,8 +94,8 @@ class Walk {
     ahead_.insert(ahead_.begin(), parts.begin(), parts.end());
   }
 
-  // A mount point is made in a mount of the session's, such as a folder that the host shares, where the entry's own
-  // path leads there. A link of the tree's users must not choose another folder of the host's for it.
+  // A mount point may be made in another mount, such as a folder that the host shares, if the entry's own path leads
+  // there. But the tree's users control the links in it, and must not choose another folder of the host.
   void refuse_link_into_mount() const {
     if (links_ == 0 || kernel::mount_id(here(), "a folder") == root_mount_) return;
     throw base::Error(base::ErrorCode::stage_failed,
@@ -110,7 +110,7 @@ class Walk {
   const TargetKind kind_;
   const std::uint64_t root_mount_;
   std::deque<std::string> ahead_;
-  std::vector<UniqueFd> way_;  // the folders from the root to where the walk is
+  std::vector<UniqueFd> way_;  // the folders from the root to the current position
   int links_ = 0;
 };
 
