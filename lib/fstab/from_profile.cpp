@@ -28,7 +28,7 @@ using mount::relative_to_root;
   throw base::Error(base::ErrorCode::definition_invalid, base::concat(origin, ": ", what), hint);
 }
 
-// An overlay's upper and work folders on the host.
+// An overlay's upper and work folders, as paths on the host.
 std::vector<std::string> written_folders(const InnerMount& mount) {
   std::vector<std::string> folders;
   for (const auto& [key, value] : mount.options)
@@ -40,8 +40,8 @@ constexpr std::uint64_t quiet = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATT
 
 using base::is_or_is_beneath;
 
-// What the kernel fills has no programs and, but for terminals, no nodes that should work. A tmpfs is as it is written:
-// it may hold builds, or a tree in which programs make devices.
+// A file system that the kernel fills has no programs and, except for terminals, no device nodes that should work. A
+// tmpfs gets only the attributes of its entry: it may hold builds, or a tree in which programs make devices.
 std::uint64_t default_attributes(const std::string& type) {
   if (type == "devpts") return MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
   return type == "tmpfs" ? 0 : quiet;
@@ -51,7 +51,7 @@ InnerMount devpts(const std::string& origin) {
   InnerMount mount;
   mount.target = "dev/pts";
   mount.type = mount.source = "devpts";
-  // gid 5 is tty on every Debian: what grantpt(3) expects.
+  // gid 5 is tty on every Debian; grantpt(3) expects it.
   mount.options = {{"newinstance", ""}, {"ptmxmode", "0666"}, {"mode", "620"}, {"gid", "5"}};
   mount.attributes = default_attributes("devpts");
   mount.origin = origin;
@@ -108,20 +108,20 @@ class Planner {
       take_filesystem(entry, options, mount);
     }
     plan_.mounts.push_back(std::move(mount));
-    // A /dev/pts or a /dev/shm needs a /dev; with `dev=private` that is the private one.
+    // An entry for /dev/pts or /dev/shm needs a /dev. With `dev=private` that is the private one.
     if (is_or_is_beneath(*target, "dev") && *target != "dev" && definition_.dev == DeviceMode::private_dev &&
         !literal_dev_)
       plan_.private_dev = true;
   }
 
-  // Leaves mount.type empty for a real bind; else it is the file system that takes the bind's place.
+  // Leaves mount.type empty for a real bind. Otherwise sets it to the file system that replaces the bind.
   void take_bind(const FstabEntry& entry, const EntryOptions& options, InnerMount& mount) {
     const auto source = relative_to_root(entry.source);
     if (!source)
       refuse(mount.origin, base::concat("source ", base::printable(entry.source),
                                         " of a bind: expected an absolute path without .."));
-    // The host's own would show and change the host's disks and terminals. With rbind, /sys has what is mounted in it,
-    // such as control groups, which a new one has not.
+    // A bind of the host's own would show and change the host's disks and terminals. An rbind of /sys stays a bind: it
+    // contains mounts such as control groups, which a new sysfs does not have.
     static const std::map<std::string, std::string> instead = {
         {"proc", "proc"}, {"sys", "sysfs"}, {"dev/pts", "devpts"}, {"dev", "dev"}};
     if (const auto found = instead.find(*source);
@@ -152,7 +152,7 @@ class Planner {
     mount.attributes = (default_attributes(mount.type) & ~options.cleared) | options.set;
   }
 
-  // Always an instance of its own, with a ptmx that works.
+  // Always a new instance, with a ptmx that works.
   static void complete_devpts(InnerMount& mount) {
     for (const auto& wanted : devpts("").options) {
       const auto same = [&](const auto& option) { return option.first == wanted.first; };
@@ -168,7 +168,7 @@ class Planner {
     static_cast<void>(mount::overlay_entry(mount));  // checks it
   }
 
-  // The kernel takes one layer for two mounts, and what is seen in either is then undefined.
+  // The kernel allows one layer in two mounts, but then the content of both is undefined.
   void refuse_used_upper(const InnerMount& mount) {
     for (const std::string& path : written_folders(mount)) {
       const auto [other, fresh] = written_.emplace(path, mount.origin);
@@ -189,11 +189,11 @@ class Planner {
     mount.recursive = mount.slave = true;
     mount.attributes = options.set;
     plan_.mounts.push_back(mount);
-    // The host's terminals stay the host's.
+    // The session does not get the host's terminals.
     if (!listed("/dev/pts")) plan_.mounts.push_back(devpts(mount.origin));
   }
 
-  // A private /dev comes first, so what it needs is mounted before what the profile lists.
+  // A private /dev is mounted first, so the mounts that it needs come before those of the profile.
   void add_missing_devices() {
     std::vector<InnerMount> first;
     if (!planned("dev/pts")) first.push_back(devpts("built-in"));
@@ -214,7 +214,7 @@ class Planner {
   const definition::Definition& definition_;
   MountPlan plan_;
   bool literal_dev_ = false;
-  std::map<std::string, std::string> written_;  // upper and work folders: the entry that has it
+  std::map<std::string, std::string> written_;  // upper and work folders, each with the entry that uses it
 };
 
 }  // namespace

@@ -45,7 +45,8 @@ const std::map<std::string, Attribute>& attribute_words() {
   return words;
 }
 
-// Words of fstab(5) that change nothing here. noauto is for `mount -a`; a session mounts all that its profile lists.
+// Words of fstab(5) that have no effect here. noauto is for `mount -a`; a session mounts everything that its profile
+// lists.
 bool without_effect(const std::string& word) {
   static const std::set<std::string> words = {"defaults", "auto",    "noauto",  "async",   "nouser",
                                               "nousers",  "noowner", "nogroup", "_netdev", "atime"};
@@ -56,13 +57,13 @@ bool without_effect(const std::string& word) {
   throw base::Error(base::ErrorCode::definition_invalid, base::concat(origin_of(entry), ": ", what), hint);
 }
 
-// As mount(8) has it, a value with commas stands in quotes, which are not part of it.
+// As in mount(8), a value with commas is in quotes, which are not part of it.
 std::string without_quotes(std::string value) {
   const bool quoted = value.size() > 1 && value.front() == '"' && value.back() == '"';
   return quoted ? value.substr(1, value.size() - 2) : std::move(value);
 }
 
-// What is mounted in a session must not reach the host; else propagation is free to choose.
+// Mounts in a session must not reach the host. Any other propagation may be chosen.
 bool is_propagation(const definition::FstabEntry& entry, const std::string& word, EntryOptions& sorted) {
   if (word == "shared" || word == "rshared")
     refuse(entry, base::concat("option ", word, ": what is mounted in a session would be mounted on the host"),

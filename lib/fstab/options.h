@@ -1,4 +1,4 @@
-// The options of one fstab entry, sorted by what they are. Private to lib/fstab.
+// The options of one fstab entry, sorted by kind. Private to lib/fstab.
 #pragma once
 
 #include <cstdint>
@@ -12,20 +12,20 @@ namespace unionroot::fstab {
 
 struct EntryOptions {
   std::uint64_t set = 0;      // MOUNT_ATTR_*
-  std::uint64_t cleared = 0;  // "exec", "suid", "dev": wins over what is set by default
+  std::uint64_t cleared = 0;  // "exec", "suid", "dev": removed from the default attributes
   bool bind = false;
   bool recursive = false;
   bool optional = false;
-  bool slave = false;                                       // of a bind; without a word for it, an rbind is one
+  bool slave = false;                                       // of a bind; an rbind is one by default
   bool shown = false;                                       // x-unionroot.view
-  std::vector<std::pair<std::string, std::string>> others;  // for the file system itself
+  std::vector<std::pair<std::string, std::string>> others;  // options of the file system itself
 };
 
-// Throws Error(definition_invalid) "FILE:LINE: ..." for an option that could not be honoured here. Those of the file
-// system itself are not looked at.
+// Throws Error(definition_invalid) "FILE:LINE: ..." for an option that is not possible here. Options of the file system
+// itself are not checked.
 EntryOptions sort_options(const definition::FstabEntry& entry);
 
-// Throws unless each is an option that the file system type has.
+// Throws Error(definition_invalid) unless the file system type has each of these options.
 void check_filesystem_options(const definition::FstabEntry& entry, const std::string& type,
                               const std::vector<std::pair<std::string, std::string>>& options);
 
