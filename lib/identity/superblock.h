@@ -1,4 +1,4 @@
-// What a superblock tells that libblkid does not.
+// What a superblock contains that libblkid does not tell.
 #pragma once
 
 #include <string>
@@ -10,7 +10,7 @@ struct Superblock {
   bool written = true;  // whether a file system of this type can be written to
 };
 
-// Empty for a type that has nothing of the kind, and for a device that cannot be read.
+// `made` is empty for other types than ext2 to ext4, squashfs and erofs. Numbers that cannot be read count as 0.
 Superblock read_superblock(int device, const std::string& type);
 
 }  // namespace unionroot::identity

@@ -56,7 +56,7 @@ void add_device(TreeIdentity& found, const UniqueFd& device) {
     found.partition = kernel::partition_entry(device.get(), "the device").uuid;
 }
 
-// Several devices, so the number of the tree's is none of them.
+// A btrfs may have several devices, and the device number of the tree is none of them.
 void add_btrfs(TreeIdentity& found, int tree) {
   const UniqueFd folder(::openat(tree, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   btrfs_ioctl_fs_info_args about{};
@@ -69,19 +69,19 @@ void add_mount(TreeIdentity& found, int tree) {
   if (!entry) return;
   found.type = entry->type;
   if (found.type == "btrfs") return add_btrfs(found, tree);
-  // The name of a device says which was found first.
+  // The name of a device depends on the order in which devices were found.
   if (!entry->source.starts_with("/dev/")) found.source = base::printable(entry->source, std::string::npos);
   found.path = base::printable(entry->root, std::string::npos);
 }
 
-// FS_IOC_GETFSUUID, of Linux 6.9, which the headers of older systems lack.
+// FS_IOC_GETFSUUID, since Linux 6.9. The headers of older systems lack it.
 struct FileSystemUuid {
   std::uint8_t length;
   std::uint8_t bytes[16];
 };
 constexpr unsigned long get_file_system_uuid = _IOR(0x15, 0, FileSystemUuid);
 
-// Where the device may not be read, as in a container: what the mounted file system says of itself.
+// For a device that may not be read, as in a container: uses what the mounted file system tells of itself.
 void add_file_system(TreeIdentity& found, int tree) {
   if (const auto entry = kernel::mount_of(tree)) found.type = entry->type;
   const UniqueFd folder(::openat(tree, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -89,7 +89,7 @@ void add_file_system(TreeIdentity& found, int tree) {
   if (!folder || ::ioctl(folder.get(), get_file_system_uuid, &uuid) != 0 || uuid.length != sizeof uuid.bytes) return;
   const auto digits = base::to_hex(std::string_view(reinterpret_cast<const char*>(uuid.bytes), sizeof uuid.bytes));
   if (digits.find_first_not_of('0') == std::string::npos) return;
-  // As libblkid writes it.
+  // The format of libblkid.
   for (std::size_t at = 0, part = 0; part < 5; ++part) {
     const std::size_t length = part == 0 ? 8 : part == 4 ? 12 : 4;
     found.uuid += concat(part == 0 ? "" : "-", digits.substr(at, length));
@@ -97,13 +97,14 @@ void add_file_system(TreeIdentity& found, int tree) {
   }
 }
 
-// Elsewhere numbers of inodes are handed out anew at each mount.
+// The types listed here assign inode numbers anew at each mount.
 bool has_lasting_handles(const std::string& type) {
   constexpr std::array<std::string_view, 4> others{"vfat", "msdos", "exfat", "ntfs"};
   return std::find(others.begin(), others.end(), type) == others.end();
 }
 
-// Without a mark of the file system any other's handle may be the same; but here another one is another tree.
+// Without a mark of the file system, a tree on another file system may have the same handle. But with these types a
+// different handle means a different tree.
 bool tells_by_handle(const std::string& type) {
   constexpr std::array<std::string_view, 5> types{"ext2", "ext3", "ext4", "xfs", "f2fs"};
   return std::find(types.begin(), types.end(), type) != types.end();
@@ -154,7 +155,7 @@ Comparison compare(const TreeIdentity& one, const TreeIdentity& other) {
       differ(one.handle, other.handle))
     return Comparison::different;
   if (one.type.empty() || other.type.empty()) return Comparison::unknown;
-  // The type does not count where there is a UUID: ext2 becomes ext3 by tune2fs -j.
+  // If there is a UUID, the type does not count: tune2fs -j turns ext2 into ext3.
   if (one.uuid.empty() != other.uuid.empty()) return Comparison::different;
   if (has_mark(one) && has_mark(other)) return Comparison::same;
   if (one.type != other.type || one.source != other.source || one.path != other.path) return Comparison::different;
@@ -178,7 +179,7 @@ TreeIdentity identify(int tree) {
       add_file_system(found, tree);
     }
     if (has_mark(found) ? has_lasting_handles(found.type) : tells_by_handle(found.type)) found.handle = handle_of(tree);
-    // Another time the device may be read, and then it is the same all the same.
+    // The device may be readable another time. Without the type, a comparison then gives `unknown`, not `different`.
     if (!readable && found.uuid.empty()) found.type.clear();
   } catch (const base::Error& error) {
     base::log::warning(concat("what a tree is known by cannot be found out: ", error.with_hint()));
