@@ -29,7 +29,7 @@ bool are_same_file(const std::string& one, const std::string& other) {
   return ::stat(one.c_str(), &first) == 0 && ::stat(other.c_str(), &second) == 0 && base::is_same_file(first, second);
 }
 
-// A directory that was moved is gone from its old place; one that was copied is not.
+// A directory that was moved is gone from its old place. One that was copied is still there.
 void refuse_copy(const std::string& state_directory, const IdFile& file) {
   if (file.place == state_directory || are_same_file(path_in(file.place), path_in(state_directory))) return;
   const auto there = base::try_read_file(path_in(file.place), longest_file);

@@ -11,23 +11,22 @@
 
 namespace unionroot::owned {
 
-// What is there under a name.
+// What exists under a name.
 enum class Found {
   nothing,
-  ours,     // it has this very token
-  foreign,  // it has another, or none
+  ours,     // has exactly this token
+  foreign,  // has another token, or none
 };
-// Mark of folder/name; an empty one for what is no folder.
+// The mark of folder/name. Empty if that is not a folder.
 Mark mark_of(int folder, const std::string& name);
 Found find(int folder, const std::string& name, const Token& token);
 
-// folder/name with this token: made, or the one that is there. It is made under a name that has the token in it,
-// marked, and then renamed. Throws Error(session_exists) if something else has the name; `path` of the folder is for
-// messages.
+// Opens folder/name if it has this token, or makes it: under a name that contains the token, then marks it, then
+// renames it. Throws Error(session_exists) if something else has the name. `path`: the path of `folder`, for messages.
 base::UniqueFd ensure_folder(int folder, const std::string& path, const std::string& name, const Token& token,
                              mode_t mode);
 
-// Throws Error(session_exists): what is at path/name is not the session's.
+// Throws Error(session_exists): path/name does not belong to the session.
 [[noreturn]] void refuse_foreign(int folder, const std::string& path, const std::string& name, const Token& token);
 
 }  // namespace unionroot::owned

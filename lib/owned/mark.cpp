@@ -20,8 +20,8 @@ namespace {
 constexpr const char* attribute = "trusted.unionroot.owner";
 constexpr std::size_t longest_mark = 4096;
 
-// A former version wrote the path of its state directory into the file. Anybody can write such a file into a folder of
-// his own, so it counts only where nobody but root can.
+// An earlier version wrote the path of its state directory into the file. Anybody can write such a file into a folder
+// of their own. So the file counts only if nobody but root can write to it and to the folder.
 std::optional<std::string> read_file_mark(int folder) {
   if (!is_own(folder, mark_file)) return std::nullopt;
   const base::UniqueFd file(::openat(folder, mark_file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));

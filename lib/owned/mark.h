@@ -1,5 +1,5 @@
-// The owner's token on a folder or subvolume: the attribute trusted.unionroot.owner, which only root can set; a file
-// .unionroot in it where the file system has no attributes.
+// The owner's token on a folder or subvolume: the attribute trusted.unionroot.owner, which only root can set. If the
+// file system has no attributes, a file .unionroot in the folder has the token.
 #pragma once
 
 #include <optional>
@@ -9,12 +9,12 @@
 
 namespace unionroot::owned {
 
-// Where the file system has no attributes.
+// For a file system without attributes.
 inline constexpr const char* mark_file = ".unionroot";
 
 struct Mark {
-  std::string text;            // empty: the thing has no mark
-  std::optional<Token> token;  // nullopt: there is no mark, or not one that this version can read
+  std::string text;            // empty: there is no mark
+  std::optional<Token> token;  // nullopt: there is no mark, or this version cannot read it
 
   // For messages.
   [[nodiscard]] std::string owner() const;

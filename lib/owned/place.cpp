@@ -33,7 +33,7 @@ namespace {
               concat("look at what is in it, then: ", found.remedy));
 }
 
-// Empty: it is root's alone.
+// Empty if only root can change it.
 std::string why_not_own(int descriptor, const std::string& path, std::string& remedy) {
   struct stat facts {};
   base::check(::fstat(descriptor, &facts), "looking at", path);
@@ -49,10 +49,10 @@ UniqueFd readable(const UniqueFd& folder, const std::string& path) {
 
 UniqueFd ensure_place(const std::string& what, const std::string& path, mode_t mode) {
   auto found = base::open_root_only(path, base::Links::of_root, ::geteuid());
-  // Whatever others do meanwhile, there are no more parts than these.
+  // The loop ends whatever others do meanwhile: the path has no more components than these.
   for (auto parts = base::split(path, '/').size(); found.problem == ENOENT && parts > 0; --parts) {
     const std::string name(base::file_name(found.part));
-    // A default ACL above it would be that of each tree and layer in it.
+    // Each tree and layer in the folder would inherit a default ACL from above.
     if (kernel::ensure_directory(found.above.get(), name, mode))
       kernel::drop_inherited_acl(kernel::open_directory_at(found.above.get(), name).get());
     found = base::open_root_only(path, base::Links::of_root, ::geteuid());

@@ -12,7 +12,7 @@ namespace {
 constexpr std::string_view version = "1.";
 constexpr std::string_view unfinished = ".unionroot-";
 constexpr std::size_t daemon_digits = 16;
-constexpr std::size_t most_digits = 18;  // of a time that fits
+constexpr std::size_t most_digits = 18;  // of a time that fits into 64 bits
 
 }  // namespace
 
