@@ -1,4 +1,4 @@
-// What happens to sessions and chroots, as plain values: who did what. The journal is made from them.
+// What happens to sessions and chroots, as plain values: who did what. Journal entries are made from them.
 #pragma once
 
 #include <sys/types.h>
@@ -19,13 +19,13 @@ enum class Kind {
   session_failed,
   session_recovered,
   run_started,
-  request_failed,     // refused, or it came to nothing
+  request_failed,     // refused, or failed
   request_permitted,  // by polkit
-  requests_untold,    // further requests that failed
+  requests_untold,    // more failed requests that are not logged one by one
   chroot_defined,
   chroot_changed,
   chroot_removed,
-  chroot_problem,  // with its definition, or with a file of the configuration
+  chroot_problem,  // a problem of its definition, or of a configuration file
 };
 
 // syslog(3)
@@ -33,28 +33,28 @@ enum class Priority { error = 3, warning = 4, notice = 5, info = 6 };
 
 struct User {
   std::optional<uid_t> uid;
-  std::string name;  // empty: it is not known
+  std::string name;  // empty if unknown
   [[nodiscard]] std::string text() const;
 };
 
-// What does not belong to its kind is empty.
+// Fields that do not belong to the kind are empty.
 struct Event {
   explicit Event(Kind what) : kind(what) {}
   Kind kind;
   std::string session;
   std::string chroot;
   bool source = false;        // the session changes the chroot's source
-  std::optional<User> who;    // asked for it; nullopt: the daemon did it by itself
+  std::optional<User> who;    // who asked for it; nullopt: the daemon itself
   std::optional<User> owner;  // of the session
   std::string run;
-  std::string command;          // for people: escaped, and cut
-  std::optional<User> becomes;  // as whom the command runs, if that is another than who asked for it
+  std::string command;          // for people: escaped and cut
+  std::optional<User> becomes;  // the user that the command runs as, if it is not the one who asked
   bool by_force = false;
-  std::string request;  // that failed: "begin", "run" ...
-  std::string asked;    // what for, as it was written: a chroot or a session
-  std::string error;    // what was wrong, or what is to be said
+  std::string request;  // the request that failed: "begin", "run" ...
+  std::string asked;    // its object as the user wrote it: a chroot or a session
+  std::string error;    // what was wrong; for a problem, the whole message
   std::optional<base::ErrorCode> code;
-  std::optional<Priority> severity;  // of a problem
+  std::optional<Priority> severity;  // of a chroot_problem
   std::uint64_t count = 0;           // of requests_untold
 };
 
@@ -62,7 +62,7 @@ std::string name_of(Kind kind);  // "session-begun"
 Priority priority_of(const Event& event);
 // One line, without control characters.
 std::string text_of(const Event& event);
-// Name and value of each field of the journal but MESSAGE and PRIORITY; none has a control character.
+// Name and value of each journal field except MESSAGE and PRIORITY. Values have no control characters.
 std::vector<std::pair<std::string, std::string>> fields_of(const Event& event);
 
 }  // namespace unionroot::events

@@ -1,4 +1,4 @@
-// How many events that anybody can cause at will are told. Pure.
+// Limits how many events are logged that any user can cause at will. Makes no system calls.
 #pragma once
 
 #include <sys/types.h>
@@ -11,25 +11,25 @@
 
 namespace unionroot::events {
 
-// Not for several threads at once.
+// Not thread-safe.
 class FloodLimit {
  public:
   using Clock = std::chrono::steady_clock;
   static constexpr unsigned told_in_a_window = 10;  // of one user
   static constexpr std::chrono::seconds window{60};
-  // Whoever has many uids (subuid(5)) has one share for all those beyond.
+  // All users beyond this number share one limit, because one person may have many uids (subuid(5)).
   static constexpr std::size_t most_users = 1024;
 
-  // Whether this one is told. If not it is counted.
+  // True if this event is to be logged. Otherwise it is counted.
   bool admits(uid_t uid, Clock::time_point now);
 
   struct Untold {
-    std::optional<uid_t> uid;  // nullopt: users beyond most_users
+    std::optional<uid_t> uid;  // nullopt: the users beyond most_users
     std::uint64_t count = 0;
   };
-  // Of windows that were over at `now`: their counts, each once.
+  // The counts of windows that have ended by `now`, each returned once.
   std::vector<Untold> over(Clock::time_point now);
-  // When the first window with something untold is over.
+  // The end of the first window that has a count.
   [[nodiscard]] std::optional<Clock::time_point> next() const;
 
  private:
