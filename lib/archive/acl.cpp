@@ -24,7 +24,7 @@ using base::concat;
 using base::Error;
 using base::ErrorCode;
 
-// linux/posix_acl_xattr.h: a version, then eight bytes an entry, all little-endian.
+// linux/posix_acl_xattr.h: a version, then eight bytes for each entry, all little-endian.
 constexpr std::uint32_t attribute_version = 2;
 
 template <typename Integer>
@@ -42,7 +42,7 @@ Integer take(std::string_view& value) {
   return number;
 }
 
-// getpwnam_r and getgrnam_r are alike.
+// For getpwnam_r and getgrnam_r, which are alike.
 template <typename Record, typename Lookup>
 const Record* look_up(const char* name, Record& record, std::string& buffer, const Lookup& lookup) {
   Record* found = nullptr;
@@ -53,7 +53,7 @@ const Record* look_up(const char* name, Record& record, std::string& buffer, con
 
 std::uint32_t id_of(const char* name, bool group) {
   std::string buffer;
-  // GNU tar --numeric-owner writes the number where a name would be.
+  // GNU tar --numeric-owner writes the number in place of the name.
   if (const auto number = base::parse_unsigned(name); number && *number < 0xffffffff)
     return static_cast<std::uint32_t>(*number);
   if (group) {
@@ -114,7 +114,7 @@ std::optional<Acl> acl_from_attribute(std::string_view value) {
 Acl acl_of_entry(archive_entry* entry, bool default_acl) {
   const int kind = default_acl ? ARCHIVE_ENTRY_ACL_TYPE_DEFAULT : ARCHIVE_ENTRY_ACL_TYPE_ACCESS;
   Acl acl;
-  if (::archive_entry_acl_reset(entry, kind) == 0) return acl;  // nothing beyond the mode
+  if (::archive_entry_acl_reset(entry, kind) == 0) return acl;  // only the mode
   int type = 0, permissions = 0, tag = 0, id = 0;
   const char* name = nullptr;
   while (::archive_entry_acl_next(entry, kind, &type, &permissions, &tag, &id, &name) == ARCHIVE_OK) {
@@ -139,7 +139,7 @@ void add_acl(archive_entry* entry, const Acl& acl, bool default_acl) {
         std::find_if(std::begin(tags), std::end(tags), [&](const auto& known) { return known.ours == one.tag; });
     if (pair == std::end(tags))
       throw Error(ErrorCode::failed, "its access control list has an entry of an unknown kind");
-    // A number where a name would be, so that every reader finds it.
+    // The name is the number too, so that every reader finds it.
     const std::string name = is_named(one.tag) ? std::to_string(one.id) : std::string();
     if (::archive_entry_acl_add_entry(entry, kind, one.permissions, pair->theirs,
                                       is_named(one.tag) ? static_cast<int>(one.id) : -1, name.c_str()) != ARCHIVE_OK)

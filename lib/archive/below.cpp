@@ -24,7 +24,7 @@ bool is_opaque(int folder) {
   return ::getxattr(path.c_str(), "trusted.overlay.opaque", &value, 1) == 1 && value == 'y';
 }
 
-// The folders of one name, top first, that are seen together; or, alone, what is no folder.
+// The folders of one name that overlayfs merges, top first; or the one entry that is not a folder.
 struct Seen {
   std::vector<UniqueFd> folders;
   UniqueFd other;
@@ -41,7 +41,7 @@ Seen look(const std::vector<int>& parents, const std::string& name) {
     struct stat facts {};
     base::check(::fstat(found.get(), &facts), "looking in the layer below at", name);
     if (!S_ISDIR(facts.st_mode)) {
-      // A whiteout, or a file, hides what is further down; and is hidden itself by a folder above it.
+      // A whiteout, or what is not a folder, hides the layers further down. A folder above hides it in turn.
       const bool whiteout = S_ISCHR(facts.st_mode) && facts.st_rdev == 0;
       if (seen.folders.empty() && !whiteout) seen.other = std::move(found);
       break;
@@ -70,7 +70,7 @@ UniqueFd Below::find(const std::string& path) const {
     if (leaf) return std::move(next.folders.front());
     parents.clear();
     for (const auto& folder : next.folders) parents.push_back(folder.get());
-    seen = std::move(next);  // keeps what `parents` names
+    seen = std::move(next);  // keeps the descriptors in `parents` open
   }
   return {};
 }

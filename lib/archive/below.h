@@ -1,4 +1,4 @@
-// Private to archive: the layers that a layer lies on, as overlayfs shows them together.
+// Private to archive: the layers beneath a layer, merged as overlayfs shows them.
 #pragma once
 
 #include <string>
@@ -15,15 +15,15 @@ class Below {
 
   [[nodiscard]] bool empty() const { return layers_.empty(); }
 
-  // O_PATH, of what has this path (relative, without "." and ".."; empty: the root) in them; empty if nothing has.
-  // No symlink is followed: where one is on the way, there is nothing. Throws SystemError.
+  // An O_PATH descriptor of what the merged layers have at `path` (relative, without "." and ".."; empty: the root).
+  // Empty if they have nothing there. No symbolic link is followed: nothing is found behind one. Throws SystemError.
   [[nodiscard]] base::UniqueFd find(const std::string& path) const;
 
  private:
   std::vector<int> layers_;
 };
 
-// Where a symlink leads, as it is written there. file: O_PATH, of the symlink itself.
+// The text of a symbolic link. `file`: an O_PATH descriptor of the link itself.
 std::string target_of(int file);
 
 }  // namespace unionroot::archive::detail

@@ -1,4 +1,4 @@
-// How an archive is compressed.
+// The compression of an archive.
 #pragma once
 
 #include <optional>
@@ -8,10 +8,10 @@ namespace unionroot::archive {
 
 enum class Compression { none, gzip, bzip2, xz, zstd, lz4 };
 
-// By a file's name: .tar, .tar.gz, .tgz and so on; nullopt if the name does not say.
+// By the file's name: .tar, .tar.gz, .tgz and so on. nullopt if the name does not tell.
 std::optional<Compression> compression_of_name(std::string_view name);
 
-// By its first bytes; `none` for anything unknown. Throws SystemError. Leaves the offset alone.
+// By the file's first bytes; `none` for anything unknown. Throws SystemError. Does not move the file offset.
 Compression compression_of_content(int file);
 
 }  // namespace unionroot::archive

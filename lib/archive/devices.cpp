@@ -16,8 +16,8 @@ using base::concat;
 
 bool is_console(dev_t device) { return device == ::makedev(5, 1); }
 
-// null, zero, full, random and urandom; tty, console and ptmx: mem(4), null(4), random(4), tty(4). And 0:0, which
-// nobody can open: overlayfs's whiteout, and both kinds in systemd's /run/systemd/inaccessible.
+// null, zero, full, random and urandom; tty, console and ptmx: mem(4), null(4), random(4), tty(4). Also 0:0, which
+// nobody can open: the whiteout of overlayfs, and both devices in systemd's /run/systemd/inaccessible.
 bool does_no_harm(mode_t mode, dev_t device) {
   if (device == 0) return true;
   if (!S_ISCHR(mode)) return false;
@@ -26,12 +26,12 @@ bool does_no_harm(mode_t mode, dev_t device) {
   return major == 5 && minor <= 2;
 }
 
-// Base systems have more than those in their /dev, where sessions have another /dev on top. Anywhere else, in a folder
-// dev of some other folder too, a device is a way to the machine's disks and memory that nobody looks for.
+// The /dev of a base system has more devices, but a session has another /dev on top of it. Anywhere else, also in the
+// folder dev of another folder, a device is an unexpected way to the machine's disks and memory.
 bool lies_in_dev(const std::string& path) { return path.starts_with("dev/"); }
 
-// udev before version 176 (Debian 7 and before) copied /lib/udev/devices into /dev at boot. Who opens ppp, tun or fuse
-// has no more than without; the kernel's log and the first loop device are to be root's alone, who can make them
+// udev before version 176 (Debian 7 and before) copied /lib/udev/devices into /dev at boot. Opening ppp, tun or fuse
+// gives no additional rights. The kernel's log and the first loop device must be for root alone, who can make them
 // anyway.
 bool waits_for_old_udev(const std::string& path, mode_t mode, uid_t owner, dev_t device) {
   if (!path.starts_with("lib/udev/devices/") && !path.starts_with("usr/lib/udev/devices/")) return false;
@@ -41,7 +41,7 @@ bool waits_for_old_udev(const std::string& path, mode_t mode, uid_t owner, dev_t
          (of_root_alone && device == ::makedev(1, 11));
 }
 
-// sysfs(5): the kernel names the node of each number that it has a driver for.
+// sysfs(5): the kernel names the device node of each number that it has a driver for.
 std::optional<struct stat> node_of_host(bool block, dev_t device) {
   const auto event = base::try_read_file(
       concat("/sys/dev/", block ? "block" : "char", '/', ::major(device), ':', ::minor(device), "/uevent"), 4096);
@@ -73,7 +73,7 @@ bool limit_access(Member& member) {
     group |= (host->st_mode & S_IRWXG) >> 3;
   Member limited = member;
   limited.access_acl.clear();
-  // An owner can change the mode.
+  // An owner can change the mode, so an owner that the host's node does not have is replaced by root.
   if (!host || host->st_uid != member.uid) limited.uid = 0;
   limited.mode &= ~static_cast<mode_t>(S_IRWXG | S_IRWXO) | group << 3 | others;
   const bool changed = limited.mode != member.mode || limited.uid != member.uid || !member.access_acl.empty();

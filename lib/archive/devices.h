@@ -9,13 +9,13 @@
 
 namespace unionroot::archive::detail {
 
-// Whether a tree may have that device at that path: one that does no harm, or in the tree's own /dev, or one of those
-// that old base systems keep for theirs. mode: with its type, S_IFCHR or S_IFBLK.
+// True if a tree may have the device at that path: it does no harm, or it is in the tree's own /dev, or old base
+// systems keep it there for their /dev. `mode` includes the type, S_IFCHR or S_IFBLK.
 bool device_belongs_there(const std::string& path, mode_t mode, uid_t owner, dev_t device);
 
-// Takes from the member, a device, what this machine's own node of that number does not permit: an owner or group that
-// is not root's, and others, get no more than there, and nothing where the machine has no such node. True if something
-// was taken.
+// Reduces the access to a device to what this machine's own node with that number permits. An owner or group that is
+// not root, and others, get no more than there, and nothing if the machine has no such node. True if the member was
+// changed.
 bool limit_access(Member& member);
 
 }  // namespace unionroot::archive::detail

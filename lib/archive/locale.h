@@ -1,5 +1,5 @@
-// Private to archive: libarchive turns the names of pax headers, which are UTF-8, into the thread's locale; in a
-// daemon's "C" locale everything beyond ASCII would be lost.
+// Private to archive: libarchive converts the UTF-8 names of pax headers into the thread's locale. A daemon's "C"
+// locale would lose everything beyond ASCII.
 #pragma once
 
 #include <locale.h>
@@ -8,7 +8,7 @@
 
 namespace unionroot::archive::detail {
 
-// The calling thread's character set is UTF-8 while this lives.
+// Sets the calling thread's character set to UTF-8 during its lifetime.
 class Utf8Locale {
  public:
   Utf8Locale() : locale_(::newlocale(LC_CTYPE_MASK, "C.UTF-8", locale_t{})) {

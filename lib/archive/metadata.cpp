@@ -18,7 +18,7 @@ using base::concat;
 using base::printable;
 using base::SystemError;
 
-// The calls that take no O_PATH descriptor take this path of it: it leads to the file itself, a symlink too.
+// For calls that take no O_PATH descriptor. The path leads to the file itself, even if that is a symbolic link.
 std::string path_of(int file) { return concat("/proc/self/fd/", file); }
 
 [[noreturn]] void fail(std::string_view doing, const Member& member) {
@@ -26,14 +26,14 @@ std::string path_of(int file) { return concat("/proc/self/fd/", file); }
   throw SystemError(saved, concat(doing, " '", printable(member.name), "'"));
 }
 
-// Set by overlayfs itself, and believed by it: a layer that brings its own could lead into other layers.
+// overlayfs sets these attributes itself and trusts them. A layer that brings its own could lead into other layers.
 bool belongs_to_overlay(std::string_view attribute) { return attribute.starts_with("trusted.overlay."); }
 
 void set_attribute(const std::string& path, const Member& member, const std::string& name, const std::string& value,
                    std::vector<std::string>& notes) {
   if (::setxattr(path.c_str(), name.c_str(), value.data(), value.size(), 0) == 0) return;
   const int saved = errno;
-  // A symlink or a device can have no user attributes (EPERM, xattr(7)); some file systems have none at all.
+  // A symbolic link or a device cannot have user attributes (EPERM, xattr(7)). Some file systems have no attributes.
   const bool cannot = saved == ENOTSUP || (saved == EPERM && name.starts_with("user."));
   if (!cannot)
     throw SystemError(saved, concat("setting the attribute ", printable(name), " of '", printable(member.name), "'"));
@@ -67,7 +67,7 @@ void add_note(std::vector<std::string>& notes, std::string note) {
 void apply_metadata(int file, const Member& member, std::vector<std::string>& notes) {
   const auto path = path_of(file);
   if (::fchownat(file, "", member.uid, member.gid, AT_EMPTY_PATH) != 0) fail("setting the owner of", member);
-  // A symlink has no mode of its own: symlink(7).
+  // symlink(7): a symbolic link has no mode of its own.
   if (member.type != Type::symlink && ::chmod(path.c_str(), member.mode) != 0) fail("setting the mode of", member);
   for (const auto& [name, value] : member.attributes) {
     if (belongs_to_overlay(name))

@@ -1,4 +1,4 @@
-// A tree into an archive, by descriptors: never into another mount, never through a symlink.
+// Packs a tree into an archive, by descriptors. Never enters another mount and never follows a symbolic link.
 #include <archive.h>
 #include <archive_entry.h>
 #include <dirent.h>
@@ -69,7 +69,8 @@ class Packer {
     base::check(::fstat(folder_, &root), "looking at the tree");
     device_ = root.st_dev;
     if (options_.progress) total_ = bytes_of_files();
-    // The names yet to come, deepest first: a tree of any depth needs no stack of calls or of descriptors.
+    // The names that are still to be packed, deepest first. So a deep tree needs neither recursion nor many
+    // descriptors.
     std::vector<std::string> pending{""};
     while (!pending.empty()) {
       check_cancelled();
@@ -90,10 +91,10 @@ class Packer {
       throw Error(ErrorCode::cancelled, concat("packing ", printable(options_.name), " was cancelled"));
   }
 
-  // Of all files that add_file will read.
+  // The size of all files that add_file will read.
   std::uint64_t bytes_of_files() {
     std::uint64_t bytes = 0;
-    std::set<ino_t> counted;  // of those that have several names
+    std::set<ino_t> counted;  // files with several names
     std::vector<std::string> pending{""};
     while (!pending.empty()) {
       check_cancelled();
@@ -125,7 +126,7 @@ class Packer {
   void write_header(const std::string& path, archive_entry* entry) {
     const int result = ::archive_write_header(writer_.get(), entry);
     if (result == ARCHIVE_WARN) {
-      // A name that is not UTF-8: it goes into the archive as it is, marked as such (hdrcharset=BINARY).
+      // The name is not UTF-8. It goes into the archive unchanged, and is marked so (hdrcharset=BINARY).
       const char* const why = ::archive_error_string(writer_.get());
       if (why != nullptr && std::string_view(why).starts_with("Can't translate")) return;
     }
@@ -135,7 +136,7 @@ class Packer {
   void compress(Compression compression) {
     auto* writer = writer_.get();
     const auto threads = [&](const char* filter) {
-      // Where this libarchive cannot, one thread does it.
+      // If this libarchive has no threads, it compresses in one.
       if (::archive_write_set_filter_option(writer, filter, "threads", "0") != ARCHIVE_OK)
         ::archive_clear_error(writer);
     };
@@ -153,7 +154,7 @@ class Packer {
     return kernel::open_beneath(folder_, path.empty() ? "." : path, flags | O_NOFOLLOW, 0, resolve);
   }
 
-  // True for a folder whose content is to be packed too.
+  // True for a folder whose contents are to be packed too.
   bool add(const std::string& path) {
     const UniqueFd file = open(path, O_PATH);
     struct stat facts {};
@@ -167,7 +168,7 @@ class Packer {
       detail::add_note(result_.notes, concat("'", printable(path), "' is left out: something is mounted on it"));
       return false;
     }
-    // It would not be unpacked again.
+    // Unpacking would refuse the device.
     if ((S_ISBLK(facts.st_mode) || S_ISCHR(facts.st_mode)) &&
         !detail::device_belongs_there(path, facts.st_mode, facts.st_uid, facts.st_rdev))
       throw Error(ErrorCode::failed,
@@ -196,7 +197,7 @@ class Packer {
     ::archive_entry_copy_stat(entry, &facts);
     ::archive_entry_set_pathname(entry,
                                  path.empty() ? "./" : concat("./", path, S_ISDIR(facts.st_mode) ? "/" : "").c_str());
-    // A tree has one time that counts; the others would make every repacked archive differ.
+    // Only the modification time matters. The other times would make every repacked archive differ.
     ::archive_entry_unset_atime(entry);
     ::archive_entry_unset_ctime(entry);
     ::archive_entry_unset_birthtime(entry);
@@ -254,8 +255,8 @@ class Packer {
     }
   }
 
-  // The writer wants all bytes of a sparse file, and leaves out itself what lies in its holes. To read those takes a
-  // second for each gigabyte.
+  // libarchive wants all bytes of a sparse file, and leaves out the holes itself. Reading the holes from the file would
+  // take a second for each gigabyte, so this passes zeros.
   void write_hole(const std::string& path, off_t left) {
     while (left > 0) {
       const auto size = std::min<std::uint64_t>(static_cast<std::uint64_t>(left), zeros_.size());
@@ -272,7 +273,7 @@ class Packer {
     check_cancelled();
   }
 
-  // Start and length of what is no hole.
+  // Start and length of each part that is not a hole.
   using Ranges = std::vector<std::pair<off_t, off_t>>;
   static Ranges data_of(int file, off_t size) {
     Ranges data;
@@ -281,7 +282,7 @@ class Packer {
       const off_t start = ::lseek(file, at, SEEK_DATA);
       if (start < 0 && errno == ENXIO) return data;  // a hole to the end
       const off_t end = start < 0 ? -1 : ::lseek(file, start, SEEK_HOLE);
-      if (end < 0) return {{0, size}};  // a file system that does not say
+      if (end < 0) return {{0, size}};  // the file system does not tell
       data.emplace_back(start, std::min(end, size) - start);
       at = end;
     }
@@ -302,7 +303,7 @@ class Packer {
   std::string buffer_;
   const std::string zeros_ = std::string(256 << 10, '\0');
   dev_t device_ = 0;
-  std::map<ino_t, std::string> first_;  // the first name of a file that has several
+  std::map<ino_t, std::string> first_;  // the first name of a file with several names
   std::uint64_t done_ = 0, total_ = 0;  // bytes of files
   Packed result_;
 };

@@ -9,9 +9,9 @@ namespace unionroot::archive::detail {
 
 namespace {
 
-// ustar: where things are in a header of 512 bytes, tar(5).
+// Positions in a ustar header of 512 bytes, tar(5).
 constexpr std::size_t block_size = 512, size_at = 124, size_length = 12, sum_at = 148, sum_length = 8, type_at = 156;
-// GNU's old sparse files: whether blocks with more of the map follow.
+// GNU's old format of sparse files: the flags for more blocks of the map.
 constexpr std::size_t more_at = 482, more_in_map_at = 504;
 constexpr std::uint64_t largest_extended_header = std::uint64_t{1} << 20;
 constexpr std::string_view record = "21 hdrcharset=BINARY\n";
@@ -34,7 +34,7 @@ std::optional<std::uint64_t> octal(std::string_view text) {
 std::optional<std::uint64_t> size_of(const std::string& block) {
   const auto field = std::string_view(block).substr(size_at, size_length);
   if ((static_cast<unsigned char>(field.front()) & 0x80) == 0) return octal(field);
-  std::uint64_t number = 0;  // GNU: binary, for what octal has no room for
+  std::uint64_t number = 0;  // GNU: binary, for numbers that are too large for octal
   for (const char c : field.substr(field.size() - 8)) number = number << 8 | static_cast<unsigned char>(c);
   return number > (std::uint64_t{1} << 62) ? std::nullopt : std::optional(number);
 }
@@ -46,7 +46,7 @@ unsigned checksum(const std::string& block) {
   return sum;
 }
 
-// "LENGTH size=NUMBER\n" among the records.
+// The value of a record "LENGTH size=NUMBER\n".
 std::optional<std::uint64_t> size_record(std::string_view records) {
   std::optional<std::uint64_t> found;
   while (!records.empty()) {
@@ -63,7 +63,7 @@ std::optional<std::uint64_t> size_record(std::string_view records) {
 
 }  // namespace
 
-// Appends so many bytes; at the end of the archive fewer.
+// Appends `size` bytes; fewer at the end of the archive.
 void RawNames::take(std::uint64_t size) {
   const auto before = piece_.size();
   piece_.resize(before + size);
@@ -99,7 +99,7 @@ void RawNames::header() {
   } else if (type == 'x' || type == 'g' || type == 'L' || type == 'K') {
     data_left_ = padded(*size);
   } else {
-    // Links, devices, folders and pipes have no data, whatever size they give.
+    // Links, devices, folders and pipes have no data, whatever size the header has.
     const bool has_data = type < '1' || type > '6';
     data_left_ = has_data ? padded(next_size_.value_or(*size)) : 0;
     next_size_.reset();
@@ -116,7 +116,7 @@ void RawNames::extended_header(std::string block, std::uint64_t size) {
   piece_.clear();
   take(padded(size));
   std::string records = std::move(piece_);
-  if (records.size() < padded(size)) {  // cut off: libarchive says so
+  if (records.size() < padded(size)) {  // truncated; libarchive reports it
     piece_ = block + records;
     follows_ = false;
     return;

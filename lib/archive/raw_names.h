@@ -9,13 +9,13 @@
 
 namespace unionroot::archive::detail {
 
-// Names in extended headers (pax) are UTF-8, and libarchive composes them (Unicode's form C): a file whose name has
-// decomposed accents would come out under another name, one whose name is not UTF-8 not at all. A header that says
-// hdrcharset=BINARY has its names left alone; so this passes a tar archive on with that in every extended header, and
-// all else as it is. What it cannot follow, it passes on as it is, for libarchive to judge.
+// Names in extended headers (pax) are UTF-8, and libarchive composes them (Unicode form C). A name with decomposed
+// accents would change, and a file whose name is not UTF-8 would not be made. libarchive leaves the names of a header
+// with the record hdrcharset=BINARY unchanged. So this filter adds the record to every extended header of a tar
+// archive. Everything else, also what it cannot parse, passes unchanged, and libarchive judges it.
 class RawNames {
  public:
-  // read: the next bytes, as many as wanted; fewer at the end.
+  // `read`: the next bytes, as many as wanted; fewer only at the end.
   explicit RawNames(std::function<std::size_t(char* data, std::size_t wanted)> read) : read_(std::move(read)) {}
 
   // The next piece, valid until the next call; empty at the end. Throws what `read` throws.
@@ -28,8 +28,8 @@ class RawNames {
 
   std::function<std::size_t(char*, std::size_t)> read_;
   std::string piece_;
-  std::uint64_t data_left_ = 0;             // of the member, padding included
-  std::optional<std::uint64_t> next_size_;  // of the next member, said by its extended header
+  std::uint64_t data_left_ = 0;             // data of the member that is still to come, with padding
+  std::optional<std::uint64_t> next_size_;  // size of the next member, by its extended header
   bool follows_ = true;
 };
 

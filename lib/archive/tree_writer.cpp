@@ -25,10 +25,10 @@ using base::UniqueFd;
 
 namespace {
 
-// Without O_NOFOLLOW, which would hide behind ENOTDIR that the last part is a symlink.
+// Without O_NOFOLLOW: it would turn the error for a symbolic link at the end of the path into ENOTDIR.
 constexpr std::uint64_t resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
 
-// image-spec, layer.md: the names by which a layer takes away what the layers below it have.
+// image-spec, layer.md: the names by which a layer removes what the layers below have.
 constexpr std::string_view mark = ".wh.";
 constexpr std::string_view opaque_mark = ".wh..wh..opq";
 constexpr std::string_view reserved_mark = ".wh..wh.";
@@ -63,7 +63,7 @@ UniqueFd TreeWriter::open_folder(const Member& member, const std::string& path) 
   return opened;
 }
 
-// As it is in the layers below, if they have it and this one shows it.
+// Takes the folder's metadata from the layers below, if they have the folder and this layer does not hide it.
 void TreeWriter::inherit(Folder& folder, const std::string& path) const {
   if (below_.empty() || hides_below(path)) return;
   const UniqueFd found = below_.find(path);
@@ -87,7 +87,7 @@ bool TreeWriter::hides_below(const std::string& path) const {
   return false;
 }
 
-// Where the layers below have a symlink of that name, and this one has nothing: where it leads.
+// The target of a symbolic link that the layers below have at `path`, if this layer has nothing there.
 std::optional<std::string> TreeWriter::link_below(const std::string& path) const {
   const UniqueFd own(kernel::try_open_beneath(folder_, path, O_PATH | O_NOFOLLOW, 0, resolve));
   if (own || hides_below(path)) return std::nullopt;
@@ -97,10 +97,10 @@ std::optional<std::string> TreeWriter::link_below(const std::string& path) const
   return target_of(found.get());
 }
 
-// Nothing is opened by the path that is walked here, so it need not hold still: what comes out is made, as every path,
-// beneath the new folder and without following anything.
+// Nothing is opened by the path that is walked here, so it may change meanwhile. The result is used as every path:
+// beneath the new folder, and without following links.
 std::string TreeWriter::without_links(const Member& member, const std::string& path) {
-  constexpr int most_links = 40;  // as many as the kernel follows
+  constexpr int most_links = 40;  // the kernel's limit
   std::vector<std::string> done, rest = base::split(path, '/');
   for (int links = 0; !rest.empty();) {
     const std::string part = rest.front();
@@ -137,7 +137,7 @@ void TreeWriter::place(Member& member) {
   if (below_.empty()) return;
   member.path = placed(member, member.path);
   if (member.type == Type::hard_link) member.target = placed(member, member.target);
-  // What it adds may be what the next one's name leads through.
+  // The name of the next member may lead through what this one adds.
   if (member.type == Type::directory || member.type == Type::symlink) last_placed_.reset();
 }
 
@@ -148,7 +148,7 @@ void TreeWriter::make_folder(const Member& member, const std::string& path, bool
   inner.type = Type::directory;
   const int parent = parent_of(inner, name);
   if (layer_) take_back_mark(parent, name, inner);
-  // For us alone until finish().
+  // Only root can enter it until finish().
   if (::mkdirat(parent, name.c_str(), 0700) != 0) fail(member, "making the folder");
   Folder made;
   made.member = inner;
@@ -163,8 +163,7 @@ void TreeWriter::make_folder(const Member& member, const std::string& path, bool
   folders_.emplace(path, std::move(made));
 }
 
-// True where the layer took `path` away, or a folder above it, and now has something beneath it without having listed
-// the folder.
+// True if the layer removed `path`, or a folder above it, and now has something beneath it without listing the folder.
 bool TreeWriter::below_whiteout(std::string path) const {
   if (whiteouts_.empty()) return false;
   for (; !path.empty(); path = folder_part(path))
@@ -172,7 +171,7 @@ bool TreeWriter::below_whiteout(std::string path) const {
   return false;
 }
 
-// The descriptor stays ours. Folders that the archive does not list are made.
+// The writer keeps the descriptor. Folders that the archive does not list are made.
 int TreeWriter::parent_of(const Member& member, std::string& name) {
   name = name_part(member.path);
   const auto parent = folder_part(member.path);
@@ -194,7 +193,7 @@ void TreeWriter::add_directory(const Member& member) {
     make_folder(member, member.path, true);
     known = folders_.find(member.path);
   }
-  // Twice the same folder is usual (tar -r, or one archive after another), and harms nobody: the later one counts.
+  // A folder may be listed twice (tar -r, or concatenated archives). That is harmless: the later entry counts.
   known->second.member = member;
   known->second.listed = true;
 }
@@ -223,7 +222,7 @@ void TreeWriter::refuse_device(const Member& member, std::string_view is, mode_t
 }
 
 void TreeWriter::add_device(Member member, mode_t type) {
-  // An access list may let in anybody.
+  // An access control list may permit access to anybody.
   const mode_t mode = type | member.mode | (member.access_acl.empty() ? 0U : S_IRWXO);
   if (!device_belongs_there(member.path, mode, member.uid, member.device))
     refuse_device(member, "is a ", type, member.device);
@@ -241,7 +240,7 @@ void TreeWriter::add_node(const Member& member, mode_t type) {
   finish_node(parent, name, member);
 }
 
-// Without following anything on either side; what it leads to was made by this archive.
+// Follows no link on either side. The target must be a member that this archive made before.
 void TreeWriter::add_hard_link(const Member& member) {
   const auto from = folder_part(member.target);
   const UniqueFd from_folder(
@@ -255,7 +254,7 @@ void TreeWriter::add_hard_link(const Member& member) {
              concat("is a hard link to '", printable(member.target), "', which leads through a symbolic link"));
     fail(member, "linking");
   }
-  // A device must not leave /dev by a link.
+  // A device must not leave /dev by a hard link.
   struct stat target {};
   if (::fstatat(from_folder.get(), name_part(member.target).c_str(), &target, AT_SYMLINK_NOFOLLOW) == 0 &&
       (S_ISBLK(target.st_mode) || S_ISCHR(target.st_mode)) &&
@@ -304,7 +303,8 @@ UniqueFd TreeWriter::create_file(const Member& member) {
 
 void TreeWriter::finish_file(int file, const Member& member) { apply_metadata(file, member, notes_); }
 
-// overlayfs: a character device 0:0 hides the name below, the attribute "opaque" all that a folder has below.
+// overlayfs: a character device 0:0 hides the name in the layers below. The attribute "opaque" hides everything that
+// the layers below have in a folder.
 bool TreeWriter::take_mark(const Member& member) {
   std::string name = name_part(member.path);
   if (!name.starts_with(mark)) return false;
@@ -314,12 +314,12 @@ bool TreeWriter::take_mark(const Member& member) {
     folders_.at(folder).opaque = true;
     return true;
   }
-  if (name.starts_with(reserved_mark)) return true;  // of aufs: nothing that we could keep
+  if (name.starts_with(reserved_mark)) return true;  // of aufs; it has no counterpart in overlayfs
   const auto hidden = name.substr(mark.size());
   if (hidden.empty() || hidden == "." || hidden == "..") refuse(archive_, member.name, "is a whiteout of no name");
   const auto path = folder.empty() ? hidden : folder + "/" + hidden;
   const int parent = parent_of(member, name);
-  // Whiteouts are about the layers below: what this layer has under the name stays, as new.
+  // A whiteout concerns only the layers below. What this layer itself has under the name stays, without what is below.
   if (const auto known = folders_.find(path); known != folders_.end()) {
     known->second.opaque = true;
     return true;
@@ -331,12 +331,12 @@ bool TreeWriter::take_mark(const Member& member) {
   return true;
 }
 
-// The layer has something new under a name that it took away before.
+// The layer has something new under a name that it removed before.
 void TreeWriter::take_back_mark(int parent, const std::string& name, const Member& member) {
   const auto found = whiteouts_.find(member.path);
   if (found == whiteouts_.end()) return;
   if (::unlinkat(parent, name.c_str(), 0) != 0) fail(member, "replacing the whiteout of");
-  if (member.type != Type::directory) whiteouts_.erase(found);  // a folder's becomes `opaque`
+  if (member.type != Type::directory) whiteouts_.erase(found);  // for a folder, make_folder turns it into `opaque`
 }
 
 void TreeWriter::finish() {

@@ -1,4 +1,4 @@
-// Private to archive: makes the members of an archive beneath a folder, and nothing anywhere else.
+// Private to archive: makes the members of an archive beneath a folder, and nowhere else.
 #pragma once
 
 #include <map>
@@ -14,26 +14,27 @@
 
 namespace unionroot::archive::detail {
 
-// Every path is resolved beneath the folder by openat2(2) without following any symlink, so a member can neither leave
-// the folder nor be written through a link that an earlier member made. Nothing that is there is ever replaced.
+// Each path is resolved beneath the folder by openat2(2), without following symbolic links. So a member can neither
+// leave the folder nor be written through a link that an earlier member made. Nothing that exists is ever replaced.
 class TreeWriter {
  public:
-  // folder: borrowed. layer, below: of Options.
+  // `folder` is borrowed. `layer` and `below` are as in Options.
   TreeWriter(std::string archive, int folder, bool layer, std::vector<int> below = {});
 
-  // For a member of a layer that lies on others, before anything else: turns its path, and what it is a hard link to,
-  // into those without symlinks of the layers below.
+  // For a member of a layer that lies on others. Call it first. It replaces the member's path, and the target of a hard
+  // link, by paths without the symbolic links of the layers below.
   void place(Member& member);
 
-  // Anything but a file with content. Throws Error(failed) naming the member, or SystemError.
+  // Adds any member but a file with content. Throws Error(failed) with the member's name, or SystemError.
   void add(const Member& member);
 
-  // A new file, open for writing, and its completion. Empty: nothing is to be written (a mark of a layer).
+  // Makes a file, open for writing, and completes it. Empty if nothing is to be written: the member was a mark of a
+  // layer.
   base::UniqueFd create_file(const Member& member);
   void finish_file(int file, const Member& member);
 
-  // What a folder has (owner, mode, lists, time) would be changed, or inherited, by what is made in it: so it is set
-  // last.
+  // Sets owner, mode, access control lists and time of the folders. This comes last, because making something in a
+  // folder would change them or inherit them.
   void finish();
 
   [[nodiscard]] std::vector<std::string>& notes() { return notes_; }
@@ -41,9 +42,9 @@ class TreeWriter {
  private:
   struct Folder {
     Member member;
-    bool listed = false;  // by the archive; else it was only needed
+    bool listed = false;  // the archive lists it; else it was only needed
     bool opaque = false;
-    bool inherits = false;  // not listed, and the layers below have it: as it is there
+    bool inherits = false;  // not listed, but the layers below have it: its metadata is from there
   };
 
   [[nodiscard]] bool below_whiteout(std::string path) const;
@@ -70,13 +71,13 @@ class TreeWriter {
   int folder_;
   bool layer_;
   Below below_;
-  std::map<std::string, Folder> folders_;                           // by path: a folder sorts before what is in it
+  std::map<std::string, Folder> folders_;                           // by path: a folder comes before what is in it
   std::set<std::string> whiteouts_;                                 // paths
-  std::optional<std::pair<std::string, std::string>> last_placed_;  // a folder, and without links
+  std::optional<std::pair<std::string, std::string>> last_placed_;  // a folder, and its path without links
   std::string last_parent_;
   base::UniqueFd last_descriptor_;
   std::vector<std::string> notes_;
-  bool limited_devices_ = false;  // a note says so
+  bool limited_devices_ = false;  // there is a note about it
 };
 
 }  // namespace unionroot::archive::detail

@@ -1,5 +1,5 @@
-// libarchive takes the archive apart; TreeWriter makes the tree. libarchive's own extractor is not used: it goes by
-// path.
+// libarchive parses the archive; TreeWriter makes the tree. libarchive's own extractor is not used, because it works by
+// paths.
 #include <archive.h>
 #include <archive_entry.h>
 #include <fcntl.h>
@@ -99,7 +99,7 @@ class Unpacker {
   Reader plain_;
   Reader reader_;
   detail::RawNames names_;
-  std::exception_ptr problem_;  // nothing may be thrown through libarchive
+  std::exception_ptr problem_;  // libarchive must not be left by an exception
   std::string buffer_;
   std::uint64_t total_ = 0;
   off_t offset_ = 0;
@@ -108,12 +108,12 @@ class Unpacker {
   Unpacked result_;
 };
 
-// Two readers: one takes the compression off, the other takes the archive apart; RawNames is in between.
+// Two readers: one decompresses, the other parses the archive. RawNames is between them.
 void Unpacker::open() {
   plain_.reset(::archive_read_new());
   reader_.reset(::archive_read_new());
   if (plain_ == nullptr || reader_ == nullptr) throw Error(ErrorCode::failed, "libarchive cannot be used");
-  // ARCHIVE_WARN would mean that libarchive starts a program for it; that is not to happen in a root daemon.
+  // ARCHIVE_WARN means that libarchive would start a program for it. A root daemon must not do that.
   int (*const filters[])(struct ::archive*) = {::archive_read_support_filter_gzip, ::archive_read_support_filter_bzip2,
                                                ::archive_read_support_filter_xz, ::archive_read_support_filter_zstd,
                                                ::archive_read_support_filter_lz4};
@@ -204,7 +204,7 @@ bool Unpacker::next(archive_entry*& entry) {
   const char* const why = ::archive_error_string(reader_.get());
   const char* const name = ::archive_entry_pathname(entry);
   const std::string_view text = why == nullptr ? "unknown warning" : why;
-  // With a name that could not be taken over as it is, the file would be another one.
+  // If the name cannot be converted, the file would get another name.
   if (name == nullptr || text.find("can't be converted") != std::string_view::npos)
     refuse(options_.name, name == nullptr ? "?" : name,
            "has a name, or leads to one, that is not UTF-8 although its header says so");
@@ -226,12 +226,12 @@ Type type_of(const std::string& archive, const std::string& name, archive_entry*
 }
 
 Member Unpacker::member_of(archive_entry* entry) {
-  constexpr std::int64_t most = 0xfffffffe;  // the last number is "no one"
+  constexpr std::int64_t most = 0xfffffffe;  // the number above it means "no one"
   Member member;
   const char* const name = ::archive_entry_pathname(entry);
   if (name == nullptr) refuse(options_.name, "?", "has no name that can be read");
   member.name = name;
-  while (member.name.size() > 1 && member.name.back() == '/') member.name.pop_back();  // of folders
+  while (member.name.size() > 1 && member.name.back() == '/') member.name.pop_back();  // folders have one
   member.path = detail::clean_name(options_.name, member.name);
   member.type = type_of(options_.name, member.name, entry);
   if (member.type == Type::symlink) {
@@ -289,7 +289,7 @@ void Unpacker::write_file(const Member& member, archive_entry* entry) {
     if (result_.bytes > options_.limits.bytes) beyond_limit(member, concat(options_.limits.bytes, " bytes"));
     write_block(file.get(), member, static_cast<const char*>(data), size, offset);
   }
-  // A hole at the end has no block.
+  // A hole at the end has no block, so the size is set.
   const auto whole = ::archive_entry_size(entry);
   if (::ftruncate(file.get(), whole) != 0) {
     const int saved = errno;
