@@ -32,8 +32,7 @@ struct Options {
   // symbolic link in these layers, the member is made where the link leads. A folder that the archive needs but does
   // not list keeps the owner, mode, attributes and time that it has there.
   std::vector<int> below;
-  std::function<void(std::uint64_t done, std::uint64_t total)> progress;  // bytes of the archive that are read; may be
-                                                                          // empty
+  std::function<void(std::uint64_t done, std::uint64_t total)> progress;  // bytes of the archive read; may be empty
   std::function<bool()> cancelled;                                        // called often; may be empty
   std::function<void(std::string_view)> observe;  // gets every byte of the archive, to its end; may be empty
 };

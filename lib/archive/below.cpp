@@ -41,7 +41,7 @@ Seen look(const std::vector<int>& parents, const std::string& name) {
     struct stat facts {};
     base::check(::fstat(found.get(), &facts), "looking in the layer below at", name);
     if (!S_ISDIR(facts.st_mode)) {
-      // A whiteout, or what is not a folder, hides the layers further down. A folder above hides it in turn.
+      // A whiteout, or what is not a folder, hides the layers further down. A folder in a higher layer hides it too.
       const bool whiteout = S_ISCHR(facts.st_mode) && facts.st_rdev == 0;
       if (seen.folders.empty() && !whiteout) seen.other = std::move(found);
       break;

@@ -12,7 +12,7 @@ namespace unionroot::archive::detail {
 // Names in extended headers (pax) are UTF-8, and libarchive composes them (Unicode form C). A name with decomposed
 // accents would change, and a file whose name is not UTF-8 would not be made. libarchive leaves the names of a header
 // with the record hdrcharset=BINARY unchanged. So this filter adds the record to every extended header of a tar
-// archive. Everything else, also what it cannot parse, passes unchanged, and libarchive judges it.
+// archive. Everything else passes unchanged. A part that this filter cannot parse is left to libarchive.
 class RawNames {
  public:
   // `read`: the next bytes, as many as wanted; fewer only at the end.

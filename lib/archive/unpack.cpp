@@ -99,7 +99,7 @@ class Unpacker {
   Reader plain_;
   Reader reader_;
   detail::RawNames names_;
-  std::exception_ptr problem_;  // libarchive must not be left by an exception
+  std::exception_ptr problem_;  // no exception may pass through libarchive
   std::string buffer_;
   std::uint64_t total_ = 0;
   off_t offset_ = 0;

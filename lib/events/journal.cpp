@@ -2,7 +2,7 @@
 
 #include <sys/uio.h>
 
-// The source line of this file says nothing in a journal entry.
+// The source line of this file is not useful in a journal entry.
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include <systemd/sd-journal.h>
 

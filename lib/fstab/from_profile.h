@@ -6,8 +6,9 @@
 
 namespace unionroot::fstab {
 
-// Throws Error(definition_invalid) "FILE:LINE: ..." for an entry that cannot be honoured: a target that is relative or
-// contains "..", an unknown option, an unknown type.
+// Throws Error(definition_invalid) "FILE:LINE: ..." for an entry that is not possible: its target is relative or
+// contains
+// "..", or its option or type is unknown.
 //
 // These differences from a literal reading of schroot's profiles are intended:
 //  - Entries that bind the host's /proc, /sys or /dev/pts become new instances. They are writable unless the entry says

@@ -16,7 +16,7 @@ struct TreeIdentity {
   std::string partition;  // PARTUUID=; only if the file system can be written to and has no UUID
   std::string handle;     // of the tree's root (name_to_handle_at(2)), if it outlives a reboot
   std::string source;     // without a block device: the source of the mount, unless it is in /dev
-  std::string path;       // likewise: the root of the mount in its file system
+  std::string path;       // also without a block device: the root of the mount in its file system
 
   // "key=value" lines.
   [[nodiscard]] std::string text() const;

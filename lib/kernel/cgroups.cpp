@@ -57,7 +57,7 @@ std::string name_of(const std::string& folder) { return folder.front() == '_' ? 
                     "have cgroup=own set for the chroot");
 }
 
-// The groups of version 1 to join: those of the caller that a child of this process would not be in by itself.
+// The groups of version 1 to join: the caller's, without those that a child of this process is in anyway.
 std::vector<std::string> groups_to_join(const Hierarchies& hierarchies, const std::vector<Membership>& callers,
                                         const std::vector<Membership>& own) {
   std::vector<std::string> folders;
@@ -300,7 +300,7 @@ class RealCgroups final : public Cgroups {
   }
 
   UniqueFd own_;                      // the group of this process at start-up
-  std::string folder_;                // beneath it
+  std::string folder_;                // the daemon's folder in own_
   std::vector<std::string> folders_;  // all folders that may contain groups of ours
   std::string description_;
   Mounted mounted_;

@@ -50,7 +50,7 @@ class Cgroups {
   // them. An empty `run` means the whole session. Idempotent. After `limit` throws Error(timed_out) with the remaining
   // pids.
   virtual void kill(const std::string& session, const std::string& run, std::chrono::milliseconds limit) = 0;
-  // Removes an empty group. It is no error if there is none. Throws SystemError(EBUSY) if it keeps processes.
+  // Removes an empty group. It is no error if there is none. Throws SystemError(EBUSY) if it still has processes.
   virtual void remove(const std::string& session, const std::string& run) = 0;
   [[nodiscard]] virtual std::vector<std::string> sessions() const = 0;  // names of the sessions that have a group
   // The runs of a session that have a group beneath their caller's group, or for which one was noted before it was
@@ -63,7 +63,7 @@ class Cgroups {
 // folder of an earlier version, whose groups are killed and removed too; empty if there is none.
 std::unique_ptr<Cgroups> real_cgroups(const std::string& name, const std::string& former = {});
 
-// Calls Cgroups::remove. False if the group keeps processes.
+// Calls Cgroups::remove. False if the group still has processes.
 bool remove_if_empty(Cgroups& cgroups, const std::string& session, const std::string& run);
 
 struct Process {

@@ -150,9 +150,9 @@ bool is_ext4_without_journal(int dir) {
 }  // namespace
 
 // ext4 makes a folder near its parent, and a file near its folder. Without a journal it does not reuse an inode for a
-// minute after its deletion, and for each new inode it looks at every such inode of the group (fs/ext4/ialloc.c,
+// minute after its deletion, and for each new inode it looks at every such inode of the block group (fs/ext4/ialloc.c,
 // recently_deleted). A session has eleven inodes. If sessions come and go, these searches cost more than the rest of a
-// begin. The attribute T of chattr(1) makes ext4 choose another group for each session.
+// begin. The attribute T of chattr(1) makes ext4 choose another block group for each session.
 void spread_folders(const std::string& path) {
   const UniqueFd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!folder || !is_ext4_without_journal(folder.get())) return;

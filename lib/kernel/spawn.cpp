@@ -44,7 +44,7 @@ struct ChildPlan {
   int error;  // set by the child if it fails
 };
 
-// The child's frames never return. A sanitizer would take what they leave for frames of the next child.
+// The child's functions never return, so a sanitizer would find the remains of their frames in the next child.
 #define IN_THE_CHILD __attribute__((no_sanitize_address, no_sanitize_thread))
 
 // The kernel's own signal set and action, by system calls: the C library hides the signals that it uses itself, and

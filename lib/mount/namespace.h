@@ -92,8 +92,8 @@ class Namespace {
   // Step 3. The session's root becomes `/` of the namespace, and the template is unmounted.
   void make_root();
 
-  // After step 3: closes the descriptor of the root, which is opened again when it is needed. Then only its namespace
-  // holds an idle session: its end unmounts, and the daemon is not among the users of its tree.
+  // After step 3: closes the descriptor of the root, which is opened again when it is needed. Then only the namespace
+  // holds an idle session. So the end of the session unmounts everything, and the daemon is not a user of its tree.
   void rest();
 
   // An O_PATH descriptor of the session's root: the tree of step 1 before make_root, `/` later. Usable outside.

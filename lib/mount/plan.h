@@ -36,7 +36,7 @@ struct InnerMount {
   TargetKind target_kind = TargetKind::directory;  // what to make if the target is missing
   bool optional = false;                           // x-unionroot.optional: a missing source is no error
   bool shown = false;                              // x-unionroot.view: the host view contains it
-  bool usual = false;                              // if it is missing, no note tells it
+  bool usual = false;                              // no note if the source is missing
   std::string origin;                              // "FILE:LINE" or "built-in", for messages
 
   [[nodiscard]] std::string text() const;

@@ -153,14 +153,14 @@ Namespace::OpenedSource open_in_pieces(kernel::Mounts& mounts, const InnerMount&
   const UniqueFd source(base::check(::open(entry.source.c_str(), O_PATH | O_CLOEXEC), "opening", entry.source));
   const auto folder = path_of(source.get(), entry.source);
   auto left_out = own;
-  std::vector<std::string> settled;  // cloned with everything mounted beneath
+  std::vector<std::string> settled;  // cloned or left out, with everything mounted beneath
   for (const auto& mount : mounts_beneath(folder, left_out)) {
     if (is_in_one_of(mount.target, settled)) continue;
     const auto path = mount.target.substr(folder == "/" ? 1 : folder.size() + 1);
     // Users can rename folders on the path to a mount of theirs, and put links there. It must be this very mount.
     const UniqueFd place(kernel::try_open_beneath(source.get(), path, O_PATH, 0, kernel::resolve_as_named));
     if (!place || kernel::try_mount_id(place.get()) != mount.id) continue;
-    // As large as possible: to reach a mount below another one, that file system is asked, and it may not answer.
+    // A piece is as large as possible: reaching a mount below another one asks that file system, which may not answer.
     const bool whole = !holds_one_of(mount.target, left_out);
     if (whole) settled.push_back(mount.target);
     try {

@@ -95,7 +95,7 @@ class Walk {
   }
 
   // A mount point may be made in another mount, such as a folder that the host shares, if the entry's own path leads
-  // there. But the tree's users control the links in it, and must not choose another folder of the host.
+  // there. But the tree's users control its links, and these must not choose another folder of the host.
   void refuse_link_into_mount() const {
     if (links_ == 0 || kernel::mount_id(here(), "a folder") == root_mount_) return;
     throw base::Error(base::ErrorCode::stage_failed,

@@ -12,7 +12,7 @@ namespace unionroot::owned {
 // another id.
 struct Token {
   std::string daemon;        // 16 hexadecimal digits, see daemon_id.h
-  std::int64_t created = 0;  // of the session: microseconds since the epoch
+  std::int64_t created = 0;  // creation of the session: microseconds since the epoch
   std::string session;
 
   bool operator==(const Token&) const = default;
