@@ -42,7 +42,6 @@ Integer take(std::string_view& value) {
   return number;
 }
 
-// For getpwnam_r and getgrnam_r, which are alike.
 template <typename Record, typename Lookup>
 const Record* look_up(const char* name, Record& record, std::string& buffer, const Lookup& lookup) {
   Record* found = nullptr;

@@ -1,4 +1,3 @@
-// Packs a tree into an archive, by descriptors. Never enters another mount and never follows a symbolic link.
 #include <archive.h>
 #include <archive_entry.h>
 #include <dirent.h>

@@ -8,8 +8,7 @@ namespace unionroot::base {
 
 namespace {
 
-// Nanoseconds. A file that changed more recently may change again without a new time stamp: the kernel's clock ticks
-// every 1 to 10 ms.
+// Nanoseconds, with a wide margin: the kernel's clock for time stamps ticks every 1 to 10 ms.
 constexpr std::int64_t settled = 100'000'000;
 
 std::int64_t nanoseconds(const timespec& time) { return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec; }

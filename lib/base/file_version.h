@@ -16,7 +16,7 @@ struct FileVersion {
 
 FileVersion version_of(const struct stat& status);
 
-// False if the file changed so recently that it may change again without a new time stamp.
+// False if the file changed less than 100 ms ago: then it may change again without a new time stamp.
 bool is_settled(const FileVersion& version);
 
 // Equal versions have equal texts; different versions have different texts.

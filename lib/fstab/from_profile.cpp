@@ -69,7 +69,6 @@ InnerMount shared_memory() {
   return mount;
 }
 
-// Reads a profile's entries one by one.
 class Planner {
  public:
   explicit Planner(const definition::Definition& definition) : definition_(definition) {}

@@ -28,8 +28,7 @@ void collect_processes(int group, std::vector<pid_t>& pids);
 // Writes to cgroup.kill if the group has a process. This ends frozen processes too.
 void kill_group(int group);
 
-// Removes the group and those beneath it. False if it is not empty yet: a killed process leaves its group a little
-// later.
+// Removes the group and those beneath it. False if it is not empty yet: a killed process leaves it a little later.
 bool remove_groups(int parent, const std::string& folder);
 
 // Waits until the killed processes have ended, then removes the group. Kills processes that enter it meanwhile. Throws

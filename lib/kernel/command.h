@@ -1,5 +1,5 @@
-// Programs that the daemon runs for itself: mkfs.*, lvcreate, zfs. No shell is used. The search path and the
-// environment are fixed, so nobody else controls them.
+// Programs that the daemon runs for itself: mkfs.*, lvcreate, zfs. Without a shell, with a fixed search path and a
+// fixed environment.
 #pragma once
 
 #include <chrono>

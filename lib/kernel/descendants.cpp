@@ -31,7 +31,6 @@ constexpr std::chrono::seconds none_for{1};
 
 using Processes = std::map<pid_t, ProcessStat>;
 
-// The descendants that live.
 Processes descendants_of(const std::vector<pid_t>& ancestors) {
   Processes all;
   for (const auto& name : list_directory(open_directory("/proc").get()))

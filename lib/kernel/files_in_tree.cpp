@@ -1,4 +1,3 @@
-// Files in a tree that others control. Paths are resolved with openat2; files are used through descriptors.
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>

@@ -8,8 +8,8 @@
 
 namespace unionroot::kernel {
 
-// Returns the descriptor, or -1 with errno. Adds O_CLOEXEC. Tries again a limited number of times on EAGAIN: a rename
-// or mount raced with the walk, openat2(2).
+// Returns the descriptor, or -1 with errno. Adds O_CLOEXEC. Tries again on EAGAIN (a race with a rename or mount,
+// openat2(2)), a limited number of times.
 int try_open_beneath(int root, const std::string& path, int flags, unsigned mode, std::uint64_t resolve);
 
 // The same; throws SystemError("opening <path>").

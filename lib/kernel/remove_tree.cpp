@@ -1,4 +1,3 @@
-// Deletes a tree by descriptors, at any depth. Never enters another mount and never follows a symbolic link.
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/openat2.h>

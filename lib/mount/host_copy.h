@@ -19,8 +19,7 @@ class HostCopy {
   // `tree`: a detached mount, which is attached at `place`, a folder of the host. Throws SystemError.
   HostCopy(NamespaceFactory& factory, base::UniqueFd tree, std::string place);
 
-  // Calls `action` with the calling thread in the copy, at its root, with umask 022. What the thread starts is there
-  // too.
+  // Calls `action` with the calling thread, and what it starts, in the copy: at its root, with umask 022.
   void visit(const std::function<void()>& action) const;
   // A detached recursive clone of what is mounted at the place now.
   [[nodiscard]] base::UniqueFd clone_place() const;

@@ -109,7 +109,7 @@ class Namespace {
   // every mount is again private, or a slave of the host's.
   void share_mounts();
   void unshare_mounts();
-  // Calls `action` with the calling thread in the namespace, at its root. What the thread starts is there too.
+  // Calls `action` with the calling thread, and what it starts, in the namespace, at its root.
   void visit(const std::function<void()>& action) const;
   [[nodiscard]] int descriptor() const;
   [[nodiscard]] ino_t inode() const;  // of the namespace: what /proc/PID/ns/mnt shows

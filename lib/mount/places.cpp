@@ -95,7 +95,6 @@ UniqueFd try_open_in_root(kernel::Mounts& mounts, int root, const std::string& p
   }
 }
 
-// Unmounts everything at one place, since something may have been mounted on top meanwhile.
 void unmount_all(kernel::Mounts& mounts, int dir, const std::string& name, const std::string& path) {
   for (int layer = 0; layer < 64 && is_mount_point(dir, name); ++layer) mounts.unmount(path, MNT_DETACH);
 }

@@ -121,7 +121,7 @@ Namespace::OpenedSource open_source(kernel::Mounts& mounts, const InnerMount& en
       if (entry.recursive && (holds_one_of(entry.source, own) || namespaces.are_beneath(entry.source)))
         return open_in_pieces(mounts, entry, own);
       opened.tree = mounts.clone_tree(AT_FDCWD, entry.source, entry.recursive);
-      // Never shared: mounts made in the session would appear on the host.
+      // Never shared, see open_tree_clone.
       mounts.set_attributes(opened.tree.get(), 0, 0, entry.slave ? MS_SLAVE : MS_PRIVATE, entry.recursive);
       break;
     case InnerMount::Kind::overlay: return open_overlay_layers(mounts, entry);

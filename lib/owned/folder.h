@@ -11,7 +11,6 @@
 
 namespace unionroot::owned {
 
-// What exists under a name.
 enum class Found {
   nothing,
   ours,     // has exactly this token
