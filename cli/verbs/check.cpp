@@ -129,7 +129,8 @@ class Check : public Verb {
   }
 
   static void check_mounts_of_host(const definition::Snapshot& snapshot, definition::Problems& problems) {
-    const auto mounts = kernel::read_mountinfo();
+    const auto entries = kernel::read_mountinfo();
+    const std::vector<kernel::Mount> mounts(entries.begin(), entries.end());
     for (const auto& chroot : snapshot.chroots) {
       if (chroot->line == 0) continue;  // built in: there is nothing to correct
       std::vector<std::string> folders;

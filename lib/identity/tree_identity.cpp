@@ -21,7 +21,7 @@
 #include "identity/superblock.h"
 #include "kernel/block_device.h"
 #include "kernel/block_probe.h"
-#include "kernel/mountinfo.h"
+#include "kernel/mount_list.h"
 
 namespace unionroot::identity {
 

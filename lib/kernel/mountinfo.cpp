@@ -2,13 +2,16 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 
 #include "base/error.h"
 #include "base/files.h"
 #include "base/text.h"
+#include "base/unique_fd.h"
 
 namespace unionroot::kernel {
 
@@ -83,12 +86,22 @@ std::uint64_t mount_id(int descriptor, const std::string& what) {
   return *id;
 }
 
-std::optional<MountEntry> mount_of(int descriptor) {
-  const auto id = try_mount_id(descriptor);
-  if (!id) return std::nullopt;
-  for (auto& entry : read_mountinfo())
-    if (entry.id == *id) return std::move(entry);
-  return std::nullopt;
+std::optional<MountEntry> read_mount(std::uint64_t id) {
+  constexpr const char* path = "/proc/thread-self/mountinfo";
+  const base::UniqueFd file(base::check(::open(path, O_RDONLY | O_CLOEXEC), "opening", path));
+  const auto start = base::concat(id, " ");
+  std::string text;
+  std::array<char, 4096> buffer{};
+  for (;;) {
+    for (auto end = text.find('\n'); end != std::string::npos; end = text.find('\n')) {
+      if (text.rfind(start, 0) == 0) return parse_mountinfo(text.substr(0, end + 1)).at(0);
+      text.erase(0, end + 1);
+    }
+    const auto size = ::read(file.get(), buffer.data(), buffer.size());
+    if (size < 0 && errno == EINTR) continue;
+    if (base::check(size, "reading", path) == 0) return std::nullopt;
+    text.append(buffer.data(), static_cast<std::size_t>(size));
+  }
 }
 
 }  // namespace unionroot::kernel

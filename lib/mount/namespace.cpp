@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/own_thread.h"
 #include "base/text.h"
+#include "mount/host_mounts.h"
 #include "mount/places.h"
 #include "mount/visit.h"
 
@@ -175,7 +176,8 @@ std::vector<std::string> Namespace::mount_inner(const MountPlan& plan, std::vect
     OpenedSource opened;
     base::in_own_thread([&] {
       const Visit host(*impl_->factory, impl_->factory->host_namespace.get());
-      opened = open_in_pieces(impl_->factory->mounts, entry, {});
+      HostMounts mounts({});
+      opened = open_in_pieces(impl_->factory->mounts, entry, mounts);
     });
     return opened;
   };

@@ -24,6 +24,8 @@
 
 namespace unionroot::mount {
 
+class HostMounts;
+
 class Namespace;
 
 // A session's tree as the host view shows it: detached mounts.
@@ -124,10 +126,8 @@ class Namespace {
 };
 
 // Opens the host's side of inner mounts, in the host's namespace, before the visit. The result has one entry for each
-// of plan.mounts. `own`: folders of the daemon. A recursive bind contains neither the mounts in these folders nor files
-// of namespaces.
-std::vector<Namespace::OpenedSource> open_sources(kernel::Mounts& mounts, const MountPlan& plan,
-                                                  const std::vector<std::string>& own = {});
+// of plan.mounts. A recursive bind contains neither the mounts in the daemon's own folders nor files of namespaces.
+std::vector<Namespace::OpenedSource> open_sources(kernel::Mounts& mounts, const MountPlan& plan, HostMounts& host);
 
 // A detached clone of a host directory. read_only sets MOUNT_ATTR_RDONLY on the clone, so that nothing can be written
 // through it. Throws SystemError.

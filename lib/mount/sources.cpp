@@ -15,6 +15,7 @@
 #include "kernel/mountinfo.h"
 #include "kernel/open_beneath.h"
 #include "kernel/proc_options.h"
+#include "mount/host_mounts.h"
 #include "mount/overlay_entry.h"
 #include "mount/visit.h"
 
@@ -50,52 +51,52 @@ std::string path_of(int descriptor, const std::string& given) {
   return path;
 }
 
-// The mounts of namespace files on the host. Read once, when they are first needed.
-class NamespaceFiles {
+// Decides which recursive binds are taken in pieces. The host's mounts are read once, when they are first needed.
+class Host {
  public:
-  // True if one is beneath `source`, with symbolic links resolved. Then the bind leaves them all out. The kernel
-  // refuses only a file whose namespace has a lower number than the target namespace, and numbers do not always show
-  // the age: each processor has its own.
-  bool are_beneath(const std::string& source) {
+  explicit Host(HostMounts& mounts) : mounts_(mounts) {}
+
+  // True if one of the daemon's folders or a file of a namespace is beneath `source`, with symbolic links resolved.
+  // Then the bind leaves them all out. The kernel refuses only a file whose namespace has a lower number than the
+  // target namespace, and numbers do not always show the age: each processor has its own.
+  bool has_beneath(const std::string& source) {
     const UniqueFd opened(::open(source.c_str(), O_PATH | O_CLOEXEC));
     if (!opened) return false;  // whoever binds it reports the error
-    const auto& all = places();
-    if (all.empty()) return false;
     const auto folder = path_of(opened.get(), source);
-    return std::any_of(all.begin(), all.end(), [&](const std::string& place) {
-      return place != folder && base::is_or_is_beneath(place, folder);
+    if (holds_one_of(folder, own())) return true;
+    return std::any_of(all().begin(), all().end(), [&](const kernel::Mount& mount) {
+      return mount.type == "nsfs" && mount.target != folder && base::is_or_is_beneath(mount.target, folder);
     });
   }
 
+  // The mounts beneath `folder`, a real path, that a bind contains, outer ones first. `left_out`: folders whose mounts
+  // it does not contain; files of namespaces are added.
+  std::vector<kernel::Mount> mounts_beneath(const std::string& folder, std::vector<std::string>& left_out) {
+    std::vector<kernel::Mount> sorted = all(), found;
+    std::stable_sort(sorted.begin(), sorted.end(),
+                     [](const auto& a, const auto& b) { return a.target.size() < b.target.size(); });
+    for (auto& mount : sorted) {
+      if (mount.target == folder || !base::is_or_is_beneath(mount.target, folder)) continue;
+      if (is_in_one_of(mount.target, left_out)) continue;
+      if (mount.type == "nsfs")
+        left_out.push_back(mount.target);
+      else
+        found.push_back(std::move(mount));
+    }
+    return found;
+  }
+
+  [[nodiscard]] const std::vector<std::string>& own() const { return mounts_.own(); }
+
  private:
-  const std::vector<std::string>& places() {
-    if (places_) return *places_;
-    places_.emplace();
-    for (auto& entry : kernel::read_mountinfo())
-      if (entry.type == "nsfs") places_->push_back(std::move(entry.target));
-    return *places_;
+  const std::vector<kernel::Mount>& all() {
+    if (!all_) all_ = mounts_.others();
+    return *all_;
   }
 
-  std::optional<std::vector<std::string>> places_;
+  HostMounts& mounts_;
+  std::optional<std::vector<kernel::Mount>> all_;
 };
-
-// The mounts beneath `folder`, a real path, that a bind contains, outer ones first. `left_out`: folders whose mounts it
-// does not contain; files of namespaces are added.
-std::vector<kernel::MountEntry> mounts_beneath(const std::string& folder, std::vector<std::string>& left_out) {
-  std::vector<kernel::MountEntry> found;
-  auto all = kernel::read_mountinfo();
-  std::stable_sort(all.begin(), all.end(),
-                   [](const auto& a, const auto& b) { return a.target.size() < b.target.size(); });
-  for (auto& entry : all) {
-    if (entry.target == folder || !base::is_or_is_beneath(entry.target, folder)) continue;
-    if (is_in_one_of(entry.target, left_out)) continue;
-    if (entry.type == "nsfs")
-      left_out.push_back(entry.target);
-    else
-      found.push_back(std::move(entry));
-  }
-  return found;
-}
 
 bool is_missing(const base::SystemError& error) {
   return error.error_number() == ENOENT || error.error_number() == ENOTDIR;
@@ -109,8 +110,37 @@ Namespace::OpenedSource open_overlay_layers(kernel::Mounts& mounts, const InnerM
   return opened;
 }
 
-Namespace::OpenedSource open_source(kernel::Mounts& mounts, const InnerMount& entry,
-                                    const std::vector<std::string>& own, NamespaceFiles& namespaces) {
+Namespace::OpenedSource open_pieces(kernel::Mounts& mounts, const InnerMount& entry, Host& host) {
+  const std::uint64_t propagation = entry.slave ? MS_SLAVE : MS_PRIVATE;
+  Namespace::OpenedSource opened;
+  opened.tree = mounts.clone_tree(AT_FDCWD, entry.source, false);
+  mounts.set_attributes(opened.tree.get(), 0, 0, propagation, false);
+  const UniqueFd source(base::check(::open(entry.source.c_str(), O_PATH | O_CLOEXEC), "opening", entry.source));
+  const auto folder = path_of(source.get(), entry.source);
+  auto left_out = host.own();
+  std::vector<std::string> settled;  // cloned or left out, with everything mounted beneath
+  for (const auto& mount : host.mounts_beneath(folder, left_out)) {
+    if (is_in_one_of(mount.target, settled)) continue;
+    const auto path = mount.target.substr(folder == "/" ? 1 : folder.size() + 1);
+    // Users can rename folders on the path to a mount of theirs, and put links there. It must be this very mount.
+    const UniqueFd place(kernel::try_open_beneath(source.get(), path, O_PATH, 0, kernel::resolve_as_named));
+    if (!place || kernel::try_mount_id(place.get()) != mount.id) continue;
+    // A piece is as large as possible: reaching a mount below another one asks that file system, which may not answer.
+    const bool whole = !holds_one_of(mount.target, left_out);
+    if (whole) settled.push_back(mount.target);
+    try {
+      UniqueFd tree = mounts.clone_tree(place.get(), "", whole);
+      mounts.set_attributes(tree.get(), 0, 0, propagation, whole);
+      opened.parts.push_back({path, std::move(tree)});
+    } catch (const base::SystemError& error) {
+      if (!leaves_piece_out(error)) throw;
+      if (!whole) settled.push_back(mount.target);
+    }
+  }
+  return opened;
+}
+
+Namespace::OpenedSource open_source(kernel::Mounts& mounts, const InnerMount& entry, Host& host) {
   Namespace::OpenedSource opened;
   switch (entry.kind) {
     case InnerMount::Kind::filesystem:
@@ -118,8 +148,7 @@ Namespace::OpenedSource open_source(kernel::Mounts& mounts, const InnerMount& en
       if (entry.type == "proc") opened.hidden = kernel::proc_options();
       break;
     case InnerMount::Kind::bind:
-      if (entry.recursive && (holds_one_of(entry.source, own) || namespaces.are_beneath(entry.source)))
-        return open_in_pieces(mounts, entry, own);
+      if (entry.recursive && host.has_beneath(entry.source)) return open_pieces(mounts, entry, host);
       opened.tree = mounts.clone_tree(AT_FDCWD, entry.source, entry.recursive);
       // Never shared, see open_tree_clone.
       mounts.set_attributes(opened.tree.get(), 0, 0, entry.slave ? MS_SLAVE : MS_PRIVATE, entry.recursive);
@@ -144,45 +173,18 @@ bool leaves_piece_out(const base::SystemError& error) {
   }
 }
 
-Namespace::OpenedSource open_in_pieces(kernel::Mounts& mounts, const InnerMount& entry,
-                                       const std::vector<std::string>& own) {
-  const std::uint64_t propagation = entry.slave ? MS_SLAVE : MS_PRIVATE;
-  Namespace::OpenedSource opened;
-  opened.tree = mounts.clone_tree(AT_FDCWD, entry.source, false);
-  mounts.set_attributes(opened.tree.get(), 0, 0, propagation, false);
-  const UniqueFd source(base::check(::open(entry.source.c_str(), O_PATH | O_CLOEXEC), "opening", entry.source));
-  const auto folder = path_of(source.get(), entry.source);
-  auto left_out = own;
-  std::vector<std::string> settled;  // cloned or left out, with everything mounted beneath
-  for (const auto& mount : mounts_beneath(folder, left_out)) {
-    if (is_in_one_of(mount.target, settled)) continue;
-    const auto path = mount.target.substr(folder == "/" ? 1 : folder.size() + 1);
-    // Users can rename folders on the path to a mount of theirs, and put links there. It must be this very mount.
-    const UniqueFd place(kernel::try_open_beneath(source.get(), path, O_PATH, 0, kernel::resolve_as_named));
-    if (!place || kernel::try_mount_id(place.get()) != mount.id) continue;
-    // A piece is as large as possible: reaching a mount below another one asks that file system, which may not answer.
-    const bool whole = !holds_one_of(mount.target, left_out);
-    if (whole) settled.push_back(mount.target);
-    try {
-      UniqueFd tree = mounts.clone_tree(place.get(), "", whole);
-      mounts.set_attributes(tree.get(), 0, 0, propagation, whole);
-      opened.parts.push_back({path, std::move(tree)});
-    } catch (const base::SystemError& error) {
-      if (!leaves_piece_out(error)) throw;
-      if (!whole) settled.push_back(mount.target);
-    }
-  }
-  return opened;
+Namespace::OpenedSource open_in_pieces(kernel::Mounts& mounts, const InnerMount& entry, HostMounts& host) {
+  Host once(host);
+  return open_pieces(mounts, entry, once);
 }
 
-std::vector<Namespace::OpenedSource> open_sources(kernel::Mounts& mounts, const MountPlan& plan,
-                                                  const std::vector<std::string>& own) {
+std::vector<Namespace::OpenedSource> open_sources(kernel::Mounts& mounts, const MountPlan& plan, HostMounts& host) {
   std::vector<Namespace::OpenedSource> sources;
   sources.reserve(plan.mounts.size());
-  NamespaceFiles namespaces;
+  Host once(host);
   for (const InnerMount& entry : plan.mounts) {
     try {
-      sources.push_back(open_source(mounts, entry, own, namespaces));
+      sources.push_back(open_source(mounts, entry, once));
     } catch (const base::SystemError& error) {
       if (entry.optional && is_missing(error)) {
         Namespace::OpenedSource missing;

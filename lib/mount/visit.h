@@ -57,9 +57,8 @@ class Visit {
 base::UniqueFd open_root();
 
 // Opens a recursive bind in pieces, in the host's namespace. Leaves out files of namespaces, which cannot be mounted in
-// a younger namespace (ELOOP), and what is mounted in `own`.
-Namespace::OpenedSource open_in_pieces(kernel::Mounts& mounts, const InnerMount& entry,
-                                       const std::vector<std::string>& own);
+// a younger namespace (ELOOP), and what is mounted in the daemon's own folders.
+Namespace::OpenedSource open_in_pieces(kernel::Mounts& mounts, const InnerMount& entry, HostMounts& host);
 
 // True if a piece of a bind is left out after this error. Users may at any time unmount what is theirs, rename folders
 // on the path, and put other things there. An unbindable mount is in no bind.

@@ -13,7 +13,7 @@
 #include "base/paths.h"
 #include "base/text.h"
 #include "kernel/files.h"
-#include "kernel/mountinfo.h"
+#include "kernel/mount_list.h"
 #include "session/storage.h"
 
 namespace unionroot::session {

@@ -58,6 +58,8 @@ Parts::Parts(definition::Settings given, Events given_events)
       cgroups(kernel::real_cgroups(cgroup_name(daemon), former_cgroup_name(settings))),
       namespaces(mounts),
       views(mounts, settings.runtime_directory),
+      host_mounts(
+          {owned::real_path_of_place(settings.state_directory), owned::real_path_of_place(settings.runtime_directory)}),
       source_mounts(mounts, settings.runtime_directory),
       lock_directory(settings.state_directory + "/locks"),
       folders(settings),
@@ -66,7 +68,7 @@ Parts::Parts(definition::Settings given, Events given_events)
       files_layers(settings, trash),
       layer_readers(layers_program(helper_path(settings))),
       schroot_places(settings),
-      services{settings, mounts, *cgroups,      namespaces,   views,         lock_directory,
+      services{settings, mounts, *cgroups,      namespaces,   views,         host_mounts, lock_directory,
                store,    trash,  source_mounts, files_layers, held_sessions, daemon} {
   services.stop = &stop;
   services.schroot_places = &schroot_places;

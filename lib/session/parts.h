@@ -40,6 +40,7 @@ struct Parts {
   std::unique_ptr<kernel::Cgroups> cgroups;
   mount::NamespaceFactory namespaces;
   mount::HostViews views;
+  mount::HostMounts host_mounts;
   mount::SourceMounts source_mounts;
   locks::LockDirectory lock_directory;
   Trash trash;

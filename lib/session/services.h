@@ -7,6 +7,7 @@
 #include "kernel/cgroups.h"
 #include "kernel/mounts.h"
 #include "locks/source_lock.h"
+#include "mount/host_mounts.h"
 #include "mount/host_view.h"
 #include "mount/namespace.h"
 #include "mount/source_mounts.h"
@@ -30,6 +31,7 @@ struct Services {
   kernel::Cgroups& cgroups;
   mount::NamespaceFactory& namespaces;
   mount::HostViews& views;
+  mount::HostMounts& host_mounts;
   locks::LockDirectory& locks;
   store::Store& store;
   Trash& trash;

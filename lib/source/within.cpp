@@ -20,7 +20,7 @@ constexpr std::array<std::string_view, 24> of_the_kernel = {
 
 }  // namespace
 
-std::vector<std::string> missing_mounts(const std::vector<kernel::MountEntry>& mounts, const std::string& folder,
+std::vector<std::string> missing_mounts(const std::vector<kernel::Mount>& mounts, const std::string& folder,
                                         const definition::Definition& definition) {
   std::vector<std::string> missing, passed_over;
   const auto is_in = [](const std::vector<std::string>& folders, const std::string& path) {
@@ -42,7 +42,7 @@ std::vector<std::string> missing_mounts(const std::vector<kernel::MountEntry>& m
   return missing;
 }
 
-std::string about_missing_mounts(const std::vector<kernel::MountEntry>& mounts, const std::string& folder,
+std::string about_missing_mounts(const std::vector<kernel::Mount>& mounts, const std::string& folder,
                                  const definition::Definition& definition) {
   boost::system::error_code error;
   const auto real = boost::filesystem::canonical(folder, error);

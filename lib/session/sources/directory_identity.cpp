@@ -8,7 +8,7 @@
 #include "base/text.h"
 #include "base/unique_fd.h"
 #include "identity/tree_identity.h"
-#include "kernel/mountinfo.h"
+#include "kernel/mount_list.h"
 
 namespace unionroot::session {
 

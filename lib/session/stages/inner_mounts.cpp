@@ -68,9 +68,7 @@ void InnerMountsStage::set_up(Operation& operation, StageData&) {
     plan.hidden.push_back(operation.services().settings.runtime_directory);
   }
   add_interpreters(operation, plan);
-  const auto& settings = operation.services().settings;
-  auto sources =
-      mount::open_sources(operation.services().mounts, plan, {settings.state_directory, settings.runtime_directory});
+  auto sources = mount::open_sources(operation.services().mounts, plan, operation.services().host_mounts);
   // A new sysfs shows the interfaces of the network in which it is mounted.
   in_network_of(operation, [&] { operation.notes(operation->space->mount_inner(plan, std::move(sources))); });
   operation->space->make_root();

@@ -11,7 +11,7 @@ void SourceStage::set_up(Operation& operation, StageData&) {
     operation->layers.push_back(mount::open_tree_clone(operation.services().mounts, path, with_mounts, read_only));
   // Nobody reads the notes of an automatic session, and the mount table may be long.
   if (with_mounts || operation.automatic() || operation->recovering) return;
-  const auto mounts = kernel::read_mountinfo();
+  const auto mounts = operation.services().host_mounts.others();
   for (const auto& path : operation->directories)
     if (auto about = source::about_missing_mounts(mounts, path, operation.definition()); !about.empty())
       operation.note(std::move(about));

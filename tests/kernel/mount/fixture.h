@@ -22,6 +22,7 @@
 #include "kernel/files.h"
 #include "kernel/mountinfo.h"
 #include "kernel/mounts.h"
+#include "mount/host_mounts.h"
 #include "mount/namespace.h"
 #include "skip.h"
 
@@ -95,6 +96,13 @@ class Place {
   std::string name_;
 };
 
+// own: the daemon's folders.
+inline std::vector<mount::Namespace::OpenedSource> open_sources(const mount::MountPlan& plan,
+                                                                std::vector<std::string> own = {}) {
+  mount::HostMounts host(std::move(own));
+  return mount::open_sources(kernel::real_mounts(), plan, host);
+}
+
 inline mount::NamespaceFactory& factory() {
   static mount::NamespaceFactory instance(kernel::real_mounts());
   return instance;
@@ -139,7 +147,7 @@ inline mount::InnerMount bind_entry(const std::string& source, const std::string
 }
 
 inline std::vector<std::string> mount_all(mount::Namespace& space, const mount::MountPlan& plan) {
-  return space.mount_inner(plan, mount::open_sources(kernel::real_mounts(), plan));
+  return space.mount_inner(plan, open_sources(plan));
 }
 
 // A child in the namespace runs `body`; its exit status.

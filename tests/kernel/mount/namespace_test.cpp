@@ -245,7 +245,7 @@ TEST_CASE("fifty threads build at once; timing is printed") {
     lowers.push_back(mount::open_tree_clone(kernel::real_mounts(), place.path("/lower"), false, true));
     space.lay_overlay({}, std::move(lowers),
                       mount::open_tree_clone(kernel::real_mounts(), concat(place.path("/s"), number), false, false));
-    space.mount_inner(plan, mount::open_sources(kernel::real_mounts(), plan));
+    space.mount_inner(plan, open_sources(plan));
     space.make_root();
     const std::string name = concat("t", number);
     views.keep_namespace(name, space.descriptor());

@@ -43,9 +43,7 @@ class Given {
   void rename(const std::string& from, const std::string& to) const {
     base::check(::rename(path(from).c_str(), path(to).c_str()), "renaming", from);
   }
-  [[nodiscard]] std::vector<mount::Namespace::OpenedSource> open() const {
-    return mount::open_sources(kernel::real_mounts(), plan, {path("/own")});
-  }
+  [[nodiscard]] std::vector<mount::Namespace::OpenedSource> open() const { return open_sources(plan, {path("/own")}); }
   [[nodiscard]] std::set<std::string> pieces() const {
     std::set<std::string> found;
     const auto sources = open();
@@ -142,8 +140,7 @@ TEST_CASE("what cannot be bound is not in a recursive bind in pieces, nor what i
   }
   SECTION("of which a part is the daemon's") {
     REQUIRE(::mount(nullptr, given.path("/x/mnt").c_str(), nullptr, MS_UNBINDABLE, nullptr) == 0);
-    const auto sources =
-        mount::open_sources(kernel::real_mounts(), given.plan, {given.path("/own"), given.path("/x/mnt/deep/own")});
+    const auto sources = open_sources(given.plan, {given.path("/own"), given.path("/x/mnt/deep/own")});
     CHECK(sources.at(0).parts.size() == 1);
   }
   mount::Namespace space = lay(given.place);
@@ -161,8 +158,7 @@ TEST_CASE("a piece has what is mounted in it, without the daemon's own folders")
     mount_small(given.path(folder));
   }
   CHECK(given.pieces() == std::set<std::string>{"other", "x/mnt"});
-  auto sources =
-      mount::open_sources(kernel::real_mounts(), given.plan, {given.path("/own"), given.path("/x/mnt/ours")});
+  auto sources = open_sources(given.plan, {given.path("/own"), given.path("/x/mnt/ours")});
   mount::Namespace space = lay(given.place);
   SECTION("all are there") {
     CHECK(space.mount_inner(given.plan, std::move(sources)).empty());

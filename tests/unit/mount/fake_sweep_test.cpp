@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "fake_kernel.h"
 #include "kernel/files.h"
+#include "mount/host_mounts.h"
 #include "mount/host_view.h"
 #include "mount/namespace.h"
 #include "skip.h"
@@ -56,7 +57,8 @@ void build(mount::NamespaceFactory& factory, FakeMounts& kernel) {
   space.lay_overlay(overlay, std::move(lowers), mount::open_tree_clone(kernel, "/state/s1", false, false));
   static_cast<void>(space.copy_layers());
   const mount::MountPlan inner = plan();
-  space.mount_inner(inner, mount::open_sources(kernel, inner));
+  mount::HostMounts host({});
+  space.mount_inner(inner, mount::open_sources(kernel, inner, host));
   space.make_root();
   static_cast<void>(space.clone_view());
 }

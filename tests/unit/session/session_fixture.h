@@ -52,7 +52,7 @@ class SessionFixture {
     locks_ = std::make_unique<locks::LockDirectory>(settings_.state_directory + "/locks");
     files_layers_ = std::make_unique<session::FilesLayers>(settings_, trash);
     services_ = std::unique_ptr<session::Services>(
-        new session::Services{settings_, mounts, cgroups_, *namespaces_, *views_, *locks_, *store_, trash,
+        new session::Services{settings_, mounts, cgroups_, *namespaces_, *views_, host_mounts, *locks_, *store_, trash,
                               source_mounts, *files_layers_, held_sessions_, daemon});
     auto shape = std::make_shared<definition::Definition>();
     shape->name = "sid";
@@ -66,6 +66,7 @@ class SessionFixture {
   const std::string daemon = "00000000000000aa";
   tests::FakeMounts mounts;
   session::Trash trash;
+  mount::HostMounts host_mounts{{}};
   mount::SourceMounts source_mounts{mounts, folder.path + "/run"};
 
   store::Store& store() { return *store_; }
