@@ -116,7 +116,7 @@ class WholeTest(unittest.TestCase):
         before = testing.file_checksum(self.disk)
         console = os.path.join(self.place, "console")
         machine = Emulator(self.disk, os.path.join(self.place, "vmlinuz"), os.path.join(self.place, "initrd"), console,
-                           self.upper, " ".join(["root=/dev/vda", *parameters]))
+                           [self.upper], " ".join(["root=/dev/vda", *parameters]))
         facts, end = {}, time.monotonic() + SECONDS
         started = time.monotonic()
         machine.start()

@@ -11,9 +11,9 @@ import unittest
 class Emulator:
     """One machine. It dies with this process, and nothing outlives close()."""
 
-    def __init__(self, disk, kernel, initrd, console, second_disk=None, parameters="root=/dev/vda rw"):
+    def __init__(self, disk, kernel, initrd, console, data_disks=(), parameters="root=/dev/vda rw"):
         self.disk, self.kernel, self.initrd, self.console = disk, kernel, initrd, console
-        self.second_disk, self.parameters = second_disk, parameters
+        self.data_disks, self.parameters = list(data_disks), parameters
         self.process = None
         self.pending = b""
 
@@ -36,8 +36,8 @@ class Emulator:
                        "systemd.default_timeout_start_sec=240s systemd.default_timeout_stop_sec=60s",
             "-chardev", f"file,id=console,path={self.console},append=on", "-serial", "chardev:console",
             "-chardev", "stdio,id=report,signal=off", "-serial", "chardev:report"]
-        if self.second_disk:
-            arguments += ["-drive", f"file={self.second_disk},if=virtio,format=raw,cache=writeback"]
+        for path in self.data_disks:  # in this order: vdb, vdc...
+            arguments += ["-drive", f"file={path},if=virtio,format=raw,cache=writeback"]
         self.pending = b""
         # A pipe that nobody writes to: the report's line never sees an end of input.
         self.process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE,

@@ -4,6 +4,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import time
 import unittest
 
 import unionroot_testing as testing
@@ -162,7 +163,7 @@ def set_up(root):
     write(root, "/etc/hostname", "machine\n")
     # Without one systemd takes this for a first boot, and enables whatever there is.
     write(root, "/etc/machine-id", "5f1c8a3e2b7d49608c1de2f3a4b5c6d7\n", 0o444)
-    write(root, "/etc/fstab", "/dev/vda / ext4 defaults 0 1\n")
+    append(root, "/etc/fstab", "/dev/vda / ext4 defaults 0 1\n")
     os.makedirs(os.path.join(root, "var/log/journal"), exist_ok=True)  # kept over reboots
     for name in ("small", "brief"):
         shutil.copytree(testing.small_tree(), os.path.join(root, "srv", name), symlinks=True)
@@ -178,11 +179,48 @@ def make_disk(build, place, plan="machine"):
         add_tests(build, root, plan)
         os.rename(os.path.join(root, INSIDE.lstrip("/"), "chroots.conf"),
                   os.path.join(root, "etc/unionroot/chroot.d/machine.conf"))
+        if plan == "machine":
+            set_up_data_disks(root, make_data_disks(place))
         # The first boot has dbus-daemon, those after it dbus-broker.
         command("systemctl", "--root=" + root, "disable", "dbus-broker.service")
         command("systemctl", "--root=" + root, "enable", "dbus.service", "unionrootd.service")
 
     return make_disk_of(base_root([*PACKAGES, *library_packages(programs)]), place, fill)
+
+
+ZERO_UUID = "00000000-0000-0000-0000-000000000000"
+
+
+def data_disks(place):
+    """Those that make_disk made, in the order of the machine's disks."""
+    return sorted(os.path.join(place, name) for name in os.listdir(place) if name.startswith("data-"))
+
+
+def make_data_disks(place):
+    """Four file systems with the same tree.
+
+    The first two have no UUID of their own, so that the time of mkfs alone tells them apart. The others have one each.
+    """
+    for number, uuid in enumerate((ZERO_UUID, ZERO_UUID, "random", "random")):
+        if number == 1:
+            time.sleep(1.1)  # mkfs notes seconds
+        command("mke2fs", "-q", "-t", "ext4", "-U", uuid, "-d", testing.small_tree(),
+                os.path.join(place, f"data-{number}.img"), "32M")
+    return data_disks(place)
+
+
+def uuid_of(disk):
+    return command("blkid", "-p", "-o", "value", "-s", "UUID", disk).strip()
+
+
+def set_up_data_disks(root, disks):
+    """The first two are mounted by the names of their devices, which say in what order they were found."""
+    for number, disk in enumerate(disks):
+        os.mkdir(os.path.join(root, "srv", f"disk-{number}"))
+        source = "/dev/vd" + "bcde"[number] if number < 2 else "UUID=" + uuid_of(disk)
+        append(root, "/etc/fstab", f"{source} /srv/disk-{number} ext4 defaults 0 2\n")
+        append(root, "/etc/unionroot/chroot.d/machine.conf",
+               f"\n[disk-{number}]\ntype=directory\ndirectory=/srv/disk-{number}\nunion-type=overlay\nprofile=minimal\n")
 
 
 def make_hardening_disk(build, place):
