@@ -135,6 +135,9 @@ void ManagerObject::add_methods() {
       .add(object, loop_, [this](const auto& reply, const auto& call) {
         requests_.queries().history(call.getSender(), reply, read_history(call));
       });
+  Method<std::vector<Variants>>(interface, "Usage", "", {}, {"sessions"})
+      .add(object, loop_,
+           [this](const auto& reply, const auto& call) { requests_.queries().usage(call.getSender(), reply); });
   Method<std::vector<Variants>, std::vector<std::string>>(interface, "ListLeftovers", "", {}, {"leftovers", "problems"})
       .add(object, loop_, [this](const auto& reply, const auto& call) {
         requests_.queries().list_leftovers(call.getSender(), reply);

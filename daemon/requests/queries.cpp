@@ -31,6 +31,19 @@ Variants described_leftover(const session::Leftover& leftover) {
   return described;
 }
 
+Variants described_use(const session::UpperUse& use) {
+  Variants described{
+      {"session", base::name_as_utf8(use.session)},
+      {"chroot", base::name_as_utf8(use.chroot)},
+      {"owner", base::name_as_utf8(use.owner)},
+      {"bytes", use.bytes},
+      {"files", use.inodes},
+      {"at-least", !use.whole},
+  };
+  if (use.limit) described.emplace("limit", *use.limit);
+  return described;
+}
+
 Variants described_run(const store::PastRun& past) {
   const auto& run = past.run;
   return {
@@ -171,6 +184,18 @@ void Queries::list_leftovers(const std::string& sender, const LeftoversReply& re
       for (const auto& leftover : leftovers.found) described.push_back(described_leftover(leftover));
       for (auto& problem : leftovers.problems) problem = base::as_utf8(problem);
       reply->send({}, std::move(described), std::move(leftovers.problems));
+    });
+  });
+}
+
+void Queries::usage(const std::string& sender, const ReplyPtr<std::vector<Variants>>& reply) {
+  intake_.identified(sender, reply, [this, reply](const PeerPtr& peer) {
+    intake_.submit(Work::query, peer, reply, [this, reply, peer] {
+      std::vector<Variants> described;
+      for (const auto& use : core_.usage(operations_.owner_or_root(identity(*peer))))
+        described.push_back(described_use(use));
+      intake_.back_in_turn(
+          peer, reply, [reply, described = std::move(described)]() mutable { reply->send({}, std::move(described)); });
     });
   });
 }

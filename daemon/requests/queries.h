@@ -35,6 +35,8 @@ class Queries {
   // For root alone.
   using LeftoversReply = ReplyPtr<std::vector<Variants>, std::vector<std::string>>;
   void list_leftovers(const std::string& sender, const LeftoversReply& reply);
+  // For root: of all sessions. For others: of their own.
+  void usage(const std::string& sender, const ReplyPtr<std::vector<Variants>>& reply);
   // For root: of all users. For others: what they asked for, and what was run in their sessions.
   void history(const std::string& sender, const ReplyPtr<std::vector<Variants>>& reply, store::HistoryWish wish);
   void location(const std::string& sender, const ReplyPtr<std::string>& reply, std::string session);

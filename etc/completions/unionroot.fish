@@ -90,6 +90,7 @@ for verb in begin:'begin a session, and print its id' run:'run a command in a se
         history:'list the commands that have ended' \
         reset:'take back what was changed in a session' \
         location:'print where a session\'s tree can be seen' recover:'set up failed sessions again' \
+        usage:'show how much sessions take' \
         prune:'list and remove what belongs to no session' \
         locks:'show who holds which source tree' lock:'hold a source tree while a command changes it' \
         check:'check the configuration' import:'write schroot\'s definitions as our own' \
@@ -104,7 +105,7 @@ complete -c unionroot -n '__unionroot_at 0 run info location diff reset history'
 complete -c unionroot -n '__unionroot_in end recover' -a '(__unionroot_names sessions)' -d session
 complete -c unionroot -n '__unionroot_in check import' -F
 
-complete -c unionroot -n '__unionroot_option begin list info locks check prune diff history' -l json -d 'print an object'
+complete -c unionroot -n '__unionroot_option begin list info locks check prune diff history usage' -l json -d 'print an object'
 complete -c unionroot -n '__unionroot_option begin run lock' -l wait -d 'wait for the tree'
 complete -c unionroot -n '__unionroot_option begin run lock' -l yield -d 'let other sessions begin while it waits'
 complete -c unionroot -n '__unionroot_option begin run' -s o -l option -x -d 'set user data'
@@ -125,6 +126,7 @@ complete -c unionroot -n '__unionroot_option recover' -l accept-source -d 'take 
 complete -c unionroot -n '__unionroot_option end recover' -s a -l all -d 'every one of yours'
 complete -c unionroot -n '__unionroot_option history' -s n -l last -x -d 'the last ones alone, so many'
 complete -c unionroot -n '__unionroot_option history' -l failed -d 'only those that did not exit with status 0'
+complete -c unionroot -n '__unionroot_option usage' -l by -x -a 'user chroot' -d 'one line for each'
 complete -c unionroot -n '__unionroot_option prune' -s a -l all -d 'remove all of it'
 complete -c unionroot -n '__unionroot_option prune' -l older-than -x -d 'only of sessions begun so many days ago'
 complete -c unionroot -n '__unionroot_option prune' -l kind -x -a 'orphan cache volume dataset subvolume' -d 'only these'

@@ -14,7 +14,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::uint64_t most_inodes = 20'000;
 constexpr unsigned deepest = 40;
 
 struct CloseDirectory {
@@ -25,7 +24,8 @@ struct CloseDirectory {
 // it meanwhile is counted wrongly.
 class Counter {
  public:
-  Counter(dev_t device, Clock::time_point end, FolderUse& use) : device_(device), end_(end), use_(use) {}
+  Counter(dev_t device, Clock::time_point end, std::uint64_t most_inodes, FolderUse& use)
+      : device_(device), end_(end), most_inodes_(most_inodes), use_(use) {}
 
   void count(base::UniqueFd folder, unsigned depth = 0) {
     const std::unique_ptr<DIR, CloseDirectory> stream(::fdopendir(folder.get()));
@@ -35,7 +35,7 @@ class Counter {
     while (const dirent* entry = ::readdir(stream.get())) {
       const std::string_view name(entry->d_name);
       if (name == "." || name == "..") continue;
-      if (use_.inodes >= most_inodes || (use_.inodes % 256 == 0 && Clock::now() > end_)) {
+      if (use_.inodes >= most_inodes_ || (use_.inodes % 256 == 0 && Clock::now() > end_)) {
         use_.whole = false;
         return;
       }
@@ -60,16 +60,17 @@ class Counter {
 
   const dev_t device_;
   const Clock::time_point end_;
+  const std::uint64_t most_inodes_;
   FolderUse& use_;
 };
 
 }  // namespace
 
-FolderUse use_of(base::UniqueFd folder, std::chrono::steady_clock::time_point end) {
+FolderUse use_of(base::UniqueFd folder, std::chrono::steady_clock::time_point end, std::uint64_t most_inodes) {
   FolderUse use;
   struct stat found {};
   if (!folder || ::fstat(folder.get(), &found) != 0) return use;
-  Counter(found.st_dev, end, use).count(std::move(folder));
+  Counter(found.st_dev, end, most_inodes, use).count(std::move(folder));
   return use;
 }
 

@@ -1,8 +1,10 @@
-// How much of its file system a folder takes.
+// How much of its file system a folder takes, and the upper layer of a session.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
+#include <string>
 
 #include "base/unique_fd.h"
 
@@ -13,7 +15,12 @@ struct FolderUse {
   bool whole = true;  // false: there is more than was counted
 };
 
-// Counts until `end`, and at most 20 000 files, so it may count less. Never throws for what the tree holds.
-FolderUse use_of(base::UniqueFd folder, std::chrono::steady_clock::time_point end);
+struct UpperUse : FolderUse {
+  std::string session, chroot, owner;
+  std::optional<std::uint64_t> limit;  // bytes; only if the layer has a file system of its own (tmpfs, image, device)
+};
+
+// Counts until `end`, and at most `most_inodes` files, so it may count less. Never throws for what the tree holds.
+FolderUse use_of(base::UniqueFd folder, std::chrono::steady_clock::time_point end, std::uint64_t most_inodes = 20'000);
 
 }  // namespace unionroot::session

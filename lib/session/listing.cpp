@@ -1,20 +1,23 @@
 #include "session/listing.h"
 
-#include <sys/statvfs.h>
-
 #include "session/stages/stages.h"
 
 namespace unionroot::session {
 
-// A session that is being set up or ended has no size.
-void measure(const SessionPtr& session, SessionView& view) {
+std::optional<struct statvfs> upper_file_system(const SessionPtr& session) {
   const auto operation = SharedOperation::at_once(session);
-  if (!operation || !(*operation)->measurable || !(*operation)->space) return;
+  if (!operation || !(*operation)->measurable || !(*operation)->space) return std::nullopt;
   const auto root = (*operation)->space->root();
   struct statvfs facts {};
-  if (::fstatvfs(root.get(), &facts) != 0) return;
-  view.upper_size = std::uint64_t{facts.f_blocks} * facts.f_frsize;
-  view.upper_used = std::uint64_t{facts.f_blocks - facts.f_bfree} * facts.f_frsize;
+  if (::fstatvfs(root.get(), &facts) != 0) return std::nullopt;
+  return facts;
+}
+
+void measure(const SessionPtr& session, SessionView& view) {
+  const auto facts = upper_file_system(session);
+  if (!facts) return;
+  view.upper_size = std::uint64_t{facts->f_blocks} * facts->f_frsize;
+  view.upper_used = std::uint64_t{facts->f_blocks - facts->f_bfree} * facts->f_frsize;
 }
 
 SessionView view_of(const Parts& parts, const Session& session) {

@@ -1,6 +1,10 @@
 // Copies of what sessions show.
 #pragma once
 
+#include <sys/statvfs.h>
+
+#include <optional>
+
 #include "session/parts.h"
 
 namespace unionroot::session {
@@ -8,5 +12,9 @@ namespace unionroot::session {
 SessionView view_of(const Parts& parts, const Session& session);
 // Fills in the size and use of the upper layer, where it has a file system of its own: one system call.
 void measure(const SessionPtr& session, SessionView& view);
+
+// Of the file system that the upper layer has for itself. nullopt if it has none, or if the session is being set up or
+// ended.
+std::optional<struct statvfs> upper_file_system(const SessionPtr& session);
 
 }  // namespace unionroot::session

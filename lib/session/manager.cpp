@@ -20,6 +20,7 @@
 #include "session/prune/prune.h"
 #include "session/recovery/reconcile.h"
 #include "session/recovery/recover.h"
+#include "session/upper_use.h"
 
 namespace unionroot::session {
 
@@ -166,6 +167,10 @@ std::vector<store::PastRun> Manager::history(const store::HistoryWish& wish) con
 }
 
 base::UniqueFd Manager::watch_locks() const { return impl_->parts.lock_directory.watch(); }
+
+std::vector<UpperUse> Manager::usage(const std::function<bool(const SessionView&)>& wanted) const {
+  return use_of_uppers(impl_->parts, wanted);
+}
 
 void Manager::measure(SessionView& view) const {
   if (const auto session = impl_->parts.table.find_same(SessionId(view.record))) session::measure(session, view);

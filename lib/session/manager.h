@@ -46,6 +46,7 @@ class Manager final : public Sessions {
   void remove_leftover(const definition::Snapshot& chroots, const std::string& name) override;
   void drop_unwanted_caches(const definition::Snapshot& chroots) override;
   [[nodiscard]] std::vector<store::PastRun> history(const store::HistoryWish& wish) const override;
+  [[nodiscard]] std::vector<UpperUse> usage(const std::function<bool(const SessionView&)>& wanted) const override;
   void measure(SessionView& view) const override;
   void prepare_stop() noexcept override;
   void cancel(const SessionId& session) noexcept override;

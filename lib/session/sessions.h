@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "launch/launcher.h"
+#include "session/folder_use.h"
 #include "session/prune/leftover.h"
 #include "session/requests.h"
 #include "store/history.h"
@@ -80,6 +81,8 @@ class Sessions {
   virtual void drop_unwanted_caches(const definition::Snapshot& chroots) = 0;
   // Which commands have ended. Throws Error(not_supported) if that is not kept, Error(failed).
   [[nodiscard]] virtual std::vector<store::PastRun> history(const store::HistoryWish& wish) const = 0;
+  // How much the upper layers take, of the sessions that are wanted.
+  [[nodiscard]] virtual std::vector<UpperUse> usage(const std::function<bool(const SessionView&)>& wanted) const = 0;
   // Fills in size and use of the upper layer.
   virtual void measure(SessionView& view) const = 0;
 

@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 #include <utility>
 
 #include "base/text.h"
 #include "base/unique_fd.h"
+#include "session/listing.h"
 #include "session/storage.h"
 
 namespace unionroot::session {
@@ -19,13 +21,42 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t shown = 3;
 constexpr std::chrono::milliseconds patience{300};
+constexpr std::chrono::seconds long_patience{5};
+constexpr std::uint64_t no_limit = std::numeric_limits<std::uint64_t>::max();
 
 base::UniqueFd folder_of(const Parts& parts, const Session& session) {
   const auto path = base::concat(sessions_folder(parts.settings, *session.definition), "/", session.id());
   return base::UniqueFd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
 }
 
+UpperUse used_by(const Session& session, FolderUse use) {
+  return {use, session.id(), session.definition->name, session.identity.owner_name, std::nullopt};
+}
+
+std::optional<UpperUse> look_at(const Parts& parts, const SessionPtr& session, Clock::time_point end) {
+  if (const auto facts = upper_file_system(session)) {
+    const std::uint64_t block = facts->f_frsize;
+    UpperUse use =
+        used_by(*session, {(facts->f_blocks - facts->f_bfree) * block, facts->f_files - facts->f_ffree, true});
+    use.limit = facts->f_blocks * block;
+    return use;
+  }
+  auto folder = folder_of(parts, *session);
+  if (!folder) return std::nullopt;
+  return used_by(*session, use_of(std::move(folder), end, no_limit));
+}
+
 }  // namespace
+
+std::vector<UpperUse> use_of_uppers(const Parts& parts, const std::function<bool(const SessionView&)>& wanted) {
+  const auto end = Clock::now() + long_patience;
+  std::vector<UpperUse> all;
+  for (const auto& session : parts.table.all())
+    if (wanted(view_of(parts, *session)))
+      if (auto use = look_at(parts, session, end)) all.push_back(std::move(*use));
+  std::sort(all.begin(), all.end(), [](const UpperUse& a, const UpperUse& b) { return a.session < b.session; });
+  return all;
+}
 
 std::vector<UpperUse> largest_uppers(const Parts& parts, const std::string& folder, Amount amount) {
   struct stat wanted {};
@@ -36,7 +67,7 @@ std::vector<UpperUse> largest_uppers(const Parts& parts, const std::string& fold
     auto own = folder_of(parts, *session);
     struct stat found {};
     if (!own || ::fstat(own.get(), &found) != 0 || found.st_dev != wanted.st_dev) continue;
-    all.push_back({use_of(std::move(own), end), session->id(), session->identity.owner_name});
+    all.push_back(used_by(*session, use_of(std::move(own), end)));
     if (Clock::now() > end) break;
   }
   std::sort(all.begin(), all.end(), [amount](const UpperUse& a, const UpperUse& b) {

@@ -40,6 +40,10 @@ class FakeCore final : public session::Sessions {
   void drop_unwanted_caches(const definition::Snapshot&) override {}
   session::SessionView take_over(session::TakeOverRequest request) override { return require(request.begin.name); }
   [[nodiscard]] std::vector<store::PastRun> history(const store::HistoryWish&) const override { return {}; }
+  [[nodiscard]] std::vector<session::UpperUse> usage(
+      const std::function<bool(const session::SessionView&)>&) const override {
+    return {};
+  }
   void measure(session::SessionView&) const override {}
   void prepare_stop() noexcept override {}
   void cancel(const session::SessionId& session) noexcept override;
