@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <set>
 
 #include "base/clock.h"
 #include "base/text.h"
@@ -105,11 +106,13 @@ std::string in_the_way(const std::vector<Entry>& holders, const std::vector<Entr
 
 namespace {
 
-// The sessions' names as arguments of `unionroot end`.
+// The sessions' names as arguments of `unionroot end`. A session with two lock files is named once.
 std::string sessions_among(const std::vector<Entry>& holders, const std::vector<Entry>& standing) {
   std::string names;
+  std::set<std::string> added;
   const auto add = [&](const Entry& entry) {
-    if (!entry.info.owner.session.empty()) names += concat(" ", printable(entry.info.owner.session));
+    const auto& session = entry.info.owner.session;
+    if (!session.empty() && added.insert(session).second) names += concat(" ", printable(session));
   };
   std::for_each(holders.begin(), holders.end(), add);
   std::for_each(standing.begin(), standing.begin() + std::min<std::ptrdiff_t>(std::ssize(standing), 3), add);

@@ -204,6 +204,12 @@ TEST_CASE("commands that outlive the daemon keep the lock that they hold") {
     auto daemon = directory.reown_session(key, owner("one"), created);
     CHECK_FALSE(created);
     CHECK(directory.list().size() == 2);
+    try {
+      directory.lock_source(key, owner(), Wait{});
+      FAIL("the change should have been refused");
+    } catch (const LockedError& error) {
+      CHECK_THAT(error.hint(), Catch::StartsWith("`unionroot end one`, "));  // the name is there once
+    }
   }
   CHECK(change_refused(directory));  // the second daemon is gone as well; the commands run
   {
