@@ -78,9 +78,9 @@ std::string tarball_fault(int file, const std::string& path) {
   for (const auto magic : {"\x1f\x8b"sv, "BZh"sv, "\xfd\x37zXZ\0"sv, "\x28\xb5\x2f\xfd"sv, "\x04\x22\x4d\x18"sv})
     if (content.starts_with(magic)) return {};
   if (content.empty()) return "is empty";
+  if (content.size() == block && content.find_first_not_of('\0') == std::string_view::npos) return "has nothing in it";
   if (content.size() < block || !has_tar_checksum(start))
     return "is no tarball, nor compressed by gzip, bzip2, xz, zstd or lz4";
-  if (start.find_first_not_of('\0') == std::string::npos) return "has nothing in it";
   return {};
 }
 

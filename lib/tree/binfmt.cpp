@@ -49,7 +49,7 @@ void take_line(BinfmtEntry& entry, std::string_view line) {
     entry.flags = base::trim(line.substr(6));
   } else if (const auto offset = after(line, "offset")) {
     const auto number = base::parse_unsigned(*offset);
-    if (!number || *number > binfmt_compared) refuse(entry.name, "its offset is no number below 256");
+    if (!number || *number >= binfmt_compared) refuse(entry.name, "its offset is no number below 256");
     entry.offset = static_cast<std::size_t>(*number);
   } else if (const auto magic = after(line, "magic")) {
     entry.magic = bytes_of(entry.name, *magic);

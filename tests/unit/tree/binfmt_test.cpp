@@ -64,7 +64,7 @@ TEST_CASE("flags, offsets and extensions") {
 TEST_CASE("what is no entry is refused, with its name") {
   for (const char* text :
        {"", "on\n", "enabled\n", "enabled\ninterpreter a\nmagic 00\n", "enabled\ninterpreter /a\n",
-        "enabled\ninterpreter /a\noffset 257\nmagic 00\n", "enabled\ninterpreter /a\noffset -1\nmagic 00\n",
+        "enabled\ninterpreter /a\noffset 256\nmagic 00\n", "enabled\ninterpreter /a\noffset -1\nmagic 00\n",
         "enabled\ninterpreter /a\nmagic 0\n", "enabled\ninterpreter /a\nmagic 0g\n",
         "enabled\ninterpreter /a\nmagic 0A\n", "enabled\ninterpreter /a\nmagic 00\nmask 0000\n",
         "enabled\ninterpreter /a\nmagic 00\nextension .a\n", "enabled\ninterpreter /a\nflags: 1\nmagic 00\n",
