@@ -27,7 +27,7 @@ bool degraded(const Laid& laid, const Plan& plan) { return laid.state != State::
 std::string sentence(const Laid& laid) {
   switch (laid.state) {
     case State::overlay: return "Some parameters of the overlay of this machine's root are wrong.";
-    case State::temporary: return "Changes to this machine are kept in memory, and are lost when it goes off.";
+    case State::temporary: return "Changes to this machine are kept in memory, and are lost when it is switched off.";
     case State::read_only: return "The root of this machine is read-only.";
   }
   return {};
@@ -94,7 +94,7 @@ void leave_for_after_boot(const std::string& run, const Laid& laid, const Plan& 
   std::string text = concat("*** unionroot: ", sentence(laid), "\n");
   if (!laid.reason.empty()) text += concat("    ", base::printable(laid.reason, 400), "\n");
   for (const auto& problem : plan.problems) text += concat("    ", base::printable(problem, 400), "\n");
-  text += "    All of it: /run/unionroot/boot/messages\n\n";
+  text += "    All messages: /run/unionroot/boot/messages\n\n";
   tell_if_it_fails([&] { write_for_after_boot(concat(run, "/issue.d/unionroot.issue"), text); });
   tell_if_it_fails([&] { write_for_after_boot(concat(run, "/motd.d/unionroot"), text); });
 }

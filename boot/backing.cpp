@@ -38,10 +38,11 @@ Device wait_for_upper(const UpperPlan& upper, const Plan& plan, int lower) {
   if (facts.st_dev == device.number)
     throw Error(ErrorCode::failed, concat(device.path, " holds the root itself"), "give the changes a partition");
   if (!device.other.empty())
-    throw Error(ErrorCode::failed, concat(device.path, " holds ", base::printable(device.other), " and no file system"),
-                device.other == "crypto_LUKS"
-                    ? "have the initrd unlock it (crypttab(5), initramfs), and name what is in it: /dev/mapper/NAME"
-                    : "name the device that has the file system");
+    throw Error(
+        ErrorCode::failed, concat(device.path, " holds ", base::printable(device.other), " and no file system"),
+        device.other == "crypto_LUKS"
+            ? "have the initrd unlock it (crypttab(5), initramfs), and name the unlocked device: /dev/mapper/NAME"
+            : "name the device that has the file system");
   return device;
 }
 

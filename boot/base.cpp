@@ -55,7 +55,7 @@ std::optional<Base> recorded_base(int store, const std::string& device) {
   const auto text = kernel::read_in_tree(store, record_path, most_bytes);
   if (!text) return std::nullopt;
   auto found = parse_base(*text);
-  if (!found) base::log::warning(concat(record_path, " on ", device, " says nothing of a base; it is written anew"));
+  if (!found) base::log::warning(concat(record_path, " on ", device, " names no base; it is written again"));
   return found;
 }
 
@@ -70,7 +70,7 @@ Base base_of(int lower) {
   try {
     found.image = image_of(lower);
   } catch (const Error& error) {
-    base::log::warning(concat("which image the root is cannot be found out: ", error.what()));
+    base::log::warning(concat("the image of the root cannot be determined: ", error.what()));
   }
   return found;
 }
@@ -98,7 +98,7 @@ std::string settle_base(int store, const std::string& folder, const Base& now, O
   switch (compare(*recorded, now)) {
     case Comparison::same: return "same";
     case Comparison::unknown:
-      base::log::warning(concat("whether the changes on ", device, " belong to this root cannot be found out"));
+      base::log::warning(concat("it is unknown whether the changes on ", device, " belong to this root"));
       return "unknown";
     case Comparison::different: break;
   }
@@ -106,10 +106,10 @@ std::string settle_base(int store, const std::string& folder, const Base& now, O
                            ") than this one (", now.described(), ")");
   if (policy == OnOtherBase::keep)
     throw Error(base::ErrorCode::failed, what,
-                "they stay as they are; boot once with rootrwbase=accept to have them on this root, or with "
-                "rootrwbase=discard to delete them");
+                "they are kept but not used; to use them here boot once with rootrwbase=accept, to delete them with "
+                "rootrwbase=discard");
   if (policy == OnOtherBase::accept) {
-    base::log::warning(concat(what, "; rootrwbase=accept: they are laid over this one"));
+    base::log::warning(concat(what, "; rootrwbase=accept: they are used on this root"));
     return "accepted";
   }
   base::log::warning(concat(what, "; rootrwbase=discard: they are deleted"));

@@ -27,8 +27,7 @@ void lock_block_device(int tree) {
   try {
     lock(tree);
   } catch (const base::Error& error) {
-    base::log::warning(
-        base::concat("nothing but its mount keeps the lower layer from being written to: ", error.with_hint()));
+    base::log::warning(base::concat("only the read-only mount protects the lower layer: ", error.with_hint()));
   }
 }
 

@@ -64,7 +64,7 @@ std::vector<Device> device_at(const std::string& path) {
   base::check(open.get(), "opening", path);
   struct stat facts {};
   base::check(::fstat(open.get(), &facts), "looking at", path);
-  if (!S_ISBLK(facts.st_mode)) throw Error(ErrorCode::failed, concat(base::printable(path), " is no block device"));
+  if (!S_ISBLK(facts.st_mode)) throw Error(ErrorCode::failed, concat(base::printable(path), " is not a block device"));
   return {look_at_device(path, open)};
 }
 
@@ -142,13 +142,14 @@ Device wait_for_device(const DeviceName& name, std::chrono::seconds limit, Sever
     if (found.size() > 1) {
       const auto which = concat("several devices have ", shown, ": ", list_devices(found));
       if (several == Several::refused) throw Error(ErrorCode::failed, which, "name it by its UUID= or PARTUUID=");
-      base::log::warning(concat(which, "; the first is taken"));
+      base::log::warning(concat(which, "; the first is used"));
     }
     if (!found.empty()) return found.front();
     if (Clock::now() >= end)
-      throw Error(ErrorCode::timed_out,
-                  concat("no device ", shown, " came in ", static_cast<std::uint64_t>(limit.count()), " seconds"),
-                  concat("there are: ", list_devices(by_path ? all_devices() : devices)));
+      throw Error(
+          ErrorCode::timed_out,
+          concat("device ", shown, " did not appear within ", static_cast<std::uint64_t>(limit.count()), " seconds"),
+          concat("there are: ", list_devices(by_path ? all_devices() : devices)));
     ::usleep(static_cast<useconds_t>(between_looks.count()));
   }
 }

@@ -93,9 +93,9 @@ void require_folder(const std::string& folder) {
 }
 
 void tell_people(const std::string& run, const FolderPlaces& places, const std::string& why) {
-  const auto text =
-      concat("*** unionroot: Changes in ", places.folder,
-             " are kept in memory, and are lost when this machine goes off.\n    ", base::printable(why, 400), "\n\n");
+  const auto text = concat("*** unionroot: Changes in ", places.folder,
+                           " are kept in memory, and are lost when this machine is switched off.\n    ",
+                           base::printable(why, 400), "\n\n");
   try {
     write_for_after_boot(concat(run, "/issue.d/unionroot-", places.name, ".issue"), text);
     write_for_after_boot(concat(run, "/motd.d/unionroot-", places.name), text);

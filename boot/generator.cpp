@@ -26,7 +26,7 @@ void write_units(const std::string& place, const std::string& folder) {
   else if (S_ISLNK(facts.st_mode))
     why = "it is a symbolic link";
   else if (!S_ISDIR(facts.st_mode))
-    why = "it is no folder";
+    why = "it is not a folder";
   if (why != nullptr)
     return base::log::warning(concat("overlay=", folder, ": ", why, ", so no overlay is laid over it"));
   const auto units = units_for_folder(folder, UNIONROOT_BOOT_PROGRAM);

@@ -61,9 +61,10 @@ class Boot {
     else
       lay(site, candidates);
     const auto init = find_init(open_folder(site.stage).get(), candidates, -1);
-    if (init.empty()) throw Error(ErrorCode::command_not_found, "there is no init in the root", "rootinit= names one");
+    if (init.empty())
+      throw Error(ErrorCode::command_not_found, "there is no init in the root", "name one with rootinit=");
     if (!(workshop_.in_memory() && plan_.other_init) && init != plan_.init)
-      base::log::error(concat("rootinit=", plan_.init, " is no program that can be started; ", init, " is"));
+      base::log::error(concat("rootinit=", plan_.init, " cannot be started; starting ", init, " instead"));
     workshop_.make_root(site, from_device_);
     return init;
   }
@@ -84,7 +85,7 @@ class Boot {
         // br2 does the same: the initial file system may be a whole system.
         if (find_init(workshop_.old_root(), inits(plan_, true), self_.get()).empty()) throw;
         base::log::error(concat("root=", plan_.lower.device->text(), " cannot be mounted: ", error.with_hint(),
-                                "; instead, the root is what is in memory"));
+                                "; the root in memory is used instead"));
       }
     }
     plan_ = read_plan(workshop_.old_root(), mounter);
@@ -103,7 +104,7 @@ class Boot {
       check_file_system(device, plan_.check);
     } catch (const Error& error) {
       lower_errors_ = error.with_hint();
-      base::log::error(concat(lower_errors_, "; it is mounted all the same"));
+      base::log::error(concat(lower_errors_, "; it is mounted nevertheless"));
     }
     return mount_device(mounts_, device.path, device.type, plan_.lower.types, words);
   }
@@ -134,7 +135,7 @@ int start_once_more(char** arguments) {
   const Plan plan = read_plan(root.get(), RootMounter::another);
   const auto init = find_init(root.get(), inits(plan, false), this_program().get());
   if (!init.empty()) become_init(init, arguments);
-  base::log::error("there is no init to be started; rootinit= names one");
+  base::log::error("there is no init to start; name one with rootinit=");
   return 1;
 }
 
@@ -158,7 +159,7 @@ int run_as_init(char** arguments) {
     base::log::error(error.with_hint());
   }
   if (!init.empty()) become_init(init, arguments);
-  base::log::error("no init can be started; the kernel says no more than that its first process has ended");
+  base::log::error("no init can be started; the kernel will panic because process 1 ends");
   return 1;
 }
 

@@ -51,7 +51,9 @@ void require_mounted_root(const UniqueFd& tree, const std::string& root) {
   const bool same = found.stx_ino == own.stx_ino && found.stx_dev_major == own.stx_dev_major &&
                     found.stx_dev_minor == own.stx_dev_minor;
   if (same || (found.stx_attributes & STATX_ATTR_MOUNT_ROOT) == 0)
-    throw Error(base::ErrorCode::invalid_argument, concat(base::printable(root), " is no root that an initrd mounted"));
+    throw Error(base::ErrorCode::invalid_argument,
+                concat(base::printable(root), same ? " is not a mounted root: it is the running root"
+                                                   : " is not a mounted root: nothing is mounted there"));
 }
 
 // No overlay can be mounted. The root stays as it is, but read-only.

@@ -62,7 +62,7 @@ class Layers {
     base::log::error(concat("the overlay of this machine's root cannot be laid as planned: ", laid.reason));
     if (plan_.on_failure == OnFailure::temporary) {
       try {
-        base::log::error("instead, changes are kept in memory, and are lost when the machine goes off");
+        base::log::error("instead, changes are kept in memory, and are lost when the machine is switched off");
         Laid temporary = overlay_on(memory_upper(plan_.memory_size));
         temporary.state = State::temporary;
         temporary.reason = laid.reason;
@@ -146,7 +146,7 @@ class Layers {
     struct statvfs facts {};
     base::check(::statvfs(path.c_str(), &facts), "looking at the file system of the upper layer");
     if ((facts.f_flag & ST_RDONLY) != 0)
-      throw Error(ErrorCode::failed, "the file system of the upper layer can only be read",
+      throw Error(ErrorCode::failed, "the file system of the upper layer is read-only",
                   "give the changes a file system that can be written to");
     if (plan_.upper.reset) return;
     if (facts.f_bfree * facts.f_frsize < least_bytes || (facts.f_files != 0 && facts.f_ffree < least_inodes))

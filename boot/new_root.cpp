@@ -47,7 +47,8 @@ void carry(kernel::Mounts& mounts, const std::string& from, const Site& site, co
     const UniqueFd target = kernel::open_beneath(root.get(), place, O_PATH, 0, kernel::resolve_in_root);
     mounts.attach(clone.get(), target.get());
   } catch (const Error& error) {
-    base::log::warning(concat(base::printable(from), " cannot be at ", base::printable(place), ": ", error.what()));
+    base::log::warning(
+        concat("cannot mount ", base::printable(from), " at ", base::printable(place), ": ", error.what()));
   }
 }
 

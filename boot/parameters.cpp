@@ -78,7 +78,7 @@ SettingsOfFile settings_of_file(std::string_view text, const std::string& name) 
     const auto equals = line.find('=');
     if (equals == std::string_view::npos || base::trim(line.substr(0, equals)).empty()) {
       found.problems.push_back(
-          concat(origin, ": ", base::printable(line), ": expected \"key = value\"; the line is left out"));
+          concat(origin, ": ", base::printable(line), ": expected \"key = value\"; the line is ignored"));
       continue;
     }
     found.settings.push_back({std::string(base::trim(line.substr(0, equals))),

@@ -44,34 +44,35 @@ void take_root(Reading& reading, const Setting& setting) {
   const auto device = parse_device_name(setting.value);
   if (!device)
     return reading.problem(
-        setting, "expected a path in /dev, LABEL=, UUID=, PARTUUID= or PARTLABEL=", "the root that there is is taken");
+        setting, "expected a path in /dev, LABEL=, UUID=, PARTUUID= or PARTLABEL=", "the current root is used");
   reading.plan_.lower.device = device;
 }
 
 void take_root_type(Reading& reading, const Setting& setting) {
   const auto types = base::split(setting.value, ',');
   if (types.empty() || !std::all_of(types.begin(), types.end(), is_type))
-    return reading.problem(setting, "expected the name of a file system, such as ext4", "what is on the device counts");
+    return reading.problem(setting, "expected the name of a file system, such as ext4",
+                           "the type found on the device is used");
   reading.plan_.lower.types = types;
 }
 
 void take_root_options(Reading& reading, const Setting& setting) {
   const auto words = parse_mount_options(setting.value);
-  if (!words) return reading.problem(setting, "this is no list of mount options", "it is left out");
+  if (!words) return reading.problem(setting, "this is not a list of mount options", "it is ignored");
   reading.plan_.lower.options = *words;
 }
 
 void take_root_init(Reading& reading, const Setting& setting) {
   if (!is_program(setting.value))
     return reading.problem(setting, "expected the absolute path of a program, without unusual characters",
-                           concat(reading.plan_.init, " is taken"));
+                           concat(reading.plan_.init, " is used"));
   reading.plan_.init = setting.value;
 }
 
 void take_init(Reading& reading, const Setting& setting) {
   if (!is_program(setting.value))
     return reading.problem(setting, "expected the absolute path of a program, without unusual characters",
-                           "it is left out");
+                           "it is ignored");
   reading.plan_.other_init = setting.value;
 }
 
@@ -89,14 +90,15 @@ void take_upper(Reading& reading, const Setting& setting) {
 
 void take_upper_type(Reading& reading, const Setting& setting) {
   if (!is_type(setting.value))
-    return reading.problem(setting, "expected the name of a file system, such as ext4", "what is on the device counts");
+    return reading.problem(setting, "expected the name of a file system, such as ext4",
+                           "the type found on the device is used");
   reading.plan_.upper.type = setting.value;
 }
 
 void take_upper_options(Reading& reading, const Setting& setting) {
   auto words = parse_mount_options(setting.value);
-  if (!words) return reading.problem(setting, "this is no list of mount options", "the default is taken");
-  if (words->read_only) reading.problem(setting, "an upper layer is written to", "ro is left out");
+  if (!words) return reading.problem(setting, "this is not a list of mount options", "the default is used");
+  if (words->read_only) reading.problem(setting, "an upper layer must be writable", "ro is ignored");
   words->read_only = false;
   reading.upper_options_ = words;
 }
@@ -109,7 +111,7 @@ void take_reset(Reading& reading, const Setting& setting) {
 
 void take_overlayfs(Reading& reading, const Setting& setting) {
   if (setting.value != "yes" && setting.value != "no")
-    return reading.problem(setting, "expected yes or no", "it is left out");
+    return reading.problem(setting, "expected yes or no", "it is ignored");
   reading.plan_.refused = setting.value == "no";
   if (setting.value == "no") return;
   reading.plan_.asked = true;
@@ -128,7 +130,7 @@ void take_percentage(Reading& reading, const Setting& setting) {
   if (number.ends_with('%')) number.remove_suffix(1);
   if (percentage(number) == 0)
     return reading.problem(setting, "expected a percentage of the memory, 1 to 100",
-                           concat(reading.plan_.memory_size, " is taken"));
+                           concat(reading.plan_.memory_size, " is used"));
   reading.plan_.memory_size = concat(percentage(number), "%");
 }
 
@@ -141,7 +143,7 @@ void take_size(Reading& reading, const Setting& setting) {
   const bool good = unit == "%" ? percentage(number) != 0 : sized && base::parse_unsigned(number).value_or(0) > 0;
   if (!good)
     return reading.problem(setting, "expected a percentage of the memory, such as 20%, or a size, such as 512m",
-                           concat(reading.plan_.memory_size, " is taken"));
+                           concat(reading.plan_.memory_size, " is used"));
   reading.plan_.memory_size = text;
 }
 
@@ -162,7 +164,7 @@ void take_folders(Reading& reading, const Setting& setting) {
   for (const auto& word : base::split(setting.value, ',')) {
     const std::string folder(base::trim(word));
     if (const auto why = folder_problem(folder); !why.empty())
-      reading.problem({setting.key, folder, setting.origin}, why, "it is left out");
+      reading.problem({setting.key, folder, setting.origin}, why, "it is ignored");
     else if (std::find(folders.begin(), folders.end(), folder) == folders.end())
       folders.push_back(folder);
   }
@@ -175,7 +177,7 @@ void take_on_failure(Reading& reading, const Setting& setting) {
     reading.plan_.on_failure = OnFailure::read_only;
   else
     reading.problem(setting, "expected tmpfs or read-only",
-                    reading.plan_.on_failure == OnFailure::temporary ? "tmpfs is taken" : "read-only is taken");
+                    reading.plan_.on_failure == OnFailure::temporary ? "tmpfs is used" : "read-only is used");
 }
 
 void take_base(Reading& reading, const Setting& setting) {
@@ -185,7 +187,7 @@ void take_base(Reading& reading, const Setting& setting) {
     return;
   }
   reading.problem(setting, "expected keep, discard or accept",
-                  concat(base_policy_name(reading.plan_.on_other_base), " is taken"));
+                  concat(base_policy_name(reading.plan_.on_other_base), " is used"));
 }
 
 void take_check(Reading& reading, const Setting& setting) {
@@ -197,14 +199,14 @@ void take_check(Reading& reading, const Setting& setting) {
   else if (setting.value == "skip")
     check = CheckMode::skipped;
   else
-    reading.problem(setting, "expected auto, force or skip", "it is left out");
+    reading.problem(setting, "expected auto, force or skip", "it is ignored");
 }
 
 void take_wait(Reading& reading, const Setting& setting) {
   const auto seconds = base::parse_unsigned(setting.value);
   if (!seconds || *seconds > longest_wait)
     return reading.problem(setting, "expected a number of seconds, at most 3600",
-                           concat(static_cast<std::uint64_t>(reading.plan_.wait.count()), " is taken"));
+                           concat(static_cast<std::uint64_t>(reading.plan_.wait.count()), " is used"));
   reading.plan_.wait = std::chrono::seconds(*seconds);
 }
 
@@ -214,7 +216,7 @@ void take_layout(Reading& reading, const Setting& setting) {
     reading.plan_.layout = layout;
     return;
   }
-  reading.problem(setting, "expected br2, yocto or boundary", "it is left out");
+  reading.problem(setting, "expected br2, yocto or boundary", "it is ignored");
 }
 
 void take_debug(Reading& reading, const Setting&) { reading.plan_.debug = true; }
@@ -258,8 +260,9 @@ void Reading::take(const Setting& setting, bool from_file) {
                                          [&](const Parameter& parameter) { return parameter.key == setting.key; });
   if (found != parameters.end() && (found->in_file || !from_file)) return found->take(*this, setting);
   if (from_file)
-    problem(setting, found == parameters.end() ? "there is no such setting" : "only the kernel command line has it",
-            "it is left out");
+    problem(setting,
+            found == parameters.end() ? "there is no such setting" : "only the kernel command line can have it",
+            "it is ignored");
 }
 
 void Reading::finish() {
@@ -280,7 +283,7 @@ void Reading::finish() {
   upper.options = upper_options_.value_or(MountWords{MOUNT_ATTR_NOATIME, {}, false});
   // The default that br2 documents has mode=. No partition can be mounted with that.
   if (std::erase_if(upper.options.options, [](const auto& option) { return option.first == "mode"; }) != 0)
-    plan_.notes.emplace_back("rootrwoptions: mode= is for an upper layer in memory; it is left out");
+    plan_.notes.emplace_back("rootrwoptions: mode= is for an upper layer in memory; it is ignored");
 }
 
 }  // namespace unionroot::boot

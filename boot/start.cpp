@@ -37,11 +37,11 @@ SettingsOfFile read_configuration(int tree) {
     base::check(::fstat(file.get(), &facts), "looking at", configuration_file);
     std::string remedy;
     auto why = base::not_configuration(file.get(), facts, configuration_file, remedy);
-    if (!S_ISREG(facts.st_mode)) why = "is no file";
-    if (!why.empty()) return {{}, {concat(configuration_file, " ", why, "; it is left out")}};
+    if (!S_ISREG(facts.st_mode)) why = "is not a regular file";
+    if (!why.empty()) return {{}, {concat(configuration_file, " ", why, "; it is ignored")}};
     return settings_of_file(base::read_all(file.get(), configuration_file, most_bytes), configuration_file);
   } catch (const Error& error) {
-    return {{}, {concat(error.with_hint(), "; it is left out")}};
+    return {{}, {concat(error.with_hint(), "; it is ignored")}};
   }
 }
 
@@ -54,7 +54,7 @@ Plan read_plan(int tree, RootMounter mounter) {
     std::erase_if(settings, [](const Setting& one) { return one.key == "root" || one.key == "rootfstype"; });
   Plan plan = make_plan(file.settings, settings);
   plan.problems.insert(plan.problems.begin(), file.problems.begin(), file.problems.end());
-  if (!command_line) plan.problems.emplace_back("/proc/cmdline cannot be read: no parameter counts");
+  if (!command_line) plan.problems.emplace_back("cannot read /proc/cmdline; all kernel parameters are ignored");
   return plan;
 }
 
@@ -76,8 +76,8 @@ void make_read_only(kernel::Mounts& mounts, const std::string& path) {
 
 UniqueFd lower_of(kernel::Mounts& mounts, int tree, const Plan& plan) {
   if (!plan.lower.options.options.empty())
-    base::log::warning(concat("the root is mounted already: of rootoptions=", plan.lower.options.text(),
-                              " only the options of a mount count, not those of its file system"));
+    base::log::warning(concat(
+        "the root is already mounted; file system options in rootoptions=", plan.lower.options.text(), " are ignored"));
   UniqueFd lower = mounts.clone_tree(tree, "", false);
   const auto wanted = plan.lower.options.attributes;
   mounts.set_attributes(lower.get(), wanted | MOUNT_ATTR_RDONLY, MOUNT_ATTR__ATIME, MS_PRIVATE, false);
@@ -88,7 +88,7 @@ Laid lay_for_init(kernel::Mounts& mounts, const Site& site, const Plan& plan, co
                   const std::vector<std::string>& candidates) {
   Laid laid = lay_layers(mounts, site, plan, lower, [&](int tree) {
     if (find_init(tree, candidates, -1).empty())
-      throw Error(base::ErrorCode::command_not_found, "there is no init in it", "rootinit= names one");
+      throw Error(base::ErrorCode::command_not_found, "there is no init in it", "name one with rootinit=");
   });
   if (laid.state == State::read_only) lock_block_device(lower.get());
   return laid;

@@ -54,7 +54,7 @@ std::string AfterRun::begin(Manager& manager, const std::string& chroot, bus::Op
   } catch (const base::Error& error) {
     if (error.code() != base::ErrorCode::no_such_chroot) throw;
     throw base::Error(error.code(), error.what(),
-                      base::concat("--diff and --keep are for chroots; of a session `unionroot diff ", chroot,
+                      base::concat("--diff and --keep are for chroots; for a session `unionroot diff ", chroot,
                                    "` lists the changes"));
   }
 }

@@ -48,8 +48,7 @@ void WaitOption::declare(CLI::App& app) {
 }
 
 bool WaitOption::yields() const {
-  if (yield_ && !given())
-    throw UsageError("--yield says how to wait, and nothing says that it is to wait", "add --wait, or --wait=SECONDS");
+  if (yield_ && !given()) throw UsageError("--yield has no effect without --wait", "add --wait, or --wait=SECONDS");
   return yield_;
 }
 
@@ -66,7 +65,7 @@ std::optional<terminal::TimeLimit> TimeLimitOption::read() const {
   // More than none: a timer of 0 never tells.
   const auto time = [hint](const std::string& text) {
     const std::chrono::milliseconds value(parse_seconds(text, hint));
-    if (value.count() == 0) throw UsageError("a time of 0 seconds is none", std::string(hint));
+    if (value.count() == 0) throw UsageError("a time limit must be more than 0 seconds", std::string(hint));
     return value;
   };
   if (limit_.empty() && grace_.empty()) return std::nullopt;

@@ -38,7 +38,7 @@ std::string where_it_is(const std::string& command) {
   if (command.find('/') == std::string::npos)
     for (const char* const folder : {"/usr/sbin/", "/sbin/", "/usr/local/sbin/"})
       if (const auto place = folder + command; ::access(place.c_str(), X_OK) == 0)
-        return base::concat(searched, ": say ", base::printable(place), ", or set PATH");
+        return base::concat(searched, ": use ", base::printable(place), ", or set PATH");
   return base::concat("check its name; ", searched);
 }
 

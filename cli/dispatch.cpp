@@ -32,7 +32,7 @@ bool take_config(const std::vector<std::string>& words, std::size_t& at, std::st
   else if (++at < words.size())
     config = words[at];
   if (config.empty() || config[0] == '-')
-    throw UsageError("--config needs the name of a file", "what schroot shows with --config: unionroot info NAME");
+    throw UsageError("--config needs the name of a file", "for what schroot --config shows, use: unionroot info NAME");
   return true;
 }
 
@@ -85,11 +85,11 @@ std::string general_help() {
          "\nOptions:\n"
          "      --config FILE     the settings file; otherwise $UNIONROOT_CONFIG, or\n"
          "                        /etc/unionroot/unionroot.conf\n"
-         "      --json-errors     an error is an object of JSON, with its name\n"
+         "      --json-errors     print an error as a JSON object, with its name\n"
          "  -V, --version         print the version\n"
          "  -h, --help            show this; after a verb, or with 'help VERB', that verb's\n"
          "\nExamples:\n"
-         "  unionroot run host                 a shell on a copy of this machine that vanishes\n"
+         "  unionroot run host                 a shell on a temporary copy of this machine\n"
          "  id=$(unionroot begin sid)          a session that stays\n"
          "  unionroot run \"$id\" -- make\n"
          "  unionroot end \"$id\"\n"

@@ -34,14 +34,14 @@ std::string in_place_of_command(const std::string& name, const std::vector<std::
   if (first.starts_with('-'))
     return concat(
         "'", base::printable(first),
-        "' stands behind the name, so it was taken for the command; options come before the name: unionroot run ",
+        "' comes after the name, so it was taken as the command; options come before the name: unionroot run ",
         base::printable(first), " ... ", base::printable(name), " -- COMMAND");
   if (is_assignment(first)) return concat("to set a variable for a command: ", run, "env ", words_of(command));
   if (first.find_first_of(" \t\n;|&<>") != std::string::npos)
-    return concat("it was taken for one word; without the quotes: ", run, words_of(command),
+    return concat("it was taken as one word; without the quotes: ", run, words_of(command),
                   "; as a line of the shell: ", run, "sh -c '", words_of(command), "'");
   if (std::find(of_the_shell.begin(), of_the_shell.end(), first) != of_the_shell.end())
-    return concat("it is a command of the shell, and no program: ", run, "sh -c '", words_of(command), "'");
+    return concat("it is a command of the shell, not a program: ", run, "sh -c '", words_of(command), "'");
   return {};
 }
 

@@ -31,9 +31,9 @@ constexpr Replacement replacements[] = {
     {"-s", "--shell", "use: unionroot run --shell SHELL NAME"},
     {"-p", "--preserve-environment", "use: unionroot run --preserve-environment NAME -- COMMAND"},
     {"-o", "--option", "use: unionroot run --option KEY=VALUE CHROOT -- COMMAND"},
-    {"-q", "--quiet", "leave it out: nothing is printed but errors"},
-    {"-v", "--verbose", "leave it out: 'unionroot info' and the daemon's log tell more"},
-    {"", "--debug", "leave it out: 'unionroot info' and the daemon's log tell more"},
+    {"-q", "--quiet", "leave it out: only errors are printed"},
+    {"-v", "--verbose", "leave it out: 'unionroot info' and the daemon's log show more"},
+    {"", "--debug", "leave it out: 'unionroot info' and the daemon's log show more"},
 };
 
 struct Synonym {

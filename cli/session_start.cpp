@@ -52,9 +52,10 @@ std::string whole_id(Manager& manager, const std::string& name, Among among) {
   }
   if (found.size() <= 1) return found.empty() ? name : found.front();
   const auto count = found.size();
-  throw base::Error(base::ErrorCode::invalid_argument,
-                    base::concat("'", name, "' is the start of ", count, " sessions: ", listed(std::move(found))),
-                    "give more of the one that is meant");
+  throw base::Error(
+      base::ErrorCode::invalid_argument,
+      base::concat("'", name, "' is the start of the ids of ", count, " sessions: ", listed(std::move(found))),
+      "give more of the id");
 }
 
 std::string hint_of_start(Manager& manager, const std::string& name) {
@@ -63,7 +64,7 @@ std::string hint_of_start(Manager& manager, const std::string& name) {
   });
   if (found.empty()) return {};
   const bool one = found.size() == 1;
-  return base::concat(one ? "this one begins so: " : "these begin so: ", listed(std::move(found)),
+  return base::concat(one ? "a session id begins with it: " : "session ids begin with it: ", listed(std::move(found)),
                       "; give the whole id");
 }
 

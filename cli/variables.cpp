@@ -61,7 +61,7 @@ std::vector<std::string> variables_of(const std::string& text, const std::string
                   "a variable cannot have one: pass such data in a file");
     if (!base::valid_variable_name(name_of(line)))
       refuse_line(file, number, base::concat("'", base::printable(line), "' is neither NAME=VALUE nor NAME"),
-                  base::concat(what_a_name_is, "; there is nothing before it, such as export"));
+                  base::concat(what_a_name_is, "; remove words before it, such as export"));
     found.push_back(line);
   }
   return found;

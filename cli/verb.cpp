@@ -29,7 +29,7 @@ void refuse_extras(const VerbEntry& entry, const CLI::App& app, bool waits) {
   const std::string& extra = extras.front();
   if (extra.size() < 2 || extra[0] != '-')
     throw UsageError(base::concat("unexpected argument '", base::printable(extra), "'"),
-                     waits ? "the value of --wait stands behind a '=': --wait=30" : "");
+                     waits ? "the value of --wait comes after a '=': --wait=30" : "");
   refuse_option(extra, entry.name, option_names(app));
 }
 

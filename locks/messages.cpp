@@ -57,8 +57,8 @@ std::string describe_session(const LockInfo& info) {
   const bool changes = info.kind == LockKind::source && !has_for_itself(owner);
   const bool alone = info.state != LockState::preserved && !base::is_alive(owner.process);
   return concat(changes ? "source session " : "session ", printable(owner.session), " (", name_of_user(owner),
-                since_text(owner.since), info.state == LockState::preserved ? ", which nobody runs now" : "",
-                alone ? ", whose commands run on without a daemon" : "", ")");
+                since_text(owner.since), info.state == LockState::preserved ? "; preserved, no daemon has it" : "",
+                alone ? "; its commands still run without a daemon" : "", ")");
 }
 
 // "root's `unionroot lock sid -- make` (pid 12, since ...)". Only root and the lock's owner see the command line.
@@ -99,7 +99,7 @@ std::string in_the_way(const std::vector<Entry>& holders, const std::vector<Entr
   if (!using_it.empty()) texts.push_back(concat("it is in use by ", base::join(using_it, "; ")));
   if (!waiting.empty())
     texts.push_back(concat(base::join(waiting, "; "), waiting.size() == 1 ? " waits" : " wait",
-                           standing.empty() ? "" : waited_for(standing, reader), "; what comes later waits behind ",
+                           standing.empty() ? "" : waited_for(standing, reader), "; later sessions have to wait for ",
                            waiting.size() == 1 ? "it" : "them"));
   return base::join(texts, "; ");
 }

@@ -64,8 +64,8 @@ void Connection::closed() const {
   if (!greeted_ && host_user_name(uid) == std::to_string(uid))
     throw base::Error(base::ErrorCode::access_denied,
                       base::concat("the bus does not let you in: this machine has no account with the uid ", uid),
-                      base::concat("make one (useradd --uid ", uid, " NAME), or mend the name service; `getent passwd ",
-                                   uid, "` shows it then"));
+                      base::concat("make one (useradd --uid ", uid,
+                                   " NAME), or correct the name service; `getent passwd ", uid, "` shows it then"));
   broken("the bus closed the connection");
 }
 
@@ -173,12 +173,12 @@ void Connection::receive(const Waiting& waiting) {
       received_.emplace_back(descriptor);
     }
   }
-  if ((header.msg_flags & MSG_CTRUNC) != 0) broken("descriptors got lost on their way over the bus (too many open?)");
+  if ((header.msg_flags & MSG_CTRUNC) != 0) broken("descriptors were lost on the bus (too many open?)");
   buffer_.append(bytes, static_cast<std::size_t>(count));
 }
 
 std::vector<base::UniqueFd> Connection::take_descriptors(std::size_t count) {
-  if (count > received_.size()) broken("descriptors got lost on their way over the bus");
+  if (count > received_.size()) broken("descriptors were lost on the bus");
   const auto end = received_.begin() + static_cast<std::ptrdiff_t>(count);
   std::vector<base::UniqueFd> taken(std::make_move_iterator(received_.begin()), std::make_move_iterator(end));
   received_.erase(received_.begin(), end);

@@ -101,7 +101,7 @@ class Reader {
       case 'v': return variant(depth);
       case 'a': return array(type.substr(1), depth);
       case '(': return structure(type, depth);
-      default: unsound("a type that is not known");
+      default: unsound("an unknown type");
     }
   }
 

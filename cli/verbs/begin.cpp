@@ -17,8 +17,8 @@ namespace {
 constexpr const char* help =
     R"(Usage: unionroot begin [OPTION]... CHROOT
 
-Begins a session on CHROOT, and prints its id, alone, on the standard output. The session
-lives until it is ended, over a restart of the machine too.
+Begins a session on CHROOT and prints only its id on the standard output. The session lives
+until it is ended, also across a restart of the machine.
 CHROOT is a name or an alias; source:NAME begins a session that changes the tree itself.
 
 Options:
@@ -26,7 +26,7 @@ Options:
   -o, --option KEY=VALUE
                         set user data that the definition lets you set; repeatable
       --wait[=SECONDS]  wait while the tree is being changed, and for source:NAME until nobody
-                        uses it; without SECONDS, without end
+                        uses it; without SECONDS there is no limit
       --yield           for source:NAME: let other sessions begin while it waits
       --json            print an object with the session's id and its object path
       --config FILE     the settings file
@@ -86,10 +86,10 @@ class Begin : public Verb {
       manager.call("End", bus::Body().text(session).options({}), base::concat("ending ", session));
     } catch (const base::Error& error) {
       throw base::Error(cause.code(), cause.what(),
-                        base::concat("the session ", session, " was begun, and could not be ended again (",
+                        base::concat("the session ", session, " was begun, but could not be ended again (",
                                      error.what(), "): unionroot end --force ", session));
     }
-    throw base::Error(cause.code(), cause.what(), "the session was ended again, since its name could not be told");
+    throw base::Error(cause.code(), cause.what(), "the session was ended again, because its name could not be printed");
   }
 
   std::string chroot_;

@@ -31,16 +31,16 @@ namespace {
 constexpr const char* help =
     R"(Usage: unionroot check [OPTION]... [FILE...]
 
-Checks the whole configuration, or the FILEs alone, and prints FILE:LINE: and what is wrong.
-It needs no daemon, and checks what a daemon would read now: also whether the trees and files
-that the definitions name are there.
+Checks the whole configuration, or only the FILEs, and prints FILE:LINE: and each problem. It
+needs no daemon. It checks what a daemon would read now, and whether the trees and files that
+the definitions name exist.
 
 Options:
       --json            print an object with "definitions" and "problems"
       --config FILE     the settings file
   -h, --help            show this
 
-Exit status: 0 if all is well (notices do not count), 1 if something is wrong, 125 if it could
+Exit status: 0 if there is no problem (notices do not count), 1 if there is one, 125 if it could
 not be checked.
 
 Examples:

@@ -15,14 +15,14 @@ constexpr const char* help =
     R"(Usage: unionroot end [OPTION]... SESSION...
        unionroot end [OPTION]... --all
 
-Ends sessions: kills every process in them and takes them away, with all that was written
-in them; what a session on source:TARBALL has changed is packed into the tarball first. Each
-one is tried, even if another could not be ended. The start of an id will not do.
+Ends sessions: kills every process in them and removes them, with everything that was written
+in them. The changes of a session on source:TARBALL are packed into the tarball first. Each
+session is tried, even if another could not be ended. SESSION must be a whole id.
 
 Options:
   -a, --all             every session of yours; for root: every session
-  -f, --force           whatever state it is in; says what could not be undone
-      --discard         pack nothing: what was changed in source:TARBALL is thrown away
+  -f, --force           end it in any state; shows what could not be undone
+      --discard         pack nothing: the changes to source:TARBALL are deleted
       --config FILE     the settings file
   -h, --help            show this
 

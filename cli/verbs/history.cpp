@@ -21,13 +21,13 @@ using nlohmann::json;
 constexpr const char* help =
     R"(Usage: unionroot history [OPTION]... [NAME]
 
-Lists the commands that have ended: when, who asked for them, in which session, how they
-ended, and the command. The last one comes last. With a NAME only those in that session, or
-in the sessions of that chroot. You see what you have asked for, and what was run in your
-sessions; root sees all. `unionroot info SESSION` lists the commands that still run.
+Lists the commands that have ended: time, user, session, result and command. The newest is
+the last. With a NAME only those in that session, or in the sessions of that chroot. You see
+the commands that you asked for and those that were run in your sessions; root sees all.
+`unionroot info SESSION` lists the commands that still run.
 
 Options:
-  -n, --last NUMBER     the last ones alone, so many
+  -n, --last NUMBER     only the last NUMBER commands
       --failed          only those that did not exit with status 0
       --json            print the list as JSON
       --config FILE     the settings file

@@ -32,24 +32,24 @@ constexpr const char* help =
     R"(Usage: unionroot import [OPTION]... [FILE...]
 
 Writes schroot's definitions as definitions of unionroot: those in the FILEs, or all that
-schroot reads. What cannot be carried stands in comments that say why. Nothing is changed
-but the files that --output names, and a daemon reads those when they are where it looks.
+schroot reads. What cannot be converted is put into comments with the reason. Only the files
+that --output names are changed; a daemon reads them if they are in its folders.
 
       unionroot import --sessions [--dry-run] [SESSION...]
 
-Takes over the SESSIONs of a real schroot, or all that it has: each becomes a session of
-unionroot, with its files, its name and its owner, and schroot knows it no more. Only those
-on an overlay can be, and only while they are mounted nowhere. For root; the daemon does it.
+Takes over the SESSIONs of a real schroot, or all of them: each becomes a session of
+unionroot, with its files, its name and its owner, and schroot no longer has it. A session can
+be taken over if it is on an overlay and not mounted. Only for root; the daemon does it.
 
 Options:
-      --sessions        take over schroot's sessions, and nothing else
+      --sessions        take over schroot's sessions, import no definitions
       --dry-run         with --sessions: list them, and change nothing
   -o, --output FOLDER   write FOLDER/chroot.d/NAME.conf, and the profiles that only schroot has
-                        as FOLDER/profiles/NAME; a file that is there is left alone
+                        as FOLDER/profiles/NAME; a file that exists is not changed
       --config FILE     the settings file
   -h, --help            show this
 
-Exit status: 0 if all was carried or taken over, 1 if something was not, 125 if it could not
+Exit status: 0 if all was converted or taken over, 1 if something was not, 125 if it could not
 be read or written.
 
 Examples:
@@ -78,7 +78,7 @@ class Import : public Verb {
       whole = whole && !error;
       if (error) print_warning(problem.text());
     }
-    if (imported.chroots.empty() && whole) print_remark("there are no definitions of schroot's");
+    if (imported.chroots.empty() && whole) print_remark("schroot has no definitions");
     if (output_.empty())
       print(as_one_text(imported));
     else
@@ -123,7 +123,7 @@ class Import : public Verb {
       rows.push_back({session.id, session.chroot, session.type, session.owner, session.union_type,
                       session.overlay.empty() ? session.location : session.overlay});
     print(table(rows));
-    print_remark("those with UNION overlay can be taken over: unionroot import --sessions SESSION");
+    print_remark("sessions with UNION overlay can be taken over: unionroot import --sessions SESSION");
   }
 
   // What fails for one is no reason to leave the others.
@@ -167,7 +167,7 @@ class Import : public Verb {
     const base::UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
                                      S_IRUSR | S_IWUSR | S_IRGRP | S_IROTH));
     if (!file && errno == EEXIST) {
-      print_warning(concat(base::printable(path), " is there already, and was left as it is"));
+      print_warning(concat(base::printable(path), " exists already, and was not changed"));
       return false;
     }
     if (!file) base::throw_errno("making", path);

@@ -17,8 +17,8 @@ namespace {
 constexpr const char* help =
     R"(Usage: unionroot info [OPTION]... NAME
 
-Shows everything known of a chroot or a session. NAME may be session:ID, chroot:NAME or
-source:NAME; a bare name is a chroot's if there is one of that name, else a session's.
+Shows everything about a chroot or a session. NAME may be session:ID, chroot:NAME or
+source:NAME; a bare name means a chroot if there is one of that name, else a session.
 
 Options:
       --json            print it as an object; unionroot(1) lists the keys

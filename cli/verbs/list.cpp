@@ -21,8 +21,8 @@ constexpr const char* help =
 Lists the sessions and the chroots, and the definitions that cannot be used, with the reason.
 
 Options:
-      --sessions        the sessions alone
-      --chroots         the chroots alone
+      --sessions        only the sessions
+      --chroots         only the chroots
   -m, --mine            your sessions, and the chroots that you may use
       --json            print an object with the lists "sessions", "chroots" and "broken"
       --config FILE     the settings file

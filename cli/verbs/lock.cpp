@@ -26,18 +26,18 @@ constexpr const char* help =
     R"(Usage: unionroot lock [OPTION]... CHROOT [OPTION]... -- COMMAND...
 
 Runs COMMAND while holding the source tree of CHROOT, so that it may change the tree: no
-session begins on it meanwhile. Refused while sessions stand on the tree, naming them; with
---wait it holds back later sessions, for as long as hold-back-time-limit in the settings lets
-it, and waits for those there are. For root; needs no daemon.
+session begins on it meanwhile. It is refused while sessions use the tree; the error names
+them. With --wait it waits for them and holds back later sessions, at most for
+hold-back-time-limit in the settings. Only for root; needs no daemon.
 
 Options:
-      --wait[=SECONDS]  wait for the tree to be free; without SECONDS, without end
-      --yield           hold nobody back meanwhile
+      --wait[=SECONDS]  wait until the tree is free; without SECONDS there is no limit
+      --yield           hold no session back while it waits
       --config FILE     the settings file
   -h, --help            show this
 
-Exit status: the command's own; 128+N if signal N ended it or the wait; 125 if the tree is not
-to be had, or unionroot failed; 126 if the command cannot be executed, 127 if it is not found.
+Exit status: the command's own; 128+N if signal N ended it or the wait; 125 if the tree is in
+use, or unionroot failed; 126 if the command cannot be executed, 127 if it is not found.
 
 Examples:
   unionroot lock sid -- /usr/sbin/chroot /srv/chroot/sid apt-get -y upgrade
@@ -56,7 +56,7 @@ definition::DefinitionPtr find_definition(const definition::Settings& settings, 
   if (const auto* const problem = snapshot.broken(name))
     throw base::Error(base::ErrorCode::definition_invalid,
                       base::concat("the definition of ", name, " is broken: ", problem->text()),
-                      "'unionroot check' shows all that is wrong");
+                      "'unionroot check' shows all problems");
   std::vector<std::string> names;
   for (const auto& chroot : snapshot.chroots) names.push_back(chroot->name);
   const auto near = did_you_mean(name, names);

@@ -18,9 +18,9 @@ namespace {
 constexpr const char* help =
     R"(Usage: unionroot locks [OPTION]...
 
-Shows who holds which source tree: sessions that stand on it, changes under way, and changes
-that wait. A stale lock is one whose owner is gone; whoever meets it next removes it. The lock
-of a preserved session outlives its owner. Needs no daemon.
+Shows who holds which source tree: sessions that use it, changes in progress, and changes that
+wait. The owner of a stale lock is gone; the next process that finds the lock removes it. The
+lock of a preserved session outlives its owner. Needs no daemon.
 
 Options:
       --json            print an object with the list "locks"

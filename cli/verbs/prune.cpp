@@ -16,20 +16,20 @@ namespace {
 constexpr const char* help =
     R"(Usage: unionroot prune [OPTION]... [NAME...]
 
-Lists what lies on this machine and belongs to no session: upper layers that a crash left
-without a session (orphans), unpacked trees that no session stands on (caches), and snapshots
-of sessions whose record is lost. With a NAME or --all it removes them. Only root may.
+Lists what is on this machine and belongs to no session: upper layers that a crash left
+without a session (orphans), unpacked trees that no session uses (caches), and snapshots of
+sessions whose record is lost. With a NAME or --all it removes them. Only for root.
 
 Options:
-  -a, --all             remove all that the list has
-      --older-than DAYS only what a session began so many days ago; what has no known
-                        session is left out
+  -a, --all             remove everything in the list
+      --older-than DAYS only what belongs to a session that began at least DAYS days ago;
+                        what has no known session is left out
       --kind KIND       only these: orphan, cache, volume, dataset or subvolume
       --json            print the list as JSON
       --config FILE     the settings file
   -h, --help            show this
 
-Exit status: 0, or 125 if something could not be looked at or removed.
+Exit status: 0, or 125 if something could not be examined or removed.
 
 Examples:
   unionroot prune
@@ -70,7 +70,7 @@ class Prune : public Verb {
     Manager manager(config);
     if (!names_.empty()) return remove(manager, names_) ? success : failure;
 
-    const auto answer = manager.call("ListLeftovers", {}, "listing what is left over");
+    const auto answer = manager.call("ListLeftovers", {}, "listing the leftovers");
     nlohmann::json wanted = nlohmann::json::array();
     for (auto& each : value_of<nlohmann::json>(answer, 0))
       if (is_wanted(each)) wanted.push_back(std::move(each));

@@ -15,11 +15,11 @@ constexpr const char* help =
        unionroot recover [OPTION]... --all
 
 Sets up sessions again that could not be recovered after a restart, with every file that was
-written in them. 'unionroot info SESSION' says why one failed. An active one is left as it is.
+written in them. 'unionroot info SESSION' shows why one failed. An active one is not changed.
 
 Options:
   -a, --all             every failed session of yours; for root: every failed session
-      --accept-source   also where its tree, image or archive is another one now; for root
+      --accept-source   also if its tree, image or archive is another one now; only for root
       --config FILE     the settings file
   -h, --help            show this
 

@@ -22,7 +22,7 @@ namespace detail {
 
 void refuse(const std::string& archive, std::string_view member, std::string_view why) {
   refuse(archive, member, why,
-         "such an archive is not unpacked, since it may mean harm; make it anew (tar -C TREE -c .)");
+         "such an archive may be malicious and is not unpacked; make it again (tar -C TREE -c .)");
 }
 
 void refuse(const std::string& archive, std::string_view member, std::string_view why, std::string hint) {

@@ -159,7 +159,8 @@ class Packer {
     struct stat facts {};
     base::check(::fstat(file.get(), &facts), "looking at", path);
     if (S_ISSOCK(facts.st_mode)) {
-      detail::add_note(result_.notes, concat("the socket '", printable(path), "' is left out: archives have none"));
+      detail::add_note(result_.notes,
+                       concat("the socket '", printable(path), "' is left out: archives cannot contain sockets"));
       return false;
     }
     const bool other_mount = facts.st_dev != device_;
@@ -170,13 +171,14 @@ class Packer {
     // Unpacking would refuse the device.
     if ((S_ISBLK(facts.st_mode) || S_ISCHR(facts.st_mode)) &&
         !detail::device_belongs_there(path, facts.st_mode, facts.st_uid, facts.st_rdev))
-      throw Error(ErrorCode::failed,
-                  concat("'", printable(path), "' is a device, ", ::major(facts.st_rdev), ':', ::minor(facts.st_rdev),
-                         ", and not in the tree's /dev"),
-                  "`unionroot recover` gives the session back: delete it there, and end the session again");
+      throw Error(
+          ErrorCode::failed,
+          concat("'", printable(path), "' is a device, ", ::major(facts.st_rdev), ':', ::minor(facts.st_rdev),
+                 ", and not in the tree's /dev"),
+          "set the session up again with `unionroot recover`, delete the device in it, and end the session again");
     if ((S_ISREG(facts.st_mode) || S_ISDIR(facts.st_mode)) && kernel::is_protected(file.get(), path))
       detail::add_note(result_.notes, concat("'", printable(path),
-                                             "' is immutable or append-only (chattr), which archives do not tell"));
+                                             "' is immutable or append-only (chattr), which archives do not record"));
     base::fault_point("pack member");
     const Entry entry = entry_of(path, file.get(), facts);
     const bool is_link = ::archive_entry_hardlink(entry.get()) != nullptr;

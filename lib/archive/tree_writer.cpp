@@ -217,7 +217,7 @@ void TreeWriter::refuse_device(const Member& member, std::string_view is, mode_t
   refuse(archive_, member.name,
          concat(is, type == S_IFBLK ? "block" : "character", " device, ", ::major(device), ':', ::minor(device),
                 ", and not in the tree's /dev"),
-         "such an archive is not unpacked, since it may mean harm; make it anew without that member, for example with "
+         "such an archive may be malicious and is not unpacked; make it again without that member, for example with "
          "tar's --exclude");
 }
 
@@ -227,8 +227,8 @@ void TreeWriter::add_device(Member member, mode_t type) {
   if (!device_belongs_there(member.path, mode, member.uid, member.device))
     refuse_device(member, "is a ", type, member.device);
   if (limit_access(member) && !std::exchange(limited_devices_, true))
-    add_note(notes_,
-             concat("'", printable(member.name), "' and other devices let in nobody whom this machine's own do not"));
+    add_note(notes_, concat("'", printable(member.name),
+                            "' and other devices got no more permissions than the same devices of this machine"));
   add_node(member, type);
 }
 
@@ -246,7 +246,7 @@ void TreeWriter::add_hard_link(const Member& member) {
   const UniqueFd from_folder(
       kernel::try_open_beneath(folder_, from.empty() ? "." : from, O_PATH | O_DIRECTORY, 0, resolve));
   const auto why =
-      concat("is a hard link to '", printable(member.target), "', which this archive did not make before it");
+      concat("is a hard link to '", printable(member.target), "', which does not come before it in this archive");
   if (!from_folder) {
     if (errno == ENOENT) refuse(archive_, member.name, why);
     if (errno == ELOOP || errno == EXDEV)
@@ -272,8 +272,7 @@ void TreeWriter::add_hard_link(const Member& member) {
 
 void TreeWriter::add(const Member& member) {
   if (member.path.empty()) {
-    if (member.type != Type::directory)
-      refuse(archive_, member.name, "stands for the tree itself, and is not a folder");
+    if (member.type != Type::directory) refuse(archive_, member.name, "is the tree itself, but not a folder");
     return add_directory(member);
   }
   if (layer_ && member.type != Type::directory && take_mark(member)) return;
@@ -291,7 +290,7 @@ void TreeWriter::add(const Member& member) {
 }
 
 UniqueFd TreeWriter::create_file(const Member& member) {
-  if (member.path.empty()) refuse(archive_, member.name, "stands for the tree itself, and is not a folder");
+  if (member.path.empty()) refuse(archive_, member.name, "is the tree itself, but not a folder");
   if (layer_ && take_mark(member)) return {};
   std::string name;
   const int parent = parent_of(member, name);
@@ -316,7 +315,7 @@ bool TreeWriter::take_mark(const Member& member) {
   }
   if (name.starts_with(reserved_mark)) return true;  // of aufs; it has no counterpart in overlayfs
   const auto hidden = name.substr(mark.size());
-  if (hidden.empty() || hidden == "." || hidden == "..") refuse(archive_, member.name, "is a whiteout of no name");
+  if (hidden.empty() || hidden == "." || hidden == "..") refuse(archive_, member.name, "is a whiteout without a name");
   const auto path = folder.empty() ? hidden : folder + "/" + hidden;
   const int parent = parent_of(member, name);
   // A whiteout concerns only the layers below. What this layer itself has under the name stays, without what is below.

@@ -87,10 +87,10 @@ class Unpacker {
       throw Error(ErrorCode::cancelled, concat("unpacking ", printable(options_.name), " was cancelled"));
   }
   [[noreturn]] void beyond_limit(const Member& member, const std::string& limit) const {
-    throw Error(ErrorCode::limit_exceeded,
-                concat("member '", printable(member.name), "' of ", printable(options_.name),
-                       " goes beyond the limit of ", limit),
-                "if the archive is to be trusted, set a higher unpack-limit in the chroot's definition");
+    throw Error(
+        ErrorCode::limit_exceeded,
+        concat("member '", printable(member.name), "' of ", printable(options_.name), " exceeds the limit of ", limit),
+        "if you trust the archive, set a higher unpack-limit in the chroot's definition");
   }
 
   int archive_;
@@ -191,7 +191,7 @@ void Unpacker::check_read(struct ::archive* reader, std::string_view doing) {
   const char* const why = ::archive_error_string(reader);
   throw Error(ErrorCode::failed,
               concat(doing, " ", printable(options_.name), ": ", printable(why == nullptr ? "unknown error" : why)),
-              "expected is a whole tar archive, plain or compressed by gzip, bzip2, xz, zstd or lz4; `tar tf` shows "
+              "expected a whole tar archive, plain or compressed with gzip, bzip2, xz, zstd or lz4; `tar tf` shows "
               "whether it is one");
 }
 
@@ -207,7 +207,7 @@ bool Unpacker::next(archive_entry*& entry) {
   // If the name cannot be converted, the file would get another name.
   if (name == nullptr || text.find("can't be converted") != std::string_view::npos)
     refuse(options_.name, name == nullptr ? "?" : name,
-           "has a name, or leads to one, that is not UTF-8 although its header says so");
+           "has a name or a link target that is not UTF-8, although its header says that it is");
   detail::add_note(writer_.notes(), concat("'", printable(name), "': ", printable(text)));
   return true;
 }
@@ -221,7 +221,7 @@ Type type_of(const std::string& archive, const std::string& name, archive_entry*
     case AE_IFCHR: return Type::character_device;
     case AE_IFBLK: return Type::block_device;
     case AE_IFIFO: return Type::fifo;
-    default: refuse(archive, name, "is of a kind that no tree can have");
+    default: refuse(archive, name, "is of a type that a tree cannot contain");
   }
 }
 

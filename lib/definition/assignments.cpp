@@ -75,9 +75,8 @@ class Reader {
   bool fail_statement() {
     constexpr std::size_t shown = 80;
     const auto whole = base::trim(line());
-    return fail(
-        concat("'", printable(whole.substr(0, shown)), whole.size() > shown ? "..." : "",
-               "' is not an assignment; the file is read and not run, so that nothing but NAME=VALUE can be in it"));
+    return fail(concat("'", printable(whole.substr(0, shown)), whole.size() > shown ? "..." : "",
+                       "' is not an assignment; this file is parsed, not executed; only NAME=VALUE is allowed"));
   }
 
   void read_statement() {
@@ -212,8 +211,8 @@ class Reader {
     const auto known = variables_.find(name);
     if (known == variables_.end())
       return fail(concat("'$", name,
-                         "' has no value here; only what the file assigns, the definition's own user data, "
-                         "and a few of schroot's variables have one: unionroot.conf(5)"));
+                         "' is not defined here; known are earlier assignments, the definition's user data "
+                         "and some of schroot's variables: unionroot.conf(5)"));
     value.append(known->second);
     return true;
   }

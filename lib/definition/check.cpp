@@ -86,17 +86,17 @@ class Checker {
     const auto found = base::open_root_only(path, links);
     if (found.folder || found.problem == EACCES) return;  // EACCES: the caller is not root
     if (found.problem != 0) return check_folder(key, path, true);
-    error(key, concat('\'', printable(path), "' has to be root's alone: '", printable(found.part), "' ", found.why,
-                      "; ", found.remedy));
+    error(key, concat('\'', printable(path), "' must be a folder that only root can change: '", printable(found.part),
+                      "' ", found.why, "; ", found.remedy));
   }
 
   void check_tree(std::string_view key, const std::string& path) {
     check_folder(key, path, true);
     if (lies_under(path, settings_.state_directory) || lies_under(path, settings_.runtime_directory))
-      error(key, concat('\'', printable(path), "' lies in unionroot's own ", settings_.state_directory, " or ",
+      error(key, concat('\'', printable(path), "' is inside unionroot's own ", settings_.state_directory, " or ",
                         settings_.runtime_directory, "; keep trees elsewhere"));
     else if (!definition_.hide_state && lies_under(settings_.state_directory, path))
-      warning(key, concat('\'', printable(path), "' holds unionroot's own ", settings_.state_directory,
+      warning(key, concat('\'', printable(path), "' contains unionroot's own ", settings_.state_directory,
                           ", with the files of all sessions"));
   }
 
@@ -187,13 +187,15 @@ class Checker {
   [[nodiscard]] std::string copy_fault(const std::string& path) const {
     struct stat status {};
     if (::stat(path.c_str(), &status) != 0)
-      return errno == ENOENT && is_of_schroot(definition_, settings_) ? "it is not there; make it, or take it out" : "";
+      return errno == ENOENT && is_of_schroot(definition_, settings_)
+                 ? "it does not exist; make it, or remove it from the list"
+                 : "";
     if (!S_ISREG(status.st_mode))
       return concat("it is not a regular file, but ", base::kind_of_file(status.st_mode),
-                    "; take it out, or bind it in the profile's fstab");
+                    "; remove it from the list, or bind it in the profile's fstab");
     if (static_cast<std::uint64_t>(status.st_size) > largest_copied_file)
       return concat("it is larger than ", largest_copied_file >> 20,
-                    " MiB; take it out, or bind it in the profile's fstab");
+                    " MiB; remove it from the list, or bind it in the profile's fstab");
     return {};
   }
 

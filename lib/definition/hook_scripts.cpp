@@ -28,7 +28,8 @@ using base::printable;
               hint);
 }
 
-constexpr const char* mend = "mend hook-directories in the chroot's definition; `unionroot check` shows where that is";
+constexpr const char* mend =
+    "correct hook-directories in the chroot's definition; `unionroot check` shows where that is";
 
 void require_trusted_way(const std::string& path, base::Links links) {
   const auto found = base::open_root_only(path, links);
@@ -81,7 +82,7 @@ HookScripts list(const std::string& folder, const Rules& rules) {
     if (rules.links == base::Links::of_root && valid_hook_name(name) && S_ISLNK(status.st_mode)) {
       const auto target = target_of(path, folder);
       if (::lstat(target.c_str(), &status) != 0) {
-        skip(concat("it leads to '", printable(target), "', which is not there"));
+        skip(concat("it leads to '", printable(target), "', which does not exist"));
         continue;
       }
     }

@@ -90,7 +90,7 @@ class Importer {
     if (!section.broken) made = parse_definition(section, keyfile.file, true, schroot_, problems);
     if (!section.broken && !names_.insert(name).second) {
       problems.push_back({Problem::Severity::error, keyfile.file, section.line, name,
-                          concat("[", name, "] was carried already, from another file")});
+                          concat("[", name, "] was already taken from another file")});
       made.reset();
     }
     auto text = made ? own_text(section, *made, problems) : std::nullopt;
@@ -134,7 +134,8 @@ class Importer {
     if (again && meaning_of(*again) == meaning) return concat("[", made.name, "]\n", text);
     problems.insert(problems.end(), wrong.begin(), wrong.end());
     if (again)
-      problems.push_back({Problem::Severity::error, made.file, made.line, made.name, "it would be another definition"});
+      problems.push_back({Problem::Severity::error, made.file, made.line, made.name,
+                          "the converted text would give a different definition"});
     return std::nullopt;
   }
 

@@ -148,7 +148,7 @@ class Parser {
     const auto [first, is_new] = names_.emplace(name, line_);
     if (!is_new)
       fail(concat("[", name, "] is already defined at ", result_.file, ":", first->second,
-                  ", which is the one that counts; remove or rename one of them"));
+                  "; that definition is used and this one ignored; remove or rename one"));
   }
 
   void read_entry(std::string_view text) {

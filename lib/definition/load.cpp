@@ -146,8 +146,8 @@ class Loader {
   void read_settings_section(const KeyfileSection& section, const std::string& path) {
     if (path != settings_.config_file && !checking_) {
       problems_.push_back({Problem::Severity::error, path, section.line, section.name,
-                           concat("[", settings_section, "] holds the settings, and is read from ",
-                                  settings_.config_file, " alone; expected the name of a chroot")});
+                           concat("[", settings_section, "] holds the settings and is read only from ",
+                                  settings_.config_file, "; expected the name of a chroot")});
       return;
     }
     Settings ignored = settings_;
@@ -160,10 +160,10 @@ class Loader {
       // Administrators who move from schroot copy definitions. So a second definition in schroot's files is only a
       // notice.
       const bool moved = schroot && !first->second.schroot;
-      problems_.push_back({moved ? Problem::Severity::notice : Problem::Severity::error, path, section.line,
-                           section.name,
-                           concat("[", section.name, "] is already defined at ", first->second.where,
-                                  ", which is the one that counts", moved ? "" : "; remove or rename one of them")});
+      problems_.push_back(
+          {moved ? Problem::Severity::notice : Problem::Severity::error, path, section.line, section.name,
+           concat("[", section.name, "] is already defined at ", first->second.where,
+                  "; that definition is used and this one ignored", moved ? "" : "; remove or rename one")});
       return;
     }
     if (section.broken) return;
@@ -217,12 +217,12 @@ class Loader {
 
   [[nodiscard]] std::string find_clash(const std::string& alias,
                                        const std::map<std::string, DefinitionPtr, std::less<>>& aliases) const {
-    constexpr const char* counts = ", which is the one that counts";
+    constexpr const char* ignored = "; this alias is ignored";
     if (const auto name = taken_.find(alias); name != taken_.end())
-      return concat("the alias '", alias, "' is the name of the chroot at ", name->second.where, counts);
+      return concat("the alias '", alias, "' is the name of the chroot at ", name->second.where, ignored);
     if (const auto other = aliases.find(alias); other != aliases.end())
       return concat("the alias '", alias, "' is already one of the chroot at ", other->second->file, ":",
-                    other->second->line, counts);
+                    other->second->line, ignored);
     return {};
   }
 

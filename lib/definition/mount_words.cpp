@@ -37,7 +37,7 @@ std::string take_option(const std::string& option, MountWords& words) {
   if (name.empty()) return concat("'", printable(option), "' is not a mount option");
   if (equals + 1 == option.size()) return concat("the mount option '", printable(option), "' has no value");
   if (std::find(std::begin(refused), std::end(refused), name) != std::end(refused))
-    return concat("the mount option '", printable(name), "' has no place here");
+    return concat("the mount option '", printable(name), "' is not allowed here");
   if (!without_effect(name))
     words.options.emplace_back(name, equals == std::string::npos ? "" : option.substr(equals + 1));
   return {};
@@ -62,7 +62,7 @@ std::string parse_mount_words(const std::string& text, MountWords& words) {
     const bool type = part.rfind("-t", 0) == 0;
     if (part.front() == '-' && !type && part.rfind("-o", 0) != 0)
       return concat("'", printable(part),
-                    "' is no option of mount(8) that has a place here; expected -o OPTIONS or -t TYPE");
+                    "' is not an option of mount(8) that is allowed here; expected -o OPTIONS or -t TYPE");
     if (part.front() == '-') {
       part.erase(0, 2);
       if (part.empty() && ++i == parts.size()) return concat("a word is missing after '", parts[i - 1], "'");

@@ -44,7 +44,7 @@ void check_key(SectionReader& reader, const KeyfileEntry& entry, unsigned type, 
     return reader.warning(entry.line, concat("'", entry.key, "' is obsolete and has no effect; remove it"));
   if (known->kind == KeyKind::session_only)
     return reader.warning(
-        entry.line, concat("'", entry.key, "' belongs to a session and has no effect in a definition; take it out"));
+        entry.line, concat("'", entry.key, "' belongs to a session and has no effect in a definition; remove it"));
   if ((known->types & type) == 0 && !reader.has("type"))
     return reader.warning(entry.line, concat("'", entry.key,
                                              "' has no effect: type is missing, so this is a plain chroot without an "
@@ -55,9 +55,10 @@ void check_key(SectionReader& reader, const KeyfileEntry& entry, unsigned type, 
                                              "; it is for ", base::join(types_with(*known), ", ")));
   const bool of_source = entry.key.rfind("source-", 0) == 0;
   if (of_source && (type & union_types & ~type_custom) != 0 && !definition.has_union())
-    reader.warning(entry.line,
-                   concat("'", entry.key, "' has no effect without union-type=overlay: sessions are on the tree ",
-                          "itself, which has no source beside it; add that, or take it out"));
+    reader.warning(
+        entry.line,
+        concat("'", entry.key, "' has no effect without union-type=overlay: sessions use the source tree itself; ",
+               "add union-type=overlay or remove this key"));
 }
 
 void parse_user_data(SectionReader& reader, Definition& definition) {
@@ -85,7 +86,7 @@ void parse_modifiable_keys(SectionReader& reader, std::string_view key, std::vec
   for (const auto& name : keys)
     if (!valid_user_data_key(name) || reserved_user_data_key(name))
       reader.warning(reader.line_of(key),
-                     concat(key, ": '", printable(name), "' is not a key of user data, so that nobody can set it"));
+                     concat(key, ": '", printable(name), "' is not a key of user data, so nobody can set it"));
 }
 
 void parse_access(SectionReader& reader, const std::string& prefix, AccessLists& access) {

@@ -126,7 +126,8 @@ void warn_without_union(SectionReader& reader) {
   for (const auto& entry : reader.section().entries)
     if (entry.key.rfind("union-", 0) == 0 && entry.key != "union-type" && !entry.value.empty())
       reader.warning(entry.line,
-                     concat("'", entry.key, "' has no effect without union-type=overlay; add that, or take it out"));
+                     concat("'", entry.key,
+                            "' has no effect without union-type=overlay; add union-type=overlay or remove this key"));
 }
 
 }  // namespace

@@ -80,7 +80,7 @@ std::string fstab_fault(const FstabEntry& entry) {
     return "the mount point is '/'; it would hide the session's tree";
   if (!is_bind(entry)) return {};
   if (const auto fault = path_fault(entry.source); !fault.empty())
-    return concat("what is to be bound, '", printable(entry.source), "', ", fault);
+    return concat("the source of the bind '", printable(entry.source), "' ", fault);
   return {};
 }
 

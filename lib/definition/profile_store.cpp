@@ -42,7 +42,7 @@ void take_assignments(const std::vector<Assignment>& assignments, const std::str
                           line,
                           {},
                           concat("'", name,
-                                 "' has no effect but in this file; what counts is SETUP_FSTAB, "
+                                 "' is used only inside this file; the profile is set by SETUP_FSTAB, "
                                  "SETUP_COPYFILES and SETUP_NSSDATABASES")});
   }
   for (auto& [kind, value] : old)

@@ -182,14 +182,14 @@ DefinitionPtr Registry::require(const std::string& name) const {
     throw base::Error(
         base::ErrorCode::definition_invalid,
         concat("the chroot '", printable(name), "' is defined, but its definition is broken: ", problem->text()),
-        "correct the file, which is read again by itself; `unionroot check` shows everything wrong at once");
+        "correct the file; the daemon reads it again by itself; `unionroot check` shows all problems");
   std::vector<std::string> names;
   for (const auto& chroot : snapshot->chroots) names.push_back(chroot->name);
   for (const auto& [alias, chroot] : snapshot->aliases) names.push_back(alias);
   const auto near = near_misses(name, names);
   throw base::Error(base::ErrorCode::no_such_chroot, concat("there is no chroot named '", printable(name), "'"),
                     concat(near.empty() ? std::string() : concat("did you mean ", base::join(near, " or "), "? "),
-                           "`unionroot list --chroots` shows all there are; a new one is defined in ",
+                           "`unionroot list --chroots` lists the chroots; a new one is defined in ",
                            impl_->settings.config_directory, "/chroot.d/NAME.conf", refused_files(*snapshot)));
 }
 

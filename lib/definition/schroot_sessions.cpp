@@ -46,7 +46,7 @@ std::optional<SchrootSessionFile> read_session(const Settings& settings, const s
   const auto keyfile = parse_keyfile(*text, path);
   if (keyfile.sections.size() != 1 || keyfile.sections.front().name != id)
     throw base::Error(base::ErrorCode::invalid_argument,
-                      concat(path, " is no file of a session of schroot's; expected [", id, "]"));
+                      concat(path, " is not a session file of schroot; expected [", id, "]"));
   return session_of(keyfile.sections.front(), path);
 }
 
@@ -57,8 +57,8 @@ SchrootSessionFile schroot_session_file(const Settings& settings, const std::str
   auto session = read_session(settings, id);
   if (session) return *session;
   throw base::Error(base::ErrorCode::no_such_session,
-                    concat("schroot has no session '", id, "': there is no file of it in ", folder_of_files(settings)),
-                    "`unionroot import --sessions --dry-run` lists those it has");
+                    concat("schroot has no session '", id, "': it has no file in ", folder_of_files(settings)),
+                    "`unionroot import --sessions --dry-run` lists its sessions");
 }
 
 std::vector<SchrootSessionFile> schroot_sessions(const Settings& settings, Problems& problems) {

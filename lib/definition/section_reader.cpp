@@ -48,8 +48,8 @@ void SectionReader::list(std::string_view key, std::vector<std::string>& value) 
   for (const auto& item : value) {
     if (base::trim(item).size() == item.size()) continue;
     warning(entry->line, concat(key, ": '", printable(item),
-                                "' begins or ends with a blank, which counts; the list is "
-                                "split at commas alone"));
+                                "' begins or ends with a blank; the blank is part of the item, only commas separate "
+                                "items"));
   }
 }
 
@@ -68,7 +68,7 @@ void SectionReader::paths(std::string_view key, std::vector<std::string>& value)
     if (closed) rest.remove_prefix(1);
     if ((quoted && !closed) || (!rest.empty() && rest.front() != ','))
       return error(entry->line, concat(key, ": '", printable(entry->value),
-                                       "' has a quote that is not closed, or something behind one; expected paths "
+                                       "' has an unclosed quote, or text after a closing quote; expected paths "
                                        "with commas between, a path with a comma in double quotes"));
     if (!rest.empty()) rest.remove_prefix(1);
   }
@@ -126,7 +126,7 @@ void SectionReader::bytes(std::string_view key, std::uint64_t& value) {
   else
     error(entry->line,
           concat(key, ": '", printable(entry->value),
-                 "' is not a size; expected a number of bytes over 0, with K, M, G or T after it if wanted"));
+                 "' is not a size; expected a number of bytes over 0, optionally with K, M, G or T after it"));
 }
 
 void SectionReader::size(std::string_view key, std::optional<Size>& value) {
@@ -137,7 +137,7 @@ void SectionReader::size(std::string_view key, std::optional<Size>& value) {
   else
     error(entry->line, concat(key, ": '", printable(entry->value),
                               "' is not a size; expected a number of bytes over 0, "
-                              "with K, M, G or T after it if wanted, or 1% to 100%"));
+                              "optionally with K, M, G or T after it, or 1% to 100%"));
 }
 
 void SectionReader::choice(std::string_view key, Choice& value, std::string_view meaning) {

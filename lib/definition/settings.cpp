@@ -207,7 +207,7 @@ void parse_settings(const KeyfileSection& section, const std::string& file, Sett
       lies_under(settings.runtime_directory, settings.state_directory))
     reader.error(section.line,
                  concat("state-directory ", printable(settings.state_directory), " and runtime-directory ",
-                        printable(settings.runtime_directory), " lie in each other; expected two folders"));
+                        printable(settings.runtime_directory), ": one contains the other; use two separate folders"));
   for (const auto& entry : section.entries) {
     if (std::find(known_keys().begin(), known_keys().end(), entry.key) != known_keys().end()) continue;
     const auto near = near_misses(entry.key, known_keys(), 1);

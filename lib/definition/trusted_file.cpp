@@ -35,10 +35,10 @@ constexpr std::size_t largest_file = std::size_t{4} << 20;
     throw Error(ErrorCode::access_denied, concat("'", printable(path), "' ", why, " and is not read"),
                 why.starts_with("is a symbolic link") ? "put the file itself there"
                                                       : concat("if its content is right: ", remedy));
-  throw Error(
-      ErrorCode::access_denied,
-      concat("'", printable(path), "' is not read: a link is on the way to it, and '", printable(part), "' ", why),
-      concat("put the file itself there, or: ", remedy));
+  throw Error(ErrorCode::access_denied,
+              concat("'", printable(path), "' is not read: its path contains a symbolic link, and '", printable(part),
+                     "' ", why),
+              concat("put the file itself there, or: ", remedy));
 }
 
 [[noreturn]] void throw_problem(int problem, const std::string& path) {
@@ -66,8 +66,8 @@ UniqueFd open_trusted(const std::string& path, std::set<std::string>* consulted)
   if (!found.links.empty() && ::stat(found.links.back().c_str(), &status) != 0)
     throw Error(ErrorCode::definition_invalid,
                 concat("'", printable(path), "' cannot be read: '", printable(found.links.back()),
-                       "' is a symbolic link that leads to '", printable(found.part), "', and that is not there"),
-                "remove the link, or make what it leads to");
+                       "' is a symbolic link that leads to '", printable(found.part), "', which does not exist"),
+                "remove the link, or make its target");
   return {};
 }
 

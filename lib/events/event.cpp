@@ -56,8 +56,8 @@ std::string message_of(const Event& event) {
       return concat(event.count, " more requests of ", event.who ? event.who->text() : "other users",
                     " failed in a minute; they are not in the log");
     case Kind::chroot_defined: return concat("chroot ", chroot, " is defined now");
-    case Kind::chroot_changed: return concat("the definition of chroot ", chroot, " is another now");
-    case Kind::chroot_removed: return concat("chroot ", chroot, " is not defined any more");
+    case Kind::chroot_changed: return concat("the definition of chroot ", chroot, " has changed");
+    case Kind::chroot_removed: return concat("chroot ", chroot, " is no longer defined");
     case Kind::chroot_problem: return event.error;
   }
   return {};

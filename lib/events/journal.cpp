@@ -57,7 +57,7 @@ void tell_journal(const Event& event) noexcept {
     const auto text = text_of(event);
     if (!base::log::goes_to_journal() || !send(event, text)) tell_log(level, text);
   } catch (const std::exception& error) {
-    base::log::error(concat("telling the journal what happened: ", error.what()));
+    base::log::error(concat("writing an event to the journal: ", error.what()));
   }
 }
 

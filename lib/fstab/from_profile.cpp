@@ -87,7 +87,7 @@ class Planner {
     if (!target)
       refuse(origin_of(entry),
              base::concat("target ", base::printable(entry.target), ": expected an absolute path without .."));
-    if (target->empty()) refuse(origin_of(entry), "target /: the root is what the definition itself says");
+    if (target->empty()) refuse(origin_of(entry), "target /: the definition itself sets the root");
 
     InnerMount mount;
     mount.target = *target;

@@ -174,7 +174,7 @@ TreeIdentity identify(int tree) {
       else
         add_mount(found, tree);
     } catch (const base::SystemError& error) {
-      base::log::debug(concat("what a tree is known by: ", error.what()));
+      base::log::debug(concat("identifying a tree: ", error.what()));
       readable = false;
       add_file_system(found, tree);
     }
@@ -182,7 +182,7 @@ TreeIdentity identify(int tree) {
     // The device may be readable another time. Without the type, a comparison then gives `unknown`, not `different`.
     if (!readable && found.uuid.empty()) found.type.clear();
   } catch (const base::Error& error) {
-    base::log::warning(concat("what a tree is known by cannot be found out: ", error.with_hint()));
+    base::log::warning(concat("a tree cannot be identified: ", error.with_hint()));
   }
   return found;
 }

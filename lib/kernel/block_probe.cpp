@@ -96,12 +96,12 @@ LoopPart find_partition(int descriptor, unsigned number, const std::string& name
     part.size = static_cast<std::uint64_t>(::blkid_partition_get_size(partition)) * sector;
     if (::blkid_partition_is_extended(partition) != 0 || part.size == 0)
       throw Error(ErrorCode::stage_failed,
-                  concat("partition ", number, " of ", base::printable(name), " only holds others"),
-                  concat("it has ", others));
+                  concat("partition ", number, " of ", base::printable(name), " only contains other partitions"),
+                  concat("its partitions: ", others));
     return part;
   }
   throw Error(ErrorCode::stage_failed, concat(base::printable(name), " has no partition ", number),
-              concat("it has ", others));
+              concat("its partitions: ", others));
 }
 
 }  // namespace unionroot::kernel

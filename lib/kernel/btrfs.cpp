@@ -79,8 +79,8 @@ void delete_with_children(int folder, const std::string& name, int depth) {
   {
     const auto subvolume = open_directory_at(folder, name);
     if (!is_subvolume(subvolume.get()))
-      throw SystemError(EINVAL, concat("deleting ", base::printable(name), ", which is no subvolume"));
-    if (depth > deepest) throw SystemError(ELOOP, "deleting subvolumes that lie too deep in each other");
+      throw SystemError(EINVAL, concat("deleting ", base::printable(name), ", which is not a subvolume"));
+    if (depth > deepest) throw SystemError(ELOOP, "deleting subvolumes that are nested too deeply");
     for (const auto& child : children_of(subvolume.get())) {
       const auto path = path_of(subvolume.get(), child);
       const auto above = open_inside(subvolume.get(), path.folder);

@@ -65,7 +65,7 @@ std::vector<std::string> groups_to_join(const Hierarchies& hierarchies, const st
     if (group.hierarchy.empty() || std::find(own.begin(), own.end(), group) != own.end()) continue;
     auto folder = hierarchies.folder(group);
     if (!folder)
-      refuse_caller(concat(group.hierarchy, ":", base::printable(group.path), " is not to be seen from here"));
+      refuse_caller(concat(group.hierarchy, ":", base::printable(group.path), " is not visible to the daemon"));
     folders.push_back(std::move(*folder));
   }
   return folders;
@@ -143,10 +143,10 @@ class RealCgroups final : public Cgroups {
       const auto groups = parse_memberships(*callers);
       made.joined = groups_to_join(mounted_.hierarchies(), groups, own_groups());
       const auto second = second_version_in(groups);
-      if (!second) refuse_caller("it has none of version 2");
+      if (!second) refuse_caller("it has no control group of version 2");
       made.path = concat(*second == "/" ? "" : *second, "/", folder_, "-", run);
       const auto parent = mounted_.folder({"", *second});
-      if (!parent) refuse_caller(concat(base::printable(*second), " is not to be seen from here"));
+      if (!parent) refuse_caller(concat(base::printable(*second), " is not visible to the daemon"));
       path = concat(*parent, "/", folder_, "-", run);
     }
     made.record = create(session, run);
@@ -321,7 +321,8 @@ class NoCgroups final : public Cgroups {
     const auto own = own_groups();
     const auto second = second_version_in(groups);
     if (second != second_version_in(own))
-      refuse_caller(concat(second ? base::printable(*second) : std::string("none of version 2"), ", since ", why_));
+      refuse_caller(concat(second ? base::printable(*second) : std::string("it has no control group of version 2"),
+                           ", because ", why_));
     none.joined = groups_to_join(mounted_.hierarchies(), groups, own);
     return none;
   }

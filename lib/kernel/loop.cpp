@@ -99,7 +99,7 @@ LoopDevice attach_loop(int backing, const std::string& file, const LoopPart& par
     if (problem != EBUSY) throw SystemError(problem, concat("attaching ", base::printable(file), " to a loop device"));
   }
   throw SystemError(
-      EBUSY, concat("attaching ", base::printable(file), " to a loop device: others took each one that was free"),
+      EBUSY, concat("attaching ", base::printable(file), " to a loop device: other programs took every free one"),
       "try again");
 }
 

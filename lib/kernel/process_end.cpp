@@ -11,7 +11,7 @@ std::string describe(const ProcessEnd& end) {
     case ProcessEnd::How::not_started: return "could not be started";
     case ProcessEnd::How::unknown: break;
   }
-  return "ended in a way that is not known";
+  return "ended in an unknown way";
 }
 
 }  // namespace unionroot::kernel

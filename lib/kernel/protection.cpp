@@ -46,7 +46,7 @@ void unprotect(int handle, const std::string& path) {
   // An overlay shows all flags of the lower file. The upper file system, such as a tmpfs, may not support the others.
   if (::ioctl(file.get(), FS_IOC_SETFLAGS, &flags) == 0) return base::fault_point("unprotect done");
   if (errno == EOPNOTSUPP) flags = 0;
-  base::check(::ioctl(file.get(), FS_IOC_SETFLAGS, &flags), "taking the attributes i and a (chattr) from", path);
+  base::check(::ioctl(file.get(), FS_IOC_SETFLAGS, &flags), "removing the attributes i and a (chattr) from", path);
   base::fault_point("unprotect done");
 }
 
@@ -57,7 +57,7 @@ void allow_changes(int folder, const std::string& path) {
   if (system.f_type != OVERLAYFS_SUPER_MAGIC)
     throw base::Error(base::ErrorCode::stage_failed,
                       base::concat("the folder /", base::printable(path), " is immutable or append-only"),
-                      "chattr -i -a it in the tree, or make what is missing there");
+                      "run chattr -i -a on it in the tree, or make the missing file there");
   unprotect(folder, path);
 }
 

@@ -190,7 +190,7 @@ class TreeRemover {
     std::string what = what_;
     if (failures_ > 1) what += base::concat(" (and ", failures_ - 1, " more failures)");
     std::string hint;
-    if (error_number_ == EPERM) hint = "it may be immutable: lsattr shows it, chattr -i or -a takes it off";
+    if (error_number_ == EPERM) hint = "it may be immutable: lsattr shows it, chattr -i or -a removes the attribute";
     if (error_number_ == EBUSY) hint = "unmount what is mounted there";
     throw SystemError(error_number_, what, hint);
   }

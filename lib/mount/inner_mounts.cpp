@@ -158,7 +158,7 @@ void Executor::attach_parts(const InnerMount& entry, int bound, const Namespace:
       left_out.push_back(part.path);
       notes_.push_back(base::concat(entry.origin, ": what the host has mounted on ",
                                     base::printable(base::concat(entry.source, "/", part.path)),
-                                    " is left out, since its place has changed meanwhile: ", error.what()));
+                                    " is left out, because its mount point has changed meanwhile: ", error.what()));
     }
   }
 }

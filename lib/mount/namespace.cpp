@@ -305,7 +305,7 @@ void mount_overlay(kernel::Mounts& mounts, int template_root, const std::vector<
     if (error.error_number() != ELOOP) throw;
     throw base::Error(base::ErrorCode::stage_failed,
                       "mounting an overlay: two of its folders are the same one, or one lies in another",
-                      "overlayfs refuses that; mend the list of the lower folders, or where the upper one is");
+                      "overlayfs refuses that; correct the list of the lower folders, or where the upper one is");
   }
 }
 

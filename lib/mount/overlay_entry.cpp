@@ -110,7 +110,7 @@ OverlayEntry overlay_entry(const InnerMount& entry) {
     refuse(entry.origin, "an overlay needs the option lowerdir=FOLDER, or upperdir=FOLDER and workdir=FOLDER");
   if (upper.empty()) return overlay;
   if (base::is_or_is_beneath(upper, work) || base::is_or_is_beneath(work, upper))
-    refuse(entry.origin, "upperdir and workdir must not lie one in the other");
+    refuse(entry.origin, "upperdir and workdir must not be one inside the other");
   // Both must be on one mount, so they are opened as one tree: the folder above both.
   std::size_t common = 0;
   for (std::size_t i = 0; i < upper.size() && i < work.size() && upper[i] == work[i]; ++i)

@@ -72,7 +72,7 @@ std::string SourceMounts::acquire(const std::string& name, const std::string& se
     try {
       if (alone) remove(name);
     } catch (const std::exception& error) {
-      base::log::warning(base::concat("taking the source mount ", name, " away again: ", error.what()));
+      base::log::warning(base::concat("removing the source mount ", name, ": ", error.what()));
     }
     done(false);
     throw;

@@ -38,7 +38,7 @@ void refuse_copy(const std::string& state_directory, const IdFile& file) {
   throw Error(ErrorCode::failed,
               concat("the state directory ", state_directory, " is a copy of ", file.place, ": both have the id ",
                      file.id, ", so two daemons would remove each other's snapshots and folders"),
-              concat("if ", file.place, " is not used any more, delete ", path_in(file.place),
+              concat("if ", file.place, " is no longer used, delete ", path_in(file.place),
                      "; else start with an empty state directory"));
 }
 
@@ -64,10 +64,10 @@ std::string agree_daemon_id(const std::string& state_directory, store::Store& st
   if (file && recorded && file->id != *recorded)
     throw Error(
         ErrorCode::failed,
-        concat("the database in ", state_directory, " is of the daemon ", *recorded, ", but ", path,
-               " is of the daemon ", file->id),
+        concat("the database in ", state_directory, " belongs to the daemon ", *recorded, ", but ", path,
+               " belongs to the daemon ", file->id),
         concat("put back the file that belongs to the other; or delete ", path, " if the database is the right one"));
-  if (text && !file) base::log::warning(concat(path, " cannot be read as the daemon's id; it is written anew"));
+  if (text && !file) base::log::warning(concat(path, " does not contain a valid id of a daemon; it is written again"));
   if (file) refuse_copy(state_directory, *file);
   const auto id = file ? file->id : recorded ? *recorded : concat(base::random_token(), base::random_token());
   const IdFile wanted{id, state_directory};

@@ -26,9 +26,8 @@ Found find(int folder, const std::string& name, const Token& token) {
 
 void refuse_foreign(int folder, const std::string& path, const std::string& name, const Token& token) {
   throw base::Error(base::ErrorCode::session_exists,
-                    base::concat("there is something at ", path, '/', name,
-                                 " already, which is not this session's: its owner is ", mark_of(folder, name).owner()),
-                    base::concat("choose another name than ", token.session, ", or move that away"));
+                    base::concat(path, '/', name, " already exists and belongs to ", mark_of(folder, name).owner()),
+                    base::concat("choose another name than ", token.session, ", or move it away"));
 }
 
 UniqueFd ensure_folder(int folder, const std::string& path, const std::string& name, const Token& token, mode_t mode) {

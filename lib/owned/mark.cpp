@@ -38,7 +38,7 @@ std::optional<std::string> read_file_mark(int folder) {
 }  // namespace
 
 std::string Mark::owner() const {
-  if (text.empty()) return "nobody that is known";
+  if (text.empty()) return "an unknown owner";
   if (!token) return base::printable(text);
   return base::concat("session ", token->session, " of the daemon ", token->daemon);
 }

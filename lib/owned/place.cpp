@@ -29,8 +29,8 @@ namespace {
     throw base::SystemError(found.problem, concat("opening ", what, ' ', printable(path), ", at ", found.part));
   throw Error(ErrorCode::stage_failed,
               concat(what, ' ', printable(path),
-                     " is not used, since it has to be root's alone: ", printable(found.part), ' ', found.why),
-              concat("look at what is in it, then: ", found.remedy));
+                     " is not used, because not only root can change it: ", printable(found.part), ' ', found.why),
+              concat("check its content, then: ", found.remedy));
 }
 
 // Empty if only root can change it.
@@ -88,7 +88,7 @@ void require_own(int descriptor, const std::string& path) {
   const auto why = why_not_own(descriptor, path, remedy);
   if (why.empty()) return;
   throw Error(ErrorCode::stage_failed, concat(printable(path), " is not used: it ", why),
-              concat("look at what it is, then move it away, or: ", remedy));
+              concat("check what it is, then move it away, or: ", remedy));
 }
 
 std::optional<UniqueFd> open_own_folder(int folder, const std::string& path, const std::string& name) {
@@ -98,8 +98,8 @@ std::optional<UniqueFd> open_own_folder(int folder, const std::string& path, con
   if (!opened && problem == ENOENT) return std::nullopt;
   if (!opened && (problem == ELOOP || problem == ENOTDIR))
     throw Error(ErrorCode::stage_failed,
-                concat(printable(whole), " is not used: it is no folder, and should be one of unionroot's own"),
-                "look at what it is, and move it away");
+                concat(printable(whole), " is not used: it is not a folder, but unionroot keeps a folder of that name"),
+                "check what it is, then move it away");
   if (!opened) throw base::SystemError(problem, concat("opening the folder ", printable(whole)));
   require_own(opened.get(), whole);
   return opened;

@@ -42,14 +42,14 @@ definition::MountWords words_of(const std::string& chroot, const Disk& disk) {
 std::string type_in(const std::string& chroot, const Disk& disk, const kernel::BlockContent& content) {
   if (content.filesystem) return content.type;
   const auto found = !content.type.empty()
-                         ? concat("holds ", base::printable(content.type), ", which is no file system")
+                         ? concat("holds ", base::printable(content.type), ", which is not a file system")
                      : content.partitions ? std::string("is a disk with partitions")
-                                          : std::string("holds no file system that is known");
+                                          : std::string("holds no known file system");
   throw Error(
       ErrorCode::stage_failed, concat("chroot ", chroot, ": its ", disk.what, " ", disk.path, " ", found),
       content.partitions && !disk.device
-          ? "say which of them with the key partition"
-          : "mksquashfs, mkfs.erofs, mkfs.ext4, mkfs.xfs and mkfs.btrfs make such; `blkid -p` shows what is in it");
+          ? "choose one of them with the key partition"
+          : "mksquashfs, mkfs.erofs, mkfs.ext4, mkfs.xfs and mkfs.btrfs make one; `blkid -p` shows what is in it");
 }
 
 // Who holds a session that has ended is not found by the device: an overlay has one of its own.

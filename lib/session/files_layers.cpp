@@ -194,7 +194,7 @@ void FilesLayers::retire_locked(const std::string& name) {
     discard(name);
   } catch (const std::exception& error) {
     // It is in the way of nobody, least of all of the session that is just beginning.
-    base::log::warning(concat(error.what(), "; it is done when the daemon starts next"));
+    base::log::warning(concat(error.what(), "; it is tried again when the daemon starts next"));
   }
 }
 

@@ -62,7 +62,7 @@ std::string describe_holders(const kernel::HeldThings& things, const std::functi
     holder.command = "another user's";
     holder.how = "an open file or folder";
   }
-  return holders.empty() ? "held by what /proc does not show" : kernel::describe(holders);
+  return holders.empty() ? "held by something that /proc does not show" : kernel::describe(holders);
 }
 
 void add(kernel::HeldThings& to, const kernel::HeldThings& from) {
@@ -113,9 +113,11 @@ void HeldSessions::count_while_held(const Operation& operation, Watched watched)
       continue;
     }
     const auto& identity = operation.identity();
-    base::log::info(concat("session ", operation.id(), " is taken down, but its files are ",
-                           describe_holders(watched.things, [](uid_t) { return true; }),
-                           "; its memory and disk are in use until then, and it counts for ", identity.owner_name));
+    base::log::info(
+        concat("session ", operation.id(), " has ended, but its files are ",
+               describe_holders(watched.things, [](uid_t) { return true; }),
+               "; until they are closed, its memory and disk space stay in use, and it counts as a session of ",
+               identity.owner_name));
     const std::lock_guard guard(mutex_);
     held_.push_back(
         {operation.id(), identity.owner, identity.owner_name, disks_of(operation.definition()), std::move(watched)});

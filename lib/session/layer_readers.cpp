@@ -29,7 +29,7 @@ void LayerReaders::require_room(uid_t user) const {
   if (static_cast<std::size_t>(of_user) >= most_per_user || static_cast<std::size_t>(of_all) >= most)
     throw Error(ErrorCode::limit_exceeded,
                 concat("too many change lists are being read: ", of_user, " for this user, ", of_all, " in all"),
-                concat("at most ", most_per_user, " for a user and ", most, " in all: let one come to its end"));
+                concat("at most ", most_per_user, " for a user and ", most, " in all: wait until one ends"));
 }
 
 LayerReaders::Started LayerReaders::start(const std::string& session, uid_t user, const ReadRequest& request) {

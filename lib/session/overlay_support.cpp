@@ -75,7 +75,7 @@ void require_options(Services& services, const Options& options) {
   }
   if (found->second.empty()) return;
   throw base::Error(base::ErrorCode::not_supported,
-                    concat("union-mount-options: this kernel's overlayfs does not take ", found->second),
+                    concat("union-mount-options: this kernel's overlayfs does not accept ", found->second),
                     "change union-mount-options; some options exclude each other (metacopy=on needs redirect_dir=on)");
 }
 

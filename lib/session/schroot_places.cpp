@@ -92,7 +92,7 @@ void SchrootPlaces::open(const definition::Settings& settings) {
     throw base::Error(
         base::ErrorCode::failed,
         concat(settings.schroot_run_directory, " is used by another daemon; sessions are not shown there"),
-        "set schroot-places=yes for one daemon alone");
+        "set schroot-places=yes only for one daemon");
   }
   auto run = owned::ensure_place("schroot-run-directory", settings.schroot_run_directory + "/mount", 0755);
   auto state = owned::ensure_place("schroot-state-directory", settings.schroot_state_directory + "/mount", 0755);

@@ -16,8 +16,8 @@ std::optional<SessionTable::Refused> SessionTable::try_add(const SessionPtr& ses
   const std::lock_guard guard(mutex_);
   const auto& identity = session->identity;
   if (sessions_.contains(identity.id))
-    throw Error(ErrorCode::session_exists, concat("there is a session ", identity.id, " already"),
-                "choose another name, or leave it out; `unionroot list` shows whose it is");
+    throw Error(ErrorCode::session_exists, concat("session ", identity.id, " already exists"),
+                "choose another name, or leave it out; `unionroot list` shows its owner");
   if (identity.owner != 0 && owner_limit != 0) {
     const auto found = per_owner_.find(identity.owner);
     const Refused count{found == per_owner_.end() ? 0 : found->second, held.count(identity.owner)};
@@ -70,7 +70,7 @@ SessionPtr SessionTable::require(const SessionId& wanted) const {
   const bool another = find(wanted.id) != nullptr;
   throw Error(ErrorCode::no_such_session,
               concat("no session ", base::printable(wanted.id), another ? " any more; another has that name now" : ""),
-              "`unionroot list --sessions` shows those there are");
+              "`unionroot list --sessions` lists the sessions");
 }
 
 bool SessionTable::has(const Session& session) const { return find(session.id()).get() == &session; }

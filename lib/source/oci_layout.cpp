@@ -25,7 +25,7 @@ using Json = nlohmann::json;
 namespace {
 
 constexpr std::size_t largest_document = std::size_t{4} << 20;
-constexpr const char* hint = "make the layout anew: skopeo copy docker://IMAGE oci:DIRECTORY:TAG";
+constexpr const char* hint = "make the layout again: skopeo copy docker://IMAGE oci:DIRECTORY:TAG";
 constexpr const char* reference_key = "org.opencontainers.image.ref.name";
 
 constexpr std::string_view index_types[] = {"application/vnd.oci.image.index.v1+json",
@@ -125,7 +125,7 @@ const Json& choose(const Document& index, const std::string& reference) {
       fail(index.file(),
            reference.empty() ? concat("has several images: ", base::join(names, ", "), " ...")
                              : concat("has several images named '", printable(reference), "'"),
-           "say which with reference=NAME in the chroot's definition");
+           "choose one with reference=NAME in the chroot's definition");
     found = &descriptor;
   }
   if (found != nullptr) return *found;
@@ -133,7 +133,7 @@ const Json& choose(const Document& index, const std::string& reference) {
   fail(index.file(),
        concat("has no image named '", printable(reference),
               "'; there are: ", names.empty() ? "none with a name" : base::join(names, ", ")),
-       "mend reference in the chroot's definition");
+       "correct reference in the chroot's definition");
 }
 
 }  // namespace
@@ -143,8 +143,7 @@ std::string parse_digest(const std::string& text, const std::string& file) {
   const bool right = text.starts_with(prefix) && text.size() == prefix.size() + 64 &&
                      text.find_first_not_of("0123456789abcdef", prefix.size()) == std::string::npos;
   // The digest becomes a file name, so it is checked strictly.
-  if (!right)
-    fail(file, concat("has the digest '", printable(text), "'; expected is sha256: and 64 hexadecimal digits"));
+  if (!right) fail(file, concat("has the digest '", printable(text), "'; expected sha256: and 64 hexadecimal digits"));
   return text.substr(prefix.size());
 }
 
@@ -154,7 +153,8 @@ OciLayout::OciLayout(std::string chroot, std::string directory)
   const auto file = open_trusted_file(chroot_, "image layout's", path);
   const Document layout(path, base::read_all(file.get(), path, largest_document));
   const auto version = layout.text(layout.json(), "imageLayoutVersion");
-  if (!version.starts_with("1.")) fail(path, concat("is of version ", printable(version), "; known is 1.0.0"));
+  if (!version.starts_with("1."))
+    fail(path, concat("is of version ", printable(version), "; only versions 1.x are supported"));
 }
 
 UniqueFd OciLayout::open_blob(const OciLayer& layer) const {
@@ -187,10 +187,10 @@ std::vector<OciLayer> OciLayout::layers(const std::string& reference) const {
     const auto own_type = optional_text(next.json(), "mediaType");
     const bool is_index = is_one_of(type, index_types) || (type.empty() && is_one_of(own_type, index_types));
     if (!is_index && !type.empty() && !is_one_of(type, manifest_types))
-      fail(within.file(), concat("names something of the type ", printable(type), ", which is no image"));
+      fail(within.file(), concat("lists an item of the type ", printable(type), ", which is not an image"));
     manifest.emplace(std::move(next));
     if (!is_index) break;
-    if (depth == 4) fail(manifest->file(), "is an index within too many others");
+    if (depth == 4) fail(manifest->file(), "is an index inside too many other indexes");
     const auto& platforms = manifest->list("manifests");
     const auto architecture = machine();
     const auto found = std::find_if(platforms.begin(), platforms.end(),
@@ -206,7 +206,7 @@ std::vector<OciLayer> OciLayout::layers(const std::string& reference) const {
     const bool known = type.find(".tar") != std::string::npos && type.find("encrypted") == std::string::npos;
     if (!known)
       fail(manifest->file(),
-           concat("has a layer of the type ", printable(type), "; known are tar, tar+gzip and tar+zstd"));
+           concat("has a layer of the type ", printable(type), "; supported are tar, tar+gzip and tar+zstd"));
     layers.push_back(descriptor_of(*manifest, descriptor, directory_));
   }
   if (layers.empty()) fail(manifest->file(), "has no layers");

@@ -25,8 +25,9 @@ void require_root_owned(int file, const std::string& chroot, const std::string& 
   throw Error(ErrorCode::stage_failed,
               concat("chroot ", chroot, ": ", path,
                      facts.st_uid != 0 ? " does not belong to root" : " can be written to by others than root"),
-              concat("its programs and devices become root's in a session; look at it, then: chown root:root ", path,
-                     "; chmod go-w ", path));
+              concat("sessions run its programs as root, so only root may own and change it; check its content, then: "
+                     "chown root:root ",
+                     path, "; chmod go-w ", path));
 }
 
 UniqueFd open_trusted_file(const std::string& chroot, const std::string& what, const std::string& path) {
@@ -36,14 +37,15 @@ UniqueFd open_trusted_file(const std::string& chroot, const std::string& what, c
     const int problem = errno;
     if (problem == ENOENT || problem == ENOTDIR)
       throw Error(ErrorCode::stage_failed, concat("chroot ", chroot, ": its ", what, ' ', path, " does not exist"),
-                  "make it, or mend the path in its definition; `unionroot check` shows where that is");
+                  "make it, or correct the path in its definition; `unionroot check` shows where that is");
     throw base::SystemError(problem, concat("chroot ", chroot, ": opening its ", what, ' ', path));
   }
   struct stat facts {};
   base::check(::fstat(file.get(), &facts), "looking at", path);
   if (!S_ISREG(facts.st_mode))
-    throw Error(ErrorCode::stage_failed, concat("chroot ", chroot, ": its ", what, ' ', path, " is not a regular file"),
-                "put the file itself there, or mend the path in its definition; `unionroot check` shows where that is");
+    throw Error(
+        ErrorCode::stage_failed, concat("chroot ", chroot, ": its ", what, ' ', path, " is not a regular file"),
+        "put the file itself there, or correct the path in its definition; `unionroot check` shows where that is");
   require_root_owned(file.get(), chroot, path);
   return file;
 }
@@ -78,9 +80,9 @@ std::string tarball_fault(int file, const std::string& path) {
   for (const auto magic : {"\x1f\x8b"sv, "BZh"sv, "\xfd\x37zXZ\0"sv, "\x28\xb5\x2f\xfd"sv, "\x04\x22\x4d\x18"sv})
     if (content.starts_with(magic)) return {};
   if (content.empty()) return "is empty";
-  if (content.size() == block && content.find_first_not_of('\0') == std::string_view::npos) return "has nothing in it";
+  if (content.size() == block && content.find_first_not_of('\0') == std::string_view::npos) return "has no members";
   if (content.size() < block || !has_tar_checksum(start))
-    return "is no tarball, nor compressed by gzip, bzip2, xz, zstd or lz4";
+    return "is not a tarball, and not compressed with gzip, bzip2, xz, zstd or lz4";
   return {};
 }
 

@@ -81,7 +81,7 @@ base::UniqueFd open_directory(const std::string& chroot, const std::string& path
     throw Error(ErrorCode::stage_failed,
                 concat("chroot ", chroot, ": its directory ", path,
                        problem == ENOENT ? " does not exist" : " is not a directory"),
-                "make the tree (for example: mmdebstrap --variant=buildd bookworm DIR) or mend the path in its "
+                "make the tree (for example: mmdebstrap --variant=buildd bookworm DIR) or correct the path in its "
                 "definition; `unionroot check` shows where that is");
   throw base::SystemError(problem, concat("chroot ", chroot, ": opening its directory ", path));
 }
@@ -92,7 +92,7 @@ base::UniqueFd open_device(const std::string& chroot, const std::string& what, c
     const int problem = errno;
     if (problem == ENOENT || problem == ENOTDIR)
       throw Error(ErrorCode::stage_failed, concat("chroot ", chroot, ": its ", what, " ", path, " does not exist"),
-                  "attach it, or mend the path in its definition; `unionroot check` shows where that is");
+                  "attach it, or correct the path in its definition; `unionroot check` shows where that is");
     throw base::SystemError(problem, concat("chroot ", chroot, ": opening its ", what, " ", path));
   }
   struct stat found {};

@@ -49,8 +49,8 @@ std::string about_missing_mounts(const std::vector<kernel::Mount>& mounts, const
   if (error) return {};  // the code that opens the folder reports the error
   const auto missing = missing_mounts(mounts, real.string(), definition);
   if (missing.empty()) return {};
-  return base::concat("sessions lack what the host mounts in the tree: ", base::printable(base::join(missing, ", ")),
-                      "; to have it, bind it in the profile's fstab");
+  return base::concat("sessions do not see the host's mounts inside the tree: ",
+                      base::printable(base::join(missing, ", ")), "; to use them, bind them in the profile's fstab");
 }
 
 }  // namespace unionroot::source

@@ -102,7 +102,8 @@ Database open_and_check(const std::string& file, std::chrono::milliseconds busy_
     if (mode != "wal")
       throw base::Error(
           base::ErrorCode::not_supported,
-          base::concat("opening ", file, ": write-ahead logging is not to be had there, only '", mode, "'"),
+          base::concat("opening ", file, ": the file system does not support write-ahead logging (SQLite offers '",
+                       mode, "')"),
           "keep the state directory on a local file system");
     database.execute("PRAGMA synchronous=NORMAL", "opening");
   } catch (const DatabaseError& error) {

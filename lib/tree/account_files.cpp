@@ -88,7 +88,7 @@ class AccountFiles {
     } catch (const base::Error& error) {
       if (error.code() == base::ErrorCode::cancelled) throw;
       writer_.note(base::concat("listing the host's ", name_of(file->database()), ": ", error.what(),
-                                "; the session has what is in the host's file alone"));
+                                "; the session has only the entries of the host's file"));
       return file;
     }
   }

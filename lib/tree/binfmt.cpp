@@ -26,7 +26,8 @@ constexpr std::size_t largest_entry = 4096;  // the kernel writes an entry into 
 }
 
 std::string bytes_of(const std::string& name, std::string_view hexadecimal) {
-  if (hexadecimal.empty() || hexadecimal.size() % 2 != 0) refuse(name, "half a byte, or none, in magic or mask");
+  if (hexadecimal.empty() || hexadecimal.size() % 2 != 0)
+    refuse(name, "magic or mask is empty or has an odd number of hexadecimal digits");
   std::string bytes;
   for (std::size_t i = 0; i < hexadecimal.size(); i += 2) {
     const auto byte = base::byte_of_hex(hexadecimal.substr(i));
@@ -49,7 +50,7 @@ void take_line(BinfmtEntry& entry, std::string_view line) {
     entry.flags = base::trim(line.substr(6));
   } else if (const auto offset = after(line, "offset")) {
     const auto number = base::parse_unsigned(*offset);
-    if (!number || *number >= binfmt_compared) refuse(entry.name, "its offset is no number below 256");
+    if (!number || *number >= binfmt_compared) refuse(entry.name, "its offset is not a number below 256");
     entry.offset = static_cast<std::size_t>(*number);
   } else if (const auto magic = after(line, "magic")) {
     entry.magic = bytes_of(entry.name, *magic);
@@ -90,8 +91,8 @@ BinfmtEntry parse_binfmt(const std::string& name, std::string_view text) {
   entry.enabled = lines[0] == "enabled";
   for (std::size_t i = 1; i < lines.size(); ++i) take_line(entry, lines[i]);
   if (entry.interpreter.empty() || entry.interpreter.front() != '/')
-    refuse(name, "its interpreter is no absolute path");
-  if (entry.magic.empty() == entry.extension.empty()) refuse(name, "it has neither a magic nor an extension, or both");
+    refuse(name, "its interpreter is not an absolute path");
+  if (entry.magic.empty() == entry.extension.empty()) refuse(name, "it must have either a magic or an extension");
   if (!entry.mask.empty() && entry.mask.size() != entry.magic.size())
     refuse(name, "its mask is not as long as its magic");
   const auto is_flag = [](char c) { return c >= 'A' && c <= 'Z'; };

@@ -73,7 +73,8 @@ class Writer {
   void copy(const HostFile& source, const std::string& from, const std::string& to) {
     // Compares inodes, not names: the path may be a symlink.
     if (is_account_file(writer_, source.version))
-      return writer_.skip(from, "the host's accounts come by the key nss, and their passwords do not");
+      return writer_.skip(from,
+                          "account files are not copied, because of their passwords; the key nss adds the accounts");
     writer_.put(to, writer_.tree().read(to), source.content, {source.mode, source.uid, source.gid});
   }
 
@@ -83,7 +84,7 @@ class Writer {
                       [&](Database account) { return name_of(account) == database; }))
         continue;
       if (!base::valid_name(database))
-        writer_.skip(database, "this is no name of a database");
+        writer_.skip(database, "this is not the name of a database");
       else if (const auto path = "etc/" + database; const auto source = writer_.host_file(path))
         copy(*source, path, path);
     }
@@ -94,7 +95,7 @@ class Writer {
       const auto source = parts_of_file(copied.source), target = parts_of_file(copied.target);
       const auto up = [](const std::string& part) { return part == ".."; };
       if (source.empty() || target.empty() || std::any_of(target.begin(), target.end(), up)) {
-        writer_.skip(source.empty() ? copied.source : copied.target, "this is no absolute path of a file");
+        writer_.skip(source.empty() ? copied.source : copied.target, "this is not the absolute path of a file");
         continue;
       }
       const auto to = base::join(target, "/");
@@ -117,10 +118,10 @@ class Writer {
     if (problem == 0 && (!S_ISREG(status.st_mode) || static_cast<std::uint64_t>(status.st_size) > largest_file))
       throw base::Error(
           base::ErrorCode::stage_failed, base::concat("copyfiles: ", path, " cannot be copied: ", why),
-          base::concat("take it out of ", line, "; for what is no file, a line in the profile's fstab can bind it"));
+          base::concat("remove it from ", line, "; to use it in sessions, bind it in the profile's fstab"));
     if (problem == ENOENT && request_.require_copyfiles)
       throw base::Error(base::ErrorCode::stage_failed, base::concat("copyfiles: the host has no file ", path),
-                        base::concat("make it, or take it out of ", line));
+                        base::concat("make it, or remove it from ", line));
     writer_.skip(path, why);
     return nullptr;
   }
@@ -231,7 +232,7 @@ UserAdded add_user(int root, const User& user, const std::string& temporary,
   bool made = false;
   const base::UniqueFd lock = writer.tree().open_lock(path, made);
   if (!lock) {
-    writer.skip(path, "the accounts cannot be locked: it is no regular file of the session's own");
+    writer.skip(path, "the accounts cannot be locked: this is not a regular file that belongs to the session");
     return {.is_locked = false, .notes = writer.take_notes(), .written = {}};
   }
   if (!base::try_lock(lock.get(), base::LockType::write, path)) return {.is_locked = true, .notes = {}, .written = {}};

@@ -108,7 +108,7 @@ Foreign look_for_foreign_programs(int root, const std::string& binfmt) {
     if (bound) found.interpreters.push_back(entry.interpreter);
     if ((bound || entry.fixed()) && !entry.has_credentials())
       found.notes.push_back(concat(
-          "set-uid programs, as sudo is, do not work in this tree: the binfmt_misc entry ", base::printable(entry.name),
+          "set-uid programs such as sudo do not work in this tree: the binfmt_misc entry ", base::printable(entry.name),
           " has no flag C (its flags: ", entry.flags.empty() ? std::string("none") : entry.flags,
           "); register it with the flags OCF"));
   }

@@ -98,13 +98,13 @@ std::string HostFirst::users(const Table& table, std::vector<std::string>& notes
     if (is_in_the_way(Database::passwd, line, whose)) {
       edit.remove(line);
       notes.push_back(concat("the tree's user '", printable(line.name), "' (", line.id,
-                             ") was left out: it is in the way of the host's '", printable(whose), "'"));
+                             ") was removed: it has the name or number of the host's '", printable(whose), "'"));
       continue;
     }
     auto text = with_hosts_group(line);
     if (text == line.text) continue;
-    notes.push_back(concat("the tree's user '", printable(line.name), "' has the host's group ", field(text, gid_field),
-                           " in the place of ", printable(field(line.text, gid_field))));
+    notes.push_back(concat("the tree's user '", printable(line.name), "' got the host's group ", field(text, gid_field),
+                           " instead of ", printable(field(line.text, gid_field))));
     edit.replace(line, std::move(text));
   }
   if (lacks_root(table, users_[0].name))
@@ -120,12 +120,12 @@ std::string HostFirst::groups(const Table& table, std::vector<std::string>& note
     if (is_in_the_way(Database::group, line, whose)) {
       edit.remove(line);
       notes.push_back(concat("the tree's group '", printable(line.name), "' (", line.id,
-                             ") was left out: it is in the way of the host's '", printable(whose), "'"));
+                             ") was removed: it has the name or number of the host's '", printable(whose), "'"));
     } else if (user_ != nullptr && user_->uid != 0 && !has_group(line.id) &&
                lists(line.text, members_field, user_->name)) {
       edit.replace(line, without(line.text, members_field, user_->name));
-      notes.push_back(concat("'", printable(user_->name), "' was taken out of the tree's group '", printable(line.name),
-                             "' (", line.id, "): on the host they are not in it"));
+      notes.push_back(concat("'", printable(user_->name), "' was removed from the tree's group '", printable(line.name),
+                             "' (", line.id, "): the host does not list the user in it"));
     }
   }
   if (lacks_root(table, groups_[0].name)) edit.append(concat(groups_[0].name, ":x:0:"));

@@ -156,9 +156,9 @@ class Merge {
   bool is_in_the_way(Database database, const Line& line) {
     std::string_view whose;
     if (first_ == nullptr || !first_->is_in_the_way(database, line, whose)) return false;
-    output_.notes.push_back(base::concat("the host's ", database == Database::passwd ? "user '" : "group '",
-                                         base::printable(line.name), "' (", line.id,
-                                         ") was not added: it is in the way of '", base::printable(whose), "'"));
+    output_.notes.push_back(
+        base::concat("the host's ", database == Database::passwd ? "user '" : "group '", base::printable(line.name),
+                     "' (", line.id, ") was not added: it has the name or number of '", base::printable(whose), "'"));
     return true;
   }
 
@@ -310,9 +310,13 @@ void set_passwords(MergeOutput& output, const MergeInput& input, const User* use
     std::vector<std::string> locked;
     text = with_passwords(Table(database, *text), rules, locked);
     if (locked.empty()) continue;
+    const bool several = locked.size() > 1;
     for (auto& name : locked) name = base::concat("'", base::printable(name), "'");
-    notes.push_back(base::concat("etc/", name_of(database), ": the password is locked of ", base::join(locked, ", "),
-                                 input.lock ? ": the session's owner may not be root" : ": it was empty"));
+    notes.push_back(base::concat("etc/", name_of(database), several ? ": the passwords of " : ": the password of ",
+                                 base::join(locked, ", "), several ? " were locked: " : " was locked: ",
+                                 input.lock ? "the session's owner must not become root"
+                                 : several  ? "they were empty"
+                                            : "it was empty"));
   }
 }
 

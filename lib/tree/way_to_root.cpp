@@ -90,7 +90,7 @@ class Search {
     const auto file = kernel::open_regular_in_tree(root_, path);
     if (file.found == kernel::RegularFile::Found::absent) return std::nullopt;
     if (file.found != kernel::RegularFile::Found::file || static_cast<std::size_t>(file.status.st_size) > limit) {
-      say(concat(printable(path), " is no file that can be read"));
+      say(concat(printable(path), " is not a readable file"));
       return std::nullopt;
     }
     require_roots(path, file.status);
@@ -144,7 +144,7 @@ class Search {
     const auto services = read_quietly("etc/nsswitch.conf");
     for (const auto line : entries(services))
       if (line.starts_with("sudoers:") && base::trim(line.substr(8)) != "files")
-        say("etc/nsswitch.conf has sudo rules come from elsewhere");
+        say("etc/nsswitch.conf takes sudo rules from elsewhere");
   }
 
   void sudoers(const std::string& path) {
@@ -203,7 +203,7 @@ class Search {
         const auto name = field(line, 0);
         const auto uid = base::parse_unsigned(field(line, 2));
         if (line[0] == '+' || line[0] == '-' || !uid || *uid > 0xfffffffeU)
-          return say("etc/passwd has a line that is no plain entry");
+          return say("etc/passwd has a line that is not a plain entry");
         if ((name == user_.name) != (*uid == user_.uid))
           return say(concat("etc/passwd has '", printable(name), "' with the number ", *uid));
         if (*uid == 0 && name != "root")
@@ -221,7 +221,7 @@ class Search {
     if (group)
       for (const auto line : entries(*group)) {
         const auto gid = base::parse_unsigned(field(line, 2));
-        if (line[0] == '+' || line[0] == '-' || !gid) return say("etc/group has a line that is no plain entry");
+        if (line[0] == '+' || line[0] == '-' || !gid) return say("etc/group has a line that is not a plain entry");
         if (*gid == user_.gid || contains(user_.groups, *gid))
           own.push_back(field(line, 0));
         else

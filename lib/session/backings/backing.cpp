@@ -51,9 +51,10 @@ void note_memory(Operation& operation, const Backing& backing) {
   if (operation.definition().union_.backing != UnionBacking::automatic || &backing != &tmpfs_backing()) return;
   const auto folder = sessions_folder(operation.services().settings, operation.definition());
   if (const auto fault = upper_fault(operation.services(), folder))
-    operation.note(concat(*fault,
-                          ": its changes are in memory, and go when the machine is restarted; union-backing=image, "
-                          "or union-overlay-directory on another file system, keeps them"));
+    operation.note(
+        concat(*fault,
+               ": its changes are in memory, and are lost when the machine is restarted; union-backing=image, "
+               "or union-overlay-directory on another file system, keeps them"));
 }
 
 const Backing* backing_named(const std::string& name) {
@@ -103,10 +104,10 @@ base::UniqueFd session_folder(const Operation& operation) {
     const auto sessions = kernel::open_directory(path);
     if (owned::find(sessions.get(), operation.id(), operation.token()) == owned::Found::foreign)
       throw Error(ErrorCode::stage_failed,
-                  concat("its folder ", path, '/', operation.id(), " is not this session's: its owner is ",
-                         owned::mark_of(sessions.get(), operation.id()).owner()),
-                  concat("bring back the one that is, and `unionroot recover ", operation.id(), "`; or `unionroot end ",
-                         operation.id(), "`"));
+                  concat("its folder ", path, '/', operation.id(), " belongs to ",
+                         owned::mark_of(sessions.get(), operation.id()).owner(), ", not to this session"),
+                  concat("restore the session's own folder and run `unionroot recover ", operation.id(),
+                         "`; or `unionroot end ", operation.id(), "`"));
   }
   return ensure_session_folder(path, operation.token());
 }

@@ -96,11 +96,11 @@ class DeviceBacking : public Backing {
     const auto found = owned::find(store, folder(operation.id()), operation.token());
     if (found == owned::Found::ours) return;
     throw Error(ErrorCode::stage_failed,
-                found == owned::Found::nothing ? concat("its upper layer on ", disk.path, " is gone")
-                                               : concat("the folder ", folder(operation.id()), " on ", disk.path,
-                                                        " is not this session's: its owner is ",
-                                                        owned::mark_of(store, folder(operation.id())).owner()),
-                concat("attach the right device and `unionroot recover ", operation.id(), "`; or `unionroot end ",
+                found == owned::Found::nothing
+                    ? concat("its upper layer on ", disk.path, " is gone")
+                    : concat("the folder ", folder(operation.id()), " on ", disk.path, " belongs to ",
+                             owned::mark_of(store, folder(operation.id())).owner(), ", not to this session"),
+                concat("attach the right device and run `unionroot recover ", operation.id(), "`; or `unionroot end ",
                        operation.id(), "`"));
   }
 
@@ -138,7 +138,7 @@ class DeviceBacking : public Backing {
                        : content.type.empty() ? std::string("a partition table")
                                               : base::printable(content.type),
                        " and is not touched"),
-                concat("if that is not wanted any more: wipefs --all ", disk.path, ", or union-reset=yes"));
+                concat("if its content is not needed, erase it: wipefs --all ", disk.path, ", or set union-reset=yes"));
   }
 };
 

@@ -20,7 +20,7 @@ void require_upper(const std::string& folder, const std::string& id) {
   struct stat facts {};
   if (::stat(path.c_str(), &facts) == 0 && S_ISDIR(facts.st_mode)) return;
   throw base::Error(base::ErrorCode::stage_failed, base::concat("its upper layer ", path, " is gone"),
-                    base::concat("bring it back and `unionroot recover ", id, "`, or `unionroot end ", id, "`"));
+                    base::concat("restore it and run `unionroot recover ", id, "`, or `unionroot end ", id, "`"));
 }
 
 class DirectoryBacking : public Backing {

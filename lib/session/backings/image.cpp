@@ -69,7 +69,7 @@ class ImageBacking : public Backing {
   static void require_image(const Operation& operation, int folder, const std::string& path) {
     const auto refuse = [&](const char* why) {
       throw base::Error(base::ErrorCode::stage_failed, concat("its upper layer ", path, why),
-                        concat("bring it back and `unionroot recover ", operation.id(), "`; or `unionroot end ",
+                        concat("restore it and run `unionroot recover ", operation.id(), "`; or `unionroot end ",
                                operation.id(), "`"));
     };
     const UniqueFd file(::openat(folder, file_name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
@@ -77,7 +77,7 @@ class ImageBacking : public Backing {
     if (!file) base::throw_errno("opening the upper layer", path);
     struct stat facts {};
     base::check(::fstat(file.get(), &facts), "looking at", path);
-    if (!S_ISREG(facts.st_mode)) refuse(" is not a regular file any more");
+    if (!S_ISREG(facts.st_mode)) refuse(" is no longer a regular file");
     owned::require_own(file.get(), path);
   }
 

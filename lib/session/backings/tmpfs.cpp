@@ -14,7 +14,7 @@ class TmpfsBacking : public Backing {
   base::UniqueFd set_up(Operation& operation, UnionData&) const override {
     if (keeps_upper(operation))
       throw base::Error(base::ErrorCode::stage_failed,
-                        "its upper layer was in memory (union-backing=tmpfs) and went with it",
+                        "its upper layer was in memory (union-backing=tmpfs) and is lost",
                         base::concat("`unionroot end ", operation.id(),
                                      "`; use another union-backing for sessions that are to "
                                      "survive a restart of the machine"));

@@ -90,7 +90,7 @@ void add_user_data(const definition::Definition& definition, Variables& out, std
     if (may_be_user_data(name))
       out[std::move(name)] = value;
     else
-      notes.push_back(concat("hooks: ", base::printable(key), " is not passed on, since ", base::printable(name),
+      notes.push_back(concat("hooks: ", base::printable(key), " is not passed on, because ", base::printable(name),
                              " would change how programs work"));
   }
 }

@@ -31,7 +31,7 @@ Error not_executable(const std::string& path, const base::SystemError& error) {
   return {ErrorCode::stage_failed,
           concat("the hook ", base::printable(path), " cannot be run: ",
                  interpreter ? "the interpreter that its first line names does not exist" : error.what()),
-          interpreter || error.error_number() == ENOEXEC ? "mend its first line, such as #!/bin/sh" : error.hint()};
+          interpreter || error.error_number() == ENOEXEC ? "correct its first line, such as #!/bin/sh" : error.hint()};
 }
 
 void run_one(Operation& operation, HookStage stage, const HookSpace& space, const std::string& path,
@@ -60,14 +60,14 @@ void run_one(Operation& operation, HookStage stage, const HookSpace& space, cons
   }
   if (end.how == ProgramEnd::How::ended && end.end.succeeded()) return;
   if (end.how == ProgramEnd::How::cancelled && stage == HookStage::stop)
-    throw BrokenOff(ErrorCode::cancelled, concat("the hook ", path, " was broken off, since unionrootd stops"),
+    throw BrokenOff(ErrorCode::cancelled, concat("the hook ", path, " was interrupted, because unionrootd stops"),
                     "it is run again when unionrootd starts");
   if (end.how == ProgramEnd::How::cancelled)
     throw Error(ErrorCode::cancelled, concat("the hook ", path, " was cancelled"));
   throw Error(ErrorCode::stage_failed,
               concat("the hook ", base::printable(path), ' ', how_it_ended(end, program.limit), " in ",
                      to_string(stage), notes.last_words()),
-              "mend the script, or hook-directories in the chroot's definition");
+              "correct the script, or hook-directories in the chroot's definition");
 }
 
 std::vector<std::string> scripts_of(Operation& operation) {
@@ -100,7 +100,7 @@ void stop_all(Operation& operation, const HookSpace& space, const std::vector<st
     return;
   }
   throw Error(ErrorCode::stage_failed, base::join(problems, "; "),
-              concat("undo by hand what they did not, mend them, and `unionroot end ", operation.id(), "`"));
+              concat("undo by hand what they left, correct them, and run `unionroot end ", operation.id(), "`"));
 }
 
 }  // namespace

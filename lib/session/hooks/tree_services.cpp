@@ -23,7 +23,7 @@ namespace {
 constexpr const char* group_name = "services";
 constexpr const char* notes_name = "70services";  // schroot's script that does this
 constexpr std::chrono::seconds kill_limit{10};
-constexpr const char* hint = "mend it in the tree, or setup.services in the chroot's definition";
+constexpr const char* hint = "correct it in the tree, or setup.services in the chroot's definition";
 
 struct Starter {
   const char* path;
@@ -76,7 +76,7 @@ std::vector<std::string> require_possible(const definition::Definition& definiti
   for (const auto& service : services)
     if (!base::valid_name(service))
       throw Error(ErrorCode::stage_failed,
-                  concat("setup.services: '", base::printable(service), "' is no name of a service"),
+                  concat("setup.services: '", base::printable(service), "' is not the name of a service"),
                   "expected letters, digits, '_', '.' and '-', with commas between the names");
   return services;
 }

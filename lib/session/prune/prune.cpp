@@ -137,15 +137,15 @@ void remove_leftover(Parts& parts, const definition::Snapshot& chroots, const st
   const auto found = std::find_if(leftovers.found.begin(), leftovers.found.end(),
                                   [&](const auto& each) { return base::name_as_utf8(each.name) == name; });
   if (found == leftovers.found.end())
-    throw Error(ErrorCode::invalid_argument, concat("there is nothing left over named ", base::printable(name)),
-                "`unionroot prune` lists what there is");
+    throw Error(ErrorCode::invalid_argument, concat("there is no leftover named ", base::printable(name)),
+                "`unionroot prune` lists the leftovers");
   if (found->kind == Leftover::Kind::orphan)
     remove_orphan(parts, found->name);
   else if (found->kind == Leftover::Kind::cache)
     TreeCache(parts.services).remove_unused(found->name);
   else
     remove_snapshot(*found);
-  base::log::info(concat("removed on root's word: ", to_string(found->kind), " ", base::printable(found->name)));
+  base::log::info(concat("removed at root's request: ", to_string(found->kind), " ", base::printable(found->name)));
 }
 
 void drop_unwanted_caches(Parts& parts, const definition::Snapshot& chroots) {

@@ -43,7 +43,7 @@ void Reconciliation::mark_former(Operation& operation) {
   mark_former_folder(parts_.settings, parts_.folders.own(), operation.token());
   mark_former_folder(parts_.settings, sessions_folder(parts_.settings, definition), operation.token());
   source_kind(definition).mark_former(operation);
-  base::log::info(concat("what session ", session.id(), " made outside has its token now"));
+  base::log::info(concat("what session ", session.id(), " made outside is now marked with its token"));
   // A device is marked when it is mounted the next time.
   if (definition.has_union() && definition.union_.backing == definition::UnionBacking::device) return;
   parts_.store.set_marked(session.id());

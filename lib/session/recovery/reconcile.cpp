@@ -94,7 +94,7 @@ void Reconciliation::rebuild_from_disk(const std::string& folder) {
     if (!file) continue;  // it is set aside as an orphan later
     if (!is_ours(parts_.settings, parts_.daemon, sessions.get(), folder, id) ||
         (!file->daemon.empty() && file->daemon != parts_.daemon)) {
-      base::log::warning(concat(folder, "/", id, " is another daemon's, and is left as it is"));
+      base::log::warning(concat(folder, "/", id, " belongs to another daemon, and is not touched"));
       continue;
     }
     try_to(concat("rebuilding session ", id), [&] {
@@ -167,7 +167,7 @@ void Reconciliation::reconcile_active(Operation& operation) {
   const bool same_boot = session.shown.lock()->boot_id == base::boot_id();
   const auto found = look_at(operation);
   if (operation.is_source() && !same_boot && session.state() == SessionState::active)
-    note_source_trouble(parts_, session, "it was cut off when the machine was restarted");
+    note_source_trouble(parts_, session, "it was interrupted by a restart of the machine");
   if (session.automatic()) {
     if (same_boot && session.run_count() != 0)
       hold_locks_again(parts_, operation);  // its command still runs; the session ends with it

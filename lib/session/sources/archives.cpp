@@ -55,7 +55,7 @@ std::string located(const Operation& operation, const std::string& tree, const s
                                                                  : nullptr;
   if (why == nullptr) throw base::SystemError(problem, concat("opening ", tree, '/', inner));
   throw Error(ErrorCode::stage_failed, concat("chroot ", operation.definition().name, ": its location ", location, why),
-              "mend the key location in its definition: the path of the tree within the archive or image");
+              "correct the key location in its definition: the path of the tree within the archive or image");
 }
 
 }  // namespace unionroot::session

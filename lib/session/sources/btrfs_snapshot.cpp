@@ -110,11 +110,12 @@ class BtrfsSnapshotSourceKind : public SourceKind {
     const auto found = owned::find(folder, operation.id(), operation.token());
     if (found == owned::Found::ours) return;
     const auto path = concat(source_of(operation.definition()).snapshot_directory, '/', operation.id());
-    throw Error(ErrorCode::stage_failed,
-                found == owned::Found::nothing ? concat("its snapshot ", path, " is gone")
-                                               : concat(path, " is not this session's snapshot: its owner is ",
-                                                        owned::mark_of(folder, operation.id()).owner()),
-                concat("`unionroot end ", operation.id(), "`"));
+    throw Error(
+        ErrorCode::stage_failed,
+        found == owned::Found::nothing
+            ? concat("its snapshot ", path, " is gone")
+            : concat(path, " belongs to ", owned::mark_of(folder, operation.id()).owner(), ", not to this session"),
+        concat("`unionroot end ", operation.id(), "`"));
   }
 };
 

@@ -134,7 +134,7 @@ void TreeCache::make(const CacheRequest& request) {
       services_.trash.discard(path_, name, trash_folder(services_.settings));
     } catch (const std::exception& error) {
       base::log::error(
-          concat("removing ", path_, '/', name, ": ", error.what(), "; it is done when the daemon starts next"));
+          concat("removing ", path_, '/', name, ": ", error.what(), "; it is tried again when the daemon starts next"));
     }
   });
   kernel::make_directory(folder_.get(), name, 0700);
@@ -164,7 +164,7 @@ void TreeCache::remove_lock(const std::string& key) const noexcept {
     kernel::remove_file(folder_.get(), concat(key, lock_ending));
   } catch (const std::exception& error) {
     base::log::error(concat("removing ", path_, '/', key, lock_ending, ": ", error.what(),
-                            "; it is done when the daemon starts next"));
+                            "; it is tried again when the daemon starts next"));
   }
 }
 
@@ -263,7 +263,7 @@ void TreeCache::remove_if(const std::string& key, const std::function<bool(int e
   const auto entry = open_unused(key);
   if (!entry || !condition(entry->get())) return;
   services_.trash.discard(path_, key, trash_folder(services_.settings));
-  base::log::info(concat("the cached tree ", key, " is removed: ", why, ", and no session stands on it"));
+  base::log::info(concat("the cached tree ", key, " is removed: ", why, "; no session uses it"));
   remove_lock();
 }
 
@@ -283,17 +283,16 @@ std::vector<TreeCache::Unused> TreeCache::unused() const {
 void TreeCache::remove_unused(const std::string& path) {
   const std::string key(base::file_name(path));
   remove_if(
-      key, [](int) { return true; }, "root wants it so");
+      key, [](int) { return true; }, "root requested it");
   if (kernel::exists_at(folder_.get(), key))
     throw Error(ErrorCode::session_busy, concat("the cached tree ", path, " is in use"),
-                "end the session that stands on it");
+                "end the session that uses it");
 }
 
 void TreeCache::remove_unwanted(const std::function<bool(const std::string&)>& wanted) {
   for (const auto& key : keys())
     remove_if(
-        key, [&](int entry) { return !wanted(read_at(entry, "origin").value_or("")); },
-        "no chroot is defined on it any more");
+        key, [&](int entry) { return !wanted(read_at(entry, "origin").value_or("")); }, "no chroot uses it any more");
 }
 
 // Another daemon may share the cache. Its sessions may have the same names as ours.
@@ -321,7 +320,7 @@ void TreeCache::clean(const std::function<bool(const std::string&)>& lives) {
     } else if (name.ends_with(lock_ending)) {
       remove_if_outdated(name.substr(0, name.size() - lock_ending.size()));
     } else if (name.front() == '.') {
-      base::log::warning(concat(path_, '/', name, " is not this daemon's, and is left as it is"));
+      base::log::warning(concat(path_, '/', name, " does not belong to this daemon, and is not touched"));
     } else if (const auto users = try_open(folder_.get(), name + "/users")) {
       for (const auto& session : kernel::list_directory(users->get()))
         if (!lives(session) && !is_anothers(users->get(), session)) kernel::remove_file(users->get(), session);

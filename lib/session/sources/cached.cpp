@@ -34,8 +34,8 @@ std::optional<std::vector<std::string>> recover_cached(const Operation& operatio
 void throw_another_tree(const Operation& operation, const TreeData& data, const std::string& now) {
   const auto keys = base::split(data.cache_keys, ' ');
   throw Error(ErrorCode::stage_failed,
-              concat("the tree that it began on, ", keys.empty() ? "which nobody has noted" : keys.front(),
-                     ", is gone from the cache, and ", now),
+              concat("the tree on which the session began (", keys.empty() ? "its key is unknown" : keys.front(),
+                     ") is no longer in the cache, and ", now),
               back_or_accept(operation));
 }
 

@@ -52,7 +52,7 @@ UniqueFd make_folder(Operation& operation) {
   if (!there && operation->recovering)
     throw Error(
         ErrorCode::stage_failed, concat("its tree ", path, " is gone"),
-        concat("bring it back and `unionroot recover ", operation.id(), "`, or `unionroot end ", operation.id(), "`"));
+        concat("restore it and run `unionroot recover ", operation.id(), "`, or `unionroot end ", operation.id(), "`"));
   if (!there) kernel::make_directory(own.get(), folder_name, 0755);
   if (!operation.automatic() && !there) {
     kernel::sync_directory(own.get());
@@ -78,7 +78,7 @@ void require_tree(const Operation& operation, const struct stat& before, int tre
   if (!mounted && has_folder(operation) &&
       !kernel::list_directory(kernel::open_directory(folder_path(operation)).get()).empty())
     return;
-  throw Error(ErrorCode::stage_failed, "the hooks ran well, but left no tree at CHROOT_MOUNT_LOCATION",
+  throw Error(ErrorCode::stage_failed, "the hooks succeeded but made no tree at CHROOT_MOUNT_LOCATION",
               has_folder(operation)
                   ? "have one of them mount a tree there, or write one there"
                   : "have one of them mount a tree there; to write one there, set custom-session-purgeable=yes");

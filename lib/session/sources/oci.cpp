@@ -54,7 +54,7 @@ void unpack_layer(Operation& operation, const OciLayout& layout, const OciLayer&
   if (digest != layer.digest)
     throw Error(ErrorCode::stage_failed,
                 concat(layer.path, ": its content has the digest sha256:", digest, ", which is not its name"),
-                "the file is damaged or forged; make the layout anew: skopeo copy docker://IMAGE oci:DIRECTORY:TAG");
+                "the file is damaged or forged; make the layout again: skopeo copy docker://IMAGE oci:DIRECTORY:TAG");
   operation.notes(std::move(unpacked.notes));
   report_syncing(operation, layer.path);
 }
@@ -81,9 +81,9 @@ class OciSourceKind : public SourceKind {
 
     const auto keys = keys_of(stack);
     if (keeps_upper(operation) && !operation->accept_source && data.cache_keys != base::join(keys, " "))
-      throw_another_tree(
-          operation, data,
-          concat("the image in ", source.directory, " is ", keys.empty() ? "empty" : keys.front(), " now"));
+      throw_another_tree(operation, data,
+                         concat("the image in ", source.directory, " has ",
+                                keys.empty() ? "no layers" : concat("the key ", keys.front()), " now"));
     data.cache_keys = base::join(keys, " ");
     // Begins at the bottom, because a layer refers to those below it.
     std::vector<std::string> trees;

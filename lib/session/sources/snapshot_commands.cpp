@@ -39,7 +39,7 @@ bool says(const kernel::CommandResult& result, std::string_view text) {
   return result.errors.find(text) != std::string::npos;
 }
 
-std::string named(const OwnerAnswer& answer) { return answer.owner.empty() ? "nobody that is known" : answer.owner; }
+std::string named(const OwnerAnswer& answer) { return answer.owner.empty() ? "an unknown owner" : answer.owner; }
 
 }  // namespace
 
@@ -57,9 +57,8 @@ void make_snapshot(const std::function<void()>& make, const std::function<OwnerA
     }
     if (answer.found != owned::Found::foreign) throw;
     data.untouched = true;
-    throw Error(ErrorCode::session_exists,
-                concat("there is ", name, " already, which is not this session's: its owner is ", named(answer)),
-                "choose another name, or remove that");
+    throw Error(ErrorCode::session_exists, concat(name, " already exists and belongs to ", named(answer)),
+                "choose another name, or remove it");
   }
 }
 
@@ -67,7 +66,7 @@ void throw_not_ours(const OwnerAnswer& answer, const std::string& name, const st
   throw Error(ErrorCode::stage_failed,
               answer.found == owned::Found::nothing
                   ? concat("its snapshot ", name, " is gone")
-                  : concat(name, " is not this session's: its owner is ", named(answer)),
+                  : concat(name, " belongs to ", named(answer), ", not to this session"),
               concat("`unionroot end ", session, "`"));
 }
 
@@ -147,7 +146,7 @@ OwnerAnswer LvmSnapshot::owner(const kernel::CommandResult& tags) const {
     // The volume or its group does not exist.
     if (says(tags, "Failed to find logical volume") || says(tags, "not found")) return {};
     throw Error(ErrorCode::failed,
-                concat("asking whose ", path, " is: lvs ", kernel::describe(tags.end), ": ", tags.errors));
+                concat("asking for the owner of ", path, ": lvs ", kernel::describe(tags.end), ": ", tags.errors));
   }
   OwnerAnswer answer{owned::Found::foreign, {}};
   for (const auto& tag : tags_of(tags)) {
@@ -192,7 +191,7 @@ OwnerAnswer ZfsSnapshot::owner(const kernel::CommandResult& result) const {
   if (!result.end.succeeded()) {
     if (says(result, "does not exist")) return {};
     throw Error(ErrorCode::failed,
-                concat("asking whose ", clone, " is: zfs ", kernel::describe(result.end), ": ", result.errors));
+                concat("asking for the owner of ", clone, ": zfs ", kernel::describe(result.end), ": ", result.errors));
   }
   const auto lines = base::split(result.output, '\n');
   if (lines.empty()) return {owned::Found::foreign, {}};

@@ -12,8 +12,9 @@ namespace unionroot::session {
 
 std::string back_or_accept(const Operation& operation) {
   const auto& id = operation.id();
-  return base::concat("bring the former one back and `unionroot recover ", id, "`; or root takes the present one by ",
-                      "`unionroot recover --accept-source ", id, "`; or `unionroot end ", id, "`");
+  return base::concat("restore the former source and run `unionroot recover ", id,
+                      "`; or accept the present one as root: ", "`unionroot recover --accept-source ", id,
+                      "`; or end the session: `unionroot end ", id, "`");
 }
 
 const SourceKind& source_kind(const definition::Definition& definition) {

@@ -119,8 +119,7 @@ class TarballSourceKind : public SourceKind {
     auto unpacked =
         archive::unpack(file, folder, unpack_options(operation, path, concat("unpacking ", path), cache_key));
     if (unpacked.members == 0)
-      throw Error(ErrorCode::stage_failed, concat(path, " has nothing in it"),
-                  "`tar tf` shows what an archive has in it");
+      throw Error(ErrorCode::stage_failed, concat(path, " has no members"), "`tar tf` lists the members of an archive");
     if (identity_of(file) != before)
       throw Error(ErrorCode::stage_failed, concat(path, " was changed while it was unpacked"),
                   "try again; `unionroot lock CHROOT -- COMMAND` keeps sessions away while an archive is changed");
@@ -135,7 +134,7 @@ class TarballSourceKind : public SourceKind {
     const auto file = open_archive(operation);
     const auto key = identity_of(file.get());
     if (keeps_upper(operation) && !operation->accept_source && content_part(data.cache_keys) != content_part(key))
-      throw_another_tree(operation, data, concat("the archive ", path, " is ", key, " now"));
+      throw_another_tree(operation, data, concat("the archive ", path, " has the key ", key, " now"));
     CacheRequest request;
     request.key = key;
     request.origin = source::place_of_file(path).path;
@@ -157,7 +156,7 @@ class TarballSourceKind : public SourceKind {
       rename_on_disk(folder.get(), discarded_file, identity_file);
       if (kernel::exists_at(folder.get(), own_tree)) return concat(path, '/', own_tree);
       throw Error(ErrorCode::stage_failed, concat("its tree ", path, '/', own_tree, " is gone"),
-                  concat("bring it back and `unionroot recover ", operation.id(), "`; or `unionroot end --force ",
+                  concat("restore it and run `unionroot recover ", operation.id(), "`; or `unionroot end --force ",
                          operation.id(), "`"));
     }
     operation.services().trash.discard(path, unfinished_tree,
@@ -179,8 +178,10 @@ class TarballSourceKind : public SourceKind {
     const bool ours = folder && is_ours(operation, folder.get());
     // Changes are never dropped without an error.
     if (folder && !ours && operation->begun && kernel::exists_at(folder.get(), own_tree))
-      throw Error(ErrorCode::stage_failed, concat("its tree ", path, '/', own_tree, " does not have its token"),
-                  "take what you need of it, and use --force; the next start of the daemon sets the tree aside");
+      throw Error(ErrorCode::stage_failed,
+                  concat("its tree ", path, '/', own_tree, " does not have the session's token"),
+                  "save what you need from it, and use --force; the tree will be moved to the orphans at the next "
+                  "start of the daemon");
     // A session that never began has changed nothing, and its tree may be incomplete.
     if (ours && operation->begun && kernel::exists_at(folder.get(), own_tree) &&
         !kernel::exists_at(folder.get(), discarded_file)) {
@@ -198,8 +199,8 @@ class TarballSourceKind : public SourceKind {
 
   [[noreturn]] static void refuse_changed(const std::string& path) {
     throw Error(ErrorCode::stage_failed, "somebody else has changed it since this session began",
-                concat("save one of the two: move ", path,
-                       " away and end the session again, or take what you need of the tree and use --discard"));
+                concat("keep one of the two: move ", path,
+                       " away and end the session again, or save what you need from the tree and use --discard"));
   }
 
   static void repack(Operation& operation, int own) {
@@ -222,8 +223,8 @@ class TarballSourceKind : public SourceKind {
       base::check(::fstat(before.get(), &facts), "looking at", path);
     }
     if (!operation->puts_back)
-      throw Error(ErrorCode::cancelled, "that was broken off by force",
-                  "take what you need of it; the daemon sets it aside, among the orphans, when it starts next");
+      throw Error(ErrorCode::cancelled, "the end was forced, so the tree was not packed",
+                  "save what you need from the tree; it will be moved to the orphans at the next start of the daemon");
     base::fault_point("create");
     const UniqueFd made(base::check(
         ::openat(archives.get(), temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600),

@@ -44,8 +44,9 @@ void note_no_new_privileges(Operation& operation, int root) {
   const auto owner = tree::find_user(operation.identity().owner);
   if (operation->owner_may_be_root || !owner || owner->uid == 0) return;
   if (const auto way = tree::way_to_root(root, *owner))
-    operation.note(concat("its owner's commands gain nothing by set-uid programs, since they might make them root: ",
-                          *way, "; see no-new-privileges in unionroot.conf(5)"));
+    operation.note(
+        concat("set-uid programs give its owner's commands no privileges, because they might make them root: ", *way,
+               "; see no-new-privileges in unionroot.conf(5)"));
 }
 
 void write(Operation& operation, int root) {

@@ -23,7 +23,7 @@ class SharedMounts {
     try {
       space_.unshare_mounts();
     } catch (const std::exception& error) {
-      base::log::warning(base::concat("taking a session's mounts back: ", error.what()));
+      base::log::warning(base::concat("cannot end the sharing of the session's mounts: ", error.what()));
     }
   }
   void end() {

@@ -163,11 +163,11 @@ class WithoutInitrd(BootTest):
         self.check(third, [*claims, kept(False), told("everything on the file system of the upper layer is deleted")])
 
     def test_missing_device(self):
-        self.case([*TEMPORARY, told("no device LABEL=rx came in 1 seconds; there are: /dev/ubda (ext4), /dev/ubdb (ext4, LABEL=rw)")],
+        self.case([*TEMPORARY, told("device LABEL=rx did not appear within 1 seconds; there are: /dev/ubda (ext4), /dev/ubdb (ext4, LABEL=rw)")],
                   "rootrw=LABEL=rx", "rootrwwait=1", upper=self.upper())
 
     def test_missing_device_read_only(self):
-        self.case([*READ_ONLY, told("no device /dev/nothing came in 1 seconds")],
+        self.case([*READ_ONLY, told("device /dev/nothing did not appear within 1 seconds")],
                   "rootrw=/dev/nothing", "rootrwwait=1", "rootrwfail=read-only")
 
     def test_late_device(self):
@@ -224,7 +224,7 @@ class WithoutInitrd(BootTest):
     def test_init_is_this_program(self):
         root = self.place.tree("looping")
         os.symlink("unionroot-boot", os.path.join(root, "sbin/again"))
-        self.case([laid("overlay", "memory"), *OVERLAY, told("rootinit=/sbin/again is no program that can be started")],
+        self.case([laid("overlay", "memory"), *OVERLAY, told("rootinit=/sbin/again cannot be started; starting ")],
                   "rootinit=/sbin/again", disk=self.place.ext4("looping.img", root))
 
 
@@ -545,10 +545,10 @@ class ByScript(BootTest):
         self.case([laid("overlay", "memory"), *OVERLAY, *WELL, *place_of("boundary")], "overlayfs=yes")
 
     def test_missing_device(self):
-        self.case([*TEMPORARY, told("no device LABEL=rx came")], "rootrw=LABEL=rx", "rootrwwait=1")
+        self.case([*TEMPORARY, told("device LABEL=rx did not appear")], "rootrw=LABEL=rx", "rootrwwait=1")
 
     def test_missing_device_read_only(self):
-        self.case([*READ_ONLY, told("no device LABEL=rx came")], "rootrw=LABEL=rx", "rootrwwait=1", "rootrwfail=read-only")
+        self.case([*READ_ONLY, told("device LABEL=rx did not appear")], "rootrw=LABEL=rx", "rootrwwait=1", "rootrwfail=read-only")
 
     def test_rootinit(self):
         self.case([laid("overlay", "memory"), *OVERLAY, ("rootinit= is started", lambda boot: boot.one("begin") == "/sbin/other")],
@@ -596,7 +596,7 @@ class Table(BootTest):
 
     def test_options_of_the_lower_layer(self):
         self.both([laid("overlay", "memory"), *OVERLAY, *WELL, mounted("/media/rfs/ro", "ro", "nosuid")], "rootoptions=nosuid")
-        self.case([laid("overlay", "memory"), *OVERLAY, told("only the options of a mount count")], "rootoptions=data=ordered")
+        self.case([laid("overlay", "memory"), *OVERLAY, told("file system options in rootoptions=")], "rootoptions=data=ordered")
         self.case([laid("overlay", "memory"), *OVERLAY, mounted("/media/rfs/ro", "ro", "data=journal")], "rootoptions=data=journal",
                   before=("root=/dev/ubda",), initrd=self.initrd)
 

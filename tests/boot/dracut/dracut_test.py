@@ -36,12 +36,12 @@ class Dracut(made_initrd.MadeInitrdTest):
         self.check(again, [cut.kept(True), ("it is checked", lambda boot: boot.status("check") == "clean")])
 
     def test_missing_device(self):
-        self.case([*cut.READ_ONLY, cut.told("no device LABEL=rx came")], "rootrw=LABEL=rx", "rootrwwait=1", "rootrwfail=read-only")
+        self.case([*cut.READ_ONLY, cut.told("device LABEL=rx did not appear")], "rootrw=LABEL=rx", "rootrwwait=1", "rootrwfail=read-only")
 
     def test_rootinit(self):
         boot = self.place.boot(self.disk(), "root=/dev/ubda", "ro", "rootrw=", "rootinit=/sbin/other", initrd=self.initrd)
         self.check(boot, [cut.laid("overlay", "memory"), ("init is as ever", lambda boot: boot.one("begin") == "/sbin/init")])
-        self.assertIn("dracut starts no other init than init= names; rootinit= is left out", boot.console)
+        self.assertIn("dracut starts only the init that init= names; rootinit= is ignored", boot.console)
 
 
 if __name__ == "__main__":

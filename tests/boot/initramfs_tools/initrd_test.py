@@ -50,7 +50,7 @@ class InitramfsTools(made_initrd.MadeInitrdTest):
                    ("rootinit= is started", lambda boot: boot.one("begin") == "/sbin/other")], "rootrw=", "rootinit=/sbin/other")
 
     def test_missing_device(self):
-        self.case([*cut.READ_ONLY, cut.told("no device LABEL=rx came")], "rootrw=LABEL=rx", "rootrwwait=1", "rootrwfail=read-only")
+        self.case([*cut.READ_ONLY, cut.told("device LABEL=rx did not appear")], "rootrw=LABEL=rx", "rootrwwait=1", "rootrwfail=read-only")
 
 
 if __name__ == "__main__":

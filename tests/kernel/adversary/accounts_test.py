@@ -186,7 +186,7 @@ class Passwords(Accounts):
 
     def test_a_session_tells_what_was_locked(self):
         with self.session("known") as session:
-            self.assertIn("etc/shadow: the password is locked of 'root'", self.notes(session))
+            self.assertIn("etc/shadow: the password of 'root' was locked", self.notes(session))
         with self.session("untouched") as session:
             self.assertIn("etc/shadow has a password for 'root'", self.notes(session))
 
@@ -215,13 +215,13 @@ class Names(Accounts):
             with self.session(chroot) as session:
                 self.assertEqual(self.machine.inside(session, "id", "-un", user=OWNER), OWNER)
                 self.assertNotIn("ubuntu", self.machine.inside(session, "cat", "/etc/passwd"))
-                self.assertIn(f"'ubuntu' ({UID}) was left out", self.notes(session))
+                self.assertIn(f"'ubuntu' ({UID}) was removed", self.notes(session))
 
     def test_another_account_with_the_owners_name(self):
         with self.session("by-name") as session:
             self.assertEqual(self.machine.inside(session, "id", "-un", user=OWNER), OWNER)
             self.assertEqual(self.machine.inside(session, "id", "-u", OWNER), str(UID))
-            self.assertIn(f"'{OWNER}' (4321) was left out", self.notes(session))
+            self.assertIn(f"'{OWNER}' (4321) was removed", self.notes(session))
 
     def test_a_second_root(self):
         with self.session("second-root") as session:

@@ -73,14 +73,14 @@ class OwnNames(BudgetTest):
 class ByDefault(BudgetTest):
     def test_a_name_that_another_has_is_refused_with_what_to_do(self):
         self.assertEqual(self.begins("--name", "build", "small", user=OWNER), "build")
-        self.refuses("begin", "--name", "build", "small", user=STRANGER, says=("there is a session build", "choose another"))
+        self.refuses("begin", "--name", "build", "small", user=STRANGER, says=("session build already exists", "choose another"))
         self.machine.ok("end", "build")
 
     def test_who_is_refused_by_a_waiting_change_is_told_for_whom_it_waits(self):
         self.begins("--name", "never-ends", "small", user=OWNER)
         change = self.change()
         self.refuses("begin", "small", user=STRANGER, says=(
-            "root's `unionroot lock` (pid ", "waits for session never-ends (" + OWNER + ", since ", "what comes later waits behind it",
+            "root's `unionroot lock` (pid ", "waits for session never-ends (" + OWNER + ", since ", "later sessions have to wait for it",
             "unionroot end never-ends"))
         self.machine.ok("end", "never-ends")
         self.line(change, "changes")

@@ -75,7 +75,7 @@ class OverlayDirectoryTest(EndToEndTest):
                                      ("below", self.open, "chmod go-w"), ("sticky", self.sticky, "chmod go-w")):
             with self.subTest(chroot):
                 for name in ([], ["--name", "mine"]):
-                    self.assert_refused(self.machine.run("begin", *name, chroot, user=OWNER), 125, part, "root's alone",
+                    self.assert_refused(self.machine.run("begin", *name, chroot, user=OWNER), 125, part, "not only root can change it",
                                         remedy)
                 self.assert_refused(self.machine.run("run", chroot, "--", "true", user=OWNER), 125, part, remedy)
         self.assertEqual(os.listdir(self.overlays), [])
@@ -126,7 +126,7 @@ class OverlayDirectoryTest(EndToEndTest):
         os.chmod(self.overlays, 0o777)
         result = self.machine.run("check")
         self.assertEqual(result.status, 1, repr(result))
-        self.assertIn(f"union-overlay-directory: '{self.overlays}' has to be root's alone", result.out + result.err)
+        self.assertIn(f"union-overlay-directory: '{self.overlays}' must be a folder that only root can change", result.out + result.err)
 
     # What is believed
 
@@ -184,7 +184,7 @@ class OverlayDirectoryTest(EndToEndTest):
                     self.assertNotIn(evil, [session["id"] for session in self.machine.sessions()])
                 known = [session["id"] for session in self.machine.sessions()]
                 self.assertEqual(known, [name] if closed else [], self.machine.log())
-                self.assertIn("root's alone" if not closed else "not used: it is owned by", self.machine.log())
+                self.assertIn("not only root can change it" if not closed else "not used: it is owned by", self.machine.log())
         # The daemon leaves a stranger's files as they are.
         for evil in marks:
             self.assertTrue(os.path.exists(os.path.join(self.overlays, evil, "session.json")))
@@ -248,7 +248,7 @@ class OverlayDirectoryTest(EndToEndTest):
         as_stranger(os.rename, precious, trash)
         self.machine.stop_daemon()
         self.machine.start_daemon()
-        self.assertTrue(wait_until(lambda: "root's alone" in self.machine.log()))
+        self.assertTrue(wait_until(lambda: "not only root can change it" in self.machine.log()))
         self.assertEqual(os.listdir(trash), ["inner"])
         os.rename(trash, precious)
         shutil.rmtree(precious)
@@ -294,7 +294,7 @@ class OverlayDirectoryTest(EndToEndTest):
                 self.assertTrue(wait_until(lambda: self.machine.sessions()[0]["state"] != "recovering"))
                 self.assertEqual(self.machine.sessions()[0]["state"], "failed", self.machine.log())
                 error = json.loads(self.machine.ok("info", name, "--json"))["error"]
-                self.assertIn(image + " is not a regular file any more", error)
+                self.assertIn(image + " is no longer a regular file", error)
                 self.machine.stop_daemon()
                 os.rmdir(image) if what == "folder" else os.unlink(image)
         os.rename(other, image)
@@ -345,7 +345,7 @@ class StateDirectoryTest(EndToEndTest):
                     os.rmdir(path)
         with self.subTest("the state directory"):
             os.chmod(self.machine.state, 0o777)
-            self.refused(self.machine.state, "root's alone", "chmod go-w")
+            self.refused(self.machine.state, "not only root can change it", "chmod go-w")
             os.chmod(self.machine.state, 0o755)
         self.machine.start_daemon()
         self.machine.inside("usual", "true", user=OWNER)

@@ -257,8 +257,8 @@ class ArchiveTest(unittest.TestCase):
             ([("h", hard_link, outside + "/file")], "member 'h'", "hard link", "outside the tree"),
             ([("h", hard_link, up + outside[1:] + "/file"), ("h", regular)], "member 'h'", "outside the tree"),
             ([("link", symlink, outside), ("h", hard_link, "link/file")], "member 'h'", "symbolic link"),
-            ([("h", hard_link, "not-there")], "member 'h'", "did not make before"),
-            ([("h", hard_link, "deep/not-there")], "member 'h'", "did not make before"),
+            ([("h", hard_link, "not-there")], "member 'h'", "does not come before it"),
+            ([("h", hard_link, "deep/not-there")], "member 'h'", "does not come before it"),
             ([("d", directory), ("h", hard_link, "d")], "member 'h'", "which is a folder"),
             ([("h", hard_link, ".")], "member 'h'", "the tree itself"),
             ([("a", regular), ("a", regular)], "member 'a'", "twice"),
@@ -503,7 +503,7 @@ class ArchiveTest(unittest.TestCase):
         plain, _ = self.unpacked(self.hostile(*members[:2]), "plain")
         self.assertEqual(os.listdir(os.path.join(plain, "etc")), [".wh.gone"])
         for name in (".wh...", ".wh..", ".wh.", "deep/.wh..."):
-            self.assert_refused([(name, regular, b"")], "whiteout of no name", options=("--layer",))
+            self.assert_refused([(name, regular, b"")], "whiteout without a name", options=("--layer",))
 
     def test_a_whiteout_of_a_folder_that_the_layer_has_anew_without_listing_it(self):
         regular = tarfile.REGTYPE

@@ -52,7 +52,7 @@ class Given {
   }
   [[nodiscard]] std::string note(const std::string& sub, const std::string& reason) const {
     return concat("fstab:7: what the host has mounted on ", path(sub),
-                  " is left out, since its place has changed meanwhile: ", reason);
+                  " is left out, because its mount point has changed meanwhile: ", reason);
   }
 
   Place place;

@@ -40,7 +40,7 @@ TEST_CASE("merge writes all four, and keeps what the tree has") {
   CHECK((gshadow.st_mode & 07777u) == 0640u);
   CHECK(gshadow.st_gid == 77);
   REQUIRE(notes.size() == 2);
-  CHECK(mentions(notes, "etc/shadow: the password is locked of 'root'"));
+  CHECK(mentions(notes, "etc/shadow: the password of 'root' was locked"));
   CHECK(mentions(notes, "group 'shadow' (42) was not added: inside, that name has the id 77"));
 }
 
@@ -150,7 +150,7 @@ TEST_CASE("the host's accounts are not copied as files, by whatever name") {
   for (const char* name : {"etc/shadow-", "etc/innocent", "etc/same"}) {
     INFO(name);
     CHECK_FALSE(fs::exists(place.tree(name)));
-    CHECK(mentions(notes, std::string(name) + ": skipped: the host's accounts"));
+    CHECK(mentions(notes, std::string(name) + ": skipped: account files are not copied"));
   }
   CHECK(content(place.tree("etc/shadow")).find("HR") == std::string::npos);
 }
@@ -237,7 +237,7 @@ TEST_CASE("other databases are copied as they are") {
   CHECK(content(place.tree("etc/services")) == "ssh 22/tcp\n");
   CHECK(notes.size() == 3);
   CHECK(mentions(notes, "/etc/protocols: skipped: the host has no such file"));
-  CHECK(mentions(notes, "../shadow: skipped: this is no name of a database"));
+  CHECK(mentions(notes, "../shadow: skipped: this is not the name of a database"));
   CHECK(mentions(notes, "a/b: skipped"));
 }
 

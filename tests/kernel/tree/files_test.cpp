@@ -69,7 +69,7 @@ TEST_CASE("what cannot be copied is skipped with a note, and the rest is copied"
   CHECK(mentions(notes, "/etc/none: skipped: the host has no such file"));
   CHECK(mentions(notes, "only/host/file: skipped: the tree has no such folder"));
   CHECK(mentions(notes, "etc/elsewhere: skipped: in the tree it is not a regular file"));
-  CHECK(mentions(notes, "relative: skipped: this is no absolute path"));
+  CHECK(mentions(notes, "relative: skipped: this is not the absolute path"));
   CHECK(mentions(notes, "/etc/../etc/good: skipped"));
   CHECK_FALSE(mentions(notes, "\n"));
   CHECK_FALSE(fs::exists(place.tree("only")));

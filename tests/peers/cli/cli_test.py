@@ -300,7 +300,7 @@ class CheckTest(ClientTest):
         path = self.define("twice", one + one)
         done = self.client("check", path)
         self.assertEqual(done.returncode, 1, done)
-        self.assertRegex(done.stdout, f"(?m)^{path}:6: .*already defined at {path}:1, which is the one that counts")
+        self.assertRegex(done.stdout, f"(?m)^{path}:6: .*already defined at {path}:1; that definition is used")
         self.assertRegex(done.stdout, r"(?m)^1 definition, 1 problem$")
         # In two files it is the same; and a definition that is wrong does not count, whichever of a name it is.
         self.define("other", one)

@@ -65,7 +65,7 @@ class SessionStarts(EndToEndTest):
                 for name in ("job-1", "session:job-1", "job"):
                     with self.subTest((user, verb, name)):
                         self.refused(*verb, name, user=user, fragments=[
-                            "no session " + name.removeprefix("session:"), "this one begins so: job-10; give the whole id"])
+                            "no session " + name.removeprefix("session:"), "a session id begins with it: job-10; give the whole id"])
         self.assertEqual(self.ids(), {"job-10"})
         self.assertTrue(os.path.exists(os.path.join(self.machine.ok("location", "job-10", user=OWNER).strip(), "kept")))
         answer = self.machine.run("end", "--json-errors", "job-1", user=OWNER)
@@ -95,9 +95,9 @@ class SessionStarts(EndToEndTest):
         self.begin("job-a1", "job-a2", "job-b1")
         for verb in (["location", "session:job-a"], ["run", "-d", "/", "session:job-a", "--", "true"],
                      ["diff", "job-a"], ["info", "session:job-a"]):
-            self.refused(*verb, fragments=["is the start of 2 sessions", "job-a1, job-a2"])
+            self.refused(*verb, fragments=["is the start of the ids of 2 sessions", "job-a1, job-a2"])
         for verb in (["end", "job-a"], ["end", "--force", "job-a"], ["recover", "job-a"]):
-            self.refused(*verb, fragments=["no session job-a", "these begin so: job-a1, job-a2; give the whole id"])
+            self.refused(*verb, fragments=["no session job-a", "session ids begin with it: job-a1, job-a2; give the whole id"])
         self.assertEqual(self.ids(), {"job-a1", "job-a2", "job-b1"})
 
     def test_starts_that_are_too_short_or_of_nobody(self):
@@ -137,7 +137,7 @@ class SessionStarts(EndToEndTest):
 
     def test_a_long_list_is_cut(self):
         self.begin(*(f"many-{number}" for number in range(10)))
-        for verb, words in (("location", "is the start of 10 sessions: "), ("end", "these begin so: ")):
+        for verb, words in (("location", "is the start of the ids of 10 sessions: "), ("end", "session ids begin with it: ")):
             result = self.machine.run(verb, "many", user=OWNER)
             self.assertIn(words + "many-0, many-1", " ".join(result.err.split()))
             self.assertIn("many-7, ...", result.err)

@@ -136,8 +136,8 @@ else mount --bind -o ro {self.kept} "$CHROOT_PATH"; fi""")
 
     def test_no_tree(self):
         self.scripts.add("10tree")
-        self.refused("mounts", "left no tree at CHROOT_MOUNT_LOCATION", "custom-session-purgeable=yes")
-        self.refused("writes", "left no tree at CHROOT_MOUNT_LOCATION")
+        self.refused("mounts", "made no tree at CHROOT_MOUNT_LOCATION", "custom-session-purgeable=yes")
+        self.refused("writes", "made no tree at CHROOT_MOUNT_LOCATION")
         self.assertEqual(self.scripts.calls(), ["10tree setup-start ok", "10tree setup-stop fail"] * 2)
 
     def test_a_failing_script(self):

@@ -159,8 +159,8 @@ class ServicesTest(RecoveryTest):
         self.calls()
 
     def test_what_cannot_be(self):
-        for services, keys, fragments in (("../../bin/sh", {}, ("'../../bin/sh' is no name of a service",)),
-                                          ("-x", {}, ("'-x' is no name of a service",)),
+        for services, keys, fragments in (("../../bin/sh", {}, ("'../../bin/sh' is not the name of a service",)),
+                                          ("-x", {}, ("'-x' is not the name of a service",)),
                                           ("one", {"directory": self.tree}, ("neither /usr/sbin/invoke-rc.d nor",))):
             with self.subTest(services, **keys):
                 self.assert_refused(self.machine.run("begin", self.chroot(services, **keys)), 125, *fragments)

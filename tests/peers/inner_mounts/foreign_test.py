@@ -109,7 +109,7 @@ class ForeignTrees(testing.EndToEndTest):
         self.register()
         session = self.machine.begin("foreign")
         (note,) = self.notes(session)
-        self.assertIn(f"set-uid programs, as sudo is, do not work in this tree: the binfmt_misc entry {NAME} has no flag C", note)
+        self.assertIn(f"set-uid programs such as sudo do not work in this tree: the binfmt_misc entry {NAME} has no flag C", note)
         self.assertEqual(self.machine.inside(session, "/bin/sh", "a", "b"), "interpreted /bin/sh a b")
         (line,) = self.mount_line(session)
         self.assertLessEqual({"ro", "nosuid", "nodev"}, set(line.split()[5].split(",")))

@@ -112,7 +112,7 @@ class BadInputTest(EndToEndTest):
     def test_command_not_found(self):
         self.refused("run", "--directory", "/", "small", "--", "/no/such", status=127, fragments=["/no/such"])
         self.refused("run", "--directory", "/", "small", "--", "no-such", status=127, fragments=["no-such"])
-        for words, meant in ((("-t", "x"), "stands behind the name"), (("ls -la",), "one word"), (("A=1", "x"), "env A=1 x"),
+        for words, meant in ((("-t", "x"), "comes after the name"), (("ls -la",), "one word"), (("A=1", "x"), "env A=1 x"),
                              (("cd", "/"), "sh -c")):
             self.refused("run", "--directory", "/", "small", *words, status=127, fragments=[meant, "unionroot run "])
 

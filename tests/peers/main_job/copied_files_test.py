@@ -31,7 +31,7 @@ class CopiedFiles(EndToEndTest):
     def refused(self, path, what):
         file = self.copies("# ours", f"{path} /srv/copied")
         for arguments in (["begin", "copying"], ["run", "-d", "/", "copying", "--", "true"]):
-            self.assert_refused(self.machine.run(*arguments), 125, f"copyfiles: {path} cannot be copied", what, f"take it out of {file}:2")
+            self.assert_refused(self.machine.run(*arguments), 125, f"copyfiles: {path} cannot be copied", what, f"remove it from {file}:2")
         result = self.machine.run("check")
         self.assertEqual(result.status, 1, repr(result))
         self.assertIn(f"copies '{path}' ({file}:2): it is ", result.out)

@@ -296,7 +296,7 @@ class MountsWithin(UnusualTrees):
             self.mounted(path)
             os.mkdir(path + "/deeper")
         file = self.machine.define_tree("within", tree)
-        words = "sessions lack what the host mounts in the tree: /srv/data, /opt; to have it, bind it in the profile's fstab"
+        words = "sessions do not see the host's mounts inside the tree: /srv/data, /opt; to use them, bind them in the profile's fstab"
         self.assertIn(f"{file}:1: {words} [notice]", self.machine.ok("check"))
         session = self.machine.begin("within")
         self.assertIn(words, self.notes(session))
@@ -304,9 +304,9 @@ class MountsWithin(UnusualTrees):
         self.machine.ok("end", session)
         # What the profile brings is not missing.
         self.machine.define_tree("within", tree, **self.mounts("within", f"{tree}/srv/data /srv none rbind", f"{tree}/opt /opt none bind"))
-        self.assertNotIn("sessions lack", self.machine.ok("check"))
+        self.assertNotIn("sessions do not see", self.machine.ok("check"))
         session = self.machine.begin("within")
-        self.assertNotIn("sessions lack", self.notes(session))
+        self.assertNotIn("sessions do not see", self.notes(session))
         self.assertEqual(self.machine.inside(session, "ls", "-d", "/srv/deeper", "/opt/deeper"), "/opt/deeper\n/srv/deeper")
         self.machine.ok("end", session)
 
@@ -333,7 +333,7 @@ class MountsWithin(UnusualTrees):
         self.mounted(os.path.join(place, "inner"))
         self.machine._write(os.path.join(place, "inner/file"), "there\n")
         self.addCleanup(os.unlink, self.machine.define("as-it-is", type="plain", directory=tree, users=OWNER))
-        self.assertNotIn("sessions lack", self.machine.ok("check"))
+        self.assertNotIn("sessions do not see", self.machine.ok("check"))
         self.assertEqual(self.machine.inside("as-it-is", "cat", "/srv/inner/file"), "there")
 
     def test_the_machine_itself(self):
@@ -344,7 +344,7 @@ class MountsWithin(UnusualTrees):
         session = self.machine.begin("host")
         notes = self.notes(session)
         # Other tests may have mounts at this moment, in trees of their own.
-        (lacking,) = re.findall("sessions lack what the host mounts in the tree: (.*);", notes)
+        (lacking,) = re.findall("sessions do not see the host's mounts inside the tree: (.*);", notes)
         lacking = lacking.split(", ")
         self.assertIn(place, lacking)
         self.assertEqual([path for path in lacking if path.startswith(("/dev/", "/proc/", "/sys/", self.machine.runtime))], [])

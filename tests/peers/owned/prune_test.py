@@ -119,7 +119,7 @@ class Files(Losing, RecoveryTest):
         (cache,) = self.cached()
         self.assertEqual(self.names(), [])
         refused = machine.run("prune", cache)
-        self.assert_refused(refused, 125, "there is nothing left over named " + cache)
+        self.assert_refused(refused, 125, "there is no leftover named " + cache)
         machine.ok("end", "user")
         (listed,) = self.listed()
         self.assertEqual((listed["kind"], listed["name"], listed["origin"]), ("cache", cache, self.tarballs[0]))
@@ -171,10 +171,10 @@ class Files(Losing, RecoveryTest):
                                    (["--kind=cache", "x"], "not for names"), (["--older-than=-1"], "--older-than")):
             with self.subTest(arguments):
                 self.assert_refused(machine.run("prune", *arguments), 125, message)
-        self.assert_refused(machine.run("prune", "/etc"), 125, "there is nothing left over named /etc")
+        self.assert_refused(machine.run("prune", "/etc"), 125, "there is no leftover named /etc")
         self.assertTrue(os.path.isdir("/etc"))
         (folder,) = [machine.state + "/sessions/../orphans"]
-        self.assert_refused(machine.run("prune", folder), 125, "there is nothing left over named")
+        self.assert_refused(machine.run("prune", folder), 125, "there is no leftover named")
 
 
 class Volumes(Losing, PretendingTest):
@@ -193,7 +193,7 @@ class Volumes(Losing, PretendingTest):
         volumes = self.listed("--kind=volume")
         self.assertEqual([(each["name"], each["session"], each["bytes"]) for each in volumes], [("shm/lost", "lost", 1 << 30)])
         self.assert_refused(machine.run("begin", "--name", "lost", "lvm"), 125, "already")
-        self.assert_refused(machine.run("prune", "shm/stays"), 125, "there is nothing left over named shm/stays")
+        self.assert_refused(machine.run("prune", "shm/stays"), 125, "there is no leftover named shm/stays")
         machine.ok("prune", "shm/lost")
         self.assertEqual(list(machine.things()), ["shm/stays"])
         machine.begin("lvm", name="lost")

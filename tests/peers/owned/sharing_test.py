@@ -174,7 +174,7 @@ class Folders(Sharing):
                 os.rename(path, path + ".away")
         self.other.start_daemon()
         self.assertEqual(self.other.sessions(), [])
-        self.assertIn("another daemon's", self.other.log_since())
+        self.assertIn("belongs to another daemon", self.other.log_since())
         self.assertTrue(os.path.isdir(os.path.join(self.overlays, "own/upper")))
         # The id comes back: so does the session.
         self.other.end_daemon()
@@ -243,7 +243,7 @@ class Folders(Sharing):
         self.machine.simulate_reboot("another-owner")
         self.machine.start_daemon()
         self.assertEqual(self.machine.settled("same"), "failed")
-        self.assertIn("its owner is session same of the daemon " + id_of(self.other), self.machine.info("same")["error"])
+        self.assertIn("belongs to session same of the daemon " + id_of(self.other), self.machine.info("same")["error"])
         self.machine.ok("end", "same")
         self.assertTrue(os.path.exists(os.path.join(folder, "upper/kept")))
         shutil.rmtree(folder)
@@ -336,7 +336,7 @@ class Snapshots(Sharing):
         disks.command("btrfs", "-q", "subvolume", "snapshot", self.pool + "/base", self.snapshots + "/same")
         self.machine.start_daemon()
         self.assertEqual(self.machine.settled("same"), "failed")
-        self.assertIn("is not this session's", self.machine.info("same")["error"])
+        self.assertIn(", not to this session", self.machine.info("same")["error"])
         self.machine.ok("end", "same")
         disks.command("btrfs", "-q", "subvolume", "delete", self.snapshots + "/same")
 

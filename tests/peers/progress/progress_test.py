@@ -399,7 +399,7 @@ class ProgressTest(testing.EndToEndTest):
         """`forced`, which ended the session, broke off the packing of its tree, and that is not lost."""
         self.assertEqual((forced.status, forced.out), (125, ""), repr(forced))
         tree = os.path.join(self.machine.state, "sessions", session, "tree")
-        for fragment in (f"ending {session}: left behind: ", "broken off by force", "the archive is as it was", tree):
+        for fragment in (f"ending {session}: left behind: ", "the end was forced", "the archive is as it was", tree):
             self.assertIn(fragment, forced.err)
         self.assertEqual(self.machine.sessions(), [])
         self.assertEqual(os.stat(path).st_ino, before.st_ino)

@@ -101,7 +101,7 @@ class Locks(RecoveryTest):
                 session = self.machine.begin("own")
                 waiting = self.waiter(*change)
                 for name in ("own", "bound"):
-                    self.refused("begin", name, named=[f"waits for session {session} (root, since ", "what comes later waits behind it"])
+                    self.refused("begin", name, named=[f"waits for session {session} (root, since ", "later sessions have to wait for it"])
                 later = self.client("run", "--wait", "--directory", "/", "linked", "--", "echo", "later")
                 # A session that stands goes on meanwhile.
                 self.assertEqual(self.machine.inside(session, "echo", "works"), "works")
@@ -161,7 +161,7 @@ class Locks(RecoveryTest):
                     self.machine.ok("end", "change")
                 self.assertTrue(wait_until(lambda: not self.machine.sessions()))
         for words in (["lock", "own", "--yield", "--", "true"], ["begin", "--yield", "source:own"], ["run", "--yield", "source:own", "true"]):
-            self.assert_refused(self.machine.run(*words), 125, "--yield says how to wait", "add --wait")
+            self.assert_refused(self.machine.run(*words), 125, "--yield has no effect without --wait", "add --wait")
 
     def test_who_waits_behind_a_change_is_told_for_whom_it_waits(self):
         session = self.machine.begin("own")
@@ -207,7 +207,7 @@ class Locks(RecoveryTest):
         for name in ("chroot", "ldconfig", "fsck"):
             found = self.machine.run("lock", "own", "--", name, environment=short)
             self.assertEqual(found.status, 127, repr(found))
-            self.assertRegex(found.err, f"PATH is /usr/bin:/bin: say /(usr/)?sbin/{name}, or set PATH")
+            self.assertRegex(found.err, f"PATH is /usr/bin:/bin: use /(usr/)?sbin/{name}, or set PATH")
         found = self.machine.run("lock", "own", "--", "no-such-program", environment=short)
         self.assertEqual(found.status, 127)
         self.assertIn("check its name; PATH is /usr/bin:/bin", found.err)
@@ -250,7 +250,7 @@ class Locks(RecoveryTest):
         self.machine.end_daemon()
         self.assertEqual(self.locks()[0]["state"] if len(self.locks()) == 1 else
                          {lock["session"]: lock["state"] for lock in self.locks()}[session], "preserved")
-        self.refused("lock", "own", "--", "true", named=[f"session {session} (root, since ", "which nobody runs now"])
+        self.refused("lock", "own", "--", "true", named=[f"session {session} (root, since ", "; preserved, no daemon has it"])
         self.machine.start_daemon()
         self.machine.ok("end", session)
 

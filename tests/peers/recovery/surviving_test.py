@@ -504,7 +504,7 @@ class SourceSessions(RecoveryTest):
         self.machine.simulate_reboot("another-boot")
         self.machine.start_daemon()
         self.assertEqual(self.machine.settled(session), "active")
-        self.assertIn("cut off when the machine was restarted", self.trouble())
+        self.assertIn("interrupted by a restart of the machine", self.trouble())
         self.assertEqual(self.machine.inside(session, "cat", "/half"), "x")
         self.machine.inside(session, "rm", "/half")
         self.machine.ok("end", session)

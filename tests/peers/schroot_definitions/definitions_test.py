@@ -180,7 +180,7 @@ class DefinitionsTest(EndToEndTest):
             self.assertFalse(os.path.exists(f"{folder}/chroot.d/{name}.conf"))
         before = {name: self.described(name) for name in GOOD}
         again = self.machine.run("import", "--output", folder)
-        self.assertEqual(again.err.count("is there already, and was left as it is"), len(result.err.split("wrote ")) - 1, again.err)
+        self.assertEqual(again.err.count("exists already, and was not changed"), len(result.err.split("wrote ")) - 1, again.err)
         # A daemon of its own, that knows nothing of schroot's folder.
         machine = self.machine
         aside = self.etc + ".aside"
@@ -261,7 +261,7 @@ class DefinitionsTest(EndToEndTest):
             file.write("nothing\n")
         status, out, err = listed()
         self.assertEqual((status, len(out.splitlines())), (1, 3))
-        self.assertIn(f"{folder}/session/broken is no file of a session of schroot's; expected [broken]", err)
+        self.assertIn(f"{folder}/session/broken is not a session file of schroot; expected [broken]", err)
         self.assertEqual([line.split()[0] for line in listed("other")[1].splitlines()[1:]], ["other"])
         self.assertEqual(listed("--output", folder)[0], 125)
 

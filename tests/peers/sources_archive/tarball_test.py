@@ -72,7 +72,7 @@ class TarballTest(archives.ArchiveCase):
                 if done.returncode != 0:
                     self.skipTest(f"this file system has no attributes: {done.stderr}")
                 self.machine.ok("end", session)
-                self.assertIn(f"'{path}' is immutable or append-only (chattr), which archives do not tell", self.machine.log())
+                self.assertIn(f"'{path}' is immutable or append-only (chattr), which archives do not record", self.machine.log())
                 self.assert_nothing_left()  # its tree is not in the trash
                 self.assertEqual(self.machine.inside("ball", "cat", "/srv/kept", "/srv/closed/in", "/srv/closed-log"), "new\nin\nline")
                 shutil.copy2(self.original, self.tarball + ".new")
@@ -427,7 +427,8 @@ class TarballTest(archives.ArchiveCase):
                 os.chmod(path, 0o644)
                 self.define_tarball("known", path)
                 self.machine.ok("check", os.path.join(self.machine.configuration, "chroot.d", "known.conf"))
-        for name, content in (("empty", b""), ("short", b"x" * 100), ("zeros", bytes(10240)), ("text", b"no archive\n" * 100)):
+        for name, content, fault in (("empty", b"", "is empty"), ("short", b"x" * 100, "is not a tarball"), ("zeros", bytes(10240), "has no members"),
+                                     ("text", b"no archive\n" * 100, "is not a tarball")):
             with self.subTest(name):
                 path = os.path.join(self.machine.place, "known." + name)
                 with open(path, "wb") as file:
@@ -435,7 +436,7 @@ class TarballTest(archives.ArchiveCase):
                 self.define_tarball("known", path)
                 checked = self.machine.run("check", os.path.join(self.machine.configuration, "chroot.d", "known.conf"))
                 self.assertEqual(checked.status, 1, repr(checked))
-                self.assertIn(f"known.{name}' ", checked.out)
+                self.assertIn(f"known.{name}' {fault}", checked.out)
                 self.assertEqual(self.machine.run("begin", "known").status, 125)
         os.unlink(os.path.join(self.machine.configuration, "chroot.d", "known.conf"))
 

@@ -89,14 +89,14 @@ class ImageSources(testing.EndToEndTest):
     def test_partition(self):
         self.need("squashfs")
         self.assertEqual(self.machine.inside("part3", "echo", "found"), "found")
-        self.assert_refused(self.machine.run("begin", "part9"), 125, "has no partition 9", "it has 1, 2, 3")
-        self.assert_refused(self.machine.run("begin", "part2"), 125, "holds no file system")
+        self.assert_refused(self.machine.run("begin", "part9"), 125, "has no partition 9", "its partitions: 1, 2, 3")
+        self.assert_refused(self.machine.run("begin", "part2"), 125, "holds no known file system")
         self.assert_refused(self.machine.run("begin", "nopart"), 125, "is a disk with partitions", "partition")
         self.assert_refused(self.machine.run("begin", "notable"), 125, "has no partition table")
         self.assert_nothing_left()
 
     def test_what_is_no_image(self):
-        self.assert_refused(self.machine.run("begin", "zeros"), 125, "zeros holds no file system", "mksquashfs")
+        self.assert_refused(self.machine.run("begin", "zeros"), 125, "zeros holds no known file system", "mksquashfs")
         self.assert_refused(self.machine.run("begin", "missing"), 125, "missing.img does not exist")
         self.assert_refused(self.machine.run("begin", "nofolder"), 125, "nofolder does not exist")
         self.assert_refused(self.machine.run("begin", "afolder"), 125, "is not a regular file")

@@ -34,8 +34,8 @@ TEST_CASE("boot.conf is read line by line") {
   CHECK(shown(file.settings) == "rootrw=LABEL=my data;rootrwfail=read-only;");
   CHECK(file.settings[0].origin == "b:3");
   REQUIRE(file.problems.size() == 2);
-  CHECK(file.problems[0] == "b:4: nonsense: expected \"key = value\"; the line is left out");
-  CHECK(file.problems[1] == "b:5: = x: expected \"key = value\"; the line is left out");
+  CHECK(file.problems[0] == "b:4: nonsense: expected \"key = value\"; the line is ignored");
+  CHECK(file.problems[1] == "b:5: = x: expected \"key = value\"; the line is ignored");
 }
 
 TEST_CASE("a device has a path, or a name of its own") {

@@ -96,38 +96,38 @@ TEST_CASE("each parameter's bad input") {
     const char *given, *why;
   } rows[] = {
       {"root=nfs", "expected a path in /dev, LABEL="},
-      {"root=LABEL=", "the root that there is is taken"},
+      {"root=LABEL=", "the current root is used"},
       {"rootfstype=", "expected the name of a file system"},
-      {"rootfstype=Ext4/x", "what is on the device counts"},
-      {"rootoptions=\"a b\"", "this is no list of mount options"},
-      {"rootinit=sh", "/sbin/init is taken"},
+      {"rootfstype=Ext4/x", "the type found on the device is used"},
+      {"rootoptions=\"a b\"", "this is not a list of mount options"},
+      {"rootinit=sh", "/sbin/init is used"},
       {"rootinit=/bin/sh;reboot", "expected the absolute path of a program"},
-      {"rootinit=", "/sbin/init is taken"},
-      {"init=", "it is left out"},
+      {"rootinit=", "/sbin/init is used"},
+      {"init=", "it is ignored"},
       {"rootrwfstype=ext4,xfs", "expected the name of a file system"},
       {"overlayrootfstype=", "expected the name of a file system"},
-      {"rootrwoptions==", "the default is taken"},
-      {"rootrwoptions=noatime,mode=755,ro", "ro is left out"},
-      {"overlayrootfsflags=\"a b\"", "the default is taken"},
+      {"rootrwoptions==", "the default is used"},
+      {"rootrwoptions=noatime,mode=755,ro", "ro is ignored"},
+      {"overlayrootfsflags=\"a b\"", "the default is used"},
       {"rootrwreset=1", "expected yes or no; nothing is deleted"},
       {"rootrwreset", "nothing is deleted"},
-      {"rootrwfail=panic", "expected tmpfs or read-only; tmpfs is taken"},
-      {"rootrwbase=", "expected keep, discard or accept; keep is taken"},
-      {"rootrwbase=migrate", "expected keep, discard or accept; keep is taken"},
-      {"rootrwsize=", "expected a percentage of the memory, such as 20%, or a size, such as 512m; 50% is taken"},
-      {"rootrwsize=0", "50% is taken"},
-      {"rootrwsize=101%", "50% is taken"},
-      {"rootrwsize=%", "50% is taken"},
-      {"rootrwsize=5x", "50% is taken"},
-      {"rootrwsize=99999999999999999999m", "50% is taken"},
-      {"fsck.mode=yes", "expected auto, force or skip; it is left out"},
-      {"rootrwwait=-1", "expected a number of seconds, at most 3600; 10 is taken"},
-      {"rootrwwait=99999999999999999999", "10 is taken"},
-      {"overlayfs=maybe", "expected yes or no; it is left out"},
+      {"rootrwfail=panic", "expected tmpfs or read-only; tmpfs is used"},
+      {"rootrwbase=", "expected keep, discard or accept; keep is used"},
+      {"rootrwbase=migrate", "expected keep, discard or accept; keep is used"},
+      {"rootrwsize=", "expected a percentage of the memory, such as 20%, or a size, such as 512m; 50% is used"},
+      {"rootrwsize=0", "50% is used"},
+      {"rootrwsize=101%", "50% is used"},
+      {"rootrwsize=%", "50% is used"},
+      {"rootrwsize=5x", "50% is used"},
+      {"rootrwsize=99999999999999999999m", "50% is used"},
+      {"fsck.mode=yes", "expected auto, force or skip; it is ignored"},
+      {"rootrwwait=-1", "expected a number of seconds, at most 3600; 10 is used"},
+      {"rootrwwait=99999999999999999999", "10 is used"},
+      {"overlayfs=maybe", "expected yes or no; it is ignored"},
       {"overlayfs", "expected yes or no"},
-      {"ofs-size=0", "expected a percentage of the memory, 1 to 100; 50% is taken"},
-      {"ofs-size=101", "50% is taken"},
-      {"ofs-size=half", "50% is taken"},
+      {"ofs-size=0", "expected a percentage of the memory, 1 to 100; 50% is used"},
+      {"ofs-size=101", "50% is used"},
+      {"ofs-size=half", "50% is used"},
       {"unionroot.layout=debian", "expected br2, yocto or boundary"},
   };
   for (const auto& row : rows) {
@@ -197,8 +197,8 @@ TEST_CASE("the file cannot say what is needed to find it, and unknown settings i
   const auto plan =
       plan_of("", "root = /dev/a\nrootfstype = ext4\ninit = /x\nrootwr = /dev/b\nunionroot.layout = br2\n");
   REQUIRE(plan.problems.size() == 5);
-  CHECK(plan.problems[0] == "boot.conf:1: root=/dev/a: only the kernel command line has it; it is left out");
-  CHECK(plan.problems[3] == "boot.conf:4: rootwr=/dev/b: there is no such setting; it is left out");
+  CHECK(plan.problems[0] == "boot.conf:1: root=/dev/a: only the kernel command line can have it; it is ignored");
+  CHECK(plan.problems[3] == "boot.conf:4: rootwr=/dev/b: there is no such setting; it is ignored");
   CHECK_FALSE(plan.asked);
 }
 

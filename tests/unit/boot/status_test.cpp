@@ -120,9 +120,9 @@ TEST_CASE("a device that does not come is told with those that there are") {
     FAIL("it was found");
   } catch (const base::Error& error) {
     CHECK(error.code() == base::ErrorCode::timed_out);
-    CHECK(std::string(error.what()) == "no device /dev/unionroot-is-not-there came in 0 seconds");
+    CHECK(std::string(error.what()) == "device /dev/unionroot-is-not-there did not appear within 0 seconds");
     CHECK(error.hint().starts_with("there are: "));
   }
   CHECK_THROWS_WITH(wait_for_device(*parse_device_name("/dev/null"), std::chrono::seconds(0), Several::refused),
-                    "/dev/null is no block device");
+                    "/dev/null is not a block device");
 }

@@ -7,14 +7,14 @@ using unionroot::cli::in_place_of_command;
 
 TEST_CASE("options behind the name") {
   CHECK(in_place_of_command("sid", {"-t", "x"}) ==
-        "'-t' stands behind the name, so it was taken for the command; options come before the name: unionroot run -t "
+        "'-t' comes after the name, so it was taken as the command; options come before the name: unionroot run -t "
         "... sid -- "
         "COMMAND");
 }
 
 TEST_CASE("a line in quotes") {
   CHECK(in_place_of_command("sid", {"ls -la"}) ==
-        "it was taken for one word; without the quotes: unionroot run sid -- ls -la; as a line of the shell: unionroot "
+        "it was taken as one word; without the quotes: unionroot run sid -- ls -la; as a line of the shell: unionroot "
         "run sid -- "
         "sh -c 'ls -la'");
 }
@@ -28,7 +28,7 @@ TEST_CASE("an assignment") {
 
 TEST_CASE("a command of the shell") {
   CHECK(in_place_of_command("sid", {"cd", "/"}) ==
-        "it is a command of the shell, and no program: unionroot run sid -- sh -c 'cd /'");
+        "it is a command of the shell, not a program: unionroot run sid -- sh -c 'cd /'");
 }
 
 TEST_CASE("anything else") {

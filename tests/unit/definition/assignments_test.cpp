@@ -60,7 +60,7 @@ TEST_CASE("what is not an assignment is an error with its line, and nothing of i
   } cases[] = {
       {"A=1\ncase ${CHROOT_NAME} in *.rh-*) ext=.rh ;; esac\n",
        "error: f:2: 'case ${CHROOT_NAME} in *.rh-*) ext=.rh ;; esac' is not an assignment"},
-      {"if true; then\n", "f:1: 'if true; then' is not an assignment; the file is read and not run"},
+      {"if true; then\n", "f:1: 'if true; then' is not an assignment; this file is parsed, not executed"},
       {"A=$(id)\n", "f:1: 'A=$(id)' is not an assignment"},
       {"A=`id`\n", "f:1: 'A=`id`' is not an assignment"},
       {"A=\"`id`\"\n", "is not an assignment"},
@@ -83,7 +83,7 @@ TEST_CASE("what is not an assignment is an error with its line, and nothing of i
       {"export -p\n", "is not an assignment"},
       {"f() { :; }\n", "is not an assignment"},
       {"A=~/x\n", "f:1: '~' would have to be expanded by a shell"},
-      {"A=$UNKNOWN\n", "f:1: '$UNKNOWN' has no value here"},
+      {"A=$UNKNOWN\n", "f:1: '$UNKNOWN' is not defined here"},
       {"A='x\ny'\n", "f:1: the quote ' is not closed in its line"},
       {"A=\"x\n", "f:1: the quote \" is not closed in its line"},
       {"A=1\r\n", "f:1: there is a control character in the line"},

@@ -119,7 +119,7 @@ TEST_CASE("links that lead nowhere, in circles, to a device or into a folder of 
   REQUIRE(::mkfifo((folder / "fifo").c_str(), 0600) == 0);
   link("fifo", folder / "to-fifo");
   CHECK_THAT(refusal(folder / "nowhere"), Contains("/nowhere' is a symbolic link that leads to '") &&
-                                              Contains("/missing', and that is not there; remove the link"));
+                                              Contains("/missing', which does not exist; remove the link"));
   CHECK_THAT(refusal(folder / "circle"), Contains("Too many levels of symbolic links"));
   CHECK_THAT(refusal(folder / "device"), Contains("is not read"));
   CHECK_THAT(refusal(folder / "to-fifo"), Contains("is not a regular file"));
@@ -130,7 +130,7 @@ TEST_CASE("links that lead nowhere, in circles, to a device or into a folder of 
   link("users/sub/real", folder / "through");
   CHECK(refusal(folder / "through").empty());
   give(folder / "users", 1000, 1000);
-  CHECK_THAT(refusal(folder / "through"), Contains("through' is not read: a link is on the way to it, and '") &&
+  CHECK_THAT(refusal(folder / "through"), Contains("through' is not read: its path contains a symbolic link, and '") &&
                                               Contains("/users' is owned by uid 1000, not by root; put the file itself "
                                                        "there, or: chown root:root"));
   give(folder / "users", 0, 0);

@@ -58,7 +58,7 @@ TEST_CASE("what cannot be carried is all comments, with the reason") {
   CHECK(imported.chroots[2].carried);
   CHECK_FALSE(imported.chroots[3].carried);
   CHECK_THAT(problems, Contains("error: x:2: ") && Contains("error: x:7: 'users' is given again") &&
-                           Contains("error: y:1: [good] was carried already") &&
+                           Contains("error: y:1: [good] was already taken from another file") &&
                            Contains("error: none: there is no such file"));
   for (const auto& chroot : imported.chroots)
     if (!chroot.carried)

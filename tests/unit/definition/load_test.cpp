@@ -107,9 +107,10 @@ TEST_CASE("files that root alone did not write are not read") {
   CHECK_THAT(problems, Contains("error: chroot.d/group.conf: 'chroot.d/group.conf' is writable by the group 1000"));
   CHECK_THAT(problems, Contains("error: chroot.d/world.conf: ") && Contains("chmod go-w"));
   CHECK_THAT(problems, Contains("owned by uid 1000, not by root") && Contains("chown root:root"));
-  CHECK_THAT(problems,
-             Contains("error: chroot.d/link.conf: 'chroot.d/link.conf' is not read: a link is on the way to it, and "
-                      "'chroot.d/owned.conf' is owned by uid 1000"));
+  CHECK_THAT(
+      problems,
+      Contains("error: chroot.d/link.conf: 'chroot.d/link.conf' is not read: its path contains a symbolic link, and "
+               "'chroot.d/owned.conf' is owned by uid 1000"));
   CHECK_THAT(problems, Contains("'chroot.d/fifo.conf' is not a regular file"));
   CHECK_THAT(problems, Contains("'chroot.d/folder.conf' is not a regular file"));
   CHECK_THAT(problems, Contains("'chroot.d/large.conf' is larger than 4194304 bytes"));
@@ -205,12 +206,12 @@ TEST_CASE("checking what is on disk") {
   CHECK_THAT(problems,
              Contains("error: a.conf:3: directory: 'none': No such file or directory; make it, or correct the path"));
   CHECK_THAT(problems, Contains("error: a.conf:6: directory: 'file' is not a directory"));
-  CHECK_THAT(problems, Contains("error: a.conf:9: directory: 'state/tree' lies in unionroot's own"));
+  CHECK_THAT(problems, Contains("error: a.conf:9: directory: 'state/tree' is inside unionroot's own"));
   CHECK_THAT(problems, Contains("warning: a.conf:12: directory: 'open' is writable by everybody"));
   CHECK_THAT(problems, Contains("a.conf:13: users: there is no user 'no-such-user'") &&
                            Contains("a.conf:14: groups: there is no group 'no-such-group'"));
   CHECK_THAT(problems, !Contains("'root'"));
-  CHECK_THAT(problems, Contains("holds unionroot's own"));
+  CHECK_THAT(problems, Contains("contains unionroot's own"));
   CHECK_THAT(problems, Contains("a.conf:18: profile: binds '/nowhere' (profiles/p/fstab:1)") && !Contains("fstab:2"));
   CHECK_THAT(problems, Contains("a.conf:21: device: 'file' is not a block device") &&
                            Contains("a.conf:24: file: '/tmp' is not a regular file"));

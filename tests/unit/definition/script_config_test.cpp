@@ -49,7 +49,7 @@ TEST_CASE("the assignments in a profile's config say where its files are") {
   folder.write("schroot/mine/config", "# which\next=.x\nSETUP_FSTAB=\"other/fstab$ext\"\n");
   CHECK(folder.profile("profile=mine\n") == "/other-x;/etc/mine;passwd");
   CHECK(folder.problems.find("warning") == std::string::npos);
-  CHECK_THAT(folder.problems, Contains("notice: schroot/mine/config:2: 'ext' has no effect but in this file"));
+  CHECK_THAT(folder.problems, Contains("notice: schroot/mine/config:2: 'ext' is used only inside this file"));
   folder.write("schroot/mine/config",
                "SETUP_FSTAB=\nSETUP_COPYFILES=other/copyfiles; SETUP_NSSDATABASES='other/nssdatabases'\n");
   CHECK(folder.profile("profile=mine\n") == ";/etc/other;group");

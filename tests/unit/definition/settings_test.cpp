@@ -85,7 +85,7 @@ TEST_CASE("a bad setting is refused with its line") {
       {"state-directory=state", "u.conf:2: state-directory: 'state' is not an absolute path"},
       {"runtime-directory=/run/../x", "has '..'"},
       {"state-directory=/", "'/' cannot be used"},
-      {"state-directory=/run/unionroot/state", "lie in each other"},
+      {"state-directory=/run/unionroot/state", "one contains the other"},
       {"helper=bin/helper", "helper: 'bin/helper'"},
       {"bus=systm", "bus: 'systm' is not a bus"},
       {"bus=unix:", "is not a bus"},

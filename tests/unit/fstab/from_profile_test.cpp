@@ -141,7 +141,7 @@ TEST_CASE("entries that cannot be honoured name their line and what is expected"
       {"overlay /b overlay rw", "needs the option lowerdir"},
       {"overlay /b overlay lowerdir=/a,upperdir=/u", "upperdir and workdir go together"},
       {"overlay /b overlay lowerdir=a", "lowerdir=a: expected an absolute path"},
-      {"overlay /b overlay lowerdir=/a,upperdir=/u,workdir=/u/w", "one in the other"},
+      {"overlay /b overlay lowerdir=/a,upperdir=/u,workdir=/u/w", "one inside the other"},
       {"overlay /b overlay lowerdir=/a,colour=red", "unknown overlay option colour"},
       {"overlay /b overlay lowerdir=/a,upperdir=/u:v/a,workdir=/u:v/../w", "expected an absolute path"},
       {"overlay /b overlay lowerdir=/a,upperdir=/s/u:v,workdir=/s/w", "comma, colon"},

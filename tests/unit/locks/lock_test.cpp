@@ -157,7 +157,7 @@ TEST_CASE("a change that waits holds back later sessions, and gets its turn at o
   CHECK(locks[0].state == LockState::waiting);
   CHECK_THAT(message_of([&] { directory.lock_session(key, owner("two"), Wait{}); }),
              Catch::Contains(") waits for session one (alice, since ") &&
-                 Catch::Contains("; what comes later waits behind it"));
+                 Catch::Contains("; later sessions have to wait for it"));
   CHECK_FALSE(got);
   session.release();
   change.join();
@@ -319,7 +319,7 @@ TEST_CASE("a duplicate of the descriptor keeps the lock when its first holder le
   REQUIRE(directory.list().size() == 1);
   CHECK(directory.list()[0].state == LockState::held);
   CHECK_THAT(message_of([&] { directory.lock_source(key, owner(), Wait{}); }),
-             Catch::Contains("whose commands run on without a daemon"));
+             Catch::Contains("; its commands still run without a daemon"));
   CHECK(directory.clean().empty());
 }
 

@@ -76,8 +76,8 @@ TEST_CASE("a preserved session's lock stands without an owner") {
     directory.lock_source(key, owner(), Wait{});
     FAIL("the change should have been refused");
   } catch (const LockedError& error) {
-    CHECK_THAT(error.what(),
-               Catch::Contains("session one (alice, since 20") && Catch::Contains(" ago, which nobody runs now)"));
+    CHECK_THAT(error.what(), Catch::Contains("session one (alice, since 20") &&
+                                 Catch::Contains(" ago; preserved, no daemon has it)"));
     CHECK(error.holders().at(0).owner.session == "one");
   }
   CHECK_THROWS_AS(directory.lock_session(key, owner("one"), Wait{}), LockedError);

@@ -28,7 +28,7 @@ struct Fixture : test::SessionFixture {
 TEST_CASE_METHOD(Fixture, "an id is taken once, and is free again when its session has gone") {
   const auto first = make("a", 1);
   table.add(first, 0, held);
-  CHECK_THROWS_WITH(table.add(make("a", 2), 0, held), Catch::Contains("session a already"));
+  CHECK_THROWS_WITH(table.add(make("a", 2), 0, held), Catch::Contains("session a already exists"));
   CHECK_THROWS_WITH(table.require("b"), Catch::Contains("no session b"));
   table.remove(*first);
   CHECK_FALSE(table.has(*first));

@@ -185,9 +185,9 @@ TEST_CASE("the host's entry wins for root, the user and the user's groups") {
         "toor:*:1::::::\nubuntu:KNOWN:1::::::\nalice:HASH:1::::::\nbo:TB:1::::::\n");
   CHECK(after(in, out, Database::group) == "sudo:x:27:bo\nroot:x:0:\nalice:x:1000:\naudio:x:29:alice\n");
   CHECK(after(in, out, Database::gshadow) == "sudo:!::bo\n");
-  for (const char* left : {"user 'toor' (0) was left out", "user 'ubuntu' (1000) was left out",
-                           "user 'alice' (5) was left out", "group 'wheel' (0) was left out", "group 'ubuntu' (1000)",
-                           "group 'audio' (63)", "'alice' was taken out of the tree's group 'sudo' (27)"})
+  for (const char* left : {"user 'toor' (0) was removed", "user 'ubuntu' (1000) was removed",
+                           "user 'alice' (5) was removed", "group 'wheel' (0) was removed", "group 'ubuntu' (1000)",
+                           "group 'audio' (63)", "'alice' was removed from the tree's group 'sudo' (27)"})
     CHECK(mentions(out, left));
 }
 
@@ -203,7 +203,7 @@ TEST_CASE("the user's primary group is the host's") {
   in.user = alice;
   const auto out = merge(in);
   CHECK(after(in, out, Database::passwd) == "root:x:0:0:::\nalice:x:1000:1000::/h:/bin/sh\n");
-  CHECK(mentions(out, "'alice' has the host's group 1000 in the place of 0"));
+  CHECK(mentions(out, "'alice' got the host's group 1000 instead of 0"));
 }
 
 TEST_CASE("passwords of a session whose owner may not be root") {
@@ -220,7 +220,8 @@ TEST_CASE("passwords of a session whose owner may not be root") {
         "root:*:1::::::\nalice:HASH:1::::::\nopen:*:1::::::\nshut:!!:1::::::\nx:*:1::::::\n");
   CHECK(after(in, out, Database::group) == "a:*:20:\nb:x:21:\nc:*:22:\nalice:x:1000:\n");
   CHECK(after(in, out, Database::gshadow) == "a:*::\nb:!::\nc:*::\n");
-  CHECK(mentions(out, "etc/shadow: the password is locked of 'root', 'open', 'x'"));
+  CHECK(mentions(
+      out, "etc/shadow: the passwords of 'root', 'open', 'x' were locked: the session's owner must not become root"));
 }
 
 TEST_CASE("an empty password is left to nobody") {
