@@ -101,7 +101,7 @@ std::string name_of(Kind kind) {
   return {};
 }
 
-// A command as root or as another user, and a change of a source, matter more than other commands and sessions.
+// Commands as root or as another user, and changes of a source, matter more than other commands and sessions.
 Priority priority_of(const Event& event) {
   switch (event.kind) {
     case Kind::session_begun:

@@ -1,4 +1,4 @@
-// What happens to sessions and chroots, as plain values: who did what. Journal entries are made from them.
+// Events of sessions and chroots, as plain values. Journal entries are made from them.
 #pragma once
 
 #include <sys/types.h>
@@ -19,13 +19,13 @@ enum class Kind {
   session_failed,
   session_recovered,
   run_started,
-  request_failed,     // refused, or failed
+  request_failed,     // refused or failed
   request_permitted,  // by polkit
-  requests_untold,    // more failed requests that are not logged one by one
+  requests_untold,    // a count of failed requests that are not logged one by one
   chroot_defined,
   chroot_changed,
   chroot_removed,
-  chroot_problem,  // a problem of its definition, or of a configuration file
+  chroot_problem,  // a problem in a definition or a configuration file
 };
 
 // syslog(3)
@@ -44,15 +44,15 @@ struct Event {
   std::string session;
   std::string chroot;
   bool source = false;        // the session changes the chroot's source
-  std::optional<User> who;    // who asked for it; nullopt: the daemon itself
+  std::optional<User> who;    // the user who asked; nullopt: the daemon itself
   std::optional<User> owner;  // of the session
   std::string run;
-  std::string command;          // for people: escaped and cut
-  std::optional<User> becomes;  // the user that the command runs as, if it is not the one who asked
+  std::string command;          // for people: escaped and shortened
+  std::optional<User> becomes;  // the user that the command runs as, if it is not `who`
   bool by_force = false;
-  std::string request;  // the request that failed: "begin", "run" ...
+  std::string request;  // the failed request: "begin", "run" ...
   std::string asked;    // its object as the user wrote it: a chroot or a session
-  std::string error;    // what was wrong; for a problem, the whole message
+  std::string error;    // the error; for a problem, the whole message
   std::optional<base::ErrorCode> code;
   std::optional<Priority> severity;  // of a chroot_problem
   std::uint64_t count = 0;           // of requests_untold

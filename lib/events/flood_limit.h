@@ -1,4 +1,4 @@
-// Limits how many events are logged that any user can cause at will. Makes no system calls.
+// Limits the logging of events that any user can cause at will. Makes no system calls.
 #pragma once
 
 #include <sys/types.h>
@@ -15,19 +15,19 @@ namespace unionroot::events {
 class FloodLimit {
  public:
   using Clock = std::chrono::steady_clock;
-  static constexpr unsigned told_in_a_window = 10;  // of one user
+  static constexpr unsigned told_in_a_window = 10;  // for one user
   static constexpr std::chrono::seconds window{60};
-  // All users beyond this number share one limit, because one person may have many uids (subuid(5)).
+  // Users beyond this number share one limit. One person may have many uids (subuid(5)).
   static constexpr std::size_t most_users = 1024;
 
-  // True if this event is to be logged. Otherwise it is counted.
+  // True if the caller should log this event. Otherwise the event is counted.
   bool admits(uid_t uid, Clock::time_point now);
 
   struct Untold {
     std::optional<uid_t> uid;  // nullopt: the users beyond most_users
     std::uint64_t count = 0;
   };
-  // The counts of windows that have ended by `now`, each returned once.
+  // The counts of windows that ended by `now`. Each is returned once.
   std::vector<Untold> over(Clock::time_point now);
   // The end of the first window that has a count.
   [[nodiscard]] std::optional<Clock::time_point> next() const;

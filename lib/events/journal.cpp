@@ -2,7 +2,7 @@
 
 #include <sys/uio.h>
 
-// The source line of this file is not useful in a journal entry.
+// A journal entry does not need the source line of this file.
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include <systemd/sd-journal.h>
 
@@ -37,7 +37,7 @@ void tell_log(Level level, const std::string& text) {
   }
 }
 
-// False if the journal does not accept it.
+// False if the journal does not accept the event.
 bool send(const Event& event, const std::string& text) {
   std::vector<std::string> fields{concat("MESSAGE=", text), concat("PRIORITY=", static_cast<int>(priority_of(event))),
                                   "SYSLOG_IDENTIFIER=unionrootd"};

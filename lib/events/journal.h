@@ -5,9 +5,9 @@
 
 namespace unionroot::events {
 
-// If standard error is the journal (systemd.exec(5): JOURNAL_STREAM), this uses the journal's own protocol, with
-// fields. Otherwise, or if the journal does not accept the event, it writes to the log. Events below the log's level
-// are left out. Thread-safe.
+// Sends fields by the journal's own protocol if standard error is the journal (systemd.exec(5): JOURNAL_STREAM).
+// Otherwise, or if the journal does not accept the event, writes to the log. Leaves out events below the log's level.
+// Thread-safe.
 void tell_journal(const Event& event) noexcept;
 
 }  // namespace unionroot::events
