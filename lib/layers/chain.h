@@ -1,4 +1,4 @@
-// Chains of objects, of which each holds the next one.
+// Chains of objects. Each object holds the next one.
 #pragma once
 
 #include <memory>
@@ -6,8 +6,8 @@
 
 namespace unionroot::layers {
 
-// Lets go of one link after the other: as destructors that call each other a chain as long as a tree may be deep would
-// overflow the stack. What others hold as well stays.
+// Releases the links in a loop. Recursive destructors would overflow the stack: a chain can be as long as a tree is
+// deep. Links that others hold too stay.
 template <typename Link>
 void release_chain(std::shared_ptr<Link> link, std::shared_ptr<Link> Link::*next) {
   while (link && link.use_count() == 1) {

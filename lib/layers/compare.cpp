@@ -19,7 +19,7 @@ namespace {
 constexpr std::size_t block_size = std::size_t{64} << 10;
 using Block = std::array<char, block_size>;
 
-// As many bytes as there are, up to `most`.
+// Reads until `most` bytes or the end of the file.
 std::size_t read_at(int file, Block& block, off_t offset, std::size_t most) {
   std::size_t done = 0;
   while (done < most) {
@@ -32,7 +32,7 @@ std::size_t read_at(int file, Block& block, off_t offset, std::size_t most) {
   return done;
 }
 
-// From where on there may be anything but a hole.
+// The next offset that may hold data instead of a hole.
 off_t next_data(int file, off_t offset) {
   const auto found = ::lseek(file, offset, SEEK_DATA);
   if (found >= 0) return found;
@@ -43,7 +43,7 @@ bool same_bytes(const Entry& now, const Entry& before) {
   const auto one = kernel::open_regular(now.content(), "a file of a layer");
   const auto two = kernel::open_regular(before.content(), "a file of a lower layer");
   if (one.found != kernel::RegularFile::Found::file || two.found != kernel::RegularFile::Found::file) return false;
-  static Block first, second;  // one list is made at a time in a process
+  static Block first, second;  // a process makes one list at a time
   const bool may_have_holes = now.status.st_size > static_cast<off_t>(block_size) * 16;
   const int a = one.descriptor.get(), b = two.descriptor.get();
   for (off_t offset = 0;; offset += static_cast<off_t>(block_size)) {
@@ -78,7 +78,7 @@ bool same_content(const Entry& now, const Entry& before) {
 
 unsigned differences(const Entry& now, const Entry& before) {
   const auto &one = now.status, &two = before.status;
-  if (base::is_same_file(one, two)) return 0;  // of a lower layer, in both
+  if (base::is_same_file(one, two)) return 0;  // both are the same file of a lower layer
   unsigned found = 0;
   if (!same_content(now, before)) found |= content_differs;
   if (one.st_mode != two.st_mode) found |= mode_differs;

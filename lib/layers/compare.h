@@ -1,4 +1,4 @@
-// In what two files or folders differ.
+// The differences between two files or folders.
 #pragma once
 
 #include "layers/options.h"
@@ -6,20 +6,20 @@
 
 namespace unionroot::layers {
 
-// Bits; what of a file or folder differs.
+// Bit flags.
 enum Difference : unsigned {
-  content_differs = 1,  // of a link: where it leads; of a device: which one it is
+  content_differs = 1,  // of a link: its target; of a device: its number
   mode_differs = 2,
   owner_differs = 4,
-  time_differs = 8,  // of the last change of its content
+  time_differs = 8,  // mtime
   attributes_differ = 16,
-  links_differ = 32,  // how many names it has
+  links_differ = 32,  // the number of names
 };
 
-// Of two of one type. Throws SystemError.
+// Both must have the same type. Throws SystemError.
 unsigned differences(const Entry& now, const Entry& before);
 
-// Whether both have the same content; of regular files of one size, links and devices.
+// True if both have the same content. Both must have the same type; regular files may differ in size.
 bool same_content(const Entry& now, const Entry& before);
 
 }  // namespace unionroot::layers

@@ -24,7 +24,7 @@ std::string type_of(std::uint32_t mode) {
   }
 }
 
-// "file 420 0 0 12 1 1764500000.000000012 0", all numbers decimal; empty: there was or is nothing.
+// "file 420 0 0 12 1 1764500000.000000012 0", all numbers decimal; empty: no facts.
 std::string text_of(const std::optional<Facts>& facts) {
   if (!facts) return {};
   auto fraction = std::to_string(facts->nanoseconds);

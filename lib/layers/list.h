@@ -1,9 +1,9 @@
 // The change list as texts, for a pipe.
 //
-// Each change is seven texts that end with NUL: kind, path, former path, what differs, the same group for files with
-// several names that are one file or "0", and facts of before and of now: type, mode, uid, gid, size, links, time and
-// device. The last is "." and six empty texts; "!" and the reason in the place of the path if the list could not be
-// made. A list without either was broken off.
+// Each change is seven texts. Each text ends with NUL. They are: kind; path; former path; differences; link group,
+// which is the same for all names of one file, or "0"; facts before; facts now. Facts are type, mode, uid, gid, size,
+// links, time and device. The list ends with "." and six empty texts. If the list could not be made, it ends with "!",
+// the reason and five empty texts. A list without either end is incomplete.
 #pragma once
 
 #include <string>

@@ -13,7 +13,7 @@ namespace unionroot::layers {
 
 namespace {
 
-// Linux has no longer value, and no longer list of names (xattr(7)).
+// Linux limits values and lists of names to this size (xattr(7)).
 constexpr std::size_t longest = std::size_t{64} << 10;
 
 std::string place_of(int handle) { return base::concat("/proc/self/fd/", handle); }
@@ -55,7 +55,7 @@ Marks read_marks(int handle, const struct stat& status, const Options& options) 
   const std::string prefix = options.user_attributes ? "user.overlay." : "trusted.overlay.";
   const auto place = place_of(handle);
   for (auto& name : names_of(place)) {
-    // "trusted.overlay.overlay.x" is how an overlay keeps a user's "trusted.overlay.x".
+    // An overlay stores a user's "trusted.overlay.x" as "trusted.overlay.overlay.x".
     if (!name.starts_with(prefix) || name.starts_with(prefix + "overlay.")) {
       marks.others.push_back(std::move(name));
       continue;

@@ -1,4 +1,4 @@
-// How an overlay was mounted, as far as it says what its layers mean.
+// The mount options of an overlay that decide how its layers are read.
 #pragma once
 
 #include <string_view>
@@ -7,12 +7,12 @@ namespace unionroot::layers {
 
 struct Options {
   bool user_attributes = false;  // userxattr: user.overlay.* instead of trusted.overlay.*
-  bool follow_redirects = true;  // not with redirect_dir=nofollow, or userxattr
+  bool follow_redirects = true;  // false with redirect_dir=nofollow, or userxattr without redirect_dir
   bool metacopy = false;         // metacopy=on
   bool index = false;            // index=on
 };
 
-// Of overlay's mount options as one text, "redirect_dir=on,index=off". Those that do not matter here are passed over.
+// mount_options: overlay's options as one text, "redirect_dir=on,index=off". Ignores all other options.
 Options options_of(std::string_view mount_options);
 
 }  // namespace unionroot::layers

@@ -12,7 +12,7 @@ using base::concat;
 
 namespace {
 
-// The file handle in an origin attribute, as the kernel stores it: struct ovl_fb, whose fixed part has 21 bytes.
+// The kernel stores the file handle in an origin attribute as struct ovl_fb. Its fixed part has 21 bytes.
 constexpr std::size_t origin_header = 21;
 
 std::string handle_in_origin(const std::string& origin) {

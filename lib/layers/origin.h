@@ -1,4 +1,4 @@
-// Which file of a lower layer a file was copied up from. Handles are compared; none is opened.
+// The file of a lower layer that a file was copied up from. Handles are only compared, never opened.
 #pragma once
 
 #include <string>
@@ -7,9 +7,9 @@
 
 namespace unionroot::layers {
 
-// The handle in the attribute `overlay.origin`; empty: it has none.
+// The handle in the attribute `overlay.origin`; empty: there is none.
 std::string origin_of(const Entry& entry);
-// The file's own, name_to_handle_at(2); empty: its file system has none.
+// The file's own handle by name_to_handle_at(2); empty: its file system has no handles.
 std::string handle_of(int file);
 
 }  // namespace unionroot::layers

@@ -1,4 +1,4 @@
-// Faults planted for tests/histories, which has to find each. Only in the library that is built for that test.
+// Faults for tests/histories. That test must find each of them. Only the library built for that test contains them.
 #pragma once
 
 #include <cstdlib>

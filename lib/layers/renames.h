@@ -1,9 +1,9 @@
-// Which files and folders of the lower layers have another name now.
+// The files and folders of the lower layers that have another name now.
 //
-// A renamed folder has its former path in an attribute (redirect_dir=on); of a file the origin attribute tells which
-// file of a lower layer it was. Only what is clear counts: the former place does not show it any more, nothing else
-// claims it, a file has one name, and there are not too many. All else is listed as deleted and added, which is right
-// as well.
+// An attribute of a renamed folder holds its former path (redirect_dir=on). The origin attribute of a file tells which
+// file of a lower layer it was. A rename counts only if it is clear: the former place no longer shows it, nothing else
+// claims it, a file has one name, and the limit of renames is not reached. All else is listed as deleted and added,
+// which is right too.
 #pragma once
 
 #include <cstddef>
@@ -16,15 +16,15 @@ namespace unionroot::layers {
 
 class Renames {
  public:
-  // The former path of what is at `path`; nullptr: it has not been renamed.
+  // The former path of the entry at `path`; nullptr: it was not renamed.
   [[nodiscard]] const std::string* former(const std::string& path) const;
-  // Where that is which was at `former`; nullptr: it has not been renamed.
+  // The present path of the entry that was at `former`; nullptr: it was not renamed.
   [[nodiscard]] const std::string* present(const std::string& former) const;
   [[nodiscard]] const std::map<std::string, std::string>& all() const { return present_; }  // former path, present one
 
-  // Without what is in a renamed folder where it was: it went out and came back.
+  // Drops entries that were moved out of a renamed folder and back.
   void drop_returned();
-  // False: one of both is taken, or there are too many.
+  // False: one of the two paths is taken, or there are too many.
   bool add(const std::string& former, const std::string& present);
 
  private:

@@ -22,7 +22,7 @@ std::optional<FolderStack> folders_of(const EntryPtr& entry) {
   return entry && entry->is_folder() ? std::optional(entry->folders) : std::nullopt;
 }
 
-// Nothing that an overlay shows beneath can differ: both are the same folders of lower layers.
+// Both show the same folders of lower layers alone, so nothing beneath can differ.
 bool is_untouched(const FolderStack& now, const std::optional<FolderStack>& before) {
   return before && !now.has_upper() && now.same_lowers(*before);
 }
@@ -69,7 +69,7 @@ void Walk::run() {
   }
 }
 
-// Names that only lower layers have matter where the two do not show the same of them.
+// Collects the names to visit. Names of lower layers are needed only if the two show different lower layers.
 void Walk::enter(Level level) {
   level.path_size = path_.size();
   const auto add = [&](const FolderStack& folders, bool upper_only) {
@@ -121,12 +121,12 @@ void Walk::visit_both(Level& level, const std::string& name, Level& below) {
     if (folders_before && !(planted(9) && now)) below.past = Past{*folders_before, std::nullopt, nullptr};
     return;
   }
-  // Neither goes on at this path.
+  // Past and present take different paths from here on.
   if (before) visit_past(Past{*stack_before, std::nullopt, nullptr}, name, below);
   if (now) visit_present(Present{stack, std::nullopt, nullptr}, name, below);
 }
 
-// path_ is where it was.
+// path_ is the path before.
 void Walk::visit_past(const Past& past, const std::string& name, Level& below) {
   const auto before = view_.look(past.before, name);
   if (!before) return;
@@ -150,7 +150,7 @@ void Walk::visit_past(const Past& past, const std::string& name, Level& below) {
   below.past = Past{*folders, std::move(folders_now), std::move(trail)};
 }
 
-// path_ is where it is.
+// path_ is the path now.
 void Walk::visit_present(const Present& present, const std::string& name, Level& below) {
   const auto now = view_.look(present.now, name);
   if (!now) return;

@@ -1,4 +1,4 @@
-// Walks what is shown now and what was shown before side by side, in the order of paths by their bytes.
+// Walks the present tree and the former tree side by side, in the byte order of paths.
 #pragma once
 
 #include <functional>
@@ -12,7 +12,7 @@
 
 namespace unionroot::layers {
 
-// A path that grows with the depth, without being copied at each level.
+// A path that grows with the depth. It is not copied at each level.
 class Trail {
  public:
   Trail(std::shared_ptr<Trail> above, std::string part) : above_(std::move(above)), part_(std::move(part)) {}
@@ -27,44 +27,44 @@ class Trail {
 };
 using TrailPtr = std::shared_ptr<Trail>;
 
-// Is told of each place where the two may differ. Paths are relative to the root, which is "".
+// Called for each place where the two may differ. Paths are relative to the root, which is "".
 class Visitor {
  public:
   virtual ~Visitor() = default;
-  // Files of one name in one folder need not be looked at.
+  // True: the walk may skip a name that both show as a file or link in the same folder.
   [[nodiscard]] virtual bool only_added() const { return false; }
-  // Nothing was there before, or what was there is elsewhere now.
+  // Nothing was there before, or what was there has moved.
   virtual void added(const std::string& path, const EntryPtr& now) = 0;
-  // It is nowhere any more. `path` is where it was.
+  // It no longer exists. `path` is where it was.
   virtual void deleted(const std::string& path, const EntryPtr& before) = 0;
-  // What is at `path` now was at `former` before; the same path, unless it was renamed or is in a renamed folder.
-  // renamed: itself, not a folder that it is in. Both may be of different types.
+  // What is at `path` now was at `former` before. Both are the same unless it was renamed or lies in a renamed folder.
+  // renamed: it was renamed itself, not only a folder above it. The two may have different types.
   virtual void kept(const std::string& path, const EntryPtr& now, const std::string& former, const EntryPtr& before,
                     bool renamed) = 0;
 };
 
 class Walk {
  public:
-  // Borrowed. wanted: whether a path, or something beneath it, matters; may be empty.
+  // All are borrowed. wanted: true if a path, or something beneath it, matters; may be empty.
   Walk(View& view, const Renames& renames, Visitor& visitor, std::function<bool(const std::string&)> wanted = {})
       : view_(view), renames_(renames), visitor_(visitor), wanted_(std::move(wanted)) {}
   void run();
 
  private:
-  // What is shown now in a folder, and what it was. Without trail `before` was at the same path.
+  // What a folder shows now, and what it showed before. Without trail, `before` was at the same path.
   struct Present {
     FolderStack now;
     std::optional<FolderStack> before;
     TrailPtr trail;
   };
-  // What was shown before in a folder, and what has become of it. Without trail that is at the same path.
+  // What a folder showed before, and what became of it. Without trail, `now` is at the same path.
   struct Past {
     FolderStack before;
     std::optional<FolderStack> now;
     TrailPtr trail;
   };
   struct Later;
-  // A folder under way. One that kept its path has `both`, which is a Present without trail.
+  // A folder in progress. A folder that kept its path has `both`, which is a Present without trail.
   struct Level {
     std::optional<Present> both, present;
     std::optional<Past> past;
@@ -73,7 +73,7 @@ class Walk {
     std::size_t next = 0;
     std::vector<Later> folders;
   };
-  // A folder whose turn comes after names that sort before "NAME/".
+  // A folder that is walked after the names that sort before "NAME/".
   struct Later {
     std::string name;
     Level level;
