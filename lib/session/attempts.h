@@ -1,4 +1,4 @@
-// Steps that are all tried, whatever becomes of the others.
+// Steps that are all tried, even if some fail.
 #pragma once
 
 #include <exception>
@@ -12,8 +12,8 @@ namespace unionroot::session {
 
 class Attempts {
  public:
-  // Runs the step; if it throws, once more: what fails for a passing reason (a process that is about to go, a disk that
-  // has room again) is done then. A time-out has waited already, so it is not tried again. Steps are idempotent.
+  // Runs the step, and once more if it throws. Some failures pass: a process exits, a disk has room again. A step that
+  // timed out is not run again, since it has waited already. Steps must be idempotent.
   template <typename Step>
   void run(const Step& step) {
     std::string problem;
@@ -22,7 +22,7 @@ class Attempts {
     problems_.push_back(std::move(problem));
   }
 
-  // What could not be done, with what to do about it.
+  // The failures, with hints.
   [[nodiscard]] std::vector<std::string>& problems() { return problems_; }
 
  private:

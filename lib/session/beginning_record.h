@@ -1,5 +1,6 @@
-// The record of what a session's upper layer held at its beginning: what unionroot and the administrator's hooks put
-// there is no change of the session's. It lies beside the upper layer, where no user gets to, and goes with it.
+// The record of what a session's upper layer held at its beginning. What unionroot and the administrator's hooks put
+// there is not a change made by the session. The record lies beside the upper layer, where no user has access, and is
+// removed with it.
 #pragma once
 
 #include <string>
@@ -11,31 +12,31 @@
 
 namespace unionroot::session {
 
-// While a session is begun, and nobody but this daemon and the hooks can write to its upper layer yet. An earlier
-// record is replaced. Throws Error(cancelled), SystemError.
+// Call this while a session begins, when only this daemon and the hooks can write to its upper layer. Replaces an
+// earlier record. Does nothing in a recovery. Throws Error(cancelled), SystemError.
 void note_beginning(const Operation& operation);
-// resolv.conf was written anew by this daemon.
+// Records resolv.conf after this daemon wrote it again.
 void note_resolv_conf(Services& services, const Session& session);
-// These were, or are otherwise what they were at the beginning. What is not there has no entry any more.
+// Records these paths as they are now. A path that does not exist loses its entry.
 void note_again(const Operation& operation, const std::vector<std::string>& paths);
 
-// Files of the upper layer that this daemon writes while the session is used. What nobody has changed before is no
-// change of the session's afterwards either. Made after they were read, and before they are written if nobody has
-// changed them in between.
+// Files of the upper layer that this daemon writes while the session is in use. A file that nobody changed before does
+// not count as a change of the session afterwards. Make this after the files are read and before they are written. They
+// are written only if nobody changed them in between.
 class WrittenFiles {
  public:
   WrittenFiles(Services& services, const Session& session, const std::vector<std::string>& paths);
-  // Afterwards: of what was written. What somebody has changed since is his.
+  // Call this after writing. A file that somebody changed since is not recorded.
   void note(Services& services, const Session& session, const std::vector<tree::WrittenFile>& written) const;
 
  private:
   bool has_record_ = false;
-  std::vector<std::string> paths_;  // of those that were unchanged
+  std::vector<std::string> paths_;  // the files that were unchanged
 };
 
-// The record in the folder of an upper layer (layer_places.h); -1 if there is none.
+// The record in the folder of an upper layer (layer_places.h); empty if it cannot be opened.
 base::UniqueFd open_beginning(const std::string& store);
-// Its bytes, 64 MiB at most. Throws Error, SystemError.
+// Reads up to 64 MiB. Throws Error, SystemError.
 std::string read_beginning(int record);
 
 }  // namespace unionroot::session

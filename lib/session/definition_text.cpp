@@ -6,8 +6,8 @@
 namespace unionroot::session {
 
 std::string definition_text(const definition::DefinitionPtr& definition) {
-  // Keyed by identity: definitions are immutable, and an expired entry's address may be used again, so the entry is
-  // compared with the pointer that made it.
+  // Keyed by address, since definitions are immutable. A later definition may have the address of an expired one, so
+  // each entry is compared with the pointer that made it.
   struct Entry {
     std::weak_ptr<const definition::Definition> made_from;
     std::string text;

@@ -1,4 +1,4 @@
-// A definition's text as it is kept with each session.
+// The text of a definition that is stored with each session.
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@
 
 namespace unionroot::session {
 
-// definition::serialize, made once for each definition: sessions on one chroot share it. Thread-safe.
+// definition::serialize, called once for each definition. The sessions on one chroot share the text. Thread-safe.
 std::string definition_text(const definition::DefinitionPtr& definition);
 
 }  // namespace unionroot::session

@@ -52,13 +52,13 @@ std::string type_in(const std::string& chroot, const Disk& disk, const kernel::B
           : "mksquashfs, mkfs.erofs, mkfs.ext4, mkfs.xfs and mkfs.btrfs make one; `blkid -p` shows what is in it");
 }
 
-// Who holds a session that has ended is not found by the device: an overlay has one of its own.
+// The device does not lead to the processes that hold an ended session: an overlay has a device number of its own.
 std::string users_of(const Services& services, const Disk& disk, std::optional<dev_t> device) {
   if (auto ended = services.held_sessions.describe_on(disk.path); !ended.empty()) return ended;
   return device ? kernel::users_of_device(*device) : "mounted elsewhere";
 }
 
-// A session that ended, or was set up by a daemon that died, lets go of its mounts only when its last process has gone.
+// The mounts of a session that ended, or that a dead daemon set up, go only when its last process is gone.
 void wait_until_unused(const Operation& operation, const Disk& disk, int file) {
   const auto& chroot = operation.definition().name;
   constexpr std::chrono::seconds limit{5};
@@ -77,8 +77,8 @@ void wait_until_unused(const Operation& operation, const Disk& disk, int file) {
 
 bool is_ext(const std::string& type) { return type == "ext2" || type == "ext3" || type == "ext4"; }
 
-// So that nothing is written to what is shared and read-only: a journal is not replayed, and copies of one image, which
-// have the same UUID, may be mounted together.
+// Prevents writes to shared read-only content: no journal is replayed. Copies of one image have the same UUID and may
+// be mounted together.
 void add_read_only(const std::string& type, kernel::MountOptions& options) {
   options.emplace_back("ro", "");
   if (is_ext(type)) options.emplace_back("noload", "");
@@ -93,7 +93,7 @@ UniqueFd open_disk(const std::string& chroot, const Disk& disk, bool read_only) 
   if (disk.device) return source::open_device(chroot, disk.what, disk.path, mode);
   auto opened = source::open_trusted_file(chroot, disk.what, disk.path);
   if (read_only) return opened;
-  // That very file, whatever has its name by now.
+  // This opens the same file, even if another file has its name now.
   opened.reset(::open(concat("/proc/self/fd/", opened.get()).c_str(), mode | O_CLOEXEC));
   if (!opened) {
     const int problem = errno;
@@ -179,10 +179,10 @@ void make_filesystem(const Operation& operation, const Format& format) {
   } else if (format.filesystem == "btrfs") {
     command.words = {"mkfs.btrfs", "-q", "-f"};
     command.package = "btrfs-progs";
-    // A second copy of its own records in the same file helps nobody.
+    // A second copy of the metadata in the same file has no use.
     if (!format.device) command.words.insert(command.words.end(), {"-K", "-m", "single"});
   } else {
-    // On a new sparse file the journal and the inode tables need not be written: they are zero already.
+    // A new sparse file is all zeros, so mkfs need not write the journal and the inode tables.
     command.words = {"mkfs.ext4",
                      "-q",
                      "-F",

@@ -1,4 +1,4 @@
-// File systems on files and block devices: what images, devices, LVM snapshots and image upper layers have in common.
+// File systems in files and on block devices. Images, devices, LVM snapshots and image upper layers use this.
 #pragma once
 
 #include <cstdint>
@@ -14,38 +14,37 @@ namespace unionroot::session {
 struct Disk {
   std::string what;           // "image", "device": for messages
   std::string path;           // on the host
-  bool device = false;        // a block device; else a regular file
+  bool device = false;        // false: a regular file
   unsigned partition = 0;     // of a file; 0: none
-  std::string mount_options;  // as the definition has them
-  bool copy = false;          // of a file system that may be mounted as well, with the same UUID
-  bool used_before = true;    // a file: it may be mounted still, by a session that is just ending
+  std::string mount_options;  // as in the definition
+  bool copy = false;          // a copy of a file system that may be mounted too, with the same UUID
+  bool used_before = true;    // a file: a session that is ending may still have it mounted
 };
 
-// Opened, after it was seen to be what it should be: a block device, or a regular file that nobody but root can write
-// to. Throws Error(stage_failed) naming the chroot.
+// Checks what it opens: it must be a block device, or a regular file that only root can write. Throws
+// Error(stage_failed) naming the chroot.
 base::UniqueFd open_disk(const std::string& chroot, const Disk& disk, bool read_only);
 
-// Throws an error of that code: where a device is mounted, and which processes hold it by what.
+// Throws Error(code). The message tells where the device is mounted and which processes hold it.
 [[noreturn]] void throw_in_use(const Services& services, const std::string& chroot, const Disk& disk,
                                base::ErrorCode code = base::ErrorCode::stage_failed);
 
-// Identifies this very file or device and what was asked for: sessions for which it is the same may share a mount.
+// Identifies this file or device and its options. Sessions with the same identity may share a mount.
 std::string disk_identity(int descriptor, const Disk& disk);
 
-// Which file system is in it, in words that are the same after a restart of the machine: "ext4 UUID". Empty if it has
-// nothing that tells it from another.
+// The file system in it: "ext4 UUID". It is the same after a reboot. Empty if the content has no UUID.
 std::string disk_content(int descriptor, const Disk& disk);
 
-// A detached mount of the file system in it; a file by a loop device that goes with the mount. Read-only means that
-// not even a journal is replayed. Waits some seconds for a mount that is just going; a cancel breaks that off.
+// A detached mount of the file system in it. A file gets a loop device that goes with the mount. A read-only mount does
+// not even replay a journal. Waits up to 5 s for an earlier mount of a file to go. A cancel ends the wait.
 base::UniqueFd mount_disk(const Operation& operation, const Disk& disk, bool read_only);
 
-// mkfs on a regular file that is all zeros, or on a block device whose content is not wanted any more.
+// Runs mkfs on a regular file that is all zeros, or on a block device. The device's content is lost.
 struct Format {
   std::string filesystem;  // ext4, xfs, btrfs
   std::string path;
   bool device = false;
-  bool journal = true;  // false: of ext4 that need not survive a crash
+  bool journal = true;  // false: for an ext4 that need not survive a crash
 };
 void make_filesystem(const Operation& operation, const Format& format);
 

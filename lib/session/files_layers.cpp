@@ -24,10 +24,10 @@ using base::concat;
 
 namespace {
 
-// Users times chroots. More than that come and go one after another, and each makes its own again.
+// Slots are pairs of user and chroot. Beyond this number a slot is dropped, and its user makes a layer again.
 constexpr std::size_t most_slots = 256;
 
-// overlayfs refuses a lower layer inside another (ELOOP), as it would be where the tree is the machine's own root.
+// overlayfs refuses a lower layer inside another one (ELOOP). This happens if the tree is the machine's own root.
 bool lies_beneath(const std::string& folder, int root) {
   struct stat wanted {
   }, found{}, above{};
@@ -45,13 +45,13 @@ bool lies_beneath(const std::string& folder, int root) {
   }
 }
 
-// Somebody may have cleaned up under the state directory.
+// Somebody may have removed it from the state directory.
 bool is_there(const FilesLayer& layer) {
   struct stat facts {};
   return ::stat(layer.path.c_str(), &facts) == 0;
 }
 
-// Those that stand on a folder that is the same for every session, and keep their upper layer in a folder.
+// Automatic sessions on a tree that is the same for all sessions, with their upper layer in a folder.
 bool worthwhile(const Operation& operation) {
   const auto& definition = operation.definition();
   const bool lasting = definition.type == "directory" || definition.type == "file";
@@ -59,8 +59,7 @@ bool worthwhile(const Operation& operation) {
          lasting && operation->layers.size() == 1 && &backing_for(operation) == &directory_backing();
 }
 
-// Whether one of the profile's mounts may lie over one of the files: what is there then is told by looking at each
-// session.
+// True if a mount of the profile may lie over one of the files. Then each session must look at what is there.
 bool may_be_covered(const definition::Definition& definition, const tree::FilesRequest& request) {
   const auto paths = tree::file_paths(request);
   const auto beside = [](const std::string& path, const std::string& target) {
@@ -88,7 +87,7 @@ std::shared_ptr<const FilesLayer> FilesLayers::take(const Operation& operation, 
   const std::lock_guard own(mutex_);
   holders_[layer->name].insert(operation.id());
   if (slot->dropped) {
-    // Whoever waits for this slot makes another: this one may have gone by then.
+    // The slot was dropped meanwhile, and the next session makes a new one. So this layer goes with its holders.
     retired_.insert(layer->name);
     slot->layer.reset();
     slot->version.clear();
@@ -105,7 +104,7 @@ std::shared_ptr<FilesLayers::Slot> FilesLayers::slot_of(const Operation& operati
   return slot;
 }
 
-// The caller holds mutex_. One that is in use just now is left alone.
+// The caller holds mutex_. Skips slots in use.
 void FilesLayers::drop_one() {
   for (auto entry = slots_.begin(); entry != slots_.end(); ++entry) {
     const auto slot = entry->second;
@@ -151,7 +150,7 @@ std::shared_ptr<const FilesLayer> FilesLayers::make(const Operation& operation, 
     kernel::make_directory(layers.get(), layer->name, 0700);
     make_upper_and_work(kernel::open_directory_at(layers.get(), layer->name).get(), lower);
     mount::OverlayPlan plan;
-    plan.volatile_upper = true;  // it does not outlive the machine
+    plan.volatile_upper = true;  // it does not outlive a reboot
     auto space = operation.services().namespaces.create();
     std::vector<base::UniqueFd> lowers;
     lowers.push_back(mount::open_tree_clone(operation.services().mounts, operation->directories.front(), false, true));
@@ -193,7 +192,7 @@ void FilesLayers::retire_locked(const std::string& name) {
   try {
     discard(name);
   } catch (const std::exception& error) {
-    // It is in the way of nobody, least of all of the session that is just beginning.
+    // A layer that stays is in nobody's way, so this must not fail the session that begins.
     base::log::warning(concat(error.what(), "; it is tried again when the daemon starts next"));
   }
 }

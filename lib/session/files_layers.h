@@ -1,16 +1,13 @@
 // The files that automatic sessions get from the host, written once and shared.
 //
-// What the files stage writes is the same for every session of one user on one tree, until the host's files or the
-// tree's change. For sessions that live as long as one command, seven files made and deleted again cost more than all
-// their mounts. So they are written into a layer of their own, which lies between the tree and the upper layers of all
-// sessions that would get the same. What a session changes of them goes into its own upper layer, as with every file of
-// the tree.
+// The files stage writes the same files for every session of one user on one tree, until the host's files or the tree
+// change. Seven files made and deleted again cost a session for one command more than all its mounts. So they are
+// written into a layer of their own, between the tree and the upper layers of all sessions that would get the same
+// files. A session that changes one of them writes to its own upper layer, as with every file of the tree.
 //
-// <state>/files/<name>/upper    the layer: the upper directory of an overlay over the tree, into which the files were
-// written
+// <state>/files/<name>/upper    the layer: the upper directory of an overlay over the tree
 //
-// Preserved sessions have the files in their own upper layer: they outlive the machine's next start, and the layers do
-// not.
+// Preserved sessions have the files in their own upper layer: they survive a reboot, and these layers do not.
 #pragma once
 
 #include <map>
@@ -31,25 +28,26 @@ class FilesLayers {
  public:
   FilesLayers(const definition::Settings& settings, Trash& trash);  // borrowed
 
-  // A layer for this session, which holds it until `release`. `lower`: the tree's root. nullptr if it is to write its
-  // files itself: nothing would be saved, a mount may lie over them, files have just changed, or a layer could not be
-  // made (a warning in the log).
+  // A layer for this session, which holds it until `release`. lower: the tree's root. nullptr: the session must write
+  // its files itself, since sharing would save nothing, a mount may lie over the files, files have just changed, or a
+  // layer could not be made (a warning in the log).
   std::shared_ptr<const FilesLayer> take(const Operation& operation, int lower);
 
-  // Of a session that a former daemon set up: the layer stays.
+  // For a session that a former daemon set up. New sessions do not get this layer.
   std::shared_ptr<const FilesLayer> hold_again(const std::string& name, const std::string& session);
-  // Idempotent. A layer that later sessions do not get, and that none holds, goes to the trash.
+  // Idempotent. A retired layer without holders goes to the trash.
   void release(const std::string& name, const std::string& session);
 
-  // At the daemon's start, when living sessions hold theirs again: the others go.
+  // Removes all layers without holders. Call this when the daemon starts, after living sessions hold their layers
+  // again.
   void clean();
 
  private:
   struct Slot {
-    std::mutex making;    // two at once make it once
-    std::string version;  // of the layer, or of the attempt that failed
+    std::mutex making;    // the layer is made once if two sessions need it
+    std::string version;  // of the layer, or of the last attempt that failed
     std::shared_ptr<const FilesLayer> layer;
-    bool dropped = false;  // to make room: what is made in it goes with those that hold it
+    bool dropped = false;  // to make room: a layer made in it goes with its holders
   };
   std::shared_ptr<Slot> slot_of(const Operation& operation);
   void drop_one();
@@ -62,7 +60,7 @@ class FilesLayers {
   const definition::Settings& settings_;
   const std::string folder_;
   Trash& trash_;
-  std::mutex mutex_;                                      // of what follows
+  std::mutex mutex_;                                      // protects the members below
   std::map<std::string, std::shared_ptr<Slot>> slots_;    // by chroot and user
   std::map<std::string, std::set<std::string>> holders_;  // sessions, by layer
   std::set<std::string> retired_;                         // layers that go with their last holder

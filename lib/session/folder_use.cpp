@@ -20,8 +20,8 @@ struct CloseDirectory {
   void operator()(DIR* stream) const { ::closedir(stream); }
 };
 
-// By descriptors, never through a symbolic link, never into another mount: users own what is beneath. Whoever changes
-// it meanwhile is counted wrongly.
+// Uses descriptors, and never follows a symbolic link or enters another mount, since users own what is beneath. The
+// count may be wrong if somebody changes the tree meanwhile.
 class Counter {
  public:
   Counter(dev_t device, Clock::time_point end, std::uint64_t most_inodes, FolderUse& use)
@@ -30,7 +30,7 @@ class Counter {
   void count(base::UniqueFd folder, unsigned depth = 0) {
     const std::unique_ptr<DIR, CloseDirectory> stream(::fdopendir(folder.get()));
     if (!stream) return;
-    static_cast<void>(folder.release());  // the stream's
+    static_cast<void>(folder.release());  // the stream owns it
     // NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is this thread's own
     while (const dirent* entry = ::readdir(stream.get())) {
       const std::string_view name(entry->d_name);

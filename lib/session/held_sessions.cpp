@@ -27,7 +27,7 @@ using base::concat;
 
 namespace {
 
-// Where a session has file systems of its own, relative to its root. What a later entry covers is not reached any more.
+// The targets of the session's own file systems, relative to its root. Leaves out those that a later mount covers.
 std::vector<std::string> own_filesystems(const definition::Definition& definition) {
   std::vector<std::string> targets;
   if (definition.has_union()) targets.emplace_back();
@@ -105,7 +105,7 @@ HeldSessions::Watched HeldSessions::watch(Operation& operation) {
 
 void HeldSessions::count_while_held(const Operation& operation, Watched watched) {
   if (watched.watches.empty()) return;
-  // A process that was killed, or a thread that just looks at the session, lets go in a moment.
+  // A killed process, or a thread that only inspects the session, lets go within milliseconds.
   constexpr int attempts = 20;
   for (int attempt = 0; still_held(watched); ++attempt) {
     if (attempt < attempts) {
@@ -197,7 +197,7 @@ void HeldSessions::read_events() {
   std::erase_if(held_, [this](const Held& held) { return !is_held(held.watched); });
 }
 
-// Events were lost. proc_pid_fdinfo(5) lists the watches that there are: "inotify wd:1f ino:...", in hexadecimal.
+// Events were lost. proc_pid_fdinfo(5) lists the watches that still exist: "inotify wd:1f ino:...", in hexadecimal.
 void HeldSessions::forget_all_but_listed() {
   std::set<int> listed;
   for (const auto& line : base::split(base::read_file(concat("/proc/self/fdinfo/", inotify_.get())), '\n'))

@@ -1,5 +1,5 @@
-// Ended sessions whose file systems something still holds: an open file, a working directory, a copy of the namespace.
-// Their memory and disk are in use until then, so they count for their owner.
+// Ended sessions whose file systems are still held: by an open file, a working directory or a copy of the namespace.
+// They still use memory and disk space, so they count for their owner.
 #pragma once
 
 #include <sys/types.h>
@@ -17,8 +17,8 @@ namespace unionroot::session {
 
 class Operation;
 
-// A file system is watched by inotify(7), which does not hold it, and tells when it is gone. A session is watched from
-// its end on, so a daemon that starts knows nothing of sessions that had ended before. Thread-safe.
+// Watches file systems by inotify(7), which does not hold them and reports when they are gone. A session is watched
+// from its end on, so a new daemon does not know the sessions that ended before its start. Thread-safe.
 class HeldSessions {
  public:
   HeldSessions();  // throws SystemError
@@ -27,17 +27,18 @@ class HeldSessions {
     std::vector<int> watches;  // of inotify
     kernel::HeldThings things;
   };
-  // The file systems that go with the session, while it still has its namespace; else none. One that cannot be watched
-  // is in the log, and does not count.
+  // The file systems that go with the session. Call this while the session has its namespace; without one the result is
+  // empty. A failure to watch is logged, and what is not watched does not count.
   Watched watch(Operation& operation);
-  // Once the namespace is closed. From now on the session counts until all that was watched is gone.
+  // Call this once the namespace is closed. The session then counts until everything watched is gone. Waits up to 20 ms
+  // before.
   void count_while_held(const Operation& operation, Watched watched);
 
   [[nodiscard]] unsigned count(uid_t owner);
   // "2 ended sessions (a, b) are still held by pid 12 (sleep 5): descriptor 3 (/x)"; empty if there are none. Reads all
-  // of /proc. Of processes of other users it says no more than the pid.
+  // of /proc. For processes of other users it shows only the pid; root sees all.
   [[nodiscard]] std::string describe(uid_t owner);
-  // The same, of the sessions that stood on this file or device, whoever had them.
+  // The same for the sessions of all users on this file or device. It shows only pids.
   [[nodiscard]] std::string describe_on(const std::string& disk);
 
  private:
@@ -45,17 +46,17 @@ class HeldSessions {
     std::string id;
     uid_t owner = 0;
     std::string owner_name;
-    std::vector<std::string> disks;  // files and devices that its definition names
+    std::vector<std::string> disks;  // the files and devices in its definition
     Watched watched;
   };
-  void read_events();  // these three: with the mutex
+  void read_events();  // the caller of these three holds mutex_
   void forget_all_but_listed();
   [[nodiscard]] bool is_held(const Watched& watched) const;
   [[nodiscard]] bool still_held(const Watched& watched);
 
   const base::UniqueFd inotify_;
   std::mutex mutex_;
-  std::set<int> live_;  // watches whose file system is there
+  std::set<int> live_;  // watches whose file system exists
   std::list<Held> held_;
 };
 

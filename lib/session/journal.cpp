@@ -12,7 +12,7 @@ using store::StageRecord;
 
 namespace {
 
-// A stage's data is an object of strings. A key that is not there is empty, or false.
+// A stage's data is an object of strings. A missing key means an empty string, or false.
 class Writer {
  public:
   void text(const char* key, const std::string& value) {
@@ -40,7 +40,7 @@ class Reader {
   const json object_;
 };
 
-// One list of keys for reading and for writing.
+// The keys for reading and for writing.
 template <typename Form, typename Data>
 void fields(Form& form, Data& data) {
   using Plain = std::remove_const_t<Data>;
@@ -68,9 +68,9 @@ Data read(const std::string& text) {
   return data;
 }
 
-// The name that a stage has now.
+// The present name of a stage.
 std::string_view current_name(const std::string& name) {
-  if (name == "block-device") return "provide-tree";  // of a former version
+  if (name == "block-device") return "provide-tree";  // a former version used this name
   return name;
 }
 
@@ -95,7 +95,7 @@ std::string notes_to_json(const std::vector<std::string>& notes) {
   if (notes.empty()) return "[]";
   const auto left_out = notes.size() > most_kept_notes ? notes.size() - most_kept_notes : 0;
   const json kept(std::vector<std::string>(notes.begin() + static_cast<std::ptrdiff_t>(left_out), notes.end()));
-  // File names of a tree may be in them, in any encoding.
+  // Notes may contain file names of a tree, in any encoding.
   return kept.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 

@@ -1,4 +1,4 @@
-// Between a session in memory and its rows in the store. What is JSON there is read and written here alone.
+// Converts between a session in memory and its rows in the store. Only this file reads and writes their JSON.
 #pragma once
 
 #include <string>
@@ -12,20 +12,20 @@ namespace unionroot::session {
 
 class Session;
 
-inline constexpr std::size_t most_kept_notes = 1000;  // hooks may write some at each attempt to end a session
+inline constexpr std::size_t most_kept_notes = 1000;  // hooks may add notes at each attempt to end a session
 
-// A JSON array of the last `most_kept_notes` of them.
+// A JSON array of the last `most_kept_notes` notes.
 std::string notes_to_json(const std::vector<std::string>& notes);
-// None for anything else: a session must not fail for want of them.
+// Malformed text gives no notes: a session must not fail because of its notes.
 std::vector<std::string> notes_from_json(const std::string& text);
 
 store::StageRecord stage_to_record(const StageEntry& entry);
-// Finds the stages by their names, and gives them the positions of `order`: a former version had other stages and other
-// names. Stages that are not known any more are left out.
+// Matches stages by name and gives them the positions of `order`, since a former version had other stages and other
+// names. Leaves out unknown stages.
 std::vector<StageEntry> stages_from_records(const std::vector<store::StageRecord>& records,
                                             const std::vector<std::string_view>& order);
 
-// As the session is now.
+// The session's present state.
 store::SessionRecord session_record(const Session& session);
 std::vector<store::StageRecord> stage_records(const Session& session);
 

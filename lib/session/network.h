@@ -1,5 +1,5 @@
-// The network of a session's own: network=none and network=private. It is kept by a bind beside the session's mount
-// namespace (mount/host_view.h), and so outlives the daemon, until the session ends.
+// A session's own network: network=none and network=private. A bind beside the session's mount namespace keeps it
+// (mount/host_view.h). So it outlives the daemon, until the session ends.
 #pragma once
 
 #include <functional>
@@ -9,16 +9,16 @@
 
 namespace unionroot::session {
 
-// Does nothing for a session that has none of its own, or has it already.
+// Does nothing if the session has no network of its own, or already has it.
 void make_network(Operation& operation);
 
 // Idempotent.
 void drop_network(Operation& operation);
 
-// Empty for a session that has none of its own. Throws Error(failed) if it is not there.
+// Empty if the session has no network of its own. Throws Error(failed) if its network is missing.
 base::UniqueFd open_network(const Services& services, const Session& session);
 
-// Calls it with a thread that is in the session's network. One that has none of its own is in the host's.
+// Calls `action` on a thread in the session's network. A session without its own network uses the host's.
 void in_network_of(Operation& operation, const std::function<void()>& action);
 
 }  // namespace unionroot::session

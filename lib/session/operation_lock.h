@@ -7,8 +7,8 @@
 
 namespace unionroot::session {
 
-// As std::shared_timed_mutex, but the thread that lets go of it need not be the one that took it: a begin that waits
-// for a tree has no thread (pthread_rwlock_unlock(3) takes the thread for the owner).
+// Like std::shared_timed_mutex, but another thread may unlock it: a begin that waits for a tree has no thread.
+// pthread_rwlock_unlock(3) requires the same thread.
 class OperationLock {
  public:
   void lock() {
@@ -43,7 +43,7 @@ class OperationLock {
   }
   void unlock_shared() {
     const std::lock_guard guard(mutex_);
-    // Under the lock: whoever waits may destroy this as soon as it is released.
+    // Notify under the lock: a waiter may destroy this object as soon as the lock is released.
     if (--shared_ == 0) freed_.notify_all();
   }
 

@@ -24,7 +24,7 @@ namespace {
 
 using Options = std::vector<std::pair<std::string, std::string>>;
 
-// An overlay that is gone at once. False: it is mounted read-only. Throws what the kernel says.
+// Mounts a temporary overlay. False: it is read-only. Throws the kernel's error.
 bool try_overlay(const Services& services, const Options& options, base::UniqueFd store) {
   auto lower = services.mounts.new_filesystem("tmpfs", "unionroot-probe", {{"mode", "0755"}}, 0);
   mount::OverlayPlan plan;
@@ -36,7 +36,7 @@ bool try_overlay(const Services& services, const Options& options, base::UniqueF
   return !space.read_only();
 }
 
-// What is wrong with them; nullopt if nothing is.
+// The fault of the options; nullopt: none.
 std::optional<std::string> attempt(Services& services, const Options& options) {
   auto store = services.mounts.new_filesystem("tmpfs", "unionroot-probe", {{"mode", "0755"}}, 0);
   for (const char* name : {"upper", "work"}) services.mounts.make_folder(store.get(), name, 0755);
@@ -54,7 +54,7 @@ std::string text_of(const Options& options) {
   return base::join(words, ",");
 }
 
-// The first that does not work alone, or all of them.
+// The first option that fails alone; all of them if none does.
 std::string culprit(Services& services, const Options& options) {
   for (const auto& option : options)
     if (attempt(services, {option})) return text_of({option});
@@ -65,7 +65,7 @@ std::string culprit(Services& services, const Options& options) {
 
 void require_options(Services& services, const Options& options) {
   static std::mutex mutex;
-  static std::map<std::string, std::string> known;  // options -> what is wrong, empty if nothing is
+  static std::map<std::string, std::string> known;  // options -> fault, empty if none
   const auto text = text_of(options);
   const std::lock_guard guard(mutex);
   auto found = known.find(text);
@@ -83,7 +83,7 @@ namespace {
 
 std::string trial_name(const std::string& daemon) { return concat(".unionroot-trial-", daemon); }
 
-// The device number of a file system that has gone may be another's.
+// The type too: another file system may get the device number of one that is gone.
 using FileSystem = std::pair<dev_t, long>;
 
 FileSystem file_system_of(int folder) {
@@ -94,13 +94,13 @@ FileSystem file_system_of(int folder) {
   return {facts.st_dev, static_cast<long>(system.f_type)};
 }
 
-// Everything else may be otherwise the next time.
+// Other errors may not occur the next time.
 bool tells_of_file_system(int error) {
   return error == EINVAL || error == EOPNOTSUPP || error == EROFS || error == ELOOP || error == EPERM;
 }
 
-// overlayfs does without them, with a line in the kernel's log. Then a folder that is deleted and made anew cannot be
-// told from the one beneath, and programs get errors.
+// Without attributes overlayfs works with a line in the kernel's log. Then a folder that was deleted and made again
+// looks like the one beneath, and programs get errors.
 bool has_attributes(int upper) {
   const auto path = concat("/proc/self/fd/", upper);
   return ::setxattr(path.c_str(), "trusted.overlay.unionroot-trial", "y", 1, 0) == 0 || errno != EOPNOTSUPP;
@@ -140,7 +140,7 @@ void remove_left_trial(int folder, const std::string& daemon) {
 std::optional<std::string> upper_fault(const Services& services, const std::string& path) {
   static std::mutex mutex;
   static std::map<FileSystem, std::optional<std::string>> known;
-  static std::map<std::string, std::optional<std::string>> of_state;  // which stays where it is while the daemon runs
+  static std::map<std::string, std::optional<std::string>> of_state;  // the state directory does not move
   const bool own = base::is_or_is_beneath(path, services.settings.state_directory);
   const std::lock_guard guard(mutex);
   if (const auto found = of_state.find(path); own && found != of_state.end()) return found->second;

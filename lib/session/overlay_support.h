@@ -1,4 +1,4 @@
-// What this kernel's overlayfs can do, found out by trying.
+// Tests what this kernel's overlayfs can do.
 #pragma once
 
 #include <optional>
@@ -10,14 +10,14 @@
 
 namespace unionroot::session {
 
-// Throws Error(not_supported) naming the option of union-mount-options that this kernel's overlayfs does not take.
-// Tried once for each set of options, on a throw-away tmpfs in a namespace of its own.
+// Throws Error(not_supported) naming the option of union-mount-options that this kernel's overlayfs rejects. Tests each
+// set of options once, on a temporary tmpfs in its own namespace.
 void require_options(Services& services, const std::vector<std::pair<std::string, std::string>>& options);
 
-// Why the file system of a folder of sessions cannot hold upper layers; nullopt: it can. Tried once for each file
-// system, in a folder that is made for it.
+// The reason why the file system of a folder of sessions cannot hold upper layers; nullopt: it can. Tests each file
+// system once, in a temporary folder on it. Throws SystemError for other failures.
 std::optional<std::string> upper_fault(const Services& services, const std::string& path);
-// What a daemon left that died while it tried.
+// Removes the folder of a test that a dead daemon did not finish.
 void remove_left_trial(int folder, const std::string& daemon);
 
 }  // namespace unionroot::session

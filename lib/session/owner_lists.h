@@ -1,4 +1,4 @@
-// What a definition's lists say of a session's owner.
+// Checks a session's owner against a definition's lists.
 #pragma once
 
 #include <sys/types.h>
@@ -7,7 +7,7 @@
 
 namespace unionroot::session {
 
-// Whether they let this user be root inside. Asks the host's name services.
+// True if the lists let this user be root inside. Asks the host's name services.
 bool is_listed_for_root(uid_t user, const definition::AccessLists& lists);
 
 }  // namespace unionroot::session

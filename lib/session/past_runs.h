@@ -1,4 +1,4 @@
-// What the history keeps of a run.
+// The history record of a run.
 #pragma once
 
 #include "launch/launcher.h"
@@ -7,7 +7,7 @@
 
 namespace unionroot::session {
 
-// end: nullopt: it was ended with its session.
+// end: nullopt if the run ended with its session.
 store::PastRun past_run(const Session& session, const store::RunRecord& run, const std::optional<launch::RunEnd>& end);
 
 }  // namespace unionroot::session

@@ -18,7 +18,7 @@ using store::StageState;
 
 namespace {
 
-// What the client is told when a stage fails: which, and why. Kinds that tell the caller what to do are kept.
+// Reports which stage failed, and why. Keeps error codes that tell the caller what to do.
 [[noreturn]] void fail(const Stage& stage, const std::string& session, const Error& cause) {
   const auto code = cause.code() == ErrorCode::failed ? ErrorCode::stage_failed : cause.code();
   throw Error(code, concat("setting up session ", session, ": stage ", stage.name(), ": ", cause.what()), cause.hint());
@@ -62,7 +62,7 @@ void Pipeline::note_all_starting(const Operation& operation) const {
   store_.put_stages(operation.id(), records);
 }
 
-// What a session that is recovered stood on is known from its begin, and must not be forgotten by a crash now.
+// Recovery keeps the data of the begin, so that a crash during recovery does not lose it.
 StageEntry Pipeline::starting(const Operation& operation, unsigned position) const {
   StageEntry entry{position, std::string(stages_[position]->name()), StageState::starting, {}};
   if (const auto former = entry_at(operation.session(), position); former && operation->recovering)
@@ -113,8 +113,8 @@ void Pipeline::set_up(Operation& operation, TearDown undo, Journal how) const {
 std::vector<std::string> Pipeline::tear_down(Operation& operation, TearDown mode) const {
   std::set<unsigned> done;
   auto problems = tear_down_once(operation, mode, done);
-  // What failed for a passing reason is done the second time, and what hung on it with it. What timed out has waited
-  // already.
+  // Failures that pass are undone by the second attempt, with the stages that depended on them. Stages that timed out
+  // are not tried again, since they have waited already.
   std::set<unsigned> left_out = done;
   for (const auto& [position, problem] : problems)
     if (problem.timed_out) left_out.insert(position);
@@ -138,12 +138,12 @@ Pipeline::Problems Pipeline::tear_down_once(Operation& operation, TearDown mode,
     try {
       stage->tear_down(operation, entry->data, mode);
       done.insert(position);
-      // What is kept is still to be undone one day.
+      // What is kept must still be undone later.
       if (mode != TearDown::everything) continue;
       entry->state = StageState::undone;
       put_entry(operation.session(), *entry);
     } catch (const BrokenOff&) {
-      throw;  // the next daemon finds the other stages as they are
+      throw;  // the next daemon finds the other stages unchanged
     } catch (const Error& error) {
       left[position] = {concat("stage ", stage->name(), ": ", error.with_hint()), error.code() == ErrorCode::timed_out};
     } catch (const std::exception& error) {

@@ -1,4 +1,4 @@
-// Runs a session's stages: forwards when it begins, in reverse when it ends, journalled in the store.
+// Runs a session's stages: forwards when it begins, in reverse when it ends. The store has their journal.
 #pragma once
 
 #include <map>
@@ -10,46 +10,47 @@
 
 namespace unionroot::session {
 
-// When a set-up writes 'starting' and 'done'.
+// When a set-up stores 'starting' and 'done'.
 enum class Journal {
-  each_stage,  // before it and after it: whoever finds a crash knows how far it had come
-  // All 'starting' before the first stage, all 'done' with the commit that makes the session active. After a crash
-  // every stage is torn down, from the definition and the session's id alone; for sessions whose stages tell by
-  // themselves that they never started, and whose begin or recovery should cost two commits and not eight.
+  each_stage,  // before and after each stage: after a crash the journal shows which stages started
+  // Stores all 'starting' before the first stage, and all 'done' in the commit that makes the session active. After a
+  // crash every stage is torn down, from the definition and the session's id alone. This is for sessions whose stages
+  // can detect that they never started. It costs two commits instead of eight.
   at_once,
 };
 
-// The same for all sessions; what is known of a session's stages is in its Shown.
+// One for all sessions. The state of a session's stages is in its Shown.
 class Pipeline {
  public:
   Pipeline(Stages stages, store::Store& store);  // store: borrowed
 
-  // What the store has of a session's stages, as a session takes it.
+  // Converts the store's stage records of a session.
   [[nodiscard]] std::vector<StageEntry> read(const std::vector<store::StageRecord>& records) const;
 
-  // Each stage's set_up in order, 'starting' journalled before and 'done' after. The last 'done' is left in `unwritten`
-  // for the commit that makes the session active. If a stage fails, it and those before it are torn down in reverse
-  // with `undo`, and Error(stage_failed, or the stage's own code if it says more) names the stage and the first cause.
+  // Runs each stage's set_up in order. Journals 'starting' before and 'done' after it. Leaves the last 'done' in
+  // `unwritten` for the commit that makes the session active. If a stage fails, tears down this stage and those before
+  // it in reverse, with `undo`. Then throws Error(stage_failed, or the stage's own code if that says more) with the
+  // stage and the first cause.
   void set_up(Operation& operation, TearDown undo, Journal how = Journal::each_stage) const;
 
-  // Every stage in reverse. Nothing stops it but a stop of the daemon (BrokenOff); what failed is tried once more,
-  // unless it timed out; what could not be undone is returned, one line each.
+  // Tears down every stage in reverse. Only a stop of the daemon interrupts this (BrokenOff). Tries failed stages once
+  // more, unless they timed out. Returns one line for each stage that could not be undone.
   std::vector<std::string> tear_down(Operation& operation, TearDown mode) const;
 
-  // Asks each stage what is there of it; the worst answer.
+  // Asks each stage how much of it exists. Returns the worst answer.
   Recovery recover(Operation& operation) const;
 
  private:
   [[nodiscard]] StageEntry starting(const Operation& operation, unsigned position) const;
   void note_all_starting(const Operation& operation) const;
   void set_up_one(Operation& operation, unsigned position, Journal how) const;
-  // By position: what could not be undone of stages.
+  // The stages that could not be undone, by position.
   struct Problem {
     std::string text;
     bool timed_out = false;
   };
   using Problems = std::map<unsigned, Problem>;
-  // Leaves out the positions in `done`, and adds those that it could undo.
+  // Skips the positions in `done`. Adds those that it undid.
   Problems tear_down_once(Operation& operation, TearDown mode, std::set<unsigned>& done) const;
 
   const Stages stages_;

@@ -1,4 +1,4 @@
-// How far a long operation on a session has come, from the stages to whoever wants to see it.
+// The progress of a long operation on a session, from the stages to its viewers.
 #pragma once
 
 #include <chrono>
@@ -14,18 +14,18 @@ namespace unionroot::session {
 struct Progress {
   std::string what;         // "unpacking /srv/base.tar.zst", "waiting until another session has unpacked ..."
   std::uint64_t done = 0;   // bytes
-  std::uint64_t total = 0;  // 0: not known
-  bool said = false;        // `what` is a line that a script wrote, "I: NAME: ..." or "E: NAME: ...": for who asked
+  std::uint64_t total = 0;  // 0: unknown
+  bool said = false;        // `what` is a line of a script, "I: NAME: ..." or "E: NAME: ...", for the caller only
 
-  // A step whose bytes nobody counts, such as writing a tree to the disk.
+  // False for a step without a count of bytes, such as writing a tree to the disk.
   [[nodiscard]] bool has_bytes() const { return done != 0 || total != 0; }
   bool operator==(const Progress&) const = default;
 };
 
 using TellProgress = std::function<void(const std::string& session, const Progress& progress)>;
 
-// The one place that decides how often progress is told. Stages report as often as they like; an operation that takes
-// less than an interval tells nothing of bytes. One thread at a time.
+// Decides how often progress is reported. Stages may report at any rate. An operation that takes less than an interval
+// reports no bytes. Not thread-safe.
 class ProgressThrottle {
  public:
   using Clock = std::function<std::chrono::steady_clock::time_point()>;
@@ -33,10 +33,10 @@ class ProgressThrottle {
 
   explicit ProgressThrottle(std::function<void(const Progress&)> tell, Clock clock = std::chrono::steady_clock::now);
 
-  // Bytes are told once an interval. A step without bytes is told at once, since it may be long until the next report,
-  // but once only. Each line of a script is told.
+  // Reports bytes once an interval. Reports a step without bytes at once, because the next report may come late, but
+  // does not repeat it. Reports each line of a script.
   void report(const Progress& progress);
-  // At the end: what was held back last, if anything was told before.
+  // Call this at the end. Reports the last held-back progress if there was a report before.
   void finish();
   [[nodiscard]] bool told() const { return told_.has_value(); }
 
@@ -49,8 +49,8 @@ class ProgressThrottle {
   std::optional<Progress> told_, held_;
 };
 
-// How far the trees are that are being unpacked into the cache just now, by their keys: for the sessions that wait for
-// them. Thread-safe.
+// The progress of trees that are being unpacked into the cache, by key. Sessions that wait for such a tree read it.
+// Thread-safe.
 class Unpackings {
  public:
   struct Bytes {
@@ -58,7 +58,7 @@ class Unpackings {
   };
   void put(const std::string& key, Bytes bytes);
   void remove(const std::string& key);
-  [[nodiscard]] Bytes find(const std::string& key) const;  // {0, 0}: nothing is known
+  [[nodiscard]] Bytes find(const std::string& key) const;  // {0, 0}: unknown
 
  private:
   mutable std::mutex mutex_;

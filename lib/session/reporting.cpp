@@ -25,14 +25,14 @@ Reporting::~Reporting() {
   throttle_.finish();
   try {
     operation_.session().shown.lock()->progress = {};
-    // In this way it comes after whatever is still on its way, whichever way that takes.
+    // This way it comes after all progress still on its way.
     parts_.tell_changed(operation_);
   } catch (const std::exception& error) {
     base::log::debug(concat("session ", operation_.id(), ": telling its progress: ", error.what()));
   }
 }
 
-// It may be called from within libarchive. No work may fail because it could not be shown.
+// Progress may come from inside libarchive. A failure to show it must not fail the work.
 void Reporting::tell(const Progress& progress) const noexcept {
   if (operation_->removed) return;
   try {

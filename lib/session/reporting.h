@@ -1,5 +1,4 @@
-// Progress of one operation on a session: to listings, to everybody who follows events, and to who asked for the
-// operation.
+// Reports the progress of one operation on a session: to listings, to followers of events, and to the caller.
 #pragma once
 
 #include "session/parts.h"
@@ -7,8 +6,8 @@
 
 namespace unionroot::session {
 
-// While this lives, what the session's stages report is told. Its end tells that nothing is under way any more. All
-// arguments but `caller` are borrowed.
+// Reports what the session's stages report while this exists. The destructor publishes that no operation is in
+// progress. All arguments except `caller` are borrowed.
 class Reporting {
  public:
   Reporting(const Parts& parts, Operation& operation, TellProgress caller);
@@ -25,7 +24,7 @@ class Reporting {
   ProgressThrottle throttle_;
 };
 
-// New notes of the session's stages go to the log.
+// Writes new notes of the session's stages to the log.
 void log_notes(Operation& operation);
 
 }  // namespace unionroot::session

@@ -28,7 +28,7 @@ std::uint64_t kept_of(const definition::Reserve& reserve, std::uint64_t whole) {
   return reserve.most == 0 ? part : std::min(part, reserve.most);
 }
 
-// File systems without a fixed number of inodes say 0.
+// A file system without a fixed number of inodes reports 0.
 bool has_too_little(const Free& there, const definition::Reserve& reserve) {
   return there.whole != 0 && there.free < kept_of(reserve, there.whole);
 }
@@ -55,7 +55,7 @@ std::string largest_sessions(const Parts& parts, const std::string& folder, Amou
 
 void require_room_in(const Parts& parts, const Session& session, const std::string& folder) {
   struct statvfs facts {};
-  if (::statvfs(folder.c_str(), &facts) != 0) return;  // what needs the folder says what is wrong with it
+  if (::statvfs(folder.c_str(), &facts) != 0) return;  // the code that needs the folder reports its error
   const Free space{std::uint64_t{facts.f_bavail} * facts.f_frsize, std::uint64_t{facts.f_blocks} * facts.f_frsize};
   const auto& settings = parts.settings;
   if (has_too_little(space, settings.reserve_space))

@@ -1,4 +1,4 @@
-// What is kept free for root of the file systems that sessions fill.
+// The space that is kept free for root on the file systems that sessions fill.
 #pragma once
 
 #include "session/parts.h"
@@ -6,8 +6,9 @@
 
 namespace unionroot::session {
 
-// Before anything of the session is made. Throws Error(no_space) if its owner is not root, and its file systems have no
-// more free than what the settings keep; it names the largest sessions there. May block on disks.
+// Call this before anything of the session is made. Throws Error(no_space) if its owner is not root and its file
+// systems have less free space than the settings keep for root. The error names the largest sessions there. May block
+// on disks.
 void require_room(const Parts& parts, const Session& session);
 
 }  // namespace unionroot::session

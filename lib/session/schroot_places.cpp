@@ -31,20 +31,20 @@ constexpr const char* lock_name = ".unionroot.lock";
 
 enum class Installed : unsigned char { nothing, schroot, front_end };
 
-// Ours has no set-uid bit.
+// unionroot's front end has no set-uid bit.
 Installed installed_as_schroot() {
   struct stat facts {};
   if (::stat(schroot_program, &facts) != 0) return Installed::nothing;
   return (facts.st_mode & S_ISUID) != 0 ? Installed::schroot : Installed::front_end;
 }
 
-// A daemon for tests, with folders of its own, must not take the places from the machine's.
+// A test daemon with its own folders must not take these places from the machine's daemon.
 bool are_wanted(const definition::Settings& settings) {
   return settings.schroot_places.value_or(settings.runtime_directory == definition::Settings().runtime_directory &&
                                           installed_as_schroot() == Installed::front_end);
 }
 
-// schroot says /var/run, also where that is a link to /run; so do the scripts that compare what it says.
+// schroot prints /var/run, even if that is a link to /run. Scripts compare that path.
 std::string as_schroot_calls(const std::string& folder) {
   const auto called = "/var" + folder;
   struct stat one {
@@ -106,7 +106,7 @@ void SchrootPlaces::open(const definition::Settings& settings) {
   state_ = std::move(state);
 }
 
-// Where the link leads; empty if it is none.
+// The target of the link; empty if it is not a link.
 std::string SchrootPlaces::target_in(int folder, const std::string& name) const {
   char target[PATH_MAX];
   const auto size = ::readlinkat(folder, name.c_str(), target, sizeof target);

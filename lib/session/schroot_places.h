@@ -1,11 +1,11 @@
-// Where scripts look for schroot's sessions: /run/schroot/mount/ID and /var/lib/schroot/mount/ID lead to the host view
-// of a session that the front end began, and /var/lib/schroot/session/ID reads as schroot's file of it. The last is
-// there only where the real schroot is not installed: that would take the session for its own.
+// The places where scripts look for schroot's sessions. /run/schroot/mount/ID and /var/lib/schroot/mount/ID lead to the
+// host view of a session that the front end began. /var/lib/schroot/session/ID reads like schroot's file of it. That
+// file exists only if the real schroot is not installed, since schroot would take the session for its own.
 //
-// Several daemons may run on a machine, and these folders are one. So they are used by a daemon that is told to
-// (schroot-places), or by the machine's own where the front end is `schroot`; and only if no other has their lock. What
-// is made there is known as this daemon's by where a link leads, or by a file's first line. Nothing else is ever
-// removed or replaced, and nothing that is read there is believed.
+// A machine may have several daemons but has only one set of these folders. A daemon uses them if it is configured to
+// (schroot-places), or if it is the machine's own and the front end is installed as `schroot`, and only while it holds
+// their lock. It recognizes its own links by their targets and its own files by their first line. It never removes,
+// replaces or trusts anything else.
 #pragma once
 
 #include <functional>
@@ -21,7 +21,7 @@
 
 namespace unionroot::session {
 
-// The session as schroot's keys name it. definition: its own. location: on the host; upper: where its layer is.
+// The session in schroot's terms. definition: its own. location: on the host; upper: the path of its layer.
 definition::SchrootSession schroot_session(const store::SessionIdentity& session,
                                            const definition::Definition& definition, const std::string& location,
                                            const std::string& upper);
@@ -29,19 +29,19 @@ definition::SchrootSession schroot_session(const store::SessionIdentity& session
 // Thread-safe.
 class SchrootPlaces {
  public:
-  // Takes the lock, and withdraws what a daemon has left that died. Logs it where it cannot.
+  // Takes the lock and removes what a dead daemon left. Failures are logged.
   explicit SchrootPlaces(const definition::Settings& settings);
   SchrootPlaces(const SchrootPlaces&) = delete;
   SchrootPlaces& operator=(const SchrootPlaces&) = delete;
   ~SchrootPlaces() { withdraw_all(); }
 
-  // Both idempotent, and nothing where the places are not used. What cannot be done is logged: a session is whole
-  // without. view: the path of the session's view. record: what schroot's file of the session says; of its place.
+  // These are idempotent, and do nothing if the places are not used. Failures are logged, since sessions work without
+  // the places. view: the path of the session's view. record: returns schroot's file of the session for a place.
   using Record = std::function<std::string(const std::string& place)>;
   void show(const std::string& session, const std::string& view, const Record& record) noexcept;
   void withdraw(const std::string& session) noexcept;
   void withdraw_all() noexcept;
-  // Of a session that is shown; nullopt: of none.
+  // The place of a session that is shown; nullopt: it is not shown.
   [[nodiscard]] std::optional<std::string> path_of(const std::string& session) const;
 
  private:
@@ -57,10 +57,10 @@ class SchrootPlaces {
 
   std::string views_;       // <runtime>/mount/
   std::string run_mounts_;  // /run/schroot/mount/
-  std::string called_;      // as schroot calls that folder: /var/run/schroot/mount/
+  std::string called_;      // schroot's name for that folder: /var/run/schroot/mount/
   base::UniqueFd lock_;
   base::UniqueFd run_, state_;  // the two folders of links, if the places are used
-  base::UniqueFd records_;      // that of the files; none where they are the real schroot's
+  base::UniqueFd records_;      // the folder of session files; none if the real schroot has it
   base::Guarded<std::set<std::string>> shown_;
 };
 

@@ -1,4 +1,4 @@
-// What every session stands on: made once by the manager, borrowed by the stages.
+// What all sessions share. The manager makes it once; the stages borrow it.
 #pragma once
 
 #include <string>
@@ -22,7 +22,7 @@ class FilesLayers;
 class HeldSessions;
 class SchrootPlaces;
 
-// The program that supervises commands.
+// The path of the program that supervises commands.
 std::string helper_path(const definition::Settings& settings);
 
 struct Services {
@@ -38,10 +38,10 @@ struct Services {
   mount::SourceMounts& source_mounts;
   FilesLayers& files_layers;
   HeldSessions& held_sessions;
-  const std::string& daemon;  // its id: owned/daemon_id.h
+  const std::string& daemon;  // the daemon's id: owned/daemon_id.h
   Unpackings unpackings = {};
   SchrootPlaces* schroot_places = nullptr;
-  const StopClock* stop = nullptr;  // nullptr: nothing is ever broken off
+  const StopClock* stop = nullptr;  // nullptr: nothing is ever interrupted
 };
 
 }  // namespace unionroot::session

@@ -1,4 +1,4 @@
-// Events of a session: what is the same in all of them.
+// The common part of all events of a session.
 #pragma once
 
 #include "events/event.h"

@@ -25,7 +25,7 @@ nlohmann::json stage_json(const store::StageRecord& stage) {
   return {{"position", stage.position}, {"name", stage.name}, {"data", stage.data}};
 }
 
-// False unless the field can hold the number. get_to() would cut it: 4294967296 would be root's uid.
+// False if the field cannot hold the number. get_to() would truncate it: 4294967296 would become root's uid.
 template <typename Number>
 bool read_number(const nlohmann::json& object, const char* key, Number& number) {
   const auto& value = object.at(key);
@@ -74,10 +74,10 @@ std::optional<SessionFile> from_json(const std::string& text, const std::string&
     json.at("owner-name").get_to(record.owner_name);
     json.at("boot-id").get_to(record.boot_id);
     json.at("options").get_to(record.options);
-    record.notes = json.value("notes", record.notes);  // a former version wrote none
-    file.daemon = json.value("daemon", file.daemon);   // the same
+    record.notes = json.value("notes", record.notes);  // a former version did not write notes
+    file.daemon = json.value("daemon", file.daemon);   // nor this
     record.marked = !file.daemon.empty();
-    record.front_end = json.value("front-end", false);  // the same
+    record.front_end = json.value("front-end", false);  // nor this
     for (const auto& entry : json.at("stages")) {
       store::StageRecord stage;
       if (!read_number(entry, "position", stage.position)) return std::nullopt;
@@ -88,7 +88,7 @@ std::optional<SessionFile> from_json(const std::string& text, const std::string&
     }
     return file;
   } catch (const nlohmann::json::exception&) {
-    return std::nullopt;  // an expected miss: a torn file or another program's; the caller sets the folder aside
+    return std::nullopt;  // an expected miss: an incomplete file or another program's; the caller sets the folder aside
   }
 }
 
@@ -110,7 +110,7 @@ void remove_session_file(const std::string& sessions_folder, const owned::Token&
   if (owned::find(sessions.get(), session.session, session) != owned::Found::ours) return;
   const auto folder = kernel::open_directory_at(sessions.get(), session.session);
   const auto names = kernel::list_directory(folder.get());
-  // Its temporary name too: a daemon that died while it wrote it left that.
+  // A daemon that died while writing may have left the file under its temporary name.
   const auto ours = [](const std::string& name) {
     return name == file_name || name == owned::mark_file || kernel::is_left_of_write(name, file_name);
   };

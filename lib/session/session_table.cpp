@@ -32,7 +32,7 @@ void SessionTable::add(const SessionPtr& session, unsigned owner_limit, HeldSess
   const auto refused = try_add(session, owner_limit, held);
   if (!refused) return;
   const auto& identity = session->identity;
-  // Reads all of /proc: without the mutex.
+  // This reads all of /proc, so the mutex is not held.
   const auto ended = refused->held == 0 ? std::string() : held.describe(identity.owner);
   if (ended.empty())
     throw Error(ErrorCode::limit_exceeded,

@@ -1,4 +1,4 @@
-// What each stage keeps for its tear-down and its recovery. journal.h writes it down.
+// The data that each stage keeps for its tear-down and its recovery. journal.h converts it for the store.
 #pragma once
 
 #include <string>
@@ -6,12 +6,12 @@
 
 namespace unionroot::session {
 
-// Of the stage provide-tree, by kind of source.
+// Data of the stage provide-tree. Each member has the kind of source that uses it.
 struct TreeData {
-  std::string mount;       // mounted: the name among the source mounts
-  std::string content;     // mounted: which file system it is
-  std::string trees;       // directory, layers: which trees they are (directory_identity.h)
-  std::string cache_keys;  // tarball, oci: the entries of the cache, top first, separated by blanks
+  std::string mount;       // mounted: its name among the source mounts
+  std::string content;     // mounted: the identity of the file system
+  std::string trees;       // directory, layers: the identity of the trees (directory_identity.h)
+  std::string cache_keys;  // tarball, oci: the cache entries, top first, separated by blanks
   bool untouched = false;  // lvm, zfs: nothing was made
   bool never_ran = false;  // custom: no hook was run
 };
@@ -19,7 +19,7 @@ struct TreeData {
 struct UnionData {
   std::string backing;      // the name of the backing
   std::string files_layer;  // the name of the shared layer with the host's files
-  bool untouched = false;   // device: nothing of the session's is on it
+  bool untouched = false;   // device: the session has nothing on it
 };
 
 struct HooksData {
@@ -28,7 +28,7 @@ struct HooksData {
 
 using StageData = std::variant<std::monostate, TreeData, UnionData, HooksData>;
 
-// The daemon may have died before a stage left anything: then the stage gets its struct with nothing in it.
+// If the daemon died before the stage left data, this returns an empty struct.
 template <typename Data>
 const Data& stage_data(const StageData& data) {
   static const Data nothing;

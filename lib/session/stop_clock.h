@@ -1,4 +1,4 @@
-// That the daemon stops, and for how long it has been about to.
+// Tells that the daemon is about to stop, and since when.
 #pragma once
 
 #include <atomic>
@@ -14,9 +14,9 @@ class StopClock {
     Clock::rep none = 0;
     since_.compare_exchange_strong(none, Clock::now().time_since_epoch().count());
   }
-  // Sessions that end as the machine goes down have the time that the machine gives them.
+  // At shutdown of the machine, ending sessions get the machine's time limit instead.
   void clear() noexcept { since_ = 0; }
-  // Scripts that stop a session may take as long as they like; but a daemon that stops waits for them so long only.
+  // Scripts that stop a session have no limit of their own here, but a stopping daemon waits only this long for them.
   [[nodiscard]] bool is_over() const noexcept {
     constexpr std::chrono::seconds patience{5};
     const auto since = since_.load();
@@ -28,8 +28,8 @@ class StopClock {
   std::atomic<Clock::rep> since_{0};
 };
 
-// The daemon stops, and has broken off what it was doing on a session. The session stays as it is: the next daemon does
-// it again, as after a crash.
+// The daemon stops and has interrupted its work on a session. The session stays as it is, and the next daemon repeats
+// the work, as after a crash.
 class BrokenOff : public base::Error {
  public:
   using Error::Error;

@@ -22,9 +22,9 @@ namespace unionroot::session {
 using base::concat;
 
 namespace {
-constexpr std::size_t longest_name = 240;  // with what is added to it, it still is a file's name
+constexpr std::size_t longest_name = 240;  // leaves room for the suffix: a file's name has at most 255 bytes
 
-// The way to it may lead through symlinks that the administrator made. What is renamed in it is known by its token.
+// Follows symlinks of the administrator on the way to the folder. Tokens identify what is renamed in it.
 base::UniqueFd open_followed(const std::string& folder) {
   return base::UniqueFd(
       base::check(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "opening the folder", folder));
@@ -51,8 +51,8 @@ void Trash::discard(const std::string& folder, const std::string& name, const st
   } catch (const base::Error& error) {
     const auto* const system = dynamic_cast<const base::SystemError*>(&error);
     const bool elsewhere = system != nullptr && system->error_number() == EXDEV;
-    // Its name in the trash, and the trash itself, take room that a full disk has not. What is deleted makes some. And
-    // what has the name of the trash may be somebody else's, or on another file system: no end fails for that.
+    // A rename into the trash needs space that a full disk does not have; deletion frees some. The trash folder may
+    // also be somebody else's, or on another file system. None of this must prevent the end of a session.
     if (system != nullptr && error.code() != base::ErrorCode::no_space && !elsewhere) throw;
     const auto text = concat(error.what(), "; ", folder, "/", name, " is deleted at once");
     if (error.code() == base::ErrorCode::no_space)
@@ -86,7 +86,7 @@ void Trash::throw_away(int from, const std::string& folder, const std::string& n
 }
 
 void Trash::adopt(const std::string& trash_folder) {
-  // All that is in it is deleted, whatever it is: so it must be no folder that somebody put in the place of ours.
+  // Everything in the folder is deleted. So it must not be a folder that somebody else put there.
   const auto folder = owned::open_place("the trash", trash_folder);
   if (!folder) return;
   {
@@ -102,7 +102,7 @@ void Trash::drain() {
 }
 
 void Trash::work() {
-  // Deleting must not slow down those who begin sessions: lowest priority for this thread alone (on Linux, nice is per
+  // Deletion must not slow down beginning sessions. So this thread alone gets a lower priority (on Linux, nice is per
   // thread: setpriority(2)).
   ::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), 10);
   std::unique_lock guard(mutex_);
@@ -129,7 +129,8 @@ void Trash::work() {
 }
 
 bool Trash::remove(Item& item) {
-  // A file system that was full or did not answer may do better later. Then the next start finds what is left.
+  // A file system that was full or did not answer may work later. After the last attempt the rest is left to the next
+  // start.
   constexpr std::array<std::chrono::milliseconds, 3> pauses{std::chrono::milliseconds(100), std::chrono::seconds(10),
                                                             std::chrono::minutes(10)};
   try {

@@ -1,4 +1,4 @@
-// What ended sessions leave is renamed into a trash folder and deleted in the background.
+// Renames what ended sessions leave into a trash folder, and deletes it in the background.
 #pragma once
 
 #include <chrono>
@@ -14,19 +14,18 @@ namespace unionroot::session {
 class Trash {
  public:
   Trash();   // starts the worker
-  ~Trash();  // stops it; what is left is found again by `adopt` at the next start
+  ~Trash();  // stops it; `adopt` finds the rest at the next start
 
-  // Renames folder/name to trash_folder/name-<token> (same file system; the trash folder is made if it is missing) and
-  // deletes it in the background; on a full disk, or where something else has the name of the trash folder, deletes it
-  // at once, where it is. A name that is not there is no error.
-  // Throws SystemError.
+  // Renames folder/name to trash_folder/name-<token> and deletes it in the background. Makes the trash folder if it is
+  // missing. Deletes at once, in place, if the disk is full, the trash folder is on another file system, or something
+  // else has its name. A missing name is no error. Throws SystemError.
   void discard(const std::string& folder, const std::string& name, const std::string& trash_folder);
 
-  // Deletes what lies in a trash folder since an earlier start. A folder that is not there is no error. Throws
-  // Error(stage_failed) if others than root can change it.
+  // Deletes what lies in a trash folder from an earlier start. A missing folder is no error. Throws Error(stage_failed)
+  // if others than root can change it.
   void adopt(const std::string& trash_folder);
 
-  // Waits until all is deleted, for as long as it takes.
+  // Waits until everything is deleted, without a time limit.
   void drain();
 
  private:
@@ -39,7 +38,7 @@ class Trash {
   };
   void throw_away(int from, const std::string& folder, const std::string& name, const std::string& trash_folder);
   void work();
-  bool remove(Item& item);  // false: it is to be tried again
+  bool remove(Item& item);  // false: try again later
 
   std::mutex mutex_;
   std::condition_variable changed_;

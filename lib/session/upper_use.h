@@ -1,4 +1,4 @@
-// How much the sessions' upper layers take.
+// The space that the sessions' upper layers use.
 #pragma once
 
 #include <functional>
@@ -12,13 +12,13 @@ namespace unionroot::session {
 
 enum class Amount { bytes, inodes };
 
-// Of the sessions that `wanted` accepts, in the order of their ids. A layer with a file system of its own takes the
-// same time whatever its size. The files of all others are counted, for a few seconds in all. Never throws for what a
-// tree holds. Without those that have no upper layer, and those that are being set up or ended.
+// The sessions that `wanted` accepts, ordered by id. One call measures a layer with a file system of its own, whatever
+// its size. The files of other sessions' folders are counted, for 5 s in all. Leaves out sessions that have neither.
+// Never throws because of a tree's content.
 std::vector<UpperUse> use_of_uppers(const Parts& parts, const std::function<bool(const SessionView&)>& wanted);
 
-// Of those whose folders are on the file system of `folder`, the few that take the most, the largest first. Looks for a
-// fraction of a second, so it may miss some. Never throws for what a tree holds.
+// The sessions that use the most of the file system of `folder`, the largest first, at most three. Searches for 0.3 s,
+// so it may miss some. Never throws because of a tree's content.
 std::vector<UpperUse> largest_uppers(const Parts& parts, const std::string& folder, Amount amount);
 
 }  // namespace unionroot::session

@@ -104,7 +104,7 @@ void add_owner(const Operation& operation, const launch::User& owner, Variables&
   out["AUTH_SHELL"] = owner.shell;
 }
 
-// As schroot's: a folder with `upper` and `work` in it, and the tree beneath.
+// As in schroot: the folder that holds `upper` and `work`, and the tree beneath.
 void add_union(const Operation& operation, Variables& out) {
   const auto& definition = operation.definition();
   if (!definition.has_union()) {
@@ -125,10 +125,10 @@ void add_chroot(const Operation& operation, const HookPlace& place, Variables& o
   const auto& settings = operation.services().settings;
   out["CHROOT_TYPE"] = definition.type;
   out["CHROOT_NAME"] = definition.name;
-  // "source:NAME" as well as "NAME".
+  // The selected name may be "source:NAME" or "NAME".
   const auto colon = operation.identity().selected_name.find(':');
   out["CHROOT_ALIAS"] = operation.identity().selected_name.substr(colon == std::string::npos ? 0 : colon + 1);
-  // As schroot describes what its scripts are run for, whatever the description is.
+  // schroot appends these words to the description.
   out["CHROOT_DESCRIPTION"] =
       concat(definition.description, operation.is_source() ? " (source chroot)" : "", " (session chroot)");
   out["CHROOT_MOUNT_LOCATION"] = out["CHROOT_PATH"] = place.location;
@@ -137,7 +137,7 @@ void add_chroot(const Operation& operation, const HookPlace& place, Variables& o
   const bool of_schroot = definition::is_of_schroot(definition, settings);
   out["CHROOT_PROFILE_DIR"] = concat(of_schroot ? settings.schroot_directory : settings.config_directory + "/profiles",
                                      '/', definition.profile_name);
-  // Of the session, which is neither made from another by the script nor cloned again.
+  // Constants: no script makes the session from another one, and it is not cloned.
   out["CHROOT_SESSION_CREATE"] = out["CHROOT_SESSION_CLONE"] = truth(false);
   out["CHROOT_SESSION_PURGE"] = truth(definition.purgeable());
   out["CHROOT_SESSION_SOURCE"] = truth(operation.is_source());
@@ -145,7 +145,7 @@ void add_chroot(const Operation& operation, const HookPlace& place, Variables& o
   add_union(operation, out);
 }
 
-// The profile's files by the keys that name them, as schroot finds them itself.
+// Adds the profile's files that exist, under the variables of their keys. schroot does the same. Keys that are set win.
 void add_profile_files(const Operation& operation, Variables& out) {
   const auto& definition = operation.definition();
   const auto& settings = operation.services().settings;
@@ -192,7 +192,7 @@ std::vector<std::string> hook_environment(const Operation& operation, const laun
   Variables variables;
   add_user_data(operation.definition(), variables, notes);
   add_profile_files(operation, variables);
-  // After the user's: whatever these are called, they say what root means.
+  // These overwrite the user's data of the same name.
   add_owner(operation, owner, variables);
   add_chroot(operation, place, variables);
   variables["PATH"] = safe_path;
@@ -218,7 +218,7 @@ launch::User hook_owner(const Operation& operation) {
     return launch::host_user(operation.identity().owner);
   } catch (const base::Error& error) {
     if (error.code() != base::ErrorCode::no_such_user) throw;
-    // Deleted since: his session is still to be ended.
+    // The user was deleted. The session must still end.
     launch::User known;
     known.name = operation.identity().owner_name;
     known.uid = operation.identity().owner;

@@ -1,5 +1,5 @@
-// What a hook finds in its environment: schroot's variables (schroot-setup(5)), from what root wrote down and the
-// host's user database. Of the session's owner there are the values of the keys that root lets him set.
+// The environment of a hook: schroot's variables (schroot-setup(5)). Their values come from root's configuration and
+// the host's user database. The session's owner controls only the values of keys that root lets him set.
 #pragma once
 
 #include <string>
@@ -14,19 +14,19 @@ namespace unionroot::session {
 // "setup.my-key" -> "SETUP_MY_KEY".
 std::string variable_of_key(std::string_view key);
 
-// False for names that change how shells, interpreters and the dynamic linker work, and not what a script does.
+// False for names that change how shells, interpreters and the dynamic linker work.
 bool may_be_user_data(std::string_view variable);
 
 struct HookPlace {
-  std::string folder;    // of all sessions' trees: MOUNT_DIR
-  std::string location;  // of this session's: CHROOT_PATH
+  std::string folder;    // the folder of all sessions' trees: MOUNT_DIR
+  std::string location;  // this session's tree in it: CHROOT_PATH
 };
 
-// NAME=VALUE, sorted. Keys of user data that are left out are said in `notes`.
+// NAME=VALUE, sorted. Adds a note to `notes` for each key of user data that is left out.
 std::vector<std::string> hook_environment(const Operation& operation, const launch::User& owner, const HookPlace& place,
                                           std::vector<std::string>& notes);
 
-// The session's owner; if the host knows him no more, what is known from the session.
+// The session's owner. If the host no longer knows the user, the values come from the session.
 launch::User hook_owner(const Operation& operation);
 
 }  // namespace unionroot::session

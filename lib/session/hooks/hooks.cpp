@@ -25,7 +25,7 @@ namespace {
 
 std::string name_of(const std::string& path) { return boost::filesystem::path(path).filename().string(); }
 
-// exec's errno for a file that is there says something of its first line: execve(2).
+// If the file exists, execve(2) may report an error about the interpreter in its first line.
 Error not_executable(const std::string& path, const base::SystemError& error) {
   const bool interpreter = error.error_number() == ENOENT || error.error_number() == ENOTDIR;
   return {ErrorCode::stage_failed,
@@ -40,7 +40,7 @@ void run_one(Operation& operation, HookStage stage, const HookSpace& space, cons
   ProgramNotes notes(operation, name_of(path));
   Program program;
   program.path = path;
-  const bool failed = stage == HookStage::stop && !operation->begun;  // of a session that never came to be
+  const bool failed = stage == HookStage::stop && !operation->begun;  // the session failed to begin
   program.arguments = {std::string(to_string(stage)), failed ? "fail" : "ok"};
   program.environment = environment;
   program.session = operation.id();
@@ -95,7 +95,7 @@ void stop_all(Operation& operation, const HookSpace& space, const std::vector<st
   }
   if (problems.empty()) return;
   if (!operation->begun) {
-    // Often the one that has just failed. There is no session that anybody could end once it is mended.
+    // Often this is the script that failed before. No session is left that anybody could end later.
     for (const auto& problem : problems) operation.note(concat("W: ", problem));
     return;
   }
@@ -118,7 +118,7 @@ bool has_hooks(const definition::Definition& definition) { return !definition.ho
 
 namespace {
 
-// One that is not to be trusted is no question of who the caller is.
+// An untrusted folder is not a matter of the caller's access rights, so the error gets another code.
 bool has_setup_scripts(const std::string& folder, const definition::Definition& definition) {
   try {
     return !definition::list_setup_scripts(folder).paths.empty();

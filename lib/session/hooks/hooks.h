@@ -13,16 +13,16 @@ namespace unionroot::session {
 enum class HookStage { start, recover, stop };
 std::string_view to_string(HookStage stage);  // "setup-start"
 
-// True if the definition has any.
 bool has_hooks(const definition::Definition& definition);
 
-// The definition with schroot's setup.d among its hook-directories, first, if it is schroot's and there are scripts of
-// the administrator's. For a session that begins: what it has stays so. Throws as definition/hook_scripts.h.
+// The definition with schroot's setup.d as its first hook directory, if it is a definition of schroot's and the
+// administrator has scripts there. For a session that begins: it keeps this definition. Throws as
+// definition/hook_scripts.h says, with stage_failed instead of access_denied.
 definition::DefinitionPtr with_setup_scripts(definition::DefinitionPtr definition,
                                              const definition::Settings& settings);
 
-// A copy of the host's namespace in which scripts find `tree` (a detached mount) at the place of the session's view.
-// The folder is there on the host as long as this lives.
+// A copy of the host's mount namespace. Scripts in it see `tree` (a detached mount) at the path of the session's view.
+// The host has the folder at that path as long as this lives.
 class HookSpace {
  public:
   HookSpace(Operation& operation, base::UniqueFd tree);
@@ -30,7 +30,7 @@ class HookSpace {
   HookSpace& operator=(const HookSpace&) = delete;
   ~HookSpace();
   [[nodiscard]] const mount::HostCopy& copy() const { return *copy_; }
-  // Drops the copy and removes the folder; what the destructor does, with its errors.
+  // Drops the copy and removes the folder, like the destructor, but throws errors.
   void close();
 
  private:
@@ -38,15 +38,16 @@ class HookSpace {
   std::optional<mount::HostCopy> copy_;
 };
 
-// Where there is no tree for scripts to see: a folder that is empty and stays so.
+// An empty read-only folder for scripts when the session has no tree.
 base::UniqueFd empty_tree(Operation& operation);
 
-// Every script in order: of the first directory by name, then of the next; in reverse to stop. What they write goes to
-// the notes. To start or recover the first that fails ends it: Error(stage_failed, cancelled) naming the script, how it
-// ended and the last lines it wrote to standard error. To stop the others are run all the same, and it cannot be
-// cancelled; after a failed start that some did not end well is a note.
-// never_ran: true until the scripts are looked at, so that a tear-down after that has nothing to stop. A daemon that is
-// killed leaves no data, and then they are stopped.
+// Runs every script in order: first those of the first directory by name, then those of the next. `stop` uses the
+// reverse order. The output of the scripts goes to the notes. start and recover end at the first failure:
+// Error(stage_failed, cancelled) names the script, how it ended and its last lines of standard error. stop runs the
+// other scripts too. Only a stop of the daemon interrupts it, with BrokenOff. If the session failed to begin, failures
+// of stop are only notes.
+// never_ran: true until the scripts are about to run; then a later tear-down has nothing to stop. If the daemon is
+// killed, this value is not stored, and the scripts are run to stop.
 void run_hooks(Operation& operation, HookStage stage, const HookSpace& space, bool& never_ran);
 
 }  // namespace unionroot::session

@@ -27,7 +27,7 @@ namespace {
 
 constexpr std::chrono::seconds kill_limit{10};
 
-// What a program writes, cut into lines.
+// Reads a program's output and cuts it into lines.
 class Stream {
  public:
   Stream(bool errors, const Program& program) : errors_(errors), program_(program) {
@@ -41,8 +41,8 @@ class Stream {
   [[nodiscard]] int writing() const { return writing_.get(); }
   void started() { writing_.reset(); }
 
-  // Takes what is there, a full pipe at most: a writer that never stops must not keep its end from being noticed. What
-  // is beyond the limit is read and dropped, so that the writer goes on.
+  // Reads at most a full pipe, so that a program that never stops writing cannot hide its end. Drops everything beyond
+  // the limit, so that the program is not blocked.
   void take() {
     constexpr int pipe_pages = 16;  // pipe(7)
     char buffer[4096];
@@ -59,7 +59,7 @@ class Stream {
       add({buffer, kept});
     }
   }
-  // The last line, without an end.
+  // Passes on the last line if it has no newline.
   void finish() {
     if (!rest_.empty()) tell(std::exchange(rest_, {}));
     if (taken_ == most) tell("... and more, which is dropped");
@@ -86,8 +86,8 @@ class Stream {
   std::size_t taken_ = 0;
 };
 
-// What was made of it before it failed, or what could not be ended of a script before, must not be in the way of those
-// that are run to stop.
+// A group may be left from a failed attempt, or from a script whose processes could not be killed. It must not prevent
+// the scripts that stop the session.
 UniqueFd make_group(kernel::Cgroups& cgroups, const Program& program) {
   const auto &session = program.session, &group = program.group;
   if (program.leaves_processes)
@@ -105,7 +105,8 @@ UniqueFd make_group(kernel::Cgroups& cgroups, const Program& program) {
   }
 }
 
-// The process and whatever it starts. None of them outlives this, unless they cannot be killed, or are left.
+// The process and everything that it starts. The destructor kills them all, unless they may be left. A process that
+// cannot be killed is logged.
 class Processes {
  public:
   Processes(const Program& program, const ProgramPlace& place, kernel::Cgroups& cgroups)
@@ -143,10 +144,10 @@ class Processes {
 
   [[nodiscard]] int pidfd() const { return process_.pidfd.get(); }
 
-  // Everything there is of it, the first process as well. The status that this had ended with, if it had.
+  // Kills the first process and everything that it started. Returns the wait status of the first process.
   int kill_all() {
     const bool started = process_.pid > 0;
-    // Its own group of processes, and then what has left that.
+    // This kills the process group. The next call kills processes that have left it.
     if (started) ::kill(-process_.pid, SIGKILL);
     if (group_)
       cgroups_.kill(program_.session, program_.group, kill_limit);
@@ -156,7 +157,7 @@ class Processes {
     return started ? reap() : 0;
   }
 
-  // The first process has ended.
+  // Call this when the first process has ended.
   int reap() {
     gone_ = true;
     int status = 0;
@@ -175,7 +176,7 @@ class Processes {
   bool gone_ = false;
 };
 
-// Why its end is not waited for; nullopt once it has ended.
+// The reason for not waiting any longer; nullopt once the process has ended.
 std::optional<ProgramEnd::How> wait_for(const Program& program, int pidfd, Stream& output, Stream& errors) {
   const auto end = Clock::now() + program.limit;
   while (true) {
@@ -183,7 +184,7 @@ std::optional<ProgramEnd::How> wait_for(const Program& program, int pidfd, Strea
     if (left <= 0) return ProgramEnd::How::over_limit;
     if (program.cancelled && program.cancelled()) return ProgramEnd::How::cancelled;
     pollfd wanted[3] = {{pidfd, POLLIN, 0}, {output.reading(), POLLIN, 0}, {errors.reading(), POLLIN, 0}};
-    const auto pause = static_cast<int>(std::min<decltype(left)>(left, 20));  // how soon a cancel is noticed
+    const auto pause = static_cast<int>(std::min<decltype(left)>(left, 20));  // a cancel is noticed within 20 ms
     if (::poll(wanted, 3, pause) < 0 && errno != EINTR) base::throw_errno("waiting for a hook");
     if (wanted[1].revents != 0) output.take();
     if (wanted[2].revents != 0) errors.take();

@@ -1,4 +1,4 @@
-// A program of the host's or of a session's tree, run to its end.
+// Runs a program of the host or of a session's tree until it ends.
 #pragma once
 
 #include <sys/types.h>
@@ -16,32 +16,33 @@ namespace unionroot::session {
 
 struct Program {
   std::string path;
-  std::vector<std::string> arguments;    // after the path itself
+  std::vector<std::string> arguments;    // without the path
   std::vector<std::string> environment;  // NAME=VALUE
-  std::string session;                   // whose control group it is in
-  std::string group = "hook";            // beneath that of the session; a run's is a random token
-  bool leaves_processes = false;         // what it started goes on when it has ended well
+  std::string session;                   // the program runs in this session's control group
+  std::string group = "hook";            // the subgroup in it; a run has a random token as its group
+  bool leaves_processes = false;         // processes that it started stay if it ended by itself
   std::chrono::milliseconds limit{60'000};
-  std::function<bool()> cancelled;  // asked ten times a second; may be empty
-  // Each line, printable and without its end, as it comes; errors: of standard error. What is beyond 64 KiB of each is
-  // dropped.
+  std::function<bool()> cancelled;  // called at least every 20 ms; may be empty
+  // Called for each line as it comes, printable and without newline. errors: from standard error. Each stream is
+  // dropped beyond 64 KiB.
   std::function<void(bool errors, const std::string& line)> line;
 };
 
-// The mount namespace that it is run in.
+// The mount namespace to run in.
 struct ProgramPlace {
-  std::function<void(const std::function<void()>& action)> visit;  // calls it with the thread in the namespace
-  ino_t inode = 0;                                                 // what /proc/PID/ns/mnt shows
+  std::function<void(const std::function<void()>& action)> visit;  // calls `action` on a thread in the namespace
+  ino_t inode = 0;                                                 // the inode of /proc/PID/ns/mnt
 };
 
 struct ProgramEnd {
   enum class How { ended, over_limit, cancelled } how = How::ended;
-  kernel::ProcessEnd end;  // where it was not killed for one of these reasons
+  kernel::ProcessEnd end;  // only for `ended`
 };
 
-// Runs it there, with standard input from /dev/null and as kernel/spawn.h says. Once it has ended, or is over its
-// limit, or cancelled, whatever it left running is killed: by control group, or where there is none by that namespace.
-// Throws SystemError (it cannot be executed), Error(timed_out) if something cannot be killed.
+// Runs the program in that namespace, with standard input from /dev/null and as kernel/spawn.h says. Kills all its
+// processes when it has ended, is over its limit, or is cancelled: by control group, or by mount namespace if there is
+// no control group. leaves_processes: keeps them if it ended by itself. Throws SystemError if it cannot be executed,
+// Error(timed_out) if a process cannot be killed.
 ProgramEnd run_program(const Program& program, const ProgramPlace& place, kernel::Cgroups& cgroups);
 
 }  // namespace unionroot::session

@@ -8,7 +8,7 @@ using base::concat;
 
 namespace {
 
-constexpr std::size_t most_notes = 100;     // of what one program writes to standard output, and to standard error
+constexpr std::size_t most_notes = 100;     // for each of standard output and standard error of one program
 constexpr std::size_t most_last_lines = 5;  // in an error
 
 }  // namespace

@@ -1,4 +1,4 @@
-// What a program of the set-up says, for people: the notes of the session, and the text of an error.
+// The output of a set-up program, for people: notes of the session, and the text of an error.
 #pragma once
 
 #include <deque>
@@ -9,13 +9,13 @@
 
 namespace unionroot::session {
 
-// Each line becomes a note and is told to who asked for the set-up, "I: NAME: ..." of standard output and "E: NAME:
-// ..." of standard error, up to a limit.
+// Each line becomes a note and is reported to the caller of the set-up: "I: NAME: ..." for standard output, "E: NAME:
+// ..." for standard error. The number of lines is limited.
 class ProgramNotes {
  public:
   ProgramNotes(Operation& operation, std::string name) : operation_(operation), name_(std::move(name)) {}
   void add(bool errors, const std::string& line);
-  // ": LINE; LINE": the last ones of standard error; empty if there were none.
+  // ": LINE; LINE": the last lines of standard error; empty if there are none.
   [[nodiscard]] std::string last_words() const;
 
  private:

@@ -1,12 +1,12 @@
-// The files that schroot's set-up scripts read first, `. "$SETUP_DATA_DIR/common-functions"`: of etc/setup, compiled
-// in.
+// The files that schroot's set-up scripts read first, `. "$SETUP_DATA_DIR/common-functions"`. They come from etc/setup
+// and are compiled in.
 #pragma once
 
 #include <string>
 
 namespace unionroot::session {
 
-// Writes them into <runtime>/setup, where they are not as they should be, and returns that folder. Throws SystemError.
+// Writes the files into <runtime>/setup unless they are already correct, and returns that folder. Throws SystemError.
 std::string ensure_setup_data(const std::string& runtime_directory);
 
 }  // namespace unionroot::session

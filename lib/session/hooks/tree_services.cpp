@@ -21,7 +21,7 @@ using base::ErrorCode;
 namespace {
 
 constexpr const char* group_name = "services";
-constexpr const char* notes_name = "70services";  // schroot's script that does this
+constexpr const char* notes_name = "70services";  // schroot's script for services
 constexpr std::chrono::seconds kill_limit{10};
 constexpr const char* hint = "correct it in the tree, or setup.services in the chroot's definition";
 
@@ -30,7 +30,7 @@ struct Starter {
   std::vector<std::string> words;  // before the service's name
 };
 
-// --force: a tree's policy-rc.d is there to keep package scripts from starting services.
+// --force overrides the tree's policy-rc.d, which keeps package scripts from starting services.
 Starter find_starter(const Operation& operation) {
   const auto root = operation->space->root();
   for (auto& starter : {Starter{"/usr/sbin/invoke-rc.d", {"--force"}}, Starter{"/usr/sbin/service", {}}})
@@ -70,7 +70,7 @@ void call(Operation& operation, const Starter& starter, const std::string& servi
               hint);
 }
 
-// What may be started, and so be stopped. Throws Error(stage_failed).
+// The listed services. Throws Error(stage_failed) for an invalid name.
 std::vector<std::string> require_possible(const definition::Definition& definition) {
   auto services = services_of(definition);
   for (const auto& service : services)

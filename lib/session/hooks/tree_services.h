@@ -1,5 +1,5 @@
-// The services that a session has: programs of its own tree, listed by the key setup.services. They are started as the
-// session begins and stopped as it ends, by the tree's invoke-rc.d or service.
+// The services of a session: programs of its own tree, listed by the key setup.services. The tree's invoke-rc.d or
+// service starts them when the session begins and stops them when it ends.
 #pragma once
 
 #include <string>
@@ -9,16 +9,16 @@
 
 namespace unionroot::session {
 
-// In the order in which they are started. Of type=plain: none.
+// In the order of starting. Empty for type=plain.
 std::vector<std::string> services_of(const definition::Definition& definition);
 
-// Throws Error(stage_failed, cancelled) naming the service that could not be started, and what it said.
+// Throws Error(stage_failed, cancelled). It names the service that did not start, and its output.
 void start_services(Operation& operation);
 
-// In reverse. What goes wrong is a note: their processes are killed in any case.
+// Stops the services in reverse order. Failures are logged as warnings, since kill_services kills the processes anyway.
 void stop_services(Operation& operation) noexcept;
 
-// Whatever they left. Throws Error(timed_out).
+// Kills the processes that the services left. Throws Error(timed_out).
 void kill_services(Operation& operation);
 
 }  // namespace unionroot::session

@@ -29,16 +29,16 @@ using launch::User;
 
 namespace {
 
-// Who the command runs as. The uid is what was authorized, and the host's word alone; home and shell are the tree's,
-// where it knows that uid: root's shell on the host may not be there inside.
-// not_inside: set if the tree does not know it.
+// The user that the command runs as. The uid was authorized, and only the host defines it. Home and shell come from the
+// tree if it knows the uid, since root's shell on the host may not exist inside.
+// not_inside: set if the tree does not know the uid.
 User target_user(const RunRequest& request, int root, bool& not_inside) {
   const bool own = request.user.empty();
   User user;
   try {
     user = own ? launch::host_user(request.target_uid) : launch::host_user(request.user);
   } catch (const Error& error) {
-    // A user that packages made inside is known there alone. Only root was authorized for it.
+    // A user that packages made inside exists only there. Only root is allowed to use it.
     if (error.code() != ErrorCode::no_such_user || own || request.caller.uid != 0) throw;
     return launch::tree_user(root, request.user);
   }
@@ -49,13 +49,13 @@ User target_user(const RunRequest& request, int root, bool& not_inside) {
     user.home = inside.home;
     user.shell = inside.shell;
   } catch (const Error& error) {
-    if (error.code() != ErrorCode::no_such_user) throw;  // the host's entry serves as well
+    if (error.code() != ErrorCode::no_such_user) throw;  // use the host's entry
     not_inside = true;
   }
   return user;
 }
 
-// 0: it is a program inside. Else an errno.
+// 0: it is an executable file inside. Otherwise an errno value.
 int error_of_shell(int root, const std::string& path) {
   if (path.empty() || path.front() != '/') return ENOENT;
   try {
@@ -77,7 +77,7 @@ std::string callers(const RunRequest& request, std::string_view name) {
 
 LoginShell shell_for(const RunRequest& request, const definition::Definition& definition, bool preserve,
                      const User& user, int root) {
-  // What was asked for by name is not replaced by something else: if it is missing, the user is told.
+  // A shell requested by name is not replaced. If it is missing, the caller learns it.
   for (const auto& wanted : {request.shell, definition.shell}) {
     if (wanted.empty()) continue;
     const int error = error_of_shell(root, wanted);
@@ -100,7 +100,7 @@ LoginShell shell_for(const RunRequest& request, const definition::Definition& de
 }
 
 unsigned long personality_of(const definition::Definition& definition, const launch::Inherited& inherited) {
-  // schroot's words for those of personality(2).
+  // schroot's names for those of personality(2).
   static const std::map<std::string, unsigned long> names{
       {"linux", PER_LINUX},     {"linux32", PER_LINUX32}, {"linux_32bit", PER_LINUX_32BIT},
       {"bsd", PER_BSD},         {"hpux", PER_HPUX},       {"irix32", PER_IRIX32},
@@ -120,7 +120,7 @@ unsigned long personality_of(const definition::Definition& definition, const lau
   return found->second;
 }
 
-// Whether set-uid programs are to give the command nothing. In a session whose owner may be root they are no danger.
+// True if the command must not gain privileges by set-uid programs. It may in a session whose owner may be root.
 bool gains_nothing(const RunRequest& request, const definition::Definition& definition,
                    const store::SessionIdentity& session, const User& user, int root) {
   if (definition.no_new_privileges != definition::Choice::automatic)
@@ -131,7 +131,7 @@ bool gains_nothing(const RunRequest& request, const definition::Definition& defi
   return way.has_value();
 }
 
-// Where a command works for which no directory was asked for. Empty: its caller did not say where it is itself.
+// The directory of a command if none was requested. Empty: the caller did not tell its own directory.
 std::string usual_directory(const RunRequest& request, const definition::Definition& definition, const User& user) {
   const auto& rule = definition.working_directory;
   if (request.front_end || rule.empty() || rule == "caller") return request.callers_directory;
@@ -139,13 +139,13 @@ std::string usual_directory(const RunRequest& request, const definition::Definit
   return rule;
 }
 
-// A command works in that directory, or fails; a login shell finds a place, unless it was asked for by name.
+// A command runs in that directory or fails. A login shell falls back to others, unless a directory was requested.
 void choose_directories(launch::LaunchSpec& spec, const RunRequest& request, const definition::Definition& definition,
                         bool preserve, const User& user) {
   const bool asked_for = !request.directory.empty();
   const auto wanted = asked_for ? request.directory : usual_directory(request, definition, user);
   if (!wanted.empty()) spec.directories.push_back(wanted);
-  // As in schroot its front end takes whatever has that name.
+  // The front end accepts any directory of that name, as schroot does.
   const bool callers_own = !asked_for && !request.front_end && wanted == request.callers_directory;
   if (callers_own) spec.place = launch::place_of_directory(request.caller.pid, wanted);
   if (!wanted.empty() && (asked_for || !request.command.empty())) return;
@@ -157,7 +157,7 @@ void choose_directories(launch::LaunchSpec& spec, const RunRequest& request, con
   }
 }
 
-// As schroot has them: user and group are the caller's, and not those that the command gets.
+// As in schroot, user and group are those of the caller, not of the command.
 std::map<std::string, std::string> names_for_the_command(const RunRequest& request,
                                                          const definition::Definition& definition,
                                                          const store::SessionIdentity& session) {
@@ -175,16 +175,15 @@ std::map<std::string, std::string> names_for_the_command(const RunRequest& reque
   return names;
 }
 
-// Whole, as the command has it in its arguments. One that is too long for a variable is left out: the command could not
-// be executed with it.
+// The whole command line. It is left out if it is too long for a variable, since the command could not be executed.
 void add_command(launch::LaunchSpec& spec, std::string command) {
   constexpr std::size_t longest = std::size_t{127} << 10;
-  // Perhaps the caller's own, who is in a session as well.
+  // The caller may run in a session too and have this variable.
   std::erase_if(spec.environment, [](const std::string& variable) { return variable.starts_with("SCHROOT_COMMAND="); });
   if (command.size() <= longest) spec.environment.push_back("SCHROOT_COMMAND=" + std::move(command));
 }
 
-// Of a login shell: its argv[0].
+// For a login shell this is its argv[0].
 std::string command_text(const launch::LaunchSpec& spec, const RunRequest& request) {
   if (!request.command.empty()) return base::join(request.command, " ");
   const auto& shell = spec.arguments.back();
@@ -207,8 +206,7 @@ LaunchRequest launch_request(const RunRequest& request, const definition::Defini
   spec.arguments = definition.command_prefix;
   if (request.command.empty()) {
     auto shell = shell_for(request, definition, environment.preserve, user, root);
-    // As in schroot: a login shell would set its own environment in the place of what is to be preserved, and a command
-    // before it is to find the shell's path.
+    // As in schroot: a login shell would replace the preserved environment. A command prefix must get the shell's path.
     spec.login_shell = spec.arguments.empty() && !environment.preserve;
     spec.arguments.push_back(shell.path);
     user.shell = shell.path;  // its $SHELL
@@ -220,7 +218,7 @@ LaunchRequest launch_request(const RunRequest& request, const definition::Defini
   environment.filter = definition.environment_filter;
   environment.extra = names_for_the_command(request, definition, session);
   environment.terminal_type = request.terminal_type;
-  // schroot's commands have none.
+  // schroot's commands have no LANG.
   if (!request.front_end) environment.language = callers(request, "LANG");
   environment.set = request.set_environment;
   spec.environment = launch::compose_environment(user, environment);

@@ -30,14 +30,14 @@ locks::LockHolder holder_of(const store::SessionIdentity& session) {
   return session.kind == SessionKind::automatic ? locks::LockHolder::automatic_session : locks::LockHolder::session;
 }
 
-// A former version reads the holder from its start.
+// The text of the holder in a form that a former version reads.
 std::string purpose_of(const store::SessionIdentity& session) {
   if (session.source) return "source session";
   return session.kind == SessionKind::automatic ? "automatic session" : "session";
 }
 
 locks::LockOwner owner_of(const store::SessionIdentity& session) {
-  locks::LockOwner owner;  // of this process, as long as it names no other
+  locks::LockOwner owner;  // names this process, unless changed
   owner.uid = session.owner;
   owner.user = session.owner_name;
   owner.session = session.id;
@@ -48,7 +48,8 @@ locks::LockOwner owner_of(const store::SessionIdentity& session) {
   return owner;
 }
 
-// The trees to be locked, whose keys the session keeps: a tree may be away when something is to be noted of it.
+// The trees to lock. The session stores their keys, because a tree may be missing later when something is noted about
+// it.
 std::vector<SourceTree> trees_to_lock(const Operation& operation) {
   auto trees = locked_trees(operation.definition());
   std::vector<std::string> keys;
@@ -61,7 +62,7 @@ bool is_locked_alone(const Operation& operation, const SourceTree& tree) {
   return operation.is_source() || tree.exclusive;
 }
 
-// The keys of those of its lock files that are wanted.
+// The keys of the session's lock files that `wanted` accepts.
 std::set<std::string> keys_of(const Parts& parts, const std::string& session,
                               const std::function<bool(const locks::LockInfo&)>& wanted) {
   std::set<std::string> keys;
@@ -85,7 +86,7 @@ TreeLocks::TreeLocks(Parts& parts, Operation& operation, const BeginRequest& req
       wait_(time_to_wait(parts.settings, request)),
       owner_(owner_of(operation.identity())),
       trees_(trees_to_lock(operation)) {
-  constexpr std::chrono::milliseconds longest{std::chrono::hours(24 * 365)};  // so that the sum cannot overflow
+  constexpr std::chrono::milliseconds longest{std::chrono::hours(24 * 365)};  // prevents an overflow of the sum
   if (wait_ && wait_->count() > 0) until_ = began_ + std::min(*wait_, longest);
 }
 
@@ -140,7 +141,7 @@ bool TreeLocks::take() {
 void hold_locks_again(Parts& parts, Operation& operation) {
   auto owner = owner_of(operation.identity());
   base::Rollback rollback;
-  rollback.add([&] { abandon_locks(operation); });  // all or none; what was taken stays as it was
+  rollback.add([&] { abandon_locks(operation); });  // all or none; the lock files stay as they were
   for (const auto& tree : trees_to_lock(operation)) {
     owner.tree = tree.path;
     const bool alone = is_locked_alone(operation, tree);
@@ -162,7 +163,7 @@ void abandon_locks(Operation& operation) {
 
 bool had_its_locks(const Parts& parts, const Operation& operation) {
   const bool begun = operation.session().state() != store::SessionState::beginning;
-  // Who waits for a source lock has its file too.
+  // A session that waits for a source lock already has the file of that lock.
   const auto keys =
       keys_of(parts, operation.id(), [&](const auto& lock) { return begun || lock.kind == locks::LockKind::session; });
   const auto trees = locked_trees(operation.definition());

@@ -1,4 +1,4 @@
-// The locks that a session holds on the trees that it stands on.
+// The locks of a session on its trees.
 #pragma once
 
 #include <chrono>
@@ -13,18 +13,19 @@
 
 namespace unionroot::session {
 
-// The locks that a session takes when it begins, one tree after the other. Holds no thread while a tree is not free.
+// The locks that a session takes when it begins, one tree after the other. Occupies no thread while a tree is not free.
 // All arguments are borrowed.
 class TreeLocks {
  public:
   TreeLocks(Parts& parts, Operation& operation, const BeginRequest& request);
-  // False: a tree is not free, and the request may wait. Throws LockedError if it may not, or its time is over;
+  // False: a tree is not free, and the request may wait. Throws LockedError if it may not wait or its time is over;
   // Error(cancelled).
   bool take();
-  // A source session that has held back others for as long as the settings let it stops doing so.
+  // True if take() may succeed now. Also lets later sessions begin once a source session has held them back for the
+  // time in the settings.
   [[nodiscard]] bool worth_trying();
   [[nodiscard]] bool is_over() const { return until_ && Clock::now() >= *until_; }
-  // What take() throws once its time is over. Only while a tree is not free.
+  // The error that take() throws when its time is over. Call it only while a tree is not free.
   [[nodiscard]] locks::LockedError give_up();
 
  private:
@@ -44,21 +45,21 @@ class TreeLocks {
 };
 [[noreturn]] void throw_wait_cancelled();
 
-// When a daemon takes it up, or it is recovered.
+// Locks the trees again when a new daemon adopts the session, or when it is recovered.
 void hold_locks_again(Parts& parts, Operation& operation);
-// When it ends.
+// Releases the locks when the session ends.
 void release_locks(Parts& parts, Operation& operation);
-// When the daemon stops: the locks stay.
+// When the daemon stops: keeps the lock files.
 void abandon_locks(Operation& operation);
 
-// Under the former daemon, by their files.
+// True if the session had its locks under the former daemon, according to their files.
 [[nodiscard]] bool had_its_locks(const Parts& parts, const Operation& operation);
-// Whether its locks could not be held again for want of room alone: each needs another file where commands hold that of
-// the former daemon. A preserved session's file protects its tree without an owner too.
+// True if only a full disk prevents holding the locks again: each needs a new file if commands hold that of the former
+// daemon. The file of a preserved session protects its tree without an owner too.
 [[nodiscard]] bool stands_without_owner(const Parts& parts, const Operation& operation, const std::exception& why);
 
-// What commands of a former daemon hold, under names of their own, and go on holding until they have died; and what a
-// daemon that died had just taken.
+// Removes the locks of commands of a former daemon. These have files of their own and are held until the commands are
+// dead. Also removes locks that a daemon took just before it died. Waits up to 5 s, then throws Error(timed_out).
 void remove_leftover_locks(Parts& parts, const std::string& session);
 
 }  // namespace unionroot::session

@@ -14,7 +14,7 @@ using base::concat;
 
 namespace {
 
-// A session that was taken up has its keys once its locks are held again; its tree may be away.
+// A session of a former daemon gets its keys when its locks are held again. Its tree may be missing.
 std::vector<std::string> trees_of(Session& session) {
   const auto known = session.trees.lock();
   if (known->empty())
@@ -33,7 +33,7 @@ void note_source_trouble(Parts& parts, Session& session, const std::string& what
 }
 
 void note_command_in_source(Parts& parts, Session& session, const std::string& command, const kernel::ProcessEnd& end) {
-  if (session.state() == store::SessionState::ending) return;  // killed by that: note_source_end says so
+  if (session.state() == store::SessionState::ending) return;  // the end killed it: note_source_end reports that
   if (end.succeeded()) {
     for (const auto& tree : trees_of(session)) parts.store.remove_source_trouble_of(tree, session.id());
     return;
@@ -50,7 +50,7 @@ void note_source_end(Parts& parts, Session& session) {
   if (const auto running = session.running_count(); running != 0)
     note_source_trouble(parts, session,
                         concat("it was ended while ", running, running == 1 ? " command" : " commands", " ran in it"));
-  // Its own trouble stays; that of those before it is over.
+  // The session's own trouble stays. That of earlier sessions no longer matters.
   for (const auto& tree : trees_of(session)) parts.store.remove_source_trouble_of_others(tree, session.id());
 }
 
@@ -59,7 +59,7 @@ std::optional<std::string> source_trouble(const Parts& parts, const definition::
   try {
     trees = locked_trees(definition);
   } catch (const base::Error&) {
-    return std::nullopt;  // no tree, no trouble with it
+    return std::nullopt;  // no tree, no trouble
   }
   for (const auto& tree : trees)
     if (const auto trouble = parts.store.source_trouble(tree.key))

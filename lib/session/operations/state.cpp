@@ -18,8 +18,8 @@ using store::SessionState;
 
 namespace {
 
-// The session file lies beside the upper layer; where that is no folder, in one of its own, for the case that the
-// database is lost. Then it need not be on the disk at once: the database's own commit is.
+// The session file lies beside the upper layer. If that is not in a folder, the session has a folder for the file, in
+// case the database is lost. Such a file need not be on the disk at once, since the database's own commit is.
 void write_file(Parts& parts, Operation& operation, const store::SessionRecord& record) {
   const bool beside = !operation.upper().empty();
   const auto folder = beside ? sessions_folder(parts.settings, operation.definition()) : parts.folders.own();
@@ -35,9 +35,9 @@ bool ends_with_its_run(const Session& session) {
 
 Journal journal_of(const Operation& operation) {
   const auto& definition = operation.definition();
-  // Each stage for device backings: after a crash we must know whether this session touched the device. Each stage for
-  // hooks and sources too: what they did is not undone unless they started. All at once otherwise, where a session is
-  // ended after a crash anyway, or where hundreds are set up again at boot.
+  // Each stage for device backings: after a crash we must know whether this session touched the device. Also for hooks
+  // and sources: their effects are undone only if they started. All at once in other cases: for automatic sessions,
+  // which a crash ends anyway, and for recovery, which sets up hundreds of sessions at boot.
   const bool plain =
       !operation.is_source() && !has_hooks(definition) && definition.union_.backing != definition::UnionBacking::device;
   return plain && (operation.automatic() || operation->recovering) ? Journal::at_once : Journal::each_stage;
@@ -49,8 +49,8 @@ void activate(Parts& parts, Operation& operation) {
   record.state = SessionState::active;
   record.error.clear();
   record.boot_id = base::boot_id();
-  // A recovered session is as durable as it was: should power fail now, it is recovered again. Hundreds of them would
-  // otherwise wait for the disk at boot, one after another.
+  // A recovered session need not be written durably: after a power failure it is recovered again. Otherwise hundreds of
+  // sessions would each wait for the disk at boot.
   const bool preserved = !operation.automatic();
   if (preserved) write_file(parts, operation, record);
   if (ends_with_its_run(session))

@@ -1,4 +1,4 @@
-// What a session is said to be: active, failed.
+// Changes of a session's state: active, failed.
 #pragma once
 
 #include <string>
@@ -11,13 +11,13 @@ namespace unionroot::session {
 // alive, so the store needs only the rows of the session and of its run.
 [[nodiscard]] bool ends_with_its_run(const Session& session);
 
-// How the stages of a set-up are journalled.
+// How to journal the stages of a set-up.
 [[nodiscard]] Journal journal_of(const Operation& operation);
 
-// The stages are set up: the session is active, in the store and for everybody.
+// Call this once the stages are set up. The session is then active, in the store and in memory.
 void activate(Parts& parts, Operation& operation);
 
-// It stays, and is listed as failed.
+// The session stays and is listed as failed. Publishes the change.
 void mark_failed(Parts& parts, Operation& operation, const std::string& why);
 
 }  // namespace unionroot::session

@@ -37,7 +37,7 @@ using base::UniqueFd;
 
 namespace {
 
-// In the session's folder, as long as not all is done: where the layer comes from.
+// This file is in the session's folder until the take-over is complete. It holds the path of schroot's layer.
 constexpr const char* mark_name = "taken-from";
 
 using definition::folder_of;
@@ -59,7 +59,7 @@ void require_unmounted(const TakeOverRequest& request) {
   }
 }
 
-// What schroot has of the session, held by descriptors: root's alone, on the way and itself.
+// schroot's files of the session, held by descriptors. Each folder on the way must belong to root alone.
 class Theirs {
  public:
   explicit Theirs(const TakeOverRequest& request) : request_(request), above_(folder_of(request.overlay)) {
@@ -80,15 +80,15 @@ class Theirs {
 
   [[nodiscard]] std::uint64_t mount() const { return kernel::mount_id(folder_.get(), request_.overlay); }
 
-  // From here on it is this daemon's.
+  // From here on the layer belongs to this daemon.
   void move_layer(int store) const {
     kernel::rename_to(folder_.get(), "upper", store, "upper");
     kernel::sync_directory(store);
     kernel::sync_directory(folder_.get());
   }
 
-  // What there is besides are empty folders and the overlay's work. The file goes last: as long as it is there the same
-  // request finishes what was broken off. Then schroot lists the session no more.
+  // Removes the rest: empty folders and the overlay's work. schroot's file goes last. While it exists, the same request
+  // completes an interrupted take-over. Without it schroot does not list the session.
   void forget() const {
     if (folder_) kernel::remove_tree(parent_.get(), name_of(request_.overlay));
     for (const auto& point : {request_.underlay, request_.location}) remove_mount_point(point);
@@ -97,7 +97,8 @@ class Theirs {
   }
 
  private:
-  // An empty folder. It is in the way of nobody but a session of schroot's of that name.
+  // Removes an empty folder. A failure is only logged, since the folder matters only to a session of schroot's of that
+  // name.
   static void remove_mount_point(const std::string& path) {
     Attempts attempts;
     attempts.run([&] {
@@ -118,7 +119,7 @@ class Theirs {
   UniqueFd parent_, folder_;
 };
 
-// Where a rename suffices: with the other sessions, else beside schroot's layers.
+// Chooses a folder from which a rename suffices: that of the other sessions, or one beside schroot's layers.
 definition::DefinitionPtr with_near_folder(const Parts& parts, const TakeOverRequest& request, const Theirs& theirs) {
   const auto& given = *request.begin.definition;
   const auto usual = sessions_folder(parts.settings, given);
@@ -127,7 +128,7 @@ definition::DefinitionPtr with_near_folder(const Parts& parts, const TakeOverReq
                         : given.union_.overlay_directory != folder_of(request.overlay);
   if (fits) {
     const auto folder = ensure_sessions_folder(usual);
-    // A rename does not lead from one mount to another, even of one file system: rename(2).
+    // rename(2) does not move between mounts, even of one file system.
     if (kernel::mount_id(folder.get(), usual) == theirs.mount()) return request.begin.definition;
   }
   auto changed = std::make_shared<definition::Definition>(given);
@@ -152,18 +153,18 @@ void require_possible(const definition::Definition& definition) {
 
 constexpr std::string_view pending = "it is being taken over from schroot";
 
-// Whether an earlier request for the same was broken off.
+// True if an earlier request for the same session was interrupted.
 bool is_begun(const Session& session, const TakeOverRequest& request, const std::string& folder) {
   if (session.shown.lock()->error.starts_with(pending)) return true;
   return base::try_read_file(concat(folder, "/", session.id(), "/", mark_name)) == request.overlay;
 }
 
-// It has failed from the start: no start of the daemon takes away what has failed.
+// The session starts as failed: a starting daemon does not remove failed sessions.
 SessionPtr enter(Parts& parts, TakeOverRequest& request, const Theirs& theirs) {
   request.begin.definition = with_near_folder(parts, request, theirs);
   auto session = make_session(parts, request.begin);
   Operation operation(session);
-  // Whoever ends it before it is set up takes away its folder.
+  // With this stage, an end before the set-up removes the session's folder.
   auto stages = parts.pipeline.read({{0, "union", store::StageState::starting, {}}});
   const auto records = std::vector{stage_to_record(stages.front())};
   {
@@ -183,7 +184,7 @@ SessionPtr enter(Parts& parts, TakeOverRequest& request, const Theirs& theirs) {
   return session;
 }
 
-// Its files are schroot's still: it is left as it was found.
+// schroot still has the files. This restores the state before the request.
 void undo_entry(Parts& parts, Operation& operation) {
   const auto folder = sessions_folder(parts.settings, operation.definition());
   Attempts attempts;
@@ -202,7 +203,7 @@ void move_files(Parts& parts, Operation& operation, const TakeOverRequest& reque
     ensure_sessions_folder(folder);
     parts.folders.remember(folder);
     const auto store = ensure_session_folder(folder, operation.token());
-    if (kernel::exists_at(store.get(), "upper")) return;  // it was broken off after that
+    if (kernel::exists_at(store.get(), "upper")) return;  // an earlier attempt came this far
     theirs.require_layer();
     kernel::ensure_directory(store.get(), "work", 0700);
     kernel::write_file_atomically(store.get(), mark_name, request.overlay, 0600, true);

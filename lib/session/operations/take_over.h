@@ -1,4 +1,4 @@
-// How a session of schroot's becomes one of this daemon's.
+// Turns a session of schroot's into one of this daemon's.
 #pragma once
 
 #include "session/parts.h"

@@ -28,7 +28,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr std::chrono::seconds patience{1};
 
-// Of what is a folder. It lies in a place of root's alone.
+// Counts a folder. It lies in a place that only root can change.
 void measure(Leftover& leftover, Clock::time_point end) {
   base::UniqueFd folder(::open(leftover.name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!folder) return;
@@ -55,7 +55,7 @@ void find_orphans(const Parts& parts, const OrphanPlace& place, Leftovers& lefto
     Leftover leftover;
     leftover.name = concat(place.path, '/', name);
     if (const auto token = owned::mark_of(folder->get(), name).token) {
-      // In a union-overlay-directory another daemon has its own there.
+      // A union-overlay-directory may hold orphans of other daemons.
       if (token->daemon != parts.daemon) continue;
       leftover.session = token->session;
       leftover.created = token->created;
@@ -82,16 +82,16 @@ void remove_orphan(Parts& parts, const std::string& path) {
   }
 }
 
-// As the cache has written it down.
+// The path in the form in which the cache stores it.
 std::string real_place(const std::string& file) {
   try {
     return source::place_of_file(file).path;
   } catch (const base::Error&) {
-    return file;  // it is not there now
+    return file;  // the file does not exist now
   }
 }
 
-// Without their sizes, which take time.
+// Leaves out the sizes, which take time.
 Leftovers find_all(Parts& parts, const definition::Snapshot& chroots) {
   Leftovers leftovers;
   const auto try_to = [&](const std::string& doing, const auto& look) {

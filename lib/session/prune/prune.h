@@ -1,4 +1,4 @@
-// The list of what may go, and its removal.
+// Lists and removes leftovers.
 #pragma once
 
 #include <functional>
@@ -11,20 +11,21 @@
 
 namespace unionroot::session {
 
-// Both look at disks and run programs. Thread-safe.
+// The next two functions access disks and run programs. Both are thread-safe.
 
-// chroots: their btrfs-snapshot-directories are looked at. Sizes are counted for a second in all.
+// chroots: searches their btrfs-snapshot-directories. Counts sizes for one second in all.
 Leftovers find_leftovers(Parts& parts, const definition::Snapshot& chroots);
-// Removes one thing of the list, by its name; it is looked for anew. Throws Error(invalid_argument) if there is no such
-// thing (any more), Error(session_busy) if a session takes it into use.
+// Removes one leftover by its name, after a new search. Throws Error(invalid_argument) if it does not exist (any more),
+// Error(session_busy) if a session begins to use it.
 void remove_leftover(Parts& parts, const definition::Snapshot& chroots, const std::string& name);
 
-// Nothing while a definition is broken: what it names is not known.
+// Removes unused cached trees whose origin no definition names. Does nothing while a definition is broken, since its
+// files are unknown.
 void drop_unwanted_caches(Parts& parts, const definition::Snapshot& chroots);
 
-// Whether a thing with this mark is this daemon's, and of a session that it does not have.
+// True if a thing with this mark belongs to this daemon and to a session that does not exist.
 using IsLeft = std::function<bool(const owned::Token&)>;
-// prune/snapshots.cpp. What cannot be asked is added to the problems.
+// In prune/snapshots.cpp. Failed searches are added to the problems.
 void find_snapshots(const definition::Snapshot& chroots, const IsLeft& is_left, Leftovers& leftovers);
 void remove_snapshot(const Leftover& leftover);
 

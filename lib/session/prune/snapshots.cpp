@@ -1,4 +1,4 @@
-// Snapshots that have a session's mark, while that session is not known: its journal was lost.
+// Snapshots that have the mark of an unknown session: its journal was lost.
 #include <set>
 #include <string_view>
 
@@ -46,7 +46,7 @@ void find_volumes(const IsLeft& is_left, Leftovers& leftovers) {
 
 void find_datasets(const IsLeft& is_left, Leftovers& leftovers) {
   if (kernel::find_program("zfs").empty()) return;
-  std::vector<Leftover> snapshots;  // they can go once their clones have gone
+  std::vector<Leftover> snapshots;  // removable only after their clones
   for (const auto& dataset : ZfsSnapshot::marked(kernel::run_or_throw(whole_list(ZfsSnapshot::list())))) {
     if (!is_left(dataset.token)) continue;
     auto& list = dataset.name.find('@') == std::string::npos ? leftovers.found : snapshots;
