@@ -6,7 +6,7 @@ namespace unionroot::launch {
 
 namespace {
 
-// MAX_ARG_STRLEN of the kernel, the NUL included; and what an exec takes in all with the usual stack limit of 8 MiB.
+// The kernel's MAX_ARG_STRLEN with the NUL, and the limit of an exec in all with the usual stack limit of 8 MiB.
 constexpr std::size_t longest_argument = std::size_t{128} << 10;
 constexpr std::size_t longest_total = std::size_t{2} << 20;
 

@@ -30,7 +30,7 @@ struct LimitName {
   int resource;
 };
 
-// As fs/proc/base.c of the kernel names them, in /proc/PID/limits.
+// The names in /proc/PID/limits, as in the kernel's fs/proc/base.c.
 constexpr LimitName limit_names[] = {
     {"Max cpu time", RLIMIT_CPU},
     {"Max file size", RLIMIT_FSIZE},
@@ -64,7 +64,7 @@ Limits parse_limits(std::string_view text) {
     const auto name = base::trim(std::string_view(line).substr(0, name_width));
     const auto* const known = std::find_if(std::begin(limit_names), std::end(limit_names),
                                            [&](const LimitName& each) { return each.name == name; });
-    if (known == std::end(limit_names)) continue;  // the heading, or a limit newer than this program
+    if (known == std::end(limit_names)) continue;  // the heading, or a limit that this program does not know
     const auto values = base::split(std::string_view(line).substr(name_width), ' ');
     const auto soft = values.empty() ? std::nullopt : limit_value(values[0]);
     const auto hard = values.size() < 2 ? std::nullopt : limit_value(values[1]);
@@ -86,7 +86,7 @@ bool is_all(std::string_view status, uid_t uid) {
 
 namespace {
 
-// /proc/PID of one process, held open: it never shows another one that has the number later.
+// /proc/PID of one process, held open. It never shows a later process with the same number.
 class ProcessFolder {
  public:
   explicit ProcessFolder(pid_t pid)
@@ -104,14 +104,14 @@ class ProcessFolder {
     }
   }
 
-  // Not prlimit(2) for the limits: for another user's process that needs CAP_SYS_RESOURCE, which containers often take
-  // away.
+  // Limits are not read by prlimit(2): for another user's process it needs CAP_SYS_RESOURCE, which containers often
+  // lack.
   [[nodiscard]] std::string read(const char* name) const {
     const auto file = open(name);
     return ask([&] { return base::read_all(file.get(), name, std::size_t{1} << 16); });
   }
 
-  // A file beneath it; nullopt: this process may not look at it, ptrace(2).
+  // The facts of a file beneath it; nullopt: this process may not access it, ptrace(2).
   [[nodiscard]] std::optional<struct stat> look_at(const char* name) const {
     struct stat facts {};
     if (::fstatat(folder_.get(), name, &facts, 0) == 0) return facts;
@@ -125,7 +125,7 @@ class ProcessFolder {
     return file;
   }
 
-  // Empty where the kernel does not let this process look, as in some containers.
+  // Empty if the kernel denies access, as in some containers.
   [[nodiscard]] std::string read_if_possible(const char* name) const {
     const base::UniqueFd file(::openat(folder_.get(), name, O_RDONLY | O_CLOEXEC));
     if (!file) return {};
@@ -146,7 +146,7 @@ class ProcessFolder {
   base::UniqueFd folder_;
 };
 
-// In hexadecimal. What makes a program less safe no set-uid program would take over.
+// The text is hexadecimal. Drops the flags that make a program less safe, since set-uid programs do not inherit them.
 std::optional<unsigned long> personality_in(std::string_view text) {
   unsigned long personality = 0;
   const auto digits = text.substr(0, text.find('\n'));
@@ -172,13 +172,13 @@ struct stat of_own(const char* path) {
   return facts;
 }
 
-// None: it is this process's own, which never changes.
+// Empty: it is this process's own network, which never changes.
 base::UniqueFd network_of(const ProcessFolder& process) {
   static const auto own = of_own("/proc/self/ns/net");
   const auto found = process.look_at("ns/net");
   if (found && base::is_same_file(*found, own)) return {};
   if (found) return process.open("ns/net");
-  // As in a container that has no CAP_SYS_PTRACE. The files of each network have numbers of their own.
+  // This happens in a container without CAP_SYS_PTRACE. The files of each network have inode numbers of their own.
   const auto file = process.look_at("net/dev");
   if (file && base::is_same_file(*file, of_own("/proc/self/net/dev"))) return {};
   throw base::Error(
@@ -199,7 +199,7 @@ Inherited inherited_from(pid_t pid, std::optional<std::uint64_t> start_time, uid
   inherited.personality = personality_in(process.read_if_possible("personality"));
   inherited.scheduling = process.ask([&] { return scheduling_of(pid, process.read("oom_score_adj")); });
   if (network) inherited.network = network_of(process);
-  // Gone by now, and its number may have been another's above.
+  // If the process is gone by now, another one may have had its number above.
   const std::string after = process.read("status");
   const auto mask = umask_in(after);
   const auto no_new_privileges = base::status_field(after, "NoNewPrivs");

@@ -18,7 +18,7 @@ constexpr const char* user_path = "/usr/local/bin:/usr/bin:/bin";  // as in schr
 
 bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 
-// A value may have tabs and newlines (shell functions, lists); anything else would travel to a terminal or a log.
+// Tabs and newlines are allowed (shell functions, lists). Other control characters could reach a terminal or a log.
 void require_printable(std::string_view name, std::string_view value) {
   for (const char c : value) {
     if (!is_control(c) || c == '\t' || c == '\n') continue;
@@ -64,8 +64,8 @@ class Filter {
                     "a name is letters, digits and underscores, and does not begin with a digit");
 }
 
-// Names that no shell can set by assignment (BASH_FUNC_x%%, names with dots) are dropped: programs put them there
-// behind the user's back. No name, or one with control characters, is an error.
+// Drops names that no shell can assign (BASH_FUNC_x%%, names with dots): programs set them without the user's
+// knowledge. An empty name, or one with control characters, is an error.
 void add_callers(std::map<std::string, std::string>& variables, const EnvironmentRequest& request) {
   const Filter filter(request.filter);
   for (const std::string& entry : request.callers) {
@@ -104,7 +104,7 @@ std::vector<std::string> compose_environment(const User& user, const Environment
     require_printable(name, value);
     variables.emplace(name, value);
   };
-  // As with schroot, what is preserved wins; but root never runs with somebody else's PATH.
+  // As in schroot, preserved variables win. But root never gets another user's PATH.
   if (user.uid == 0) variables.insert_or_assign("PATH", root_path);
   add_missing("PATH", user_path);
   add_missing("HOME", user.home.empty() ? "/" : user.home);

@@ -19,7 +19,7 @@ namespace {
 User host_user(const std::string& name_or_uid) {
   if (const auto account = base::account_of(name_or_uid)) return *account;
   const auto number = base::parse_unsigned(name_or_uid);
-  // 2^32-1 is "no uid" for the kernel.
+  // The kernel reserves 2^32-1 for "no uid".
   if (number && *number < 0xffffffffU)
     if (const auto account = base::account_of(static_cast<uid_t>(*number))) return *account;
   no_such_user(name_or_uid);

@@ -16,7 +16,7 @@ namespace unionroot::launch {
 
 namespace {
 
-// sched_getattr(2). The kernel's header cannot be included beside the C library's.
+// sched_getattr(2). The kernel's header conflicts with the C library's.
 struct Attributes {
   std::uint32_t size;
   std::uint32_t policy;
@@ -27,7 +27,7 @@ struct Attributes {
 };
 constexpr std::uint64_t reset_on_fork = 1;  // SCHED_FLAG_RESET_ON_FORK
 
-// Those that it may use now; as many bytes as the kernel has of them.
+// The processors that it may use now, in a mask of the kernel's size.
 std::string processors_of(pid_t pid) {
   std::array<char, wire::longest_mask> mask{};
   const auto size = base::check(::syscall(SYS_sched_getaffinity, pid, mask.size(), mask.data()),
@@ -56,7 +56,7 @@ Scheduling scheduling_of(pid_t pid, std::string_view oom_score_adjust) {
   const bool known = is_real_time(scheduling.policy) || scheduling.policy == SCHED_OTHER ||
                      scheduling.policy == SCHED_BATCH || scheduling.policy == SCHED_IDLE;
   const bool reset = (attributes.flags & reset_on_fork) != 0;
-  // SCHED_DEADLINE has no children, and those of a process with a BPF scheduler are nobody else's.
+  // Children cannot have SCHED_DEADLINE (sched(7)). The policy of a BPF scheduler is not passed on.
   if (!known || (reset && is_real_time(scheduling.policy))) scheduling = {};
   if (reset && scheduling.nice < 0) scheduling.nice = 0;
   scheduling.io_priority = static_cast<int>(base::check(::syscall(SYS_ioprio_get, IOPRIO_WHO_PROCESS, pid),

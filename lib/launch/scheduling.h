@@ -1,4 +1,4 @@
-// How the kernel shares things out to a process.
+// Reads the shares of processors, disks and memory that the kernel gives a process.
 #pragma once
 
 #include <sys/types.h>
@@ -9,9 +9,9 @@
 
 namespace unionroot::launch {
 
-// What a child of the process would have, in which it is as fork(2) and sched(7) say. oom_score_adjust: the text of its
-// file in /proc. By its number: whoever asks makes sure that the number was still its own afterwards. Throws
-// SystemError.
+// The scheduling that a child of the process would have, according to fork(2) and sched(7). oom_score_adjust: the text
+// of the process's file in /proc. The process is identified by its number: the caller must check afterwards that the
+// number still belongs to it. Throws SystemError.
 Scheduling scheduling_of(pid_t pid, std::string_view oom_score_adjust);
 
 }  // namespace unionroot::launch

@@ -1,4 +1,4 @@
-// The launch spec as the bytes that the helper reads (wire.h).
+// Writes the launch spec in the form that the helper reads (wire.h).
 #pragma once
 
 #include <string>
@@ -8,7 +8,7 @@
 
 namespace unionroot::launch {
 
-// What of the descriptors is there for it to enter.
+// The descriptors that exist for the command to enter.
 struct Entered {
   bool cgroup = false;
   bool network = false;
@@ -17,7 +17,7 @@ struct Entered {
 // Throws Error(invalid_argument) for a NUL in a string, or more than 16 MiB in all.
 std::string serialize(const LaunchSpec& spec, Entered entered);
 
-// A memory file with those bytes, sealed against every change. Throws SystemError.
+// A memory file with those bytes, sealed against all changes. Throws SystemError.
 base::UniqueFd sealed_file(const std::string& bytes);
 
 }  // namespace unionroot::launch

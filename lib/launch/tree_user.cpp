@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t largest_file = std::size_t{8} << 20;
 
-// nullopt: not there, or not a regular file.
+// nullopt: it does not exist, or is not a regular file.
 std::optional<std::string> read_regular(int root, const char* path) {
   const auto file = kernel::open_regular_in_tree(root, path);
   if (file.found != kernel::RegularFile::Found::file) return std::nullopt;
@@ -31,7 +31,7 @@ std::optional<std::uint32_t> parse_id(std::string_view text) {
   return static_cast<std::uint32_t>(*number);
 }
 
-// One line of passwd(5); nullopt for one that is malformed or a NIS entry.
+// Parses one line of passwd(5); nullopt for a malformed line or a NIS entry.
 std::optional<User> parse_passwd_line(const std::string& line) {
   const auto fields = base::split(line, ':', true);
   if (fields.size() != 7 || fields[0].empty() || fields[0][0] == '+' || fields[0][0] == '-') return std::nullopt;

@@ -15,7 +15,8 @@ void send_text(int socket, control::Type type, const std::string& text, std::uin
   (void)::send(socket, &message, control::fill(message, type, value, text.c_str()), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-// To take such a packet would close them here, which may wait for as long as the client likes: it is left there.
+// Receiving such a packet would close its descriptors here, which may take as long as the client wants. So it stays in
+// the socket.
 bool brings_descriptors(int socket) noexcept {
   char byte = 0;
   iovec part{&byte, sizeof byte};
@@ -58,8 +59,7 @@ void WaitingClient::tell_not_ended(const std::string& text) const noexcept {
 }
 
 bool WaitingClient::cancels() noexcept {
-  // What it sent to the supervisor, and that did not read any more, is there too. A client that never stops sending
-  // keeps nobody busy.
+  // The socket also has messages that the supervisor did not read. The limit stops a client that never stops sending.
   constexpr int most_at_once = 64;
   for (int i = 0; i < most_at_once && hold_ >= 0 && !cancels_ && !brings_descriptors(hold_); ++i) {
     control::Message message{};

@@ -1,4 +1,4 @@
-// The client of a run in an automatic session: the daemon's side of the control socket, by LaunchedRun::hold.
+// The client of a run in an automatic session. This is the daemon's side of the control socket, by LaunchedRun::hold.
 #pragma once
 
 #include <cstdint>
@@ -6,23 +6,25 @@
 
 namespace unionroot::launch {
 
-// One thread at a time. What the client does not take, or cannot, is lost: nobody's work is to wait or to fail for it.
+// Not thread-safe. A message that the client does not or cannot take is lost: no work waits or fails because of it.
 class WaitingClient {
  public:
-  explicit WaitingClient(int hold) : hold_(hold) {}  // borrowed; -1: there is none
+  explicit WaitingClient(int hold) : hold_(hold) {}  // borrowed; -1: no client
 
   void tell_progress(const std::string& what, std::uint64_t done, std::uint64_t total) const;
-  // Before its command is started: its session is on a source. packed: that is a tarball, which is packed at the end.
+  // Call this before the command starts in a source session. packed: the source is a tarball, which is packed at the
+  // end.
   void tell_source(bool packed) const noexcept;
-  // Before a shell is started that it did not name: those that would have been are not there; the one that is taken.
+  // Call these before a shell starts that the client did not name. The first is for each preferred shell that cannot be
+  // used, the second for the chosen one.
   void tell_no_shell(const std::string& shell, int error) const noexcept;
   void tell_the_shell(const std::string& shell, bool login, bool another) const noexcept;
   void tell_verbosity(const std::string& word) const noexcept;
-  // Its session has ended.
+  // The session has ended.
   void tell_ended() const noexcept;
-  // Its session could not be ended. The first line of `text` says why, what follows says what to do.
+  // The session could not be ended. The first line of `text` is the reason, the rest says what to do.
   void tell_not_ended(const std::string& text) const noexcept;
-  // Whether it has asked to cancel what can be cancelled. One that has gone has not.
+  // True if the client has asked to cancel. A client that is gone has not asked.
   [[nodiscard]] bool cancels() noexcept;
 
  private:

@@ -52,7 +52,7 @@ std::string place_of_directory(pid_t pid, const std::string& path) {
     part += (part.empty() ? "" : "/") + name;
     ++parts;
     const auto facts = look(root.get(), part);
-    // From its mount on it is for that file system to say what leads where.
+    // Beyond its mount only that file system knows the path.
     if (!facts) return {};
     if (facts->stx_mnt_id == itself->stx_mnt_id) break;
     text += text_of(parts, *facts) + ",";

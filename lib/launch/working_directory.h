@@ -1,4 +1,5 @@
-// Where a caller's working directory is on the host, for the run to be in the same folder and not in one of its name.
+// Identifies a caller's working directory on the host, so that the run uses the same folder and not another one of that
+// name.
 #pragma once
 
 #include <sys/types.h>
@@ -7,10 +8,10 @@
 
 namespace unionroot::launch {
 
-// "PARTS:MAJOR:MINOR:INODE," for the folders on the way to `path`, outside of the file system that it is on, and for
-// itself at last, without a comma. PARTS: how many components of the path lead to it. Empty if the process `pid` is not
-// there, or nothing is mounted on the way. The path is walked to where its file system begins, so the file systems on
-// the way may be asked what leads where; the one that it is on is not, since one in user space need not answer.
+// "PARTS:MAJOR:MINOR:INODE," for each folder on the way to `path` outside its file system, then the same for `path`
+// without the comma. PARTS: the number of path components that lead to it. Empty if the process `pid` is not in `path`,
+// or if no mount lies on the way. The walk ends where the file system of `path` begins. So it may ask the file systems
+// on the way, but not that one, since a file system in user space need not answer.
 std::string place_of_directory(pid_t pid, const std::string& path);
 
 }  // namespace unionroot::launch

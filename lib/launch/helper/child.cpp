@@ -34,7 +34,7 @@ bool fork_child(int cgroup, bool& in_cgroup, int (*function)(void*), void* argum
     if (errno == EAGAIN) return false;
   }
   in_cgroup = false;
-  // Joining through cgroup.procs may work where being born there does not, and else says why not.
+  // Joining through cgroup.procs may work if CLONE_INTO_CGROUP does not. Otherwise it gives the error.
   child.pid = clone(function, child_stack + sizeof child_stack, CLONE_PIDFD | SIGCHLD, argument, &child.pidfd);
   return child.pid > 0;
 }

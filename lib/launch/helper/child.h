@@ -1,4 +1,4 @@
-// The command's process, until it executes something.
+// The command's process before its exec.
 #pragma once
 
 #include <sys/types.h>
@@ -10,16 +10,17 @@ struct Child {
   int pidfd = -1;
 };
 
-// Runs function(argument) in a child, with a copy of the memory; what it returns is its exit status. The parent goes on
-// at once: before it executes something the child becomes the user, who can stop it for good. cgroup: a directory's
-// descriptor, or -1; in_cgroup tells the child whether it was born there, or has to join by itself. False with errno.
+// Runs function(argument) in a child with a copy of the memory. Its result is the child's exit status. The parent does
+// not wait: the child becomes the user before its exec, and the user can stop it for ever. cgroup: a directory's
+// descriptor, or -1. in_cgroup tells the child whether it started in the group; otherwise it must join. False with
+// errno.
 //
-// CLONE_INTO_CGROUP, because moving a process by cgroup.procs takes a lock that may wait for an RCU grace period,
-// milliseconds on a busy machine. Where that is refused, or clone3 is not there, the child has to join. EAGAIN stays:
-// the group has as many processes as it may (pids.max), which joining does not heed.
+// CLONE_INTO_CGROUP is used because a move through cgroup.procs takes a lock that may wait for an RCU grace period:
+// milliseconds on a busy machine. If it is refused, or clone3 does not exist, the child must join. EAGAIN is final: the
+// group has as many processes as pids.max allows, and joining would ignore that limit.
 //
-// The memory is not shared (CLONE_VM): the child would need a stack of its own, and to get onto it from clone3 takes
-// assembly for each architecture. For a process as small as this one the copy costs some 25 us.
+// Memory is not shared (CLONE_VM), because the child would need its own stack, and clone3 needs assembly for each
+// architecture to use one. The copy costs some 25 us for a process as small as this one.
 bool fork_child(int cgroup, bool& in_cgroup, int (*function)(void*), void* argument, Child& child);
 
 }  // namespace unionroot::helper

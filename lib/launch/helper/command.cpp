@@ -38,7 +38,7 @@ struct Plan {
   StartChannel channel;
   pid_t supervisor;
   bool in_cgroup;
-  Failure* failure;  // in memory that the child shares with its parent
+  Failure* failure;  // in memory shared by child and parent
 };
 
 bool private_host_name(const char* name) { return unshare(CLONE_NEWUTS) == 0 && sethostname(name, strlen(name)) == 0; }
@@ -49,7 +49,7 @@ bool set_limit(const wire::Limit& wanted) {
   } limit{wanted.soft, wanted.hard}, own{};
   if (syscall(SYS_prlimit64, 0, wanted.resource, &limit, nullptr) == 0) return true;
   if (errno != EPERM) return false;
-  // A daemon without CAP_SYS_RESOURCE (in a container) cannot raise a hard limit: then its own holds.
+  // A daemon without CAP_SYS_RESOURCE (in a container) cannot raise a hard limit. Then its own limit applies.
   if (syscall(SYS_prlimit64, 0, wanted.resource, nullptr, &own) != 0) return false;
   if (limit.hard > own.hard) limit.hard = own.hard;
   if (limit.soft > limit.hard) limit.soft = limit.hard;
@@ -62,7 +62,7 @@ bool set_limits(const Spec& spec) {
   return true;
 }
 
-// By the kernel's calls: those of a C library concern all threads of a process.
+// Uses system calls, because the C library's functions change all threads of a process.
 bool become_user(const Spec& spec, Failure& failure) {
   const wire::Header& header = *spec.header;
   failure.step = Step::groups;
@@ -72,14 +72,16 @@ bool become_user(const Spec& spec, Failure& failure) {
   failure.step = Step::uid;
   if (syscall(SYS_setresuid, header.uid, header.uid, header.uid) != 0) return false;
   if (header.uid == 0) return true;
-  // Leaving uid 0 clears all but the inheritable set.
+  // A change from uid 0 to another clears the permitted, effective and ambient sets, but not the inheritable one
+  // (capabilities(7)).
   failure.step = Step::capabilities;
   __user_cap_header_struct version{_LINUX_CAPABILITY_VERSION_3, 0};
   const __user_cap_data_struct none[2] = {};
   return syscall(SYS_capset, &version, none) == 0;
 }
 
-// One folder of spec.place: how many parts of the path it has, and where it is. Moves on to the next.
+// One folder of spec.place: the number of path components that lead to it, and its identity. next_place reads one and
+// moves on to the next.
 struct Place {
   unsigned long parts, major, minor;
   unsigned long long inode;
@@ -95,7 +97,7 @@ bool next_place(const char*& text, Place& place) {
   return true;
 }
 
-// Whether the first so many parts of the path are that folder here.
+// True if the first `parts` components of the path lead to that folder here.
 bool is_at(const char* path, const Place& place) {
   char part[PATH_MAX];
   const char* end = path;
@@ -112,8 +114,8 @@ bool is_at(const char* path, const Place& place) {
          status.st_ino == place.inode;
 }
 
-// The session has a folder of the host's on the way to the caller's directory, and something else at its end: what the
-// host has mounted there is not in the session. What were written there would lie hidden beneath that.
+// True if the session shares a folder on the way to the caller's directory with the host but has something else at its
+// end. Then the session lacks a mount of the host, and files written there would be hidden beneath it.
 bool is_hidden_by_a_mount(const char* path, const char* text) {
   bool shared = false;
   Place place{};
@@ -125,7 +127,7 @@ bool is_hidden_by_a_mount(const char* path, const char* text) {
   return false;
 }
 
-// As the user, so that it is the user's permissions that count.
+// Runs as the user, so that the user's permissions apply.
 bool enter_directory(const Spec& spec, Failure& failure) {
   failure.step = Step::directory;
   int first_error = ENOENT;
@@ -148,7 +150,7 @@ bool enter_directory(const Spec& spec, Failure& failure) {
   return false;
 }
 
-// The caller's streams, as descriptors 0 to 2: the lowest free numbers are given first (unix(7), SCM_RIGHTS).
+// Receives the caller's streams as descriptors 0 to 2: the lowest free numbers are used first (unix(7), SCM_RIGHTS).
 bool take_streams() {
   constexpr int streams = 3;
   for (int number = 0; number < streams; ++number) close(number);  // /dev/null
@@ -167,11 +169,11 @@ bool take_streams() {
          attached->cmsg_len == CMSG_LEN(streams * sizeof(int));
 }
 
-// A supervisor that is killed takes the command with it, unless that has become another user meanwhile (prctl(2),
-// PR_SET_PDEATHSIG). After the credentials have changed, which takes this back.
+// The kernel kills the command if its supervisor is killed, unless the command's credentials have changed meanwhile
+// (prctl(2), PR_SET_PDEATHSIG). Call this after the change to the user, which clears the setting.
 bool die_with(pid_t supervisor) {
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return false;
-  errno = ESRCH;  // it has been killed before that
+  errno = ESRCH;  // the supervisor was killed before
   return syscall(SYS_getppid) == supervisor;
 }
 
@@ -180,7 +182,7 @@ bool use_terminal(int slave) {
   return give_terminal(slave, self) && dup2(slave, 0) == 0 && dup2(slave, 1) == 1 && dup2(slave, 2) == 2;
 }
 
-// The supervisor has them all blocked, those of the C library too, which sigprocmask(3) leaves alone.
+// The supervisor blocks all signals, including those of the C library, which sigprocmask(3) ignores.
 void unblock_signals() {
   const uint64_t none = 0;
   syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, nullptr, sizeof none);
@@ -219,16 +221,16 @@ bool prepare(const Plan& plan, Failure& failure) {
   if (!enter_directory(spec, failure)) return false;
   failure.step = Step::parent;
   if (!die_with(plan.supervisor)) return false;
-  // As late as that: the daemon records the run meanwhile.
+  // This comes late, because the daemon records the run meanwhile.
   failure.step = Step::go;
   if (!wait_for_word(plan.channel)) return false;
   wait_a_moment();
-  // The exec closes the rest: the end of the channel tells the supervisor of it.
+  // The exec closes the rest. The supervisor sees the end of the channel.
   failure.step = Step::descriptors;
   return syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) == 0;
 }
 
-// The child. The supervisor reads what it writes to plan->failure, once the channel is at its end.
+// Runs in the child. The supervisor reads plan->failure once the channel is at its end.
 int child_main(void* argument) {
   auto* const plan = static_cast<Plan*>(argument);
   Failure& failure = *plan->failure;
@@ -271,7 +273,7 @@ const char* what_failed(Step step) {
   return "starting it";
 }
 
-// What the host lacks for a program of another machine: binfmt_misc's interpreter.
+// A program for another machine needs an interpreter of binfmt_misc on the host.
 void describe_foreign(const Found& found, Text& problem) {
   problem.add("it is a program for ").add(found.architecture != nullptr ? found.architecture : "another machine");
   problem.add(
@@ -308,7 +310,7 @@ unsigned describe_execute(const Spec& spec, const Failure& failure, Text& proble
   return error == ENOENT || error == ENOTDIR ? 127 : 126;
 }
 
-// By whoever ends the session, or by root.
+// The process was killed by the end of its session, or by root.
 unsigned describe_kill(const Spec& spec, Text& problem) {
   problem.add("starting ").add_quoted(spec.file).add(": it was killed before it began");
   problem.add("\nits session was ended, perhaps: 'unionroot list' shows those that there are");
@@ -354,7 +356,7 @@ Failure* shared_failure() {
   if (memory == MAP_FAILED) return nullptr;
   auto* const failure = static_cast<Failure*>(memory);
   *failure = Failure{};
-  failure->step = Step::streams;  // the first: a child that is killed before it was not executed
+  failure->step = Step::streams;  // the first step: a child that is killed before it was not executed
   return failure;
 }
 

@@ -1,4 +1,4 @@
-// The command's process: what it becomes between its birth and its exec.
+// The preparation of the command's process between fork and exec.
 #pragma once
 
 #include "launch/helper/child.h"
@@ -10,7 +10,7 @@
 namespace unionroot::helper {
 
 enum class Step {
-  none,  // it has been executed
+  none,  // the command was executed
   streams,
   cgroup,
   joined_groups,
@@ -34,24 +34,24 @@ enum class Step {
   execute,
 };
 
-// The caller's working directory, two homes and "/".
+// The caller's working directory, two home directories and "/".
 inline constexpr unsigned most_directories = 4;
 
 struct Failure {
   Step step = Step::none;
   int error_number = 0;
   Found found;                                  // execute
-  const char* directory = nullptr;              // the one that was taken; directory: the first that was tried
-  bool fell_back = false;                       // it was not the first
-  bool root_is_closed = false;                  // directory: no other would do, either
-  int directory_errors[most_directories] = {};  // of those that were not taken; 0: it is another than the caller's
-  unsigned directories_tried = 0;               // so many were not
-  const char* group = nullptr;                  // joined_groups: the one that cannot be joined
+  const char* directory = nullptr;              // the directory in use; Step::directory: the first that was tried
+  bool fell_back = false;                       // it is not the first
+  bool root_is_closed = false;                  // Step::directory: no other directory would work either
+  int directory_errors[most_directories] = {};  // of the skipped ones; 0: it is not the caller's directory
+  unsigned directories_tried = 0;               // the number of skipped directories
+  const char* group = nullptr;                  // joined_groups: the group that cannot be joined
 };
 
-// Starts the command, and takes the daemon's word that it may. False if it could not be executed: then `problem` says
-// why, and `status` is the exit status for the client (125, 126 or 127). `warning` is filled in if it runs in another
-// directory than the wanted one.
+// Starts the command once the daemon allows it. False if it could not be executed. Then `problem` has the reason, and
+// `status` the exit status for the client (125, 126 or 127). `warning` is set if the command runs in another directory
+// than the wanted one.
 bool start_command(const Spec& spec, const Terminal& terminal, Child& child, Text& problem, Text& warning,
                    unsigned& status);
 

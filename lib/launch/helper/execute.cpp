@@ -19,7 +19,7 @@ const char* path_of(char* const* environment) {
   return "/bin:/usr/bin";
 }
 
-// The first bytes of the file, as many as the kernel looks at; how many, or -1.
+// Reads as many bytes as the kernel examines. Returns their number, or -1.
 ssize_t read_start(const char* file, char (&start)[256]) {
   const int descriptor = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (descriptor < 0) return -1;
@@ -28,7 +28,7 @@ ssize_t read_start(const char* file, char (&start)[256]) {
   return size;
 }
 
-// Only a text is for the shell: a program for another machine would be read as a script full of nonsense.
+// Only text goes to the shell, which would misread a program for another machine as a script.
 bool looks_like_text(const char* start, size_t size) {
   const char* const line_end = static_cast<const char*>(memchr(start, '\n', size));
   const size_t first_line = line_end != nullptr ? static_cast<size_t>(line_end - start) : size;
@@ -48,7 +48,7 @@ int execute_file(const Spec& spec, const char* file, Found& found) {
     found.architecture = base::architecture_name(machine);
   }
   if (error == ENOEXEC && looks_like_text(start, static_cast<size_t>(size))) {
-    // sh FILE ARGUMENTS: the slot before the first argument is there for this.
+    // sh FILE ARGUMENTS: the slot before the first argument is reserved for this.
     char* const former = spec.arguments[0];
     char shell[] = "/bin/sh";
     spec.arguments[-1] = shell;

@@ -1,4 +1,4 @@
-// Files of control groups, and the way from a group up to its hierarchy's root.
+// Reads files of control groups, and walks from a group up to the root of its hierarchy.
 #pragma once
 
 #include <fcntl.h>
@@ -8,15 +8,16 @@
 
 namespace unionroot::helper {
 
-// The text of the group's file, with a zero behind it, cut at `size`. False if there is none.
+// Reads the group's file into `text`, zero-terminated and truncated to `size`. False if the file does not exist or is
+// empty.
 bool read_group_file(int folder, const char* name, char* text, size_t size);
 
-// Calls look(folder) of the group and of each one above it, until it says true. Whether it did.
+// Calls look(folder) for the group and each one above it until it returns true. Returns whether it did.
 template <typename Look>
 bool look_upwards(int group, const Look& look) {
   int folder = openat(group, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
   bool found = false;
-  // Above the hierarchy's root there is no such file.
+  // The folder above the hierarchy's root has no such file.
   while (folder >= 0 && !found && faccessat(folder, "cgroup.procs", F_OK, 0) == 0) {
     found = look(folder);
     const int above = openat(folder, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);

@@ -1,5 +1,5 @@
-// unionroot-helper: supervises one command of one session. unionrootd executes it with descriptors at fixed numbers
-// (launch/wire.h). It stays in the host's namespaces, as root; the command itself enters the session.
+// unionroot-helper supervises one command of one session. unionrootd executes it with descriptors at fixed numbers
+// (launch/wire.h). It stays in the host's namespaces as root. Only the command enters the session.
 #include <fcntl.h>
 #include <linux/keyctl.h>
 #include <sys/syscall.h>
@@ -27,13 +27,13 @@ int refuse_by_hand() {
   return write(2, text, sizeof text - 1) < 0 ? own_failure : own_failure;
 }
 
-// The daemon starts it with every signal blocked, in a process session of its own, at / and without any other
-// descriptor (kernel/spawn.h). A new session keyring, so that the command does not possess the daemon's keys; where the
-// kernel has no keyrings, or a container forbids them, there is nothing to protect.
+// The daemon starts this with every signal blocked, in its own process session, at / and without other descriptors
+// (kernel/spawn.h). A new session keyring keeps the daemon's keys from the command. If the kernel has no keyrings, or a
+// container forbids them, nothing needs protection.
 void leave_keyring() { syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr); }
 
-// Ended with the daemon's word unread, it would be a socket that was reset to the client (unix(7), ECONNRESET). So that
-// has been taken before.
+// Call this only after the daemon's message `go` has been read. If the helper ended with it unread, the client would
+// get ECONNRESET (unix(7)).
 void fail(unsigned status, const Text& problem) {
   wait_a_moment();
   report_end(Type::failed, status, problem.c_str());
@@ -53,7 +53,8 @@ void run(const Spec& spec) {
   unsigned status = own_failure;
   if (!start_command(spec, terminal, child, problem, warning, status)) return fail(status, problem);
   wait_a_moment();
-  // The session's namespace and its tree are the command's now. Held here, the session's mounts could not go.
+  // Only the command uses the session's namespace and tree from here on. The session's mounts could not go if the
+  // helper held them.
   syscall(SYS_close_range, 0, wire::spec_descriptor, 0);
   close(wire::namespace_descriptor);
   close(wire::root_descriptor);
@@ -83,5 +84,5 @@ int main() {
     return own_failure;
   }
   run(spec);
-  return 0;  // how the run ended is told by report_end
+  return 0;  // report_end reports the end of the run
 }

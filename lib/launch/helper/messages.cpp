@@ -30,7 +30,7 @@ void send_message(int control, launch::control::Type type, uint32_t value, const
     attached->cmsg_len = CMSG_LEN(sizeof(int));
     memcpy(CMSG_DATA(attached), &descriptor, sizeof descriptor);
   }
-  // A failure means that the client is gone or does not read; the poll loop notices the former by itself.
+  // This fails if the client is gone or does not read. The poll loop detects the former.
   (void)sendmsg(control, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
@@ -50,7 +50,7 @@ bool take_go(int control) {
 }
 
 Received receive_message(int control, Message& message) {
-  // Looking at a packet duplicates what is attached to it and closes the duplicates, which are never the last.
+  // A peek duplicates the descriptors attached to a packet and closes the duplicates, which are never the last ones.
   iovec part{&message, sizeof message};
   msghdr header{};
   header.msg_iov = &part;
@@ -58,9 +58,9 @@ Received receive_message(int control, Message& message) {
   if (recvmsg(control, &header, MSG_DONTWAIT | MSG_PEEK) >= 0 && (header.msg_flags & MSG_CTRUNC) != 0)
     return Received::hang_up;
   ssize_t size = recv(control, &message, sizeof message, MSG_DONTWAIT);
-  // A client that went without reading all of ours: this is told once, before what it sent last.
+  // The client left without reading all messages. The socket reports this once, before the client's last messages.
   if (size < 0 && errno == ECONNRESET) size = recv(control, &message, sizeof message, MSG_DONTWAIT);
-  // An empty packet looks like the end of file; the poll loop tells them apart by POLLRDHUP.
+  // An empty packet looks like the end of file. The poll loop distinguishes them by POLLRDHUP.
   if (size < 0) return errno == EAGAIN || errno == EINTR ? Received::nothing : Received::hang_up;
   return static_cast<size_t>(size) >= offsetof(Message, text) ? Received::message : Received::nothing;
 }

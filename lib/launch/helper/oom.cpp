@@ -13,7 +13,7 @@ namespace {
 
 namespace wire = launch::wire;
 
-// The number in the line "oom_kill N"; -1 if there is no such file or line.
+// The number in the line "oom_kill N"; -1 if the file or the line does not exist.
 long long count_in(int folder, const char* name) {
   char text[1024];
   constexpr char key[] = "oom_kill ";
@@ -21,7 +21,7 @@ long long count_in(int folder, const char* name) {
   return line != nullptr ? strtoll(line + sizeof key - 1, nullptr, 10) : -1;
 }
 
-// Memory is counted in a group above, if the one above does not give that to its children.
+// A group without a memory controller is counted in a group above it.
 long long count_above(int group) {
   long long count = -1;
   look_upwards(group, [&count](int folder) {

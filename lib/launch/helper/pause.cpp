@@ -28,7 +28,7 @@ void wait_a_moment() {
   static uint64_t passed = 0;
   const base::FaultDelay delay(delay_wanted());
   if (!delay.any()) return;
-  // Each supervisor passes few: without its pid all would wait for the same times.
+  // Each supervisor calls this a few times only. Without the pid all would wait for the same times.
   const uint64_t own = static_cast<uint64_t>(syscall(SYS_getpid)) << 8;
   delay.wait(own + passed++);
 }

@@ -1,10 +1,10 @@
-// Where the supervisor waits in builds for tests: its fault points (base/fault_point.h), which only delay.
+// Pauses of the supervisor in builds for tests. They are its fault points (base/fault_point.h), which only delay.
 #pragma once
 
 namespace unionroot::helper {
 
 #ifdef UNIONROOT_FAULT_POINTS
-// The time that UNIONROOT_FAULT_DELAY says, which the daemon hands on; not at all without it.
+// Waits for the time in UNIONROOT_FAULT_DELAY, which the daemon passes on. Without it, does not wait.
 void wait_a_moment();
 #else
 inline void wait_a_moment() {}

@@ -13,11 +13,11 @@ using launch::wire::Scheduling;
 
 namespace {
 
-// Walks the strings at the end of the file.
+// Reads the strings at the end of the file.
 class Strings {
  public:
   Strings(char* start, char* end) : next_(start), end_(end) {}
-  // nullptr once the file is over.
+  // nullptr: there are no more strings.
   char* next() {
     if (next_ == nullptr || next_ >= end_) return next_ = nullptr;
     char* const found = next_;
@@ -61,7 +61,7 @@ bool read_spec(int descriptor, Spec& spec) {
   const size_t before_groups =
       sizeof(Header) + header->limits * sizeof(Limit) + (has_scheduling ? sizeof(Scheduling) : 0);
   const size_t fixed = before_groups + header->groups * sizeof(uint32_t);
-  // Each string takes a byte at least, so that the counts cannot exceed the size.
+  // Each string takes at least one byte, so this limits the counts.
   const size_t strings = size_t{header->arguments} + header->environment + header->directories + header->joined;
   if (fixed > size || strings > size - fixed) return false;
   const size_t slots = 3 + strings;

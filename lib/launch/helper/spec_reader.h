@@ -1,4 +1,4 @@
-// The run's spec, as the launcher wrote it (launch/wire.h).
+// Reads the run's spec from the file that the launcher wrote (launch/wire.h).
 #pragma once
 
 #include "launch/wire.h"
@@ -13,18 +13,18 @@ struct Spec {
   const char* session = nullptr;
   const char* run = nullptr;
   const char* host_name = nullptr;     // empty: the host's
-  const char* place = nullptr;         // of directories[0] on the host (launch/working_directory.h); empty: not known
+  const char* place = nullptr;         // of directories[0] on the host (launch/working_directory.h); empty: unknown
   const char* file = nullptr;          // what to execute
-  char** arguments = nullptr;          // NULL-terminated; arguments[-1] is writable too: room for an interpreter
+  char** arguments = nullptr;          // NULL-terminated; arguments[-1] is writable too, for an interpreter
   char** environment = nullptr;        // NULL-terminated
-  const char** directories = nullptr;  // header->directories of them
+  const char** directories = nullptr;  // header->directories entries
   const char** joined = nullptr;       // header->joined folders of control groups of version 1
 
   [[nodiscard]] bool has(launch::wire::Flag flag) const { return (header->flags & flag) != 0; }
 };
 
-// Maps the file and points `spec` into it; the mapping lives as long as the process. False if it is not a spec of
-// this build.
+// Maps the file and points `spec` into the mapping, which lasts as long as the process. False if the file is not a spec
+// of this build.
 bool read_spec(int descriptor, Spec& spec);
 
 }  // namespace unionroot::helper

@@ -52,12 +52,12 @@ void wait_for_start(const StartChannel& channel, const Child& child) {
       if (take_go(wire::control_descriptor)) {
         wait_a_moment();
         (void)send(channel.supervisor, &word, sizeof word, MSG_NOSIGNAL);
-        // What the client sends from here on is for the command, and waits until there is one.
+        // The client's messages after this are for the command. They wait until it exists.
         watched[1].events = POLLRDHUP;
         continue;
       }
     }
-    // The client has gone, or the daemon has given the run up. Nothing of the command has been executed.
+    // The client is gone, or the daemon gave up the run. The command has not been executed.
     syscall(SYS_pidfd_send_signal, child.pidfd, SIGKILL, nullptr, 0);
     watched[1].fd = -1;
   }

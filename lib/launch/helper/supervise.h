@@ -6,11 +6,11 @@
 
 namespace unionroot::helper {
 
-// Obeys the client, ends the command when the client goes away, and reports how it ended. master: the terminal's, or
-// -1.
+// Follows the client's messages, ends the command when the client goes away, and reports how it ended. master: of the
+// terminal, or -1.
 void supervise(const Spec& spec, const Child& child, int master);
 
-// Orphans of the run become children of this process, so that they can be found and killed wherever they are.
+// Makes this process the parent of the run's orphans, so that it can find and kill them all.
 void adopt_orphans();
 
 }  // namespace unionroot::helper

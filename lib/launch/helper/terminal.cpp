@@ -21,7 +21,7 @@ bool fail(Text& problem, const char* doing, int error_number) {
   return false;
 }
 
-// -1: there is none.
+// Returns -1 and closes the directory if it is not a devpts.
 int devpts_or_none(int directory) {
   struct statfs type {};
   if (directory < 0 || (fstatfs(directory, &type) == 0 && type.f_type == DEVPTS_SUPER_MAGIC)) return directory;
@@ -29,7 +29,7 @@ int devpts_or_none(int directory) {
   return -1;
 }
 
-// The session's own. Where its profile has none, the host's: the terminal has no name inside then.
+// Opens the session's devpts, or the host's if the session has none. In that case the terminal has no name inside.
 int open_devpts(int root, Text& problem) {
   open_how how{};
   how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
@@ -56,14 +56,14 @@ bool set_window_size(int terminal, unsigned rows, unsigned columns) {
 bool open_terminal(int root, const Spec& spec, Terminal& terminal, Text& problem) {
   const int devpts = open_devpts(root, problem);
   if (devpts < 0) return false;
-  // In a devpts the name ptmx is always the multiplexer: nobody can make files there.
+  // In a devpts ptmx is always the multiplexer, since nobody can create files there.
   terminal.master = openat(devpts, "ptmx", O_RDWR | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC);
   const int open_error = errno;
   close(devpts);
   if (terminal.master < 0) return fail(problem, "opening /dev/pts/ptmx", open_error);
   int unlock = 0;
   if (ioctl(terminal.master, TIOCSPTLCK, &unlock) != 0) return fail(problem, "unlocking it", errno);
-  // By the master, not by name: the name would have to be looked up in the session.
+  // The master opens the slave, since a name would be looked up in the session.
   terminal.slave = ioctl(terminal.master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
   if (terminal.slave < 0) return fail(problem, "opening its other end", errno);
   struct stat status {};
@@ -71,7 +71,7 @@ bool open_terminal(int root, const Spec& spec, Terminal& terminal, Text& problem
   const gid_t group = status.st_gid != 0 ? status.st_gid : usual_terminal_group;
   if (fchown(terminal.slave, spec.header->uid, group) != 0 || fchmod(terminal.slave, 0620) != 0)
     return fail(problem, "giving it to the user", errno);
-  set_window_size(terminal.master, spec.header->rows, spec.header->columns);  // 0: stays unknown, as anywhere
+  set_window_size(terminal.master, spec.header->rows, spec.header->columns);  // 0: the size stays unknown
   return true;
 }
 

@@ -1,4 +1,4 @@
-// A pseudo-terminal from the session's own devpts.
+// A pseudo-terminal from the session's devpts, or from the host's.
 #pragma once
 
 #include <sys/types.h>
@@ -13,19 +13,20 @@ struct Terminal {
   int slave = -1;
 };
 
-// Opens it beneath `root`, which the session's users may control: nothing but a devpts is ever opened. The slave
-// belongs to the user. False, with `problem` filled in, if there is none.
+// Opens it beneath `root`, which the session's users may control. So it opens only a devpts. The user owns the slave.
+// False, with `problem` set, if it fails.
 bool open_terminal(int root, const Spec& spec, Terminal& terminal, Text& problem);
 
-// Makes it the controlling terminal of this process, which leads a process session. The command is in that session too,
-// in a process group of its own: so its parent is there to notice that it stops. The kernel ignores Ctrl-Z in a group
-// that has no such parent, as a session leader's own (setpgid(2): orphaned).
+// Makes it the controlling terminal of this process, which leads a process session. The command is in that session, in
+// its own process group. So its parent can notice that it stops. In an orphaned group, such as a session leader's own,
+// the kernel ignores Ctrl-Z (setpgid(2)).
 bool take_terminal(const Terminal& terminal, Text& problem);
 
-// Makes the command's group the one that the keyboard's signals go to, and that may read. By either end.
+// Makes the command's group the foreground group, which gets the keyboard's signals and may read. Works with either
+// end.
 bool give_terminal(int terminal, pid_t command);
 
-// Sets the window size; the kernel tells the foreground process group. False if the size makes no sense.
+// Sets the window size. The kernel signals the foreground process group. False if the size is invalid.
 bool set_window_size(int terminal, unsigned rows, unsigned columns);
 
 }  // namespace unionroot::helper

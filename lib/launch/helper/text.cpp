@@ -7,7 +7,7 @@ namespace unionroot::helper {
 
 namespace {
 
-// Where musl has other words than glibc: an error reads the same whether the daemon or the supervisor tells it.
+// These texts differ between musl and glibc. The daemon and the supervisor must report the same text for an error.
 const char* text_of(int error_number) {
   switch (error_number) {
     case EIO: return "Input/output error";

@@ -1,4 +1,4 @@
-// A message of bounded length, put together without allocating.
+// A message of limited length, built without allocation.
 #pragma once
 
 #include <stddef.h>
@@ -11,9 +11,9 @@ class Text {
  public:
   Text() { data_[0] = '\0'; }
   Text& add(const char* text);
-  // A stranger's text in quotation marks: control characters become '?', and at most 200 bytes are shown.
+  // Adds untrusted text in quotation marks. Control characters become '?'. Shows at most 200 bytes.
   Text& add_quoted(const char* strangers);
-  // What errno means, in English: no locale is loaded here.
+  // Adds the text of errno in English: the helper loads no locale.
   Text& add_error(int error_number);
   [[nodiscard]] const char* c_str() const { return data_; }
 

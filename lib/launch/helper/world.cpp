@@ -17,14 +17,14 @@ namespace {
 
 namespace wire = launch::wire;
 
-// The number in a group's file; -1: "max", or there is no such file.
+// The number in a group's file; -1: "max", or the file does not exist.
 long long number_in(int folder, const char* name) {
   char text[32];
   const bool is_number = read_group_file(folder, name, text, sizeof text) && text[0] >= '0' && text[0] <= '9';
   return is_number ? strtoll(text, nullptr, 10) : -1;
 }
 
-// This process counts already.
+// The count includes this process.
 bool is_over_limit(int folder) {
   const long long most = number_in(folder, "pids.max");
   return most >= 0 && number_in(folder, "pids.current") > most;
@@ -34,7 +34,7 @@ bool is_refused(int error) { return error == EPERM || error == EACCES; }
 
 bool take_processors(const wire::Scheduling& scheduling) {
   if (scheduling.mask_size == 0) return true;
-  // A mask that is set does not follow what becomes of the machine's processors. So one that would be so anyway is not.
+  // A mask that was set does not follow later changes of the machine's processors. So it is set only if it differs.
   unsigned char own[wire::longest_mask] = {};
   const long size = syscall(SYS_sched_getaffinity, 0, sizeof own, own);
   if (size == static_cast<long>(scheduling.mask_size) && memcmp(own, scheduling.mask, scheduling.mask_size) == 0)
@@ -52,7 +52,7 @@ bool take_policy(const wire::Scheduling& scheduling) {
 }
 
 bool take_io_priority(int priority) {
-  // The level of a class that is none says nothing.
+  // IOPRIO_CLASS_NONE has no levels.
   const int wanted = IOPRIO_PRIO_CLASS(priority) == IOPRIO_CLASS_NONE ? 0 : priority;
   return syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, wanted) == 0 || is_refused(errno) || errno == ENOSYS;
 }
