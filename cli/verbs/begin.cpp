@@ -65,7 +65,7 @@ class Begin : public Verb {
     const auto answer = manager.call("Begin", bus::Body().text(chroot_).options(options),
                                      base::concat("beginning a session on ", chroot_));
     const auto session = value_of<std::string>(answer, 0);
-    ::signal(SIGPIPE, SIG_IGN);  // a reader that has gone is an error like any other here
+    ::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error here, not a signal
     try {
       if (json_)
         print_json({{"session", session}, {"path", value_of<std::string>(answer, 1)}});
@@ -74,13 +74,13 @@ class Begin : public Verb {
     } catch (const base::Error& error) {
       end_untold(manager, session, error);
     }
-    // Where a signal ends this process before, the daemon ends the session: its name may have reached nobody.
+    // If this process ends before this call, the daemon ends the session: nobody may have got its id.
     manager.call("Confirm", bus::Body().text(session), base::concat("confirming ", session));
     return success;
   }
 
  private:
-  // Nobody would ever end a session whose name went nowhere.
+  // The id could not be printed, so nobody would ever end the session.
   [[noreturn]] static void end_untold(Manager& manager, const std::string& session, const base::Error& cause) {
     try {
       manager.call("End", bus::Body().text(session).options({}), base::concat("ending ", session));

@@ -1,4 +1,4 @@
-// unionroot check: what is wrong in the configuration. Needs no daemon.
+// unionroot check: finds problems in the configuration. Needs no daemon.
 #include "definition/check.h"
 
 #include <CLI/App.hpp>
@@ -59,7 +59,7 @@ class Check : public Verb {
     try {
       return check(settings_for(config));
     } catch (const definition::SettingsError& error) {
-      // Where everything else lies is not known then.
+      // Without the settings it is not known where the other files are.
       return report(0, error.problems());
     }
   }
@@ -74,14 +74,15 @@ class Check : public Verb {
     check_archives(snapshot, problems);
     check_mounts(snapshot, problems);
     check_mounts_of_host(snapshot, problems);
-    // What a file's own problems took out is not among the chroots. Of two of one name the first is.
+    // The first `of_files` problems do not count: a definition that is broken by them is not in `chroots`. Of two
+    // definitions with one name the first is.
     std::set<std::string> unsound;
     for (auto each = problems.begin() + static_cast<std::ptrdiff_t>(of_files); each != problems.end(); ++each)
       if (each->severity == definition::Problem::Severity::error) unsound.insert(each->section);
     const auto sound =
         static_cast<std::size_t>(std::count_if(snapshot.chroots.begin(), snapshot.chroots.end(),
                                                [&](const auto& chroot) { return !unsound.contains(chroot->name); }));
-    // As an editor shows them: the findings of both rounds, by file and line.
+    // Sorted by file and line: the findings of both rounds.
     std::stable_sort(problems.begin(), problems.end(),
                      [](const auto& a, const auto& b) { return std::tie(a.file, a.line) < std::tie(b.file, b.line); });
     return report(sound, problems);
@@ -95,7 +96,8 @@ class Check : public Verb {
     return anything_wrong(problems) ? wrong_configuration : success;
   }
 
-  // What would be found when they are unpacked. What is missing or not root's is said already.
+  // Finds what would fail when archives are unpacked. Missing files, and files that are not root's, are reported
+  // already.
   static void check_archives(const definition::Snapshot& snapshot, definition::Problems& problems) {
     for (const auto& chroot : snapshot.chroots) {
       const bool has_error = std::any_of(problems.begin(), problems.end(), [&](const auto& problem) {
@@ -122,7 +124,7 @@ class Check : public Verb {
         }
       } catch (const base::Error& error) {
         const auto* const system = dynamic_cast<const base::SystemError*>(&error);
-        if (system != nullptr && system->error_number() == EACCES) continue;  // whoever asks is not root
+        if (system != nullptr && system->error_number() == EACCES) continue;  // the caller is not root
         add(tarball != nullptr ? "file" : image->reference.empty() ? "directory" : "reference", error.with_hint());
       }
     }
@@ -144,7 +146,7 @@ class Check : public Verb {
     }
   }
 
-  // What the daemon would find when a session begins: each definition's fstab as a plan, and the overlay's options.
+  // Finds what would fail when a session begins: each definition's fstab as a plan, and the overlay's options.
   static void check_mounts(const definition::Snapshot& snapshot, definition::Problems& problems) {
     const auto attempt = [&](const definition::Definition& chroot, const char* what, auto&& plan) {
       try {

@@ -1,4 +1,4 @@
-// unionroot diff: what the commands of a session have changed.
+// unionroot diff: lists what the commands of a session have changed.
 #include <CLI/App.hpp>
 
 #include "base/text.h"
@@ -67,7 +67,7 @@ class Diff : public Verb {
   }
 
  private:
-  static constexpr int differences = 1;  // as diff(1) has it
+  static constexpr int differences = 1;  // as in diff(1)
 
   [[nodiscard]] ChangeFormat format() const {
     if (int{json_} + int{names_} + int{stat_} > 1 || (null_ && (json_ || stat_)))

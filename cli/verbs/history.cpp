@@ -1,4 +1,4 @@
-// unionroot history: which commands have ended, and how.
+// unionroot history: lists the commands that have ended, and how.
 #include <CLI/App.hpp>
 #include <algorithm>
 #include <iomanip>
@@ -39,7 +39,7 @@ Examples:
   unionroot history --json | jq -r '.[] | select(."timed-out") | .command'
 )";
 
-// The daemon looks for a session and a chroot of the name.
+// The daemon returns commands of a session and of a chroot with this name. This filters by the namespace.
 bool is_of(const json& run, const base::QualifiedName& name) {
   using base::Namespace;
   if (name.space == Namespace::none) return true;
@@ -107,7 +107,7 @@ class History : public Verb {
   }
 
  private:
-  // The daemon gives the newest first, and so many at a time.
+  // The daemon gives the newest first, in pages.
   [[nodiscard]] json fetch(Manager& manager) const {
     bus::Options options;
     const auto wanted = name_.empty() ? base::QualifiedName() : base::parse_qualified_name(name_);

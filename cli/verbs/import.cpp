@@ -1,4 +1,4 @@
-// unionroot import: schroot's definitions as our own. Needs no daemon, but for sessions.
+// unionroot import: converts schroot's definitions. Needs a daemon only for sessions.
 #include "definition/import.h"
 
 #include <fcntl.h>
@@ -126,14 +126,14 @@ class Import : public Verb {
     print_remark("sessions with UNION overlay can be taken over: unionroot import --sessions SESSION");
   }
 
-  // What fails for one is no reason to leave the others.
+  // False after a failure that concerns only this session: the others are still tried.
   static bool take_over(Manager& manager, const std::string& name) {
     try {
       manager.call("TakeOver", bus::Body().text(name), concat("taking over ", name));
       print_remark(concat("took over ", base::printable(name)));
       return true;
     } catch (const base::Error& error) {
-      if (error.code() == base::ErrorCode::failed) throw;  // the daemon is not there, or cannot at all
+      if (error.code() == base::ErrorCode::failed) throw;  // the daemon is not running, or cannot take over at all
       print_warning(error.with_hint());
       return false;
     }
@@ -145,14 +145,14 @@ class Import : public Verb {
     return text;
   }
 
-  // False: a file was in the way.
+  // False: a file exists already.
   [[nodiscard]] bool write_all(const definition::Imported& imported) const {
     bool all = true;
     for (const auto& profile : imported.profiles)
       for (const auto& [kind, text] : profile.texts)
         all = write(concat("profiles/", profile.name), std::string(file_name(kind)), text) && all;
     for (const auto& chroot : imported.chroots) {
-      // What is no definition would be a file of comments under the name of one.
+      // A chroot that could not be converted would give a file of comments only.
       if (chroot.carried) all = write("chroot.d", base::name_after_chroot(chroot.name, ".conf"), chroot.text) && all;
     }
     return all;
@@ -174,7 +174,7 @@ class Import : public Verb {
     try {
       base::write_all(file.get(), text, path);
     } catch (...) {
-      ::unlink(path.c_str());  // half a file would be read as a whole one
+      ::unlink(path.c_str());  // the daemon would read half a file as a whole one
       throw;
     }
     print_remark(concat("wrote ", base::printable(path)));

@@ -1,4 +1,4 @@
-// unionroot info: everything known of a chroot or a session.
+// unionroot info: shows everything about a chroot or a session.
 #include <CLI/App.hpp>
 
 #include "base/text.h"

@@ -1,4 +1,4 @@
-// unionroot list: the sessions and the chroots there are.
+// unionroot list: lists sessions and chroots.
 #include <CLI/App.hpp>
 #include <algorithm>
 #include <iterator>

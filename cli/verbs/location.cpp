@@ -1,4 +1,4 @@
-// unionroot location: where a session's tree can be seen.
+// unionroot location: prints where a session's tree can be seen.
 #include <CLI/App.hpp>
 
 #include "base/text.h"

@@ -94,11 +94,11 @@ class Lock : public Verb {
     } catch (const base::Error& error) {
       const int number = signals.interrupted();
       if (error.code() != base::ErrorCode::cancelled || number == 0) throw;
-      // Without a word: whoever pressed Ctrl-C knows why. The locks are given back by now; the signal itself ends us
-      // as soon as it is no longer held back, so that a shell's loop around us stops too.
+      // No message: the user who pressed Ctrl-C knows why. `held` is destroyed before `signals`, so the locks are
+      // released before the pending signal ends this process. A shell's loop around it then stops too.
       return killed_base + number;
     }
-    // The command keeps the locks' descriptors: should we be killed, the tree stays locked while it runs.
+    // The command inherits the locks' descriptors: if we are killed, the tree stays locked while it runs.
     std::vector<int> descriptors;
     for (const auto& one : held) descriptors.push_back(one.descriptor());
     const int status = signals.run(command_, descriptors);
@@ -132,7 +132,7 @@ class Lock : public Verb {
     owner.user = host_user_name(owner.uid);
     owner.chroot = definition.name;
     owner.tree = tree.path;
-    owner.purpose = "unionroot lock";  // everybody may read the file: what the command is, ps(1) shows to whom it may
+    owner.purpose = "unionroot lock";  // everybody may read the file, so the command is not in it; ps(1) shows it
     owner.since = now_in_microseconds();
     Progress progress(base::concat("waiting for ", tree.path));
     const auto cancelled = [&] {

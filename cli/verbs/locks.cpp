@@ -1,4 +1,4 @@
-// unionroot locks: who holds which source tree, who waits, what is stale. Needs no daemon, and removes nothing.
+// unionroot locks: shows who holds which source tree, who waits, and what is stale. Needs no daemon. Removes nothing.
 #include <unistd.h>
 
 #include <CLI/App.hpp>
@@ -41,7 +41,7 @@ class Locks : public Verb {
     std::vector<locks::LockInfo> held;
     if (::access(directory.c_str(), F_OK) == 0)
       held = locks::LockDirectory(directory).list();
-    else if (errno != ENOENT)  // without the folder nobody has ever locked anything
+    else if (errno != ENOENT)  // no folder: nothing was ever locked
       base::throw_errno("looking at", directory);
     if (json_)
       print_json(locks_json(held));

@@ -1,4 +1,4 @@
-// unionroot prune: what lies on the machine and belongs to no session.
+// unionroot prune: lists and removes what belongs to no session.
 #include <CLI/App.hpp>
 #include <chrono>
 

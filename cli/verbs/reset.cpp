@@ -1,4 +1,4 @@
-// unionroot reset: takes back what the commands of a session have changed.
+// unionroot reset: undoes what the commands of a session have changed.
 #include <CLI/App.hpp>
 
 #include "base/text.h"

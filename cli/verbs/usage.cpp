@@ -1,4 +1,4 @@
-// unionroot usage: how much the upper layers of sessions take.
+// unionroot usage: shows how much the upper layers of sessions take.
 #include <CLI/App.hpp>
 #include <algorithm>
 #include <map>
