@@ -29,7 +29,7 @@ void end(Manager& manager, const std::string& session) {
 }  // namespace
 
 void AfterRun::declare(CLI::App& app) {
-  // The value only after '=', as with --wait: a name may follow.
+  // Takes its value only after '=', as --wait does: a name may follow.
   app.add_flag("--diff{-}", diff_)->type_name("FILE");
   app.add_option("--keep", keep_)->type_name("WHEN");
 }

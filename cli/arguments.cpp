@@ -62,7 +62,7 @@ void TimeLimitOption::declare(CLI::App& app) {
 std::optional<terminal::TimeLimit> TimeLimitOption::read() const {
   constexpr std::chrono::milliseconds usual_grace{10'000};
   const std::string_view hint = "for example --timeout 600, or --timeout 0.5 --kill-after 2";
-  // More than none: a timer of 0 never tells.
+  // A timer of 0 never expires.
   const auto time = [hint](const std::string& text) {
     const std::chrono::milliseconds value(parse_seconds(text, hint));
     if (value.count() == 0) throw UsageError("a time limit must be more than 0 seconds", std::string(hint));

@@ -16,15 +16,15 @@ class App;
 
 namespace unionroot::cli {
 
-// --wait[=SECONDS], fractions allowed. The value only after '=', so that a name after --wait is not taken for it. And
-// --yield, for a change that waits.
+// --wait[=SECONDS], fractions allowed, and --yield. The value comes only after '=', so that a name after --wait is not
+// taken for it.
 class WaitOption {
  public:
   void declare(CLI::App& app);
   [[nodiscard]] bool given() const { return !text_.empty(); }
-  // Milliseconds; -1: without end. Only if given. Throws UsageError.
+  // -1: no limit. Call it only if given(). Throws UsageError.
   [[nodiscard]] std::int64_t milliseconds() const;
-  // Sessions that come later are not held back meanwhile. Throws UsageError if it is to wait for nothing.
+  // True: later sessions are not held back while this one waits. Throws UsageError if --wait is not given.
   [[nodiscard]] bool yields() const;
 
  private:
@@ -36,7 +36,7 @@ class WaitOption {
 class TimeLimitOption {
  public:
   void declare(CLI::App& app);
-  // What the option says, for messages.
+  // The value of --timeout, for messages.
   [[nodiscard]] const std::string& text() const { return limit_; }
   // nullopt: not given. Throws UsageError.
   [[nodiscard]] std::optional<terminal::TimeLimit> read() const;
@@ -50,16 +50,17 @@ std::int64_t parse_seconds(
     std::string_view text,
     std::string_view hint = "for example --wait=30 or --wait=0.5; --wait alone waits without end");
 
-// K=V each -> user data. A key is dotted, as in unionroot.conf(5); the last of one key counts. Throws UsageError.
+// Parses KEY=VALUE options as user data. A key is dotted, as in unionroot.conf(5); the last value of a key counts.
+// Throws UsageError.
 std::map<std::string, std::string> parse_user_data(const std::vector<std::string>& options);
 
-// A session's name, perhaps with its namespace ("session:ID"), without it. Throws UsageError.
+// Returns a session's name without its namespace: ID for "session:ID". Throws UsageError.
 std::string session_name(const std::string& given);
 
 // Checks a chroot's name, perhaps with chroot: or source:. Throws UsageError.
 void require_chroot_name(const std::string& given);
 
-// Checks the id that a new session is to have: a name without a namespace. Throws UsageError.
+// Checks the id for a new session: a name without a namespace. Throws UsageError.
 void require_new_name(const std::string& given);
 
 // Checks any name. Throws UsageError.

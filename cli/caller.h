@@ -1,4 +1,4 @@
-// What a command takes over from the process that asks for it, as options of Run.
+// What a command takes from the calling process, as options of Run.
 #pragma once
 
 #include <string>
@@ -10,16 +10,16 @@ namespace unionroot::cli {
 
 std::vector<std::string> own_environment();
 
-// Empty if it cannot be known (it was removed, or is out of reach).
+// Empty if it is not known (removed, or not reachable).
 std::string working_directory();
 
-// Whether this process is in a user namespace in which users have other numbers than on the machine.
+// True in a user namespace that maps uids to other numbers.
 bool in_user_namespace();
 
-// Somebody can be asked at the terminal of this process, whatever its standard streams are.
+// True if this process has a controlling terminal, whatever its standard streams are.
 bool has_controlling_terminal();
 
-// TERM, and whether the command gets a terminal of its own.
+// Adds TERM and, with `on_terminal`, the request for a terminal of the command's own and its size.
 void add_terminal(bus::Options& options, bool on_terminal);
 
 }  // namespace unionroot::cli

@@ -17,7 +17,7 @@ namespace {
 constexpr std::size_t texts_of_change = 7;
 using Texts = std::array<std::string, texts_of_change>;
 
-// Takes whole changes out of the bytes that have come.
+// Splits the received bytes into changes.
 class Reader {
  public:
   explicit Reader(const std::function<void(const ListedChange&)>& take) : take_(take) {}

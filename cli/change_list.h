@@ -1,4 +1,4 @@
-// The change list of a session, as it comes out of the daemon's pipe (Diff in org.unionroot1.xml).
+// The change list of a session, read from the daemon's pipe (Diff in org.unionroot1.xml).
 #pragma once
 
 #include <functional>
@@ -19,10 +19,10 @@ struct ListedChange {
   std::string before, now;
 };
 
-// The number of changes. Throws Error if there is no list, or if it breaks off.
+// Returns the number of changes. Throws Error if there is no list, or if it is incomplete.
 std::size_t read_changes(int pipe, const std::function<void(const ListedChange&)>& take);
 
-// Asks the daemon for it. paths: within the session; none: all.
+// Asks the daemon for the list. paths: within the session; empty: all.
 std::size_t list_changes(Manager& manager, const std::string& session, const std::vector<std::string>& paths,
                          const std::function<void(const ListedChange&)>& take);
 

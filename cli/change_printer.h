@@ -10,10 +10,10 @@ namespace unionroot::cli {
 
 enum class ChangeFormat {
   lines,  // "M /etc/hosts", "R /old -> /new"; made safe for a terminal
-  nul,    // the same with NUL instead of the line's end, and the bytes as they are; R has both paths, each with NUL
+  nul,    // as lines, but with NUL for newline, and unescaped; R has both paths, each with NUL
   names,  // the paths alone, each once
   names_nul,
-  stat,  // a table: of each folder how many, and how many bytes
+  stat,  // a table: changes and bytes in each folder
   json,
 };
 
@@ -37,7 +37,7 @@ class ChangePrinter {
   const ChangeFormat format_;
   const std::function<void(std::string_view)> write_;
   std::string waiting_;
-  std::string last_;  // path that was printed
+  std::string last_;  // the path that was printed last
   bool first_ = true;
   std::map<std::string, Sum> folders_;
 };

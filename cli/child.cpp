@@ -21,17 +21,17 @@ namespace {
 
 constexpr int to_pass_on[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 
-// A key pressed on the terminal reached the command as well: it is in the same process group.
+// A signal from a key on the terminal reached the command too: it is in the same process group.
 bool from_terminal(const siginfo_t& info) { return info.si_code == SI_KERNEL; }
 
-// By nohup(1), or by a script that started us in the background: whoever did that does not want it to end us. Held
-// back, it would wait to be seen all the same (signal(7)).
+// Signals that nohup(1), or a script that started us in the background, has set to be ignored: they must not end us. If
+// blocked, they would be kept pending even so (signal(7)).
 bool is_ignored(int number) {
   struct sigaction current {};
   return ::sigaction(number, nullptr, &current) == 0 && current.sa_handler == SIG_IGN;
 }
 
-// cron(8) has a PATH without the folders of the administrator's programs.
+// cron(8) sets a PATH without the sbin folders.
 std::string where_it_is(const std::string& command) {
   const auto* const path = std::getenv("PATH");
   const auto searched = base::concat("PATH is ", path == nullptr ? "not set" : base::printable(path));
@@ -49,7 +49,7 @@ std::string where_it_is(const std::string& command) {
                     missing ? where_it_is(command) : "check that it is a program that you may execute");
 }
 
-// Attributes and actions of posix_spawn(3), given back at the end.
+// Owns the attributes and actions of posix_spawn(3).
 struct SpawnOptions {
   posix_spawnattr_t attributes;
   posix_spawn_file_actions_t actions;
@@ -89,7 +89,7 @@ int HeldSignals::run(const std::vector<std::string>& command, const std::vector<
   SpawnOptions options;
   ::posix_spawnattr_setsigmask(&options.attributes, &before_);
   ::posix_spawnattr_setflags(&options.attributes, POSIX_SPAWN_SETSIGMASK);
-  // Onto itself: that clears close-on-exec, in the child alone.
+  // A dup2 onto itself clears close-on-exec, in the child alone.
   for (const int descriptor : kept) ::posix_spawn_file_actions_adddup2(&options.actions, descriptor, descriptor);
   std::vector<char*> arguments;
   for (const auto& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
@@ -111,7 +111,7 @@ int HeldSignals::wait_for(pid_t child) const {
     siginfo_t info{};
     const int number = ::sigwaitinfo(&held_, &info);
     if (number < 0 && errno != EINTR) base::throw_errno("waiting for the command");
-    // It may have ended meanwhile; it is not waited for yet, and so the pid is still its own.
+    // A child that has ended meanwhile is a zombie, so its pid is not reused.
     if (number > 0 && number != SIGCHLD && !from_terminal(info)) ::kill(child, number);
   }
 }

@@ -1,4 +1,4 @@
-// A command run by `unionroot lock`: started, waited for, and sent the signals that we get.
+// Runs the command of `unionroot lock`: starts it, waits for it, and passes signals to it.
 #pragma once
 
 #include <csignal>
@@ -7,8 +7,8 @@
 
 namespace unionroot::cli {
 
-// From its construction on the signals that ask a program to end are held back, unless they are ignored, so that what
-// it holds can be given back first. Before a command runs, interrupted() tells; while one runs they go to it.
+// Blocks the signals that are passed to a command, unless they are ignored, so that locks can be released first.
+// interrupted() reports them while no command runs; run() passes them on.
 class HeldSignals {
  public:
   HeldSignals();
@@ -16,11 +16,11 @@ class HeldSignals {
   HeldSignals& operator=(const HeldSignals&) = delete;
   ~HeldSignals();
 
-  // The first such signal that came, or 0.
+  // A pending signal that asks to end (SIGINT, SIGTERM, SIGHUP or SIGQUIT), or 0.
   [[nodiscard]] int interrupted() const;
 
-  // Runs the command, found along PATH, with our standard descriptors and those of `kept`; returns its exit status, or
-  // 128+N. Throws Error(command_not_found) or Error(command_not_executable).
+  // Runs the command, searched in PATH, with our standard descriptors and those of `kept`. Returns its exit status, or
+  // 128+N for signal N. Throws Error(command_not_found) or Error(command_not_executable).
   int run(const std::vector<std::string>& command, const std::vector<int>& kept) const;
 
  private:

@@ -62,7 +62,7 @@ CommandLine parse_command_line(const std::vector<std::string>& words) {
     else if (word.size() > 1 && word[0] == '-')
       refuse_option(word, {}, {"--config", "--help", "--json-errors", "--version"});
     else if (word == "help")
-      line.help = true;  // help for help is the general one
+      line.help = true;  // 'help help' shows the general help
     else
       break;
   }

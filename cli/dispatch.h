@@ -1,4 +1,4 @@
-// From the words of the command line to a verb.
+// Finds the verb on the command line, and runs it.
 #pragma once
 
 #include <string>
@@ -8,7 +8,7 @@
 
 namespace unionroot::cli {
 
-// What stands before the verb, the verb, and what follows it.
+// The options before the verb, the verb, and its arguments.
 struct CommandLine {
   std::string config;
   bool help = false;  // --help, or the verb "help"
@@ -17,7 +17,7 @@ struct CommandLine {
   std::vector<std::string> arguments;
 };
 
-// Throws UsageError for an option that is not known.
+// Throws UsageError for an unknown option.
 CommandLine parse_command_line(const std::vector<std::string>& words);
 
 // The whole of --help.

@@ -5,7 +5,7 @@ namespace unionroot::cli {
 
 inline constexpr int success = 0;
 inline constexpr int wrong_configuration = 1;  // `check` and `import`: something is wrong
-// One number for every verb, as env(1) and timeout(1) have it, since `run` and `lock` leave the others to the command.
+// The same for every verb, and the number of env(1) and timeout(1): `run` and `lock` return the command's own status.
 inline constexpr int failure = 125;  // unionroot failed, or was called wrongly
 inline constexpr int not_executable = 126;
 inline constexpr int not_found = 127;

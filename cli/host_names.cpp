@@ -27,7 +27,7 @@ std::string first_name(const char* database, const std::string& key) {
 
 }  // namespace
 
-// getent takes a number for an id. In a definition a number is a name like any other.
+// getent takes a number for an id, so the name that it found is compared: in a definition a number is a name.
 bool host_has_user(const std::string& name) { return first_name("passwd", name) == name; }
 bool host_has_group(const std::string& name) { return first_name("group", name) == name; }
 

@@ -1,5 +1,5 @@
-// Users and groups of the host, asked of getent(1). A wholly static program must not load the modules of the name
-// service: they belong to the C library that is installed, and not to the one inside.
+// Users and groups of the host, from getent(1). A static program must not load the modules of the name service: they
+// belong to the installed C library, not to the linked one.
 #pragma once
 
 #include <sys/types.h>
@@ -8,10 +8,10 @@
 
 namespace unionroot::cli {
 
-// Throw Error if that cannot be asked.
+// Throw Error if getent fails.
 bool host_has_user(const std::string& name);
 bool host_has_group(const std::string& name);
-// The number in decimal if there is none.
+// The uid in decimal if there is no such user.
 std::string host_user_name(uid_t uid);
 
 }  // namespace unionroot::cli

@@ -30,7 +30,8 @@ std::string command_of(const locks::LockInfo& lock) {
   return owner_lives(lock) ? base::command_of(lock.owner.process.pid) : std::string();
 }
 
-// The file says no command of a change, since everybody may read it: the process says it to whom it may.
+// The lock file of a change names no command, since everybody may read it. The process shows its command to those who
+// may see it.
 std::string purpose_of(const locks::LockInfo& lock) {
   const auto command = lock.owner.session.empty() ? command_of(lock) : std::string();
   return command.empty() ? lock.owner.purpose : command;

@@ -1,4 +1,4 @@
-// Locks as text. Pure.
+// Locks as text. Reads the commands of the owners from /proc.
 #pragma once
 
 #include <nlohmann/json.hpp>

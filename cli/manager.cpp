@@ -56,7 +56,7 @@ Error explain_bus(std::string_view name, const std::string& message) {
   return {ErrorCode::failed, base::concat("talking to unionrootd: ", said), std::string(see_log)};
 }
 
-// By this the daemon's signals are known from those that anybody on the bus may send us.
+// Random: tells the daemon's progress signals from signals that anybody on the bus may send.
 std::uint32_t progress_number() {
   static const std::uint32_t number = [] {
     std::uint32_t random = 0;
@@ -116,7 +116,7 @@ bus::Answer Manager::call(std::string_view method, bus::Body body, std::string d
 bus::Answer Manager::call_once(std::string_view method, const bus::Body& body, const std::string& doing,
                                const std::vector<int>& descriptors, bool interactive) {
   Progress progress(doing);
-  bool asks = interactive;  // the agent has the terminal's line, until the daemon does something
+  bool asks = interactive;  // the agent uses the terminal until the daemon reports progress
   const auto signalled = [&](const bus::Message& message) {
     auto advance = advance_of(message);
     if (!advance) return;

@@ -1,4 +1,4 @@
-// The daemon, as the verbs see it.
+// The daemon's Manager object, for the verbs.
 #pragma once
 
 #include <functional>
@@ -13,14 +13,14 @@
 
 namespace unionroot::cli {
 
-// Calls org.unionroot1.Manager. Every failure is a base::Error with what to do: the daemon's own errors with the code
-// that their name says, the bus's in words for people.
+// Calls org.unionroot1.Manager. Every failure is a base::Error with a hint. The daemon's errors have the code that
+// their name says; the bus's errors are explained.
 class Manager {
  public:
-  // config: the settings file that --config named, or empty.
-  // told: gets what the daemon tells of progress, and then no line is shown of it.
+  // config: the settings file of --config, or empty.
+  // told: gets the daemon's progress. No progress line is shown then.
   using Told = std::function<void(const Advance&)>;
-  // asking: somebody may be asked to authenticate, if we are on a terminal.
+  // asking: the user may be asked to authenticate, if we are on a terminal.
   enum class Asking { allowed, never };
   explicit Manager(const std::string& config, Told told = {}, Asking asking = Asking::allowed);
 
@@ -28,7 +28,7 @@ class Manager {
   bus::Answer call(std::string_view method, bus::Body body, std::string doing,
                    const std::vector<int>& descriptors = {});
 
-  // All that is known of a chroot or a session.
+  // Info of a chroot or a session.
   nlohmann::json info(const std::string& name);
 
  private:
@@ -41,11 +41,10 @@ class Manager {
   const Asking asking_;
 };
 
-// Asks the daemon to tell `Manager::call` how far a call is, by its options; does nothing where that would not be
-// shown, unless `always`.
+// Adds the option that asks for progress signals. Does nothing if progress is not shown, unless `always`.
 void ask_for_progress(bus::Options& options, bool always = false);
 
-// What a RemoteError means.
+// Converts a RemoteError to base::Error.
 base::Error explain(const bus::RemoteError& error);
 
 // The argument `index` of an answer, as T; throws Error if the daemon answered something else.

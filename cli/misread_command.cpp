@@ -13,7 +13,7 @@ namespace {
 
 using base::concat;
 
-// Commands of every shell (POSIX, 2.14 and 1.6) that are no programs.
+// Shell commands that are no programs (POSIX, 2.14 and 1.6).
 constexpr std::array<std::string_view, 24> of_the_shell = {
     ".",  ":",    "alias",    "bg",     "break", "cd",    "command", "continue", "eval",   "exec",    "exit",  "export",
     "fg", "jobs", "readonly", "return", "set",   "shift", "source",  "trap",     "ulimit", "unalias", "unset", "wait"};

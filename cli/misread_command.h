@@ -1,4 +1,4 @@
-// What a command line was perhaps meant to be, when `run` could not start what it was taken for.
+// Guesses what a command line meant, if `run` could not start the command.
 #pragma once
 
 #include <string>
@@ -6,7 +6,7 @@
 
 namespace unionroot::cli {
 
-// The way to say it, for a hint; empty if nothing is known. name: what `run` was given; command: what follows it.
+// The correct form, for a hint; empty if there is no guess. name: the argument of `run`; command: the words after it.
 std::string in_place_of_command(const std::string& name, const std::vector<std::string>& command);
 
 }  // namespace unionroot::cli

@@ -21,7 +21,7 @@ namespace {
 
 bool errors_as_json = false;
 
-// Errors that cannot be written have nowhere to go; the exit status still tells.
+// Failed writes are ignored: errors have no other place, and the exit status still shows them.
 void to_stderr(std::string_view text) {
   while (!text.empty()) {
     const auto count = ::write(STDERR_FILENO, text.data(), text.size());
@@ -38,7 +38,7 @@ std::string lines(std::string_view first_prefix, std::string_view prefix, std::s
   return out;
 }
 
-// \uNNNN, twice for what is beyond the first 65536 characters (RFC 8259, section 7).
+// \uNNNN; a surrogate pair beyond the first 65536 characters (RFC 8259, section 7).
 void append_json_escape(std::string& out, char32_t character) {
   const auto append_unit = [&out](std::uint32_t unit) {
     base::append_hex(out.append("\\u"), static_cast<std::uint8_t>(unit >> 8));
@@ -54,7 +54,7 @@ void append_json_escape(std::string& out, char32_t character) {
 void open_standard_descriptors() {
   for (const int number : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     if (::fcntl(number, F_GETFD) >= 0 || errno != EBADF) continue;
-    // The lowest number that is free is the one just found closed.
+    // open(2) returns the lowest free number: the one just found closed.
     base::check(::open("/dev/null", number == STDIN_FILENO ? O_WRONLY : O_RDONLY), "opening", "/dev/null");
   }
 }
@@ -66,7 +66,7 @@ std::string json_text(const nlohmann::json& value, int indent) {
   std::string out;
   for (std::string_view rest = plain; !rest.empty();) {
     const auto first = base::first_character(rest);
-    // Line ends stand between values. All other such characters are in strings.
+    // Newlines stand between values. All other unprintable characters are in strings.
     if (rest[0] != '\n' && base::is_unprintable(first.character))
       append_json_escape(out, first.character);
     else

@@ -25,7 +25,8 @@ namespace {
 constexpr const char* program = "/usr/bin/pkttyagent";
 constexpr int patience = 10'000;  // ms, for its start
 
-// In the child, between fork(2) and execve(2): system calls alone. What it says of errors the daemon says better.
+// In the child, between fork(2) and execve(2): system calls alone. The agent's output is discarded, since the daemon
+// reports its errors better.
 [[noreturn]] void become_agent(pid_t parent, int notify, char* const* arguments, char* const* environment) {
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (::getppid() != parent) ::_exit(0);
@@ -50,7 +51,7 @@ PolkitAgent::PolkitAgent(const std::string& address) {
   base::check(::pipe2(ends, O_CLOEXEC), "making a pipe");
   const base::UniqueFd ours(ends[0]);
   base::UniqueFd theirs(ends[1]);
-  // Without --fallback, by which polkit 122 finds it only where there is a session of logind's: not after su(1).
+  // Without --fallback: with it, polkit 122 finds the agent only in a session of logind, not after su(1).
   std::vector<std::string> words{"pkttyagent", "--notify-fd", std::to_string(theirs.get())};
   std::vector<char*> arguments, variables;
   for (auto& word : words) arguments.push_back(word.data());
@@ -64,7 +65,7 @@ PolkitAgent::PolkitAgent(const std::string& address) {
   pid_ = base::check(::fork(), "starting pkttyagent");
   if (pid_ == 0) become_agent(parent, theirs.get(), arguments.data(), variables.data());
   theirs.reset();
-  // It closes its end when it is there, and when it ends.
+  // The agent closes its end when it is registered, and when it ends.
   pollfd closed{ours.get(), POLLIN, 0};
   while (::poll(&closed, 1, patience) < 0 && errno == EINTR) continue;
 }

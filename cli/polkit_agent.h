@@ -9,11 +9,11 @@ namespace unionroot::cli {
 
 class PolkitAgent {
  public:
-  // Somebody can be asked: we are on a terminal.
+  // True if we are on a terminal, where the user can be asked.
   static bool has_terminal();
 
-  // Returns once it is there, or cannot be: then polkit finds nobody to ask, and the daemon says so. address: of the
-  // bus. It ends with us, however we end.
+  // Returns when the agent is registered or has ended, at the latest after 10 seconds. Without an agent polkit cannot
+  // ask, and the daemon says so. address: of the bus. The agent ends with this process, however that ends.
   explicit PolkitAgent(const std::string& address);
   PolkitAgent(const PolkitAgent&) = delete;
   PolkitAgent& operator=(const PolkitAgent&) = delete;

@@ -36,7 +36,7 @@ bool anything_wrong(const definition::Problems& problems) {
 std::string problems_text(std::size_t definitions, const definition::Problems& problems) {
   std::string out;
   for (const auto& problem : problems) {
-    // The lines of one problem stay one line, for editors and scripts that jump to FILE:LINE.
+    // One line for each problem, for editors and scripts that jump to FILE:LINE.
     auto text = problem.text();
     std::replace(text.begin(), text.end(), '\n', ' ');
     out += base::concat(safe(text), problem.severity == Severity::error ? "" : " [",

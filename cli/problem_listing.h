@@ -9,10 +9,10 @@
 
 namespace unionroot::cli {
 
-// Errors and warnings are; notices are not.
+// True if there are errors or warnings. Notices do not count.
 bool anything_wrong(const definition::Problems& problems);
 
-// A line each, and a last one that counts: "2 definitions, 1 problem".
+// One line for each problem, and a summary: "2 definitions, 1 problem".
 std::string problems_text(std::size_t definitions, const definition::Problems& problems);
 
 nlohmann::json problems_json(std::size_t definitions, const definition::Problems& problems);

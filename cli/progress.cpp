@@ -18,12 +18,12 @@ namespace {
 constexpr char erase[] = "\r\033[K";
 constexpr int ending[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 
-// A progress line that cannot be written is no reason to fail.
+// A failed write of the progress line is ignored.
 void show(const char* text, std::size_t size) noexcept {
   if (::write(STDERR_FILENO, text, size) < 0) return;
 }
 
-// By now the default action is in place again (SA_RESETHAND).
+// The default action is in place again (SA_RESETHAND), so raise(3) ends the process.
 extern "C" void erase_and_end(int number) {
   const int saved = errno;
   show(erase, sizeof erase - 1);
@@ -43,7 +43,7 @@ void erase_if_ended(bool wanted) noexcept {
     } else if (!wanted && current.sa_handler == erase_and_end) {
       next.sa_handler = SIG_DFL;
     } else {
-      continue;  // ignored (nohup), or somebody else's
+      continue;  // ignored (nohup), or another handler
     }
     ::sigaction(number, &next, nullptr);
   }
@@ -63,7 +63,7 @@ std::string first_columns(std::string_view text, std::size_t columns) {
   return std::string(text.substr(0, at));
 }
 
-// Cut in the middle: a path says most at its end, a sentence at its start.
+// Cuts the middle: the end of a path and the start of a sentence say most.
 std::string shortened(const std::string& text, std::size_t columns) {
   const auto width = display_width(text);
   if (width <= columns) return text;
@@ -86,7 +86,7 @@ Unit unit_of(std::uint64_t bytes) {
   return {1, "B"};
 }
 
-// "45", or "4.5" of a unit of which there are few.
+// "45", or "4.5" if precise.
 std::string in_units(std::uint64_t bytes, const Unit& unit, bool precise) {
   const auto whole = bytes / unit.size;
   if (!precise || unit.size == 1) return std::to_string(whole);
@@ -110,7 +110,7 @@ std::string bar(double part, std::size_t width) {
   return '[' + inside + ']';
 }
 
-// Both, the first cut so that the second has room.
+// Joins both. The first is shortened so that the second fits.
 std::string joined(const std::string& what, const std::string& tail, std::size_t columns) {
   constexpr std::size_t least = 8;
   const auto room = columns > display_width(tail) + 1 ? columns - display_width(tail) - 1 : 0;
@@ -142,7 +142,7 @@ void Progress::tick() {
   if (!terminal_) return;
   const auto now = steady_clock::now();
   if (now - start_ < seconds(1) || now - drawn_ < milliseconds(100)) return;
-  // One column is left free: terminals differ in what they do after the last.
+  // One column stays free: terminals differ after the last one.
   auto line = progress_line(advance_, duration_cast<seconds>(now - start_), columns_of_terminal() - 1);
   if (line == line_) return;
   if (line_.empty()) erase_if_ended(true);

@@ -48,7 +48,7 @@ constexpr Synonym synonyms[] = {
     {"path", "location"}, {"verify", "check"}, {"validate", "check"}, {"test", "check"},
 };
 
-// schroot's one-letter options can be written together, and their values be joined to them.
+// One-letter options of schroot can be written together, and their values attached.
 bool names(std::string_view option, const Replacement& replacement) {
   if (option.starts_with("--")) return option.substr(0, option.find('=')) == replacement.name;
   return option.size() > 1 && option.substr(0, 2) == replacement.letter;

@@ -1,4 +1,4 @@
-// What people type who know schroot, or other programs of the kind: what its name is here.
+// Translates options of schroot, and verbs of similar programs, to those of unionroot.
 #pragma once
 
 #include <string>
@@ -6,11 +6,11 @@
 
 namespace unionroot::cli {
 
-// What to use in place of an option of schroot's; empty if schroot has no such option. verb: after which verb it was
-// given; empty if before any.
+// What to use instead of an option of schroot; empty if schroot has no such option. verb: the verb before the option,
+// or empty.
 std::string in_place_of_schroot_option(std::string_view option, std::string_view verb);
 
-// "did you mean 'end'?" for "rm"; empty if the word is no other program's verb.
+// "did you mean 'end'?" for "rm"; empty if the word is not such a verb.
 std::string in_place_of_other_verb(std::string_view word);
 
 }  // namespace unionroot::cli

@@ -12,7 +12,7 @@ namespace unionroot::cli {
 
 namespace {
 
-// A shorter one is a slip of the hand rather.
+// A shorter start is probably a typing error.
 constexpr std::size_t shortest_start = 3;
 
 bool is_of_caller(const nlohmann::json& session) {
@@ -31,7 +31,7 @@ nlohmann::json list_sessions(Manager& manager) {
   return value_of<nlohmann::json>(manager.call("ListSessions", {}, "listing the sessions"), 0);
 }
 
-// In their order, the first few.
+// The first few, sorted.
 std::string listed(std::vector<std::string> ids) {
   constexpr std::size_t most_shown = 8;
   std::sort(ids.begin(), ids.end());

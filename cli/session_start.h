@@ -1,6 +1,6 @@
-// A session may be named by the start of its id where nothing is lost by a wrong guess. What is the whole name of
-// something comes first, always. Verbs that end or change sessions take whole ids alone: the session of that name may
-// have ended a moment ago, and the start of another's id is then no word for that one.
+// A verb accepts the start of a session's id if a wrong guess does no harm. A whole name always comes first. Verbs that
+// end or change sessions accept only whole ids: the session of that name may have just ended, and its name may be the
+// start of another session's id.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -12,22 +12,22 @@
 
 namespace unionroot::cli {
 
-// Among which sessions a start is looked for.
+// The sessions among which a start is searched.
 enum class Among {
   all,     // the caller's own; for root: everybody's
-  beyond,  // the caller's own, and the start goes beyond the name of the session's chroot: a chroot may be meant
+  beyond,  // the caller's own, if the start is longer than "CHROOT-": else it may mean a chroot
 };
 
-// The name itself if a session is called so, or if no session's id begins so. Throws Error(invalid_argument) that names
-// them if several do.
+// The whole id. It is the name itself if a session has that name, or if no session's id begins with it. Throws
+// Error(invalid_argument) that lists the sessions if several ids do.
 std::string whole_id(Manager& manager, const std::string& name, Among among);
 
-// For whom gave a name that no session has: those of the caller's sessions (for root: of all) whose ids begin so.
-// Empty if there are none.
+// A hint for a name that no session has: the caller's sessions (for root: all) whose ids begin with it. Empty if there
+// are none.
 std::string hint_of_start(Manager& manager, const std::string& name);
 
-// For verbs that end or change a session: the name is taken as it is. If there is no such session the error's hint is
-// hint_of_start's.
+// For verbs that end or change a session: uses the name as it is. If there is no such session, the error's hint is that
+// of hint_of_start().
 template <typename Action>
 auto with_whole_id(Manager& manager, const std::string& name, const Action& action) {
   try {
@@ -40,7 +40,8 @@ auto with_whole_id(Manager& manager, const std::string& name, const Action& acti
   }
 }
 
-// Asks for what `action` does with the session of that name; if there is none, with the one whose id begins so.
+// Calls `action` with the name. If there is no such session or chroot, calls it with the session whose id begins with
+// the name.
 template <typename Action>
 auto with_session(Manager& manager, const std::string& name, Among among, const Action& action) {
   try {

@@ -1,4 +1,4 @@
-// The settings: which bus, which folders.
+// The settings for the client: the bus, and the folders.
 #pragma once
 
 #include <string>
@@ -7,8 +7,8 @@
 
 namespace unionroot::cli {
 
-// What is wrong with a setting that no client uses is passed over. config: what --config named, or empty. The default
-// file need not be there; one that was named must.
+// Ignores errors in settings that no client uses. config: the file of --config, or empty. The default file may be
+// missing; one that was named must exist.
 definition::Settings settings_for(const std::string& config);
 
 }  // namespace unionroot::cli

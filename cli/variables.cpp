@@ -15,7 +15,7 @@ namespace unionroot::cli {
 
 namespace {
 
-// What a command can have in all: check_arguments() of lib/launch.
+// The limit for a command's arguments and variables in all: check_arguments() of lib/launch.
 constexpr std::size_t largest_file = std::size_t{2} << 20;
 constexpr const char* what_a_name_is = "a name is letters, digits and underscores, and does not begin with a digit";
 

@@ -1,4 +1,4 @@
-// Variables that a command is to have: --env and --env-file.
+// A command's variables: --env and --env-file.
 #pragma once
 
 #include <string>
@@ -13,8 +13,9 @@ namespace unionroot::cli {
 class Variables {
  public:
   void declare(CLI::App& app);
-  // NAME=VALUE each: those of the files, then those of the options; of one name the last counts. A name without a value
-  // has that of this process, and is left out where there is none. Throws UsageError, or Error with FILE:LINE.
+  // Returns NAME=VALUE entries: those of the files, then those of the options. The last entry of a name counts. A NAME
+  // without a value takes the value of this process, and is left out if there is none. Throws UsageError, or Error with
+  // FILE:LINE.
   [[nodiscard]] std::vector<std::string> read() const;
 
  private:
@@ -22,7 +23,7 @@ class Variables {
   std::vector<std::string> files_;
 };
 
-// The lines of such a file. Throws Error(invalid_argument) with FILE:LINE.
+// The entries of an --env-file. Throws Error(invalid_argument) with FILE:LINE.
 std::vector<std::string> variables_of(const std::string& text, const std::string& file);
 
 }  // namespace unionroot::cli

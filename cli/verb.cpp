@@ -22,7 +22,7 @@ std::vector<std::string> option_names(const CLI::App& app) {
   return names;
 }
 
-// What is left over after parsing is what nobody expected.
+// Refuses the words that the parser left over.
 void refuse_extras(const VerbEntry& entry, const CLI::App& app, bool waits) {
   const auto extras = app.remaining();
   if (extras.empty()) return;
@@ -37,7 +37,7 @@ std::size_t dashes_in(const std::vector<std::string>& arguments) {
   return static_cast<std::size_t>(std::find(arguments.begin(), arguments.end(), "--") - arguments.begin());
 }
 
-// Moves the command's words out of `arguments`, into the verb.
+// Moves the command's words from `arguments` to the verb.
 void split_command(const VerbEntry& entry, Verb& verb, const CLI::App& app, std::vector<std::string>& arguments) {
   if (entry.split == Split::none) return;
   const bool at_dashes = entry.split == Split::at_dashes;
@@ -90,7 +90,7 @@ std::size_t words_before_command(const CLI::App& app, const std::vector<std::str
       if (option != nullptr && option->get_items_expected_min() > 0) ++i;
       continue;
     }
-    // A cluster such as -pu: the first option that takes a value ends it, and takes what follows it or the next word.
+    // A group such as -pu: the first option with a value ends it. Its value is the rest of the word, or the next word.
     for (std::size_t k = 1; k < word.size(); ++k) {
       const auto* const option = app.get_option_no_throw(std::string{'-', word[k]});
       if (option == nullptr || option->get_items_expected_min() == 0) continue;
@@ -112,9 +112,9 @@ int run_verb(const VerbEntry& entry, const std::string& config, std::vector<std:
     app.add_flag("-h,--help", help);
     app.add_option("--config", own_config)->type_name("FILE");
     bool json_errors = false;
-    app.add_flag("--json-errors", json_errors);  // which is looked for below, before anything can be wrong
+    app.add_flag("--json-errors", json_errors);  // read below, before any error can occur
     verb->declare(app);
-    // Asked for anywhere among our own words, however wrong the rest is.
+    // --help counts anywhere among our own words, even if other words are wrong.
     std::vector<std::string> own(
         arguments.begin(), arguments.begin() + static_cast<std::ptrdiff_t>(entry.split == Split::at_first_word
                                                                                ? words_before_command(app, arguments)

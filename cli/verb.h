@@ -1,4 +1,4 @@
-// A verb of the command line: what it is called, what it takes, what it does.
+// A verb of the command line.
 #pragma once
 
 #include <memory>
@@ -14,7 +14,7 @@ class App;
 
 namespace unionroot::cli {
 
-// Wrong usage: the message, and what to do as its hint.
+// Wrong usage: the message, and a hint on what to do.
 class UsageError : public base::Error {
  public:
   explicit UsageError(std::string message, std::string hint = {})
@@ -28,18 +28,18 @@ class Verb {
   Verb& operator=(const Verb&) = delete;
   virtual ~Verb() = default;
 
-  // Adds the verb's own options and arguments. --config and --help are there already.
+  // Adds the verb's own options and arguments. --config, --json-errors and --help are added already.
   virtual void declare(CLI::App& app) = 0;
   // The words of a command, for verbs that take one (see Split).
   virtual void take_command(std::vector<std::string> words) { static_cast<void>(words); }
-  // Does it, and returns the exit status. config: what --config named, or empty. Throws base::Error.
+  // Runs the verb, and returns the exit status. config: the file of --config, or empty. Throws base::Error.
   virtual int execute(const std::string& config) = 0;
 };
 
-// How the words of a command are told from unionroot's own.
+// How a command's words are separated from unionroot's own.
 enum class Split {
   none,           // there is no command
-  at_first_word,  // run: the first word that is no option, and all after it
+  at_first_word,  // run: from the first word that is no option
   at_dashes,      // lock: all after "--"
 };
 
@@ -57,11 +57,11 @@ const std::vector<VerbEntry>& all_verbs();
 // Parses `arguments` (what follows the verb) and executes. Prints help and errors; returns the exit status.
 int run_verb(const VerbEntry& verb, const std::string& config, std::vector<std::string> arguments);
 
-// How many of the arguments come before the first that is neither an option nor an option's value. `app` knows which
-// options take a value.
+// The number of arguments before the first that is neither an option nor an option's value. `app` knows which options
+// take a value.
 std::size_t words_before_command(const CLI::App& app, const std::vector<std::string>& arguments);
 
-// Throws UsageError for a word that is no option. verb: after which it stands; empty if before any.
+// Throws UsageError for an unknown option. verb: the verb before it, or empty.
 [[noreturn]] void refuse_option(const std::string& word, std::string_view verb, const std::vector<std::string>& known);
 
 // "did you mean 'X'?", or empty if no known word is near.
