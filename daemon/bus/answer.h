@@ -1,4 +1,4 @@
-// An answer that is written piece by piece, for what is too long to be made in one go.
+// A method return that is written in pieces, for long answers.
 #pragma once
 
 #include <sdbus-c++/Types.h>
@@ -18,10 +18,10 @@ namespace unionroot::daemon {
 
 class BusLoop;
 
-// Texts must be UTF-8. What sd-bus refuses is thrown as Error(failed). Bus thread only.
+// Texts must be UTF-8. Throws SystemError if sd-bus refuses a value. Bus thread only.
 class Answer final : public Owed {
  public:
-  // Of a value that put() writes.
+  // D-Bus signatures of the values that put() writes.
   static const char* signature(const char*) { return "s"; }
   static const char* signature(const std::string&) { return "s"; }
   static const char* signature(std::string_view) { return "s"; }
@@ -32,9 +32,9 @@ class Answer final : public Owed {
   static const char* signature(const std::vector<std::string>&) { return "as"; }
   static const char* signature(const sdbus::Struct<std::string, std::uint64_t, std::uint64_t>&) { return "(stt)"; }
 
-  // It keeps the call.
+  // Keeps a reference to the call.
   explicit Answer(sd_bus_message* call);
-  // If neither send() nor fail() was called, the caller is told that the call was dropped.
+  // Sends Error(cancelled) unless send(), fail() or let_go() was called.
   ~Answer();
 
   void open_array(const char* contents);
@@ -72,11 +72,11 @@ class Answer final : public Owed {
     close();
   }
 
-  // Drops what was written.
+  // Drops all that was written.
   void begin_anew();
   void send();
   void fail(const std::exception_ptr& error) override;
-  // Whoever asked has gone.
+  // The caller has disconnected: no answer is sent.
   void let_go();
 
  private:
@@ -91,7 +91,7 @@ class Answer final : public Owed {
   MessagePtr call_, reply_;
 };
 
-// Whoever lets go of it last, on whichever thread, it ends on the bus thread.
+// The last reference may be dropped on any thread: the answer is destroyed on the bus thread.
 using AnswerPtr = std::shared_ptr<Answer>;
 AnswerPtr make_answer(BusLoop& loop, sd_bus_message* call);
 

@@ -1,4 +1,4 @@
-// What the requests that are not answered yet may keep in memory, for each user.
+// Limits the memory of unanswered requests, for each user.
 #pragma once
 
 #include <sys/types.h>
@@ -11,20 +11,20 @@
 
 namespace unionroot::daemon {
 
-// Thread-safe. The bytes are those of message_arguments.h. The message itself and copies of what it says come to some
-// times as much.
+// Thread-safe. Counts the bytes of message_arguments.h. The message and the copies of its contents take several times
+// as much.
 class ByteBudget {
  public:
-  // Requests that take less are bounded by their number, and are not counted.
+  // In bytes. Smaller requests are not counted: their number is limited.
   static constexpr std::size_t small_request = std::size_t{64} << 10;
   static constexpr std::size_t most_of_a_user = std::size_t{16} << 20;
-  // Of callers whose uid the bus has not told yet, together.
+  // Of all callers whose uid is not known yet, together.
   static constexpr std::size_t most_of_unknown = std::size_t{32} << 20;
 
-  // One request's bytes: given back by its destructor, which may come after the budget's.
+  // The bytes of one request. The destructor releases them; it may run after the budget's.
   class Share;
 
-  // Of a caller who is not known yet. Throws Error(limit_exceeded).
+  // For a caller whose uid is not known yet. Throws Error(limit_exceeded).
   std::shared_ptr<Share> take(std::size_t bytes);
 
  private:
@@ -43,7 +43,7 @@ class ByteBudget::Share {
   Share(const Share&) = delete;
   Share& operator=(const Share&) = delete;
   ~Share();
-  // From now on they count as this user's. Throws Error(limit_exceeded), but never for root. Once.
+  // Counts the bytes for this user from now on. Throws Error(limit_exceeded), never for root. Call it once.
   void charge(uid_t uid);
 
  private:

@@ -22,16 +22,17 @@ namespace {
 
 using base::concat;
 
-// Of one user, beside those that are being closed. More could use up the daemon's descriptors.
+// If a user has more queued descriptors, that user's FUSE connections are aborted: the queue could use up the daemon's
+// descriptors.
 constexpr std::size_t most_queued = 256;
 
 constexpr auto patience_at_end = std::chrono::seconds(1);
 
-// Neither on receipt nor on a shared thread: the socket's lock may be held for as long as its owner likes. Whoever
-// turns the lingering on again meanwhile holds up this thread alone.
+// Runs on a closer thread: the socket's owner can hold its lock for any time. An owner who turns lingering on again
+// blocks only this thread.
 void close_without_lingering(int descriptor) {
   const linger off{};
-  ::setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &off, sizeof off);  // ENOTSOCK for most
+  ::setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &off, sizeof off);  // fails with ENOTSOCK for most descriptors
   ::close(descriptor);
 }
 
@@ -90,7 +91,7 @@ void Closers::enqueue(uid_t uid, int descriptor) {
     abort_if_flooded(uid, user);
 }
 
-// One more thread looks at what is queued.
+// Wakes or starts one more thread for the queue.
 void Closers::wake() {
   if (idle_ > woken_) {
     ++woken_;
@@ -102,7 +103,7 @@ void Closers::wake() {
     std::thread([this] { serve(); }).detach();
     ++threads_;
   } catch (const std::system_error& error) {
-    base::log::error(concat("starting a thread that closes descriptors: ", error.what()));  // the next one tries again
+    base::log::error(concat("starting a thread that closes descriptors: ", error.what()));  // the next call tries again
   }
 }
 
@@ -130,7 +131,7 @@ void Closers::close_next(std::unique_lock<std::mutex>& lock, std::deque<uid_t>::
   if (!user.queued.empty()) turns_.push_back(uid);
   const auto entry = user.under_way.insert(user.under_way.end(), Clock::now());
   ++under_way_;
-  // This thread may be lost in a moment.
+  // The close may block this thread: wake another one.
   if (next_turn() != turns_.end()) wake();
   lock.unlock();
   close_without_lingering(descriptor);
@@ -142,7 +143,7 @@ void Closers::close_next(std::unique_lock<std::mutex>& lock, std::deque<uid_t>::
 }
 
 void Closers::serve() {
-  // What main waits for is for other threads: this one may not be able to take it.
+  // Signals must go to other threads: this one may be blocked in a close.
   sigset_t all;
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, nullptr);

@@ -1,7 +1,7 @@
-// Closes the descriptors that callers passed, on threads that may be lost.
-//
-// A close may take as long as a caller likes: a FUSE server is asked at each close of a duplicate (FLUSH), a TCP socket
-// waits for its unsent data (SO_LINGER), and a lock of the file may be held. No signal ends the first.
+// Closes the descriptors that callers passed, on threads that may block for ever.
+// | A close may take as long as the caller likes: a FUSE server gets a FLUSH for each close of a duplicate, a TCP
+// socket waits for its unsent data (SO_LINGER), and a lock of the file may be held. No signal ends the wait for a FUSE
+// server.
 #pragma once
 
 #include <sys/types.h>
@@ -19,37 +19,36 @@
 
 namespace unionroot::daemon {
 
-// Thread-safe. Each user has a few threads at most, so that who holds them up holds up no other. It is never destroyed:
-// a thread that is lost still uses it.
+// Thread-safe. Each user has a limited number of threads: a user who blocks them does not block others. Never
+// destroyed: a blocked thread still uses it.
 class Closers {
  public:
   using Clock = std::chrono::steady_clock;
 
   static constexpr std::size_t threads_per_user = 4;
   static constexpr std::size_t most_threads = 64;
-  static constexpr std::size_t threads_for_root = 4;  // of those, for root alone
-  // A close that takes longer waits for something that the owner of the descriptor could have made wait.
+  static constexpr std::size_t threads_for_root = 4;  // reserved for root, out of most_threads
+  // A close that takes longer counts as late: the owner of the descriptor can make it wait.
   static constexpr std::chrono::seconds usual_time{1};
 
-  // Of descriptors that came together. Its uid may become known later; until then they stay open.
+  // The owner of descriptors that came in one message. They stay open until the uid is known.
   struct Owner {
     std::optional<uid_t> uid;
     std::vector<int> waiting;
   };
   using OwnerPtr = std::shared_ptr<Owner>;
 
-  // The one of this process.
+  // The only instance.
   static Closers& instance();
 
   void close(int descriptor, const OwnerPtr& owner);
   void known(const OwnerPtr& owner, uid_t uid);
 
-  // Throws Error(limit_exceeded) if closing this user's descriptors takes all the threads that the user may have. Never
-  // for root.
+  // Throws Error(limit_exceeded) if late closes take all threads of this user. Never for root.
   void require_free(uid_t uid);
 
-  // Waits a moment for what is under way. FUSE connections that keep it waiting are aborted where they are the
-  // caller's own.
+  // Waits at most two seconds for the closes under way, and logs what is left. After the first second it aborts the
+  // FUSE connections that delay a close and belong to the user who passed the descriptor.
   void finish();
 
  private:

@@ -35,7 +35,7 @@ std::size_t abort_waiting_fuse_connections(uid_t user) {
     if (entry->d_name[0] == '.') continue;
     const auto path = base::concat(connections, "/", entry->d_name);
     struct stat facts {};
-    // The folder's owner is the connection's user_id: who mounted it.
+    // The folder's owner is the connection's user_id: the user who mounted it.
     if (::stat(path.c_str(), &facts) != 0 || facts.st_uid != user) continue;
     const auto waiting = base::try_read_file(path + "/waiting");
     if (!waiting || *waiting == "0\n") continue;

@@ -1,4 +1,4 @@
-// The FUSE connections of this machine: fuse.rst of the kernel, "Control filesystem".
+// FUSE connections of this machine. See fuse.rst of the kernel, "Control filesystem".
 #pragma once
 
 #include <sys/types.h>
@@ -7,8 +7,9 @@
 
 namespace unionroot::daemon {
 
-// Aborts those of the user that have requests without an answer; each request then fails with ECONNABORTED. An abort
-// ends the mount for all who use it, so nothing of root's is aborted. Returns how many it were. Logs what fails.
+// Aborts the user's connections that have unanswered requests; each of these requests fails with ECONNABORTED. An abort
+// ends the mount for all who use it, so root's connections are never aborted. Returns the number of aborted
+// connections. Logs failures.
 std::size_t abort_waiting_fuse_connections(uid_t user);
 
 }  // namespace unionroot::daemon

@@ -50,7 +50,7 @@ ObjectManager::ObjectManager(sd_bus* bus, BusLoop& loop, Take take, LetThrough l
       return static_cast<ObjectManager*>(self)->take_call(message) ? 1 : 0;
     } catch (const std::exception& error) {
       base::log::error(base::concat("answering for the object manager: ", error.what()));
-      return 1;  // the answer has told the caller in its destructor
+      return 1;  // the destructor of the answer has sent an error
     }
   };
   if (const int result = ::sd_bus_add_filter(bus, &slot_, filter, this); result < 0)
@@ -59,7 +59,7 @@ ObjectManager::ObjectManager(sd_bus* bus, BusLoop& loop, Take take, LetThrough l
 
 ObjectManager::~ObjectManager() { ::sd_bus_slot_unref(slot_); }
 
-// Whether a method of ours takes it. That one waits for its turn by itself.
+// True if one of our methods takes the call. Such a method waits for its turn by itself.
 bool ObjectManager::is_for_us(sd_bus_message* message) const {
   const char* const interface = ::sd_bus_message_get_interface(message);
   const char* const member = ::sd_bus_message_get_member(message);
@@ -70,7 +70,7 @@ bool ObjectManager::is_for_us(sd_bus_message* message) const {
          (path == manager_path || objects_.count(std::string(path)) != 0);
 }
 
-// False: it is for others, or for sd-bus.
+// False: other filters or sd-bus take the message.
 bool ObjectManager::take_call(sd_bus_message* message) {
   std::uint8_t type = 0;
   if (::sd_bus_message_get_type(message, &type) < 0 || type != SD_BUS_MESSAGE_METHOD_CALL) return false;
@@ -109,7 +109,7 @@ Turns::Next ObjectManager::write(Writing& writing) const {
     writing.last.clear();
     answer.open_array("{oa{sa{sv}}}");
   }
-  // Where objects come and go all the time, a whole turn is needed.
+  // The last attempt writes all in one turn: objects come and go too often for pieces.
   std::size_t most = writing.attempts < most_attempts ? objects_a_turn : objects_.size();
   auto each = objects_.upper_bound(writing.last);
   for (; each != objects_.end() && most > 0; ++each, --most) {

@@ -1,7 +1,6 @@
-// What a client asks for all objects at once: ObjectManager.GetManagedObjects, and Introspect of the two nodes that
-// have a child for each of them. sd-bus's own answers are made in one go, however many objects there are. What else
-// sd-bus answers by itself (properties, the peer interface, what there is not) is let through as the user's share
-// allows.
+// Answers ObjectManager.GetManagedObjects, and Introspect of the two nodes with a child for each object. sd-bus would
+// write such an answer in one go, however many objects there are. Other calls that sd-bus answers by itself
+// (properties, the peer interface, errors for unknown objects) pass if the user's share allows it.
 #pragma once
 
 #include <cstdint>
@@ -25,13 +24,13 @@ class ShownObject {
   virtual void write_interfaces(Answer& answer) const = 0;
 };
 
-// Bus thread only. Signals of objects are sd-bus's own.
+// Bus thread only. sd-bus sends the signals of the objects.
 class ObjectManager {
  public:
-  // Identifies the sender, and calls `write` when it is the turn of that user.
+  // Identifies the sender, and calls `write` when it is that user's turn.
   using Take = std::function<void(const std::string& sender, const AnswerPtr& answer, Turns::Write write)>;
 
-  // For what sd-bus answers by itself. False: the answer that `make` gives is sent in its place.
+  // For calls that sd-bus answers by itself. False: the answer from `make` is sent instead.
   using LetThrough = std::function<bool(const std::string& sender, const std::function<AnswerPtr()>& make)>;
 
   ObjectManager(sd_bus* bus, BusLoop& loop, Take take, LetThrough let_through);
@@ -39,17 +38,17 @@ class ObjectManager {
   ObjectManager(const ObjectManager&) = delete;
   ObjectManager& operator=(const ObjectManager&) = delete;
 
-  // Before the object is announced, and before its removal is.
+  // Call them before the signal of the addition or removal.
   void add(const std::string& path, const ShownObject& object);
   void remove(const std::string& path);
-  // Before an object tells of a change. An answer shows one moment, since a client has heard of later changes before it
-  // gets the answer. So an answer that is being written is begun anew.
+  // Call it before an object signals a change. An answer under way is begun anew: it must show one state, and the
+  // client gets the signals of later changes before it.
   void before_change() { ++changes_; }
 
  private:
   struct Writing {
     AnswerPtr answer;
-    std::uint64_t changes = 0;  // that had been when it was begun
+    std::uint64_t changes = 0;  // value of changes_ when the answer was begun
     unsigned attempts = 0;
     std::string last;  // path of the object that was written last
   };
@@ -58,7 +57,7 @@ class ObjectManager {
   [[nodiscard]] bool is_for_us(sd_bus_message* message) const;
   void take_objects(const std::string& sender, const AnswerPtr& answer);
   Turns::Next write(Writing& writing) const;
-  // The node's children are objects, and nothing else.
+  // The node has only objects as children.
   [[nodiscard]] const std::string& introspection(const std::string& node);
 
   BusLoop& loop_;

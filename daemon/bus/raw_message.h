@@ -1,4 +1,4 @@
-// sd-bus's own message beneath one of sdbus-c++ 1.2, which lacks some of its calls.
+// The sd-bus message inside a message of sdbus-c++ 1.2, which lacks some calls of sd-bus.
 #pragma once
 
 #include <sdbus-c++/Message.h>
@@ -7,7 +7,7 @@ struct sd_bus_message;
 
 namespace unionroot::daemon {
 
-// Borrowed. The class lends its own right to see the message of its base.
+// Borrowed. A derived class may read the protected member.
 inline sd_bus_message* raw_message(const sdbus::Message& message) {
   struct Access final : sdbus::PlainMessage {
     static sd_bus_message* of(const sdbus::Message& of) { return static_cast<sd_bus_message*>(of.*(&Access::msg_)); }

@@ -24,10 +24,10 @@ namespace unionroot::daemon {
 
 namespace {
 
-// Whoever the bus does not tell of; not a uid that anybody can have.
+// For senders that cannot be identified. No user has this uid.
 constexpr uid_t nobody_known = static_cast<uid_t>(-1);
 
-// Read before anything else, by every close of this process, from its start to its end.
+// Every close(2) of this process reads these, from its start to its end.
 constinit std::atomic<std::size_t> open_descriptors{0};
 constinit std::atomic<int> bus_socket{-1};
 
@@ -38,7 +38,7 @@ struct Received {
 };
 
 Received& received() {
-  static Received& only = *new Received;  // there are closes after the last destructor
+  static Received& only = *new Received;  // never destroyed: files are closed after the last destructor
   return only;
 }
 
@@ -51,7 +51,7 @@ void note(int descriptor) {
 
 void note_all(const msghdr& message) {
   for (auto* part = CMSG_FIRSTHDR(&message); part != nullptr;
-       part = CMSG_NXTHDR(const_cast<msghdr*>(&message), part)) {  // which it does not change
+       part = CMSG_NXTHDR(const_cast<msghdr*>(&message), part)) {  // CMSG_NXTHDR does not change it
     if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
     const std::size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
     for (std::size_t i = 0; i < count; ++i) {
@@ -62,7 +62,7 @@ void note_all(const msghdr& message) {
   }
 }
 
-// True if it was a caller's, and is closed elsewhere.
+// True if it is a caller's descriptor: then the closers close it.
 bool hand_over(int descriptor) {
   auto& all = received();
   Closers::OwnerPtr owner;
@@ -78,7 +78,7 @@ bool hand_over(int descriptor) {
   return true;
 }
 
-// Every message but replies passes here before anybody else sees it, in the order in which it was read.
+// Sees every message except replies before any other filter, in the order of reading.
 int on_message(sd_bus_message* message, void* peers, sd_bus_error* /*error*/) {
   auto owner = std::exchange(received().arriving, nullptr);
   if (!owner) return 0;
@@ -94,7 +94,7 @@ int on_message(sd_bus_message* message, void* peers, sd_bus_error* /*error*/) {
   return 0;
 }
 
-// What C code calls must not throw.
+// For functions that C code calls: they must not throw.
 template <typename Work>
 void without_exception(Work work) {
   try {
@@ -109,7 +109,7 @@ void without_exception(Work work) {
 ReceivedDescriptors::ReceivedDescriptors(sdbus::IConnection& connection, Peers& peers) : peers_(peers) {
   static_cast<void>(received());
   const auto proxy = sdbus::createProxy(connection, "org.freedesktop.DBus", "/org/freedesktop/DBus");
-  const auto any = proxy->createMethodCall("org.freedesktop.DBus.Peer", "Ping");  // it leads to the bus
+  const auto any = proxy->createMethodCall("org.freedesktop.DBus.Peer", "Ping");  // only to get the sd_bus
   bus_ = ::sd_bus_message_get_bus(raw_message(any));
   go_first();
   bus_socket = connection.getEventLoopPollData().fd;
@@ -126,7 +126,7 @@ void ReceivedDescriptors::go_first() {
   if (added < 0) throw base::SystemError(-added, "adding a filter to the bus");
 }
 
-// Messages that nobody has read lie in the socket, with their descriptors: closing it may block as well.
+// Unread messages lie in the socket with their descriptors, so closing the socket may block too: the closers do it.
 ReceivedDescriptors::~ReceivedDescriptors() {
   ::sd_bus_slot_unref(filter_);
   without_exception([] {
@@ -140,7 +140,7 @@ ReceivedDescriptors::~ReceivedDescriptors() {
 
 }  // namespace unionroot::daemon
 
-// In the place of the C library's, for libsystemd too.
+// These replace the C library's functions, for libsystemd too.
 
 extern "C" ssize_t recvmsg(int socket, msghdr* message, int flags) {
   using Function = ssize_t (*)(int, msghdr*, int);

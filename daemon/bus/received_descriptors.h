@@ -1,9 +1,8 @@
-// The descriptors that come over the bus are others', and their close may block (closers.h).
-//
-// libsystemd closes what came with a message when it frees the message, on the bus thread: also of messages that nobody
-// asked for, with descriptors that their signature does not name. It has no call that says whether a message has any.
-// So this program has a recvmsg(2) and a close(2) of its own, in the place of the C library's. The first notes what
-// comes over the bus's socket. The second, called for one of those by whomever, hands it to the closers.
+// Descriptors that come over the bus belong to others, and their close may block (closers.h).
+// | libsystemd closes the descriptors of a message when it frees the message, on the bus thread. It does so also for
+// unexpected messages, and for descriptors that the signature does not name. It has no call that says whether a message
+// has descriptors. So this program replaces recvmsg(2) and close(2) of the C library. recvmsg notes the descriptors
+// that come over the bus socket. close gives them to the closers, whoever calls it.
 #pragma once
 
 #include <sdbus-c++/IConnection.h>
@@ -15,7 +14,8 @@ struct sd_bus_slot;
 
 namespace unionroot::daemon {
 
-// Says to the closers whose the descriptors are that come. Bus thread; one in a process. What it has noted outlives it.
+// Tells the closers the owner of each received descriptor. Bus thread only; one per process. The notes outlive the
+// object.
 class ReceivedDescriptors {
  public:
   // Both must outlive it.
@@ -24,8 +24,7 @@ class ReceivedDescriptors {
   ReceivedDescriptors& operator=(const ReceivedDescriptors&) = delete;
   ~ReceivedDescriptors();
 
-  // Before other filters of the bus, which keep some messages to themselves. sd-bus asks first the filter that was
-  // added last.
+  // Moves our filter before all others, which may consume messages. sd-bus calls the filter that was added last first.
   void go_first();
 
  private:

@@ -13,7 +13,7 @@ namespace unionroot::daemon {
 
 namespace {
 
-// What ends in an exception is over.
+// A job that throws is done.
 template <typename Job>
 Turns::Next logged(Job&& job) {
   try {
@@ -26,7 +26,7 @@ Turns::Next logged(Job&& job) {
 
 }  // namespace
 
-// A busy machine takes the processor away in the middle of a job. That is not the user's doing.
+// Processor time, not elapsed time: a busy machine interrupts jobs, and the user must not pay for that.
 Turns::Clock::duration Turns::processor_time() {
   timespec time{};
   base::check(::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time), "reading the thread's processor time");
@@ -49,11 +49,11 @@ void Turns::charge(uid_t uid, Clock::duration used) {
 
 void Turns::note_arrival(Clock::time_point now) {
   const auto sent = std::exchange(on_its_way_, std::nullopt);
-  // On a busy machine the bus may take long for other reasons than this answer.
+  // The charge is limited: on a busy machine the bus may be slow for other reasons.
   if (sent) charge(sent->first, std::min<Clock::duration>(now - sent->second, rules_.longest_wait));
 }
 
-// Somebody whose calls are refused without a pause keeps the bus from ever coming to the end.
+// Returns true after longest_wait in any case: a user whose calls are refused without a pause keeps the bus busy.
 bool Turns::is_clear(Clock::time_point now) {
   if (surroundings_.is_clear()) {
     unclear_since_.reset();
@@ -118,13 +118,13 @@ void Turns::do_quick(uid_t uid, const Quick& job) {
 
 void Turns::do_longer(uid_t uid) {
   const auto used = surroundings_.used();
-  // A job that is told at once to go on calls go_on() before it returns.
+  // Set before the call: the job may cause go_on() before it returns.
   users_[uid].later = true;
   Long job = std::move(users_[uid].longer.front());
   const Next next = logged(job.write);
   charge(uid, surroundings_.used() - used);
   User& user = users_[uid];
-  if (user.longer.empty()) return;  // stopped
+  if (user.longer.empty()) return;  // stop() was called
   if (next == Next::done) on_its_way_.emplace(uid, surroundings_.now());
   if (next == Next::done)
     user.longer.pop_front();
@@ -141,7 +141,7 @@ void Turns::drop_unwanted(User& user) {
   }
 }
 
-// The user who has used the least, of those who have something to do now.
+// The user who has used the least, of those with work that can be done now.
 Turns::Users::iterator Turns::next(Clock::time_point now, bool clear) {
   auto best = users_.end();
   for (auto each = users_.begin(); each != users_.end();) {
@@ -188,7 +188,7 @@ void Turns::schedule() {
   asio::post(io_, [this] { turn(); });
 }
 
-// Until somebody has a share again, or the bus takes more.
+// Waits until a user has a share again, or the bus takes more.
 void Turns::wait(Clock::time_point now, bool clear) {
   auto until = on_its_way_ ? now + rules_.look_again_after : Clock::time_point::max();
   for (const auto& [uid, user] : users_) {
