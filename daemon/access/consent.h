@@ -1,4 +1,4 @@
-// What polkit may permit where the lists alone do not.
+// Refusals that polkit may lift, and polkit's answers.
 #pragma once
 
 #include <algorithm>
@@ -24,13 +24,13 @@ inline constexpr const char* reload = "org.unionroot1.reload";
 
 struct Question {
   std::string action;
-  // What rules can look up, and what is shown to whoever authenticates: text that can be shown.
+  // Details for polkit's rules and for the message that it shows. Printable text only.
   std::map<std::string, std::string> details;
-  std::int64_t begun = 0;  // of the session that is meant: not another one of its name
+  std::int64_t begun = 0;  // when the session was created, in microseconds: another one may have its name
   bool operator==(const Question&) const = default;
 };
 
-// What polkit has permitted, for one request alone.
+// What polkit has permitted for one request.
 class Consents {
  public:
   void add(Question question) { given_.push_back(std::move(question)); }
@@ -43,7 +43,7 @@ class Consents {
   std::vector<Question> given_;
 };
 
-// A refusal that polkit may lift. Where nobody asks it, it is a refusal.
+// A refusal that polkit may lift. If polkit is not asked, the request is refused.
 class Liftable : public base::Error {
  public:
   Liftable(const base::Error& refusal, Question question) : base::Error(refusal), question_(std::move(question)) {}
@@ -58,18 +58,18 @@ struct PolkitAnswer {
     permitted,
     refused,
     refused_or_not_authenticated,  // polkit does not tell which
-    not_authenticated,             // somebody was asked, and would not
-    nobody_asked,                  // it needs authentication, and the call does not let anybody be asked
-    no_agent,                      // there is nobody to ask
+    not_authenticated,             // the user dismissed the question
+    nobody_asked,                  // authentication is needed, and the call does not allow interaction
+    no_agent,                      // authentication is needed, and there is no agent
     not_in_time,
-    absent,  // polkit does not run
+    absent,  // polkit is not running
     failed,
   };
   Kind kind = Kind::failed;
-  std::string text;  // of absent and failed: why
+  std::string text;  // the reason, for absent and failed
 };
 
-// What the caller is told where polkit did not permit it.
+// The error for the caller if polkit did not permit the request.
 base::Error refusal_after(const Liftable& refusal, const PolkitAnswer& answer);
 
 }  // namespace unionroot::daemon

@@ -20,7 +20,7 @@ constexpr const char* service = "org.freedesktop.PolicyKit1";
 constexpr const char* interface = "org.freedesktop.PolicyKit1.Authority";
 constexpr std::uint32_t allow_user_interaction = 1;
 
-// After the time limit polkit is told to stop, and answers.
+// The call's timeout is longer than the time limit by this, so polkit can answer the cancel.
 constexpr std::chrono::seconds margin{10};
 
 PolkitAnswer answer_of(const sdbus::Error& error) {
@@ -28,7 +28,7 @@ PolkitAnswer answer_of(const sdbus::Error& error) {
   constexpr std::string_view bus_error = "org.freedesktop.DBus.Error.";
   const auto is = [&](std::string_view last) { return name == concat(bus_error, last); };
   if (is("ServiceUnknown") || is("NameHasNoOwner")) return {Kind::absent, {}};
-  // What the bus says where it could not start it.
+  // Errors of the bus if it could not start polkit.
   if (name.starts_with(concat(bus_error, "Spawn.")) || name.starts_with("org.freedesktop.systemd1."))
     return {Kind::absent, error.getMessage()};
   if (is("NoReply") || is("Disconnected")) return {Kind::failed, "it ended before it answered"};
@@ -73,8 +73,8 @@ void Polkit::ask(Asking asking, Told told) {
   }
 }
 
-// The reply comes from whoever has polkit's name. On the system bus its policy lets nobody else have it; another bus
-// may let anybody.
+// Checks who sent the reply: another process may own polkit's name. The policy of the system bus prevents that; that of
+// another bus may not.
 void Polkit::answered(const Asking& asking, sdbus::MethodReply& reply, const Told& told) {
   PolkitAnswer answer;
   try {
@@ -99,7 +99,7 @@ void Polkit::cancel(const std::string& id) {
         .onInterface(interface)
         .withArguments(id)
         .uponReplyInvoke([id](const sdbus::Error* error) {
-          // It has answered already, or it is gone.
+          // polkit has answered already, or is gone.
           if (error != nullptr) base::log::debug(concat("cancelling ", id, ": ", base::printable(error->getMessage())));
         });
   });

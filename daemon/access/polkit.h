@@ -1,4 +1,4 @@
-// polkitd, as the daemon asks it.
+// Asks polkitd for permission.
 #pragma once
 
 #include <sdbus-c++/sdbus-c++.h>
@@ -16,18 +16,19 @@
 
 namespace unionroot::daemon {
 
-// It is asked on the callers' own bus: a caller is told by its name there, which nobody has after it. A pid would be
-// another's as soon as the caller has ended (CVE-2013-4288). Bus thread only; nothing here waits.
+// polkit is asked on the callers' own bus, and gets the caller's unique bus name, which is never reused. A pid could
+// belong to another process as soon as the caller has ended (CVE-2013-4288). Bus thread only; nothing here blocks.
 class Polkit {
  public:
   using Told = std::function<void(PolkitAnswer)>;
 
   Polkit(BusLoop& loop, Peers& peers);
 
-  // By this a question is cancelled. No two are alike.
+  // A new unique id, for cancel().
   std::string new_id();
-  // client: its name on the bus. interactive: somebody may be asked. limit: for the bus; who asks looks at the clock.
-  // user: that polkitd runs as, beside root; an answer from anybody else is none. told: called once.
+  // client: unique name on the bus. interactive: the user may be asked to authenticate. limit: sets the timeout of the
+  // bus call; the caller of ask() enforces the limit itself. user: the user that polkitd runs as; only answers from
+  // this user and root are accepted. told: called once.
   struct Asking {
     std::string id, client;
     Question question;
@@ -36,7 +37,7 @@ class Polkit {
     std::optional<uid_t> user;
   };
   void ask(Asking asking, Told told);
-  // Whoever is being asked is asked no more.
+  // Cancels the question with this id.
   void cancel(const std::string& id);
 
  private:

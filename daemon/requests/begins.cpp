@@ -45,7 +45,7 @@ void Begins::park(const PeerPtr& peer, const OwedPtr& reply, WaitingBeginPtr wai
       resume(peer, reply, waiting, begun);
     });
   };
-  // Who has waited and lost a race is not refused.
+  // A begin that has waited before is not refused when it must wait again.
   const bool again = std::exchange(waiting->parked_before, true);
   try {
     intake_.parking().park(std::move(request), again ? Parking::Bound::unlimited : Parking::Bound::limited);
@@ -69,7 +69,7 @@ void Begins::resume(const PeerPtr& peer, const OwedPtr& reply, WaitingBeginPtr w
   };
   intake_.submit(Work::begin, peer, reply, std::move(job), Scheduler::Queue::unlimited);
   if (!waiting->queued) return;
-  // A cancel is not queued.
+  // A cancel must not wait in the queue.
   Parking::Request request;
   request.uid = peer->uid;
   request.ready = [waiting] { return waiting->needs_no_room(); };
@@ -92,7 +92,7 @@ void Begins::give_up(const PeerPtr& peer, const OwedPtr& reply, WaitingBeginPtr 
     }
     begin->give_up();
   };
-  // To give up is no begin: it must not wait for those that are under way.
+  // As Work::end: giving up must not wait for begins under way.
   intake_.submit(Work::end, peer, reply, std::move(job), Scheduler::Queue::unlimited);
 }
 

@@ -11,20 +11,20 @@
 
 namespace unionroot::daemon {
 
-// For the bus thread, unless said otherwise.
+// Bus thread only, unless stated otherwise.
 class Begins {
  public:
   Begins(Intake& intake, session::Sessions& core);
 
   using PendingBegin = std::unique_ptr<session::PendingBegin>;
   using Begun = std::function<void(PendingBegin)>;
-  // For a job on a worker, as the last thing that it does. begun: on a worker, once it has begun; what it throws
-  // becomes the reply.
+  // Call it last in a job on a worker. begun: called on a worker when the session has begun. Its exceptions become the
+  // reply.
   void begin(const PeerPtr& peer, const OwedPtr& reply, session::BeginRequest request, Begun begun);
 
-  // No tree is watched any more.
+  // Stops watching trees.
   void prepare_stop() { lock_watch_.stop(); }
-  // Drops what still waits. After Intake::stop().
+  // Drops the begins that still wait. Call it after Intake::stop().
   void stop() { waiting_.drop_all(); }
 
  private:
@@ -32,7 +32,7 @@ class Begins {
   void go_on(const PeerPtr& peer, const OwedPtr& reply, WaitingBeginPtr waiting, Begun begun);
   void park(const PeerPtr& peer, const OwedPtr& reply, WaitingBeginPtr waiting, Begun begun);
   void resume(const PeerPtr& peer, const OwedPtr& reply, WaitingBeginPtr waiting, const Begun& begun);
-  // Of one that nobody else has: not parked, and not queued.
+  // For a begin that is neither parked nor queued.
   void give_up(const PeerPtr& peer, const OwedPtr& reply, WaitingBeginPtr waiting);
 
   Intake& intake_;

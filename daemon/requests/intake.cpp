@@ -9,8 +9,8 @@ namespace unionroot::daemon {
 
 namespace {
 
-// A call without an answer to speak of takes about this much of a processor in dbus-daemon (tests/bench/run fairness).
-// So a user whose calls cost us next to nothing has some 4000 a second, and as many at once as the stock allows.
+// dbus-daemon takes about this much processor time for a call with a short answer (tests/bench/run fairness). So a user
+// with cheap calls can make some 4000 a second, and as many at once as the stock allows.
 constexpr std::chrono::microseconds bus_cost{50};
 
 }  // namespace

@@ -1,4 +1,4 @@
-// How a request comes in: who calls, whose turn it is, and which thread works for it.
+// Takes requests in: identifies the caller, waits for the user's turn, and passes work to the threads.
 #pragma once
 
 #include <atomic>
@@ -27,45 +27,47 @@ void require_root(const Peer& peer, const std::string& doing);
 [[noreturn]] void throw_stopping();
 [[noreturn]] void throw_left();
 
-// For the bus thread, unless said otherwise. What a job throws becomes the reply.
+// Bus thread only, unless stated otherwise. Exceptions of a job become the reply.
 class Intake {
  public:
-  // left: a client that was identified has left the bus.
+  // left: called when an identified client has left the bus.
   Intake(BusLoop& loop, session::Sessions& core, const Limits& limits, Peers::Left left);
 
-  // After every other filter was added to the bus: this one must see each message.
+  // Call it after every other filter was added to the bus: ours must see each message.
   void watch_descriptors() { received_.go_first(); }
 
   using Known = std::function<void(const PeerPtr&)>;
-  // Finds out who calls, then calls `work(peer)` when it is that user's turn.
+  // Identifies the caller, then calls `work(peer)` at that user's turn.
   void identified(const std::string& sender, const OwedPtr& reply, Known work);
-  // The same for a request that keeps so many bytes until it is answered. The reply keeps the share.
+  // The same for a request whose bytes are counted: the share is charged to the user. Give it to Reply::keep() too, so
+  // that the bytes count until the request is answered.
   using Share = std::shared_ptr<ByteBudget::Share>;
   [[nodiscard]] Share take(std::size_t bytes) { return budget_.take(bytes); }
   void identified(const std::string& sender, const OwedPtr& reply, Share share, Known work);
 
-  // An answer that is written in pieces, in turns with other users.
+  // For an answer that is written in pieces, in turns with other users.
   using Write = std::function<Turns::Next(const Peer&)>;
   void answer_in_turn(const std::string& sender, const AnswerPtr& answer, Write write);
-  // For a call that sd-bus answers by itself, before any code of ours. True: it may. Else the user's share is used up,
-  // and `make` gives what is refused when it is that user's turn.
+  // For a call that sd-bus answers by itself, before our code. True: sd-bus may answer. False: the user's share is used
+  // up, and the answer from `make` becomes an error at that user's turn.
   using MakeAnswer = std::function<AnswerPtr()>;
   [[nodiscard]] bool library_may_answer(const std::string& sender, const MakeAnswer& make);
-  // Answered Turns::Next::later: its user's answer can be gone on with.
+  // The user's answer that returned Turns::Next::later can continue.
   void go_on_answering(uid_t uid) { turns_.go_on(uid); }
 
-  // On a worker.
+  // Runs the job on a worker.
   void submit(Work work, const PeerPtr& peer, const OwedPtr& reply, Scheduler::Job job,
               Scheduler::Queue queue = Scheduler::Queue::limited);
-  // For jobs, as the last thing that they do: the request goes on as another class of work.
+  // Call it last in a job: the request continues as another class of work.
   void go_on(Work work, const PeerPtr& peer, const OwedPtr& reply, Scheduler::Job job);
-  // Once nothing is under way on the session. After the grace period the reply is Error(session_busy).
+  // Runs the job when no operation is under way on the session. Without `force`, the reply after the grace period is
+  // Error(session_busy).
   void submit_when_free(Work work, const PeerPtr& peer, const OwedPtr& reply, const session::SessionView& session,
                         bool force, Scheduler::Job job);
-  // From a worker, back on the bus thread, when it is the user's turn.
+  // From a worker: runs the work on the bus thread at the user's turn.
   void back_in_turn(const PeerPtr& peer, const OwedPtr& reply, std::function<void()> work);
 
-  // Whether the work for this caller is wanted no more. From any thread.
+  // Returns a function that is true if the caller has gone or the daemon stops. From any thread.
   [[nodiscard]] std::function<bool()> cancelled(const PeerPtr& peer) const;
   [[nodiscard]] bool is_stopping() const { return *stopping_; }
 
@@ -74,9 +76,9 @@ class Intake {
   [[nodiscard]] Parking& parking() { return parking_; }
   [[nodiscard]] Scheduler& scheduler() { return scheduler_; }
 
-  // Long requests give up, and no answer is gone on with. Idempotent, as stop() is.
+  // Cancels long requests and stops the turns. Idempotent, as stop() is.
   void prepare_stop();
-  // Waits for the workers.
+  // Waits for the workers, and ends the parked requests.
   void stop();
 
  private:

@@ -11,7 +11,7 @@ namespace unionroot::daemon {
 
 namespace {
 
-// To enter another's session, and then to be another user in it.
+// One question to enter another user's session, one to be another user in it.
 constexpr std::size_t most_questions = 2;
 
 [[noreturn]] void throw_changed() {
@@ -62,7 +62,8 @@ void Permission::ask(const PeerPtr& peer, const OwedPtr& reply, Polkit::Asking a
       look_up(peer, reply, interactive, job, more);
     });
   };
-  intake_.parking().park(std::move(request));  // refuses what is too much before polkit hears of it
+  intake_.parking().park(
+      std::move(request));  // first: it may refuse the request by its limit, and then polkit is not asked
   polkit_.ask(std::move(asking), [this, answer](PolkitAnswer given) {
     *answer = std::move(given);
     intake_.parking().look();
@@ -71,7 +72,7 @@ void Permission::ask(const PeerPtr& peer, const OwedPtr& reply, Polkit::Asking a
 
 void Permission::require(const PeerPtr& peer, const OwedPtr& reply, bool interactive,
                          const session::SessionView& session, Operations::Verb verb, std::function<void()> work) {
-  // Root need not be looked up, and is never kept waiting for a name service.
+  // Root needs no lookup, and never waits for a name service.
   if (peer->uid == 0) return work();
   look_up(peer, reply, interactive,
           [this, peer, reply, session, verb, work = std::move(work)](const Consents& consents) {

@@ -1,4 +1,4 @@
-// Whether the caller may, by the lists and by polkit.
+// Checks access by the lists and by polkit.
 #pragma once
 
 #include <chrono>
@@ -9,20 +9,20 @@
 
 namespace unionroot::daemon {
 
-// For the bus thread.
+// Bus thread only.
 class Permission {
  public:
-  // limit: for whoever is asked to authenticate.
+  // limit: time to authenticate.
   Permission(Intake& intake, Operations& operations, std::chrono::seconds limit)
       : intake_(intake), operations_(operations), polkit_(intake.loop(), intake.peers()), limit_(limit) {}
 
-  // job(consents), on a worker: looks up who the caller is and what he may do. Where that is Liftable polkit is asked,
-  // and then all is looked up again: much may have changed while somebody typed a password. interactive: the call lets
-  // somebody be asked. What the job throws becomes the reply.
+  // Calls job(consents) on a worker. The job looks up the caller and checks access. If it throws Liftable, polkit is
+  // asked and the job is called again: much may have changed while the user typed a password. Other exceptions become
+  // the reply. interactive: the call allows the user to be asked.
   using Job = std::function<void(const Consents&)>;
   void look_up(const PeerPtr& peer, const OwedPtr& reply, bool interactive, Job job, const Consents& consents = {});
 
-  // Calls `work` on the bus thread once the caller is known to be allowed that.
+  // Calls `work` on the bus thread if the caller may do `verb` on the session.
   void require(const PeerPtr& peer, const OwedPtr& reply, bool interactive, const session::SessionView& session,
                Operations::Verb verb, std::function<void()> work);
 

@@ -15,18 +15,18 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds soon{10};       // several files may leave at once
-constexpr milliseconds at_least{500};  // where changes are told
-constexpr milliseconds without{100};   // where they are not
+constexpr milliseconds soon{10};       // several files may be removed at once
+constexpr milliseconds at_least{500};  // interval with a watch
+constexpr milliseconds without{100};   // interval without a watch
 
 void drain(int descriptor) {
   char events[4096];
   while (::read(descriptor, events, sizeof events) > 0) continue;
 }
 
-// What it throws, go_on() tells the caller.
+// True after an exception: go_on() then reports the error to the caller.
 bool is_worth_trying(WaitingBegin& waiting) {
-  // While somebody tries it, it may take long, and it is added again if it has to wait again.
+  // False while another thread tries it: that may take long, and it is added again if it must wait again.
   const std::unique_lock turn(waiting.turn, std::try_to_lock);
   if (!turn) return false;
   try {
@@ -52,13 +52,13 @@ void LockWatch::add(const WaitingBeginPtr& waiting) {
   waiting_.push_back(waiting);
   if (!changes_.is_open()) {
     if (auto descriptor = watch_()) {
-      AsioError problem;  // without the watch, looking now and then is enough
+      AsioError problem;  // without a watch, the timer is enough
       changes_.assign(descriptor.get(), problem);
       if (!problem) static_cast<void>(descriptor.release());
     }
   }
   listen();
-  look_after({});  // what has left before it was watched
+  look_after({});  // for files that were removed before the watch
 }
 
 void LockWatch::listen() {
@@ -96,7 +96,7 @@ void LockWatch::look() {
     scheduler_.submit(Work::locks, 0, [this, all = std::move(all)]() mutable {
       for (const auto& each : all)
         if (is_worth_trying(*each)) each->worth_trying = true;
-      all.clear();  // not the last to have one
+      all.clear();  // the worker must not hold the last reference
       asio::post(io_, [this] { looked(); });
     });
   } catch (const std::exception& error) {

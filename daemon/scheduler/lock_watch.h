@@ -1,4 +1,4 @@
-// Begins that wait for a tree: when it is worth trying again.
+// Notices when a begin that waits for a tree is worth trying again.
 #pragma once
 
 #include <chrono>
@@ -12,15 +12,15 @@
 
 namespace unionroot::daemon {
 
-// Looks at lock files, on a worker: when one has left their folder, and now and then, since a lock whose owner dies is
-// let go of without any change there. While nobody waits it watches nothing. Loop's thread only.
+// Looks at lock files on a worker: when a file is removed from their folder, and at intervals, since the lock of a dead
+// owner is released without a change in the folder. Watches nothing while no begin waits. Loop's thread only.
 class LockWatch {
  public:
-  // watch: makes the descriptor that tells of changes. found: on the loop's thread, when some may be worth trying.
+  // watch: makes the descriptor that becomes readable on changes. found: called on the loop's thread after each look.
   LockWatch(asio::io_context& io, Scheduler& scheduler, std::function<base::UniqueFd()> watch,
             std::function<void()> found);
 
-  // Until it is worth trying, or nobody else has it.
+  // Watches it until it is worth trying, or nobody else holds it.
   void add(const WaitingBeginPtr& waiting);
   void stop();
 

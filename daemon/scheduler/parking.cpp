@@ -60,7 +60,7 @@ void Parking::resume_ready() {
     auto& into = is_ready ? ready : over;
     into.splice(into.end(), parked_, current);
   }
-  // Only now: what is resumed may park again.
+  // After the loop: a resumed request may park again.
   for (auto& request : ready) request.resume(Why::ready);
   for (auto& request : over) request.resume(Why::over);
   interval_ = std::min(interval_ * 3 / 2, longest);

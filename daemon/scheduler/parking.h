@@ -1,4 +1,4 @@
-// Requests that wait for something and hold no thread meanwhile.
+// Requests that wait without holding a thread.
 #pragma once
 
 #include <sys/types.h>
@@ -14,27 +14,27 @@
 
 namespace unionroot::daemon {
 
-// Loop's thread only. It asks again and again whether a request is ready, less often the longer nothing happens.
+// Loop's thread only. Polls the requests, every 10 ms after a change, and up to every 200 ms if nothing happens.
 class Parking {
  public:
   using Clock = std::chrono::steady_clock;
-  enum class Why { ready, over, stopped };  // over: its time is
+  enum class Why { ready, over, stopped };  // over: `until` has passed
 
   struct Request {
     uid_t uid = 0;
     std::function<bool()> ready;  // must not block
     std::optional<Clock::time_point> until;
-    std::function<void(Why)> resume;  // called once; neither may throw
+    std::function<void(Why)> resume;  // called once; neither function may throw
   };
 
   Parking(asio::io_context& io, std::size_t per_user) : timer_(io), per_user_(per_user) {}
 
-  enum class Bound { limited, unlimited };  // unlimited: what must not be refused
-  // Throws Error(limit_exceeded) if this user, who is not root, has too many parked already.
+  enum class Bound { limited, unlimited };  // unlimited: must not be refused
+  // Throws Error(limit_exceeded) if this user has too many parked requests. Never for root.
   void park(Request request, Bound bound = Bound::limited);
-  // Something has changed for which one of them may wait.
+  // Call it when something has changed that a request may wait for.
   void look();
-  // Resumes all of them; those that come later are resumed at once.
+  // Resumes all with Why::stopped, and later ones at once.
   void stop();
 
   [[nodiscard]] std::size_t count() const { return parked_.size(); }

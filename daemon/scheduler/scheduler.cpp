@@ -14,7 +14,7 @@ namespace {
 
 using base::concat;
 
-// What the job that runs on this thread goes on with.
+// What the job on this thread continues with.
 struct Continuation {
   Work work = Work::lookup;
   Scheduler::Job job;
@@ -29,7 +29,7 @@ void run_job(uid_t uid, Scheduler::Job& job) {
   } catch (...) {
     base::log::error(concat("a job of uid ", uid, " failed with something that is no std::exception"));
   }
-  // Before the job counts as finished: its destructor may still answer its caller.
+  // Destroyed before the job counts as finished: its destructor may still answer the caller.
   job = nullptr;
 }
 
@@ -39,7 +39,7 @@ void run_job(uid_t uid, Scheduler::Job& job) {
 
 }  // namespace
 
-// Root's work takes its reserve first, and then the users' room but for one place.
+// Root's work takes its reserve first, then all places of the users but one.
 bool Scheduler::has_room(Work work, uid_t uid) {
   const Limit& limit = limits_[work];
   const Class& in = of(work);
@@ -85,7 +85,7 @@ void Scheduler::enqueue(Work work, uid_t uid, Job job) {
   user.queued.push_back(std::move(job));
 }
 
-// The job whose turn it is, if there is room for one: the users take turns, whoever came first.
+// The next job that has room, or none. The users of a class take turns.
 Scheduler::Task Scheduler::next_of(Work work) {
   Class& in = of(work);
   for (auto turn = in.turns.begin(); turn != in.turns.end(); ++turn) {
@@ -141,7 +141,8 @@ void Scheduler::go_on(Work work, uid_t uid, Job job) {
   continuation = Continuation{work, std::move(job)};
 }
 
-// What this thread does next: the rest of the same request, or else another job of the class that has room now.
+// What this thread does next: the rest of the same request if its class has room, else another job of the class that
+// has a free place now.
 Scheduler::Task Scheduler::follow(const Task& done, Task rest) {
   leave(done.work, done.uid);
   Task following;
@@ -176,7 +177,7 @@ void Scheduler::serve() {
       Task rest{next.work, task.uid, std::move(next.job)};
       lock.lock();
       if (stopping_) {
-        lock.unlock();  // what is dropped may answer its caller
+        lock.unlock();  // a dropped job may answer its caller
         rest.job = nullptr;
         return;
       }

@@ -1,4 +1,4 @@
-// Work that blocks, on threads of its own, shared out so that no class of work and no user keeps another from working.
+// Runs blocking work on threads, so that no class of work and no user delays another.
 #pragma once
 
 #include <sys/types.h>
@@ -17,12 +17,12 @@
 
 namespace unionroot::daemon {
 
-// Each class has its limits. Whoever is over a limit waits in a queue of that class and user; the users of a class take
-// turns. Threads belong to no class: there are as many as there is work under way, and never more than the limits of
-// all classes together. So what is within its limits starts at once.
+// Each class of work has limits. A job over a limit waits in a queue of its class and user; the users of a class take
+// turns. Threads belong to no class: there are as many as jobs under way, and never more than the limits of all classes
+// together. So a job within its limits starts at once.
 class Scheduler {
  public:
-  using Job = std::function<void()>;  // must not throw; what it throws nevertheless is logged
+  using Job = std::function<void()>;  // must not throw; exceptions are logged
 
   explicit Scheduler(const Limits& limits) : limits_(limits) {}
   ~Scheduler() { stop(); }
@@ -34,11 +34,11 @@ class Scheduler {
   // Throws Error(limit_exceeded) when the user's queue is full, Error(cancelled) once stop() was called.
   void submit(Work work, uid_t uid, Job job, Queue queue = Queue::limited);
 
-  // For jobs, as the last thing that they do: the same user's request goes on as another class of work. On the same
-  // thread if that class has room; else the job waits for its turn. Throws Error(limit_exceeded) as submit does.
+  // Call it last in a job: the same user's request continues as another class of work. It stays on this thread if that
+  // class has room; else the job is queued. Throws as submit() does.
   void go_on(Work work, uid_t uid, Job job);
 
-  // Refuses new jobs, drops the queued ones (destroying them), waits for those that run. Idempotent.
+  // Refuses new jobs, destroys the queued ones, waits for the running ones. Idempotent.
   void stop();
 
  private:
@@ -61,7 +61,7 @@ class Scheduler {
   [[nodiscard]] bool has_room(Work work, uid_t uid);
   void enter(Work work, uid_t uid);
   void leave(Work work, uid_t uid);
-  void require_queue(Work work, uid_t uid);  // that has room for one more of this user's
+  void require_queue(Work work, uid_t uid);  // throws if the user's queue is full
   void enqueue(Work work, uid_t uid, Job job);
   Task next_of(Work work);
   void hand_out(Task task);

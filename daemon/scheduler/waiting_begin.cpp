@@ -11,7 +11,7 @@ bool WaitingBegin::take() {
 
 bool WaitingBegin::needs_no_room() {
   if (!queued) return true;
-  const std::unique_lock mine(turn, std::try_to_lock);  // so that nobody takes it away meanwhile
+  const std::unique_lock mine(turn, std::try_to_lock);  // `begin` must not be taken meanwhile
   return mine && (!queued || begin->is_cancelled());
 }
 

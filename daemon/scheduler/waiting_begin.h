@@ -1,4 +1,4 @@
-// A begin that waits for a tree, or for room after that.
+// A begin that waits for a tree, and then for a place among the running begins.
 #pragma once
 
 #include <atomic>
@@ -11,26 +11,26 @@
 namespace unionroot::daemon {
 
 struct WaitingBegin {
-  std::mutex turn;  // of whoever uses `begin`; while it is parked, is_over() and is_cancelled() need no turn
+  std::mutex turn;  // held while `begin` is used; not needed for is_over() and is_cancelled() while it is parked
   std::unique_ptr<session::PendingBegin> begin;
   std::atomic<bool> worth_trying{false};
-  std::atomic<bool> queued{false};  // to be tried again, once there is room for one more begin
+  std::atomic<bool> queued{false};  // waits in the scheduler's queue to be tried again
   bool parked_before = false;       // loop's thread only
 
-  // Takes it out of the queue. False if somebody else has done so, and has `begin` for himself.
+  // Takes it out of the queue. False if another thread did, which then owns `begin`.
   bool take();
-  // It is queued no more, or was cancelled while it was. Does not block; from any thread.
+  // True if it is no longer queued, or was cancelled in the queue. Does not block; from any thread.
   bool needs_no_room();
-  // Nothing is left of a begin that has not begun. Waits for whoever uses it.
+  // Destroys `begin`: a begin that has not finished leaves nothing. Waits for a thread that uses it.
   void drop();
 };
 using WaitingBeginPtr = std::shared_ptr<WaitingBegin>;
 
-// All that there are. Thread-safe.
+// All waiting begins. Thread-safe.
 class WaitingBegins {
  public:
   WaitingBeginPtr add(std::unique_ptr<session::PendingBegin> begin);
-  // When the daemon stops: requests that the loop never comes back to must not keep their sessions.
+  // For the daemon's stop: requests that the loop never resumes must not keep their sessions.
   void drop_all();
 
  private:

@@ -1,4 +1,4 @@
-// The classes of work, and how much of each may be under way at once.
+// The classes of work, and their limits.
 #pragma once
 
 #include <array>
@@ -14,15 +14,15 @@ namespace unionroot::daemon {
 enum class Work : unsigned char {
   lookup,         // asking the name service who the caller is, and what the caller may do
   begin,          // begin and recover: stages, hooks, unpacking
-  start,          // starting a command in a session that stands
+  start,          // starting a command in an active session
   end,            // ends that take milliseconds
   slow_end,       // ends that run scripts, pack a source or remove a snapshot
-  list,           // what is answered from memory
-  listing,        // looking at all sessions, for all who ask
-  query,          // what looks at trees and disks
+  list,           // queries that are answered from memory
+  listing,        // one look at all sessions, for all who ask
+  query,          // queries that read trees and disks
   objects,        // keeping the objects on the bus up to date
   configuration,  // reading the configuration
-  locks,          // looking whether a tree is free for which a begin waits
+  locks,          // checking whether a tree is free that a begin waits for
 };
 inline constexpr std::size_t work_classes = static_cast<std::size_t>(Work::locks) + 1;
 
@@ -30,14 +30,14 @@ struct Limit {
   std::string_view name;     // for messages: "sessions being begun"
   std::size_t at_once = 1;   // of all users but root
   std::size_t per_user = 1;  // of one user who is not root
-  std::size_t for_root = 0;  // more, which only root's work can take
+  std::size_t for_root = 0;  // additional places for root's work alone
   std::size_t queued = 0;    // of one user who is not root, beyond those at once; 0: no limit
 };
 
 struct Limits {
   std::array<Limit, work_classes> of;
   std::size_t parked_per_user = 16;          // requests of one user who is not root that wait without a thread
-  std::chrono::seconds authentication{300};  // how long somebody may take to authenticate
+  std::chrono::seconds authentication{300};  // time that a user has to authenticate
 
   [[nodiscard]] Limit& operator[](Work work) { return of[static_cast<std::size_t>(work)]; }
   [[nodiscard]] const Limit& operator[](Work work) const { return of[static_cast<std::size_t>(work)]; }
