@@ -1,4 +1,4 @@
-// Boost.Asio, always through here: version 1.74 uses std::exchange without including <utility>.
+// Boost.Asio. Always include this file: version 1.74 uses std::exchange without including <utility>.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

@@ -19,7 +19,7 @@ bool contains(const std::vector<std::string>& list, const std::string& name) {
 
 bool listed(const HostUser& caller, const std::vector<std::string>& names, const std::vector<std::string>& groups,
             const UserDatabase& users) {
-  // A caller whom the database does not know is in no list: a list may well name a user "12345".
+  // An unknown caller is in no list. Its name is its uid in decimal, and a list may name a user "12345".
   if (!caller.known) return false;
   if (contains(names, caller.name)) return true;
   return std::any_of(groups.begin(), groups.end(), [&](const std::string& group) {
@@ -32,7 +32,7 @@ std::string who(const HostUser& caller) {
   return caller.known ? concat(printable(caller.name), " (uid ", caller.uid, ")") : concat("uid ", caller.uid);
 }
 
-// What an administrator has to write, and where.
+// What an administrator must write, and where.
 std::string remedy(const AccessQuestion& question, const char* key) {
   if (question.definition == nullptr) return "ask root to do it";
   const definition::Definition& definition = *question.definition;
@@ -83,7 +83,7 @@ Verdict judge(const HostUser& caller, uid_t target, const definition::AccessList
 
 namespace {
 
-// Whole, as names are long: two of them must not look the same.
+// Longer than in messages: two long names must not look the same.
 std::string shown(std::string_view text) { return printable(text, 2000); }
 
 Question question_of(const AccessQuestion& question) {
@@ -103,7 +103,7 @@ Question question_of(const AccessQuestion& question) {
   return asked;
 }
 
-// Why a password is needed, and what spares it.
+// Why authentication is needed, and how to avoid it.
 base::Error refusal_of(const AccessQuestion& question, bool by_todays_lists) {
   const auto code = base::ErrorCode::authentication_failed;
   const std::string target = printable(question.target_name);

@@ -20,13 +20,13 @@ namespace unionroot::daemon {
 
 namespace {
 
-// One busy client must not hold back the replies to the others: so many messages, then whatever else is ready.
+// Messages in a row before other work has its turn: a busy client must not delay the replies to others.
 constexpr int messages_in_a_row = 32;
 
-// In the socket's buffer, as the kernel counts it.
+// Bytes in the socket's buffer, as the kernel counts them.
 constexpr int most_unread = 16 * 1024;
 
-// A copy: closing the bus's own descriptor would make libsystemd abort.
+// A duplicate, for Asio to close: libsystemd would abort if its own descriptor were closed.
 int copy_of(int fd) { return base::check(::fcntl(fd, F_DUPFD_CLOEXEC, 3), "duplicating the bus's descriptor"); }
 
 }  // namespace
@@ -54,8 +54,8 @@ void BusLoop::kick() {
   });
 }
 
-// sd_bus_get_events(3): it asks for POLLOUT as long as it has something to write. What it has written may lie in the
-// socket's buffer, which sd-bus makes 8 MiB large, until the bus reads it, 2 KiB at a time.
+// sd-bus asks for POLLOUT as long as it has something to write (sd_bus_get_events(3)). What it has written lies in the
+// socket's buffer until the bus reads it, 2 KiB at a time. sd-bus makes that buffer 8 MiB large.
 bool BusLoop::is_clear() const {
   const auto data = connection_.getEventLoopPollData();
   if ((data.events & POLLOUT) != 0) return false;
@@ -98,7 +98,7 @@ void BusLoop::watch() {
     timer_.cancel();
     return;
   }
-  // Absolute, on CLOCK_MONOTONIC, which is what steady_clock reads.
+  // timeout_usec is absolute, on CLOCK_MONOTONIC, the clock of steady_clock.
   timer_.expires_at(std::chrono::steady_clock::time_point(std::chrono::microseconds(data.timeout_usec)));
   timer_.async_wait([this](const AsioError& error) {
     if (!error) pump();

@@ -1,4 +1,4 @@
-// The one thread on which all bus traffic happens: sd-bus driven by an Asio io_context.
+// sd-bus driven by an Asio io_context: all bus traffic happens on this one thread.
 #pragma once
 
 #include <sdbus-c++/IConnection.h>
@@ -13,11 +13,11 @@ namespace unionroot::daemon {
 
 class BusLoop {
  public:
-  // lost: the bus is gone, with sd-bus's words for it. Called once, on the bus thread.
+  // lost: called once, on the bus thread, when the bus is gone. It gets sd-bus's message.
   BusLoop(asio::io_context& io, sdbus::IConnection& connection, std::function<void(const std::string&)> lost);
 
-  // Runs the work on the bus thread, then looks at the bus again: whatever the work sent may have left messages
-  // unread or unwritten in sd-bus's own queues, which no descriptor tells of. From any thread.
+  // Runs the work on the bus thread, then processes the bus: the work may leave messages in sd-bus's own queues, which
+  // no descriptor reports. From any thread.
   template <typename Work>
   void post(Work work) {
     asio::post(io_, [this, work = std::move(work)]() mutable {
@@ -25,13 +25,13 @@ class BusLoop {
       kick();
     });
   }
-  // After bus calls made on the bus thread outside of post() and outside of sd-bus's dispatch.
+  // Call it after bus calls on the bus thread outside of post() and of sd-bus's dispatch.
   void kick();
 
   // The bus has read nearly all that was sent.
   [[nodiscard]] bool is_clear() const;
 
-  // What it throws is logged: nothing that is told to the bus may end the loop.
+  // Logs exceptions of `work`: they must not end the loop.
   static void guarded(const std::function<void()>& work);
 
   [[nodiscard]] asio::io_context& io() { return io_; }

@@ -1,5 +1,5 @@
-// The objects on the bus, one class for each interface. They parse, and hand on to Requests. What they register is what
-// org.unionroot1.xml says, by hand: message_arguments.h says why.
+// The objects on the bus, one class for each interface. They parse calls and pass them to Requests. Methods are
+// registered by hand, as org.unionroot1.xml describes them; message_arguments.h gives the reason.
 #pragma once
 
 #include <sdbus-c++/sdbus-c++.h>
@@ -20,7 +20,7 @@ class ManagerObject final : public sdbus::AdaptorInterfaces<sdbus::Properties_ad
                 std::vector<std::string> capabilities);
   ~ManagerObject() { unregisterAdaptor(); }
   void problems_changed();
-  // To that connection alone.
+  // Sends the signal to that connection only.
   void tell_progress(const std::string& caller, std::uint32_t call, const std::string& session,
                      const session::Progress& progress);
   // signal: SessionNew, SessionRemoved, ChrootNew or ChrootRemoved.
@@ -39,8 +39,8 @@ class ManagerObject final : public sdbus::AdaptorInterfaces<sdbus::Properties_ad
   ObjectManager objects_;
 };
 
-// What a session's object shows: a copy, since properties are read on the bus thread, which must not block.
-// Shared with the replies that its methods owe; made and let go of on the bus thread.
+// Keeps a copy of what it shows: properties are read on the bus thread, which must not block. Its methods' pending
+// replies share it. Created and destroyed on the bus thread.
 class SessionObject final : public std::enable_shared_from_this<SessionObject>,
                             public ShownObject,
                             public sdbus::AdaptorInterfaces<sdbus::Properties_adaptor, sdbus::ManagedObject_adaptor> {
@@ -50,11 +50,11 @@ class SessionObject final : public std::enable_shared_from_this<SessionObject>,
   void write_interfaces(Answer& answer) const override;
   void update(const session::SessionView& view);
   void update(const session::Progress& progress);
-  // True if that very session is shown, and not another of its name.
+  // True if this session is shown, not another one of the same name.
   [[nodiscard]] bool shows(const store::SessionRecord& record) const { return record_.created == record.created; }
-  // Another session of that name, begun while this object still owed a reply.
+  // Shows another session of the same name, begun while a reply of this object was pending.
   void become(const session::SessionView& view);
-  // The session has gone. The object stays until each call to it has been answered.
+  // The session is gone. The object lives until each call to it is answered.
   void leave();
 
  private:
@@ -81,7 +81,7 @@ class ChrootObject final : public ShownObject,
   ~ChrootObject() override { unregisterAdaptor(); }
   void write_interfaces(Answer& answer) const override;
   void update(definition::DefinitionPtr definition);
-  // The definition has gone.
+  // The definition is gone.
   void leave();
 
  private:

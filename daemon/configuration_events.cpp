@@ -19,7 +19,7 @@ events::Event of_chroot(Kind kind, const std::string& name) {
   return event;
 }
 
-// What was written above it does not make it another.
+// Without the line number: lines added above a definition do not change it.
 std::string content(const DefinitionPtr& definition) {
   auto copy = *definition;
   copy.line = 0;
@@ -60,7 +60,7 @@ events::Priority severity_of(const Problem& problem) {
 std::vector<events::Event> configuration_events(const definition::Snapshot* former, const definition::Snapshot& now) {
   std::vector<events::Event> found;
   if (former != nullptr) compare(*former, now, found);
-  std::set<std::string> known;  // what was wrong before the edit has been told
+  std::set<std::string> known;  // problems from before the edit are reported already
   if (former != nullptr)
     for (const auto& problem : former->problems) known.insert(problem.text());
   for (const auto& problem : now.problems) {

@@ -1,4 +1,4 @@
-// What an edit of the configuration means, as events.
+// Events for the changes between two configurations.
 #pragma once
 
 #include <vector>
@@ -8,7 +8,7 @@
 
 namespace unionroot::daemon {
 
-// former: nullptr at the start of the daemon, when no chroot is told as a new one. Takes its time.
+// former: nullptr at the start of the daemon: no chroot counts as new then. Slow: it serializes all definitions.
 std::vector<events::Event> configuration_events(const definition::Snapshot* former, const definition::Snapshot& now);
 
 }  // namespace unionroot::daemon

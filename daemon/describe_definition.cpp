@@ -51,7 +51,7 @@ std::string_view union_backing(const Definition& definition) {
   return "auto";
 }
 
-// The path that a source has, under the key that its definition gives it.
+// The path of a source, and the key that a definition uses for it.
 struct SourcePlace {
   const char* key;
   std::string path;
@@ -78,7 +78,7 @@ SourcePlace source_place(const definition::Source& source) {
   return std::visit(Visitor{}, source);
 }
 
-// Beside its path: what else its keys say.
+// The other keys of a source.
 void add_source_details(Dictionary& info, const definition::Source& source) {
   const auto add = [&](const char* key, const std::string& value) {
     if (!value.empty()) info[key] = text(value);
@@ -148,7 +148,7 @@ void add_union(Dictionary& info, const Definition& definition) {
   info["union-reset"] = Value(layout.reset);
 }
 
-// What a session finds inside, and what becomes of it.
+// Keys for the inside of a session, and for its end.
 void add_session_keys(Dictionary& info, const Definition& definition) {
   info["host-view"] = text(host_view(definition));
   info["host-view-access"] = text(definition.host_view_access == definition::ViewAccess::all ? "all" : "owner");

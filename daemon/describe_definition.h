@@ -1,4 +1,4 @@
-// What Info says of a definition: each of its keys that counts.
+// The part of Info about a definition: each key that applies.
 #pragma once
 
 #include <map>
@@ -13,11 +13,11 @@ namespace unionroot::daemon {
 
 void add_definition(Dictionary& info, const definition::Definition& definition);
 
-// Whether there is a source:NAME.
+// True if there is a source:NAME.
 [[nodiscard]] bool has_source(const definition::Definition& definition);
 [[nodiscard]] std::string_view union_type(const definition::Definition& definition);
 
-// A name that is not UTF-8 must not make the whole answer impossible.
+// These convert names to UTF-8: one invalid name must not prevent the whole answer.
 [[nodiscard]] Value text(std::string_view name);
 [[nodiscard]] std::vector<std::string> valid_texts(const std::vector<std::string>& values);
 [[nodiscard]] Value pairs(const std::map<std::string, std::string>& given);

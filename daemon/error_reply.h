@@ -1,4 +1,4 @@
-// The one place where a failure becomes an answer on the bus.
+// The only place that turns exceptions into error replies.
 #pragma once
 
 #include <sdbus-c++/Error.h>
@@ -7,11 +7,11 @@
 
 namespace unionroot::daemon {
 
-// base::Error: org.unionroot1.Error.<Name>, its message and, on a line of its own, its hint. Any other exception:
-// org.unionroot1.Error.Failed.
+// base::Error becomes org.unionroot1.Error.<Name>, with its message and, on a line of its own, its hint. sdbus::Error
+// is returned unchanged. Any other exception becomes org.unionroot1.Error.Failed.
 sdbus::Error error_to_reply(const std::exception_ptr& error);
 
-// Runs work; what it throws becomes an sdbus::Error, the only exception that sdbus-c++ 1.2 catches in a callback.
+// Runs the work, and throws its exceptions as sdbus::Error: sdbus-c++ 1.2 catches no other exception in a callback.
 template <typename Work>
 decltype(auto) guarded_callback(Work&& work) {
   try {

@@ -8,7 +8,7 @@
 namespace unionroot::daemon {
 
 void Exports::session(const session::SessionView& view) {
-  // Another of that name, whose predecessor's end is still to be told of.
+  // A new session of the same name: announce the end of the former one first.
   if (const auto former = sessions_.find(view.record.id);
       former != sessions_.end() && !former->second->shows(view.record))
     session_gone(view.record.id);

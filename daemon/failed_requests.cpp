@@ -26,7 +26,7 @@ void note_error(events::Event& event, const std::exception_ptr& error) {
   }
 }
 
-// Which of the two the caller means.
+// Adds the session or the chroot that the request names.
 void note_place(events::Event& event, const session::Sessions& core) {
   try {
     const auto name = base::parse_qualified_name(event.asked);
@@ -40,7 +40,7 @@ void note_place(events::Event& event, const session::Sessions& core) {
       event.chroot = name.name;
     }
   } catch (const base::Error&) {
-    // What is no name is told as it was written.
+    // Not a valid name: the event keeps it as it was written.
   }
 }
 
@@ -61,7 +61,7 @@ void FailedRequests::add(uid_t uid, const Describe& describe, const std::excepti
   });
 }
 
-// The name service and the journal may block.
+// On a worker: the name service and the journal may block.
 void FailedRequests::tell(const events::Event& event) {
   auto job = [this, event] {
     auto whole = event;

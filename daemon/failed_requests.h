@@ -1,4 +1,4 @@
-// Requests that failed, for the journal: who asked for what, and why it was not done.
+// Writes failed requests to the journal: who asked for what, and why it failed.
 #pragma once
 
 #include <exception>
@@ -17,10 +17,10 @@ class FailedRequests {
   // All are borrowed.
   FailedRequests(BusLoop& loop, const session::Sessions& core, const Operations& operations, Scheduler& scheduler);
 
-  // What was asked for: who, request, asked, command, becomes. It is asked only if the request is told of.
+  // Describes the request: request, asked, command, becomes. Called only if the request is logged.
   using Describe = std::function<events::Event()>;
   void add(uid_t uid, const Describe& describe, const std::exception_ptr& error) noexcept;
-  // Tells what was counted.
+  // Logs the counted requests.
   void stop();
 
  private:

@@ -1,4 +1,4 @@
-// The sessions, for ListSessions: one look serves all who asked before it began.
+// The sessions, for ListSessions: one look serves all requests that came before it.
 #pragma once
 
 #include <exception>
@@ -13,7 +13,7 @@
 
 namespace unionroot::daemon {
 
-// Bus thread only. A look copies what is to be said of each session, and so is made on a worker, one at a time.
+// Bus thread only. A look copies the view of each session, so it runs on a worker, one at a time.
 class Listing {
  public:
   struct Row {
@@ -27,7 +27,7 @@ class Listing {
   Listing(BusLoop& loop, Scheduler& scheduler, const session::Sessions& core, const Operations& operations)
       : loop_(loop), scheduler_(scheduler), core_(core), operations_(operations) {}
 
-  // Calls `seen` with what is true now, or later.
+  // Calls `seen` with the sessions as they are now, or later.
   void look(Seen seen);
 
  private:

@@ -1,4 +1,4 @@
-// unionrootd: wires the parts together, and nothing else.
+// unionrootd: connects the parts.
 #include <malloc.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
@@ -39,7 +39,7 @@ std::vector<std::string> capabilities(const session::Manager& manager) {
 
 int serve(const definition::Settings& settings) {
   const base::UniqueFd state_lock = lock_state(settings.state_directory);
-  // Before the loop, so that it outlives it: work that the loop never came to holds messages of the bus.
+  // Created before the loop, so that it outlives it: unfinished work of the loop holds bus messages.
   const auto connection = connect_bus(settings);
   asio::io_context io(1);
   EventRelay relay(io);
@@ -95,11 +95,10 @@ int run(int argc, char** argv) {
     throw base::Error(base::ErrorCode::access_denied, "unionrootd must be run by root",
                       "try: systemctl start unionrootd, or sudo unionrootd");
   ::umask(022);
-  // Every live session keeps some descriptors open, and the soft limit is 1024 wherever nobody raised it.
+  // Every live session keeps some descriptors open, and the usual soft limit is 1024.
   kernel::raise_open_files_limit();
-  // Large buffers go back to the system when they are freed. By itself the limit would rise to the size of the largest
-  // that was freed (mallopt(3)), and one large message would stay.
-  // NOLINTNEXTLINE(concurrency-mt-unsafe): there is no other thread yet
+  // Makes malloc return large buffers to the system when they are freed. By default the threshold rises to the largest
+  // size that was freed (mallopt(3)), and the memory of one large message would stay in use.
   if (::mallopt(M_MMAP_THRESHOLD, 128 * 1024) == 0)
     base::log::warning("this malloc has no M_MMAP_THRESHOLD: a large request may leave memory in use");
   const int status = serve(settings_for(line));

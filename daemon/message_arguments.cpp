@@ -22,8 +22,7 @@ constexpr std::size_t longest_pair = 4096;
 
 }  // namespace
 
-// sdbus-c++ 1.2 has no call that reads an array of bytes at once, and none that leaves a descriptor where it is. So the
-// reading is sd-bus's own.
+// Reads with sd-bus: sdbus-c++ 1.2 can neither read an array of bytes at once nor leave a descriptor in the message.
 Arguments::Arguments(std::string_view method, const sdbus::Message& message)
     : method_(method), message_(raw_message(message)) {}
 

@@ -1,7 +1,6 @@
-// The arguments of a method call, read one after the other from the message itself.
-//
-// A generated adaptor decodes all of a message before our code runs. Here nothing is decoded that nobody asked for:
-// reading stops at the first option that is not known, and at a limit of bytes.
+// Reads the arguments of a method call from the message, one after another.
+// | A generated adaptor decodes the whole message before our code runs. Here reading stops at the first unknown option,
+// and at a limit of bytes.
 #pragma once
 
 #include <sdbus-c++/Message.h>
@@ -20,15 +19,16 @@ struct sd_bus_message;
 
 namespace unionroot::daemon {
 
-// What the strings and bytes of one call may take in all. An exec takes 2 MiB with the usual limit of the stack.
+// The most bytes that all strings and byte arrays of one call may take. For comparison: an exec takes 2 MiB with the
+// usual stack limit.
 inline constexpr std::size_t most_bytes_of_a_call = std::size_t{4} << 20;
-// What each string counts beside its bytes: a list of empty ones takes memory too.
+// Counted for each string besides its bytes: empty strings take memory too.
 inline constexpr std::size_t bytes_of_a_string = 32;
 
 class Arguments;
 
-// The value of one option, in the message. It is read once, by one of these methods. Each throws
-// Error(invalid_argument) naming the method, the option, and what is expected.
+// The value of one option in the message. Read it once, by one of these methods. Each throws Error(invalid_argument)
+// that names the method, the option and what is expected.
 class OptionValue {
  public:
   OptionValue(Arguments& arguments, std::string_view key, std::string_view type)
@@ -37,7 +37,7 @@ class OptionValue {
   [[nodiscard]] bool boolean() const;
   // Any of D-Bus's integer types.
   [[nodiscard]] std::int64_t integer(std::int64_t least, std::int64_t most) const;
-  // A string (s) or bytes (ay); no NUL in it, at most `longest` bytes.
+  // A string (s) or bytes (ay), without NUL, at most `longest` bytes.
   [[nodiscard]] std::string text(std::size_t longest) const;
   // Strings (as) or bytes (aay).
   [[nodiscard]] std::vector<std::string> texts() const;
@@ -56,27 +56,26 @@ class OptionValue {
 // Bus thread only; the message must outlive it. Every method throws Error(invalid_argument).
 class Arguments {
  public:
-  // method: "Begin", for messages. The bus has compared the signature by now.
+  // method: "Begin", for messages. sd-bus has checked the signature.
   Arguments(std::string_view method, const sdbus::Message& message);
 
   std::string text(std::size_t longest);  // s
   std::vector<std::string> texts();       // as
-  // h: the message's own, close-on-exec, open as long as the message is kept. A duplicate would have to be closed too,
-  // which may block.
+  // h. The message owns the descriptor: close-on-exec, open as long as the message is kept. It is not duplicated, since
+  // closing a duplicate may block.
   int descriptor();
-  // The call lets somebody be asked to authenticate (the flag ALLOW_INTERACTIVE_AUTHORIZATION of the message).
+  // True if the caller may be asked to authenticate: the message's flag ALLOW_INTERACTIVE_AUTHORIZATION.
   [[nodiscard]] bool interactive() const;
-  // What the strings and bytes that were read take.
+  // Bytes of the strings and byte arrays that were read.
   [[nodiscard]] std::size_t bytes() const { return most_bytes_of_a_call - left_; }
 
   using Read = std::function<void(const OptionValue&)>;
-  // a{sv}: calls `read` of each key that is there, in the order of the message. A key that is not known, or comes
-  // twice, is refused.
+  // a{sv}: calls `read` for each key, in the order of the message. Refuses unknown and repeated keys.
   void options(const std::vector<std::pair<std::string_view, Read>>& known);
 
  private:
   friend class OptionValue;
-  [[nodiscard]] bool enter(char type, const char* contents);  // false: the array around it has no more
+  [[nodiscard]] bool enter(char type, const char* contents);  // false: the enclosing array has no more elements
   void leave();
   [[nodiscard]] bool at_end() const;
   void basic(char type, void* value);

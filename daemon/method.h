@@ -1,4 +1,4 @@
-// Registers the methods of an object by hand: with the message itself, and a reply that is answered later.
+// Registers methods by hand: they get the message itself, and may reply later.
 #pragma once
 
 #include <sdbus-c++/sdbus-c++.h>
@@ -29,10 +29,10 @@ class Method {
         output_names_(std::move(output_names)) {}
 
   using Work = std::function<void(const ReplyPtr<Values...>&, const sdbus::MethodCall&)>;
-  // What keeps the object alive until the reply is sent. Nothing for an object that outlives all replies.
+  // Keeps the object alive until the reply is sent. Empty for an object that outlives all replies.
   using Owner = std::function<std::shared_ptr<void>()>;
 
-  // What `work` throws becomes the reply: sdbus-c++ 1.2 lets other exceptions than its own run into C code.
+  // Exceptions of `work` become the reply: sdbus-c++ 1.2 lets exceptions other than its own pass into C code.
   void add(sdbus::IObject& object, BusLoop& loop, Work work, Owner owner = {}) const {
     const auto called = [&loop, name = name_, work = std::move(work),
                          owner = std::move(owner)](const sdbus::MethodCall& call) {

@@ -1,4 +1,4 @@
-// Which methods our objects have.
+// The methods of our objects.
 #pragma once
 
 #include <string>
@@ -9,12 +9,12 @@
 
 namespace unionroot::daemon {
 
-// signature: of what goes in.
+// signature: of the input.
 inline std::string method_key(std::string_view interface, std::string_view name, std::string_view signature) {
   return base::concat(interface, ".", name, "(", signature, ")");
 }
 
-// By their keys. Method::add adds to it. Bus thread only.
+// The keys of all methods; Method::add adds them. Bus thread only.
 inline std::unordered_set<std::string>& registered_methods() {
   static std::unordered_set<std::string> methods;
   return methods;

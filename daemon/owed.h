@@ -11,7 +11,7 @@ class Owed {
   Owed() = default;
   Owed(const Owed&) = delete;
   Owed& operator=(const Owed&) = delete;
-  // The answer is this error. Nothing happens if it was answered before.
+  // Answers with this error. Does nothing if it was answered before.
   virtual void fail(const std::exception_ptr& error) = 0;
 
  protected:
@@ -19,7 +19,7 @@ class Owed {
 };
 using OwedPtr = std::shared_ptr<Owed>;
 
-// What `work` throws becomes the reply.
+// Exceptions of `work` become the reply.
 template <typename Work>
 void answering(const OwedPtr& reply, Work&& work) {
   try {

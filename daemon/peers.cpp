@@ -17,7 +17,7 @@ namespace unionroot::daemon {
 namespace {
 
 constexpr const char* broker_name = "org.freedesktop.DBus";
-// arg2 is the new owner: empty when a name goes. So the daemon is woken by disconnections alone.
+// arg2 is the new owner, empty if a name is released: so only disconnections wake the daemon.
 constexpr const char* disconnections =
     "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',member='NameOwnerChanged',arg2=''";
 
@@ -30,14 +30,14 @@ std::uint32_t number(const std::map<std::string, sdbus::Variant>& credentials, c
   return found->second.get<std::uint32_t>();
 }
 
-// Whoever connected may have ended since, and left its connection to a child and its pid to a stranger, whose limits a
-// command must not get.
+// The process that connected may have ended. A child may still use its connection, and its pid may belong to a process
+// of another user. A command must not get that process's limits.
 bool belongs_to(pid_t pid, uid_t uid) {
   struct stat facts {};
   const auto folder = base::concat("/proc/", pid);
   if (::stat(folder.c_str(), &facts) != 0) return false;
   if (facts.st_uid == uid) return true;
-  // proc(5): what belongs to it is root's if others may not look into it, after a setuid(2) without exec for one.
+  // proc(5): the folder belongs to root if others may not look into it, for example after a setuid(2) without exec.
   const auto status = base::try_read_file(folder + "/status");
   const auto uids = status ? base::status_field(*status, "Uid") : std::nullopt;
   if (!uids) return false;
@@ -103,7 +103,7 @@ void Peers::answered(const std::string& sender, const sdbus::Error* error,
     peer = std::make_shared<Peer>();
     peer->name = sender;
     peer->uid = number(credentials, "UnixUserID");
-    // A client in another pid namespace has none that means anything here.
+    // A client in another pid namespace has no pid here.
     if (credentials.count("ProcessID") != 0) peer->pid = static_cast<pid_t>(number(credentials, "ProcessID"));
     if (peer->pid > 0) peer->start_time = base::process_start_time(peer->pid);
     if (peer->pid > 0 && !belongs_to(peer->pid, peer->uid)) peer->start_time.reset();

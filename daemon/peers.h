@@ -1,4 +1,4 @@
-// Who calls: uid and pid of each client of the bus, as the broker tells them, until it disconnects.
+// The uid and pid of each bus client, from the broker. They are kept until the client disconnects.
 #pragma once
 
 #include <sdbus-c++/sdbus-c++.h>
@@ -20,25 +20,25 @@ namespace unionroot::daemon {
 struct Peer {
   std::string name;  // unique name on the bus
   uid_t uid = static_cast<uid_t>(-1);
-  pid_t pid = 0;  // 0: the bus does not tell
+  pid_t pid = 0;  // 0: not known
   std::optional<std::uint64_t> start_time;
   std::atomic<bool> gone{false};  // it has disconnected; read from any thread
 };
 using PeerPtr = std::shared_ptr<Peer>;
 
-// Bus thread only. One question to the broker per client, not per call.
+// Bus thread only. Asks the broker once per client, not once per call.
 class Peers {
  public:
-  // left: called for each client that was identified and has disconnected. It may not throw.
+  // left: called for each identified client that has disconnected. It must not throw.
   using Left = std::function<void(const std::string& name)>;
   Peers(sdbus::IConnection& connection, Left left);
 
-  // Calls `known` with the client's identity: at once if it is cached, else when the broker has answered; in the
-  // order in which they came. `failed`: the broker does not tell (the client has gone). Neither may throw.
+  // Calls `known` with the client's identity: at once if it is cached, else when the broker has answered, in the order
+  // of the calls. Calls `failed` if the broker does not give the identity: the client has gone. Neither may throw.
   void identify(const std::string& sender, std::function<void(const PeerPtr&)> known,
                 std::function<void(std::exception_ptr)> failed);
 
-  // Null: it was not identified yet.
+  // Null: not identified yet.
   [[nodiscard]] PeerPtr find(const std::string& sender) const;
 
   [[nodiscard]] std::size_t count() const { return peers_.size(); }

@@ -1,4 +1,4 @@
-// A reply that is owed: it answers once, and with an error if everybody forgot.
+// A pending reply: it answers once. Its destructor sends an error if nothing was answered.
 #pragma once
 
 #include <sdbus-c++/sdbus-c++.h>
@@ -20,9 +20,9 @@
 
 namespace unionroot::daemon {
 
-// From any thread, but by one thread at a time. The answer is sent from the bus thread, and the calling message is
-// released there too, whatever happens. `object`: that which was called, if it may go before the answer is sent: what
-// sd-bus checks an answer against (sd_bus_message_seal: the method's result signature) is the object's own memory.
+// From any thread, but by one thread at a time. The answer is sent on the bus thread, and the calling message is
+// released there. `object`: the called object, if it may be destroyed before the answer is sent. sd-bus checks an
+// answer against the object's memory (sd_bus_message_seal: the method's result signature).
 template <typename... Values>
 class Reply final : public Owed {
  public:
@@ -34,19 +34,19 @@ class Reply final : public Owed {
                                                "unionrootd may be stopping: try again")));
   }
 
-  // `before` runs on the bus thread right before the answer is sent; false: nobody is there to get it.
+  // `before` runs on the bus thread right before the answer is sent. False: the caller has gone, and nothing is sent.
   void send(std::function<bool()> before, Values... values) {
     if (!result_) return;
     loop_.post([object = std::move(object_), kept = std::move(kept_), before = std::move(before), method = method_,
                 result = take(), values = std::tuple<Values...>(std::move(values)...)]() mutable {
       bool wanted = true;
-      // What cannot be shown to others is no reason to leave the caller without an answer.
+      // An exception of `before` is logged: the caller still gets the answer.
       if (before) BusLoop::guarded([&] { wanted = before(); });
       if (!wanted) return;
       try {
         std::apply([&](const Values&... value) { result.returnResults(value...); }, values);
       } catch (const sdbus::Error& error) {
-        // Too large for the bus, or a string that it does not take: say so rather than let the caller time out.
+        // Too large for the bus, or an invalid string: an error spares the caller the time-out.
         answer_error(result, method, error);
       }
     });
@@ -62,11 +62,11 @@ class Reply final : public Owed {
     });
   }
 
-  // The call is answered otherwise. Bus thread.
+  // The call is answered elsewhere. Bus thread only.
   void let_go() { result_.reset(); }
-  // Called on the bus thread when the answer is an error. It may not throw.
+  // `tell` is called on the bus thread if the answer is an error. It must not throw.
   void on_failure(std::function<void(const std::exception_ptr&)> tell) { on_failure_ = std::move(tell); }
-  // Lets go of it when the reply has been sent or forgotten, on whichever thread.
+  // Keeps `what` until the reply is sent or dropped. It may be released on any thread.
   void keep(std::shared_ptr<const void> what) { kept_ = std::move(what); }
 
   [[nodiscard]] const std::string& method() const { return method_; }

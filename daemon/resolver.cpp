@@ -19,8 +19,8 @@ using base::printable;
 
 constexpr std::string_view source_suffix = "-source";
 
-// A chroot's name in the configuration, and whether its source is meant. The definition may be broken, or the chroot
-// may have no source: the name means it all the same.
+// A chroot's name in the configuration, and whether its source is meant. The definition may be broken, and the chroot
+// may have no source.
 struct Meaning {
   std::string chroot;
   bool source = false;
@@ -31,7 +31,7 @@ std::optional<Meaning> meaning_of(const definition::Snapshot& configuration, Nam
     return configuration.find(chroot) != nullptr || configuration.broken(chroot) != nullptr;
   };
   if (is_known(name)) return Meaning{name, space == Namespace::source};
-  // As in schroot, a source is also to be had as NAME-source and ALIAS-source.
+  // As in schroot, a source also has the names NAME-source and ALIAS-source.
   if (space == Namespace::source || !name.ends_with(source_suffix)) return std::nullopt;
   auto chroot = name.substr(0, name.size() - source_suffix.size());
   if (!is_known(chroot)) return std::nullopt;
@@ -66,7 +66,7 @@ SelectedChroot Resolver::chroot(const std::string& name) const {
     throw Error(ErrorCode::invalid_argument, concat("'", printable(name), "' is a session already"),
                 "give a chroot; `unionroot list --chroots` lists them");
   const auto meaning = meaning_of(*registry_.snapshot(), wanted.space, wanted.name);
-  // require() has the words for what is broken or not there.
+  // require() throws the error for a broken or unknown chroot.
   return selected(registry_.require(meaning ? meaning->chroot : wanted.name),
                   wanted.space == Namespace::source || (meaning && meaning->source));
 }

@@ -1,4 +1,4 @@
-// What a name means that a caller gives: a chroot, the source of one, or a session.
+// Resolves a name from a caller: a chroot, the source of one, or a session.
 #pragma once
 
 #include <optional>
@@ -18,22 +18,21 @@ struct SelectedChroot {
 };
 
 // Thread-safe. Every method throws base::Error.
-//
-// A bare name means a chroot, by name or alias, if there is one; else the source of a chroot, as NAME-source; else a
-// session. One function decides that, for the name of a new session as for the name that a command is run by: so no
-// session can be begun that would take a command which is meant for a chroot or its source.
+// | A bare name means a chroot, by name or alias; else the source of a chroot, as NAME-source; else a session. The same
+// function checks the name of a new session. So no session can take the name of a chroot or a source, except with
+// front_end.
 class Resolver {
  public:
   Resolver(const session::Sessions& core, const definition::Registry& registry) : core_(core), registry_(registry) {}
 
   [[nodiscard]] SelectedChroot chroot(const std::string& name) const;
   [[nodiscard]] std::variant<session::SessionView, SelectedChroot> target(const std::string& name) const;
-  // "session:ID" or "ID", for what only sessions have.
+  // A session, from "session:ID" or "ID".
   [[nodiscard]] session::SessionView session(const std::string& name) const;
-  // The chroot as it is today; nullptr if it is not there any more, or is broken.
+  // The present definition of the chroot; nullptr if it is gone or broken.
   [[nodiscard]] definition::DefinitionPtr today(const std::string& chroot) const;
-  // For the name of a new session: one that means nothing yet. front_end: it may be a chroot's, as in schroot, where
-  // sessions are named apart from chroots.
+  // Checks the name of a new session: it must be valid, and mean no chroot or source. front_end: it may mean one, as in
+  // schroot, where sessions and chroots have separate names.
   void require_free(const std::string& name, bool front_end = false) const;
 
  private:

@@ -42,7 +42,7 @@ void RunWatch::add(session::StartedRun run, base::UniqueFd pidfd, base::UniqueFd
     });
 }
 
-// A supervisor that has nothing to stay for ends right after this.
+// If no processes are left, the supervisor ends right after this, and supervisor_ended() reports the end.
 void RunWatch::command_ended(const std::string& id) {
   const auto found = watched_.find(id);
   if (found == watched_.end()) return;

@@ -1,4 +1,4 @@
-// Notices when a run's command ends and leaves processes, and when its supervisor ends; reaps that.
+// Notices when a run's command ends and leaves processes, and when its supervisor ends. Reaps the supervisor.
 #pragma once
 
 #include <functional>
@@ -15,7 +15,8 @@ namespace unionroot::daemon {
 
 class RunWatch {
  public:
-  // ended: called on the loop's thread with what add() was given. Twice for a run whose command has left processes.
+  // ended: called on the loop's thread with the run from add(), without its descriptors. Called twice if the command
+  // has left processes.
   using Ended = std::function<void(const session::StartedRun& run, const launch::RunEnd& end)>;
   RunWatch(asio::io_context& io, Ended ended) : io_(io), ended_(std::move(ended)) {}
 
@@ -29,7 +30,7 @@ class RunWatch {
     session::StartedRun run;
     Descriptor supervisor;
     std::optional<Descriptor> end;
-    launch::RunEnd told = {};  // by the supervisor
+    launch::RunEnd told = {};  // reported by the supervisor
   };
   void command_ended(const std::string& id);
   void supervisor_ended(const std::string& id);

@@ -18,8 +18,7 @@ namespace unionroot::daemon {
 
 namespace {
 
-// Sessions that the bus layer did not begin for a caller are looked at this much later: an automatic session that
-// has come and gone by then was never on the bus, and cost it nothing.
+// Delay before a changed session is looked at. An automatic session that has ended by then was never on the bus.
 constexpr auto announcement_delay = std::chrono::milliseconds(50);
 
 constexpr auto farewell = std::chrono::seconds(5);
@@ -35,7 +34,7 @@ std::vector<std::string> texts_of(const definition::Problems& problems) {
 template <typename Tell>
 void EventRelay::post(Tell tell) {
   asio::post(io_, [this, tell = std::move(tell)]() mutable {
-    // A signal that cannot be sent, since the bus is going, must not end the loop: that notices it by itself.
+    // A signal that cannot be sent must not end the loop: the loop notices by itself if the bus is gone.
     if (service_ != nullptr) BusLoop::guarded([&] { tell(*service_); });
   });
 }
@@ -80,7 +79,7 @@ Service::Service(asio::io_context& io, sdbus::IConnection& connection, session::
           loop_, core, operations_, registry, limits,
           {[this](const session::SessionView& view) {
              exports_.session(view);
-             // Somebody may have ended it between its begin and here.
+             // The session may have ended since its begin.
              session_changed(view.record.id);
            },
            [this] { show_configuration(); },
@@ -125,10 +124,10 @@ void Service::stop() {
   } catch (const sdbus::Error& error) {
     base::log::debug(base::concat("giving the bus name back: ", error.getMessage()));  // the bus may be gone
   }
-  loop_.kick();  // who has disconnected is known before the replies are sent
+  loop_.kick();  // so disconnections are known before the replies are sent
   core_.prepare_stop();
   requests_.stop();
-  // What the workers posted last: replies that are owed. Clients that go on asking do not hold this up for ever.
+  // Sends the replies that the workers posted last. The time is limited: clients may go on calling.
   io_.restart();
   const auto end = std::chrono::steady_clock::now() + farewell;
   for (bool more = true; more && std::chrono::steady_clock::now() < end;) {
@@ -170,7 +169,7 @@ void Service::refresh() {
     loop_.post([this, found = std::move(found)] {
       refreshing_ = false;
       for (const auto& [id, view] : found) {
-        if (overtaken_.contains(id)) continue;  // what was seen may have been true before that
+        if (overtaken_.contains(id)) continue;  // the view may be older than the removal
         BusLoop::guarded([&, &id = id, &view = view] { view ? exports_.session(*view) : exports_.session_gone(id); });
       }
       overtaken_.clear();
@@ -181,8 +180,7 @@ void Service::refresh() {
   });
 }
 
-// Another session of that name may have been begun, shown even, before this came: so whether there is one is looked at
-// in any case.
+// Another session of the same name may exist by now, so the session is looked at again in any case.
 void Service::session_removed(const std::string& id) {
   if (stopped_) return;
   if (refreshing_) overtaken_.insert(id);
@@ -213,7 +211,8 @@ void Service::watch_configuration() {
     void operator()(const AsioError& error) const {
       if (error || self->stopped_) return;
       Service* service = self;
-      // Reading the files may block: on a worker. The wait begins anew only when that has drained the descriptor.
+      // On a worker, since reading the files may block. The next wait begins when the worker has drained the
+      // descriptor.
       service->requests_.intake().scheduler().submit(Work::configuration, 0, [service] {
         try {
           service->registry_.on_readable();

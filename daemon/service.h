@@ -1,4 +1,4 @@
-// The daemon on the bus: everything of this folder, put together over a core and a registry.
+// The daemon on the bus: connects the parts of this folder with a core and a registry.
 #pragma once
 
 #include <memory>
@@ -19,12 +19,12 @@ namespace unionroot::daemon {
 
 class Service;
 
-// What the core tells, from its threads, also before there is a Service: kept for it until it is attached.
+// Passes the core's events, from any thread, to the Service. Events from before attach() wait in the io_context.
 class EventRelay {
  public:
   explicit EventRelay(asio::io_context& io) : io_(io) {}
   session::Events events();
-  // Both before the io_context runs, or on its thread.
+  // Before the io_context runs, or on its thread.
   void attach(Service* service) { service_ = service; }
 
  private:
@@ -41,14 +41,14 @@ class Service {
           std::function<void(const std::string&)> lost);
   ~Service();
 
-  // Exports what there is and takes the bus name. Throws Error when the name cannot be had.
+  // Exports all objects and takes the bus name. Throws Error if the name is not available.
   void start();
-  // Gives the name back, ends what is under way, sends the replies that are owed. The io_context must not be running.
+  // Releases the name, cancels what is under way, sends the pending replies. The io_context must not be running.
   void stop();
   void reload();
   void end_overdue(const session::SessionView& view) { requests_.end_overdue(view); }
 
-  // Bus thread.
+  // Bus thread only.
   void session_changed(const std::string& id);
   void session_removed(const std::string& id);
   void session_progress(const std::string& id, const session::Progress& progress);
@@ -74,7 +74,7 @@ class Service {
   asio::posix::stream_descriptor configuration_;
   asio::steady_timer refresh_timer_;
   std::unordered_set<std::string> dirty_;      // sessions to look at again
-  std::unordered_set<std::string> overtaken_;  // have gone since the look that is under way began
+  std::unordered_set<std::string> overtaken_;  // removed since the current look began
   bool refreshing_ = false;
   bool stopped_ = false;
 };

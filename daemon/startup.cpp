@@ -74,7 +74,9 @@ CommandLine parse_command_line(int argc, char** argv) {
 
 void open_standard_descriptors() {
   int number = -1;
-  do number = base::check(::open("/dev/null", O_RDWR), "opening", "/dev/null");  // the lowest that is free: open(2)
+  do
+    number =
+        base::check(::open("/dev/null", O_RDWR), "opening", "/dev/null");  // open(2) returns the lowest free number
   while (number <= STDERR_FILENO);
   ::close(number);
 }
@@ -104,11 +106,11 @@ void set_log_level(const std::string& level) {
 base::UniqueFd lock_state(const std::string& state_directory) {
   kernel::ensure_directories(state_directory, 0755);
   const std::string path = state_directory + "/daemon.lock";
-  // For root alone: whoever can read it could take a read lock on it, and so keep the daemon from starting (fcntl(2)).
+  // For root alone: a reader could take a read lock, and so keep the daemon from starting (fcntl(2)).
   base::UniqueFd file(
       base::check(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600), "opening", path));
   base::check(::fchmod(file.get(), 0600), "changing the mode of", path);
-  // The descriptors of a daemon that was killed go with the last of its threads.
+  // Waits at most a second: the descriptors of a killed daemon stay open until its last thread has ended.
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(1);
   bool locked = base::try_lock(file.get(), base::LockType::write, path);
   for (; !locked && std::chrono::steady_clock::now() < end;
@@ -122,13 +124,13 @@ base::UniqueFd lock_state(const std::string& state_directory) {
         concat("another unionrootd (pid ", base::printable(owner), ") runs on the state directory ", state_directory),
         "stop it first, or give this one settings with a state-directory and a runtime-directory of its own");
   }
-  try {  // for people; the lock is the truth
+  try {  // the pid is for people; only the lock counts
     const auto text = concat(::getpid(), "\n");
     base::write_all(file.get(), text, path);
     base::check(::ftruncate(file.get(), static_cast<off_t>(text.size())), "writing", path);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::no_space) throw;
-    base::log::warning(error.what());  // on a full disk there are sessions to be ended, by this daemon
+    base::log::warning(error.what());  // not fatal: on a full disk this daemon must still end sessions
   }
   return file;
 }
@@ -164,7 +166,7 @@ bool machine_shuts_down(const definition::Settings& settings, sdbus::IConnection
     sdbus::Variant state;
     systemd->callMethod("Get")
         .onInterface("org.freedesktop.DBus.Properties")
-        .withTimeout(std::chrono::seconds(10))  // at a shutdown it has much to do
+        .withTimeout(std::chrono::seconds(10))  // systemd is busy during a shutdown
         .withArguments(std::string("org.freedesktop.systemd1.Manager"), std::string("SystemState"))
         .storeResultsTo(state);
     return state.get<std::string>() == "stopping";

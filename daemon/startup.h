@@ -1,4 +1,4 @@
-// What main needs before there is anything to wire: its options, the lock on the state, the bus.
+// What main() needs first: the options, the lock on the state, the bus.
 #pragma once
 
 #include <sdbus-c++/IConnection.h>
@@ -26,23 +26,23 @@ CommandLine parse_command_line(int argc, char** argv);
 // Throws Error(invalid_argument) for an unknown word.
 void set_log_level(const std::string& level);
 
-// Standard descriptors that are closed are /dev/null from now on: else the log would be written into whatever is opened
-// next, the bus or the database.
+// Opens closed standard descriptors as /dev/null. Else the log could be written into the next file that is opened: the
+// bus or the database.
 void open_standard_descriptors();
 
-// Takes the numbers that programs get their descriptors under (kernel/spawn.h) and never gives them back: dup2(2) over
-// one of a caller's would close it, which may block, while a worker waits.
+// Occupies for ever the descriptor numbers that started programs use (kernel/spawn.h). A dup2(2) onto a caller's
+// descriptor would close that one, which may block a worker.
 void reserve_low_descriptors();
 
-// Holds <state>/daemon.lock until it is closed, however the process ends. Throws Error(failed) naming the other
-// daemon if one has it.
+// Locks <state>/daemon.lock until the descriptor is closed, however the process ends. Throws Error(failed) that names
+// the other daemon if one holds it.
 base::UniqueFd lock_state(const std::string& state_directory);
 
-// As settings.bus says. Throws Error saying which bus could not be reached.
+// Connects to settings.bus. Throws Error that names the bus.
 std::unique_ptr<sdbus::IConnection> connect_bus(const definition::Settings& settings);
 
-// Whether systemd is taking the machine down, so that what definitions say of on-shutdown applies; false for a daemon
-// that is merely stopped, and where there is no systemd to ask. No event loop may be running on the connection.
+// True if systemd is shutting down the machine, so that on-shutdown of the definitions applies. False if only the
+// daemon is stopped, and without systemd. No event loop may be running on the connection.
 bool machine_shuts_down(const definition::Settings& settings, sdbus::IConnection& connection);
 
 }  // namespace unionroot::daemon

@@ -17,7 +17,7 @@ using base::printable;
 
 namespace {
 
-// The layer fits the tree that it was made on, and no other.
+// The upper layer fits only the tree that it was made on.
 void require_same_tree(const definition::SchrootSessionFile& file, const definition::Definition& definition) {
   const auto keys = definition::schroot_keys(definition);
   for (const char* const key : {"type", "directory", "file", "device", "location"}) {
@@ -34,7 +34,7 @@ void require_same_tree(const definition::SchrootSessionFile& file, const definit
   }
 }
 
-// What was set for this session alone.
+// The user data that was set for this session only.
 std::map<std::string, std::string> own_user_data(const definition::SchrootSessionFile& file,
                                                  const definition::Definition& definition) {
   const auto usual = definition::schroot_keys(definition);

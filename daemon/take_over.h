@@ -1,4 +1,4 @@
-// What schroot's own file says of a session of its that is to become one of this daemon's.
+// Reads schroot's file of a session that this daemon is to take over.
 #pragma once
 
 #include <string>
@@ -9,7 +9,8 @@
 
 namespace unionroot::daemon {
 
-// Throws base::Error: there is none, it has no overlay, its tree or its owner is not the same any more.
+// Throws base::Error if there is no such session, if it has no overlay, if its tree has changed, or if its owner does
+// not exist.
 session::TakeOverRequest take_over_request(const definition::Registry& registry, const UserDatabase& users,
                                            const std::string& session);
 

@@ -10,7 +10,7 @@ namespace {
 
 using std::chrono::seconds;
 
-// An end may take a while, and one that fails is tried again.
+// Bounds of the interval between looks. A failed end is tried again.
 constexpr seconds shortest{1}, longest{60};
 
 seconds limit_for(const definition::Settings& settings, bool source) {

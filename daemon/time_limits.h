@@ -1,4 +1,4 @@
-// Sessions that live longer than an administrator lets them.
+// Ends sessions that are older than the settings allow.
 #pragma once
 
 #include <chrono>
@@ -11,16 +11,16 @@
 
 namespace unionroot::daemon {
 
-// When a session is over by the settings; nullopt: never. Root's sessions have no limit.
+// When the settings end a session; nullopt: never. Root's sessions have no limit.
 std::optional<std::chrono::system_clock::time_point> time_limit_of(const definition::Settings& settings,
                                                                    const session::SessionView& session);
 
-// Looks now and then for sessions whose time is over. Loop's thread only.
+// Looks at intervals for sessions whose time is over. Loop's thread only.
 class TimeLimits {
  public:
   using End = std::function<void(const session::SessionView&)>;
 
-  // Borrows what it is given. end: called again later if the session is still there.
+  // Borrows its arguments. end: called again at a later look if the session still exists.
   TimeLimits(asio::io_context& io, const session::Sessions& core, const definition::Settings& settings, End end)
       : timer_(io), core_(core), settings_(settings), end_(std::move(end)) {}
 
