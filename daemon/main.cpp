@@ -99,6 +99,7 @@ int run(int argc, char** argv) {
   kernel::raise_open_files_limit();
   // Makes malloc return large buffers to the system when they are freed. By default the threshold rises to the largest
   // size that was freed (mallopt(3)), and the memory of one large message would stay in use.
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): there is no other thread yet
   if (::mallopt(M_MMAP_THRESHOLD, 128 * 1024) == 0)
     base::log::warning("this malloc has no M_MMAP_THRESHOLD: a large request may leave memory in use");
   const int status = serve(settings_for(line));

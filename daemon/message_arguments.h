@@ -1,5 +1,6 @@
 // Reads the arguments of a method call from the message, one after another.
-// | A generated adaptor decodes the whole message before our code runs. Here reading stops at the first unknown option,
+//
+// A generated adaptor decodes the whole message before our code runs. Here reading stops at the first unknown option,
 // and at a limit of bytes.
 #pragma once
 

@@ -18,7 +18,8 @@ struct SelectedChroot {
 };
 
 // Thread-safe. Every method throws base::Error.
-// | A bare name means a chroot, by name or alias; else the source of a chroot, as NAME-source; else a session. The same
+//
+// A bare name means a chroot, by name or alias; else the source of a chroot, as NAME-source; else a session. The same
 // function checks the name of a new session. So no session can take the name of a chroot or a source, except with
 // front_end.
 class Resolver {

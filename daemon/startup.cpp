@@ -74,9 +74,7 @@ CommandLine parse_command_line(int argc, char** argv) {
 
 void open_standard_descriptors() {
   int number = -1;
-  do
-    number =
-        base::check(::open("/dev/null", O_RDWR), "opening", "/dev/null");  // open(2) returns the lowest free number
+  do number = base::check(::open("/dev/null", O_RDWR), "opening", "/dev/null");  // the lowest free number: open(2)
   while (number <= STDERR_FILENO);
   ::close(number);
 }

@@ -1,5 +1,6 @@
 // Closes the descriptors that callers passed, on threads that may block for ever.
-// | A close may take as long as the caller likes: a FUSE server gets a FLUSH for each close of a duplicate, a TCP
+//
+// A close may take as long as the caller likes: a FUSE server gets a FLUSH for each close of a duplicate, a TCP
 // socket waits for its unsent data (SO_LINGER), and a lock of the file may be held. No signal ends the wait for a FUSE
 // server.
 #pragma once

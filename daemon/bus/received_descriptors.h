@@ -1,5 +1,6 @@
 // Descriptors that come over the bus belong to others, and their close may block (closers.h).
-// | libsystemd closes the descriptors of a message when it frees the message, on the bus thread. It does so also for
+//
+// libsystemd closes the descriptors of a message when it frees the message, on the bus thread. It does so also for
 // unexpected messages, and for descriptors that the signature does not name. It has no call that says whether a message
 // has descriptors. So this program replaces recvmsg(2) and close(2) of the C library. recvmsg notes the descriptors
 // that come over the bus socket. close gives them to the closers, whoever calls it.

@@ -17,7 +17,8 @@ namespace unionroot::daemon {
 
 // Each user has a share of the thread's time. The user who has used the least is served first. A user who has used up
 // the share, and a stock that refills with time, is served later. Root has no limit. Bus thread only.
-// | A user has two queues. Quick calls are done in their order, one per turn. Long answers are written one after
+//
+// A user has two queues. Quick calls are done in their order, one per turn. Long answers are written one after
 // another, one piece per turn, and only when the bus has read what was sent before. The time until the bus has read an
 // answer is charged to its user. So neither many nor large answers delay another user's.
 class Turns {

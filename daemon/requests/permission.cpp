@@ -62,8 +62,8 @@ void Permission::ask(const PeerPtr& peer, const OwedPtr& reply, Polkit::Asking a
       look_up(peer, reply, interactive, job, more);
     });
   };
-  intake_.parking().park(
-      std::move(request));  // first: it may refuse the request by its limit, and then polkit is not asked
+  // Before polkit is asked: the limit of parked requests may refuse this one.
+  intake_.parking().park(std::move(request));
   polkit_.ask(std::move(asking), [this, answer](PolkitAnswer given) {
     *answer = std::move(given);
     intake_.parking().look();
