@@ -22,7 +22,7 @@ class WaitOption {
  public:
   void declare(CLI::App& app);
   [[nodiscard]] bool given() const { return !text_.empty(); }
-  // -1: no limit. Call it only if given(). Throws UsageError.
+  // In milliseconds; -1: no limit. Call it only if given(). Throws UsageError.
   [[nodiscard]] std::int64_t milliseconds() const;
   // True: later sessions are not held back while this one waits. Throws UsageError if --wait is not given.
   [[nodiscard]] bool yields() const;

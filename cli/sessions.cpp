@@ -41,8 +41,7 @@ std::vector<std::string> all_sessions(Manager& manager, const std::function<bool
 std::vector<std::string> chosen_sessions(const std::vector<std::string>& given, bool all) {
   if (all && !given.empty()) throw UsageError("both --all and the name of a session were given");
   if (!all && given.empty())
-    throw UsageError("which session? SESSION is missing",
-                     "'unionroot list --sessions' shows them; --all means all of yours");
+    throw UsageError("SESSION is missing", "'unionroot list --sessions' shows them; --all means all of yours");
   std::vector<std::string> names;
   for (const auto& name : given) {
     auto plain = session_name(name);

@@ -18,25 +18,25 @@ namespace {
 constexpr const char* help =
     R"(Usage: unionroot diff [OPTION]... SESSION [PATH]...
 
-Lists what the commands of a session have changed in its tree, one line a change:
+Lists what the commands of a session have changed in its tree, one line for each change:
 
   A  added                       D  deleted
   M  its content                 T  of another type now
   P  only its owner, mode, time, attributes or number of names
   R  OLD -> NEW, renamed
 
-What unionroot wrote itself when the session was begun is not listed. PATH: these alone, and
-what is beneath them, as the session has them.
+What unionroot wrote itself when the session began is not listed. With PATHs it lists only
+changes of these paths in the session, and of what is beneath them.
 
 Options:
-      --json            an array of objects, with sizes, owners, modes and times
-  -z, --null            NUL after each path, and the bytes of paths as they are
-      --name-only       the paths alone
-      --stat            how many in each folder, and how many bytes
+      --json            print an array of objects, with sizes, owners, modes and times
+  -z, --null            print NUL after each path, and paths without escapes
+      --name-only       print only the paths
+      --stat            print the number of changes and of bytes in each folder
       --config FILE     the settings file
   -h, --help            show this
 
-Exit status: 0 if nothing was changed, 1 if something was, 125 if that could not be found out.
+Exit status: 0 if nothing was changed, 1 if something was, 125 on failure.
 
 Examples:
   unionroot diff mybuild

@@ -76,7 +76,7 @@ class Lock : public Verb {
   int execute(const std::string& config) override {
     require_chroot_name(chroot_);
     if (command_.empty() || command_.front().empty())
-      throw UsageError("which command? It comes after '--'", "for example: unionroot lock sid -- apt-get update");
+      throw UsageError("COMMAND is missing: it comes after '--'", "for example: unionroot lock sid -- apt-get update");
     const auto wait_limit = limit();
     if (::geteuid() != 0)
       throw base::Error(base::ErrorCode::access_denied, "only root may lock a source tree",

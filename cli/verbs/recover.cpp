@@ -14,12 +14,13 @@ constexpr const char* help =
     R"(Usage: unionroot recover [OPTION]... SESSION...
        unionroot recover [OPTION]... --all
 
-Sets up sessions again that could not be recovered after a restart, with every file that was
-written in them. 'unionroot info SESSION' shows why one failed. An active one is not changed.
+Sets up failed sessions again: those that could not be recovered after a restart. Every file
+that was written in them is kept. 'unionroot info SESSION' shows why a session failed. An active
+session is not changed.
 
 Options:
   -a, --all             every failed session of yours; for root: every failed session
-      --accept-source   also if its tree, image or archive is another one now; only for root
+      --accept-source   recover it even if its tree, image or archive is replaced; root only
       --config FILE     the settings file
   -h, --help            show this
 

@@ -17,19 +17,19 @@ namespace {
 constexpr const char* help =
     R"(Usage: unionroot reset [OPTION]... SESSION [PATH]...
 
-Takes back what the commands of a session have changed: the tree is again what it was. PATH:
-these alone, and what is beneath them, as the session has them. What unionroot wrote itself
-when the session was begun stays, or is written anew. No command may run in the session.
+Undoes what the commands of a session have changed: the tree is again as it was before. With
+PATHs it resets only these paths in the session, and what is beneath them. What unionroot wrote
+itself when the session began is kept, or written again. No command may run in the session.
 
-Of a rename both paths must be named, or neither. 'unionroot diff' lists what there is.
+For a renamed file give both paths, or neither. 'unionroot diff' lists the changes.
 
 Options:
-      --keep GLOB       but not this, nor what is beneath it: a path, or a name in any folder;
-                        *, ? and [...] may stand in it; may be given several times
+      --keep GLOB       do not reset this, nor what is beneath it: a path, or a name in any
+                        folder, with the wildcards *, ? and [...]; repeatable
       --config FILE     the settings file
   -h, --help            show this
 
-Exit status: 0, also if there was nothing to take back; 125 if it was refused, or failed.
+Exit status: 0, also if there was nothing to undo; 125 if the reset was refused, or failed.
 
 Examples:
   unionroot reset mybuild

@@ -17,8 +17,8 @@ constexpr const char* help =
     R"(Usage: unionroot usage [OPTION]...
 
 Shows how much the upper layers of your sessions take, the largest first. Root sees all
-sessions. An upper layer in memory, in an image or on a device has a LIMIT. The files of all
-others are counted, for five seconds in all: "over" means that there are more.
+sessions. An upper layer in memory, in an image or on a device has a LIMIT. For the
+others the files are counted, for five seconds in all: "over" means that there are more.
 
 Options:
       --by WHAT         one line for each user or chroot: user, chroot
