@@ -38,6 +38,8 @@ constexpr Label labels[] = {
     {"source", "Source session"},
     {"location", "Location"},
     {"upper", "Upper layer"},
+    {"layers", "Layers"},
+    {"snapshots", "Snapshots"},
     {"upper-size", "Upper layer's size"},
     {"upper-used", "Upper layer's use"},
     {"notes", "Notes"},

@@ -99,6 +99,21 @@ void ManagerObject::add_methods() {
   Method<bool>(interface, "Reset", "sa{sv}", {"session", "options"}, {"reset"})
       .add(object, loop_,
            [this](const auto& reply, const auto& call) { requests_.reset(call.getSender(), reply, read_reset(call)); });
+  Method<std::string>(interface, "Snapshot", "sa{sv}", {"session", "options"}, {"snapshot"})
+      .add(object, loop_, [this](const auto& reply, const auto& call) {
+        requests_.snapshot(call.getSender(), reply, read_snapshot(call));
+      });
+  Method<std::vector<Variants>>(interface, "Snapshots", "s", {"session"}, {"snapshots"})
+      .add(object, loop_, [this](const auto& reply, const auto& call) {
+        requests_.snapshots(call.getSender(), reply, Arguments("Snapshots", call).text(longest_path));
+      });
+  Method<>(interface, "Rollback", "ssa{sv}", {"session", "snapshot", "options"}, {})
+      .add(object, loop_, [this](const auto& reply, const auto& call) {
+        requests_.rollback(call.getSender(), reply, read_rollback(call));
+      });
+  Method<std::vector<std::string>>(interface, "Clone", "sa{sv}", {"session", "options"}, {"sessions"})
+      .add(object, loop_,
+           [this](const auto& reply, const auto& call) { requests_.clone(call.getSender(), reply, read_clone(call)); });
   Method<>(interface, "Confirm", "s", {"session"}, {}).add(object, loop_, [this](const auto& reply, const auto& call) {
     requests_.confirm(call.getSender(), reply, Arguments("Confirm", call).text(longest_path));
   });

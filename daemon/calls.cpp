@@ -12,6 +12,7 @@ namespace unionroot::daemon {
 namespace {
 
 constexpr std::size_t longest_name = 256;
+constexpr unsigned most_clones = 1000;  // of one call
 
 std::optional<std::chrono::milliseconds> wait_of(const OptionValue& value) {
   const auto wait = value.integer(-1, std::numeric_limits<std::int64_t>::max() / 1'000'000);
@@ -180,6 +181,36 @@ ResetCall read_reset(const sdbus::Message& message) {
                      {"keep", [&](const auto& value) { call.keep = patterns("Reset", value.texts()); }},
                      {"progress", [&](const auto& value) { call.progress = progress_of(value); }}});
   call.bytes = arguments.bytes();
+  return call;
+}
+
+SnapshotCall read_snapshot(const sdbus::Message& message) {
+  Arguments arguments("Snapshot", message);
+  SnapshotCall call;
+  call.session = arguments.text(longest_path);
+  arguments.options({{"name", [&](const auto& value) { call.name = value.text(longest_name); }},
+                     {"progress", [&](const auto& value) { call.progress = progress_of(value); }}});
+  return call;
+}
+
+RollbackCall read_rollback(const sdbus::Message& message) {
+  Arguments arguments("Rollback", message);
+  RollbackCall call;
+  call.session = arguments.text(longest_path);
+  call.snapshot = arguments.text(longest_name);
+  arguments.options({{"progress", [&](const auto& value) { call.progress = progress_of(value); }}});
+  return call;
+}
+
+CloneCall read_clone(const sdbus::Message& message) {
+  Arguments arguments("Clone", message);
+  CloneCall call;
+  call.session = arguments.text(longest_path);
+  arguments.options(
+      {{"snapshot", [&](const auto& value) { call.snapshot = value.text(longest_name); }},
+       {"name", [&](const auto& value) { call.name = value.text(longest_name); }},
+       {"count", [&](const auto& value) { call.count = static_cast<unsigned>(value.integer(1, most_clones)); }},
+       {"progress", [&](const auto& value) { call.progress = progress_of(value); }}});
   return call;
 }
 

@@ -62,6 +62,22 @@ struct ResetCall {
   std::size_t bytes = 0;
 };
 
+struct SnapshotCall {
+  std::string session, name;
+  ProgressWish progress;
+};
+
+struct RollbackCall {
+  std::string session, snapshot;
+  ProgressWish progress;
+};
+
+struct CloneCall {
+  std::string session, snapshot, name;
+  unsigned count = 1;
+  ProgressWish progress;
+};
+
 inline constexpr std::size_t longest_path = 4096;  // also of what names a chroot or a session
 
 // Each throws Error(invalid_argument).
@@ -73,6 +89,9 @@ DiffCall read_diff(const sdbus::Message& message);
 // Without whom it is for.
 store::HistoryWish read_history(const sdbus::Message& message);
 ResetCall read_reset(const sdbus::Message& message);
+SnapshotCall read_snapshot(const sdbus::Message& message);
+RollbackCall read_rollback(const sdbus::Message& message);
+CloneCall read_clone(const sdbus::Message& message);
 RecoverCall read_recover(const sdbus::Message& message, const std::optional<std::string>& session);
 
 }  // namespace unionroot::daemon

@@ -139,6 +139,12 @@ Dictionary describe_session(const session::SessionView& view, Sight sight) {
     runs.push_back(std::move(entry));
   }
   info["runs"] = Value(runs);
+  if (!view.frozen.empty()) info["layers"] = Value(static_cast<std::uint32_t>(view.frozen.size() + 1));
+  if (sight == Sight::all && !view.frozen.empty()) {
+    std::vector<std::string> snapshots;
+    for (auto layer = view.frozen.rbegin(); layer != view.frozen.rend(); ++layer) snapshots.push_back(layer->snapshot);
+    info["snapshots"] = Value(snapshots);
+  }
   if (sight == Sight::all) {
     std::vector<std::string> notes;
     for (const auto& note : view.notes) notes.push_back(base::as_utf8(note));

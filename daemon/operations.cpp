@@ -75,6 +75,23 @@ session::BeginRequest Operations::begin(CallerId id, const BeginCall& call, std:
   return request;
 }
 
+session::CloneRequest Operations::clone(CallerId id, const session::SessionView& session, const CloneCall& call,
+                                        std::function<bool()> cancelled, session::TellProgress progress) const {
+  session::CloneRequest request{session::SessionId(session.record), call.snapshot, call.count, {}};
+  auto& begin = request.begin;
+  begin.name = call.name;
+  if (!begin.name.empty()) resolver_.require_free(begin.name, false);
+  begin.definition = session.definition;
+  begin.selected_name = session.record.selected_name;
+  begin.kind = store::SessionKind::preserved;
+  const HostUser user = users_.by_uid(id.uid);
+  begin.owner = describe(id, user);
+  begin.owner_may_be_root = id.uid == 0 || owner_may_be_root(session);
+  begin.cancelled = std::move(cancelled);
+  begin.progress = std::move(progress);
+  return request;
+}
+
 session::TakeOverRequest Operations::take_over(CallerId caller, const std::string& session) const {
   if (caller.uid != 0)
     throw Error(ErrorCode::access_denied,
@@ -205,19 +222,34 @@ void Operations::require_list_access(const HostUser& user, const Target& target,
   require_access(question, users_, consents);
 }
 
+namespace {
+
+const char* words_of(Operations::Verb verb) {
+  using Verb = Operations::Verb;
+  switch (verb) {
+    case Verb::end: return "end";
+    case Verb::recover: return "recover";
+    case Verb::diff: return "list the changes of";
+    case Verb::reset: return "reset";
+    case Verb::snapshot: return "take a snapshot of";
+    case Verb::snapshots: return "list the snapshots of";
+    case Verb::rollback: return "roll back";
+    case Verb::clone: return "clone";
+  }
+  return "use";
+}
+
+}  // namespace
+
 void Operations::require_session_access(CallerId id, const session::SessionView& session, Verb verb,
                                         const Consents& consents) const {
   if (id.uid == 0) return;
   const auto& record = session.record;
   const HostUser user = users_.by_uid(id.uid);
   const bool ends = verb == Verb::end;
-  const auto doing = concat(ends                  ? "end"
-                            : verb == Verb::diff  ? "list the changes of"
-                            : verb == Verb::reset ? "reset"
-                                                  : "recover",
-                            " session '", record.id, "'");
+  const auto doing = concat(words_of(verb), " session '", record.id, "'");
   // Nobody else is asked for a password: what is in it is its owner's.
-  if (verb == Verb::diff || verb == Verb::reset)
+  if (!ends && verb != Verb::recover)
     require_owner(user, doing, record.id, record.owner, record.owner_name);
   else
     require_consent(user, session, ends ? action::end_session : action::recover_session, doing, consents);

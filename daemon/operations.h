@@ -35,6 +35,9 @@ class Operations {
   [[nodiscard]] std::optional<std::string> used_as_it_is(CallerId caller, const BeginCall& call) const;
   [[nodiscard]] session::BeginRequest begin(CallerId caller, const BeginCall& call, std::function<bool()> cancelled,
                                             session::TellProgress progress) const;
+  // Once the caller may: for new sessions of his own that begin with what this one has.
+  [[nodiscard]] session::CloneRequest clone(CallerId caller, const session::SessionView& session, const CloneCall& call,
+                                            std::function<bool()> cancelled, session::TellProgress progress) const;
   // Of a session of schroot's, by its file. For root alone.
   [[nodiscard]] session::TakeOverRequest take_over(CallerId caller, const std::string& session) const;
   struct RunPlan {
@@ -44,7 +47,7 @@ class Operations {
   [[nodiscard]] RunPlan run(CallerId caller, const RunCall& call, const Consents& consents,
                             std::function<bool()> cancelled, session::TellProgress progress) const;
   // Its owner, if today's lists still name him, and root may. Throws Error(access_denied).
-  enum class Verb { end, recover, diff, reset };
+  enum class Verb { end, recover, diff, reset, snapshot, snapshots, rollback, clone };
   void require_session_access(CallerId caller, const session::SessionView& session, Verb verb,
                               const Consents& consents) const;
   void require_reload(CallerId caller, const Consents& consents) const;

@@ -60,13 +60,6 @@ session::TellProgress Requests::progress(const PeerPtr& peer, const ProgressWish
   };
 }
 
-template <typename Reply>
-void Requests::watch_failure(const PeerPtr& peer, const Reply& reply, FailedRequests::Describe describe) {
-  reply->on_failure([this, uid = peer->uid, describe = std::move(describe)](const std::exception_ptr& error) {
-    failed_.add(uid, describe, error);
-  });
-}
-
 void Requests::began(const BeginReply& reply, const PeerPtr& peer, const session::SessionView& view, bool confirm) {
   // A client that is not there any more, or a daemon that is about to go, cannot hand over the session: as if it
   // had never been begun.

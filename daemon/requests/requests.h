@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <map>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "daemon/failed_requests.h"
@@ -45,6 +47,14 @@ class Requests {
   void end(const std::string& sender, const EndReply& reply, EndCall call);
   void diff(const std::string& sender, const EmptyReply& reply, DiffCall call);
   void reset(const std::string& sender, const RecoverReply& reply, ResetCall call);
+  // snapshots.cpp
+  using SnapshotReply = ReplyPtr<std::string>;
+  using SnapshotsReply = ReplyPtr<std::vector<Variants>>;
+  using CloneReply = ReplyPtr<std::vector<std::string>>;
+  void snapshot(const std::string& sender, const SnapshotReply& reply, SnapshotCall call);
+  void snapshots(const std::string& sender, const SnapshotsReply& reply, std::string session);
+  void rollback(const std::string& sender, const EmptyReply& reply, RollbackCall call);
+  void clone(const std::string& sender, const CloneReply& reply, CloneCall call);
   void recover(const std::string& sender, const RecoverReply& reply, RecoverCall call);
   void take_over(const std::string& sender, const EmptyReply& reply, std::string session);
   void reload(const std::string& sender, const EmptyReply& reply, bool interactive);
@@ -67,7 +77,11 @@ class Requests {
  private:
   // Should the request fail, the journal is told. describe: what it was.
   template <typename Reply>
-  void watch_failure(const PeerPtr& peer, const Reply& reply, FailedRequests::Describe describe);
+  void watch_failure(const PeerPtr& peer, const Reply& reply, FailedRequests::Describe describe) {
+    reply->on_failure([this, uid = peer->uid, describe = std::move(describe)](const std::exception_ptr& error) {
+      failed_.add(uid, describe, error);
+    });
+  }
   [[nodiscard]] events::User who_ends(const Peer& peer, const session::SessionView& view) const;
   void began(const BeginReply& reply, const PeerPtr& peer, const session::SessionView& view, bool confirm);
   void end_unconfirmed(const std::string& client);

@@ -36,7 +36,7 @@ function __unionroot_words
             switch $word
                 case --
                     test (count $found) -ge 2; and set command 1
-                case --config -u --user -d --directory -s --shell -o --option --env --env-file --keep -n --name
+                case --config -u --user -d --directory -s --shell -o --option --env --env-file --keep -n --name --snapshot --count
                     set skip 1
                 case '-*'
                 case '*'
@@ -89,6 +89,8 @@ for verb in begin:'begin a session, and print its id' run:'run a command in a se
         diff:'list what a session has changed' \
         history:'list the commands that have ended' \
         reset:'take back what was changed in a session' \
+        snapshot:'keep what a session has now' snapshots:'list the snapshots of a session' \
+        rollback:'bring a session back to a snapshot' clone:'begin sessions with what another has' \
         location:'print where a session\'s tree can be seen' recover:'set up failed sessions again' \
         usage:'show how much sessions take' \
         prune:'list and remove what belongs to no session' \
@@ -101,15 +103,17 @@ for verb in begin:'begin a session, and print its id' run:'run a command in a se
 end
 
 complete -c unionroot -n '__unionroot_at 0 begin run lock info history' -a '(__unionroot_names chroots)' -d chroot
-complete -c unionroot -n '__unionroot_at 0 run info location diff reset history' -a '(__unionroot_names sessions)' -d session
+complete -c unionroot -n '__unionroot_at 0 run info location diff reset history snapshot snapshots rollback clone' -a '(__unionroot_names sessions)' -d session
 complete -c unionroot -n '__unionroot_in end recover' -a '(__unionroot_names sessions)' -d session
 complete -c unionroot -n '__unionroot_in check import' -F
 
-complete -c unionroot -n '__unionroot_option begin list info locks check prune diff history usage' -l json -d 'print an object'
+complete -c unionroot -n '__unionroot_option begin list info locks check prune diff history usage snapshots' -l json -d 'print an object'
 complete -c unionroot -n '__unionroot_option begin run lock' -l wait -d 'wait for the tree'
 complete -c unionroot -n '__unionroot_option begin run lock' -l yield -d 'let other sessions begin while it waits'
 complete -c unionroot -n '__unionroot_option begin run' -s o -l option -x -d 'set user data'
-complete -c unionroot -n '__unionroot_option begin' -s n -l name -x -d 'the session\'s id'
+complete -c unionroot -n '__unionroot_option begin clone' -s n -l name -x -d 'the session\'s id'
+complete -c unionroot -n '__unionroot_option clone' -l snapshot -x -d 'what it had at this one'
+complete -c unionroot -n '__unionroot_option clone' -l count -x -d 'so many'
 complete -c unionroot -n '__unionroot_option run' -s u -l user -x -a '(__fish_complete_users)' -d 'run as this user'
 complete -c unionroot -n '__unionroot_option run' -s d -l directory -x -a '(__fish_complete_directories)' -d 'the working directory inside'
 complete -c unionroot -n '__unionroot_option run' -s p -l preserve-environment -d 'keep your environment'

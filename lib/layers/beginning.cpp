@@ -144,7 +144,10 @@ bool Beginning::had(const Change& change) const {
   const auto found = entries_.find(change.path);
   if (found == entries_.end() || !change.now) return false;
   const auto &then = found->second, &now = *change.now;
-  if (then.inode != now.inode || then.mode != now.mode || then.uid != now.uid || then.gid != now.gid) return false;
+  if (then.mode != now.mode || then.uid != now.uid || then.gid != now.gid) return false;
+  // Copied up again above a frozen layer: its times tell nothing.
+  if (change.first_inode != 0 && then.inode == change.first_inode) return (change.differences & attributes_differ) == 0;
+  if (then.inode != now.inode) return false;
   const bool untouched =
       then.changed_seconds == now.changed_seconds && then.changed_nanoseconds == now.changed_nanoseconds;
   const bool same_time = then.seconds == now.seconds && then.nanoseconds == now.nanoseconds;

@@ -71,6 +71,8 @@ class Teller : public Visitor {
     if (now != nullptr) {
       made.now = facts_shown(*now);
       if (now->in_upper && !now->is_folder() && now->status.st_nlink > 1) made.link_group = now->status.st_ino;
+      if (const auto uppers = now->folders.first_lower() - now->folders.folders.begin(); uppers > 1)
+        made.first_inode = now->folders.folders[static_cast<std::size_t>(uppers) - 1]->inode();
     }
     if (before != nullptr) made.before = facts_shown(*before);
     return made;
@@ -129,7 +131,7 @@ Facts facts_of(const struct stat& status) {
 
 void list_changes(const Layers& layers, const std::vector<std::string>& paths,
                   const std::function<bool(const Change&)>& tell) {
-  View view(layers.lowers, layers.upper, layers.options);
+  View view(layers.lowers, layers.upper, layers.options, layers.former);
   const auto renames = find_renames(view, layers.options);
   Teller teller(view, renames, paths, tell);
   // What was renamed is told at its new place, wherever that is.

@@ -39,6 +39,8 @@ struct Change {
   unsigned differences = 0;  // content, properties: Difference
   // Of a folder whose time alone differs, since entries in it came, went or were changed, and these are listed.
   bool by_entries = false;
+  // Of a folder that several upper layers have: the inode number in the bottom one of these; else 0.
+  std::uint64_t first_inode = 0;
   std::uint64_t link_group = 0;  // of a file in the upper layer with several names: the same for all of them
   std::optional<Facts> before, now;
 };
@@ -48,6 +50,7 @@ Facts facts_of(const struct stat& status);
 struct Layers {
   std::vector<int> lowers;  // descriptors of their roots, readable, top first; borrowed
   int upper = -1;
+  std::vector<int> former;  // upper layers that were frozen, between both; top first; borrowed
   Options options;
 };
 

@@ -28,9 +28,19 @@ struct CloseDirectory {
 
 }  // namespace
 
+bool Folder::is_upper() const { return layer_ < all_.uppers_; }
+
 Folder::~Folder() {
   if (is_listed_) all_.open_.erase(place_);
   release_chain(std::move(parent_), &Folder::parent_);
+}
+
+std::string Folder::path() const {
+  std::vector<const std::string*> names;
+  for (const Folder* folder = this; folder->parent_; folder = folder->parent_.get()) names.push_back(&folder->name_);
+  std::string path;
+  for (auto name = names.rbegin(); name != names.rend(); ++name) path += (path.empty() ? "" : "/") + **name;
+  return path;
 }
 
 int Folder::descriptor() {
@@ -81,10 +91,12 @@ FolderPtr OpenFolders::child(const FolderPtr& parent, const std::string& name, i
   return folder;
 }
 
+std::vector<FolderPtr>::const_iterator FolderStack::first_lower() const {
+  return std::find_if(folders.begin(), folders.end(), [](const FolderPtr& folder) { return !folder->is_upper(); });
+}
+
 bool FolderStack::same_lowers(const FolderStack& other) const {
-  const auto mine = folders.begin() + (has_upper() ? 1 : 0);
-  const auto others = other.folders.begin() + (other.has_upper() ? 1 : 0);
-  return std::equal(mine, folders.end(), others, other.folders.end(),
+  return std::equal(first_lower(), folders.end(), other.first_lower(), other.folders.end(),
                     [](const FolderPtr& one, const FolderPtr& two) { return one->is(*two); });
 }
 

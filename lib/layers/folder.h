@@ -27,10 +27,15 @@ class Folder {
   Folder& operator=(const Folder&) = delete;
   ~Folder();
 
-  [[nodiscard]] unsigned layer() const { return layer_; }  // 0: the upper layer; lower layers from 1 on, top first
+  [[nodiscard]] unsigned layer() const { return layer_; }  // 0: the upper layer; those beneath from 1 on, top first
+  // Of the upper layer, or of one of its former ones.
+  [[nodiscard]] bool is_upper() const;
   [[nodiscard]] bool is(const Folder& other) const {
     return layer_ == other.layer_ && status_.st_ino == other.status_.st_ino && status_.st_dev == other.status_.st_dev;
   }
+  [[nodiscard]] ino_t inode() const { return status_.st_ino; }
+  // Where it is in its layer, relative to the root.
+  [[nodiscard]] std::string path() const;
   // Readable. Valid until another folder's is asked for. -1: it is not there any more, or another one is in its place.
   int descriptor();
 
@@ -49,6 +54,8 @@ class Folder {
 // Outlives its folders.
 class OpenFolders {
  public:
+  // uppers: how many of the layers, from 0 on, are the upper layer and its former ones.
+  explicit OpenFolders(unsigned uppers = 1) : uppers_(uppers) {}
   // descriptor: of the layer's root, readable. It is duplicated. Throws SystemError.
   FolderPtr root(int descriptor, unsigned layer);
   // What `handle` (O_PATH) refers to, found as `name` in `parent`. nullptr: it cannot be opened any more.
@@ -58,15 +65,18 @@ class OpenFolders {
   friend class Folder;
   void keep(Folder& folder, base::UniqueFd descriptor);
 
+  const unsigned uppers_;
   std::list<Folder*> open_;  // the one that was used last comes first; roots are not in it
 };
 
-// What is shown at one place: the upper layer's folder, if there is one, and those of lower layers that it is merged
-// with, top first.
+// What is shown at one place: the folders of the upper layer and its former ones, if there are any, and those of lower
+// layers that they are merged with, top first.
 struct FolderStack {
   std::vector<FolderPtr> folders;
 
-  [[nodiscard]] bool has_upper() const { return !folders.empty() && folders.front()->layer() == 0; }
+  [[nodiscard]] bool has_upper() const { return !folders.empty() && folders.front()->is_upper(); }
+  // Of lower layers alone.
+  [[nodiscard]] std::vector<FolderPtr>::const_iterator first_lower() const;
   // Whether both show the same of lower layers.
   [[nodiscard]] bool same_lowers(const FolderStack& other) const;
 };

@@ -1,10 +1,11 @@
 // unionroot-layers: reads layers for the daemon, which may take as long as their users like.
 //
-//     unionroot-layers OPTIONS LOWERS [PATH...]
+//     unionroot-layers OPTIONS LOWERS[,FORMER] [PATH...]
 //
-// OPTIONS: the overlay's mount options. LOWERS: how many lower layers. Descriptors: 1 the pipe that the change list
+// OPTIONS: the overlay's mount options. LOWERS: how many lower layers, FORMER: how many former upper layers, which lie
+// above them. Descriptors: 1 the pipe that the change list
 // goes to (list.h), 3 open for as long as the daemon lives, 4 the record of the upper layer's beginning (beginning.h)
-// or /dev/null, 5 the upper layer's root, from 6 on those of the lower layers.
+// or /dev/null, 5 the upper layer's root, from 6 on those of the former upper layers, and then of the lower ones.
 //
 // It keeps two capabilities. CAP_DAC_READ_SEARCH is for reading. CAP_SYS_ADMIN is more than that: without it the kernel
 // hides overlayfs's own attributes (xattr(7)). What it was given are mounts that are read-only, and it writes to the
@@ -41,7 +42,7 @@ namespace {
 using unionroot::base::check;
 namespace layers = unionroot::layers;
 
-constexpr int output = 1, life = 3, beginning = 4, upper = 5, first_lower = 6;
+constexpr int output = 1, life = 3, beginning = 4, upper = 5, first_beneath = 6;
 constexpr rlim_t most_memory = rlim_t{2} << 30;
 constexpr std::size_t longest_beginning = std::size_t{256} << 20;
 
@@ -133,8 +134,13 @@ void list(Output& list, int count, char** words) {
   layers::Layers given;
   given.options = layers::options_of(words[1]);
   given.upper = upper;
-  const auto lowers = unionroot::base::parse_unsigned(words[2]).value_or(0);
-  for (int lower = 0; lower < static_cast<int>(lowers); ++lower) given.lowers.push_back(first_lower + lower);
+  const auto counts = unionroot::base::split(words[2], ',');
+  const auto count_at = [&](std::size_t index) {
+    return index < counts.size() ? static_cast<int>(unionroot::base::parse_unsigned(counts[index]).value_or(0)) : 0;
+  };
+  int next = first_beneath;
+  for (int i = 0; i < count_at(1); ++i) given.former.push_back(next++);
+  for (int i = 0; i < count_at(0); ++i) given.lowers.push_back(next++);
   const layers::Beginning begun(unionroot::base::read_all(beginning, "the record", longest_beginning));
   layers::list_changes(given, std::vector<std::string>(words + 3, words + count), [&](const layers::Change& change) {
     // A folder whose time is another since its entries are is no news beside them.

@@ -98,6 +98,28 @@ class UpperReader {
   UpperFolders found_;
 };
 
+// Where there are former upper layers: what lower layers' folders are shown elsewhere than they lie. A folder that was
+// renamed once more above a frozen layer is one. One that its own layer has under another name than its tree is not
+// found, and is listed as deleted and added.
+std::vector<Redirect> find_moved(View& view) {
+  std::vector<Redirect> found;
+  std::vector<std::pair<FolderStack, std::string>> open{{view.upper_root()->folders, ""}};
+  while (!open.empty()) {
+    const auto [folder, path] = std::move(open.back());
+    open.pop_back();
+    for (const auto& name : View::names(folder, true)) {
+      const auto entry = view.look(folder, name);
+      if (!entry || !entry->is_folder() || !entry->folders.has_upper()) continue;
+      const auto present = joined(path, name);
+      const auto lower = entry->folders.first_lower();
+      if (lower != entry->folders.folders.end() && found.size() < most_renames)
+        if (auto former = (*lower)->path(); former != present) found.push_back({std::move(former), present});
+      open.emplace_back(entry->folders, present);
+    }
+  }
+  return found;
+}
+
 // A folder of lower layers is renamed if it is shown at its new place and not at its own.
 class Judge {
  public:
@@ -228,6 +250,7 @@ Renames find_renames(View& view, const Options& options) {
                       "files with several names were changed on an overlay with index=on, whose list of them is "
                       "not read yet",
                       "begin sessions without index=on");
+  if (view.has_former()) upper.redirects = find_moved(view);
   std::sort(upper.redirects.begin(), upper.redirects.end(), [](const Redirect& one, const Redirect& two) {
     return std::tie(one.former, one.present) < std::tie(two.former, two.present);
   });
@@ -235,7 +258,7 @@ Renames find_renames(View& view, const Options& options) {
   for (const auto& redirect : upper.redirects)
     if (judge.is_renamed(redirect)) renames.add(redirect.former, redirect.present);
   renames.drop_returned();
-  if (!upper.impure) return renames;
+  if (!upper.impure && !view.has_former()) return renames;
   CopiedFiles copied;
   Walk(view, renames, copied).run();
   if (copied.files.empty()) return renames;

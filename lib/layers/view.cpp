@@ -39,7 +39,8 @@ nlink_t Entry::links() const {
   return marks.links[1] == '-' ? status.st_nlink - number : status.st_nlink + number;
 }
 
-View::View(const std::vector<int>& lowers, int upper, const Options& options) : options_(options) {
+View::View(const std::vector<int>& lowers, int upper, const Options& options, const std::vector<int>& former)
+    : options_(options), open_(static_cast<unsigned>(former.size() + 1)) {
   const auto root = [&](int descriptor) {
     auto entry = std::make_shared<Entry>();
     base::check(::fstat(descriptor, &entry->status), "looking at the root of a layer");
@@ -50,9 +51,11 @@ View::View(const std::vector<int>& lowers, int upper, const Options& options) : 
   const auto whole = root(upper);
   const auto lower = root(lowers.at(0));
   whole->in_upper = true;
-  whole->folders.folders.push_back(open_.root(upper, 0));
-  for (unsigned layer = 0; layer < lowers.size(); ++layer) {
-    lower->folders.folders.push_back(open_.root(lowers[layer], layer + 1));
+  unsigned layer = 0;
+  whole->folders.folders.push_back(open_.root(upper, layer++));
+  for (const int descriptor : former) whole->folders.folders.push_back(open_.root(descriptor, layer++));
+  for (const int descriptor : lowers) {
+    lower->folders.folders.push_back(open_.root(descriptor, layer++));
     whole->folders.folders.push_back(lower->folders.folders.back());
   }
   upper_root_ = whole;
@@ -146,19 +149,16 @@ EntryPtr View::look(const FolderStack& parent, const std::string& name) {
   auto entry = std::make_shared<Entry>();
   bool found = false;
   const auto* stack = &parent.folders;
-  const auto& roots = lower_root_->folders.folders;
+  const auto& roots = upper_root_->folders.folders;  // by their layers
   std::size_t next = 0;
-  if (parent.has_upper()) {
+  if (!stack->empty() && stack->front()->layer() == 0) {
     if (auto hit = look_in_layer(stack->front(), search)) {
       entry->in_upper = true;
       take(*entry, true, std::move(*hit));
       found = true;
     }
     next = 1;
-    if (search.name.front() == '/') {
-      stack = &roots;
-      next = 0;
-    }
+    if (search.name.front() == '/') stack = &roots;
   }
   for (; !search.stop && next < stack->size(); ++next) {
     const bool needs_content = search.metacopy;
@@ -173,11 +173,12 @@ EntryPtr View::look(const FolderStack& parent, const std::string& name) {
                                                   " was copied up with metacopy=on, which the "
                                                   "overlay's options have not"));
     const auto layer = hit->folder ? hit->folder->layer() : (*stack)[next]->layer();
+    if (!found) entry->in_upper = (*stack)[next]->is_upper();
     take(*entry, !found, std::move(*hit));
     found = true;
     if (!search.stop && search.name.front() == '/' && stack != &roots) {
       stack = &roots;
-      next = layer - 1;
+      next = layer;
     }
   }
   if (found && search.metacopy)
@@ -220,7 +221,7 @@ bool View::are_files(const FolderStack& now, const FolderStack& before, const st
 std::vector<std::string> View::names(const FolderStack& stack, bool upper_only) {
   std::vector<std::string> all;
   for (const auto& folder : stack.folders) {
-    if (upper_only && folder->layer() != 0) break;
+    if (upper_only && !folder->is_upper()) break;
     for (auto& listed : list(*folder)) all.push_back(std::move(listed.name));
   }
   std::sort(all.begin(), all.end());

@@ -17,7 +17,7 @@ namespace unionroot::layers {
 
 // What is shown at a name. Its owner, mode, times and attributes are those of its uppermost part.
 struct Entry {
-  bool in_upper = false;
+  bool in_upper = false;  // its uppermost part is in the upper layer, or in a former one
   struct stat status {};
   Marks marks;
   base::UniqueFd handle;  // by O_PATH, of its uppermost part
@@ -36,10 +36,15 @@ using EntryPtr = std::shared_ptr<const Entry>;
 
 class View {
  public:
-  // Descriptors of the layers' roots, readable, top first. They are duplicated. Throws SystemError.
-  View(const std::vector<int>& lowers, int upper, const Options& options);
+  // Descriptors of the layers' roots, readable, top first. They are duplicated. former: upper layers that were frozen,
+  // and lie between both now; what they have is part of what changed. Throws SystemError.
+  View(const std::vector<int>& lowers, int upper, const Options& options, const std::vector<int>& former = {});
 
   [[nodiscard]] EntryPtr upper_root() const { return upper_root_; }  // the whole overlay's root
+  // Whether there are upper layers beneath the upper one.
+  [[nodiscard]] bool has_former() const {
+    return upper_root_->folders.folders.size() > lower_root_->folders.folders.size() + 1;
+  }
   [[nodiscard]] EntryPtr lower_root() const { return lower_root_; }  // that of the lower layers alone
 
   // nullptr: nothing is shown there. Without the upper layer if `parent` is. Throws SystemError, and Error(failed) for
@@ -52,7 +57,8 @@ class View {
 
   // Whether it is clear at a glance that both show a file or link of that name. Cheaper than two looks.
   static bool are_files(const FolderStack& now, const FolderStack& before, const std::string& name);
-  // The names in the folders, sorted, each once; some of them may not be shown. upper_only: those of the upper layer.
+  // The names in the folders, sorted, each once; some of them may not be shown. upper_only: those of the upper layer
+  // and its former ones.
   static std::vector<std::string> names(const FolderStack& stack, bool upper_only);
 
  private:

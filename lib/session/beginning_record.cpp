@@ -14,6 +14,7 @@
 #include "kernel/open_beneath.h"
 #include "layers/beginning.h"
 #include "session/layer_places.h"
+#include "session/restack.h"
 
 namespace unionroot::session {
 
@@ -72,7 +73,9 @@ void note_beginning(const Operation& operation) {
     const auto upper = kernel::open_directory_at(store.get(), "upper");
     const auto record = layers::record_beginning(upper.get(), [&] { return operation.cancelled(); });
     if (!record && operation.cancelled()) throw base::Error(base::ErrorCode::cancelled, "it was cancelled");
-    write_record(store.get(), record.value_or(""), O_TRUNC);
+    // Of a session that begins with another's layers, what they had at their beginning comes first.
+    const auto& cloned = operation->cloned_beginning;
+    write_record(store.get(), concat(cloned ? *cloned : std::string(), record.value_or("")), O_TRUNC);
   });
 }
 
@@ -95,7 +98,11 @@ WrittenFiles::WrittenFiles(Services& services, const Session& session, const std
     const auto store = kernel::open_directory(folder);
     const auto record = read_beginning(file.get());
     for (const auto& path : paths) {
-      const auto facts = facts_in(store.get(), path);
+      auto facts = facts_in(store.get(), path);
+      for (const auto& layer : frozen_folders(services, session)) {
+        if (facts) break;
+        facts = facts_in(kernel::open_directory(layer).get(), path);
+      }
       // Where the layer has no such file the tree's own is seen: nobody has changed that.
       if (!facts || record.find(layers::beginning_entry(path, *facts)) != std::string::npos) paths_.push_back(path);
     }

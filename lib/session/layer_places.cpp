@@ -8,6 +8,7 @@
 #include "base/paths.h"
 #include "base/text.h"
 #include "session/backings/backing.h"
+#include "session/restack.h"
 
 namespace unionroot::session {
 
@@ -74,8 +75,8 @@ bool in_store(Services& services, const Session& session, const std::function<vo
 bool in_layers(Services& services, const Session& session, const SetUp& made,
                const std::function<void(const LayerPlaces&)>& action) {
   if (!session.definition->has_union()) return false;
-  if (in_copy(services, session, [&] { action({store_in_copy(session), lowers_in_copy()}); })) return true;
-  LayerPlaces places{store_on_host(session), made.directories};
+  if (in_copy(services, session, [&] { action({store_in_copy(session), lowers_in_copy(), {}}); })) return true;
+  LayerPlaces places{store_on_host(session), made.directories, frozen_uppers(services, session)};
   if (places.store.empty() || places.lowers.empty()) return false;
   if (made.files_layer) places.lowers.insert(places.lowers.begin(), made.files_layer->path);
   action(places);

@@ -17,6 +17,7 @@ bool in_store(Services& services, const Session& session, const std::function<vo
 struct LayerPlaces {
   std::string store;
   std::vector<std::string> lowers;  // top first
+  std::vector<std::string> former;  // upper layers that were frozen, between both; top first
 };
 // The same with all layers. made: what the session is made of.
 bool in_layers(Services& services, const Session& session, const SetUp& made,

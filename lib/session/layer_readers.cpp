@@ -47,11 +47,13 @@ LayerReaders::Started LayerReaders::start(const std::string& session, uid_t user
   kernel::SpawnRequest spawn;
   spawn.executable = program.get();
   spawn.arguments = {"unionroot-layers", request.options, std::to_string(request.lowers.size())};
+  if (!request.former.empty()) spawn.arguments.back() += concat(",", request.former.size());
   spawn.arguments.insert(spawn.arguments.end(), request.paths.begin(), request.paths.end());
   spawn.environment = {"LC_ALL=C"};
   spawn.descriptors = {
       nothing.get(), request.output, 2, watched.get(), request.beginning < 0 ? nothing.get() : request.beginning,
       request.upper};
+  spawn.descriptors.insert(spawn.descriptors.end(), request.former.begin(), request.former.end());
   spawn.descriptors.insert(spawn.descriptors.end(), request.lowers.begin(), request.lowers.end());
 
   const std::lock_guard guard(mutex_);

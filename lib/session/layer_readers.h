@@ -20,6 +20,7 @@ struct ReadRequest {
   int output = -1;                 // a pipe
   int beginning = -1;              // the record of the upper layer's beginning; -1: there is none
   int upper = -1;                  // the roots of the layers
+  std::vector<int> former;         // upper layers that were frozen, which lie between; top first
   std::vector<int> lowers;         // top first
   std::vector<std::string> paths;  // these alone; none: all
 };

@@ -9,11 +9,13 @@
 #include "session/attempts.h"
 #include "session/listing.h"
 #include "session/operations/begin.h"
+#include "session/operations/clone.h"
 #include "session/operations/diff.h"
 #include "session/operations/end.h"
 #include "session/operations/locks.h"
 #include "session/operations/reset.h"
 #include "session/operations/run.h"
+#include "session/operations/snapshot.h"
 #include "session/operations/source_changes.h"
 #include "session/operations/take_over.h"
 #include "session/parts.h"
@@ -102,6 +104,29 @@ Operation alone_with(const Parts& parts, const SessionPtr& session) {
 bool Manager::reset(const ResetRequest& request, std::function<bool()> cancelled, TellProgress progress) {
   auto operation = alone_with(impl_->parts, impl_->parts.table.require(request.session));
   return session::reset(impl_->parts, operation, request, cancelled, std::move(progress));
+}
+
+std::string Manager::snapshot(const SnapshotRequest& request, TellProgress progress) {
+  auto operation = alone_with(impl_->parts, impl_->parts.table.require(request.session));
+  return session::snapshot(impl_->parts, operation, request.name, std::move(progress));
+}
+
+void Manager::rollback(const RollbackRequest& request, TellProgress progress) {
+  auto operation = alone_with(impl_->parts, impl_->parts.table.require(request.session));
+  session::rollback(impl_->parts, operation, request.snapshot, std::move(progress));
+}
+
+std::vector<SnapshotView> Manager::snapshots(const SessionId& session) {
+  return session::snapshots(impl_->parts, impl_->parts.table.require(session));
+}
+
+std::vector<SessionView> Manager::clone(CloneRequest request) {
+  std::vector<std::unique_ptr<Beginning>> begins;
+  {
+    auto operation = alone_with(impl_->parts, impl_->parts.table.require(request.session));
+    begins = prepare_clones(impl_->parts, operation, request);
+  }
+  return begin_clones(impl_->parts, std::move(begins));
 }
 
 SessionView Manager::recover(const SessionId& wanted, std::function<bool()> cancelled, TellProgress progress,

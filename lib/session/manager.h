@@ -37,6 +37,10 @@ class Manager final : public Sessions {
   EndResult end(const SessionId& session, EndWish wish, TellProgress progress = {},
                 std::function<bool()> cancelled = {}, std::optional<events::User> who = std::nullopt) override;
   bool reset(const ResetRequest& request, std::function<bool()> cancelled = {}, TellProgress progress = {}) override;
+  std::string snapshot(const SnapshotRequest& request, TellProgress progress = {}) override;
+  void rollback(const RollbackRequest& request, TellProgress progress = {}) override;
+  [[nodiscard]] std::vector<SnapshotView> snapshots(const SessionId& session) override;
+  std::vector<SessionView> clone(CloneRequest request) override;
   SessionView recover(const SessionId& wanted, std::function<bool()> cancelled = {}, TellProgress progress = {},
                       bool accept_source = false) override;
   SessionView take_over(TakeOverRequest request) override;

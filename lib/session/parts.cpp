@@ -21,7 +21,7 @@ definition::Settings with_folders(definition::Settings settings) {
   owned::ensure_place("the runtime directory", settings.runtime_directory, 0755);
   // What is in them is believed, or deleted: none may be of a time in which somebody else could make it. The folder
   // "files" is looked at where it is used: sessions can do without it.
-  for (const char* name : {"sessions", "trash", "orphans", "cache"})
+  for (const char* name : {"sessions", "layers", "trash", "orphans", "cache"})
     // The roots of trees and layers would get its default ACL.
     if (const auto folder = owned::open_own_folder(state.get(), settings.state_directory, name))
       kernel::drop_inherited_acl(folder->get());

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -50,6 +51,9 @@ struct BeginRequest {
   std::optional<std::chrono::milliseconds> wait;
   std::function<bool()> cancelled;  // asked while waiting and in long stages; may be empty
   TellProgress progress;            // called on the thread that begins it; must not block; may be empty
+  // It begins with these, which another session has, and with their record of the beginning.
+  FrozenStack frozen;
+  std::shared_ptr<const std::string> beginning;
 };
 
 // A session of schroot's on an overlay that is to become one of this daemon's. What is here was root's to write.
@@ -105,6 +109,33 @@ struct ResetRequest {
   SessionId session;
   std::vector<std::string> paths;  // relative to the session's root; none: all
   std::vector<std::string> keep;   // patterns of what stays (layers/reset_plan.h)
+};
+
+// What a session has now is kept under a name.
+struct SnapshotRequest {
+  SessionId session;
+  std::string name;  // empty: the next number
+};
+
+// What was changed after a snapshot, and snapshots after it, are thrown away.
+struct RollbackRequest {
+  SessionId session;
+  std::string snapshot;
+};
+
+// New sessions that begin with everything that another has, or had.
+struct CloneRequest {
+  SessionId session;
+  std::string snapshot;  // empty: what it has now
+  unsigned count = 1;
+  BeginRequest begin;  // with the session's definition; of several, `name` is the start of each name
+};
+
+struct SnapshotView {
+  std::string name;
+  std::int64_t created = 0;  // microseconds since the epoch
+  std::uint64_t bytes = 0;   // what it has beyond the one before it
+  bool whole = true;         // false: it has more
 };
 
 struct RunView : store::RunRecord {

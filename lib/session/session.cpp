@@ -15,7 +15,7 @@ Session::Session(Services& services, store::SessionRecord record,
       definition(std::move(definition_)),
       taken_up(taken_up_),
       shown({std::move(static_cast<store::SessionStatus&>(record)),
-             {std::move(stages), {}, notes_from_json(record.notes), {}}}),
+             {std::move(stages), {}, notes_from_json(record.notes), {}, {}}}),
       services_(services) {
   const auto known = shown.lock();
   set_up_.begun = known->state != store::SessionState::beginning;

@@ -51,6 +51,9 @@ struct SetUp {
   bool begun = false;              // it was active once: what it did to its source counts
   bool accept_source = false;      // while recovering: the source may be another one than at the begin
   bool recovering = false;         // set-up of a session that has an upper layer already
+  // Of a session that begins with what another has: the record of the beginning (beginning_record.h) that its frozen
+  // layers come with.
+  std::shared_ptr<const std::string> cloned_beginning;
   // False: what was changed in a copy of its source stays where it is, and is not put into the source when it ends.
   bool puts_back = true;
   std::size_t notes_logged = 0;                   // so many of its notes are in the log

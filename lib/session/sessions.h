@@ -63,6 +63,14 @@ class Sessions {
   // False if there was nothing to take back. cancelled: asked before anything is done. Throws Error(session_busy) if a
   // command runs in it, Error(invalid_argument) if the tree could not become what is asked for.
   virtual bool reset(const ResetRequest& request, std::function<bool()> cancelled, TellProgress progress) = 0;
+  // The snapshot's name. These two throw Error(session_busy) if a command runs in it, Error(not_supported) for what has
+  // no layer in a folder, Error(limit_exceeded) where it stands on too many.
+  virtual std::string snapshot(const SnapshotRequest& request, TellProgress progress) = 0;
+  virtual void rollback(const RollbackRequest& request, TellProgress progress) = 0;
+  // The first one comes first. Takes seconds at most: sizes are what was counted by then.
+  [[nodiscard]] virtual std::vector<SnapshotView> snapshots(const SessionId& session) = 0;
+  // All of them or none. What it has now is kept by a snapshot first, unless that is its last snapshot.
+  virtual std::vector<SessionView> clone(CloneRequest request) = 0;
   virtual SessionView recover(const SessionId& session, std::function<bool()> cancelled, TellProgress progress,
                               bool accept_source) = 0;
   // It is set up, and stays. Its files are moved. Should it be broken off, by power failure too, they are all schroot's

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "session/frozen_layer.h"
 #include "session/progress.h"
 #include "session/stage_data.h"
 #include "store/store.h"
@@ -23,6 +24,7 @@ struct ShownDetails {
   std::string upper;               // where the upper layer is on the host; empty if none
   std::vector<std::string> notes;  // of its set-up: conflicts, what was passed over, what hooks wrote
   Progress progress;               // of what is under way; empty if nothing is that takes its time
+  FrozenStack frozen;              // former upper layers that it stands on
 };
 
 struct Shown : store::SessionStatus, ShownDetails {};

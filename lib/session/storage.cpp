@@ -35,6 +35,11 @@ std::string trash_folder(const definition::Settings& settings, const definition:
   return trash_folder(settings, sessions_folder(settings, definition));
 }
 
+std::string layers_folder(const definition::Settings& settings, const std::string& sessions_folder) {
+  return sessions_folder == own_sessions_folder(settings) ? settings.state_directory + "/layers"
+                                                          : sessions_folder + "/.unionroot-layers";
+}
+
 std::string orphans_folder(const definition::Settings& settings) { return settings.state_directory + "/orphans"; }
 
 std::string orphans_folder(const definition::Settings& settings, const std::string& sessions_folder) {

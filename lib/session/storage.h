@@ -59,6 +59,8 @@ std::string trash_folder(const definition::Settings& settings);
 std::string trash_folder(const definition::Settings& settings, const std::string& sessions_folder);
 // For a definition's sessions.
 std::string trash_folder(const definition::Settings& settings, const definition::Definition& definition);
+// Of a folder of sessions: <state>/layers for our own, else .unionroot-layers beside the sessions; see frozen_layers.h.
+std::string layers_folder(const definition::Settings& settings, const std::string& sessions_folder);
 // <state>/orphans: upper layers without a record, never deleted by the daemon.
 std::string orphans_folder(const definition::Settings& settings);
 // Of a folder of sessions: <state>/orphans for our own, else .unionroot-orphans beside the sessions.

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "base/unique_fd.h"
 #include "session/listing.h"
+#include "session/restack.h"
 #include "session/storage.h"
 
 namespace unionroot::session {
@@ -22,11 +23,25 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t shown = 3;
 constexpr std::chrono::milliseconds patience{300};
 constexpr std::chrono::seconds long_patience{5};
+constexpr std::uint64_t most_looked_at = 20'000;
 constexpr std::uint64_t no_limit = std::numeric_limits<std::uint64_t>::max();
 
 base::UniqueFd folder_of(const Parts& parts, const Session& session) {
   const auto path = base::concat(sessions_folder(parts.settings, *session.definition), "/", session.id());
   return base::UniqueFd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+}
+
+// With the frozen layers that the session stands on. What several stand on counts for each.
+FolderUse use_of_all(const Parts& parts, const Session& session, base::UniqueFd folder, Clock::time_point end,
+                     std::uint64_t most) {
+  auto use = use_of(std::move(folder), end, most);
+  for (const auto& path : frozen_folders(parts.services, session)) {
+    const auto frozen = use_of(base::UniqueFd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)), end, most);
+    use.bytes += frozen.bytes;
+    use.inodes += frozen.inodes;
+    use.whole = use.whole && frozen.whole;
+  }
+  return use;
 }
 
 UpperUse used_by(const Session& session, FolderUse use) {
@@ -43,7 +58,7 @@ std::optional<UpperUse> look_at(const Parts& parts, const SessionPtr& session, C
   }
   auto folder = folder_of(parts, *session);
   if (!folder) return std::nullopt;
-  return used_by(*session, use_of(std::move(folder), end, no_limit));
+  return used_by(*session, use_of_all(parts, *session, std::move(folder), end, no_limit));
 }
 
 }  // namespace
@@ -67,7 +82,7 @@ std::vector<UpperUse> largest_uppers(const Parts& parts, const std::string& fold
     auto own = folder_of(parts, *session);
     struct stat found {};
     if (!own || ::fstat(own.get(), &found) != 0 || found.st_dev != wanted.st_dev) continue;
-    all.push_back(used_by(*session, use_of(std::move(own), end)));
+    all.push_back(used_by(*session, use_of_all(parts, *session, std::move(own), end, most_looked_at)));
     if (Clock::now() > end) break;
   }
   std::sort(all.begin(), all.end(), [amount](const UpperUse& a, const UpperUse& b) {

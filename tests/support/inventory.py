@@ -41,6 +41,7 @@ STATE = {
     "overlay-directories": FILE,
     "locks": {"*.manage": FILE},
     "sessions": {},
+    "layers": {},
     "trash": {},
     "orphans": {},
     # The files of automatic sessions, kept for the next session.
@@ -66,6 +67,7 @@ RUNTIME = {
 OVERLAY_DIRECTORY = {
     ".unionroot-trash": {},
     ".unionroot-orphans": {},
+    ".unionroot-layers": {},
 }
 # A session's folder there has this attribute, with the token of its session: VERSION.DAEMON.CREATED.SESSION.
 OWNER_MARK = "trusted.unionroot.owner"

@@ -182,6 +182,8 @@ Beginning::Beginning(Parts& parts, BeginRequest request)
     : parts_(parts), request_(std::move(request)), session_(make_session(parts, request_)), operation_(session_) {
   operation_->cancelled = [this] { return is_cancelled(); };
   operation_->owner_may_be_root = request_.owner_may_be_root;
+  operation_->cloned_beginning = request_.beginning;
+  session_->shown.lock()->frozen = request_.frozen;
 }
 
 Beginning::~Beginning() {

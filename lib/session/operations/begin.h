@@ -29,6 +29,7 @@ class Beginning final : public PendingBegin {
   [[nodiscard]] bool is_over() const override { return locks_ && locks_->is_over(); }
   [[nodiscard]] SessionView view() const override;
   Started run(const RunRequest& request) override;
+  [[nodiscard]] const SessionPtr& session() const { return session_; }
 
  private:
   enum class Step { none, locks, done };

@@ -39,6 +39,7 @@ UniqueFd open_layer(kernel::Mounts& mounts, const std::string& path) {
 OpenedLayers open_layers(Parts& parts, const Session& session, const SetUp& made) {
   OpenedLayers opened;
   const bool known = in_layers(parts.services, session, made, [&](const LayerPlaces& places) {
+    for (const auto& path : places.former) opened.former.push_back(open_layer(parts.mounts, path));
     for (const auto& path : places.lowers) opened.lowers.push_back(open_layer(parts.mounts, path));
     opened.upper = open_layer(parts.mounts, concat(places.store, "/upper"));
     opened.beginning = open_beginning(places.store);
@@ -61,6 +62,7 @@ void diff(Parts& parts, const SessionPtr& session, const DiffRequest& request) {
   const auto made = keep_active(session);
   const auto opened = open_layers(parts, *session, *made.operator->());
   ReadRequest reading;
+  for (const auto& former : opened.former) reading.former.push_back(former.get());
   for (const auto& lower : opened.lowers) reading.lowers.push_back(lower.get());
   reading.options = session->definition->union_.mount_options;
   reading.output = request.output;

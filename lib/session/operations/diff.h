@@ -7,7 +7,8 @@ namespace unionroot::session {
 
 // Readable descriptors of the layers' roots, each on a mount of its own that is read-only.
 struct OpenedLayers {
-  base::UniqueFd upper, beginning;  // the latter is the record of the upper layer's beginning; -1: there is none
+  base::UniqueFd upper, beginning;     // the latter is the record of the upper layer's beginning; -1: there is none
+  std::vector<base::UniqueFd> former;  // upper layers that were frozen, between both; top first
   std::vector<base::UniqueFd> lowers;
 };
 // made: what the session is made of. Throws Error(not_supported) for a session without an upper layer.

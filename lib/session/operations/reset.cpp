@@ -16,13 +16,10 @@
 #include "kernel/files.h"
 #include "kernel/open_beneath.h"
 #include "layers/reset_plan.h"
-#include "session/attempts.h"
 #include "session/beginning_record.h"
-#include "session/journal.h"
 #include "session/layer_places.h"
+#include "session/operations/at_rest.h"
 #include "session/operations/diff.h"
-#include "session/operations/state.h"
-#include "session/recovery/recover.h"
 #include "session/stages/stages.h"
 
 namespace unionroot::session {
@@ -31,7 +28,6 @@ using base::concat;
 using base::Error;
 using base::ErrorCode;
 using base::UniqueFd;
-using store::SessionState;
 
 namespace {
 
@@ -47,30 +43,11 @@ std::optional<layers::ResetPlan> plan_in(int store, const std::string& folder = 
   return layers::reset_plan_of(base::read_all(file.get(), "the plan of a reset", longest_plan));
 }
 
-std::string described(const Run& run) {
-  return concat("pid ", run.record.supervisor.pid, " (", base::printable(run.record.command), ") of ",
-                base::printable(run.record.user), run.left_processes ? ", whose command has left processes" : "");
-}
-
-void require_at_rest(const Session& session) {
-  const auto& id = session.id();
-  const auto runs = session.runs.lock();
-  if (runs->empty()) return;
-  std::vector<std::string> texts;
-  for (const auto& [run, about] : *runs) texts.push_back(described(about));
-  throw Error(ErrorCode::session_busy, concat("commands run in session ", id, ": ", base::join(texts, "; ")),
-              "let them come to their end, or end them, and reset it then");
-}
-
 void require_possible(const Operation& operation) {
   const auto& id = operation.id();
   const auto& definition = operation.definition();
   const auto begin_another = concat("`unionroot end ", id, "` and begin another");
-  const auto state = operation.session().state();
-  if (state != SessionState::active)
-    throw Error(ErrorCode::session_not_active, concat("session ", id, " is ", store::to_string(state), ", not active"),
-                concat("`unionroot info ", id, "` says why"));
-  require_at_rest(operation.session());
+  require_at_rest(operation.session(), "reset");
   const auto refuse = [&](const char* why) {
     throw Error(ErrorCode::not_supported, concat("session ", id, " cannot be reset: ", why), begin_another);
   };
@@ -78,6 +55,10 @@ void require_possible(const Operation& operation) {
   if (operation.automatic()) refuse("it is a command's own");
   if (definition.union_.reset) refuse("its definition has union-reset=yes, and keeps nothing");
   const auto shown = operation.session().shown.lock();
+  if (!shown->frozen.empty())
+    throw Error(ErrorCode::not_supported, concat("session ", id, " cannot be reset: it stands on snapshots"),
+                concat("`unionroot rollback ", id, " ", shown->frozen.back().snapshot,
+                       "` takes it back to the first one; or ", begin_another));
   for (const auto& stage : shown->stages)
     if (const auto* const data = std::get_if<UnionData>(&stage.data); data != nullptr && data->backing == "tmpfs")
       refuse("its layer is in memory, and would be lost if the machine or the daemon failed meanwhile");
@@ -94,11 +75,6 @@ layers::ResetPlan plan_of(Parts& parts, const Operation& operation, const ResetR
   return layers::plan_reset(given, beginning, {request.paths, request.keep}, [&] {
     return operation.session().end_wanted || parts.stopping || (cancelled && cancelled());
   });
-}
-
-void set_state(Parts& parts, Operation& operation, SessionState state) {
-  operation.session().shown.lock()->state = state;
-  parts.store.update_session(session_record(operation.session()));
 }
 
 void write_plan(Operation& operation, const layers::ResetPlan& plan) {
@@ -148,26 +124,13 @@ bool reset(Parts& parts, Operation& operation, const ResetRequest& request, cons
   require_possible(operation);
   const auto plan = plan_of(parts, operation, request, cancelled);
   if (plan.empty()) return false;
-  // They hold what is to be unmounted, and would read what is half done.
-  parts.layer_readers.end_all(operation.id(), std::chrono::seconds(10));
-  // From now on the next daemon sets it up again, whether there is a plan or not.
-  try {
-    set_state(parts, operation, SessionState::recovering);
+  const auto write = [&] {
     write_plan(operation, plan);
-  } catch (...) {
-    // Should the store not take this either, the next daemon sets it up again as it is.
-    Attempts attempts;
-    attempts.run([&] { remove_plan(operation, false); });
-    if (attempts.problems().empty())
-      attempts.run([&] { set_state(parts, operation, SessionState::active); });
-    else  // `recover` carries it out: later changes must not be taken back by it
-      mark_failed(parts, operation, concat("its reset was broken off: ", attempts.problems().front()));
-    throw;
-  }
-  parts.tell_changed(operation);
-  base::log::info(concat("session ", operation.id(), " is reset, ",
-                         request.paths.empty() ? std::string("all of it") : concat(request.paths.size(), " paths")));
-  recover(parts, operation, {}, std::move(progress));
+    base::log::info(concat("session ", operation.id(), " is reset, ",
+                           request.paths.empty() ? std::string("all of it") : concat(request.paths.size(), " paths")));
+  };
+  set_up_anew(
+      parts, operation, "reset", write, [&] { remove_plan(operation, false); }, std::move(progress));
   return true;
 }
 

@@ -10,9 +10,11 @@
 #include "base/text.h"
 #include "kernel/files.h"
 #include "owned/place.h"
+#include "session/frozen_layers.h"
 #include "session/operations/locks.h"
 #include "session/overlay_support.h"
 #include "session/recovery/reconcile.h"
+#include "session/restack.h"
 #include "session/sources/cache.h"
 #include "session/storage.h"
 
@@ -44,6 +46,7 @@ void Reconciliation::remove_leftovers() {
   try_to("looking after the layers of files", [&] { parts_.files_layers.clean(); });
   for (const auto& folder : parts_.folders.all()) {
     try_to(concat("looking for orphans in ", folder), [&] { set_aside_orphans(folder); });
+    try_to(concat("looking after the frozen layers of ", folder), [&] { clean_frozen_layers(folder); });
     const auto trash_of_folder = trash_folder(parts_.settings, folder);
     try_to(concat("emptying ", trash_of_folder), [&] { parts_.trash.adopt(trash_of_folder); });
   }
@@ -77,6 +80,16 @@ void Reconciliation::remove_unknown_locks() {
   for (const auto& name : unknown)
     try_to(concat("removing the locks of session ", name), [&] { remove_leftover_locks(parts_, name); });
   parts_.lock_directory.clean();
+}
+
+void Reconciliation::clean_frozen_layers(const std::string& sessions_folder) {
+  const auto look = [&](const owned::Token& token, const std::string& layer) {
+    if (not_taken_up_.contains(token.session)) return FrozenLayers::User::stands;
+    const auto session = parts_.table.find_same({token.session, token.created});
+    if (!session) return FrozenLayers::User::unknown;
+    return may_stand_on(parts_.services, *session, layer) ? FrozenLayers::User::stands : FrozenLayers::User::other;
+  };
+  FrozenLayers(parts_.settings, parts_.trash, sessions_folder).clean(parts_.daemon, look);
 }
 
 void Reconciliation::set_aside_orphans(const std::string& sessions_folder) {

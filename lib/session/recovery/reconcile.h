@@ -44,6 +44,7 @@ class Reconciliation {
   void remove_unknown_processes_and_mounts();
   void remove_unknown_locks();
   void drop_unknown_namespace(const std::string& name);
+  void clean_frozen_layers(const std::string& sessions_folder);
   void set_aside_orphans(const std::string& sessions_folder);
   void remove_stale_locks_later();
 

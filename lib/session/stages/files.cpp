@@ -78,7 +78,8 @@ void FilesStage::set_up(Operation& operation, StageData&) {
   const auto root = operation->space->root();
   // Exceptions are resolv.conf, which is up to date for each command, and files that a reset has removed.
   if (operation->recovering) return finish_reset(operation, root.get());
-  write(operation, root.get());
+  // So has one that begins with what another has.
+  if (!operation->cloned_beginning) write(operation, root.get());
   note_no_new_privileges(operation, root.get());
   if (!operation->files_layer) note_beginning(operation);  // with a layer of files, the upper layer has no files
 }

@@ -10,6 +10,7 @@
 #include "session/network.h"
 #include "session/operations/reset.h"
 #include "session/overlay_support.h"
+#include "session/restack.h"
 #include "session/stages/stages.h"
 
 namespace unionroot::session {
@@ -74,6 +75,7 @@ void lay_overlay(Operation& operation, UnionData& data) {
                              mount::open_tree_clone(operation.services().mounts, layer->path, false, true));
     operation->files_layer = std::move(layer);
   }
+  if (&backing == &directory_backing()) lay_frozen(operation);
   auto plan = plan_of(operation);
   if (!plan.options.empty()) require_options(operation.services(), plan.options);
   auto store = backing.set_up(operation, data);
@@ -128,6 +130,7 @@ void UnionStage::tear_down(Operation& operation, const StageData& data, TearDown
   held.count_while_held(operation, std::move(watched));
   if (!own.files_layer.empty()) operation.services().files_layers.release(own.files_layer, operation.id());
   const auto* const backing = operation.definition().has_union() ? backing_of(operation, own) : nullptr;
+  if (backing == &directory_backing() && mode == TearDown::everything) release_frozen(operation);
   if (backing != nullptr) backing->tear_down(operation, own, mode);
   if (problem) std::rethrow_exception(problem);
 }
@@ -138,6 +141,7 @@ Recovery UnionStage::recover(Operation& operation, const StageData& data) {
     operation->files_layer = operation.services().files_layers.hold_again(own.files_layer, operation.id());
   const auto* const backing = operation.definition().has_union() ? backing_of(operation, own) : nullptr;
   if (backing != nullptr) backing->recover(operation, own);
+  if (backing == &directory_backing()) find_frozen(operation);
   auto kept = operation.services().views.open_namespace(operation.id());
   if (!kept) return Recovery::gone;
   operation->space.emplace(operation.services().namespaces.adopt(std::move(kept)));

@@ -26,6 +26,10 @@ class FakeCore final : public session::Sessions {
   session::Started run(const session::RunRequest& request) override;
   void diff(const session::DiffRequest&) override {}
   bool reset(const session::ResetRequest&, std::function<bool()>, session::TellProgress) override { return false; }
+  std::string snapshot(const session::SnapshotRequest&, session::TellProgress) override { return {}; }
+  void rollback(const session::RollbackRequest&, session::TellProgress) override {}
+  [[nodiscard]] std::vector<session::SnapshotView> snapshots(const session::SessionId&) override { return {}; }
+  std::vector<session::SessionView> clone(session::CloneRequest) override { return {}; }
   void reader_ended(std::uint64_t) override {}
   void run_ended(const std::string& run, const launch::RunEnd& end) override;
   [[nodiscard]] std::optional<std::string> source_trouble(const definition::Definition&, bool) const override {
