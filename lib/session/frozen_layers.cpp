@@ -88,9 +88,22 @@ FrozenLayers::FrozenLayers(const definition::Settings& settings, Trash& trash, s
 std::string FrozenLayers::folder_of(const std::string& layer) const { return concat(place_, "/", layer); }
 std::string FrozenLayers::upper_of(const std::string& layer) const { return concat(place_, "/", layer, "/upper"); }
 
+base::UniqueFd FrozenLayers::ensure_folder(int layers, const std::string& layer, const owned::Token& session) {
+  try {
+    return owned::ensure_folder(layers, place_, layer, session, 0700);
+  } catch (...) {
+    try {
+      discard(owned::unfinished_name(session));
+    } catch (const std::exception& error) {
+      base::log::warning(concat(error.what(), "; it is done when the daemon starts next"));
+    }
+    throw;
+  }
+}
+
 void FrozenLayers::ensure(const std::string& layer, const owned::Token& session) {
   const auto layers = owned::ensure_place(what_it_is, place_, 0700);
-  const auto folder = owned::ensure_folder(layers.get(), place_, layer, session, 0700);
+  const auto folder = ensure_folder(layers.get(), layer, session);
   kernel::ensure_directory(folder.get(), users_name, 0700);
   const auto users = kernel::open_directory_at(folder.get(), users_name);
   kernel::ensure_file(users.get(), session.text(), 0600);

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "base/unique_fd.h"
 #include "definition/settings.h"
 #include "owned/token.h"
 #include "session/frozen_layer.h"
@@ -48,6 +49,7 @@ class FrozenLayers {
   void clean(const std::string& daemon, const std::function<User(const owned::Token&, const std::string&)>& look);
 
  private:
+  base::UniqueFd ensure_folder(int layers, const std::string& layer, const owned::Token& session);
   void clean_one(int layers, const std::string& layer, const std::string& daemon,
                  const std::function<User(const owned::Token&, const std::string&)>& look);
   void discard(const std::string& layer);

@@ -18,6 +18,7 @@
 #include "session/beginning_record.h"
 #include "session/frozen_layers.h"
 #include "session/sources/directory_identity.h"
+#include "session/sources/source.h"
 #include "session/storage.h"
 
 namespace unionroot::session {
@@ -114,9 +115,8 @@ void require_same(const Operation& operation, const FrozenLayer& layer, const st
         concat("bring it back and `unionroot recover ", operation.id(), "`, or `unionroot end ", operation.id(), "`"));
   const auto difference = operation->accept_source ? std::string() : other_directory(layer.identity, now);
   if (difference.empty()) return;
-  throw Error(
-      ErrorCode::stage_failed, concat("its frozen layer is not the one that was frozen: ", difference),
-      concat("bring that back and `unionroot recover ", operation.id(), "`, or `unionroot end ", operation.id(), "`"));
+  throw Error(ErrorCode::stage_failed, concat("its frozen layer is not the one that was frozen: ", difference),
+              back_or_accept(operation));
 }
 
 // By root's word the layers that are there are the right ones.

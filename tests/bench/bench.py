@@ -123,7 +123,26 @@ class Bench:
                      [("peer", twenty(["schroot", "-q", "-d", "/", "-c", PEER, "--", "true"]))])
         self.tarball()
         self.one_connection()
+        self.snapshots()
         self.many_sessions()
+
+    def snapshots(self):
+        """What is changed is on the disk by then: an overlay's unmount writes what is not."""
+        taken = {}
+        for name, megabytes in (("bench-1mb", 1), ("bench-1gb", 1024)):
+            subprocess.run(self.ours("begin", "--name", name, "bench"), check=True, stdout=subprocess.DEVNULL)
+            fill = self.ours("run", "--directory", "/", name, "--", "dd", "if=/dev/zero", "of=/srv/filled", "bs=1M",
+                             f"count={megabytes}", "status=none")
+            take = ["sh", "-c", 'exec "$@" >/dev/null', "-"] + self.ours("snapshot", name)
+            taken[name] = spawn_times(3, (None, fill), (None, ["sync"]), ("ours", take))["ours"]
+        show("snapshot_1mb", taken["bench-1mb"])
+        show("snapshot_1gb", taken["bench-1gb"], against_1mb=f"{taken['bench-1gb'] / taken['bench-1mb']:.2f}", aim="1.25")
+        begin = spawn_times(COUNT, ("ours", self.ours("begin", "--name", "bench-session", "bench")),
+                            (None, self.ours("end", "bench-session")))["ours"]
+        clone = spawn_times(COUNT, ("ours", self.ours("clone", "--name", "bench-clone", "bench-1gb")),
+                            (None, self.ours("end", "bench-clone")))["ours"]
+        show("clone_1gb", clone, against_begin=f"{clone / begin:.2f}", aim="1.50")
+        subprocess.run(self.ours("end", "bench-1mb", "bench-1gb"), check=True)
 
     def tarball(self):
         """Begin on a tarball of the same tree: cold (it has just changed) and warm. schroot unpacks it each time."""

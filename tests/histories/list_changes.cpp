@@ -1,8 +1,7 @@
-// list_changes OPTIONS UPPER LOWER... [-- PATH...]: the change list on standard output, for the tests. Each change is
-// seven texts that end with NUL: kind, path, former path, differences, by_entries, link group, whether it has facts of
-// both.
-// list_changes --beginning UPPER ASKED: the record of what the upper layer holds (layers/beginning.h), or "none"; it is
-// told to stop when it has asked so often.
+// list_changes OPTIONS UPPER [+FORMER]... LOWER... [-- PATH...]: the change list on standard output, for the tests.
+// FORMER: an upper layer that was frozen. Each change is seven texts that end with NUL: kind, path, former path,
+// differences, by_entries, link group, whether it has facts of both. list_changes --beginning UPPER ASKED: the record
+// of what the upper layer holds (layers/beginning.h), or "none"; it is told to stop when it has asked so often.
 #include <fcntl.h>
 
 #include <cstdio>
@@ -33,8 +32,9 @@ int list(int count, char** words) {
   std::vector<UniqueFd> lowers;
   int next = 3;
   for (; next < count && std::string(words[next]) != "--"; ++next) {
-    lowers.push_back(open_root(words[next]));
-    layers.lowers.push_back(lowers.back().get());
+    const bool former = words[next][0] == '+';
+    lowers.push_back(open_root(words[next] + (former ? 1 : 0)));
+    (former ? layers.former : layers.lowers).push_back(lowers.back().get());
   }
   std::vector<std::string> paths;
   for (++next; next < count; ++next) paths.emplace_back(words[next]);

@@ -9,6 +9,7 @@
 #include "session/attempts.h"
 #include "session/hooks/tree_services.h"
 #include "session/journal.h"
+#include "session/operations/end.h"
 #include "session/operations/state.h"
 #include "session/recovery/recover.h"
 
@@ -34,6 +35,7 @@ void require_at_rest(const Session& session, const std::string& doing) {
   if (state != SessionState::active)
     throw Error(ErrorCode::session_not_active, concat("session ", id, " is ", store::to_string(state), ", not active"),
                 concat("`unionroot info ", id, "` says why"));
+  wait_for_ended_runs(session);
   const auto runs = session.runs.lock();
   if (runs->empty()) return;
   std::vector<std::string> texts;

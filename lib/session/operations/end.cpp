@@ -57,14 +57,6 @@ bool has_ended_run(const Session& session) {
   });
 }
 
-// How a command ended is noted after its client was told. It was not interrupted by an end that comes right then.
-void wait_for_ended_runs(const Session& session) {
-  const auto begin = std::chrono::steady_clock::now();
-  const auto within = [begin](auto limit) { return std::chrono::steady_clock::now() - begin < limit; };
-  while (session.running_count() != 0 && (within(last_steps) || (has_ended_run(session) && within(grace_period))))
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-}
-
 // What fails here does not keep the session from being ended.
 template <typename Step>
 void try_noting(const std::string& session, const Step& step) {
@@ -153,6 +145,13 @@ bool ends_slowly(const definition::Definition& definition, bool source) {
          std::holds_alternative<BtrfsSnapshotSource>(from) || std::holds_alternative<LvmSnapshotSource>(from) ||
          std::holds_alternative<ZfsSnapshotSource>(from) || backing == UnionBacking::image ||
          backing == UnionBacking::device;  // which are written out
+}
+
+void wait_for_ended_runs(const Session& session) {
+  const auto begin = std::chrono::steady_clock::now();
+  const auto within = [begin](auto limit) { return std::chrono::steady_clock::now() - begin < limit; };
+  while (session.running_count() != 0 && (within(last_steps) || (has_ended_run(session) && within(grace_period))))
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
 }
 
 base::Error busy(const std::string& session, SessionState state) {

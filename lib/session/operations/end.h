@@ -21,6 +21,10 @@ bool end_automatic(Parts& parts, const SessionPtr& session, launch::WaitingClien
 // An automatic session whose command could not be started.
 void end_unused(Parts& parts, Operation& operation);
 
+// How a command ended is noted after its client was told: then it does not run any more, as far as anybody knows. Two
+// seconds at most.
+void wait_for_ended_runs(const Session& session);
+
 void kill_processes(Parts& parts, Operation& operation);
 
 }  // namespace unionroot::session

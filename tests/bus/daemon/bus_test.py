@@ -292,7 +292,7 @@ class BusTest(unittest.TestCase):
                              for interface in self.introspect(path))
         written = self.members(ElementTree.parse(INTERFACE).getroot())
         self.assertEqual({name: len(members) for name, members in written.items()},
-                         {"org.unionroot1.Manager": 28, "org.unionroot1.Session": 10, "org.unionroot1.Chroot": 5})
+                         {"org.unionroot1.Manager": 32, "org.unionroot1.Session": 10, "org.unionroot1.Chroot": 5})
         self.assertEqual(shown, written)
         for standard in ("Peer", "Introspectable", "Properties", "ObjectManager"):
             self.assertIn(f"org.freedesktop.DBus.{standard}", {each.get("name") for each in self.introspect(ROOT)})

@@ -298,9 +298,16 @@ class SnapshotTest(testing.EndToEndTest):
                 self.assertIn("failed, not active", self.verb("snapshot", session, status=125).err)
                 self.assertIn("failed, not active", self.verb("clone", session, status=125).err)
                 if other:
-                    shutil.rmtree(layer)
-                os.rename(layer + ".away", layer)
-                self.machine.ok("recover", session)
+                    self.machine.ok("recover", "--accept-source", session)
+                    self.machine.stop_daemon()
+                    self.machine.lose_mounts()
+                    self.machine.start_daemon()
+                    self.assertTrue(testing.wait_until(
+                        lambda: json.loads(self.machine.ok("info", "--json", session))["state"] == "active"))
+                    shutil.rmtree(layer + ".away")
+                else:
+                    os.rename(layer + ".away", layer)
+                    self.machine.ok("recover", session)
                 self.assertEqual(self.lines(session), lines)
 
     def test_bad_input(self):
