@@ -20,8 +20,9 @@ constexpr const char* help =
 
 Begins sessions of yours that have everything that SESSION has, and prints their ids, one a
 line. Nothing is copied, whatever its size. What any of them changes from then on the others
-do not see. SESSION is yours, or you are root. No command may run in it; a snapshot of it is
-taken first, unless nothing was changed since its last one.
+do not see. SESSION is yours, or you are root. A snapshot of it is taken first, unless
+nothing was changed since its last one: no command may run in it then. With --snapshot
+commands may run.
 
 Options:
       --snapshot NAME   what it had at this snapshot

@@ -65,8 +65,9 @@ bool is_as_at_last_snapshot(const Parts& parts, const Operation& operation) {
 }
 
 FrozenStack layers_for(Parts& parts, Operation& operation, const CloneRequest& request) {
-  require_freezable(operation, "clone");
+  // These layers are frozen already: nothing changes beneath a command.
   if (!request.snapshot.empty()) return from_snapshot(operation, request.snapshot);
+  require_freezable(operation, "clone");
   if (!is_as_at_last_snapshot(parts, operation)) snapshot(parts, operation, {}, request.begin.progress);
   return operation.session().shown.lock()->frozen;
 }

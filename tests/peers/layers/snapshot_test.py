@@ -352,6 +352,7 @@ class SnapshotTest(testing.EndToEndTest):
                 self.assertIn(f"commands run in session {session}: pid ", refused.err)
                 self.assertIn("read line", refused.err)
             self.assertEqual(self.names(session), ["1"])
+            self.clone("--snapshot", "1", session)  # of what is frozen already
             process.communicate(b"go\n", timeout=testing.PATIENCE)
         finally:
             testing.finish(process)
