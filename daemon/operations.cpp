@@ -1,5 +1,6 @@
 #include "daemon/operations.h"
 
+#include <algorithm>
 #include <map>
 #include <stdexcept>
 #include <utility>
@@ -80,7 +81,9 @@ session::CloneRequest Operations::clone(CallerId id, const session::SessionView&
   session::CloneRequest request{session::SessionId(session.record), call.snapshot, call.count, {}};
   auto& begin = request.begin;
   begin.name = call.name;
-  if (!begin.name.empty()) resolver_.require_free(begin.name, false);
+  if (!begin.name.empty())
+    for (unsigned number = 1; number <= std::min(call.count, session::most_clones); ++number)
+      resolver_.require_free(session::clone_name(request, number), false);
   begin.definition = session.definition;
   begin.selected_name = session.record.selected_name;
   begin.kind = store::SessionKind::preserved;

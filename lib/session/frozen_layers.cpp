@@ -110,9 +110,9 @@ void FrozenLayers::ensure(const std::string& layer, const owned::Token& session)
   for (const auto* each : {&users, &folder, &layers}) kernel::sync_directory(each->get());
 }
 
-void FrozenLayers::hold(const std::string& layer, const owned::Token& session) {
+void FrozenLayers::hold(const std::string& layer, const std::vector<owned::Token>& sessions) {
   const auto users = kernel::open_directory(concat(folder_of(layer), "/", users_name));
-  kernel::ensure_file(users.get(), session.text(), 0600);
+  for (const auto& session : sessions) kernel::ensure_file(users.get(), session.text(), 0600);
   kernel::sync_directory(users.get());
 }
 
@@ -125,14 +125,35 @@ void FrozenLayers::release(const std::string& layer, const owned::Token& session
     // Whoever takes away the folder was the last one.
     if (!kernel::list_directory(users->get()).empty()) return;
     try {
-      kernel::remove_directory(folder->get(), users_name);
+      if (!kernel::remove_directory(folder->get(), users_name)) return;
     } catch (const base::SystemError& error) {
       if (error.error_number() == ENOTEMPTY) return;
       throw;
     }
   }
-  discard(layer);
+  // Without the folder of users: an earlier attempt got so far, or another session's end is doing this now.
+  try {
+    discard(layer);
+  } catch (const base::SystemError& error) {
+    if (error.error_number() != ENOENT || kernel::exists_at(layers->get(), layer)) throw;
+  }
 }
+
+std::vector<std::string> FrozenLayers::used_by(const owned::Token& session) const {
+  std::vector<std::string> used;
+  const auto layers = owned::open_place(what_it_is, place_);
+  if (!layers) return used;
+  for (auto& layer : kernel::list_directory(layers->get())) {
+    const auto user = concat(layer, "/", users_name, "/", session.text());
+    if (::faccessat(layers->get(), user.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+      used.push_back(std::move(layer));
+    else if (errno != ENOENT && errno != ENOTDIR)
+      base::throw_errno("looking at", user);
+  }
+  return used;
+}
+
+bool FrozenLayers::has_content(const std::string& layer) const { return kernel::exists_at(AT_FDCWD, upper_of(layer)); }
 
 void FrozenLayers::discard(const std::string& layer) {
   trash_.discard(place_, layer, trash_folder(settings_, sessions_));
@@ -143,8 +164,8 @@ void FrozenLayers::set_aside(int layers, const std::string& layer) {
   const auto target = owned::ensure_place("the folder of orphans", orphans, 0700);
   const auto kept_as = concat(layer, "-", base::random_token());
   kernel::rename_to(layers, layer, target.get(), kept_as);
-  base::log::warning(concat("no session is known for the layer ", folder_of(layer), "; it is set aside as ", orphans,
-                            "/", kept_as, "; look at it, then remove it with `unionroot prune`"));
+  base::log::warning(concat("no session is known to stand on the layer ", folder_of(layer), "; it is set aside as ",
+                            orphans, "/", kept_as, "; look at it, then remove it with `unionroot prune`"));
 }
 
 void FrozenLayers::clean(const std::string& daemon,
@@ -168,18 +189,20 @@ void FrozenLayers::clean_one(int layers, const std::string& layer, const std::st
   if (unfinished) return discard(layer);
   const auto folder = kernel::open_directory_at(layers, layer);
   const auto users = try_open_folder(folder.get(), users_name);
-  bool stands = false, unknown = false;
+  const bool has_content = kernel::exists_at(folder.get(), "upper");
+  bool stands = false;
   std::vector<std::string> gone;
   if (users) {
     for (auto& name : kernel::list_directory(users->get())) {
       const auto token = owned::parse_token(name);
       const auto user = token && token->daemon == daemon ? look(*token, layer) : User::stands;
-      stands = stands || user == User::stands;
-      unknown = unknown || user == User::unknown;
-      if (user != User::stands) gone.push_back(std::move(name));
+      if (user == User::stands || (user == User::unclear && has_content))
+        stands = true;
+      else
+        gone.push_back(std::move(name));
     }
   }
-  if (!stands && unknown && kernel::exists_at(folder.get(), "upper")) return set_aside(layers, layer);
+  if (!stands && has_content && !gone.empty()) return set_aside(layers, layer);
   if (!stands) return discard(layer);
   for (const auto& name : gone) kernel::remove_file(users->get(), name);
 }
@@ -188,6 +211,8 @@ FrozenStack read_frozen(int folder) {
   const auto text = read_in(folder, list_name);
   return text ? parsed(*text, list_name, [](const json& list) { return stack_of(list); }) : FrozenStack();
 }
+
+bool has_frozen_list(int folder) { return kernel::exists_at(folder, list_name); }
 
 void write_frozen(int folder, const FrozenStack& layers) { write_in(folder, list_name, to_json(layers)); }
 

@@ -34,18 +34,23 @@ class FrozenLayers {
 
   // The layer's folder, made if it is missing, for a session that stands on it. On the disk when this returns.
   void ensure(const std::string& layer, const owned::Token& session);
-  // One more session stands on it. Only while another one does.
-  void hold(const std::string& layer, const owned::Token& session);
+  // More sessions stand on it. Only while another one does. On the disk when this returns.
+  void hold(const std::string& layer, const std::vector<owned::Token>& sessions);
   // Idempotent. The layer goes to the trash with the last one.
   void release(const std::string& layer, const owned::Token& session);
+  // Those that have the session among their users. Looks at all layers.
+  [[nodiscard]] std::vector<std::string> used_by(const owned::Token& session) const;
+  [[nodiscard]] bool has_content(const std::string& layer) const;
 
   // At the daemon's start.
   enum class User {
-    stands,   // it stands on the layer, or may
-    other,    // it is known, and does not
+    stands,   // it stands on the layer
+    unclear,  // its files do not say
+    other,    // its files say that it does not
     unknown,  // there is no such session
   };
-  // What nobody stands on goes. A layer that sessions had of which nothing is known is set aside as an orphan.
+  // A layer without content goes unless a session stands on it. One with content is set aside as an orphan if it has
+  // users, and none of them may stand on it.
   void clean(const std::string& daemon, const std::function<User(const owned::Token&, const std::string&)>& look);
 
  private:
@@ -70,7 +75,8 @@ struct Restack {
 };
 
 // folder: the session's. Throw Error(failed) for files that are damaged, SystemError.
-FrozenStack read_frozen(int folder);
+FrozenStack read_frozen(int folder);  // none if there is no list
+bool has_frozen_list(int folder);
 void write_frozen(int folder, const FrozenStack& layers);
 std::optional<Restack> read_restack(int folder);
 void write_restack(int folder, const Restack& plan);

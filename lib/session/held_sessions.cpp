@@ -19,6 +19,7 @@
 #include "base/paths.h"
 #include "base/text.h"
 #include "fstab/from_profile.h"
+#include "mount/host_view.h"
 #include "session/session.h"
 
 namespace unionroot::session {
@@ -168,6 +169,37 @@ std::string HeldSessions::describe_on(const std::string& disk) {
   if (names.empty()) return {};
   return concat(base::join(names, ", "), ", which has ended, is ",
                 describe_holders(things, [](uid_t) { return false; }));
+}
+
+std::string HeldSessions::wait_until_gone(const store::SessionIdentity& session, std::chrono::milliseconds limit) {
+  const auto end = std::chrono::steady_clock::now() + limit;
+  for (;;) {
+    kernel::HeldThings things;
+    {
+      const std::lock_guard guard(mutex_);
+      read_events();
+      for (const auto& held : held_)
+        if (held.id == session.id) add(things, held.watched.things);
+    }
+    if (things.files.empty()) return {};
+    if (std::chrono::steady_clock::now() >= end)
+      return describe_holders(things, [&](uid_t uid) { return session.owner == 0 || uid == session.owner; });
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+}
+
+std::string HeldSessions::holders_now(const Operation& operation) {
+  if (!operation->space) return {};
+  kernel::HeldThings things;
+  if (const auto view = operation.services().views.mount_number(operation.id()); view != 0)
+    things.mounts.push_back(view);
+  for (const auto& root : operation->space->open_mounts({""})) {
+    things.devices.push_back(kernel::file_number(root.get()).device);
+    if (const auto number = kernel::unique_mount_id(root.get()); number != 0) things.mounts.push_back(number);
+  }
+  if (kernel::holders_of(things).empty()) return {};
+  const auto owner = operation.identity().owner;
+  return describe_holders(things, [owner](uid_t uid) { return owner == 0 || uid == owner; });
 }
 
 bool HeldSessions::is_held(const Watched& watched) const {

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <list>
 #include <mutex>
 #include <set>
@@ -12,6 +13,7 @@
 
 #include "base/unique_fd.h"
 #include "kernel/holders.h"
+#include "store/store.h"
 
 namespace unionroot::session {
 
@@ -40,6 +42,12 @@ class HeldSessions {
   [[nodiscard]] std::string describe(uid_t owner);
   // The same for the sessions of all users on this file or device. It shows only pids.
   [[nodiscard]] std::string describe_on(const std::string& disk);
+  // Of a session that was torn down to be set up again: waits until what it had is gone. Then empty, else what holds
+  // it, as describe() has it.
+  [[nodiscard]] std::string wait_until_gone(const store::SessionIdentity& session, std::chrono::milliseconds limit);
+  // Of one that is set up: the processes that hold files of its overlay, as far as /proc tells; empty if there are
+  // none.
+  [[nodiscard]] static std::string holders_now(const Operation& operation);
 
  private:
   struct Held {

@@ -51,9 +51,6 @@ struct BeginRequest {
   std::optional<std::chrono::milliseconds> wait;
   std::function<bool()> cancelled;  // asked while waiting and in long stages; may be empty
   TellProgress progress;            // called on the thread that begins it; must not block; may be empty
-  // It begins with these, which another session has, and with their record of the beginning.
-  FrozenStack frozen;
-  std::shared_ptr<const std::string> beginning;
 };
 
 // A session of schroot's on an overlay that is to become one of this daemon's. What is here was root's to write.
@@ -130,6 +127,10 @@ struct CloneRequest {
   unsigned count = 1;
   BeginRequest begin;  // with the session's definition; of several, `name` is the start of each name
 };
+
+constexpr unsigned most_clones = 1000;  // by one request
+// Of one of them, from 1 on.
+std::string clone_name(const CloneRequest& request, unsigned number);
 
 struct SnapshotView {
   std::string name;

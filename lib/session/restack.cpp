@@ -4,19 +4,21 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <optional>
 #include <set>
 #include <utility>
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "kernel/files.h"
 #include "owned/folder.h"
 #include "owned/place.h"
 #include "session/backings/backing.h"
 #include "session/beginning_record.h"
-#include "session/frozen_layers.h"
+#include "session/held_sessions.h"
 #include "session/sources/directory_identity.h"
 #include "session/sources/source.h"
 #include "session/storage.h"
@@ -47,12 +49,26 @@ std::optional<UniqueFd> own_folder(const Operation& operation) {
   return kernel::open_directory_at(sessions->get(), operation.id());
 }
 
+// The list in the session's folder. Throws Error if it is damaged, or gone.
+FrozenStack list_in(const Operation& operation, int folder) {
+  // The first list is written while a plan is carried out.
+  if (has_frozen_list(folder) || read_restack(folder)) return read_frozen(folder);
+  const auto layers = layers_of(operation);
+  const auto used = layers.used_by(operation.token());
+  // A layer without content was never frozen.
+  if (std::none_of(used.begin(), used.end(), [&](const auto& layer) { return layers.has_content(layer); })) return {};
+  throw Error(ErrorCode::failed, "the file `layers` beside its upper layer is gone",
+              "bring it back from a backup, or end the session");
+}
+
 // from/beginning becomes to/beginning.
 void copy_beginning(const std::string& from, int to) {
   const auto record = open_beginning(from);
   if (!record) return;
   kernel::write_file_atomically(to, "beginning", read_beginning(record.get()), 0600, false);
 }
+
+constexpr std::chrono::seconds patience{5};
 
 class Restacking {
  public:
@@ -64,6 +80,8 @@ class Restacking {
 
   // Each step may have been done by a daemon that died.
   void carry_out(Restack plan) {
+    operation_->why_not_frozen = why_not(plan);
+    if (!operation_->why_not_frozen.empty()) return withdraw(plan);
     if (!plan.freeze.empty()) freeze(plan);
     const auto below = top_of(plan);
     discard("upper");
@@ -76,7 +94,37 @@ class Restacking {
     remove_restack(folder_);
   }
 
+  // Should the daemon die on the way, the next one carries the plan out.
+  void take_back(const Restack& plan, const FrozenStack& before) {
+    const auto layer = kernel::open_directory(layers_.folder_of(plan.freeze));
+    if (kernel::exists_at(layer.get(), "upper")) {
+      write_restack(folder_, plan);
+      discard("upper");
+      write_frozen(folder_, before);
+      kernel::rename_to(layer.get(), "upper", folder_, "upper");
+      kernel::ensure_directory(folder_, "work", 0700);
+      kernel::sync_directory(layer.get());
+      kernel::sync_directory(folder_);
+    }
+    withdraw(plan);
+  }
+
  private:
+  // Empty if nothing can write to the upper layer any more.
+  std::string why_not(const Restack& plan) {
+    if (plan.freeze.empty() || layers_.has_content(plan.freeze)) return {};
+    if (!operation_->overlay_watched) return "whether something still has files of its overlay open is not known";
+    return operation_.services().held_sessions.wait_until_gone(operation_.identity(), patience);
+  }
+
+  void withdraw(const Restack& plan) {
+    if (!operation_->why_not_frozen.empty())
+      base::log::warning(
+          concat("session ", operation_.id(), ": its layer is not frozen: ", operation_->why_not_frozen));
+    remove_restack(folder_);
+    layers_.release(plan.freeze, operation_.token());
+  }
+
   void freeze(Restack& plan) {
     layers_.ensure(plan.freeze, operation_.token());
     const auto layer = kernel::open_directory(layers_.folder_of(plan.freeze));
@@ -134,11 +182,11 @@ void lay_frozen(Operation& operation) {
   if (operation->recovering) {
     const auto folder = session_folder(operation);
     if (auto plan = read_restack(folder.get())) Restacking(operation, folder.get()).carry_out(std::move(*plan));
-    stack = read_frozen(folder.get());
+    stack = list_in(operation, folder.get());
     for (const auto& layer : stack) require_same(operation, layer, layers.upper_of(layer.id));
     if (operation->accept_source && !stack.empty()) identify_again(folder.get(), layers, stack);
     operation.session().shown.lock()->frozen = stack;
-  } else if (operation->cloned_beginning) {
+  } else if (operation->cloned_tree) {
     stack = operation.session().shown.lock()->frozen;
     write_frozen(session_folder(operation).get(), stack);
   }
@@ -151,7 +199,32 @@ void lay_frozen(Operation& operation) {
 
 void find_frozen(Operation& operation) {
   if (operation.automatic()) return;
-  if (const auto folder = own_folder(operation)) operation.session().shown.lock()->frozen = read_frozen(folder->get());
+  try {
+    if (const auto folder = own_folder(operation))
+      operation.session().shown.lock()->frozen = list_in(operation, folder->get());
+  } catch (const Error& error) {  // its commands go on
+    base::log::error(
+        concat("session ", operation.id(), ": on which layers it stands is not known: ", error.with_hint()));
+  }
+}
+
+void require_known_list(const Operation& operation) {
+  const auto folder = own_folder(operation);
+  const auto written = folder ? list_in(operation, folder->get()) : FrozenStack();
+  const auto known = operation.session().shown.lock()->frozen;
+  const bool same = std::equal(written.begin(), written.end(), known.begin(), known.end(),
+                               [](const auto& one, const auto& two) { return one.id == two.id; });
+  if (same) return;
+  throw Error(ErrorCode::failed, "the file `layers` beside its upper layer does not name the layers that it stands on",
+              "bring it back from a backup, or end the session");
+}
+
+void take_back(Operation& operation, const Restack& plan, const FrozenStack& before) {
+  const auto folder = own_folder(operation);
+  if (!folder) return;
+  operation->why_not_frozen.clear();
+  Restacking(operation, folder->get()).take_back(plan, before);
+  operation.session().shown.lock()->frozen = before;
 }
 
 void release_frozen(const Operation& operation) {
@@ -161,32 +234,43 @@ void release_frozen(const Operation& operation) {
     for (const auto& layer : stack) held.insert(layer.id);
   };
   add(operation.session().shown.lock()->frozen);
-  if (const auto folder = own_folder(operation)) {
-    add(read_frozen(folder->get()));
-    if (const auto plan = read_restack(folder->get())) {
-      add(plan->layers);
-      held.insert(plan->dropped.begin(), plan->dropped.end());
+  bool all_known = true;
+  try {
+    if (const auto folder = own_folder(operation)) {
+      add(list_in(operation, folder->get()));
+      if (const auto plan = read_restack(folder->get())) {
+        add(plan->layers);
+        held.insert(plan->dropped.begin(), plan->dropped.end());
+      }
     }
+  } catch (const Error& error) {
+    base::log::warning(concat("session ", operation.id(), ": ", error.what(), "; its layers are searched for"));
+    all_known = false;
   }
   auto layers = layers_of(operation);
   for (const auto& layer : held) layers.release(layer, operation.token());
+  if (all_known) return;
+  for (const auto& layer : layers.used_by(operation.token())) layers.release(layer, operation.token());
 }
 
-bool may_stand_on(const Services& services, const Session& session, const std::string& layer) {
+FrozenLayers::User user_of(const Services& services, const Session& session, const std::string& layer) {
   const auto path = concat(sessions_folder(services.settings, *session.definition), "/", session.id());
   const auto has = [&](const FrozenStack& stack) {
     return std::any_of(stack.begin(), stack.end(), [&](const auto& each) { return each.id == layer; });
   };
-  if (has(session.shown.lock()->frozen)) return true;
+  using User = FrozenLayers::User;
+  if (has(session.shown.lock()->frozen)) return User::stands;
   const UniqueFd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!folder) return false;
+  if (!folder) return User::unclear;
   try {
-    if (has(read_frozen(folder.get()))) return true;
     const auto plan = read_restack(folder.get());
-    if (!plan) return false;
-    return has(plan->layers) || std::find(plan->dropped.begin(), plan->dropped.end(), layer) != plan->dropped.end();
+    if (plan &&
+        (has(plan->layers) || std::find(plan->dropped.begin(), plan->dropped.end(), layer) != plan->dropped.end()))
+      return User::stands;
+    if (!has_frozen_list(folder.get())) return User::unclear;
+    return has(read_frozen(folder.get())) ? User::stands : User::other;
   } catch (const Error&) {
-    return true;
+    return User::unclear;
   }
 }
 

@@ -9,21 +9,29 @@
 #include <string>
 #include <vector>
 
+#include "session/frozen_layers.h"
 #include "session/stage.h"
 
 namespace unionroot::session {
 
 // In the union stage of a session whose upper layer is a folder.
-// Carries out what is planned, and puts the session's frozen layers on top of its lower ones. Throws
-// Error(stage_failed) if one is gone, or is not the one that was frozen.
+// Carries out what is planned, and puts the session's frozen layers on top of its lower ones. A layer is not frozen
+// while something may still write to it through the former overlay: then the plan is dropped, and
+// `operation->why_not_frozen` says why. Throws Error(stage_failed) if a layer is gone, or is not the one that was
+// frozen.
 void lay_frozen(Operation& operation);
-// After a restart of the daemon.
+// After a restart of the daemon. A list that is damaged is in the log.
 void find_frozen(Operation& operation);
+// Throws Error unless the list on the disk can be read, and is the one that is known.
+void require_known_list(const Operation& operation);
 // The session ends. Idempotent.
 void release_frozen(const Operation& operation);
+// The session could not be set up with a plan that freezes a layer. It gets its former upper layer and list again. Only
+// while nothing of it is mounted.
+void take_back(Operation& operation, const Restack& plan, const FrozenStack& before);
 
-// By its files. What cannot be read may say so.
-[[nodiscard]] bool may_stand_on(const Services& services, const Session& session, const std::string& layer);
+// By its files.
+[[nodiscard]] FrozenLayers::User user_of(const Services& services, const Session& session, const std::string& layer);
 
 // Top first; none if the session has none.
 std::vector<std::string> frozen_folders(const Services& services, const Session& session);

@@ -21,6 +21,7 @@
 #include "session/operation_lock.h"
 #include "session/services.h"
 #include "session/shown.h"
+#include "session/stage_data.h"
 #include "store/store.h"
 #include "tree/host_files.h"
 
@@ -51,9 +52,12 @@ struct SetUp {
   bool begun = false;              // it was active once: what it did to its source counts
   bool accept_source = false;      // while recovering: the source may be another one than at the begin
   bool recovering = false;         // set-up of a session that has an upper layer already
+  bool overlay_watched = false;    // since it was torn down: HeldSessions knows whether the former overlay is gone
+  std::string why_not_frozen;      // its upper layer was to be frozen, and was not
   // Of a session that begins with what another has: the record of the beginning (beginning_record.h) that its frozen
-  // layers come with.
+  // layers come with, and the trees that they were made on.
   std::shared_ptr<const std::string> cloned_beginning;
+  std::optional<TreeData> cloned_tree;
   // False: what was changed in a copy of its source stays where it is, and is not put into the source when it ends.
   bool puts_back = true;
   std::size_t notes_logged = 0;                   // so many of its notes are in the log

@@ -91,6 +91,9 @@ UPDATE sessions SET marked = 0;
 ALTER TABLE runs ADD COLUMN caller INTEGER NOT NULL DEFAULT 4294967295;
 ALTER TABLE runs ADD COLUMN caller_name TEXT NOT NULL DEFAULT '';
 )sql",
+      // Sessions may stand on frozen layers. Former versions know nothing of these, and would set a session up without
+      // them: the new version number keeps them from opening the database.
+      "UPDATE durable_commits SET number = number WHERE id = 1;",
   };
   return steps;
 }

@@ -98,6 +98,8 @@ void make_upper_and_work(int store, int lower) {
 
 bool keeps_upper(const Operation& operation) { return operation->recovering && !operation.definition().union_.reset; }
 
+bool keeps_trees(const Operation& operation) { return keeps_upper(operation) || operation->cloned_tree; }
+
 base::UniqueFd session_folder(const Operation& operation) {
   const auto path = sessions_folder(operation.services().settings, operation.definition());
   if (operation->recovering) {

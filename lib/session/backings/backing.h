@@ -55,6 +55,9 @@ void make_upper_and_work(int store, int lower);
 
 // Whether the existing upper layer is used: the session is recovered, and there is no union-reset.
 bool keeps_upper(const Operation& operation);
+// Whether it must stand on the trees that its layers were made on: it keeps its upper layer, or begins with the frozen
+// layers of another session.
+bool keeps_trees(const Operation& operation);
 
 // The session's folder. It is made if it is missing. Throws Error(session_exists or stage_failed) if the existing
 // folder belongs to somebody else.

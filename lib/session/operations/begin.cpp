@@ -182,8 +182,21 @@ Beginning::Beginning(Parts& parts, BeginRequest request)
     : parts_(parts), request_(std::move(request)), session_(make_session(parts, request_)), operation_(session_) {
   operation_->cancelled = [this] { return is_cancelled(); };
   operation_->owner_may_be_root = request_.owner_may_be_root;
-  operation_->cloned_beginning = request_.beginning;
-  session_->shown.lock()->frozen = request_.frozen;
+}
+
+void Beginning::reserve() {
+  try {
+    enter();
+  } catch (...) {
+    if (step_ == Step::locks) undo();
+    rethrow(*session_);
+  }
+}
+
+void Beginning::stand_on(FrozenStack layers, std::shared_ptr<const std::string> beginning, TreeData tree) {
+  operation_->cloned_beginning = std::move(beginning);
+  operation_->cloned_tree = std::move(tree);
+  session_->shown.lock()->frozen = std::move(layers);
 }
 
 Beginning::~Beginning() {

@@ -22,6 +22,11 @@ class Beginning final : public PendingBegin {
   Beginning& operator=(const Beginning&) = delete;
   ~Beginning() override;
 
+  // The first step of go_on(): the session has its name, and counts. Once at most.
+  void reserve();
+  // Between the two: it begins with the frozen layers of another session, which it holds (frozen_layers.h), with their
+  // record of the beginning (beginning_record.h), on the trees that they were made on.
+  void stand_on(FrozenStack layers, std::shared_ptr<const std::string> beginning, TreeData tree);
   bool go_on() override;
   [[noreturn]] void give_up() override;
   [[nodiscard]] bool worth_trying() override { return !locks_ || locks_->worth_trying(); }

@@ -28,8 +28,6 @@ using base::UniqueFd;
 
 namespace {
 
-constexpr unsigned most_at_once = 1000;
-
 FrozenLayers layers_of(const Parts& parts, const Session& session) {
   return {parts.services.settings, parts.services.trash, sessions_folder(parts.settings, *session.definition)};
 }
@@ -83,29 +81,77 @@ void let_go(Parts& parts, const Session& session) noexcept {
                             "; it is done when the daemon starts next"));
 }
 
-std::string numbered(const std::string& name, unsigned count, unsigned number) {
-  return name.empty() || count == 1 ? name : concat(name, "-", number);
+// The trees that the session stands on, which a clone's must be.
+TreeData tree_of(const Session& session) {
+  const auto shown = session.shown.lock();
+  for (const auto& stage : shown->stages)
+    if (const auto* const data = std::get_if<TreeData>(&stage.data)) return *data;
+  return {};
+}
+
+// Layers fit the tree alone that they were made on. So it must be told apart from any other.
+void require_known_tree(const Operation& operation) {
+  using namespace definition;
+  const auto& source = operation.definition().source;
+  const auto& id = operation.id();
+  if (std::holds_alternative<BtrfsSnapshotSource>(source) || std::holds_alternative<LvmSnapshotSource>(source) ||
+      std::holds_alternative<ZfsSnapshotSource>(source))
+    throw Error(ErrorCode::not_supported,
+                concat("cannot clone session ", id, ": its tree is a snapshot of its own, and its layers fit no other"),
+                "use a chroot of another type");
+  const auto tree = tree_of(operation.session());
+  const bool is_known =
+      !tree.trees.empty() || !tree.cache_keys.empty() || !tree.content.empty() || tree.mount.starts_with("file-");
+  if (is_known) return;
+  throw Error(ErrorCode::not_supported,
+              concat("cannot clone session ", id, ": its tree cannot be told apart from another"),
+              concat("`unionroot end ", id, "` and begin another"));
+}
+
+// Nothing is frozen for clones that cannot begin. Their names are theirs when this returns.
+std::vector<std::unique_ptr<Beginning>> reserve(Parts& parts, const CloneRequest& request) {
+  std::vector<std::unique_ptr<Beginning>> begins;
+  auto begin = request.begin;
+  for (unsigned number = 1; number <= request.count; ++number) {
+    begin.name = clone_name(request, number);
+    begins.push_back(std::make_unique<Beginning>(parts, begin));
+  }
+  for (const auto& each : begins) each->reserve();
+  return begins;
+}
+
+void hold(FrozenLayers& layers, const FrozenStack& stack, const std::vector<std::unique_ptr<Beginning>>& begins) {
+  std::vector<owned::Token> tokens;
+  for (const auto& each : begins) tokens.push_back(each->session()->token());
+  for (const auto& layer : stack) {
+    for (const auto& each : begins)
+      if (each->is_cancelled()) throw Error(ErrorCode::cancelled, "it was cancelled");
+    layers.hold(layer.id, tokens);
+  }
 }
 
 }  // namespace
 
+std::string clone_name(const CloneRequest& request, unsigned number) {
+  const auto& name = request.begin.name;
+  return name.empty() || request.count == 1 ? name : concat(name, "-", number);
+}
+
 std::vector<std::unique_ptr<Beginning>> prepare_clones(Parts& parts, Operation& operation,
                                                        const CloneRequest& request) {
-  if (request.count == 0 || request.count > most_at_once)
+  if (request.count == 0 || request.count > most_clones)
     throw Error(ErrorCode::invalid_argument, concat("cannot make ", request.count, " clones of a session at once"),
-                concat("ask for 1 to ", most_at_once));
-  auto begin = request.begin;
-  begin.frozen = layers_for(parts, operation, request);
+                concat("ask for 1 to ", most_clones));
+  if (!request.snapshot.empty()) static_cast<void>(from_snapshot(operation, request.snapshot));
+  require_known_tree(operation);
+  auto begins = reserve(parts, request);
+  const auto stack = layers_for(parts, operation, request);
   auto layers = layers_of(parts, operation.session());
-  const auto record = open_beginning(layers.folder_of(begin.frozen.front().id));
-  begin.beginning = std::make_shared<const std::string>(record ? read_beginning(record.get()) : std::string());
-  std::vector<std::unique_ptr<Beginning>> begins;
+  const auto record = open_beginning(layers.folder_of(stack.front().id));
+  const auto beginning = std::make_shared<const std::string>(record ? read_beginning(record.get()) : std::string());
+  for (const auto& each : begins) each->stand_on(stack, beginning, tree_of(operation.session()));
   try {
-    for (unsigned number = 1; number <= request.count; ++number) {
-      begin.name = numbered(request.begin.name, request.count, number);
-      begins.push_back(std::make_unique<Beginning>(parts, begin));
-      for (const auto& layer : begin.frozen) layers.hold(layer.id, begins.back()->session()->token());
-    }
+    hold(layers, stack, begins);
   } catch (...) {
     for (const auto& each : begins) let_go(parts, *each->session());
     throw;

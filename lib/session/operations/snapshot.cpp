@@ -15,13 +15,19 @@
 #include "base/ids.h"
 #include "base/log.h"
 #include "base/names.h"
+#include "base/paths.h"
 #include "base/text.h"
 #include "kernel/files.h"
 #include "session/folder_use.h"
 #include "session/frozen_layers.h"
+#include "session/held_sessions.h"
+#include "session/hooks/tree_services.h"
 #include "session/operations/at_rest.h"
+#include "session/operations/end.h"
 #include "session/operations/run.h"
+#include "session/recovery/recover.h"
 #include "session/restack.h"
+#include "session/stop_clock.h"
 #include "session/storage.h"
 
 namespace unionroot::session {
@@ -91,7 +97,10 @@ bool has(const FrozenStack& stack, const std::string& name) {
 std::string next_name(const FrozenStack& stack) {
   std::uint64_t last = 0;
   for (const auto& layer : stack) last = std::max(last, base::parse_unsigned(layer.snapshot).value_or(0));
-  return std::to_string(last + 1);
+  // The last one may be the greatest number that there is.
+  auto next = last + 1;
+  while (has(stack, std::to_string(next))) ++next;
+  return std::to_string(next);
 }
 
 void require_name(const Operation& operation, const FrozenStack& stack, const std::string& name) {
@@ -116,18 +125,72 @@ void require_room(const Operation& operation, const FrozenStack& stack) {
                 more);
 }
 
+// A folder is renamed within a mount, and on btrfs within a subvolume.
+void require_one_mount(const std::string& upper, const std::string& layer) {
+  struct statx from {
+  }, to{};
+  for (const auto& [path, facts] : {std::pair{&upper, &from}, std::pair{&layer, &to}})
+    base::check(::statx(AT_FDCWD, path->c_str(), AT_SYMLINK_NOFOLLOW, STATX_MNT_ID, facts), "looking at", *path);
+  if (from.stx_mnt_id == to.stx_mnt_id && from.stx_dev_major == to.stx_dev_major &&
+      from.stx_dev_minor == to.stx_dev_minor)
+    return;
+  throw Error(ErrorCode::not_supported,
+              concat("its layer ", upper, " cannot become ", layer, ": they are on different mounts or subvolumes"),
+              "set union-overlay-directory for its chroot to a folder that has no mount in it");
+}
+
+Error still_used(const Operation& operation, const std::string& doing, const std::string& how) {
+  return {ErrorCode::session_busy,
+          concat("cannot ", doing, " session ", operation.id(), ": its files are still in use: ", how),
+          "close them, or end these processes, and try again"};
+}
+
+// What holds files of the overlay goes on writing to the layer, whatever is laid on it.
+void require_unused(const Operation& operation, const std::string& doing) {
+  if (!services_of(operation.definition()).empty()) return;  // they run now, and are stopped first
+  if (const auto how = HeldSessions::holders_now(operation); !how.empty()) throw still_used(operation, doing, how);
+}
+
+// The plan could not be carried out, or what it makes cannot be mounted.
+void set_up_as_before(Parts& parts, Operation& operation, const Restack& plan, const FrozenStack& before) {
+  try {
+    kill_processes(parts, operation);
+    take_back(operation, plan, before);
+    recover(parts, operation, {}, {});
+  } catch (const std::exception& error) {
+    base::log::error(concat("session ", operation.id(), ": setting it up as it was: ", error.what()));
+  }
+}
+
 void restack(Parts& parts, Operation& operation, const Restack& plan, const std::string& doing, TellProgress progress) {
   auto layers = layers_of(parts, operation.session());
   const auto folder = own_folder(operation);
+  const auto before = operation.session().shown.lock()->frozen;
+  operation->why_not_frozen.clear();
   const auto write = [&] {
-    if (!plan.freeze.empty()) layers.ensure(plan.freeze, operation.token());
+    if (!plan.freeze.empty()) {
+      require_unused(operation, doing);
+      layers.ensure(plan.freeze, operation.token());
+      require_one_mount(concat(folder, "/upper"), layers.folder_of(plan.freeze));
+    }
     write_restack(kernel::open_directory(folder).get(), plan);
   };
   const auto take_back = [&] {
     remove_restack(kernel::open_directory(folder).get());
     if (!plan.freeze.empty()) layers.release(plan.freeze, operation.token());
   };
-  set_up_anew(parts, operation, doing, write, take_back, std::move(progress));
+  try {
+    set_up_anew(parts, operation, doing, write, take_back, std::move(progress));
+  } catch (const BrokenOff&) {
+    throw;
+  } catch (const std::exception&) {
+    // What was thrown away for a rollback does not come back: `recover` goes on with it.
+    if (!plan.freeze.empty() && operation.session().state() == store::SessionState::failed && !parts.stopping &&
+        !operation.session().end_wanted)
+      set_up_as_before(parts, operation, plan, before);
+    throw;
+  }
+  if (!operation->why_not_frozen.empty()) throw still_used(operation, doing, operation->why_not_frozen);
 }
 
 }  // namespace
@@ -155,11 +218,17 @@ void require_freezable(const Operation& operation, const std::string& doing) {
     refuse("files with several names were changed on an overlay with index=on, which notes that beside the layer",
            concat("leave index=on out of union-mount-options; ", begin_another));
   const auto sessions = sessions_folder(operation.services().settings, operation.definition());
-  for (const auto& tree : operation->directories)
-    if (lies_beneath(sessions, tree))
-      refuse(concat("its layers are in ", sessions, ", which lies in its tree ", tree,
-                    ": overlayfs takes no layer that lies in another"),
-             "set union-overlay-directory on another file system for its chroot");
+  const auto layers = layers_folder(operation.services().settings, sessions);
+  for (const auto& tree : operation->directories) {
+    for (const auto& folder : {sessions, std::string(base::parent_path(layers))})
+      if (lies_beneath(folder, tree))
+        refuse(concat("its layers are in ", folder, ", which lies in its tree ", tree,
+                      ": overlayfs takes no layer that lies in another"),
+               "set union-overlay-directory on another file system for its chroot");
+    if (base::is_or_is_beneath(tree, layers))
+      refuse(concat("its tree ", tree, " lies in ", layers, ", the folder of frozen layers"), "put the tree elsewhere");
+  }
+  require_known_list(operation);
 }
 
 FrozenStack from_snapshot(const Operation& operation, const std::string& name) {

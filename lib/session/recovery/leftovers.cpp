@@ -87,7 +87,7 @@ void Reconciliation::clean_frozen_layers(const std::string& sessions_folder) {
     if (not_taken_up_.contains(token.session)) return FrozenLayers::User::stands;
     const auto session = parts_.table.find_same({token.session, token.created});
     if (!session) return FrozenLayers::User::unknown;
-    return may_stand_on(parts_.services, *session, layer) ? FrozenLayers::User::stands : FrozenLayers::User::other;
+    return user_of(parts_.services, *session, layer);
   };
   FrozenLayers(parts_.settings, parts_.trash, sessions_folder).clean(parts_.daemon, look);
 }

@@ -21,7 +21,7 @@ std::vector<std::string> keys_of(const Operation& operation, const TreeData& dat
 }  // namespace
 
 std::optional<std::vector<std::string>> take_cached_again(const Operation& operation, TreeData& data) {
-  if (!operation->recovering) return std::nullopt;
+  if (!operation->recovering && !operation->cloned_tree) return std::nullopt;
   const auto keys = keys_of(operation, data);
   data.cache_keys = base::join(keys, " ");
   return cache_of(operation).take_again(keys, operation.token(), !operation.automatic());

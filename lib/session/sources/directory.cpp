@@ -56,7 +56,7 @@ class DirectorySourceKind : public SourceKind {
     }
     if (operation.automatic()) return directories;  // an automatic session is never set up again
     auto now = identify_directories(directories);
-    if (keeps_upper(operation) && !operation->accept_source) require_same(operation, data.trees, now);
+    if (keeps_trees(operation) && !operation->accept_source) require_same(operation, data.trees, now);
     data.trees = std::move(now);
     return directories;
   }

@@ -40,7 +40,7 @@ class MountedSourceKind : public SourceKind {
     const auto source = source_of(operation.definition());
     const bool shared = operation.definition().has_union();
     const auto now = looked_at(operation, source.disk);
-    if (keeps_upper(operation) && !operation->accept_source) require_same(operation, source.disk, data, now);
+    if (keeps_trees(operation) && !operation->accept_source) require_same(operation, source.disk, data, now);
     data.mount = now.mount;
     data.content = now.content;
     const auto path = operation.services().source_mounts.acquire(

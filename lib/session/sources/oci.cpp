@@ -80,7 +80,7 @@ class OciSourceKind : public SourceKind {
                   "make an image with fewer layers of it, for example by squashing it");
 
     const auto keys = keys_of(stack);
-    if (keeps_upper(operation) && !operation->accept_source && data.cache_keys != base::join(keys, " "))
+    if (keeps_trees(operation) && !operation->accept_source && data.cache_keys != base::join(keys, " "))
       throw_another_tree(operation, data,
                          concat("the image in ", source.directory, " has ",
                                 keys.empty() ? "no layers" : concat("the key ", keys.front()), " now"));

@@ -12,6 +12,8 @@ namespace unionroot::session {
 
 std::string back_or_accept(const Operation& operation) {
   const auto& id = operation.id();
+  if (!operation->recovering)  // a clone, of which nothing stays
+    return "its layers fit no other tree: restore the former source, or begin a session on the present one";
   return base::concat("restore the former source and run `unionroot recover ", id,
                       "`; or accept the present one as root: ", "`unionroot recover --accept-source ", id,
                       "`; or end the session: `unionroot end ", id, "`");

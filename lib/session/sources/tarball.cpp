@@ -133,7 +133,7 @@ class TarballSourceKind : public SourceKind {
     const auto& path = source_of(operation.definition()).file;
     const auto file = open_archive(operation);
     const auto key = identity_of(file.get());
-    if (keeps_upper(operation) && !operation->accept_source && content_part(data.cache_keys) != content_part(key))
+    if (keeps_trees(operation) && !operation->accept_source && content_part(data.cache_keys) != content_part(key))
       throw_another_tree(operation, data, concat("the archive ", path, " has the key ", key, " now"));
     CacheRequest request;
     request.key = key;

@@ -4,8 +4,8 @@
 namespace unionroot::session {
 
 void ProvideTreeStage::set_up(Operation& operation, StageData& data) {
-  // If a session is recovered, `data` already says what it used.
-  if (!std::holds_alternative<TreeData>(data)) data.emplace<TreeData>();
+  // If a session is recovered, `data` already says what it used. A clone uses what the other session did.
+  if (!std::holds_alternative<TreeData>(data)) data = operation->cloned_tree.value_or(TreeData());
   operation->directories = source_kind(operation.definition()).set_up(operation, std::get<TreeData>(data));
 }
 

@@ -85,6 +85,7 @@ void lay_overlay(Operation& operation, UnionData& data) {
     plan.work = concat(folder, "/work");
   }
   operation->space.emplace(operation.services().namespaces.create());
+  operation->overlay_watched = false;
   operation->space->lay_overlay(plan, std::move(operation->layers), std::move(store));
   operation->layers.clear();
   if (keeps_layers(operation, backing))
@@ -126,6 +127,7 @@ void UnionStage::tear_down(Operation& operation, const StageData& data, TearDown
   }
   auto& held = operation.services().held_sessions;
   auto watched = held.watch(operation);
+  if (operation->space) operation->overlay_watched = !watched.watches.empty();
   operation->space.reset();  // the last hold on the namespace: everything in it is unmounted
   held.count_while_held(operation, std::move(watched));
   if (!own.files_layer.empty()) operation.services().files_layers.release(own.files_layer, operation.id());

@@ -313,6 +313,7 @@ class SnapshotTest(testing.EndToEndTest):
     def test_bad_input(self):
         session = self.begin()
         self.snapshot(session, "taken")
+        self.change(session, "echo changed >/srv/changed")  # so that a clone would take a snapshot
         for arguments, why in ((("snapshot", session, "taken"), "has a snapshot taken already"),
                                (("snapshot", session, "a/b"), "snapshot name"),
                                (("snapshot", session, "x" * 65), "snapshot name"),
@@ -337,8 +338,141 @@ class SnapshotTest(testing.EndToEndTest):
         self.addCleanup(self.machine.run, "end", "--force", "many-2")
         before = self.machine.sessions()
         self.assertIn("many-2", self.verb("clone", "--count", "3", "--name", "many", session, status=125).err)
+        self.machine.define_tree("many-3", self.tree)
+        self.assertIn("many-3", self.verb("clone", "--count", "3", "--name", "many", session, status=125).err)
         self.assertEqual(len(self.machine.sessions()), len(before))
+        self.assertEqual(self.names(session), ["taken"])
+        # After the greatest number there is another name.
+        self.snapshot(session, str(2**64 - 1))
+        self.assertEqual((self.snapshot(session), self.snapshot(session)), ("0", "1"))
         self.machine.ok("end", session)
+        self.assertEqual(self.layers(), [])
+
+    def test_a_holder_on_the_host(self):
+        session = self.begin()
+        self.change(session, "echo first >/srv/held")
+        self.snapshot(session, "before")
+        self.change(session, "echo second >/srv/held")
+        location = self.machine.ok("location", session)
+        with open(os.path.join(location, "srv/held"), "a") as held:
+            for arguments in (("snapshot", session), ("clone", session)):
+                refused = self.verb(*arguments, status=125)
+                self.assertIn(f"its files are still in use: held by pid {os.getpid()}", refused.err)
+            self.assertEqual(self.names(session), ["before"])
+            held.write("third\n")
+        self.assertEqual(self.content(session, "/srv/held"), "second\nthird")
+        layers = self.layers()
+        self.assertEqual(len(layers), 1)
+        self.assertEqual(self.snapshot(session), "1")
+        self.assertEqual(self.content(session, "/srv/held"), "second\nthird")
+
+    def test_a_daemon_that_starts_keeps_layers(self):
+        session = self.begin()
+        self.change(session, FIRST)
+        self.snapshot(session)
+        lines, layers = self.lines(session), self.layers()
+        listed = os.path.join(self.machine.state, "sessions", session, "layers")
+        shutil.copy(listed, listed + ".kept")
+        for damage in ("damaged", None):
+            with self.subTest(damage=damage):
+                process = self.machine.popen("run", "--directory", "/", session, "--", "sh", "-c", "echo ready; read line", stdin=subprocess.PIPE)
+                try:
+                    self.assertEqual(process.stdout.readline(), b"ready\n")
+                    self.machine.stop_daemon(signal.SIGKILL)
+                    if damage:
+                        with open(listed, "w") as file:
+                            file.write(damage)
+                    else:
+                        os.unlink(listed)
+                    self.machine.start_daemon()
+                    self.assertEqual(self.layers(), layers)
+                    process.communicate(b"go\n", timeout=testing.PATIENCE)
+                    self.assertEqual(process.returncode, 0)  # it was not killed
+                finally:
+                    testing.finish(process)
+                self.assertIn("`layers`", self.verb("snapshot", session, status=125).err)
+                shutil.copy(listed + ".kept", listed)
+                self.restart()
+                self.assertEqual((self.lines(session), self.names(session)), (lines, ["1"]))
+        # Its list omits the layer: that is set aside.
+        self.machine.stop_daemon(signal.SIGKILL)
+        with open(listed, "w") as file:
+            file.write("[]")
+        self.machine.start_daemon()
+        self.assertEqual(self.layers(), [])
+        orphan, = glob.glob(os.path.join(self.machine.state, "orphans", layers[0] + "-*"))
+        self.assertTrue(os.path.exists(orphan + "/upper/srv/new/file"))
+        self.machine.ok("end", session)
+        self.machine.ok("prune", "--all")
+        self.assertFalse(os.path.exists(orphan))
+
+    def test_the_end_with_a_damaged_list(self):
+        session = self.begin()
+        self.change(session, FIRST)
+        self.snapshot(session)
+        for name in ("layers", "restack"):
+            with open(os.path.join(self.machine.state, "sessions", session, name), "w") as file:
+                file.write("damaged")
+        self.restart()
+        self.machine.ok("end", session)
+        self.assertEqual(self.layers(), [])
+
+    def test_another_tree(self):
+        tree = os.path.join(self.machine.place, "another-tree")
+        subprocess.run(["cp", "-a", self.tree, tree], check=True)
+        self.machine.define_tree("another", tree)
+        session = self.begin("another")
+        self.change(session, "echo text >/srv/file")
+        self.snapshot(session)
+        os.rename(tree, tree + ".former")
+        subprocess.run(["cp", "-a", self.tree, tree], check=True)
+        for arguments in (("clone", session), ("clone", "--snapshot", "1", session)):
+            self.assertIn("is not the one that this session began on", self.verb(*arguments, status=125).err)
+        self.assertEqual([each["id"] for each in self.machine.sessions() if each["chroot"] == "another"], [session])
+        shutil.rmtree(tree)
+        os.rename(tree + ".former", tree)
+        self.clone(session)
+
+    def test_another_archive(self):
+        archive = os.path.join(self.machine.place, "tree.tar")
+        subprocess.run(["tar", "-C", self.tree, "-cf", archive, "."], check=True)
+        self.machine.define("archive", f"[archive]\ntype=file\nfile={archive}\nunion-type=overlay\nprofile=buildd\nroot-users=\n")
+        session = self.begin("archive")
+        self.change(session, "echo text >/srv/file")
+        before = self.lines(session)
+        subprocess.run(["tar", "-C", self.tree, "-cf", archive, "./etc"], check=True)
+        clone, = self.clone(session)  # on the tree that was unpacked before
+        self.assertEqual(self.lines(clone), before)
+
+    def test_another_mount(self):
+        place = os.path.join(self.machine.place, "mounted")
+        os.mkdir(place, 0o700)
+        self.machine.define_tree("apart", self.tree, union_overlay_directory=place)
+        session = self.begin("apart")
+        upper = os.path.join(place, session)
+        self.change(session, "echo text >/srv/file")
+        layers = place + "/.unionroot-layers"
+        os.makedirs(layers, 0o700, exist_ok=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=700", "layers", layers], check=True)
+        try:
+            self.machine.run("snapshot", session)
+            refused = self.verb("snapshot", session, status=125)
+            self.assertIn("on different mounts", refused.err)
+            self.assertEqual(os.listdir(layers), [])
+        finally:
+            subprocess.run(["umount", "-l", layers], check=True)
+        self.assertEqual(self.content(session, "/srv/file"), "text")
+        self.assertTrue(os.path.isdir(upper))
+        self.assertEqual(self.snapshot(session), "1")
+
+    def test_clones_that_end_at_once(self):
+        session = self.begin()
+        self.change(session, FIRST)
+        clones = self.clone("--count", "20", session)
+        processes = [self.machine.popen("end", each) for each in (session, *clones)]
+        for process in processes:
+            out, err = process.communicate(timeout=testing.PATIENCE)
+            self.assertEqual((process.returncode, out), (0, b""), err)
         self.assertEqual(self.layers(), [])
 
     def test_not_while_commands_run(self):

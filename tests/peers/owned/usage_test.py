@@ -57,6 +57,14 @@ class Usage(testing.EndToEndTest):
         self.assertEqual(found["files"], files + 4)
         self.assertLess(found["bytes"], MIB)
 
+    def test_what_a_snapshot_has_frozen(self):
+        session = self.begun("small", 3)
+        self.machine.ok("snapshot", session)
+        clone = self.machine.ok("clone", session)
+        for found in self.listed():
+            self.assertIn(found["session"], (session, clone))
+            self.assert_about(found["bytes"], 3)
+
     def test_more_files_than_are_counted_elsewhere_are_counted(self):
         session = self.begun("small", 1)
         self.machine.inside(session, "sh", "-c", "cd /var/tmp; i=0; while [ $i -lt 210 ]; do mkdir $i; cd $i; "
