@@ -61,6 +61,9 @@ class Snapshot(Layered):
         return self.machine.run("snapshot", self.session, "second")
 
     def expect(self, result, died):
+        # What cannot be carried out is taken back.
+        if not died and result.status != 0 and self.machine.settled(self.session) != "active":
+            raise AssertionError(f"not taken back: {self.machine.info(self.session).get('error')}")
         self.settle(result, died)
         before, after = (["first"], "two"), (["first", "second"], "two")
         found = self.must_be(after) if result.status == 0 else self.must_be(before, after)

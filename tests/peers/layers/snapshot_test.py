@@ -366,6 +366,28 @@ class SnapshotTest(testing.EndToEndTest):
         self.assertEqual(self.snapshot(session), "1")
         self.assertEqual(self.content(session, "/srv/held"), "second\nthird")
 
+    def test_a_mount_elsewhere(self):
+        session = self.begin()
+        self.change(session, "echo text >/srv/held")
+        location = self.machine.ok("location", session)
+        copy = os.path.join(self.machine.place, "copy")
+        os.mkdir(copy)
+        # No unmount on the host reaches this one, and the links in /proc do not tell of it.
+        holder = subprocess.Popen(["unshare", "--mount", "--propagation", "private", "sh", "-c",
+                                   f"mount --bind {location} {copy}; cat {copy}/srv/held; read line"],
+                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        try:
+            self.assertEqual(holder.stdout.readline(), b"text\n")
+            refused = self.verb("snapshot", session, status=125)
+            self.assertIn("its files are still in use: held by", refused.err)
+            self.assertEqual((self.names(session), self.layers()), ([], []))
+            self.assertEqual(self.content(session, "/srv/held"), "text")
+        finally:
+            holder.kill()
+            testing.finish(holder)
+        self.assertEqual(self.snapshot(session), "1")
+        self.assertEqual(self.content(session, "/srv/held"), "text")
+
     def test_a_daemon_that_starts_keeps_layers(self):
         session = self.begin()
         self.change(session, FIRST)
@@ -375,7 +397,7 @@ class SnapshotTest(testing.EndToEndTest):
         shutil.copy(listed, listed + ".kept")
         for damage in ("damaged", None):
             with self.subTest(damage=damage):
-                process = self.machine.popen("run", "--directory", "/", session, "--", "sh", "-c", "echo ready; read line", stdin=subprocess.PIPE)
+                process = self.machine.popen("run", "--directory", "/", session, "--", "sh", "-c", "echo ready; read line; echo $line", stdin=subprocess.PIPE)
                 try:
                     self.assertEqual(process.stdout.readline(), b"ready\n")
                     self.machine.stop_daemon(signal.SIGKILL)
@@ -386,8 +408,8 @@ class SnapshotTest(testing.EndToEndTest):
                         os.unlink(listed)
                     self.machine.start_daemon()
                     self.assertEqual(self.layers(), layers)
-                    process.communicate(b"go\n", timeout=testing.PATIENCE)
-                    self.assertEqual(process.returncode, 0)  # it was not killed
+                    out, err = process.communicate(b"go\n", timeout=testing.PATIENCE)
+                    self.assertEqual(out, b"go\n", err)  # it was not killed
                 finally:
                     testing.finish(process)
                 self.assertIn("`layers`", self.verb("snapshot", session, status=125).err)
