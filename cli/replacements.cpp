@@ -41,11 +41,11 @@ struct Synonym {
 };
 
 constexpr Synonym synonyms[] = {
-    {"start", "begin"},   {"create", "begin"}, {"new", "begin"},      {"open", "begin"},  {"exec", "run"},
-    {"shell", "run"},     {"enter", "run"},    {"login", "run"},      {"stop", "end"},    {"rm", "end"},
-    {"remove", "end"},    {"delete", "end"},   {"kill", "end"},       {"destroy", "end"}, {"close", "end"},
-    {"ls", "list"},       {"ps", "list"},      {"show", "info"},      {"status", "info"}, {"inspect", "info"},
-    {"path", "location"}, {"verify", "check"}, {"validate", "check"}, {"test", "check"},
+    {"start", "begin"},  {"create", "begin"},   {"new", "begin"},   {"open", "begin"},   {"exec", "run"},
+    {"shell", "run"},    {"enter", "run"},      {"login", "run"},   {"stop", "end"},     {"rm", "end"},
+    {"remove", "end"},   {"delete", "end"},     {"destroy", "end"}, {"close", "end"},    {"ls", "list"},
+    {"ps", "runs"},      {"show", "info"},      {"status", "info"}, {"inspect", "info"}, {"path", "location"},
+    {"verify", "check"}, {"validate", "check"}, {"test", "check"},
 };
 
 // One-letter options of schroot can be written together, and their values attached.

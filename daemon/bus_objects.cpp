@@ -153,6 +153,24 @@ void ManagerObject::add_methods() {
   Method<std::vector<Variants>>(interface, "Usage", "", {}, {"sessions"})
       .add(object, loop_,
            [this](const auto& reply, const auto& call) { requests_.queries().usage(call.getSender(), reply); });
+  Method<std::vector<Variants>>(interface, "ListRuns", "", {}, {"runs"})
+      .add(object, loop_,
+           [this](const auto& reply, const auto& call) { requests_.runs().list(call.getSender(), reply); });
+  Method<Variants>(interface, "WaitRun", "s", {"run"}, {"end"})
+      .add(object, loop_, [this](const auto& reply, const auto& call) {
+        requests_.runs().wait(call.getSender(), reply, Arguments("WaitRun", call).text(longest_path));
+      });
+  Method<sdbus::UnixFd, sdbus::UnixFd>(interface, "OpenOutput", "s", {"run"}, {"output", "ended"})
+      .add(object, loop_, [this](const auto& reply, const auto& call) {
+        requests_.runs().output(call.getSender(), reply, Arguments("OpenOutput", call).text(longest_path));
+      });
+  Method<std::uint32_t>(interface, "Kill", "sa{sv}", {"name", "options"}, {"processes"})
+      .add(object, loop_, [this](const auto& reply, const auto& call) {
+        requests_.runs().kill(call.getSender(), reply, read_kill(call));
+      });
+  Method<>(interface, "Subscribe", "", {}, {}).add(object, loop_, [this](const auto& reply, const auto& call) {
+    requests_.subscriptions().subscribe(call.getSender(), reply);
+  });
   Method<std::vector<Variants>, std::vector<std::string>>(interface, "ListLeftovers", "", {}, {"leftovers", "problems"})
       .add(object, loop_, [this](const auto& reply, const auto& call) {
         requests_.queries().list_leftovers(call.getSender(), reply);
@@ -172,6 +190,7 @@ void ManagerObject::add_methods() {
 void ManagerObject::add_signals_and_properties() {
   auto& object = getObject();
   const char* const interface = manager_interface;
+  object.registerSignal(interface, "Event", "a{sv}", {"event"});
   object.registerSignal(interface, "Progress", "usstt", {"call", "session", "what", "done", "total"});
   for (const char* const signal : {"SessionNew", "SessionRemoved"})
     object.registerSignal(interface, signal, "so", {"session", "path"});
@@ -204,6 +223,19 @@ void ManagerObject::tell_progress(const std::string& caller, std::uint32_t call,
   signal.setDestination(caller);
   signal << call << session << base::as_utf8(progress.what) << progress.done << progress.total;
   getObject().emitSignal(signal);
+}
+
+void ManagerObject::tell_event(const events::Event& event) {
+  const auto readers = requests_.subscriptions().readers(event);
+  if (readers.empty()) return;
+  const auto described = describe_event(event);
+  for (const auto& reader : readers) {
+    auto signal = getObject().createSignal(manager_interface, "Event");
+    signal.setDestination(reader);
+    signal << described;
+    getObject().emitSignal(signal);
+  }
+  loop_.kick();
 }
 
 SessionObject::SessionObject(BusLoop& loop, ObjectManager& objects, Requests& requests,

@@ -20,6 +20,8 @@ class ManagerObject final : public sdbus::AdaptorInterfaces<sdbus::Properties_ad
                 std::vector<std::string> capabilities);
   ~ManagerObject() { unregisterAdaptor(); }
   void problems_changed();
+  // Sends the signal to those who subscribed and may know of the event.
+  void tell_event(const events::Event& event);
   // Sends the signal to that connection only.
   void tell_progress(const std::string& caller, std::uint32_t call, const std::string& session,
                      const session::Progress& progress);

@@ -36,6 +36,22 @@ void choose_command(std::vector<std::string> argument, std::optional<std::vector
   request.command = option ? std::move(*option) : std::move(argument);
 }
 
+std::chrono::milliseconds limit_of(const OptionValue& value) {
+  constexpr std::int64_t longest = std::int64_t{10} * 365 * 86'400'000;
+  return std::chrono::milliseconds(value.integer(0, longest));
+}
+
+// Of who goes on without a client: it has no terminal, and the supervisor keeps its time.
+void require_detachable(const session::RunRequest& request, bool has_limit) {
+  const auto refuse = [](const char* what, const char* hint) {
+    throw base::Error(base::ErrorCode::invalid_argument, base::concat("Run: ", what), hint);
+  };
+  if (request.detached && request.terminal)
+    refuse("a detached command has no terminal", "leave out `terminal` or `detach`");
+  if (!request.detached && has_limit)
+    refuse("`timeout` and `kill-after` are of detached commands alone", "else the client ends the command in time");
+}
+
 // method: its name, for messages.
 void require_few(const char* method, const char* what, const std::vector<std::string>& texts) {
   constexpr std::size_t most = 1000, most_bytes = std::size_t{64} << 10;
@@ -101,6 +117,8 @@ RunCall read_run(const sdbus::Message& message) {
   call.automatic.selected_name = arguments.text(longest_path);
   auto words = arguments.texts();
   std::optional<std::vector<std::string>> words_option;
+  bool detached = false;
+  std::optional<std::chrono::milliseconds> timeout, grace;
   arguments.options(
       {{"user", [&](const auto& value) { request.user = value.text(longest_name); }},
        {"directory", [&](const auto& value) { request.directory = value.text(longest_path); }},
@@ -112,6 +130,9 @@ RunCall read_run(const sdbus::Message& message) {
        {"terminal", [&](const auto& value) { request.terminal = value.boolean(); }},
        {"rows", [&](const auto& value) { request.rows = size_of(value); }},
        {"columns", [&](const auto& value) { request.columns = size_of(value); }},
+       {"detach", [&](const auto& value) { detached = value.boolean(); }},
+       {"timeout", [&](const auto& value) { timeout = limit_of(value); }},
+       {"kill-after", [&](const auto& value) { grace = limit_of(value); }},
        {"term", [&](const auto& value) { request.terminal_type = value.text(longest_name); }},
        {"wait", [&](const auto& value) { call.automatic.wait = wait_of(value); }},
        {"yield", [&](const auto& value) { call.automatic.yields = value.boolean(); }},
@@ -120,6 +141,9 @@ RunCall read_run(const sdbus::Message& message) {
        {"arguments", [&](const auto& value) { words_option = value.texts(); }},
        {"progress", [&](const auto& value) { call.progress = progress_of(value); }}});
   choose_command(std::move(words), std::move(words_option), request);
+  constexpr std::chrono::seconds usual_grace{10};
+  if (detached) request.detached = {timeout.value_or(std::chrono::milliseconds::zero()), grace.value_or(usual_grace)};
+  require_detachable(request, timeout || grace);
   for (int& descriptor : request.standard) descriptor = arguments.descriptor();
   call.interactive = arguments.interactive();
   call.bytes = arguments.bytes();
@@ -211,6 +235,21 @@ CloneCall read_clone(const sdbus::Message& message) {
        {"name", [&](const auto& value) { call.name = value.text(longest_name); }},
        {"count", [&](const auto& value) { call.count = static_cast<unsigned>(value.integer(1, most_clones)); }},
        {"progress", [&](const auto& value) { call.progress = progress_of(value); }}});
+  return call;
+}
+
+KillCall read_kill(const sdbus::Message& message) {
+  constexpr int last_standard = 31, first_real_time = 34, last_real_time = 64;
+  Arguments arguments("Kill", message);
+  KillCall call;
+  call.interactive = arguments.interactive();
+  call.name = arguments.text(longest_path);
+  arguments.options(
+      {{"signal", [&](const auto& value) { call.signal = static_cast<int>(value.integer(1, last_real_time)); }}});
+  if (call.signal > last_standard && call.signal < first_real_time)
+    throw base::Error(base::ErrorCode::invalid_argument,
+                      base::concat("Kill: ", call.signal, " is no signal that can be sent"),
+                      "signals are 1 to 31 and 34 to 64: signal(7)");
   return call;
 }
 

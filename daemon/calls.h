@@ -2,6 +2,7 @@
 // a worker. What only the daemon knows (definition, owner, authorized user) is filled in there.
 #pragma once
 
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -78,6 +79,12 @@ struct CloneCall {
   ProgressWish progress;
 };
 
+struct KillCall {
+  std::string name;  // of a run, or a session
+  int signal = SIGTERM;
+  bool interactive = false;
+};
+
 inline constexpr std::size_t longest_path = 4096;  // also of what names a chroot or a session
 
 // Each throws Error(invalid_argument).
@@ -88,6 +95,7 @@ EndCall read_end(const sdbus::Message& message, const std::optional<std::string>
 DiffCall read_diff(const sdbus::Message& message);
 // Without whom it is for.
 store::HistoryWish read_history(const sdbus::Message& message);
+KillCall read_kill(const sdbus::Message& message);
 ResetCall read_reset(const sdbus::Message& message);
 SnapshotCall read_snapshot(const sdbus::Message& message);
 RollbackCall read_rollback(const sdbus::Message& message);

@@ -238,6 +238,7 @@ const char* words_of(Operations::Verb verb) {
     case Verb::snapshots: return "list the snapshots of";
     case Verb::rollback: return "roll back";
     case Verb::clone: return "clone";
+    case Verb::kill: return "send a signal to the commands of";
   }
   return "use";
 }
@@ -249,7 +250,7 @@ void Operations::require_session_access(CallerId id, const session::SessionView&
   if (id.uid == 0) return;
   const auto& record = session.record;
   const HostUser user = users_.by_uid(id.uid);
-  const bool ends = verb == Verb::end;
+  const bool ends = verb == Verb::end || verb == Verb::kill;
   const auto doing = concat(words_of(verb), " session '", record.id, "'");
   // Nobody else is asked for a password: what is in it is its owner's.
   if (!ends && verb != Verb::recover)
@@ -277,6 +278,63 @@ std::function<bool(const session::SessionView&)> Operations::owner_or_root(Calle
   return [user = users_.by_uid(id.uid)](const session::SessionView& session) {
     return owns(user, session.record.owner, session.record.owner_name);
   };
+}
+
+std::function<bool(const session::SessionView&, const session::RunView&)> Operations::sees_run(CallerId id) const {
+  if (id.uid == 0) return [](const auto&, const auto&) { return true; };
+  return [user = users_.by_uid(id.uid)](const session::SessionView& session, const session::RunView& run) {
+    return owns(user, run.caller, run.caller_name) || owns(user, session.record.owner, session.record.owner_name);
+  };
+}
+
+const session::RunView* Operations::FoundRun::running() const {
+  if (!session) return nullptr;
+  const auto found = std::find_if(session->runs.begin(), session->runs.end(),
+                                  [this](const session::RunView& run) { return run.id == id; });
+  return found == session->runs.end() ? nullptr : &*found;
+}
+
+void Operations::require_knows(CallerId caller, const store::PastRun& past) const {
+  if (caller.uid == 0) return;
+  const auto user = users_.by_uid(caller.uid);
+  if (owns(user, past.run.caller, past.run.caller_name) || owns(user, past.owner, past.owner_name)) return;
+  throw Error(ErrorCode::no_such_run,
+              concat("there is no run '", printable(past.run.id), "' of ", printable(user.name)),
+              "`unionroot runs` lists what runs, `unionroot history` what has ended");
+}
+
+// One that ends goes into the history before it leaves its session: so it is found in one of them.
+Operations::FoundRun Operations::find_run(CallerId caller, const std::string& id) const {
+  HostUser user{0, "root", true, {}};
+  if (caller.uid != 0) user = users_.by_uid(caller.uid);
+  const auto is_callers = [&](const store::RunRecord& run) {
+    return user.uid == 0 || owns(user, run.caller, run.caller_name);
+  };
+  std::string hint = "`unionroot runs` lists what runs, `unionroot history` what has ended";
+  FoundRun found;
+  found.id = id;
+  if (base::valid_name(id)) {
+    found.session = core_.find_by_run(id);
+    if (const auto* const run = found.running()) {
+      found.is_callers = is_callers(*run);
+      if (sees_run(caller)(*found.session, *run)) return found;
+    }
+    found.session.reset();
+    try {
+      found.past = core_.past_run(id);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::not_supported) throw;
+      hint = "`unionroot runs` lists what runs; of what has ended nothing is kept (history-days in unionroot.conf)";
+    }
+    if (found.past) {
+      found.is_callers = is_callers(found.past->run);
+      if (found.is_callers || owns(user, found.past->owner, found.past->owner_name)) return found;
+    }
+  }
+  throw Error(ErrorCode::no_such_run,
+              user.uid == 0 ? concat("there is no run '", printable(id), "'")
+                            : concat("there is no run '", printable(id), "' of ", printable(user.name)),
+              hint);
 }
 
 std::optional<store::HistoryUser> Operations::reader_of_history(CallerId caller) const {

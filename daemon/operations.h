@@ -47,10 +47,27 @@ class Operations {
   [[nodiscard]] RunPlan run(CallerId caller, const RunCall& call, const Consents& consents,
                             std::function<bool()> cancelled, session::TellProgress progress) const;
   // Its owner, if today's lists still name him, and root may. Throws Error(access_denied).
-  enum class Verb { end, recover, diff, reset, snapshot, snapshots, rollback, clone };
+  enum class Verb { end, recover, diff, reset, snapshot, snapshots, rollback, clone, kill };
   void require_session_access(CallerId caller, const session::SessionView& session, Verb verb,
                               const Consents& consents) const;
   void require_reload(CallerId caller, const Consents& consents) const;
+  // A run that the caller may know of: he asked for it, or it is in a session of his; root knows of all. Exactly one of
+  // the two is set. Throws Error(no_such_run). May read the disk.
+  struct FoundRun {
+    std::optional<session::SessionView> session;  // it is in, still
+    std::optional<store::PastRun> past;
+    bool is_callers = false;  // he asked for it; so for root of every one
+
+    // Of `session`. nullptr: its command has ended, and the history does not say how.
+    [[nodiscard]] const session::RunView* running() const;
+    std::string id;
+  };
+  [[nodiscard]] FoundRun find_run(CallerId caller, const std::string& id) const;
+  // The same of one that has ended: throws if the caller may not know of it.
+  void require_knows(CallerId caller, const store::PastRun& past) const;
+  // Of all sessions: those that the caller may know of.
+  [[nodiscard]] std::function<bool(const session::SessionView&, const session::RunView&)> sees_run(
+      CallerId caller) const;
   // Asks the name service, unless it is root.
   [[nodiscard]] std::string name_of(uid_t uid) const { return uid == 0 ? "root" : users_.by_uid(uid).name; }
   // Whose answers are polkit's, beside root's.

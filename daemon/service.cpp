@@ -51,7 +51,12 @@ session::Events EventRelay::events() {
   events.progress = [this](const std::string& id, const session::Progress& progress) {
     post([id, progress](Service& service) { service.session_progress(id, progress); });
   };
-  events.happened = events::tell_journal;
+  events.happened = [this](const events::Event& event) {
+    // The journal has each command once: as it starts.
+    if (event.kind != events::Kind::run_ended) events::tell_journal(event);
+    if (Subscriptions::wanted()) post([event](Service& service) { service.happened(event); });
+  };
+  events.run_told = [this](const store::PastRun& past) { post([past](Service& service) { service.run_told(past); }); };
   events.run_started = [this](const session::StartedRun& run) {
     const auto own = [&](int descriptor) {
       return base::UniqueFd(base::check(::fcntl(descriptor, F_DUPFD_CLOEXEC, 3), "watching run", run.id));
@@ -198,6 +203,27 @@ void Service::session_progress(const std::string& id, const session::Progress& p
 
 void Service::run_started(const session::StartedRun& run, base::UniqueFd pidfd, base::UniqueFd end) {
   runs_.add(run, std::move(pidfd), std::move(end));
+}
+
+void Service::run_told(const store::PastRun& past) {
+  if (!stopped_) requests_.runs().told(past);
+}
+
+// A session that is begun for a command is two events here, and one line of the journal.
+void Service::happened(const events::Event& event) {
+  if (stopped_) return;
+  if (event.kind == events::Kind::session_begun && !event.run.empty()) {
+    auto begun = event;
+    begun.run.clear();
+    begun.command.clear();
+    begun.becomes.reset();
+    manager_.tell_event(begun);
+    auto started = event;
+    started.kind = events::Kind::run_started;
+    manager_.tell_event(started);
+    return;
+  }
+  manager_.tell_event(event);
 }
 
 void Service::reader_started(std::uint64_t number, base::UniqueFd pidfd) { readers_.add(number, std::move(pidfd)); }

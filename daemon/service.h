@@ -52,6 +52,8 @@ class Service {
   void session_changed(const std::string& id);
   void session_removed(const std::string& id);
   void session_progress(const std::string& id, const session::Progress& progress);
+  void happened(const events::Event& event);
+  void run_told(const store::PastRun& past);
   void reader_started(std::uint64_t number, base::UniqueFd pidfd);
   void run_started(const session::StartedRun& run, base::UniqueFd pidfd, base::UniqueFd end);
 

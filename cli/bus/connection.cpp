@@ -224,7 +224,27 @@ Answer Connection::call_once(Call call, const std::vector<int>& descriptors, con
       throw RemoteError(message.error_name, has_text ? message.body[0].get<std::string>() : message.error_name);
     }
     if (message.type == MessageType::reply && message.reply_serial == hello_serial) greeted_ = true;
-    if (message.type == MessageType::reply && ours) return Answer{std::move(message.body), std::move(attached)};
+    if (message.type == MessageType::reply && ours)
+      return Answer{std::move(message.body), std::move(attached), std::move(message.sender)};
+  }
+}
+
+void Connection::wait_for_signal(const Signalled& signalled) {
+  const auto next = [this] {
+    const auto length = message_length(buffer_);
+    return buffer_.size() < length ? 0 : length;
+  };
+  if (next() == 0) {
+    pollfd ready{socket_.get(), POLLIN, 0};
+    const int count = ::poll(&ready, 1, waiting_interval);
+    if (count < 0 && errno != EINTR) base::throw_errno("waiting for the bus");
+    if (count > 0) receive({});
+  }
+  while (const auto length = next()) {
+    const Message message = decode(std::string_view(buffer_).substr(0, length));
+    buffer_.erase(0, length);
+    static_cast<void>(take_descriptors(message.descriptors));
+    if (message.type == MessageType::signal) signalled(message);
   }
 }
 

@@ -33,6 +33,7 @@ class RemoteError : public base::Error {
 struct Answer {
   nlohmann::json values;                    // an array
   std::vector<base::UniqueFd> descriptors;  // close-on-exec
+  std::string sender = {};                  // its name on the bus
 };
 
 class Connection {
@@ -58,6 +59,9 @@ class Connection {
   // the caller keeps them. Throws RemoteError, or Error if the connection breaks.
   Answer call(const Call& call, const std::vector<int>& descriptors = {}, const Waiting& waiting = {},
               const Signalled& signalled = {});
+
+  // Waits for `waiting_interval` at most, and tells what has come. Throws Error when the connection breaks.
+  void wait_for_signal(const Signalled& signalled);
 
  private:
   Answer call_once(Call call, const std::vector<int>& descriptors, const Waiting& waiting, const Signalled& signalled);

@@ -204,13 +204,16 @@ Message decode(std::string_view bytes) {
       case 5:
         if (value.is_number_unsigned()) message.reply_serial = value;
         break;
+      case 7:
+        if (value.is_string()) message.sender = value;
+        break;
       case 8:
         if (value.is_string()) signature = value;
         break;
       case 9:
         if (value.is_number_unsigned()) message.descriptors = value;
         break;
-      default: break;  // sender, destination, path: not needed for an answer
+      default: break;  // destination, path: not needed for an answer
     }
   }
   reader.align(8);

@@ -65,6 +65,7 @@ enum class MessageType : std::uint8_t { call = 1, reply = 2, error = 3, signal =
 struct Message {
   MessageType type = MessageType::signal;
   std::uint32_t reply_serial = 0;
+  std::string sender;             // by the bus, which lets nobody lie
   std::string interface, member;  // of a signal
   std::string error_name;
   std::uint32_t descriptors = 0;

@@ -130,6 +130,7 @@ void ControlChannel::handle(const Message& message) {
       break;
     }
     case Type::warning: warning_ = message.text; break;
+    case Type::started: started_ = true; break;
     case Type::stopped: stopped_ = true; break;
     case Type::source: source_is_packed_ = value == 1; break;
     case Type::progress: progress_ = message.text; break;
@@ -148,7 +149,7 @@ void ControlChannel::handle(const Message& message) {
     case Type::cancel:
     case Type::kill_all:
     case Type::timed_out:
-    case Type::started:
+    case Type::detach:
     case Type::signal:
     case Type::window_size:
     case Type::go: break;

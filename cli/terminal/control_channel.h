@@ -28,6 +28,8 @@ class ControlChannel {
   bool time_is_up();
   [[nodiscard]] bool timed_out() const { return alarm_.is_over(); }
 
+  // The command has been executed.
+  [[nodiscard]] bool started() const { return started_; }
   [[nodiscard]] const std::optional<Outcome>& outcome() const { return outcome_; }
   [[nodiscard]] base::UniqueFd take_master() { return std::move(master_); }
   // True if the last message was a warning or a detail. The terminal must be in its usual mode when it is shown.
@@ -57,7 +59,7 @@ class ControlChannel {
   std::string warning_;
   std::optional<Detail> detail_;
   std::string progress_;  // text of the last message of progress
-  bool stopped_ = false;
+  bool stopped_ = false, started_ = false;
   std::optional<bool> source_is_packed_;
 };
 

@@ -95,6 +95,11 @@ int Outcome::exit_status() const {
   return 125;
 }
 
+Outcome lost_run() {
+  return {Outcome::Kind::lost, 0, "the session's supervisor ended unexpectedly",
+          "look at the daemon's log ('journalctl -u unionrootd') and at 'unionroot list'"};
+}
+
 Outcome relay_run(base::UniqueFd control, bool terminal, const Warn& warn, const Ending& ending, const Tell& tell,
                   const std::optional<TimeLimit>& limit) {
   ControlChannel channel(std::move(control), warn, tell, limit);
@@ -102,9 +107,7 @@ Outcome relay_run(base::UniqueFd control, bool terminal, const Warn& warn, const
   if (terminal) relay_terminal(channel);
   base::fault_point("after the relay of a terminal");
   relay_messages(channel, ending);
-  Outcome outcome = channel.outcome().value_or(
-      Outcome{Outcome::Kind::lost, 0, "the session's supervisor ended unexpectedly",
-              "look at the daemon's log ('journalctl -u unionrootd') and at 'unionroot list'"});
+  Outcome outcome = channel.outcome().value_or(lost_run());
   outcome.timed_out = channel.timed_out();
   outcome.of_source = channel.source_is_packed().has_value();
   outcome.packed = channel.source_is_packed().value_or(false);

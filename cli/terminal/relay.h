@@ -86,7 +86,15 @@ using Tell = std::function<void(const Detail&)>;
 Outcome relay_run(base::UniqueFd control, bool terminal, const Warn& warn, const Ending& ending = {},
                   const Tell& tell = {}, const std::optional<TimeLimit>& limit = {});
 
-// Relays as above, prints messages on standard error ("E: ...", "I: ...", "W: ..."), and returns the exit status.
+// Waits until the command of a detached run has been executed, and calls `started`. Then the run continues without this
+// process. If `started` throws, or this process ends before, the run ends. nullopt: it continues.
+std::optional<Outcome> detach_run(base::UniqueFd control, const Warn& warn, const std::function<void()>& started);
+
+// The outcome of a run whose supervisor ended without a message.
+Outcome lost_run();
+
+// Relays as relay_run does, prints messages on standard error ("E: ...", "I: ...", "W: ..."), and returns the exit
+// status.
 int relay(base::UniqueFd control, bool terminal);
 
 }  // namespace unionroot::terminal

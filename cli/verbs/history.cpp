@@ -24,7 +24,7 @@ constexpr const char* help =
 Lists the commands that have ended: time, user, session, result and command. The newest is
 the last. With a NAME only those in that session, or in the sessions of that chroot. You see
 the commands that you asked for and those that were run in your sessions; root sees all.
-`unionroot info SESSION` lists the commands that still run.
+`unionroot runs` lists the commands that still run.
 
 Options:
   -n, --last NUMBER     only the last NUMBER commands

@@ -4,7 +4,6 @@
 #include <CLI/App.hpp>
 #include <cstdint>
 #include <optional>
-#include <tuple>
 #include <utility>
 
 #include "base/files.h"
@@ -51,6 +50,8 @@ Options:
       --timeout SECONDS how long COMMAND may take; then it gets SIGTERM
       --kill-after SECONDS
                         with --timeout: how much later it is killed; otherwise 10
+      --detach          print the run's id and return once COMMAND has been started: it goes on
+                        without a terminal or input; `unionroot logs` shows its output
       --wait[=SECONDS]  wait while the tree is being changed, and on source:NAME until nobody
                         uses it; without SECONDS, without end
       --yield           on source:NAME: let other sessions begin while it waits
@@ -69,6 +70,7 @@ Examples:
   unionroot run sid -- gcc --version
   unionroot run --user root host apt-get install -y hello
   unionroot run --env DEBIAN_FRONTEND=noninteractive --env http_proxy sid -- apt-get update
+  run=$(unionroot run --detach sid -- make -j4); unionroot wait "$run"
   unionroot run --diff --keep=failed sid -- make install
   unionroot run --directory /var/tmp "$id" -- make -j4 < input > output
 )";
@@ -118,6 +120,7 @@ class Run : public Verb {
     app.add_option("-o,--option", options_)->type_name("KEY=VALUE")->allow_extra_args(false);
     auto* const tty = app.add_flag("-t,--tty", terminal_wanted_);
     app.add_flag("-T,--no-tty", terminal_refused_)->excludes(tty);
+    app.add_flag("--detach", detach_)->excludes(tty);
     variables_.declare(app);
     wait_.declare(app);
     limit_.declare(app);
@@ -133,19 +136,25 @@ class Run : public Verb {
 
   int execute(const std::string& config) override {
     validate();
-    const bool on_terminal = terminal_wanted_ || (!terminal_refused_ && terminal::wants_terminal());
+    const bool on_terminal = terminal_wanted_ || (!terminal_refused_ && !detach_ && terminal::wants_terminal());
     if (after_.wanted()) return run_and_conclude(config, on_terminal);
     const auto wishes = options(on_terminal);
     const auto body = body_of(name_, wishes);  // what the bus cannot carry is said without it
-    std::string session;
-    base::UniqueFd control;
+    StartedRun run;
     {
       Manager manager(config);
-      std::tie(control, session) = with_chroot_or_session(manager, name_, [&](const std::string& name) {
+      run = with_chroot_or_session(manager, name_, [&](const std::string& name) {
         return start(manager, name == name_ ? body : body_of(name, wishes));
       });
     }  // the bus is not needed while the command runs: users have a limited number of connections
-    const auto outcome = relayed(std::move(control), on_terminal, limit_.read());
+    terminal::Outcome outcome;
+    if (detach_) {
+      auto failed = terminal::detach_run(std::move(run.control), print_warning, [&run] { print(run.id + "\n"); });
+      if (!failed) return success;
+      outcome = std::move(*failed);
+    } else {
+      outcome = relayed(std::move(run.control), on_terminal, limit_.read());
+    }
     tell(outcome);
     if (!outcome.not_ended.empty()) {
       print_error(base::concat("the command has ended, but its session has not: ", outcome.not_ended),
@@ -154,7 +163,7 @@ class Run : public Verb {
     }
     // Where the daemon that began the session has gone meanwhile, the next one ends it, and is asked.
     return outcome.of_source && !outcome.session_ended
-               ? after_source_session(config, session, outcome.packed, outcome.exit_status())
+               ? after_source_session(config, run.session, outcome.packed, outcome.exit_status())
                : outcome.exit_status();
   }
 
@@ -165,14 +174,18 @@ class Run : public Verb {
     return body;
   }
 
-  std::pair<base::UniqueFd, std::string> start(Manager& manager, const bus::Body& body) const {
+  struct StartedRun {
+    base::UniqueFd control;
+    std::string session, id;
+  };
+  StartedRun start(Manager& manager, const bus::Body& body) const {
     auto answer =
         manager.call("Run", body, base::concat("starting in ", name_), {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO});
     const auto index = value_of<std::size_t>(answer, 0);
     if (index >= answer.descriptors.size())
       throw base::Error(base::ErrorCode::failed, "unionrootd gave no control socket",
                         "the two are of different versions: restart the daemon (systemctl restart unionrootd)");
-    return {std::move(answer.descriptors[index]), value_of<std::string>(answer, 1)};
+    return {std::move(answer.descriptors[index]), value_of<std::string>(answer, 1), value_of<std::string>(answer, 2)};
   }
 
   // In a session that the daemon ends when our connection closes, however that comes about.
@@ -180,8 +193,8 @@ class Run : public Verb {
     const auto options_of_command = command_options(on_terminal);
     Manager manager(config);
     const auto session = AfterRun::begin(manager, name_, session_options());
-    auto [control, same] = start(manager, body_of(base::concat("session:", session), options_of_command));
-    const auto outcome = relayed(std::move(control), on_terminal, limit_.read());
+    auto run = start(manager, body_of(base::concat("session:", session), options_of_command));
+    const auto outcome = relayed(std::move(run.control), on_terminal, limit_.read());
     tell(outcome);
     return after_.conclude(manager, session, outcome.exit_status());
   }
@@ -216,6 +229,12 @@ class Run : public Verb {
                        "give it as the command will see it inside, from the root: --directory /build");
     if (!command_.empty() && command_.front().empty()) throw UsageError("the command is empty");
     static_cast<void>(limit_.read());
+    if (detach_ && command_.empty())
+      throw UsageError("which command? one that is detached has no input, and so a shell would end at once",
+                       "name it: unionroot run --detach NAME -- COMMAND");
+    if (detach_ && after_.wanted())
+      throw UsageError("--diff and --keep are for whoever waits for the command, and so not for --detach",
+                       "begin a session (unionroot begin), and run --detach in that");
     after_.validate(name_);
   }
 
@@ -253,6 +272,11 @@ class Run : public Verb {
       values.emplace_back("set-environment", bus::ByteLists{std::move(variables)});
     if (shell_) values.emplace_back("shell", bus::Bytes{*shell_});
     add_terminal(values, on_terminal);
+    if (detach_) values.emplace_back("detach", true);
+    if (const auto limit = limit_.read(); detach_ && limit) {
+      values.emplace_back("timeout", std::int64_t{limit->limit.count()});
+      values.emplace_back("kill-after", std::int64_t{limit->grace.count()});
+    }
     return values;
   }
 
@@ -264,7 +288,7 @@ class Run : public Verb {
   WaitOption wait_;
   TimeLimitOption limit_;
   AfterRun after_;
-  bool preserve_environment_ = false, terminal_wanted_ = false, terminal_refused_ = false;
+  bool preserve_environment_ = false, terminal_wanted_ = false, terminal_refused_ = false, detach_ = false;
 };
 
 }  // namespace

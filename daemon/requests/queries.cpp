@@ -44,29 +44,6 @@ Variants described_use(const session::UpperUse& use) {
   return described;
 }
 
-Variants described_run(const store::PastRun& past) {
-  const auto& run = past.run;
-  return {
-      {"number", past.number},
-      {"run", base::name_as_utf8(run.id)},
-      {"session", base::name_as_utf8(run.session)},
-      {"chroot", base::name_as_utf8(past.chroot)},
-      {"source", past.source},
-      {"caller", base::name_as_utf8(run.caller_name)},
-      {"caller-uid", std::uint32_t{run.caller}},
-      {"user", base::name_as_utf8(run.user)},
-      {"uid", std::uint32_t{run.uid}},
-      {"command", base::as_utf8(run.command)},
-      {"network", base::name_as_utf8(run.network)},
-      {"since", run.since},
-      {"until", past.until},
-      {"end", std::string(store::to_string(past.end))},
-      {"value", static_cast<std::int32_t>(past.value)},
-      {"out-of-memory", past.out_of_memory},
-      {"timed-out", past.timed_out},
-  };
-}
-
 }  // namespace
 
 Dictionary Queries::describe(const Peer& peer, const std::string& name) const {
@@ -206,7 +183,7 @@ void Queries::history(const std::string& sender, const ReplyPtr<std::vector<Vari
     intake_.submit(Work::query, peer, reply, [this, reply, peer, wish = std::move(wish)]() mutable {
       wish.of = operations_.reader_of_history(identity(*peer));
       std::vector<Variants> described;
-      for (const auto& past : core_.history(wish)) described.push_back(described_run(past));
+      for (const auto& past : core_.history(wish)) described.push_back(describe_past_run(past));
       intake_.back_in_turn(
           peer, reply, [reply, described = std::move(described)]() mutable { reply->send({}, std::move(described)); });
     });

@@ -6,13 +6,12 @@
 #include <vector>
 
 #include "daemon/describe.h"
+#include "daemon/describe_run.h"
 #include "daemon/listing.h"
 #include "daemon/reply.h"
 #include "daemon/requests/intake.h"
 
 namespace unionroot::daemon {
-
-using Variants = std::map<std::string, sdbus::Variant>;  // an a{sv}
 
 // For the bus thread. Each answers through its reply, at once or later.
 class Queries {

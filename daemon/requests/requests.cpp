@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
 #include <mutex>
 #include <utility>
 
@@ -44,11 +45,18 @@ Requests::Requests(BusLoop& loop, session::Sessions& core, Operations& operation
       operations_(operations),
       registry_(registry),
       callbacks_(std::move(callbacks)),
-      intake_(loop, core, limits, [this](const std::string& client) { end_unconfirmed(client); }),
+      intake_(loop, core, limits,
+              [this](const std::string& client) {
+                end_unconfirmed(client);
+                subscriptions_.left(client);
+                runs_.left(client);
+              }),
       failed_(loop, core, operations, intake_.scheduler()),
       permission_(intake_, operations, limits.authentication),
       begins_(intake_, core),
-      queries_(intake_, core, operations, registry) {}
+      queries_(intake_, core, operations, registry),
+      runs_(intake_, permission_, core, operations),
+      subscriptions_(intake_, operations) {}
 
 session::TellProgress Requests::progress(const PeerPtr& peer, const ProgressWish& wish) {
   if (!wish) return {};
@@ -264,7 +272,18 @@ void Requests::remove_leftover(const std::string& sender, const EmptyReply& repl
 
 void Requests::run_ended(const session::StartedRun& run, const launch::RunEnd& end) {
   intake_.scheduler().submit(
-      run.ends_slowly ? Work::slow_end : Work::end, run.owner, [this, id = run.id, end] { core_.run_ended(id, end); },
+      run.ends_slowly ? Work::slow_end : Work::end, run.owner,
+      [this, id = run.id, end] {
+        // Whatever fails: who waits is told.
+        std::exception_ptr failure;
+        try {
+          core_.run_ended(id, end);
+        } catch (const std::exception& error) {
+          base::log::error(base::concat("run ", id, " has ended: ", error.what()));
+          failure = std::current_exception();
+        }
+        loop_.post([this, id, failure] { runs_.run_ended(id, failure); });
+      },
       Scheduler::Queue::unlimited);
 }
 
@@ -303,6 +322,7 @@ void Requests::end_for_client_that_left(const session::SessionView& view) {
 void Requests::stop() {
   intake_.prepare_stop();
   begins_.prepare_stop();
+  runs_.stop();
   intake_.stop();
   begins_.stop();
 }

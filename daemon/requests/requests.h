@@ -16,6 +16,8 @@
 #include "daemon/requests/intake.h"
 #include "daemon/requests/permission.h"
 #include "daemon/requests/queries.h"
+#include "daemon/requests/runs.h"
+#include "daemon/requests/subscriptions.h"
 
 namespace unionroot::daemon {
 
@@ -61,6 +63,8 @@ class Requests {
   // For root alone.
   void remove_leftover(const std::string& sender, const EmptyReply& reply, std::string name);
   Queries& queries() { return queries_; }
+  Runs& runs() { return runs_; }
+  Subscriptions& subscriptions() { return subscriptions_; }
   Intake& intake() { return intake_; }
 
   // A run's supervisor has ended.
@@ -101,6 +105,8 @@ class Requests {
   Permission permission_;
   Begins begins_;
   Queries queries_;
+  Runs runs_;
+  Subscriptions subscriptions_;
 };
 
 }  // namespace unionroot::daemon

@@ -13,6 +13,7 @@ Limits limits_of(const definition::Settings& settings) {
   limits[Work::end] = {"sessions being ended", wanted.ends, wanted.ends_per_user, root, queued};
   limits[Work::slow_end] = {"sessions being ended", wanted.slow_ends, wanted.slow_ends_per_user, root, queued};
   limits[Work::list] = {"queries", wanted.queries, wanted.queries_per_user, root, queued};
+  limits[Work::signal] = {"signals being sent", wanted.ends, wanted.ends_per_user, root, queued};
   limits[Work::query] = {"queries", wanted.queries, wanted.queries_per_user, root, queued};
   // The daemon's own work, one job at a time.
   limits[Work::objects] = {"refreshes", 1, 1, 0, 0};

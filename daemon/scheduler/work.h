@@ -23,8 +23,9 @@ enum class Work : unsigned char {
   objects,        // keeping the objects on the bus up to date
   configuration,  // reading the configuration
   locks,          // checking whether a tree is free that a begin waits for
+  signal,         // sending signals to commands
 };
-inline constexpr std::size_t work_classes = static_cast<std::size_t>(Work::locks) + 1;
+inline constexpr std::size_t work_classes = static_cast<std::size_t>(Work::signal) + 1;
 
 struct Limit {
   std::string_view name;     // for messages: "sessions being begun"

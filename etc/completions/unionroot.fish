@@ -21,6 +21,10 @@ function __unionroot_names
     end
 end
 
+function __unionroot_runs
+    unionroot runs 2>/dev/null | awk 'NR > 1 { print $1 }'
+end
+
 # The words before the cursor, without options and their values: the verb, its names, and the command of run and lock. For
 # run the command follows the name, for lock it follows a --. Succeeds if the command may have begun.
 function __unionroot_words
@@ -88,6 +92,9 @@ for verb in begin:'begin a session, and print its id' run:'run a command in a se
         end:'end sessions' list:'list sessions and chroots' info:'show a chroot or a session' \
         diff:'list what a session has changed' \
         history:'list the commands that have ended' \
+        runs:'list the commands that run' logs:'print what a detached command has written' \
+        wait:'wait until commands have ended' kill:'send a signal to commands' \
+        events:'print what happens, as it happens' \
         reset:'take back what was changed in a session' \
         snapshot:'keep what a session has now' snapshots:'list the snapshots of a session' \
         rollback:'bring a session back to a snapshot' clone:'begin sessions with what another has' \
@@ -104,10 +111,17 @@ end
 
 complete -c unionroot -n '__unionroot_at 0 begin run lock info history' -a '(__unionroot_names chroots)' -d chroot
 complete -c unionroot -n '__unionroot_at 0 run info location diff reset history snapshot snapshots rollback clone' -a '(__unionroot_names sessions)' -d session
+complete -c unionroot -n '__unionroot_at 0 logs kill' -a '(__unionroot_runs)' -d run
+complete -c unionroot -n '__unionroot_in wait' -a '(__unionroot_runs)' -d run
+complete -c unionroot -n '__unionroot_at 0 kill' -a '(__unionroot_names sessions)' -d session
+complete -c unionroot -n '__unionroot_option events' -l session -x -a '(__unionroot_names sessions)' -d 'of this session alone'
+complete -c unionroot -n '__unionroot_option logs' -s f -l follow -d 'until it has ended'
+complete -c unionroot -n '__unionroot_option kill' -s s -l signal -x -a 'TERM KILL INT HUP STOP CONT USR1 USR2' -d 'the signal'
+complete -c unionroot -n '__unionroot_option run' -l detach -d 'print its id, and return'
 complete -c unionroot -n '__unionroot_in end recover' -a '(__unionroot_names sessions)' -d session
 complete -c unionroot -n '__unionroot_in check import' -F
 
-complete -c unionroot -n '__unionroot_option begin list info locks check prune diff history usage snapshots' -l json -d 'print an object'
+complete -c unionroot -n '__unionroot_option begin list info locks check prune diff history runs usage snapshots events' -l json -d 'print an object'
 complete -c unionroot -n '__unionroot_option begin run lock' -l wait -d 'wait for the tree'
 complete -c unionroot -n '__unionroot_option begin run lock' -l yield -d 'let other sessions begin while it waits'
 complete -c unionroot -n '__unionroot_option begin run' -s o -l option -x -d 'set user data'

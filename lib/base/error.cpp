@@ -46,6 +46,7 @@ std::string_view error_name(ErrorCode code) {
     case ErrorCode::no_such_chroot: return "NoSuchChroot";
     case ErrorCode::no_such_session: return "NoSuchSession";
     case ErrorCode::no_such_user: return "NoSuchUser";
+    case ErrorCode::no_such_run: return "NoSuchRun";
     case ErrorCode::session_exists: return "SessionExists";
     case ErrorCode::definition_invalid: return "DefinitionInvalid";
     case ErrorCode::access_denied: return "AccessDenied";

@@ -15,6 +15,7 @@ enum class ErrorCode {
   no_such_chroot,
   no_such_session,
   no_such_user,
+  no_such_run,  // none that the caller may know of
   session_exists,
   definition_invalid,  // the chroot exists, but its definition is broken
   access_denied,

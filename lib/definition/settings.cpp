@@ -67,6 +67,8 @@ const std::vector<std::string>& known_keys() {
                                  "schroot-wait-limit",
                                  "authentication-time-limit",
                                  "history-days",
+                                 "detached-output-limit",
+                                 "detached-output-per-user",
                                  "reserve-space",
                                  "reserve-inodes"};
     for (const auto& limit : work_limits) all.emplace_back(limit.key);
@@ -145,6 +147,28 @@ void parse_reserve(SectionReader& reader, std::string_view key, bool bytes, Rese
                                              " nor a percentage from 1% to 100%, nor 0 for nothing"));
 }
 
+// In bytes, without a percentage.
+void parse_bytes(SectionReader& reader, std::string_view key, std::uint64_t least, std::uint64_t& value) {
+  std::string text;
+  reader.text(key, text);
+  if (text.empty()) return;
+  const auto given = parse_size(text);
+  if (given && given->percent == 0 && given->bytes >= least && given->bytes <= std::uint64_t{1} << 50)
+    value = given->bytes;
+  else
+    reader.error(reader.line_of(key),
+                 concat(key, ": '", printable(text), "' is not a size of at least ", least >> 20, "M, such as 64M"));
+}
+
+void parse_detached_output(SectionReader& reader, Settings& settings) {
+  constexpr std::uint64_t mebibyte = std::uint64_t{1} << 20;
+  parse_bytes(reader, "detached-output-limit", mebibyte, settings.detached_output_limit);
+  parse_bytes(reader, "detached-output-per-user", mebibyte, settings.detached_output_per_user);
+  if (settings.detached_output_per_user < settings.detached_output_limit)
+    reader.error(reader.line_of("detached-output-per-user"),
+                 "detached-output-per-user is less than detached-output-limit: nobody could start a detached command");
+}
+
 const KeyfileSection* find_settings(const Keyfile& keyfile) {
   const auto found = std::find_if(keyfile.sections.begin(), keyfile.sections.end(),
                                   [](const auto& section) { return section.name == settings_section; });
@@ -198,6 +222,7 @@ void parse_settings(const KeyfileSection& section, const std::string& file, Sett
   parse_number(reader, "schroot-wait-limit", 0, longest_time, " (not at all)", settings.schroot_wait_limit);
   parse_number(reader, "authentication-time-limit", 1, 86'400, "", settings.authentication_time_limit);
   parse_number(reader, "history-days", 0, 3650, " (nothing is kept)", settings.history_days);
+  parse_detached_output(reader, settings);
   parse_reserve(reader, "reserve-space", true, settings.reserve_space);
   parse_reserve(reader, "reserve-inodes", false, settings.reserve_inodes);
   reader.working_directory("working-directory", settings.working_directory);

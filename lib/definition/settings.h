@@ -59,6 +59,9 @@ struct Settings {
   Reserve reserve_space{5, std::uint64_t{1} << 30, 0};
   Reserve reserve_inodes{2, 20000, 0};
   unsigned history_days = 30;  // in days: how long the record of commands is kept; 0: none is kept
+  // In bytes: how much is kept of the output of one detached command, and of all those of one user.
+  std::uint64_t detached_output_limit = std::uint64_t{16} << 20;
+  std::uint64_t detached_output_per_user = std::uint64_t{512} << 20;
   bool built_in_host = true;
   std::string working_directory;  // for definitions without this key; empty: the profile decides
 };

@@ -50,6 +50,7 @@ std::string message_of(const Event& event) {
     case Kind::session_recovered: return concat(session_text(event), " is recovered");
     case Kind::run_started:
       return concat(text_of(event.who), " runs a command in session ", event.session, command_text(event));
+    case Kind::run_ended: return concat("the command of run ", event.run, " in session ", event.session, " has ended");
     case Kind::request_failed: return failed_request_text(event);
     case Kind::request_permitted: return concat("polkit permits ", text_of(event.who), ' ', event.request);
     case Kind::requests_untold:
@@ -90,6 +91,7 @@ std::string name_of(Kind kind) {
     case Kind::session_failed: return "session-failed";
     case Kind::session_recovered: return "session-recovered";
     case Kind::run_started: return "run-started";
+    case Kind::run_ended: return "run-ended";
     case Kind::request_failed: return "request-failed";
     case Kind::request_permitted: return "request-permitted";
     case Kind::requests_untold: return "requests-untold";
@@ -111,6 +113,7 @@ Priority priority_of(const Event& event) {
     case Kind::request_permitted: return Priority::notice;
     case Kind::requests_untold: return Priority::warning;
     case Kind::chroot_problem: return event.severity.value_or(Priority::warning);
+    case Kind::run_ended:
     case Kind::session_ended:
     case Kind::session_recovered:
     case Kind::chroot_defined:

@@ -19,6 +19,7 @@ enum class Kind {
   session_failed,
   session_recovered,
   run_started,
+  run_ended,          // its command has: `ended`. Not for the journal: the history has it
   request_failed,     // refused or failed
   request_permitted,  // by polkit
   requests_untold,    // a count of failed requests that are not logged one by one
@@ -35,6 +36,13 @@ struct User {
   std::optional<uid_t> uid;
   std::string name;  // empty if unknown
   [[nodiscard]] std::string text() const;
+};
+
+// How a command has ended, as in the history.
+struct CommandEnd {
+  std::string how;  // "exited", "killed" ...
+  int value = 0;
+  bool timed_out = false, out_of_memory = false;
 };
 
 // Fields that do not belong to the kind are empty.
@@ -56,6 +64,7 @@ struct Event {
   std::optional<base::ErrorCode> code;
   std::optional<Priority> severity;  // of a chroot_problem
   std::uint64_t count = 0;           // of requests_untold
+  std::optional<CommandEnd> ended = {};
 };
 
 std::string name_of(Kind kind);  // "session-begun"

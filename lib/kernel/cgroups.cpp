@@ -21,6 +21,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "kernel/caller_limits.h"
 #include "kernel/cgroup_folder.h"
 #include "kernel/files.h"
 #include "kernel/hierarchies.h"
@@ -37,6 +38,8 @@ using base::UniqueFd;
 
 // On a run's folder in the daemon's subtree: the path of the run's group beneath its caller's group.
 constexpr char outside_attribute[] = "user.unionroot.group";
+// The same of a run that has limits of its caller's unit beside that: the unit's path.
+constexpr char unit_attribute[] = "user.unionroot.unit";
 
 // The files of a group ("cgroup.procs", "cpu.stat") are in the same folder as its children, so a name with a dot could
 // clash with a file. Such a name gets an underscore in front, as systemd does it. Our own names never begin with one.
@@ -57,12 +60,15 @@ std::string name_of(const std::string& folder) { return folder.front() == '_' ? 
                     "have cgroup=own set for the chroot");
 }
 
-// The groups of version 1 to join: the caller's, without those that a child of this process is in anyway.
+// The groups of version 1 to join: the caller's, without those that a child of this process is in anyway. `outlives`:
+// as for create_run.
 std::vector<std::string> groups_to_join(const Hierarchies& hierarchies, const std::vector<Membership>& callers,
-                                        const std::vector<Membership>& own) {
+                                        const std::vector<Membership>& own, bool outlives) {
   std::vector<std::string> folders;
   for (const Membership& group : callers) {
     if (group.hierarchy.empty() || std::find(own.begin(), own.end(), group) != own.end()) continue;
+    // By those of a name systemd(1) finds what it ends with a unit. They limit nothing.
+    if (outlives && group.hierarchy.starts_with("name=")) continue;
     auto folder = hierarchies.folder(group);
     if (!folder)
       refuse_caller(concat(group.hierarchy, ":", base::printable(group.path), " is not visible to the daemon"));
@@ -135,22 +141,29 @@ class RealCgroups final : public Cgroups {
     }
   }
 
-  RunGroup create_run(const std::string& session, const std::string& run,
-                      const std::optional<std::string>& callers) override {
+  RunGroup create_run(const std::string& session, const std::string& run, const std::optional<std::string>& callers,
+                      bool outlives) override {
     RunGroup made;
     std::string path;
+    CallerLimits limits;
+    std::string unit;
     if (callers) {
       const auto groups = parse_memberships(*callers);
-      made.joined = groups_to_join(mounted_.hierarchies(), groups, own_groups());
-      const auto second = second_version_in(groups);
+      made.joined = groups_to_join(mounted_.hierarchies(), groups, own_groups(), outlives);
+      auto second = second_version_in(groups);
       if (!second) refuse_caller("it has no control group of version 2");
+      if (outlives) second = beside_unit(*second, limits, unit);
       made.path = concat(*second == "/" ? "" : *second, "/", folder_, "-", run);
       const auto parent = mounted_.folder({"", *second});
       if (!parent) refuse_caller(concat(base::printable(*second), " is not visible to the daemon"));
       path = concat(*parent, "/", folder_, "-", run);
     }
-    made.record = create(session, run);
+    made.record = limits.empty() ? create(session, run) : create_alone(session, run, unit);
     if (callers) made.outside = make_outside(made.record.get(), path);
+    if (!limits.empty()) {
+      made.outside = limited(made.outside.get(), limits);
+      made.path += concat("/", limited_group_name);
+    }
     return made;
   }
 
@@ -240,11 +253,80 @@ class RealCgroups final : public Cgroups {
     return group;
   }
 
-  static void add_outside(int group, std::vector<std::string>& paths) {
+  // Where the group of a run is that may outlive its caller, in the hierarchy; and what holds on the way to its caller.
+  // unit: the first group that is no slice.
+  std::string beside_unit(const std::string& callers, CallerLimits& limits, std::string& unit) {
+    const auto lasting = lasting_part(callers);
+    std::string above = lasting;
+    std::vector<std::string> folders;
+    for (const auto& name : base::split(callers.substr(lasting == "/" ? 0 : lasting.size()), '/')) {
+      above = concat(above == "/" ? "" : above, "/", name);
+      if (unit.empty()) unit = above;
+      const auto folder = mounted_.folder({"", above});
+      if (!folder) refuse_caller(concat(base::printable(above), " is not visible to the daemon"));
+      folders.push_back(*folder);
+    }
+    try {
+      limits = limits_of(folders);
+      require_no_programs(folders);
+    } catch (const base::Error& error) {
+      refuse_caller(error.what());
+    }
+    return lasting;
+  }
+
+  // The limits of a unit hold for all of it together. Two runs beside it would each have all of them.
+  UniqueFd create_alone(const std::string& session, const std::string& run, const std::string& unit) {
+    const std::lock_guard lock(limited_);
+    if (const auto other = run_beside(unit))
+      throw base::Error(base::ErrorCode::limit_exceeded,
+                        concat("starting a detached command from ", base::printable(unit), ", which has limits: run ",
+                               *other, " is detached from there"),
+                        "such limits hold for one detached command at a time: wait for it (`unionroot wait`), end it "
+                        "(`unionroot kill`), or have cgroup=own set for the chroot");
+    UniqueFd record = create(session, run);
+    if (::fsetxattr(record.get(), unit_attribute, unit.c_str(), unit.size(), 0) != 0) {
+      const SystemError error(errno, concat("noting the unit of run ", run));
+      remove(session, run);
+      throw error;
+    }
+    return record;
+  }
+
+  // The run that has the limits of that unit.
+  [[nodiscard]] std::optional<std::string> run_beside(const std::string& unit) const {
+    for (const std::string& base : folders_) {
+      const UniqueFd base_group = try_open_group(own_.get(), base);
+      if (!base_group) continue;
+      for (const auto& session : children_of(base_group.get())) {
+        const UniqueFd group = try_open_group(base_group.get(), session);
+        if (!group) continue;
+        for (const auto& run : children_of(group.get()))
+          if (const UniqueFd record = try_open_group(group.get(), run))
+            if (attribute(record.get(), unit_attribute) == unit) return name_of(run);
+      }
+    }
+    return std::nullopt;
+  }
+
+  static UniqueFd limited(int group, const CallerLimits& limits) {
+    try {
+      return limited_group(group, limits);
+    } catch (const base::Error& error) {
+      refuse_caller(error.what());
+    }
+  }
+
+  // Empty if it has none.
+  static std::string attribute(int group, const char* name) {
     std::array<char, PATH_MAX> path{};
-    const auto length = ::fgetxattr(group, outside_attribute, path.data(), path.size());
-    if (length > 0) paths.emplace_back(path.data(), static_cast<std::size_t>(length));
+    const auto length = ::fgetxattr(group, name, path.data(), path.size());
     if (length < 0 && errno != ENODATA && errno != ENOTSUP) base::throw_errno("reading where a run's control group is");
+    return length > 0 ? std::string(path.data(), static_cast<std::size_t>(length)) : std::string();
+  }
+
+  static void add_outside(int group, std::vector<std::string>& paths) {
+    if (auto path = attribute(group, outside_attribute); !path.empty()) paths.push_back(std::move(path));
   }
 
   // `base` is one of folders_. Empty if the session has no group there.
@@ -303,6 +385,7 @@ class RealCgroups final : public Cgroups {
   std::string folder_;                // the daemon's folder in own_
   std::vector<std::string> folders_;  // all folders that may contain groups of ours
   std::string description_;
+  std::mutex limited_;  // held while a run is made that has limits of its caller's unit
   Mounted mounted_;
 };
 
@@ -314,7 +397,8 @@ class NoCgroups final : public Cgroups {
   [[nodiscard]] bool available() const override { return false; }
   [[nodiscard]] std::string description() const override { return why_; }
   UniqueFd create(const std::string&, const std::string&) override { return {}; }
-  RunGroup create_run(const std::string&, const std::string&, const std::optional<std::string>& callers) override {
+  RunGroup create_run(const std::string&, const std::string&, const std::optional<std::string>& callers,
+                      bool outlives) override {
     RunGroup none;
     if (!callers) return none;
     const auto groups = parse_memberships(*callers);
@@ -323,7 +407,7 @@ class NoCgroups final : public Cgroups {
     if (second != second_version_in(own))
       refuse_caller(concat(second ? base::printable(*second) : std::string("it has no control group of version 2"),
                            ", because ", why_));
-    none.joined = groups_to_join(mounted_.hierarchies(), groups, own);
+    none.joined = groups_to_join(mounted_.hierarchies(), groups, own, outlives);
     return none;
   }
   [[nodiscard]] UniqueFd open(const std::string&, const std::string&) const override { return {}; }

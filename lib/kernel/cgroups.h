@@ -40,10 +40,11 @@ class Cgroups {
   // Makes <base>/<session>/<run> and returns a readable descriptor of that folder.
   virtual base::UniqueFd create(const std::string& session, const std::string& run) = 0;
   // Makes the groups of a run. `callers`: the text of its caller's /proc/PID/cgroup; nullopt: the run is in the
-  // daemon's subtree. Throws Error(access_denied) if the command cannot be in its caller's groups: it is never put into
-  // another group instead.
+  // daemon's subtree. `outlives`: the run may outlive its caller, so its group is beside its caller's unit
+  // (caller_limits.h). Throws Error(access_denied) if the command cannot be in its caller's groups, or not with their
+  // limits: it is never put into another group instead.
   virtual RunGroup create_run(const std::string& session, const std::string& run,
-                              const std::optional<std::string>& callers) = 0;
+                              const std::optional<std::string>& callers, bool outlives) = 0;
   // A descriptor of a run's folder in the daemon's subtree; empty if there is none.
   [[nodiscard]] virtual base::UniqueFd open(const std::string& session, const std::string& run) const = 0;
   // Kills the processes of the session, or of one run, by cgroup.kill. Waits until the groups are empty and removes

@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <set>
 
@@ -68,12 +69,16 @@ void send(pid_t pid, const ProcessStat& process, int number) {
 }
 
 // All are stopped first, so that they make no new processes while they are killed one by one.
-void stop_and_kill(const std::vector<pid_t>& ancestors) {
+// ended: whether an ancestor has, so that its pid may be another's by now. Then nothing more is looked for.
+void stop_and_kill(
+    const std::vector<pid_t>& ancestors, const std::function<bool()>& ended = [] { return false; }) {
   constexpr int rounds = 20;
   Processes stopped;
   for (int round = 0; round < rounds; ++round) {
     bool more = false;
-    for (const auto& [pid, seen] : descendants_of(ancestors)) {
+    const auto found = descendants_of(ancestors);
+    if (ended()) break;
+    for (const auto& [pid, seen] : found) {
       const auto known = stopped.find(pid);
       if (known != stopped.end() && known->second.start_time == seen.start_time) continue;
       send(pid, seen, SIGSTOP);
@@ -116,6 +121,21 @@ bool have_children(const std::vector<pid_t>& pids) {
 }
 
 }  // namespace
+
+std::size_t signal_descendants(const Ancestor& ancestor, int number) {
+  // The pid is its own until it has ended: what was found before that is its.
+  const auto ended = [&ancestor] {
+    pollfd watched{ancestor.pidfd.get(), POLLIN, 0};
+    return ::poll(&watched, 1, 0) == 1;
+  };
+  const auto found = descendants_of({ancestor.pid});
+  if (ended()) return 0;
+  if (number == SIGKILL)
+    stop_and_kill({ancestor.pid}, ended);
+  else
+    for (const auto& [pid, seen] : found) send(pid, seen, number);
+  return found.size();
+}
 
 void end_descendants(const std::vector<Ancestor>& ancestors, std::chrono::milliseconds limit) {
   const auto end = Clock::now() + limit;

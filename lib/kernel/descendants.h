@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -22,5 +23,9 @@ struct Ancestor {
 // all ancestors have ended, or have had no descendants for one second. After `limit` throws Error(timed_out) with the
 // pids that remain.
 void end_descendants(const std::vector<Ancestor>& ancestors, std::chrono::milliseconds limit);
+
+// Sends the signal to each descendant of this one. SIGKILL leaves none, whatever they start meanwhile. How many there
+// were; 0 if the ancestor has ended. Throws SystemError.
+std::size_t signal_descendants(const Ancestor& ancestor, int number);
 
 }  // namespace unionroot::kernel

@@ -19,6 +19,7 @@ enum class Type : uint32_t {
   // client to supervisor
   kill_all = 5,   // the command is killed, with all that it started and is left
   timed_out = 6,  // the command took longer than its client allows: for the record; the client ends it
+  detach = 7,     // of a detached run: it goes on when the client goes
   // supervisor to client
   started = 16,  // value: pid of the command (as the host sees it); with a terminal, SCM_RIGHTS: the master
   exited = 17,   // value: exit status 0-255

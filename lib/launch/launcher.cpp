@@ -90,6 +90,21 @@ base::UniqueFd bundle(const std::vector<int>& descriptors, const char* what) {
   return holder;
 }
 
+struct OutputPipe {
+  base::UniqueFd reader, writer;
+};
+
+// What a detached command writes to. The user's own, so that the command may open it once more (/dev/stderr).
+OutputPipe output_pipe(uid_t user) {
+  std::array<int, 2> ends{-1, -1};
+  base::check(::pipe2(ends.data(), O_CLOEXEC), "making a pipe for a command's output");
+  OutputPipe pipe{base::UniqueFd(ends[0]), base::UniqueFd(ends[1])};
+  // The user may read from it too, and so may make it empty at any moment.
+  base::check(::fcntl(pipe.reader.get(), F_SETFL, O_NONBLOCK), "preparing a pipe for a command's output");
+  base::check(::fchown(pipe.writer.get(), user, static_cast<gid_t>(-1)), "preparing a pipe for a command's output");
+  return pipe;
+}
+
 // told: of wire::run_end.
 RunEnd meaning_of(std::uint64_t told) {
   using How = kernel::ProcessEnd::How;
@@ -110,6 +125,8 @@ Launcher::Launcher(const std::string& helper_path)
       null_(base::check(::open("/dev/null", O_RDWR | O_CLOEXEC), "opening", "/dev/null")) {}
 
 LaunchedRun Launcher::launch(const LaunchSpec& spec, const LaunchDescriptors& descriptors) {
+  if (spec.detached && (spec.terminal || descriptors.output < 0))
+    throw base::Error(base::ErrorCode::failed, "starting a detached command: its output is not open");
   if (descriptors.mount_namespace < 0 || (spec.terminal && descriptors.root < 0))
     throw base::Error(base::ErrorCode::failed, "starting a command: the session's namespace or root is not open");
   const base::UniqueFd file = sealed_file(serialize(spec, {descriptors.cgroup >= 0, descriptors.network >= 0}));
@@ -126,8 +143,15 @@ LaunchedRun Launcher::launch(const LaunchSpec& spec, const LaunchDescriptors& de
   request.signals_blocked = true;
   request.descriptors.assign(wire::first_free_descriptor, -1);
   base::UniqueFd streams;
+  OutputPipe output;
   if (!spec.terminal) {
     std::vector<int> each(std::begin(descriptors.standard), std::end(descriptors.standard));
+    if (spec.detached) {
+      output = output_pipe(spec.uid);
+      each = {-1, output.writer.get(), output.writer.get()};
+      request.descriptors[wire::output_descriptor] = output.reader.get();
+      request.descriptors[wire::kept_descriptor] = descriptors.output;
+    }
     for (int& stream : each)
       if (stream < 0) stream = null_.get();
     streams = bundle(each, "a command's input and output");

@@ -15,11 +15,12 @@ namespace unionroot::launch {
 
 // Descriptors a run needs. The launcher duplicates what it hands on; the caller keeps its own.
 struct LaunchDescriptors {
-  int standard[3] = {-1, -1, -1};  // the caller's own; unused for a terminal
+  int standard[3] = {-1, -1, -1};  // the caller's own; unused for a terminal and for a detached run
   int mount_namespace = -1;
   int root = -1;                   // O_PATH of the session's root: where devpts is found for a terminal
   int cgroup = -1;                 // of the command's group; -1: none
   int network = -1;                // the network namespace to enter; -1: this process's own
+  int output = -1;                 // of a detached run: the file that keeps its output, open for appending
   int record = -1;                 // where the supervisor notes that its command has ended: a folder; -1: nowhere
   std::vector<int> session_locks;  // held open by the supervisor for as long as the run lasts
 };

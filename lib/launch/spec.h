@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -25,6 +26,13 @@ struct Scheduling {
   std::string processors;             // a mask: sched_setaffinity(2); empty: those of this process
 };
 
+// A run that goes on without a client.
+struct Detached {
+  std::chrono::milliseconds timeout{0};  // until SIGTERM; 0: none
+  std::chrono::milliseconds grace{0};    // and from there until SIGKILL
+  std::uint64_t output_limit = 0;        // bytes of its output that are kept at most
+};
+
 struct LaunchSpec {
   std::string session;
   std::string run;                       // id of the run
@@ -41,6 +49,7 @@ struct LaunchSpec {
   std::vector<std::pair<int, rlimit>> limits;  // RLIMIT_* of the calling process
   std::vector<std::string> joined_groups;      // folders of control groups of version 1
   std::optional<Scheduling> scheduling;        // nullopt: this process's own
+  std::optional<Detached> detached;            // nullopt: it ends with its client
   bool terminal = false;                       // a pseudo-terminal from the session's devpts
   unsigned short rows = 24, columns = 80;
   bool no_new_privileges = false;            // prctl(2), PR_SET_NO_NEW_PRIVS: set-uid programs give nothing

@@ -42,7 +42,12 @@ wire::Header header_of(const LaunchSpec& spec, Entered entered) {
   header.flags = (spec.terminal ? wire::terminal : 0U) | (spec.directory_fallback ? wire::directory_fallback : 0U) |
                  (entered.network ? wire::has_network : 0U) | (entered.cgroup ? wire::has_cgroup : 0U) |
                  (spec.no_new_privileges ? wire::no_new_privileges : 0U) |
-                 (spec.scheduling ? wire::has_scheduling : 0U);
+                 (spec.scheduling ? wire::has_scheduling : 0U) | (spec.detached ? wire::detached : 0U);
+  if (spec.detached) {
+    header.timeout = static_cast<std::uint64_t>(spec.detached->timeout.count());
+    header.grace = static_cast<std::uint64_t>(spec.detached->grace.count());
+    header.output_limit = spec.detached->output_limit;
+  }
   header.uid = spec.uid;
   header.gid = spec.gid;
   header.umask = spec.umask;

@@ -7,7 +7,7 @@
 
 namespace unionroot::launch::wire {
 
-inline constexpr uint32_t magic = 0x75724c35;
+inline constexpr uint32_t magic = 0x75724c36;
 
 // Numbers that the descriptors have in the helper. One that is missing is /dev/null, as 0 to 2 are: no number is ever
 // free for something else.
@@ -23,9 +23,13 @@ inline constexpr int end_descriptor = 9;
 inline constexpr int streams_descriptor = 10;
 // The run's folder in the daemon's own control group: for ended_attribute. It may be the group of cgroup_descriptor.
 inline constexpr int record_descriptor = 11;
-inline constexpr int first_free_descriptor = 12;
+// With `detached` alone: the reading end of the pipe that the command writes to, which does not block, and the file
+// that keeps what comes out of it, open for appending.
+inline constexpr int output_descriptor = 12;
+inline constexpr int kept_descriptor = 13;
+inline constexpr int first_free_descriptor = 14;
 // The network namespace to enter, with has_network alone: else the number is free.
-inline constexpr int network_descriptor = 12;
+inline constexpr int network_descriptor = 14;
 
 // What the supervisor adds to the event counter (eventfd(2)) at end_descriptor when the run has ended: how, as in the
 // message for the client (control::Type exited, killed or failed, and its value), and marks.
@@ -36,7 +40,8 @@ constexpr uint64_t run_end(uint32_t how, uint32_t value, uint64_t marks = 0) {
 inline constexpr uint64_t has_left = uint64_t{1} << 63;
 // The command was killed, and the kernel has killed in its control group for lack of memory.
 inline constexpr uint64_t out_of_memory = uint64_t{1} << 62;
-// The client said so: control::Type timed_out.
+// It took longer than it may: the client said so (control::Type timed_out), or the supervisor found it
+// (Header::timeout).
 inline constexpr uint64_t timed_out = uint64_t{1} << 61;
 constexpr uint32_t how_of(uint64_t run_end) { return static_cast<uint32_t>(run_end >> 32) & 0xffffU; }
 constexpr uint32_t value_of(uint64_t run_end) { return static_cast<uint32_t>(run_end); }
@@ -57,6 +62,7 @@ enum Flag : uint32_t {
   has_cgroup = 8,
   no_new_privileges = 16,
   has_scheduling = 32,
+  detached = 64,  // it goes on without a client, once that has said so (control::Type detach)
 };
 
 inline constexpr uint64_t keep_personality = 0xffffffffUL;
@@ -81,6 +87,10 @@ struct Header {
   uint32_t magic;
   uint32_t size;  // of the whole file
   uint64_t personality;
+  // With `detached` alone.
+  uint64_t timeout;       // milliseconds until SIGTERM; 0: none
+  uint64_t grace;         // and from there until SIGKILL
+  uint64_t output_limit;  // bytes that are kept at most
   uint32_t flags;
   uint32_t uid;
   uint32_t gid;

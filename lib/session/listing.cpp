@@ -32,7 +32,7 @@ SessionView view_of(const Parts& parts, const Session& session) {
   if (has_host_view(session) && view.record.state == store::SessionState::active)
     view.location = parts.schroot_places.path_of(session.id()).value_or(parts.views.view_path(session.id()));
   const auto runs = session.runs.lock();
-  for (const auto& [id, run] : *runs) view.runs.push_back({run.record, run.left_processes});
+  for (const auto& [id, run] : *runs) view.runs.push_back({run.record, run.left_processes, run.detached});
   return view;
 }
 

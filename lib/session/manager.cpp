@@ -58,7 +58,10 @@ Manager::~Manager() {
 
 bool Manager::has_control_groups() const { return impl_->parts.cgroups->available(); }
 
-void Manager::reconcile() { impl_->reconciliation.run(); }
+void Manager::reconcile() {
+  impl_->reconciliation.run();
+  impl_->parts.outputs.prune();
+}
 
 SessionView Manager::begin(BeginRequest request) {
   constexpr std::chrono::milliseconds interval{10};
@@ -83,6 +86,7 @@ void Manager::reader_ended(std::uint64_t number) { impl_->parts.layer_readers.en
 
 void Manager::run_ended(const std::string& run, const launch::RunEnd& end) {
   session::run_ended(impl_->parts, run, end);
+  impl_->parts.outputs.prune();
 }
 
 EndResult Manager::end(const SessionId& session, EndWish wish, TellProgress progress, std::function<bool()> cancelled,
@@ -189,6 +193,24 @@ SessionView Manager::require(const std::string& id) const {
 
 std::vector<store::PastRun> Manager::history(const store::HistoryWish& wish) const {
   return impl_->parts.history.find(wish);
+}
+
+std::optional<store::PastRun> Manager::past_run(const std::string& run) const {
+  return impl_->parts.history.find_run(run);
+}
+
+RunOutput Manager::output(const std::string& run, uid_t caller) const {
+  return session::output_of_run(impl_->parts, run, caller);
+}
+
+std::size_t Manager::signal_run(const std::string& run, int number) {
+  return session::signal_run(impl_->parts, run, number);
+}
+
+std::optional<SessionView> Manager::find_by_run(const std::string& run) const {
+  const auto session = impl_->parts.table.session_of_run(run);
+  if (!session) return std::nullopt;
+  return view_of(impl_->parts, *session);
 }
 
 base::UniqueFd Manager::watch_locks() const { return impl_->parts.lock_directory.watch(); }

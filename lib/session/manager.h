@@ -51,12 +51,16 @@ class Manager final : public Sessions {
   void drop_unwanted_caches(const definition::Snapshot& chroots) override;
   [[nodiscard]] std::vector<store::PastRun> history(const store::HistoryWish& wish) const override;
   [[nodiscard]] std::vector<UpperUse> usage(const std::function<bool(const SessionView&)>& wanted) const override;
+  [[nodiscard]] std::optional<store::PastRun> past_run(const std::string& run) const override;
+  [[nodiscard]] RunOutput output(const std::string& run, uid_t caller) const override;
+  std::size_t signal_run(const std::string& run, int number) override;
   void measure(SessionView& view) const override;
   void prepare_stop() noexcept override;
   void cancel(const SessionId& session) noexcept override;
   [[nodiscard]] bool is_busy(const SessionId& session) const override;
   [[nodiscard]] std::vector<SessionView> sessions() const override;
   [[nodiscard]] std::optional<SessionView> find(const std::string& session) const override;
+  [[nodiscard]] std::optional<SessionView> find_by_run(const std::string& run) const override;
   [[nodiscard]] SessionView require(const std::string& session) const override;
   [[nodiscard]] base::UniqueFd watch_locks() const override;
 

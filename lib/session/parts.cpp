@@ -1,5 +1,7 @@
 #include "session/parts.h"
 
+#include <set>
+
 #include "base/error.h"
 #include "base/log.h"
 #include "base/paths.h"
@@ -65,6 +67,18 @@ Parts::Parts(definition::Settings given, Events given_events)
       folders(settings),
       launcher(helper_path(settings)),
       pipeline(session_stages(), store),
+      outputs(settings.state_directory,
+              {settings.detached_output_limit, settings.detached_output_per_user,
+               std::chrono::hours(24) * settings.history_days},
+              [this] {
+                // Also of sessions that could not be taken up.
+                std::set<std::string> recorded;
+                for (const auto& run : store.runs())
+                  if (!table.find(run.session)) recorded.insert(run.id);
+                return [this, recorded = std::move(recorded)](const std::string& run) {
+                  return recorded.contains(run) || table.session_of_run(run) != nullptr;
+                };
+              }),
       files_layers(settings, trash),
       layer_readers(layers_program(helper_path(settings))),
       schroot_places(settings),

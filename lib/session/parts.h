@@ -9,6 +9,7 @@
 #include "session/files_layers.h"
 #include "session/held_sessions.h"
 #include "session/layer_readers.h"
+#include "session/outputs.h"
 #include "session/pipeline.h"
 #include "session/requests.h"
 #include "session/schroot_places.h"
@@ -48,6 +49,7 @@ struct Parts {
   launch::Launcher launcher;
   const Pipeline pipeline;
   SessionTable table;
+  Outputs outputs;
   FilesLayers files_layers;
   HeldSessions held_sessions;
   LayerReaders layer_readers;

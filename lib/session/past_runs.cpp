@@ -1,6 +1,7 @@
 #include "session/past_runs.h"
 
 #include "base/clock.h"
+#include "session/session_events.h"
 
 namespace unionroot::session {
 
@@ -16,8 +17,6 @@ store::PastEnd past_end(const kernel::ProcessEnd& end) {
   }
   return store::PastEnd::unknown;
 }
-
-}  // namespace
 
 store::PastRun past_run(const Session& session, const store::RunRecord& run, const std::optional<launch::RunEnd>& end) {
   store::PastRun past;
@@ -35,6 +34,22 @@ store::PastRun past_run(const Session& session, const store::RunRecord& run, con
   }
   if (past.until == 0) past.until = base::now_microseconds();
   return past;
+}
+
+}  // namespace
+
+void tell_end(Parts& parts, const Session& session, const store::RunRecord& run,
+              const std::optional<launch::RunEnd>& end) {
+  const auto past = past_run(session, run, end);
+  parts.history.add(past);
+  if (parts.events.run_told) parts.events.run_told(past);
+  auto event = session_event(events::Kind::run_ended, session);
+  event.who = {run.caller, run.caller_name};
+  event.run = run.id;
+  event.command = run.command;
+  if (run.uid != run.caller) event.becomes = {run.uid, run.user};
+  event.ended = {std::string(store::to_string(past.end)), past.value, past.timed_out, past.out_of_memory};
+  parts.tell(event);
 }
 
 }  // namespace unionroot::session

@@ -1,13 +1,13 @@
-// The history record of a run.
+// What is recorded and told about a run that has ended.
 #pragma once
 
 #include "launch/launcher.h"
-#include "session/session.h"
-#include "store/history.h"
+#include "session/parts.h"
 
 namespace unionroot::session {
 
-// end: nullopt if the run ended with its session.
-store::PastRun past_run(const Session& session, const store::RunRecord& run, const std::optional<launch::RunEnd>& end);
+// Adds it to the history, and tells the event. end: nullopt if the run ended with its session.
+void tell_end(Parts& parts, const Session& session, const store::RunRecord& run,
+              const std::optional<launch::RunEnd>& end);
 
 }  // namespace unionroot::session

@@ -18,6 +18,7 @@
 #include "events/event.h"
 #include "session/progress.h"
 #include "session/shown.h"
+#include "store/history.h"
 #include "store/store.h"
 
 namespace unionroot::session {
@@ -72,6 +73,12 @@ struct SessionId {
   std::optional<std::int64_t> created;
 };
 
+// A run that goes on when its client has gone.
+struct DetachWish {
+  std::chrono::milliseconds timeout{0};  // until SIGTERM; 0: none
+  std::chrono::milliseconds grace{0};    // and from there until it is killed
+};
+
 struct RunRequest {
   std::string session;
   std::optional<std::int64_t> session_created;  // as in SessionId
@@ -87,6 +94,7 @@ struct RunRequest {
   std::vector<std::string> set_environment;  // NAME=VALUE: what it has in the place of anything else
   std::string shell;                         // instead of the user's own; empty: that one
   std::string terminal_type;                 // TERM; empty: none
+  std::optional<DetachWish> detached;        // its streams are not the caller's
   bool terminal = false;
   unsigned short rows = 24, columns = 80;
   Caller caller;
@@ -141,6 +149,13 @@ struct SnapshotView {
 
 struct RunView : store::RunRecord {
   bool left_processes = false;  // its command has ended, and these go on
+  bool detached = false;
+};
+
+// What a detached command has written.
+struct RunOutput {
+  base::UniqueFd file;        // for reading
+  base::UniqueFd supervisor;  // readable once nothing can be added any more; empty: that is so
 };
 
 // A copy of what a session shows, for listings.
@@ -195,6 +210,9 @@ struct Events {
   std::function<void(const std::string& session)> session_removed;
   TellProgress progress;  // of every operation; session_changed says that nothing is under way any more
   std::function<void(const events::Event& event)> happened;  // for the journal; from any thread
+  // A run has ended, and this is how, whether or not the history could take it. Told before the run leaves its session,
+  // and before run_ended returns; from any thread.
+  std::function<void(const store::PastRun& past)> run_told;
   // A run was started: the bus layer watches both descriptors, and calls run_ended when the supervisor has ended, and
   // before that if the command has ended and left processes.
   std::function<void(const StartedRun& run)> run_started;

@@ -72,6 +72,8 @@ struct Run {
   base::UniqueFd pidfd;
   base::UniqueFd hold;          // keeps the client waiting until an automatic session has gone: launch/launcher.h
   bool left_processes = false;  // its command has ended, and its supervisor stays with them
+  bool detached = false;        // its output is kept (outputs.h)
+  bool end_is_told = false;     // past_runs.h
 };
 using Runs = std::map<std::string, Run>;
 

@@ -91,6 +91,12 @@ class Sessions {
   [[nodiscard]] virtual std::vector<store::PastRun> history(const store::HistoryWish& wish) const = 0;
   // How much the upper layers take, of the sessions that are wanted.
   [[nodiscard]] virtual std::vector<UpperUse> usage(const std::function<bool(const SessionView&)>& wanted) const = 0;
+  // The run of that id that has ended; nullopt if it is not known. Throws as history() does.
+  [[nodiscard]] virtual std::optional<store::PastRun> past_run(const std::string& run) const = 0;
+  // Of a detached run; `caller` asked for it. file is empty if there is none, or it is not kept any more.
+  [[nodiscard]] virtual RunOutput output(const std::string& run, uid_t caller) const = 0;
+  // Sends the signal to all processes of a run. How many had it: 0 if it has ended.
+  virtual std::size_t signal_run(const std::string& run, int number) = 0;
   // Fills in size and use of the upper layer.
   virtual void measure(SessionView& view) const = 0;
 
@@ -104,6 +110,8 @@ class Sessions {
   [[nodiscard]] virtual bool is_busy(const SessionId& session) const = 0;
   [[nodiscard]] virtual std::vector<SessionView> sessions() const = 0;
   [[nodiscard]] virtual std::optional<SessionView> find(const std::string& session) const = 0;
+  // In which that run is; nullopt if it has ended, and left nothing.
+  [[nodiscard]] virtual std::optional<SessionView> find_by_run(const std::string& run) const = 0;
   [[nodiscard]] virtual SessionView require(const std::string& session) const = 0;  // throws Error(no_such_session)
   // Readable when a lock was given back (LockDirectory::watch); none: nobody tells.
   [[nodiscard]] virtual base::UniqueFd watch_locks() const = 0;

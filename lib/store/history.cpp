@@ -126,7 +126,7 @@ std::string_view cut(std::string_view text, std::size_t size) {
 
 struct Connection {
   Database database;
-  Statement add_run, find_runs, newest, drop_old, drop_many, drop_of_user, shrink;
+  Statement add_run, find_runs, find_one, newest, drop_old, drop_many, drop_of_user, shrink;
   unsigned added = 0;
 
   explicit Connection(Database given) : database(std::move(given)) {
@@ -137,6 +137,7 @@ struct Connection {
         concat("SELECT ", columns, " FROM runs WHERE number < ?1 AND number >= ?7 ",
                "AND (?2 = 1 OR (caller = ?3 AND caller_name = ?4) OR (owner = ?3 AND owner_name = ?4)) ",
                "AND (?5 = '' OR session = ?5 OR chroot = ?5) ORDER BY number DESC LIMIT ?6"));
+    find_one = database.prepare(concat("SELECT ", columns, " FROM runs WHERE run = ?"));
     newest = database.prepare("SELECT coalesce(max(number), 0) FROM runs");
     drop_old = database.prepare(
         "DELETE FROM runs WHERE number < coalesce((SELECT number FROM runs WHERE until >= ? ORDER BY number LIMIT 1), "
@@ -155,6 +156,12 @@ struct Connection {
     shrink.run();
   }
 };
+
+void require_kept(const History& history) {
+  if (!history.keeps())
+    throw base::Error(base::ErrorCode::not_supported, "reading the history of commands: none is kept",
+                      "an administrator may set history-days in unionroot.conf");
+}
 
 }  // namespace
 
@@ -261,10 +268,20 @@ void History::add(const PastRun& past) noexcept {
   });
 }
 
+bool History::keeps() const { return impl_->keeps(); }
+
+std::optional<PastRun> History::find_run(const std::string& run) const {
+  require_kept(*this);
+  std::optional<PastRun> found;
+  impl_->with_connection([&](Connection& connection) {
+    Query row(connection.find_one, run);
+    found = row.next() ? std::optional(read_past(row)) : std::nullopt;
+  });
+  return found;
+}
+
 std::vector<PastRun> History::find(const HistoryWish& wish) const {
-  if (!impl_->keeps())
-    throw base::Error(base::ErrorCode::not_supported, "reading the history of commands: none is kept",
-                      "an administrator may set history-days in unionroot.conf");
+  require_kept(*this);
   const HistoryUser user = wish.of.value_or(HistoryUser{});
   std::vector<PastRun> found;
   std::uint64_t before = wish.before;

@@ -67,6 +67,9 @@ class History {
   // The newest first. Throws Error(not_supported) if nothing is kept, DatabaseError.
   // Others are let in between while it looks through many.
   [[nodiscard]] std::vector<PastRun> find(const HistoryWish& wish) const;
+  // The run of that id; nullopt if it is not known (any more). Throws as find() does.
+  [[nodiscard]] std::optional<PastRun> find_run(const std::string& run) const;
+  [[nodiscard]] bool keeps() const;
 
  private:
   struct Impl;

@@ -13,13 +13,13 @@ class of it that is named as the daemon names it. Nothing here needs root.
 
 from .errors import (AccessDenied, AuthenticationFailed, AuthenticationRequired, Cancelled, CommandFailed, CommandNotExecutable,
                      CommandNotFound, DefinitionInvalid, Error, InvalidArgument, LimitExceeded, NoSpace, NoSuchChroot,
-                     NoSuchSession, NoSuchUser, NotRunning, NotSupported, SessionBusy, SessionExists, SessionNotActive,
-                     SourceLocked, StageFailed, TimedOut)
+                     NoSuchRun, NoSuchSession, NoSuchUser, NotRunning, NotSupported, SessionBusy, SessionExists,
+                     SessionNotActive, SourceLocked, StageFailed, TimedOut)
 from .running import DEVNULL, PIPE, STDOUT, Result, Running
 from .sessions import Session, begin, chroots, info, run, session, sessions
 
 __all__ = ["AccessDenied", "AuthenticationFailed", "AuthenticationRequired", "Cancelled", "CommandFailed", "CommandNotExecutable",
            "CommandNotFound", "DEVNULL", "DefinitionInvalid", "Error", "InvalidArgument", "LimitExceeded", "NoSpace",
-           "NoSuchChroot", "NoSuchSession", "NoSuchUser", "NotRunning", "NotSupported", "PIPE", "Result", "Running", "STDOUT",
+           "NoSuchChroot", "NoSuchRun", "NoSuchSession", "NoSuchUser", "NotRunning", "NotSupported", "PIPE", "Result", "Running", "STDOUT",
            "Session", "SessionBusy", "SessionExists", "SessionNotActive", "SourceLocked", "StageFailed", "TimedOut", "begin",
            "chroots", "info", "run", "session", "sessions"]

@@ -33,6 +33,10 @@ class NoSuchUser(Error):
     pass
 
 
+class NoSuchRun(Error):
+    pass
+
+
 class SessionExists(Error):
     pass
 
@@ -110,7 +114,7 @@ class CommandFailed(Error):
 
 
 _BY_NAME = {each.__name__: each for each in (
-    InvalidArgument, NoSuchChroot, NoSuchSession, NoSuchUser, SessionExists, DefinitionInvalid, AccessDenied, SourceLocked,
+    InvalidArgument, NoSuchChroot, NoSuchSession, NoSuchUser, NoSuchRun, SessionExists, DefinitionInvalid, AccessDenied, SourceLocked,
     SessionBusy, SessionNotActive, StageFailed, NotSupported, NoSpace, CommandNotFound, CommandNotExecutable, TimedOut,
     Cancelled, LimitExceeded, AuthenticationRequired, AuthenticationFailed)}
 

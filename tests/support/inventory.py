@@ -44,6 +44,8 @@ STATE = {
     "layers": {},
     "trash": {},
     "orphans": {},
+    # What detached commands have written, kept as long as the history.
+    "output": {"*": {"*": FILE}},
     # The files of automatic sessions, kept for the next session.
     "files": {"*": {"upper": TREE, "work": TREE}},
     # Unpacked trees, kept for the next session. users/ names the sessions that stand on one.

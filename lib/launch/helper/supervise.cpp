@@ -13,6 +13,7 @@
 
 #include "launch/helper/messages.h"
 #include "launch/helper/oom.h"
+#include "launch/helper/output.h"
 #include "launch/helper/pause.h"
 #include "launch/helper/terminal.h"
 
@@ -38,14 +39,21 @@ long now() {
 // Ending a run whose client went away, step by step, or whose client wants it killed.
 class Ending {
  public:
-  Ending(pid_t command, bool has_cgroup) : command_(command), has_cgroup_(has_cgroup) {}
+  Ending(pid_t command, const Spec& spec)
+      : command_(command), has_cgroup_(spec.has(wire::has_cgroup)), detachable_(spec.has(wire::detached)) {}
 
   [[nodiscard]] bool begun() const { return begun_ >= 0; }
   void time_is_up() { timed_out_ = true; }
   [[nodiscard]] bool timed_out() const { return timed_out_; }
+  void terminate() {
+    signal_group(SIGTERM);
+    signal_group(SIGCONT);  // a stopped process would not notice
+  }
 
-  void begin() {
-    if (begun()) return;
+  void detach() { detached_ = detachable_; }
+
+  void client_has_gone() {
+    if (begun() || detached_) return;
     begun_ = now();
     signal_group(SIGHUP);
     signal_group(SIGCONT);  // a stopped process would not notice
@@ -61,8 +69,7 @@ class Ending {
     const long elapsed = now() - begun_;
     if (elapsed >= terminate_after && !terminated_) {
       terminated_ = true;
-      signal_group(SIGTERM);
-      signal_group(SIGCONT);
+      terminate();
     }
     if (elapsed >= kill_after && !killed_) {
       killed_ = true;
@@ -131,10 +138,46 @@ class Ending {
 
   pid_t command_;
   bool has_cgroup_;
+  bool detachable_;
+  bool detached_ = false;  // its client has said that it may go on alone
   long begun_ = -1;
   bool terminated_ = false;
   bool killed_ = false;
   bool timed_out_ = false;
+};
+
+// How long a detached command may take. Any other's client sees to that.
+class TimeLimit {
+ public:
+  explicit TimeLimit(const Spec& spec) {
+    if (!spec.has(wire::detached) || spec.header->timeout == 0) return;
+    next_ = now() + static_cast<long>(spec.header->timeout);
+    grace_ = static_cast<long>(spec.header->grace);
+  }
+
+  void go_on(Ending& ending) {
+    if (wait_milliseconds() != 0) return;
+    if (ending.timed_out()) {
+      next_ = -1;
+      ending.kill_now();
+      return;
+    }
+    ending.time_is_up();
+    ending.terminate();
+    next_ = now() + grace_;
+  }
+
+  // For poll(2).
+  [[nodiscard]] int wait_milliseconds() const {
+    constexpr long longest = 3600000;
+    if (next_ < 0) return -1;
+    const long left = next_ - now();
+    return left <= 0 ? 0 : static_cast<int>(left < longest ? left : longest);
+  }
+
+ private:
+  long next_ = -1;
+  long grace_ = 0;
 };
 
 // Whether the command on a terminal is stopped, and the client to stop with it. The client sends SIGCONT when it goes
@@ -196,6 +239,8 @@ void obey(const Message& message, pid_t command, int master, Stop& stop, Ending&
     ending.kill_now();
   } else if (message.type == Type::timed_out) {
     ending.time_is_up();
+  } else if (message.type == Type::detach) {
+    ending.detach();
   }
 }
 
@@ -254,12 +299,20 @@ void mark_ended(uint64_t end) {
   (void)fsetxattr(wire::record_descriptor, wire::ended_attribute, &record, sizeof record, 0);
 }
 
-// The session's locks stay with what the command has left, and so does this process: it alone knows all of that.
-void stay(int master) {
+// The session's locks stay with what the command has left, and so does this process: it alone knows all of that. What
+// those write is kept too.
+void stay(int master, int signals, Output& output) {
   if (master >= 0) close(master);
   close(wire::control_descriptor);
   close(wire::cgroup_descriptor);
   close(wire::record_descriptor);
+  while (output.descriptor() >= 0 && reap_all()) {
+    pollfd watched[2] = {{output.descriptor(), POLLIN, 0}, {signals, POLLIN, 0}};
+    if (poll(watched, 2, -1) < 0) continue;
+    if (watched[0].revents != 0) output.take();
+    forget(signals);
+  }
+  output.take_rest();
   siginfo_t info{};
   while (waitid(P_ALL, 0, &info, WEXITED) == 0 || errno == EINTR) {
   }
@@ -276,7 +329,7 @@ bool tell_of_memory(const Spec& spec, pid_t command) {
   return true;
 }
 
-void report(pid_t command, bool has_cgroup, int master, uint64_t marks) {
+void report(pid_t command, const Spec& spec, int master, int signals, uint64_t marks, Output& output) {
   siginfo_t info{};
   while (waitid(P_PID, static_cast<id_t>(command), &info, WEXITED) != 0 && errno == EINTR) {
   }
@@ -284,10 +337,11 @@ void report(pid_t command, bool has_cgroup, int master, uint64_t marks) {
   const auto how = info.si_code == CLD_EXITED ? Type::exited : Type::killed;
   const bool left = reap_all();
   if (left) marks |= wire::has_left;
-  if (has_cgroup) mark_ended(wire::run_end(static_cast<uint32_t>(how), value, marks));
+  output.take_rest();  // whoever knows that it has ended finds all that it has written
+  if (spec.has(wire::has_cgroup)) mark_ended(wire::run_end(static_cast<uint32_t>(how), value, marks));
   wait_a_moment();
   report_end(how, value, "", marks);
-  if (left) stay(master);
+  if (left) stay(master, signals, output);
 }
 
 }  // namespace
@@ -295,18 +349,22 @@ void report(pid_t command, bool has_cgroup, int master, uint64_t marks) {
 void adopt_orphans() { prctl(PR_SET_CHILD_SUBREAPER, 1); }
 
 void supervise(const Spec& spec, const Child& child, int master) {
-  const bool has_cgroup = spec.has(wire::has_cgroup);
-  Ending ending(child.pid, has_cgroup);
+  Ending ending(child.pid, spec);
+  TimeLimit limit(spec);
+  Output output(spec);
   Stop stop;
   // poll(2) skips negative descriptors.
-  pollfd watched[3] = {
-      {wire::control_descriptor, POLLIN | POLLRDHUP, 0}, {child.pidfd, POLLIN, 0}, {child_signals(), POLLIN, 0}};
+  pollfd watched[4] = {{wire::control_descriptor, POLLIN | POLLRDHUP, 0},
+                       {child.pidfd, POLLIN, 0},
+                       {child_signals(), POLLIN, 0},
+                       {output.descriptor(), POLLIN, 0}};
   for (;;) {
-    if (poll(watched, 3, sooner(ending.wait_milliseconds(), stop.wait_milliseconds())) < 0 && errno != EINTR) break;
+    const int wait = sooner(limit.wait_milliseconds(), sooner(ending.wait_milliseconds(), stop.wait_milliseconds()));
+    if (poll(watched, 4, wait) < 0 && errno != EINTR) break;
     wait_a_moment();
     if (watched[0].revents != 0 && handle_control(watched[0].fd, watched[0].revents, child.pid, master, stop, ending)) {
       watched[0].fd = -1;
-      ending.begin();
+      ending.client_has_gone();
       if (master >= 0) close(master);  // the kernel hangs the terminal up
       master = -1;
     }
@@ -316,16 +374,20 @@ void supervise(const Spec& spec, const Child& child, int master) {
       reap_orphans(child.pid);
       if (master >= 0) stop.look(wire::control_descriptor, child.pid);
     }
+    if (watched[3].revents != 0) output.take();
+    watched[3].fd = output.descriptor();
+    limit.go_on(ending);
     stop.go_on(wire::control_descriptor);
     if (ending.begun()) ending.go_on();
     if (watched[1].revents != 0) break;
     for (pollfd& one : watched) one.revents = 0;
   }
-  // Background processes of a command that ended by itself go on; those of a client that went away do not.
-  if (ending.begun()) ending.kill_all();
+  // Background processes of a command that ended by itself go on. Those of a client that went away, or of a command
+  // whose time is over, do not.
+  if (ending.begun() || ending.timed_out()) ending.kill_all();
   uint64_t marks = ending.timed_out() ? wire::timed_out : 0;
   if (!ending.begun() && tell_of_memory(spec, child.pid)) marks |= wire::out_of_memory;
-  report(child.pid, has_cgroup, master, marks);
+  report(child.pid, spec, master, watched[2].fd, marks, output);
 }
 
 }  // namespace unionroot::helper

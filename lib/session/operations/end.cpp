@@ -119,10 +119,14 @@ std::string what_to_do(const Operation& operation) {
 }
 
 // The commands that were ended with it.
-void keep_in_history(Parts& parts, const Session& session) {
-  const auto runs = session.runs.lock();
-  for (const auto& [id, run] : *runs)
-    if (!run.left_processes) parts.history.add(past_run(session, run.record, std::nullopt));
+void keep_in_history(Parts& parts, Session& session) {
+  std::vector<store::RunRecord> ended;
+  {
+    const auto runs = session.runs.lock();
+    for (auto& [id, run] : *runs)
+      if (!std::exchange(run.end_is_told, true)) ended.push_back(run.record);
+  }
+  for (const auto& run : ended) tell_end(parts, session, run, std::nullopt);
 }
 
 // It stays, and can be ended again.
@@ -273,6 +277,7 @@ EndResult end(Parts& parts, Operation& operation, bool force, std::function<bool
   give_up_unless_forced();
   // Their clients are let go once the session is gone.
   const auto runs = parts.table.take_runs(session);
+  for (const auto& [run, taken] : runs) parts.outputs.ended(taken.record.caller, run);
   parts.remove(operation);
   for (const auto& problem : left) base::log::warning(concat("ending session ", id, ": ", problem));
   return {std::move(left)};

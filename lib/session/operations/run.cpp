@@ -10,7 +10,9 @@
 #include "base/fault_point.h"
 #include "base/ids.h"
 #include "base/log.h"
+#include "base/process_identity.h"
 #include "base/text.h"
+#include "kernel/descendants.h"
 #include "session/attempts.h"
 #include "session/beginning_record.h"
 #include "session/journal.h"
@@ -91,9 +93,9 @@ void add_user(Services& services, Session& session, int root, const launch::User
   }
 }
 
-// unwritten: of the session's stages.
+// unwritten: of the session's stages. must_last: the next daemon is to know of it.
 void record_run(Parts& parts, Session& session, const store::RunRecord& run,
-                const std::vector<store::StageRecord>& unwritten) {
+                const std::vector<store::StageRecord>& unwritten, bool must_last) {
   if (session.active_with_run) {
     const auto active = session_record(session);
     parts.store.add_run(run, &active, unwritten);
@@ -106,7 +108,8 @@ void record_run(Parts& parts, Session& session, const store::RunRecord& run,
     // The record is for the next daemon, which a session that stays can do without. On a full disk the command may be
     // the one that makes room. How one ends that changes a tree must be known, and an automatic session stays, or is
     // ended, by the runs that are recorded.
-    if (error.code() == ErrorCode::no_such_session || session.identity.source || session.automatic()) throw;
+    if (error.code() == ErrorCode::no_such_session || session.identity.source || session.automatic() || must_last)
+      throw;
     base::log::warning(concat("session ", session.id(), ": run ", run.id,
                               " goes on, and would not be listed after a restart of the daemon: ", error.what()));
   }
@@ -142,16 +145,22 @@ bool was_abandoned(Parts& parts, const std::string& session, const std::string& 
 }
 
 // told: to this daemon. Of a run that ended while none was there its supervisor has noted it.
+// Should that not be had, it is unknown: it is told in any case.
 void keep_in_history(Parts& parts, const Session& session, const store::RunRecord& run, launch::RunEnd told) {
-  if (told.how.how == kernel::ProcessEnd::How::unknown)
-    if (const auto folder = parts.cgroups->open(session.id(), run.id)) told = launch::recorded_end(folder.get());
-  parts.history.add(past_run(session, run, told));
+  try {
+    if (told.how.how == kernel::ProcessEnd::How::unknown)
+      if (const auto folder = parts.cgroups->open(session.id(), run.id)) told = launch::recorded_end(folder.get());
+  } catch (const std::exception& error) {
+    base::log::warning(concat("run ", run.id, ": how it has ended is not known: ", error.what()));
+  }
+  tell_end(parts, session, run, told);
 }
 
 // Nothing is done for a session that was ended meanwhile. False: its command was known to have ended.
 bool look_at_end(Parts& parts, Session& session, const std::string& run, const launch::RunEnd& end,
                  Attempts& attempts) {
   store::RunRecord record;
+  bool is_told = false;  // by whoever ends the session
   {
     const auto runs = session.runs.lock();
     const auto found = runs->find(run);
@@ -159,11 +168,14 @@ bool look_at_end(Parts& parts, Session& session, const std::string& run, const l
     if (found->second.left_processes) return false;
     found->second.left_processes = end.left_processes;
     record = found->second.record;
+    is_told = std::exchange(found->second.end_is_told, true);
   }
-  keep_in_history(parts, session, record, end);
+  if (!is_told) keep_in_history(parts, session, record, end);
   if (session.identity.source) attempts.run([&] { note_command_in_source(parts, session, record.command, end.how); });
-  if (!end.left_processes && end.how.how == kernel::ProcessEnd::How::unknown && was_abandoned(parts, session.id(), run))
-    attempts.run([&] { kill_abandoned(parts, session.id(), run); });
+  if (!end.left_processes && end.how.how == kernel::ProcessEnd::How::unknown)
+    attempts.run([&] {
+      if (was_abandoned(parts, session.id(), run)) kill_abandoned(parts, session.id(), run);
+    });
   return true;
 }
 
@@ -177,6 +189,14 @@ UniqueFd take_hold(Session& session, const std::string& run) {
   const auto runs = session.runs.lock();
   const auto found = runs->find(run);
   return found == runs->end() ? UniqueFd() : std::move(found->second.hold);
+}
+
+// One that was never executed has none.
+void forget_output(Parts& parts, const store::RunRecord& run, const launch::RunEnd& end) {
+  if (end.how.how == kernel::ProcessEnd::How::not_started)
+    parts.outputs.remove(run.caller, run.id);
+  else
+    parts.outputs.ended(run.caller, run.id);
 }
 
 void log_problems(const std::string& run, Attempts& attempts) {
@@ -224,9 +244,50 @@ void tell_run(const Parts& parts, const Session& session, events::Kind kind, con
   parts.tell(event);
 }
 
+// A detached one is asked for by its id later, also when it has ended.
+std::string new_id(const Parts& parts, const RunRequest& request) {
+  auto id = base::random_token();
+  if (request.detached && parts.history.keeps())
+    while (parts.table.session_of_run(id) || parts.history.find_run(id)) id = base::random_token();
+  return id;
+}
+
+// Where the output of a detached run goes. Until the table has the run, it counts among its caller's by this.
+class NewOutput {
+ public:
+  NewOutput(Outputs& outputs, const RunRequest& request, const std::string& run)
+      : outputs_(outputs), caller_(request.caller.uid), run_(run) {
+    if (request.detached) file_ = outputs.create(caller_, run);
+  }
+  NewOutput(const NewOutput&) = delete;
+  NewOutput& operator=(const NewOutput&) = delete;
+  ~NewOutput() {
+    if (!file_) return;
+    if (!kept_) outputs_.remove(caller_, run_);
+    outputs_.started(run_);
+  }
+
+  [[nodiscard]] int descriptor() const { return file_ ? file_.get() : -1; }
+  void keep() { kept_ = true; }
+
+ private:
+  Outputs& outputs_;
+  const uid_t caller_;
+  const std::string& run_;
+  UniqueFd file_;
+  bool kept_ = false;
+};
+
 // made: of the session, which its caller keeps as it is.
 Started start(Parts& parts, Session& session, const SetUp& made, const RunRequest& request, events::Kind kind) {
-  const auto id = base::random_token();
+  // An automatic session's namespace is held by its commands alone once the daemon that began it has gone.
+  if (!made.space)
+    throw Error(
+        ErrorCode::session_not_active,
+        concat("session ", session.id(), " takes no other command: it was begun for one by a daemon that has gone"),
+        "run it in a session of its own, or in one that was begun with `unionroot begin`");
+  const auto id = new_id(parts, request);
+  NewOutput output(parts.outputs, request, id);
   const auto root = made.space->root();
   follow_host(parts.services, session, root.get());
   auto [spec, callers_groups, network, shell, not_inside] =
@@ -236,13 +297,16 @@ Started start(Parts& parts, Session& session, const SetUp& made, const RunReques
   if (!network) network = open_network(parts.services, session);
   launch::LaunchedRun launched;
   try {
-    auto group = parts.cgroups->create_run(session.id(), id, callers_groups);
+    if (request.detached)
+      spec.detached = {request.detached->timeout, request.detached->grace, parts.outputs.limit_of_run()};
+    auto group = parts.cgroups->create_run(session.id(), id, callers_groups, request.detached.has_value());
     spec.joined_groups = std::move(group.joined);
     launch::LaunchDescriptors descriptors;
     std::copy(std::begin(request.standard), std::end(request.standard), std::begin(descriptors.standard));
     descriptors.mount_namespace = made.space->descriptor();
     descriptors.root = root.get();
     descriptors.cgroup = group.group();
+    descriptors.output = output.descriptor();
     descriptors.network = network ? network.get() : -1;
     descriptors.record = group.record ? group.record.get() : -1;
     // Whoever holds these holds the locks on the trees: they stay protected should the daemon die under the command.
@@ -263,8 +327,9 @@ Started start(Parts& parts, Session& session, const SetUp& made, const RunReques
                   request.caller.uid,
                   request.caller.name};
     const auto record = run.record;
-    record_run(parts, session, record, made.unwritten);
+    record_run(parts, session, record, made.unwritten, request.detached.has_value());
     run.pidfd = launched.pidfd.duplicate();
+    run.detached = request.detached.has_value();
     tell_client(launched.hold.get(), session, spec, shell);
     if (session.automatic()) run.hold = std::move(launched.hold);
     if (session.automatic() && session.identity.source)
@@ -276,6 +341,7 @@ Started start(Parts& parts, Session& session, const SetUp& made, const RunReques
     tell_run(parts, session, kind, record, request.caller);
     base::fault_point("before a command is executed");
     launched.go();
+    output.keep();
     return {session.id(), id, std::move(launched.control)};
   } catch (...) {
     discard_run(parts, session, id, std::move(launched));
@@ -319,7 +385,8 @@ void run_ended(Parts& parts, const std::string& id, const launch::RunEnd& end) {
     return log_problems(id, attempts);
   }
   const auto hold = take_hold(*session, id);
-  if (!end.left_processes) parts.table.take_run(*session, id);  // else the end of the session needs its supervisor
+  if (!end.left_processes)  // else the end of the session needs its supervisor
+    if (const auto run = parts.table.take_run(*session, id)) forget_output(parts, run->record, end);
   if (session->automatic() && session->running_count() == 0) {
     launch::WaitingClient client(hold.get());
     end_with_last_run(parts, session, id, client, attempts);
@@ -337,6 +404,37 @@ void run_ended(Parts& parts, const std::string& id, const launch::RunEnd& end) {
     if (session->taken_up) attempts.run([&] { parts.lock_directory.clean(); });
   }
   log_problems(id, attempts);
+}
+
+namespace {
+
+struct Supervisor {
+  base::ProcessIdentity process;
+  UniqueFd pidfd;
+};
+
+// nullopt: it has ended.
+std::optional<Supervisor> supervisor_of(const Parts& parts, const std::string& id) {
+  const auto session = parts.table.session_of_run(id);
+  if (!session) return std::nullopt;
+  const auto runs = session->runs.lock();
+  const auto found = runs->find(id);
+  if (found == runs->end()) return std::nullopt;
+  return Supervisor{found->second.record.supervisor, found->second.pidfd.duplicate()};
+}
+
+}  // namespace
+
+// The supervisor is looked for first: once it has gone nothing is added, and so nothing is missed.
+RunOutput output_of_run(const Parts& parts, const std::string& run, uid_t caller) {
+  auto supervisor = supervisor_of(parts, run);
+  return {parts.outputs.open(caller, run), supervisor ? std::move(supervisor->pidfd) : UniqueFd()};
+}
+
+std::size_t signal_run(Parts& parts, const std::string& run, int number) {
+  auto supervisor = supervisor_of(parts, run);
+  if (!supervisor || !base::is_alive(supervisor->process)) return 0;
+  return kernel::signal_descendants({supervisor->process.pid, std::move(supervisor->pidfd)}, number);
 }
 
 void adopt_run(Parts& parts, const store::RunRecord& record) {
@@ -358,7 +456,8 @@ void adopt_run(Parts& parts, const store::RunRecord& record) {
   if (!session) return;  // its session could not be taken up: the next start sees to both
   const auto watched = pidfd.duplicate();
   auto end = launch::end_of_supervisor(pidfd.get());
-  parts.table.add_run(session, {record, std::move(pidfd), UniqueFd()});
+  const bool detached = parts.outputs.has(record.caller, record.id);
+  parts.table.add_run(session, {record, std::move(pidfd), UniqueFd(), false, detached});
   if (parts.events.run_started) parts.events.run_started(started(*session, record.id, watched.get(), end.get()));
 }
 

@@ -19,6 +19,10 @@ Started run(Parts& parts, Operation& operation, const RunRequest& request);
 // Its supervisor has ended, or stays with processes that its command has left.
 void run_ended(Parts& parts, const std::string& run, const launch::RunEnd& end);
 
+// As in sessions.h.
+RunOutput output_of_run(const Parts& parts, const std::string& run, uid_t caller);
+std::size_t signal_run(Parts& parts, const std::string& run, int number);
+
 // A run that a former daemon started.
 void adopt_run(Parts& parts, const store::RunRecord& record);
 

@@ -292,7 +292,7 @@ class BusTest(unittest.TestCase):
                              for interface in self.introspect(path))
         written = self.members(ElementTree.parse(INTERFACE).getroot())
         self.assertEqual({name: len(members) for name, members in written.items()},
-                         {"org.unionroot1.Manager": 32, "org.unionroot1.Session": 10, "org.unionroot1.Chroot": 5})
+                         {"org.unionroot1.Manager": 38, "org.unionroot1.Session": 10, "org.unionroot1.Chroot": 5})
         self.assertEqual(shown, written)
         for standard in ("Peer", "Introspectable", "Properties", "ObjectManager"):
             self.assertIn(f"org.freedesktop.DBus.{standard}", {each.get("name") for each in self.introspect(ROOT)})
@@ -398,6 +398,23 @@ class BusTest(unittest.TestCase):
         control.close()
         self.assertNotIn(session, self.sessions())
         self.call("End", "runs", options({}))
+
+    def test_a_run_is_waited_for(self):
+        self.begin("waited")
+        control, _, run, _ = self.run_command("waited", ["last"])
+        waiting = [self.start_as(0, "WaitRun", run) for _ in range(3)]
+        self.assertEqual(self.call("Kill", run, options({})), 1)
+        self.refused("NoSuchRun", "WaitRun", "nonsense")
+        other = self.call_as(MAIL, "WaitRun", run)
+        self.assertEqual(other["error"], "org.unionroot1.Error.NoSuchRun", other)
+        for each in waiting:
+            answer = self.finish(each)["answer"]
+            self.assertEqual((answer["run"], answer["end"], answer["value"]), (run, "exited", 7))
+        control.close()
+        self.assertEqual(self.call("WaitRun", run)["end"], "exited")
+        self.assertIn("has ended", self.refused("NoSuchRun", "Kill", run, options({})))
+        self.refused("NotSupported", "OpenOutput", run)
+        self.call("End", "waited", options({}))
 
     def test_bytes_that_are_not_utf8(self):
         words = [b"echo", b"\xc3\xa9t\xc3\xa9", b"\xe4\xff", b"\xed\xa0\x80", b"", b"a\nb"]

@@ -136,7 +136,12 @@ session::Started FakeCore::start(const session::RunRequest& request, bool automa
   const int watched = pidfd.get();
   {
     const std::lock_guard lock(mutex_);
-    runs_[id] = {request.session, automatic, std::move(hold), std::move(pidfd)};
+    session::RunView shown;
+    shown.id = id;
+    shown.caller = request.caller.uid;
+    shown.caller_name = request.caller.name;
+    shown.command = base::printable(base::join(request.command, " "));
+    runs_[id] = {request.session, automatic, std::move(hold), std::move(pidfd), shown};
   }
   events_.run_started({id, automatic ? 0 : request.caller.uid, false, watched});
   return {request.session, id, std::move(client)};
@@ -173,12 +178,31 @@ std::unique_ptr<session::PendingBegin> FakeCore::prepare(session::BeginRequest r
   return std::make_unique<FakeBegin>(*this, std::move(request));
 }
 
+std::optional<store::PastRun> FakeCore::past_run(const std::string& run) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = past_.find(run);
+  return found == past_.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::optional<session::SessionView> FakeCore::find_by_run(const std::string& run) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = runs_.find(run);
+  if (found == runs_.end() || !sessions_.contains(found->second.session)) return std::nullopt;
+  auto view = sessions_.at(found->second.session);
+  view.runs = {found->second.shown};
+  return view;
+}
+
 void FakeCore::run_ended(const std::string& id, const launch::RunEnd&) {
   Run run;
   {
     const std::lock_guard lock(mutex_);
     const auto found = runs_.find(id);
     if (found == runs_.end()) return;
+    auto& past = past_[id];
+    past.run = found->second.shown;
+    past.end = store::PastEnd::exited;
+    past.value = 7;
     run = std::move(found->second);
     runs_.erase(found);
   }

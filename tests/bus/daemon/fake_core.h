@@ -48,6 +48,10 @@ class FakeCore final : public session::Sessions {
       const std::function<bool(const session::SessionView&)>&) const override {
     return {};
   }
+  [[nodiscard]] std::optional<store::PastRun> past_run(const std::string& run) const override;
+  [[nodiscard]] session::RunOutput output(const std::string&, uid_t) const override { return {}; }
+  std::size_t signal_run(const std::string& run, int) override { return find_by_run(run) ? 1 : 0; }
+  [[nodiscard]] std::optional<session::SessionView> find_by_run(const std::string& run) const override;
   void measure(session::SessionView&) const override {}
   void prepare_stop() noexcept override {}
   void cancel(const session::SessionId& session) noexcept override;
@@ -63,6 +67,7 @@ class FakeCore final : public session::Sessions {
     bool automatic = false;
     base::UniqueFd hold;
     base::UniqueFd pidfd;
+    session::RunView shown;
   };
   friend class FakeBegin;
   session::SessionView begin(const session::BeginRequest& request);
@@ -74,6 +79,7 @@ class FakeCore final : public session::Sessions {
   mutable std::mutex mutex_;
   std::map<std::string, session::SessionView> sessions_;
   std::map<std::string, Run> runs_;
+  std::map<std::string, store::PastRun> past_;
   std::atomic<int> released_{0};
 };
 

@@ -42,6 +42,7 @@ class ManagerClient final : public Manager {
   }
   void onChrootNew(const std::string& chroot, const sdbus::ObjectPath&) override { say("chroot new", chroot); }
   void onChrootRemoved(const std::string& chroot, const sdbus::ObjectPath&) override { say("chroot removed", chroot); }
+  void onEvent(const std::map<std::string, sdbus::Variant>&) override {}  // it is not subscribed
   void onProgress(const uint32_t& call, const std::string& session, const std::string& what, const uint64_t& done,
                   const uint64_t& total) override {
     std::printf("progress %u %s %s %llu %llu\n", call, session.c_str(), what.c_str(),

@@ -27,7 +27,8 @@ class NoCgroups : public kernel::Cgroups {
   void remove(const std::string&, const std::string&) override {}
   [[nodiscard]] std::vector<std::string> sessions() const override { return {}; }
   [[nodiscard]] std::vector<std::string> runs_outside(const std::string&) const override { return {}; }
-  kernel::RunGroup create_run(const std::string&, const std::string&, const std::optional<std::string>&) override {
+  kernel::RunGroup create_run(const std::string&, const std::string&, const std::optional<std::string>&,
+                              bool) override {
     return {};
   }
   [[nodiscard]] std::vector<pid_t> processes(const std::string&) const override { return {}; }

@@ -77,7 +77,7 @@ TEST_CASE("a class that is full holds up no other class") {
     for (int i = 0; i < 5; ++i) scheduler.submit(Work::begin, uid, gate.job());
   REQUIRE(soon([&] { return gate.inside == 3; }));
   for (const auto work : {Work::lookup, Work::start, Work::end, Work::slow_end, Work::list, Work::query, Work::objects,
-                          Work::configuration})
+                          Work::configuration, Work::signal})
     CHECK(runs(scheduler, work, alice));
   gate.promise.set_value();
 }

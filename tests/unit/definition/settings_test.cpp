@@ -26,6 +26,7 @@ TEST_CASE("all settings") {
                    "hold-back-time-limit=0\nreserve-space=500M\nreserve-inodes=10%\n"
                    "schroot-places=yes\nschroot-run-directory=/rs\nschroot-state-directory=/ls\nschroot-wait-limit=5\n"
                    "authentication-time-limit=20\nhistory-days=0\nworking-directory=/build\n"
+                   "detached-output-limit=2M\ndetached-output-per-user=1G\n"
                    "[chroot]\nnonsense\n");
   const auto settings = read_settings(file, false);
   CHECK(settings.config_file == file);
@@ -58,6 +59,8 @@ TEST_CASE("all settings") {
   CHECK(settings.schroot_wait_limit == 5);
   CHECK(settings.authentication_time_limit == 20);
   CHECK(settings.history_days == 0);
+  CHECK(settings.detached_output_limit == 2U << 20);
+  CHECK(settings.detached_output_per_user == 1U << 30);
   CHECK(settings.working_directory == "/build");
 }
 
@@ -106,6 +109,9 @@ TEST_CASE("a bad setting is refused with its line") {
       {"reserve-space=101%", "u.conf:2: reserve-space: '101%' is neither a size, such as 500M, nor a percentage"},
       {"reserve-inodes=5M", "u.conf:2: reserve-inodes: '5M' is neither a number of inodes nor a percentage"},
       {"reserve-inodes=some", "is neither a number of inodes"},
+      {"detached-output-limit=1k", "u.conf:2: detached-output-limit: '1k' is not a size of at least 1M"},
+      {"detached-output-limit=10%", "detached-output-limit: '10%' is not a size"},
+      {"detached-output-per-user=2M", "detached-output-per-user is less than detached-output-limit"},
       {"root-reserve=0", "u.conf:2: root-reserve: '0' is not a number from 1"},
       {"nonsense", "u.conf:2: 'nonsense' has no '='"},
       {"bus=system\nbus=session", "u.conf:3: 'bus' is given again"},

@@ -104,6 +104,19 @@ TEST_CASE("a login shell is started under the name of one") {
   CHECK(std::string(read.arguments[0]) == "-bash");
   CHECK(read.scheduling == nullptr);
   CHECK(read.groups[2] == 27);
+  CHECK_FALSE(read.has(wire::detached));
+}
+
+TEST_CASE("a detached run has its limits in its spec") {
+  LaunchSpec spec = example();
+  spec.detached = {std::chrono::milliseconds(1500), std::chrono::seconds(2), 7};
+  const base::UniqueFd file = sealed_file(serialize(spec, {}));
+  helper::Spec read;
+  REQUIRE(helper::read_spec(file.get(), read));
+  CHECK(read.has(wire::detached));
+  CHECK(read.header->timeout == 1500);
+  CHECK(read.header->grace == 2000);
+  CHECK(read.header->output_limit == 7);
 }
 
 TEST_CASE("a spec cut anywhere, or of another build, is refused") {

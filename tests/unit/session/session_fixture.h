@@ -28,7 +28,8 @@ class NoCgroups : public kernel::Cgroups {
   [[nodiscard]] bool available() const override { return false; }
   [[nodiscard]] std::string description() const override { return "a test has none"; }
   base::UniqueFd create(const std::string&, const std::string&) override { return {}; }
-  kernel::RunGroup create_run(const std::string&, const std::string&, const std::optional<std::string>&) override {
+  kernel::RunGroup create_run(const std::string&, const std::string&, const std::optional<std::string>&,
+                              bool) override {
     return {};
   }
   [[nodiscard]] base::UniqueFd open(const std::string&, const std::string&) const override { return {}; }

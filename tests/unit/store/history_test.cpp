@@ -57,6 +57,9 @@ TEST_CASE("a run comes back from the history as it was put in, also after a rest
   given.timed_out = true;
   History(folder.file(), month).add(given);
   const History history(folder.file(), month);
+  CHECK(history.keeps());
+  CHECK(history.find_run("r1")->run.command == given.run.command);
+  CHECK_FALSE(history.find_run("r2").has_value());
   const auto found = history.find(wish(10));
   REQUIRE(found.size() == 1);
   const auto& one = found[0];
