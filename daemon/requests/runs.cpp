@@ -60,6 +60,7 @@ void Runs::forget(const WaitingPtr& waiting) {
 
 void Runs::wait(const std::string& sender, const WaitReply& reply, std::string run) {
   intake_.identified(sender, reply, [this, reply, run = std::move(run)](const PeerPtr& peer) {
+    if (peer->gone) return;  // left() was called already
     const auto waits = std::count_if(waiting_.begin(), waiting_.end(),
                                      [&](const auto& entry) { return entry.second->peer->uid == peer->uid; });
     // The looks of clients that have left count too.
@@ -102,6 +103,7 @@ void Runs::look(const WaitingPtr& waiting, const Past& known) {
     intake_.loop().post([this, waiting, uid, past, error, is_last = known.has_value()] {
       const auto looks = looks_.find(uid);
       if (looks != looks_.end() && --looks->second == 0) looks_.erase(looks);
+      if (waiting->peer->gone) return forget(waiting);
       if (error && !is_last) return not_found(waiting, error);
       if (error) waiting->reply->fail(error);
       if (!error && past) waiting->reply->send({}, describe_past_run(*past));
