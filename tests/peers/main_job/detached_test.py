@@ -132,17 +132,18 @@ class Detached(EndToEndTest):
         self.assertEqual(self.logs(told), "begun\ntold")
 
     def test_what_its_time_limit_leaves_is_killed(self):
-        # The command itself ends within the grace period, and what it has started minds no signal.
-        script = "trap '' TERM HUP; setsid sleep 916 & trap 'exit 3' TERM; echo begun; while :; do sleep 0.05; done"
-        run = self.detach("small", script, "--timeout", "1", "--kill-after", "20")
+        # The command itself ends within the grace period, and what it has started minds no signal. The session stays.
+        session = self.machine.begin("small", user=OWNER)
+        script = "trap '' TERM HUP; sleep 916 & trap 'exit 3' TERM; echo begun; while :; do sleep 0.05; done"
+        limits = ("--timeout", "1", "--kill-after", "20")
+        run = self.detach(session, script, *limits)
         self.assertEqual(self.wait(run).status, 124)
-        self.assertTrue(wait_until(lambda: self.runs() == {}), self.runs())
-        result = self.machine.run("run", "--directory", "/", "--timeout", "1", "--kill-after", "20", "small", "--", "sh", "-c",
-                                  script.replace("916", "917"), user=OWNER)
-        self.assertEqual(result.status, 124, repr(result))
+        client = self.machine.run("run", "--directory", "/", *limits, session, "--", "sh", "-c", script.replace("916", "917"), user=OWNER)
+        self.assertEqual(client.status, 124, repr(client))
         self.assertTrue(wait_until(lambda: self.runs() == {}), self.runs())
         for seconds in ("916", "917"):
             self.assertEqual(processes_of("sleep", seconds), [])
+        self.machine.ok("end", session, user=OWNER)
 
     def test_logs_of_one_that_never_stops_writing_end(self):
         run = self.detach("small", "while :; do echo yes; done", "--timeout", "60")
