@@ -114,6 +114,13 @@ void ManagerObject::add_methods() {
   Method<std::vector<std::string>>(interface, "Clone", "sa{sv}", {"session", "options"}, {"sessions"})
       .add(object, loop_,
            [this](const auto& reply, const auto& call) { requests_.clone(call.getSender(), reply, read_clone(call)); });
+  Method<std::string, std::vector<std::string>, std::uint64_t>(interface, "Apply", "sa{sv}", {"session", "options"},
+                                                               {"apply", "changes", "count"})
+      .add(object, loop_,
+           [this](const auto& reply, const auto& call) { requests_.apply(call.getSender(), reply, read_apply(call)); });
+  Method<std::string, std::string>(interface, "Undo", "sa{sv}", {"name", "options"}, {"apply", "session"})
+      .add(object, loop_,
+           [this](const auto& reply, const auto& call) { requests_.undo(call.getSender(), reply, read_undo(call)); });
   Method<>(interface, "Confirm", "s", {"session"}, {}).add(object, loop_, [this](const auto& reply, const auto& call) {
     requests_.confirm(call.getSender(), reply, Arguments("Confirm", call).text(longest_path));
   });

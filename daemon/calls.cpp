@@ -82,12 +82,13 @@ std::vector<std::string> paths_within(const char* method, const std::vector<std:
   return paths;
 }
 
-std::vector<std::string> patterns(const char* method, const std::vector<std::string>& given) {
+std::vector<std::string> patterns(const char* method, const std::vector<std::string>& given,
+                                  const char* what = "kept") {
   require_few(method, "patterns", given);
   for (const auto& pattern : given)
     if (pattern.empty() || pattern == "/")
       throw base::Error(base::ErrorCode::invalid_argument,
-                        base::concat(method, ": ", "'", pattern, "'", " is no pattern of what is kept"),
+                        base::concat(method, ": ", "'", pattern, "'", " is no pattern of what is ", what),
                         "give a name or a path, in which * and ? may stand");
   return given;
 }
@@ -250,6 +251,34 @@ KillCall read_kill(const sdbus::Message& message) {
     throw base::Error(base::ErrorCode::invalid_argument,
                       base::concat("Kill: ", call.signal, " is no signal that can be sent"),
                       "signals are 1 to 31 and 34 to 64: signal(7)");
+  return call;
+}
+
+ApplyCall read_apply(const sdbus::Message& message) {
+  Arguments arguments("Apply", message);
+  ApplyCall call;
+  auto& request = call.request;
+  request.session.id = arguments.text(longest_path);
+  const auto paths = [](const OptionValue& value) { return paths_within("Apply", value.texts()); };
+  arguments.options(
+      {{"paths", [&](const auto& value) { request.paths = paths(value); }},
+       {"exact", [&](const auto& value) { request.exact = value.boolean(); }},
+       {"exclude", [&](const auto& value) { request.exclude = patterns("Apply", value.texts(), "left out"); }},
+       {"ours", [&](const auto& value) { request.ours = paths(value); }},
+       {"theirs", [&](const auto& value) { request.theirs = paths(value); }},
+       {"dry-run", [&](const auto& value) { request.dry_run = value.boolean(); }},
+       {"progress", [&](const auto& value) { call.progress = progress_of(value); }}});
+  if (request.exact && request.paths.empty())
+    throw base::Error(base::ErrorCode::invalid_argument, "Apply: `exact` is given without paths", "name the paths");
+  call.bytes = arguments.bytes();
+  return call;
+}
+
+UndoCall read_undo(const sdbus::Message& message) {
+  Arguments arguments("Undo", message);
+  UndoCall call;
+  call.name = arguments.text(longest_name);
+  arguments.options({{"progress", [&](const auto& value) { call.progress = progress_of(value); }}});
   return call;
 }
 

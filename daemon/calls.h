@@ -85,6 +85,17 @@ struct KillCall {
   bool interactive = false;
 };
 
+struct ApplyCall {
+  session::ApplyRequest request;  // without its caller; the session by its name alone
+  ProgressWish progress;
+  std::size_t bytes = 0;
+};
+
+struct UndoCall {
+  std::string name;  // of what was applied, or of a session; empty: the one that there is
+  ProgressWish progress;
+};
+
 inline constexpr std::size_t longest_path = 4096;  // also of what names a chroot or a session
 
 // Each throws Error(invalid_argument).
@@ -100,6 +111,8 @@ ResetCall read_reset(const sdbus::Message& message);
 SnapshotCall read_snapshot(const sdbus::Message& message);
 RollbackCall read_rollback(const sdbus::Message& message);
 CloneCall read_clone(const sdbus::Message& message);
+ApplyCall read_apply(const sdbus::Message& message);
+UndoCall read_undo(const sdbus::Message& message);
 RecoverCall read_recover(const sdbus::Message& message, const std::optional<std::string>& session);
 
 }  // namespace unionroot::daemon

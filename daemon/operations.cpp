@@ -234,6 +234,7 @@ const char* words_of(Operations::Verb verb) {
     case Verb::recover: return "recover";
     case Verb::diff: return "list the changes of";
     case Verb::reset: return "reset";
+    case Verb::apply: return "apply";
     case Verb::snapshot: return "take a snapshot of";
     case Verb::snapshots: return "list the snapshots of";
     case Verb::rollback: return "roll back";
@@ -261,6 +262,21 @@ void Operations::require_session_access(CallerId id, const session::SessionView&
   // What has no list any more is still its owner's to take away; but not where its end changes what others stand on.
   if (ends && !record.source && !registry_.snapshot()->find(record.chroot)) return;
   require_list_access(user, {user.uid, user.name}, session, doing, consents);
+  if (verb == Verb::apply) require_source_root(user, record.chroot, doing);
+}
+
+void Operations::require_source_root(const HostUser& user, const std::string& chroot, const std::string& doing) const {
+  const auto today = registry_.snapshot()->find(chroot);
+  if (today && today->source_clone && may_be_root(user, today->source_access)) return;
+  throw Error(ErrorCode::access_denied,
+              concat(printable(user.name), " (uid ", user.uid, ") may not ", doing, ": it changes the tree of chroot '",
+                     chroot, "', and that is for who may be root in source:", chroot),
+              "source-root-users and source-root-groups in the definition name them; root may");
+}
+
+void Operations::require_undo(CallerId id, const session::AppliedView& applied) const {
+  if (id.uid == 0) return;
+  require_source_root(users_.by_uid(id.uid), applied.chroot, concat("undo apply '", applied.id, "'"));
 }
 
 void Operations::require_reload(CallerId id, const Consents& consents) const {

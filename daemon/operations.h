@@ -47,9 +47,11 @@ class Operations {
   [[nodiscard]] RunPlan run(CallerId caller, const RunCall& call, const Consents& consents,
                             std::function<bool()> cancelled, session::TellProgress progress) const;
   // Its owner, if today's lists still name him, and root may. Throws Error(access_denied).
-  enum class Verb { end, recover, diff, reset, snapshot, snapshots, rollback, clone, kill };
+  enum class Verb { end, recover, diff, reset, apply, snapshot, snapshots, rollback, clone, kill };
   void require_session_access(CallerId caller, const session::SessionView& session, Verb verb,
                               const Consents& consents) const;
+  // Root, and who may be root in the tree itself. Throws Error(access_denied).
+  void require_undo(CallerId caller, const session::AppliedView& applied) const;
   void require_reload(CallerId caller, const Consents& consents) const;
   // A run that the caller may know of: he asked for it, or it is in a session of his; root knows of all. Exactly one of
   // the two is set. Throws Error(no_such_run). May read the disk.
@@ -115,6 +117,8 @@ class Operations {
                            const std::string& doing, const Consents& consents) const;
   [[nodiscard]] definition::DefinitionPtr present_definition(const HostUser& user, const session::SessionView& session,
                                                              const std::string& doing) const;
+  // Who may change the tree of that chroot as root.
+  void require_source_root(const HostUser& user, const std::string& chroot, const std::string& doing) const;
   static void require_living(const CallerId& id);
   static void require_meant(const HostUser& user, const std::string& name, const session::SessionView& session,
                             const std::string& doing);

@@ -34,6 +34,15 @@ Entries in_the_way(const Entries& entries, const std::string& file, std::int64_t
   return chosen;
 }
 
+// A session that changes the tree that it stands on is not in its own way; commands that outlived its daemon are.
+Entries without_own(Entries entries, const LockOwner& owner) {
+  const auto is_own = [&](const Entry& entry) {
+    return entry.name.kind == LockKind::session && entry.name.token.empty() && entry.name.holder == owner.session;
+  };
+  entries.erase(std::remove_if(entries.begin(), entries.end(), is_own), entries.end());
+  return entries;
+}
+
 bool nothing_to_do(const Entries& blockers) {
   return !blockers.empty() && std::none_of(blockers.begin(), blockers.end(),
                                            [](const Entry& entry) { return entry.info.state == LockState::stale; });
@@ -63,7 +72,7 @@ std::string_view doing(LockKind kind) { return kind == LockKind::session ? "begi
 base::UniqueFd create_source(const Directory& directory, const FileName& name, LockOwner& owner, bool may_wait,
                              const std::function<bool()>& cancelled, Entries& blockers) {
   ManageLock manage(directory, name.key, cancelled);
-  blockers = detail::sweep(directory, name.key);
+  blockers = without_own(detail::sweep(directory, name.key), owner);
   if (!blockers.empty() && !may_wait) return {};
   owner.since = base::now_microseconds();
   for (const auto& entry : detail::of_kind(blockers, LockKind::source))  // the clock may have been set back
@@ -87,7 +96,8 @@ struct PendingLock::Impl {
   [[nodiscard]] const std::string& key() const { return name.key; }
   [[nodiscard]] Entries in_the_way_of(const Entries& entries) const {
     if (name.kind == LockKind::session) return detail::of_kind(entries, LockKind::source);
-    return waiting ? in_the_way(entries, detail::file_name(name), owner.since) : entries;
+    const auto others = without_own(entries, owner);
+    return waiting ? in_the_way(others, detail::file_name(name), owner.since) : others;
   }
   // The sessions that a blocking change waits for.
   [[nodiscard]] Entries standing(const Entries& entries) const {

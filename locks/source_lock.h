@@ -140,7 +140,8 @@ class LockDirectory {
   // Locks the tree for a session. Throws LockedError while somebody changes the tree or waits to change it.
   HeldLock lock_session(const std::string& key, const LockOwner& owner, const Wait& wait);
   // Locks the tree for a change. Creates the lock file first, which holds back later sessions. Then waits for existing
-  // sessions and earlier changes. Throws LockedError if they are not all gone within the limit.
+  // sessions and earlier changes. Throws LockedError if they are not all gone within the limit. The session
+  // that `owner` names does not count.
   HeldLock lock_source(const std::string& key, const LockOwner& owner, const Wait& wait);
 
   // The same two requests without blocking a thread.

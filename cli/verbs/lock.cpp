@@ -16,6 +16,7 @@
 #include "cli/verbs/verbs.h"
 #include "definition/registry.h"
 #include "locks/source_lock.h"
+#include "locks/unfinished.h"
 #include "source/source_trees.h"
 
 namespace unionroot::cli {
@@ -90,7 +91,10 @@ class Lock : public Verb {
     std::vector<locks::HeldLock> held;
     const auto hold_back = time_to_hold_back(settings);
     try {
-      for (const auto& tree : trees) held.push_back(lock(directory, *definition, tree, wait_limit, hold_back, signals));
+      for (const auto& tree : trees) {
+        held.push_back(lock(directory, *definition, tree, wait_limit, hold_back, signals));
+        locks::require_finished(settings.state_directory, tree.key);
+      }
     } catch (const base::Error& error) {
       const int number = signals.interrupted();
       if (error.code() != base::ErrorCode::cancelled || number == 0) throw;

@@ -15,7 +15,8 @@ std::unique_ptr<Verb> make_verb() {
 
 extern const VerbEntry begin_verb, run_verb_entry, end_verb, list_verb, info_verb, location_verb, recover_verb;
 extern const VerbEntry clone_verb, snapshot_verb, snapshots_verb, rollback_verb;
-extern const VerbEntry diff_verb, reset_verb, lock_verb, locks_verb, check_verb, import_verb, prune_verb, history_verb;
+extern const VerbEntry diff_verb, reset_verb, apply_verb, undo_verb, lock_verb, locks_verb, check_verb, import_verb,
+    prune_verb, history_verb;
 extern const VerbEntry usage_verb;
 extern const VerbEntry runs_verb, wait_verb, logs_verb, kill_verb, events_verb;
 

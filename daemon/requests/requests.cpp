@@ -232,6 +232,47 @@ void Requests::reset(const std::string& sender, const RecoverReply& reply, Reset
   });
 }
 
+void Requests::apply(const std::string& sender, const ApplyReply& reply, ApplyCall call) {
+  const auto share = intake_.take(call.bytes);
+  reply->keep(share);
+  intake_.identified(sender, reply, share, [this, reply, call = std::move(call)](const PeerPtr& peer) {
+    watch_failure(peer, reply, [name = call.request.session.id] { return requested("apply", name); });
+    const auto view = operations_.session(call.request.session.id);
+    permission_.require(peer, reply, false, view, Operations::Verb::apply, [this, peer, reply, call, view] {
+      auto job = [this, reply, peer, call, view] {
+        auto request = call.request;
+        request.session = session::SessionId(view.record);
+        request.caller = {peer->uid, operations_.name_of(peer->uid), peer->pid, peer->start_time};
+        auto result = core_.apply(request, intake_.cancelled(peer), progress(peer, call.progress));
+        reply->send({}, std::move(result.id), std::move(result.lines), std::uint64_t{result.count});
+      };
+      intake_.submit_when_free(Work::begin, peer, reply, view, false, std::move(job));
+    });
+  });
+}
+
+void Requests::undo(const std::string& sender, const UndoReply& reply, UndoCall call) {
+  intake_.identified(sender, reply, [this, reply, call = std::move(call)](const PeerPtr& peer) {
+    watch_failure(peer, reply, [name = call.name] { return requested("undo", name); });
+    intake_.submit(Work::begin, peer, reply, [this, reply, peer, call] {
+      const auto may_undo = [&](const session::AppliedView& one) {
+        try {
+          operations_.require_undo(identity(*peer), one);
+          return true;
+        } catch (const base::Error& error) {
+          if (error.code() != base::ErrorCode::access_denied) throw;
+          return false;
+        }
+      };
+      const auto applied = core_.applied(call.name, may_undo);
+      operations_.require_undo(identity(*peer), applied);
+      const session::Caller caller{peer->uid, operations_.name_of(peer->uid), peer->pid, peer->start_time};
+      core_.undo(applied.id, caller, progress(peer, call.progress));
+      reply->send({}, applied.id, applied.session);
+    });
+  });
+}
+
 void Requests::take_over(const std::string& sender, const EmptyReply& reply, std::string session) {
   intake_.identified(sender, reply, [this, reply, session = std::move(session)](const PeerPtr& peer) {
     watch_failure(peer, reply, [session] { return requested("take over", session); });

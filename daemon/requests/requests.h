@@ -57,6 +57,10 @@ class Requests {
   void snapshots(const std::string& sender, const SnapshotsReply& reply, std::string session);
   void rollback(const std::string& sender, const EmptyReply& reply, RollbackCall call);
   void clone(const std::string& sender, const CloneReply& reply, CloneCall call);
+  using ApplyReply = ReplyPtr<std::string, std::vector<std::string>, std::uint64_t>;
+  using UndoReply = ReplyPtr<std::string, std::string>;
+  void apply(const std::string& sender, const ApplyReply& reply, ApplyCall call);
+  void undo(const std::string& sender, const UndoReply& reply, UndoCall call);
   void recover(const std::string& sender, const RecoverReply& reply, RecoverCall call);
   void take_over(const std::string& sender, const EmptyReply& reply, std::string session);
   void reload(const std::string& sender, const EmptyReply& reply, bool interactive);

@@ -98,6 +98,7 @@ for verb in begin:'begin a session, and print its id' run:'run a command in a se
         reset:'take back what was changed in a session' \
         snapshot:'keep what a session has now' snapshots:'list the snapshots of a session' \
         rollback:'bring a session back to a snapshot' clone:'begin sessions with what another has' \
+        apply:'write what a session has changed into its tree' undo:'take back what was applied to a tree' \
         location:'print where a session\'s tree can be seen' recover:'set up failed sessions again' \
         usage:'show how much sessions take' \
         prune:'list and remove what belongs to no session' \
@@ -110,7 +111,7 @@ for verb in begin:'begin a session, and print its id' run:'run a command in a se
 end
 
 complete -c unionroot -n '__unionroot_at 0 begin run lock info history' -a '(__unionroot_names chroots)' -d chroot
-complete -c unionroot -n '__unionroot_at 0 run info location diff reset history snapshot snapshots rollback clone' -a '(__unionroot_names sessions)' -d session
+complete -c unionroot -n '__unionroot_at 0 run info location diff reset apply undo history snapshot snapshots rollback clone' -a '(__unionroot_names sessions)' -d session
 complete -c unionroot -n '__unionroot_at 0 logs kill' -a '(__unionroot_runs)' -d run
 complete -c unionroot -n '__unionroot_in wait' -a '(__unionroot_runs)' -d run
 complete -c unionroot -n '__unionroot_at 0 kill' -a '(__unionroot_names sessions)' -d session
@@ -152,6 +153,11 @@ complete -c unionroot -n '__unionroot_option diff' -s z -l null -d 'NUL after ea
 complete -c unionroot -n '__unionroot_option diff' -l name-only -d 'the paths alone'
 complete -c unionroot -n '__unionroot_option diff' -l stat -d 'how many in each folder'
 complete -c unionroot -n '__unionroot_option reset' -l keep -x -d 'leave this as it is'
+complete -c unionroot -n '__unionroot_option apply' -l dry-run -d 'only list what would be applied'
+complete -c unionroot -n '__unionroot_option apply' -l exclude -x -d 'leave this out'
+complete -c unionroot -n '__unionroot_option apply' -l from -r -F -d 'the entries of this list alone'
+complete -c unionroot -n '__unionroot_option apply' -l ours -x -d 'the tree keeps what it has there'
+complete -c unionroot -n '__unionroot_option apply' -l theirs -x -d 'the tree gets what the session has there'
 complete -c unionroot -n '__unionroot_option end' -s f -l force -d 'end it in any state'
 complete -c unionroot -n '__unionroot_option end' -l discard -d 'pack nothing of a changed tarball'
 complete -c unionroot -n '__unionroot_option import' -s o -l output -x -a '(__fish_complete_directories)' -d 'the folder to write to'

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/paths.h"
+#include "layers/entries.h"
 #include "layers/renames.h"
 #include "layers/view.h"
 #include "layers/walk.h"
@@ -17,10 +18,6 @@ Facts facts_shown(const Entry& entry) {
   auto facts = facts_of(entry.status);
   facts.links = entry.links();
   return facts;
-}
-
-std::string joined(const std::string& folder, const std::string& name) {
-  return folder.empty() ? name : folder + '/' + name;
 }
 
 bool contains(const std::vector<std::string>& folders, const std::string& path) {
@@ -59,7 +56,8 @@ class Teller : public Visitor {
     auto changed =
         change((found & content_differs) != 0 ? Kind::content : Kind::properties, path, now.get(), before.get());
     changed.differences = found;
-    changed.by_entries = found == time_differs && now->is_folder() && entries_changed(path, *now, former, *before);
+    changed.by_entries =
+        found == time_differs && now->is_folder() && entries_changed(view_, renames_, path, *now, former, *before);
     tell(changed);
   }
 
@@ -83,26 +81,6 @@ class Teller : public Visitor {
   void tell(const Change& made) {
     if (!is_wanted(made.path) && !(made.kind == Kind::renamed && is_wanted(made.former))) return;
     if (!tell_(made)) throw Enough();
-  }
-
-  // Whether an entry of the folder is listed as anything but P. Contents come last: they are read for it.
-  bool entries_changed(const std::string& path, const Entry& now, const std::string& former, const Entry& before) {
-    const bool alike = now.folders.same_lowers(before.folders);
-    auto names = View::names(now.folders, alike);
-    if (!alike) {
-      auto more = View::names(before.folders, false);
-      names.insert(names.end(), more.begin(), more.end());
-    }
-    for (const bool contents : {false, true})
-      for (const auto& name : names) {
-        const auto one = view_.look(now.folders, name), two = view_.look(before.folders, name);
-        if (!one && !two) continue;
-        if (!one || !two || one->type() != two->type() || renames_.former(joined(path, name)) != nullptr ||
-            renames_.present(joined(former, name)) != nullptr)
-          return true;
-        if (contents && !one->is_folder() && !same_content(*one, *two)) return true;
-      }
-    return false;
   }
 
   View& view_;

@@ -1,9 +1,9 @@
 #include "layers/reset_plan.h"
 
 #include <fcntl.h>
-#include <fnmatch.h>
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <set>
 
@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "layers/origin.h"
 #include "layers/renames.h"
+#include "layers/selection.h"
 #include "layers/view.h"
 #include "layers/walk.h"
 
@@ -45,23 +46,38 @@ bool is_same_owner_and_mode(const Facts& one, const Facts& two) {
 // own place again the kernel would take the two for one.
 class Strangers : public Visitor {
  public:
-  std::vector<std::pair<std::string, std::string>> found;  // path, attribute
+  struct Found {
+    std::string path, attribute, origin;
+  };
+  // Of what the tree has: a file that is gone from it never shows again.
+  [[nodiscard]] std::vector<Found> found() const {
+    std::vector<Found> strangers;
+    std::copy_if(found_.begin(), found_.end(), std::back_inserter(strangers),
+                 [&](const Found& stranger) { return handles_.contains(stranger.origin); });
+    return strangers;
+  }
 
   void added(const std::string& path, const EntryPtr& now) override { look(path, *now, nullptr); }
-  void deleted(const std::string&, const EntryPtr&) override {}
+  void deleted(const std::string&, const EntryPtr& before) override {
+    handles_.insert(handle_of(before->handle.get()));
+  }
   void kept(const std::string& path, const EntryPtr& now, const std::string&, const EntryPtr& before,
             bool renamed) override {
+    if (!before->is_folder()) handles_.insert(handle_of(before->handle.get()));
     if (!renamed) look(path, *now, before.get());
   }
 
  private:
   void look(const std::string& path, const Entry& now, const Entry* before) {
-    if (!now.in_upper || now.is_folder() || now.marks.origin.empty() || found.size() >= most_steps) return;
+    if (!now.in_upper || now.is_folder() || now.marks.origin.empty() || found_.size() >= most_steps) return;
     const auto origin = origin_of(now);
     if (origin.empty()) return;
     const bool is_own = before != nullptr && !before->is_folder() && handle_of(before->handle.get()) == origin;
-    if (!is_own) found.emplace_back(path, now.marks.origin);
+    if (!is_own) found_.push_back({path, now.marks.origin, origin});
   }
+
+  std::vector<Found> found_;
+  std::set<std::string> handles_;
 };
 
 class Planner {
@@ -70,17 +86,15 @@ class Planner {
       : options_(layers.options),
         view_(layers.lowers, layers.upper, layers.options),
         beginning_(beginning),
-        wish_(wish),
         stop_(stop),
-        paths_(outermost(wish.paths)) {}
+        selection_(wish.paths, wish.keep) {}
 
   ResetPlan make() {
     if (options_.index)
       throw Error(ErrorCode::not_supported, "the overlay has index=on, which knows of changes in more places than one",
                   "end the session and begin another");
-    const bool is_whole = paths_.front().empty() && wish_.keep.empty();
-    if (!is_whole) plan_rest();
-    for (const auto& path : paths_)
+    if (!selection_.is_all()) plan_rest();
+    for (const auto& path : selection_.paths())
       if (path.empty())
         plan_root();
       else
@@ -104,40 +118,6 @@ class Planner {
     bool keeps = false;  // something beneath stays
   };
 
-  static std::vector<std::string> outermost(std::vector<std::string> paths) {
-    if (paths.empty()) return {""};
-    std::sort(paths.begin(), paths.end());
-    std::vector<std::string> left;
-    for (auto& path : paths) {
-      const auto covers = [&](const std::string& other) {
-        return other.empty() || base::is_or_is_beneath(path, other);
-      };
-      if (std::none_of(left.begin(), left.end(), covers)) left.push_back(std::move(path));
-    }
-    return left;
-  }
-
-  // Whether a pattern names this very path.
-  [[nodiscard]] bool is_kept_itself(const std::string& path) const {
-    const auto name = std::string(base::file_name(path));
-    return std::any_of(wish_.keep.begin(), wish_.keep.end(), [&](const std::string& pattern) {
-      if (pattern.find('/') == std::string::npos) return ::fnmatch(pattern.c_str(), name.c_str(), 0) == 0;
-      const auto* const start = pattern.c_str() + (pattern.front() == '/' ? 1 : 0);
-      return ::fnmatch(start, path.c_str(), FNM_PATHNAME) == 0;
-    });
-  }
-
-  [[nodiscard]] bool is_kept(const std::string& path) const {
-    for (std::string_view part = path; !part.empty(); part = base::parent_path(part))
-      if (is_kept_itself(std::string(part))) return true;
-    return false;
-  }
-
-  [[nodiscard]] bool is_chosen(const std::string& path) const {
-    const auto covers = [&](const std::string& other) { return other.empty() || base::is_or_is_beneath(path, other); };
-    return std::any_of(paths_.begin(), paths_.end(), covers) && !is_kept(path);
-  }
-
   // What stays must go on meaning what it does.
   void plan_rest() {
     // A file whose content is at another place now, and comes back there, would be both to the kernel.
@@ -149,8 +129,8 @@ class Planner {
     require_whole_renames(renames);
     Strangers strangers;
     Walk(view_, renames, strangers).run();
-    for (auto& [path, name] : strangers.found) {
-      if (is_chosen(path)) continue;
+    for (const auto& [path, name, origin] : strangers.found()) {
+      if (selection_.contains(path)) continue;
       ResetStep step;
       step.kind = StepKind::strange;
       step.path = path;
@@ -163,7 +143,7 @@ class Planner {
   // Half of a rename would be a thing that is there twice, or not at all.
   void require_whole_renames(const Renames& renames) const {
     for (const auto& [former, present] : renames.all()) {
-      if (is_chosen(former) == is_chosen(present)) continue;
+      if (selection_.contains(former) == selection_.contains(present)) continue;
       refuse(concat(shown(former), " was renamed to ", shown(present), ": only one of both was named"),
              concat("name both, or neither: ", shown(former), " ", shown(present)));
     }
@@ -284,7 +264,7 @@ class Planner {
     for (const auto& step : plan_)
       if (step.kind == StepKind::again) known.insert(step.path);
     for (const auto& [path, facts] : beginning_.entries()) {
-      if (known.contains(path) || !is_chosen(path)) continue;
+      if (known.contains(path) || !selection_.contains(path)) continue;
       const auto folder = view_.resolve(view_.upper_root(), std::string(base::parent_path(path)));
       const bool is_there =
           folder && folder->is_folder() && in_upper(folder->folders, std::string(base::file_name(path)));
@@ -342,7 +322,7 @@ class Planner {
     struct stat status {};
     if (!parent.now.has_upper() || !look_at(parent.now, name, status)) return;
     auto path = joined(parent.path, name);
-    if (is_kept_itself(path)) {
+    if (selection_.is_exception(path)) {
       parent.keeps = true;
       return;
     }
@@ -356,7 +336,7 @@ class Planner {
       parent.removable.push_back(std::move(path));
       return;
     }
-    if (wish_.keep.empty() && record == nullptr && !beginning_.has_beneath(path)) {
+    if (!selection_.has_exceptions() && record == nullptr && !beginning_.has_beneath(path)) {
       parent.removable.push_back(std::move(path));
       return;
     }
@@ -419,9 +399,8 @@ class Planner {
   const Options options_;
   View view_;
   const Beginning& beginning_;
-  const ResetWish& wish_;
   const std::function<bool()>& stop_;
-  const std::vector<std::string> paths_;
+  const Selection selection_;
   ResetPlan plan_;
   std::size_t steps_of_rest_ = 0;
   std::vector<Frame> frames_;

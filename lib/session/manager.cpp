@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "session/attempts.h"
 #include "session/listing.h"
+#include "session/operations/apply.h"
 #include "session/operations/begin.h"
 #include "session/operations/clone.h"
 #include "session/operations/diff.h"
@@ -131,6 +132,23 @@ std::vector<SessionView> Manager::clone(CloneRequest request) {
     begins = prepare_clones(impl_->parts, operation, request);
   }
   return begin_clones(impl_->parts, std::move(begins));
+}
+
+ApplyResult Manager::apply(const ApplyRequest& request, std::function<bool()> cancelled, TellProgress progress) {
+  auto operation = alone_with(impl_->parts, impl_->parts.table.require(request.session));
+  return session::apply(impl_->parts, operation, request, cancelled, std::move(progress));
+}
+
+AppliedView Manager::applied(const std::string& name, const std::function<bool(const AppliedView&)>& may_undo) const {
+  return session::applied(impl_->parts, name, may_undo);
+}
+
+void Manager::undo(const std::string& id, const Caller& caller, TellProgress progress) {
+  const auto record = UndoLayers(impl_->parts.settings.state_directory).require(id);
+  std::optional<Operation> operation;
+  if (const auto session = impl_->parts.table.find_same({record.session, record.session_created}))
+    operation.emplace(alone_with(impl_->parts, session));
+  session::undo(impl_->parts, operation ? &*operation : nullptr, record, caller, std::move(progress));
 }
 
 SessionView Manager::recover(const SessionId& wanted, std::function<bool()> cancelled, TellProgress progress,

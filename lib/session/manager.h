@@ -41,6 +41,11 @@ class Manager final : public Sessions {
   void rollback(const RollbackRequest& request, TellProgress progress = {}) override;
   [[nodiscard]] std::vector<SnapshotView> snapshots(const SessionId& session) override;
   std::vector<SessionView> clone(CloneRequest request) override;
+  ApplyResult apply(const ApplyRequest& request, std::function<bool()> cancelled = {},
+                    TellProgress progress = {}) override;
+  [[nodiscard]] AppliedView applied(const std::string& name,
+                                    const std::function<bool(const AppliedView&)>& may_undo) const override;
+  void undo(const std::string& id, const Caller& caller, TellProgress progress = {}) override;
   SessionView recover(const SessionId& wanted, std::function<bool()> cancelled = {}, TellProgress progress = {},
                       bool accept_source = false) override;
   SessionView take_over(TakeOverRequest request) override;

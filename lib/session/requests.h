@@ -147,6 +147,28 @@ struct SnapshotView {
   bool whole = true;         // false: it has more
 };
 
+// What the commands of a session have changed is written into its tree.
+struct ApplyRequest {
+  SessionId session{""};
+  std::vector<std::string> paths;                  // relative to the session's root; none: all
+  bool exact = false;                              // these alone, and not what is beneath them
+  std::vector<std::string> exclude, ours, theirs;  // as in layers::ApplyWish
+  bool dry_run = false;                            // only what would be done is told
+  Caller caller;
+};
+
+struct ApplyResult {
+  std::string id;                  // of what can be undone; empty: nothing was to be done, or dry_run
+  std::vector<std::string> lines;  // what was applied, at most 10 000: "A /path", "R /former -> /path"
+  std::size_t count = 0;           // how many there are
+};
+
+// What was applied to a tree and can be taken back.
+struct AppliedView {
+  std::string id, chroot, session, tree;
+  std::int64_t since = 0;  // microseconds since the epoch
+};
+
 struct RunView : store::RunRecord {
   bool left_processes = false;  // its command has ended, and these go on
   bool detached = false;

@@ -64,6 +64,9 @@ struct SetUp {
   std::vector<store::StageRecord> unwritten;      // what the next commit writes of its stages
   std::function<bool()> cancelled;                // asked in long stages; may be empty
   std::function<void(const Progress&)> progress;  // told in long stages, often; may be empty
+  // Called once when the session is set up again, while nothing is mounted on its layers. store: as in_store() has it,
+  // and the folder in it. It may not throw.
+  std::function<void(int store, const std::string& folder)> before_overlay;
 };
 
 // A command that runs in a session.

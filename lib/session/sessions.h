@@ -71,6 +71,17 @@ class Sessions {
   [[nodiscard]] virtual std::vector<SnapshotView> snapshots(const SessionId& session) = 0;
   // All of them or none. What it has now is kept by a snapshot first, unless that is its last snapshot.
   virtual std::vector<SessionView> clone(CloneRequest request) = 0;
+  // Into the tree beneath, which nobody else may stand on. As a whole or not at all: throws Error(invalid_argument)
+  // naming each conflict, Error(source_locked), Error(session_busy) if a command runs in it. cancelled: asked before
+  // anything in the tree is changed.
+  virtual ApplyResult apply(const ApplyRequest& request, std::function<bool()> cancelled, TellProgress progress) = 0;
+  // What was applied last to a tree, by its id or the session's; "": if there is one alone. may_undo: what else there
+  // is counts as if it were not there. Throws
+  // Error(invalid_argument).
+  [[nodiscard]] virtual AppliedView applied(const std::string& name,
+                                            const std::function<bool(const AppliedView&)>& may_undo) const = 0;
+  // Takes it back. Throws as apply() does.
+  virtual void undo(const std::string& id, const Caller& caller, TellProgress progress) = 0;
   virtual SessionView recover(const SessionId& session, std::function<bool()> cancelled, TellProgress progress,
                               bool accept_source) = 0;
   // It is set up, and stays. Its files are moved. Should it be broken off, by power failure too, they are all schroot's

@@ -40,6 +40,8 @@ STATE = {
     "state.db-shm": FILE,
     "overlay-directories": FILE,
     "locks": {"*.manage": FILE},
+    # What can be undone.
+    "applies": {"*": FILE},
     "sessions": {},
     "layers": {},
     "trash": {},

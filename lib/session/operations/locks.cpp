@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/rollback.h"
 #include "base/text.h"
+#include "locks/unfinished.h"
 #include "session/sources/source.h"
 
 namespace unionroot::session {
@@ -134,6 +135,7 @@ bool TreeLocks::take() {
     if (!held) return false;
     operation_->locks.push_back(std::move(*held));
     pending_.reset();
+    locks::require_finished(parts_.settings.state_directory, trees_[next_].key);
   }
   return true;
 }

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <string_view>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -43,27 +44,6 @@ std::optional<layers::ResetPlan> plan_in(int store, const std::string& folder = 
   return layers::reset_plan_of(base::read_all(file.get(), "the plan of a reset", longest_plan));
 }
 
-void require_possible(const Operation& operation) {
-  const auto& id = operation.id();
-  const auto& definition = operation.definition();
-  const auto begin_another = concat("`unionroot end ", id, "` and begin another");
-  require_at_rest(operation.session(), "reset");
-  const auto refuse = [&](const char* why) {
-    throw Error(ErrorCode::not_supported, concat("session ", id, " cannot be reset: ", why), begin_another);
-  };
-  if (!definition.has_union()) refuse("it works on its tree itself, and has no layer of its own");
-  if (operation.automatic()) refuse("it is a command's own");
-  if (definition.union_.reset) refuse("its definition has union-reset=yes, and keeps nothing");
-  const auto shown = operation.session().shown.lock();
-  if (!shown->frozen.empty())
-    throw Error(ErrorCode::not_supported, concat("session ", id, " cannot be reset: it stands on snapshots"),
-                concat("`unionroot rollback ", id, " ", shown->frozen.back().snapshot,
-                       "` takes it back to the first one; or ", begin_another));
-  for (const auto& stage : shown->stages)
-    if (const auto* const data = std::get_if<UnionData>(&stage.data); data != nullptr && data->backing == "tmpfs")
-      refuse("its layer is in memory, and would be lost if the machine or the daemon failed meanwhile");
-}
-
 layers::ResetPlan plan_of(Parts& parts, const Operation& operation, const ResetRequest& request,
                           const std::function<bool()>& cancelled) {
   const auto opened = open_layers(parts, operation.session(), *operation.operator->());
@@ -78,9 +58,8 @@ layers::ResetPlan plan_of(Parts& parts, const Operation& operation, const ResetR
 }
 
 void write_plan(Operation& operation, const layers::ResetPlan& plan) {
-  in_store(operation.services(), operation.session(), [&](const std::string& store) {
-    kernel::write_file_atomically(kernel::open_directory(store).get(), plan_name, layers::as_text(plan), 0600, true);
-  });
+  in_store(operation.services(), operation.session(),
+           [&](const std::string& store) { write_reset_plan(kernel::open_directory(store).get(), plan); });
 }
 
 // done: it was carried out, which is to be on disk before the plan goes; else nobody has acted on it yet.
@@ -119,9 +98,36 @@ void set_times_again(int root, const layers::ResetPlan& plan, const std::vector<
 
 }  // namespace
 
+void require_changeable(const Operation& operation, const char* verb) {
+  const auto& id = operation.id();
+  const auto& definition = operation.definition();
+  const auto begin_another = concat("`unionroot end ", id, "` and begin another");
+  require_at_rest(operation.session(), verb);
+  const auto refuse = [&](const char* why) {
+    throw Error(ErrorCode::not_supported, concat("cannot ", verb, " session ", id, ": ", why), begin_another);
+  };
+  if (!definition.has_union()) refuse("it works on its tree itself, and has no layer of its own");
+  if (operation.automatic()) refuse("it is a command's own");
+  if (definition.union_.reset) refuse("its definition has union-reset=yes, and keeps nothing");
+  const auto shown = operation.session().shown.lock();
+  if (!shown->frozen.empty())
+    throw Error(ErrorCode::not_supported, concat("cannot ", verb, " session ", id, ": it stands on snapshots"),
+                std::string_view(verb) == "reset"
+                    ? concat("`unionroot rollback ", id, " ", shown->frozen.back().snapshot,
+                             "` takes it back to the first one; or ", begin_another)
+                    : begin_another);
+  for (const auto& stage : shown->stages)
+    if (const auto* const data = std::get_if<UnionData>(&stage.data); data != nullptr && data->backing == "tmpfs")
+      refuse("its layer is in memory, and would be lost if the machine or the daemon failed meanwhile");
+}
+
+void write_reset_plan(int own, const layers::ResetPlan& plan) {
+  kernel::write_file_atomically(own, plan_name, layers::as_text(plan), 0600, true);
+}
+
 bool reset(Parts& parts, Operation& operation, const ResetRequest& request, const std::function<bool()>& cancelled,
            TellProgress progress) {
-  require_possible(operation);
+  require_changeable(operation, "reset");
   const auto plan = plan_of(parts, operation, request, cancelled);
   if (plan.empty()) return false;
   const auto write = [&] {

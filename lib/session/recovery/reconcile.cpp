@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "kernel/files.h"
 #include "session/hooks/hooks.h"
+#include "session/operations/apply.h"
 #include "session/operations/end.h"
 #include "session/operations/locks.h"
 #include "session/operations/run.h"
@@ -64,6 +65,8 @@ void Reconciliation::run() {
       try_to(concat("looking for sessions in ", folder), [&] { rebuild_from_disk(folder); });
     parts_.store.set_complete();
   }
+  // Before anybody stands on the trees again.
+  try_to("finishing what was being applied to trees", [&] { finish_applies(parts_); });
   for (const auto& record : parts_.store.sessions()) {
     try_to(concat("taking up session ", record.id), [&] { adopt(record); });
     if (!parts_.table.find(record.id)) not_taken_up_.insert(record.id);  // so its parts are not removed as leftovers

@@ -1,4 +1,5 @@
 #include <exception>
+#include <utility>
 #include <variant>
 
 #include "base/error.h"
@@ -8,6 +9,7 @@
 #include "session/files_layers.h"
 #include "session/held_sessions.h"
 #include "session/network.h"
+#include "session/operations/apply.h"
 #include "session/operations/reset.h"
 #include "session/overlay_support.h"
 #include "session/restack.h"
@@ -79,7 +81,12 @@ void lay_overlay(Operation& operation, UnionData& data) {
   auto plan = plan_of(operation);
   if (!plan.options.empty()) require_options(operation.services(), plan.options);
   auto store = backing.set_up(operation, data);
-  if (keeps_upper(operation)) carry_out_reset(operation, store.get(), backing.folder(operation.id()));
+  if (keeps_upper(operation)) {
+    const auto before_overlay = std::exchange(operation->before_overlay, {});
+    if (before_overlay) before_overlay(store.get(), backing.folder(operation.id()));
+    settle_apply(operation, store.get(), backing.folder(operation.id()));
+    carry_out_reset(operation, store.get(), backing.folder(operation.id()));
+  }
   if (const auto folder = backing.folder(operation.id()); !folder.empty()) {
     plan.upper = concat(folder, "/upper");
     plan.work = concat(folder, "/work");

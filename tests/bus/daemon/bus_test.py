@@ -292,7 +292,7 @@ class BusTest(unittest.TestCase):
                              for interface in self.introspect(path))
         written = self.members(ElementTree.parse(INTERFACE).getroot())
         self.assertEqual({name: len(members) for name, members in written.items()},
-                         {"org.unionroot1.Manager": 38, "org.unionroot1.Session": 10, "org.unionroot1.Chroot": 5})
+                         {"org.unionroot1.Manager": 40, "org.unionroot1.Session": 10, "org.unionroot1.Chroot": 5})
         self.assertEqual(shown, written)
         for standard in ("Peer", "Introspectable", "Properties", "ObjectManager"):
             self.assertIn(f"org.freedesktop.DBus.{standard}", {each.get("name") for each in self.introspect(ROOT)})
@@ -494,6 +494,23 @@ class BusTest(unittest.TestCase):
         self.assertEqual(as_root["error"], "org.unionroot1.Error.AuthenticationFailed")
         self.assertRegex(as_root["message"], "polkit, which could permit it, is not running\n.*root-users= of .open.")
         self.assertIn("answer", self.call_as(GAMES, "End", "of-games", {}))
+
+    def test_who_may_change_a_tree(self):
+        """apply: its owner who may be root in the source, and root; undo: who may be root in the source."""
+        self.assertIn("answer", self.call_as(GAMES, "Begin", "open", {"name": "to-apply"}))
+        for uid, why in ((NOBODY, "belongs to games"), (MAIL, "belongs to games"), (GAMES, "who may be root in source:open")):
+            answer = self.call_as(uid, "Apply", "to-apply", {})
+            self.assertEqual(answer.get("error"), "org.unionroot1.Error.AccessDenied", answer)
+            self.assertIn(why, answer["message"])
+        for uid in (NOBODY, GAMES, MAIL):
+            answer = self.call_as(uid, "Undo", "something", {})
+            self.assertEqual(answer.get("error"), "org.unionroot1.Error.AccessDenied", answer)
+        self.call("Apply", "to-apply", options({}))
+        self.call("Undo", "something", options({}))
+        self.refused("InvalidArgument", "Apply", "to-apply", options({"exact": True}))
+        self.refused("InvalidArgument", "Apply", "to-apply", options({"unknown": True}))
+        self.refused("InvalidArgument", "Undo", "x" * 300, options({}))
+        self.call("End", "to-apply", options({}))
 
     def test_root_users_and_other_users(self):
         self.assertIn("answer", self.call_as(MAIL, "Run", "open", ["true"], {"user": "root"}, "<fd>", "<fd>", "<fd>"))

@@ -30,6 +30,14 @@ class FakeCore final : public session::Sessions {
   void rollback(const session::RollbackRequest&, session::TellProgress) override {}
   [[nodiscard]] std::vector<session::SnapshotView> snapshots(const session::SessionId&) override { return {}; }
   std::vector<session::SessionView> clone(session::CloneRequest) override { return {}; }
+  session::ApplyResult apply(const session::ApplyRequest&, std::function<bool()>, session::TellProgress) override {
+    return {};
+  }
+  [[nodiscard]] session::AppliedView applied(const std::string&,
+                                             const std::function<bool(const session::AppliedView&)>&) const override {
+    return {};
+  }
+  void undo(const std::string&, const session::Caller&, session::TellProgress) override {}
   void reader_ended(std::uint64_t) override {}
   void run_ended(const std::string& run, const launch::RunEnd& end) override;
   [[nodiscard]] std::optional<std::string> source_trouble(const definition::Definition&, bool) const override {

@@ -32,6 +32,23 @@ void until(const std::function<bool()>& condition) { REQUIRE(tests::eventually(c
 
 }  // namespace
 
+TEST_CASE("a session that changes its own tree is in its own way no more than nobody is") {
+  const Place place;
+  LockDirectory directory(place.path());
+  auto own = directory.lock_session(key, owner("one"), Wait{});
+  {
+    auto change = directory.lock_source(key, owner("one"), Wait{});
+    CHECK(message_of([&] { directory.lock_session(key, owner("two"), Wait{}); }).find("one") != std::string::npos);
+    change.release();
+  }
+  CHECK(place.files() == std::vector<std::string>{"abc-1.session.one"});
+  auto other = directory.lock_session(key, owner("two"), Wait{});
+  const auto message = message_of([&] { directory.lock_source(key, owner("one"), Wait{}); });
+  CHECK(message.find("two") != std::string::npos);
+  CHECK(message.find("session one") == std::string::npos);
+  CHECK(message_of([&] { directory.lock_source(key, owner(""), Wait{}); }).find("session one") != std::string::npos);
+}
+
 TEST_CASE("sessions share a tree, and leave nothing") {
   const Place place;
   LockDirectory directory(place.path());
