@@ -283,6 +283,14 @@ void while_unmounted(Parts& parts, Operation& operation, const std::function<voi
   if (problem) std::rethrow_exception(problem);
 }
 
+void release_tree(locks::HeldLock& lock) {
+  try {
+    lock.release();
+  } catch (const std::exception& error) {
+    base::log::warning(concat("releasing the lock ", lock.file(), ": ", error.what()));
+  }
+}
+
 void require_nothing_mounted(const std::string& tree) {
   const auto root = std::filesystem::canonical(tree).string();
   if (root == "/")
@@ -352,7 +360,7 @@ ApplyResult apply(Parts& parts, Operation& operation, const ApplyRequest& reques
   const auto kept = undo_layers.find(work.record.id);
   const bool done = kept && kept->state == UndoState::applied;
   if (done) drop_former(undo_layers, *kept);
-  lock.release();
+  release_tree(lock);
   if (problem && done)
     rethrow_after(problem,
                   concat("what session ", operation.id(), " has changed IS in ", tree, ", as apply ", work.record.id),

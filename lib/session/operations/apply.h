@@ -41,6 +41,8 @@ locks::HeldLock lock_tree(Parts& parts, const std::string& key, const std::strin
 // is set up.
 void while_unmounted(Parts& parts, Operation& operation, const std::function<void(int store, const std::string&)>& work,
                      TellProgress progress);
+// What was done stands, so a failure is logged alone: the lock is stale once `lock` has gone.
+void release_tree(locks::HeldLock& lock);
 // Renames would take along what is mounted there. Throws Error(not_supported).
 void require_nothing_mounted(const std::string& tree);
 // problem: the session could not be set up again. what: was done all the same.

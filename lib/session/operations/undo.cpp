@@ -197,11 +197,11 @@ void undo(Parts& parts, Operation* operation, const UndoRecord& record, const Ca
       while_unmounted(
           parts, *operation, [&](int, const std::string&) { work(); }, std::move(progress));
   } catch (...) {
-    lock.release();
+    release_tree(lock);
     if (done) rethrow_after(std::current_exception(), what, record.session);
     throw;
   }
-  lock.release();
+  release_tree(lock);
   base::log::info(what);
 }
 
