@@ -93,7 +93,12 @@ void lay_overlay(Operation& operation, UnionData& data) {
   }
   operation->space.emplace(operation.services().namespaces.create());
   operation->overlay_watched = false;
-  operation->space->lay_overlay(plan, std::move(operation->layers), std::move(store));
+  try {
+    operation->space->lay_overlay(plan, std::move(operation->layers), std::move(store));
+  } catch (...) {
+    operation->space.reset();  // it may show the machine's own tree, which must not be waited for
+    throw;
+  }
   operation->layers.clear();
   if (keeps_layers(operation, backing))
     operation.services().views.keep_layers(operation.id(), operation->space->copy_layers().get());
