@@ -1,6 +1,8 @@
 #include "daemon/describe.h"
 
+#include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <map>
 #include <string>
 #include <vector>
@@ -142,7 +144,8 @@ Dictionary describe_session(const session::SessionView& view, Sight sight) {
   if (!view.frozen.empty()) info["layers"] = Value(static_cast<std::uint32_t>(view.frozen.size() + 1));
   if (sight == Sight::all && !view.frozen.empty()) {
     std::vector<std::string> snapshots;
-    for (auto layer = view.frozen.rbegin(); layer != view.frozen.rend(); ++layer) snapshots.push_back(layer->snapshot);
+    std::transform(view.frozen.rbegin(), view.frozen.rend(), std::back_inserter(snapshots),
+                   [](const auto& layer) { return layer.snapshot; });
     info["snapshots"] = Value(snapshots);
   }
   if (sight == Sight::all) {

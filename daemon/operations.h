@@ -36,7 +36,7 @@ class Operations {
   [[nodiscard]] session::BeginRequest begin(CallerId caller, const BeginCall& call, std::function<bool()> cancelled,
                                             session::TellProgress progress) const;
   // Once the caller may: for new sessions of his own that begin with what this one has.
-  [[nodiscard]] session::CloneRequest clone(CallerId caller, const session::SessionView& session, const CloneCall& call,
+  [[nodiscard]] session::CloneRequest clone(CallerId id, const session::SessionView& session, const CloneCall& call,
                                             std::function<bool()> cancelled, session::TellProgress progress) const;
   // Of a session of schroot's, by its file. For root alone.
   [[nodiscard]] session::TakeOverRequest take_over(CallerId caller, const std::string& session) const;
@@ -51,7 +51,7 @@ class Operations {
   void require_session_access(CallerId caller, const session::SessionView& session, Verb verb,
                               const Consents& consents) const;
   // Root, and who may be root in the tree itself. Throws Error(access_denied).
-  void require_undo(CallerId caller, const session::AppliedView& applied) const;
+  void require_undo(CallerId id, const session::AppliedView& applied) const;
   void require_reload(CallerId caller, const Consents& consents) const;
   // A run that the caller may know of: he asked for it, or it is in a session of his; root knows of all. Exactly one of
   // the two is set. Throws Error(no_such_run). May read the disk.
@@ -68,8 +68,7 @@ class Operations {
   // The same of one that has ended: throws if the caller may not know of it.
   void require_knows(CallerId caller, const store::PastRun& past) const;
   // Of all sessions: those that the caller may know of.
-  [[nodiscard]] std::function<bool(const session::SessionView&, const session::RunView&)> sees_run(
-      CallerId caller) const;
+  [[nodiscard]] std::function<bool(const session::SessionView&, const session::RunView&)> sees_run(CallerId id) const;
   // Asks the name service, unless it is root.
   [[nodiscard]] std::string name_of(uid_t uid) const { return uid == 0 ? "root" : users_.by_uid(uid).name; }
   // Whose answers are polkit's, beside root's.

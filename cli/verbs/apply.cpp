@@ -76,11 +76,9 @@ class Apply : public Verb {
     app.add_option("--ours", ours_)->type_name("PATH")->allow_extra_args(false);
     app.add_option("--theirs", theirs_)->type_name("PATH")->allow_extra_args(false);
     app.add_flag("--dry-run", dry_run_);
-    app.add_flag("--interactive", interactive_);
   }
 
   int execute(const std::string& config) override {
-    if (interactive_) throw UsageError("--interactive is not there yet: name paths, or edit a list for --from");
     const auto session = session_name(session_);
     const auto options = read_options();
     Manager manager(config);
@@ -126,7 +124,7 @@ class Apply : public Verb {
 
   std::string session_, from_;
   std::vector<std::string> paths_, exclude_, ours_, theirs_;
-  bool dry_run_ = false, interactive_ = false;
+  bool dry_run_ = false;
 };
 
 class Undo : public Verb {

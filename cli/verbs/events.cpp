@@ -50,7 +50,7 @@ void catch_signals() {
 }
 
 std::string end_of(const json& event) {
-  const auto how = text_of(event, "end");
+  auto how = text_of(event, "end");
   if (is_true(event, "timed-out")) return "timed out";
   if (is_true(event, "out-of-memory")) return "out of memory";
   if (how == "exited") return base::concat("status ", event.value("value", 0));

@@ -70,6 +70,7 @@ void Requests::clone(const std::string& sender, const CloneReply& reply, CloneCa
         const auto begun = core_.clone(
             operations_.clone(identity(*peer), view, call, intake_.cancelled(peer), progress(peer, call.progress)));
         std::vector<std::string> ids;
+        ids.reserve(begun.size());
         for (const auto& each : begun) ids.push_back(each.record.id);
         // As with Begin: nobody was told of them.
         auto before = [this, peer, begun] {

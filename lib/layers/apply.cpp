@@ -22,7 +22,6 @@ namespace unionroot::layers {
 using base::concat;
 using base::Error;
 using base::ErrorCode;
-using base::UniqueFd;
 
 namespace {
 

@@ -250,7 +250,11 @@ void release_frozen(const Operation& operation) {
   auto layers = layers_of(operation);
   for (const auto& layer : held) layers.release(layer, operation.token());
   if (all_known) return;
-  for (const auto& layer : layers.used_by(operation.token())) layers.release(layer, operation.token());
+  try {
+    for (const auto& layer : layers.used_by(operation.token())) layers.release(layer, operation.token());
+  } catch (const Error& error) {  // the session is to end all the same; the next start looks at what is left
+    base::log::warning(concat("session ", operation.id(), ": its frozen layers are not looked for: ", error.what()));
+  }
 }
 
 FrozenLayers::User user_of(const Services& services, const Session& session, const std::string& layer) {

@@ -1,5 +1,6 @@
 // What was applied to a tree is taken back, and leaves the upper layer that it came from.
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -103,16 +104,25 @@ void take_back(const UndoLayers& undo_layers, UndoRecord record, bool session_st
   }
 }
 
+bool is_of(const Operation& operation, const UndoRecord& record) {
+  return record.session == operation.id() && record.session_created == operation.identity().created;
+}
+
+bool has_mark(int store, const std::string& folder) {
+  const auto path = folder.empty() ? std::string(mark_name) : concat(folder, "/", mark_name);
+  struct stat status {};
+  if (::fstatat(store, path.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) return true;
+  if (errno != ENOENT && errno != ENOTDIR) base::throw_errno("looking for the mark of an apply");
+  return false;
+}
+
 // Of this session: what failed on the way comes to its end, and what the tree has again is no change of somebody
 // else's.
 void settle_undone(const Operation& operation, const UndoLayers& undo_layers, int own) {
-  const auto is_ours = [&](const UndoRecord& record) {
-    return record.session == operation.id() && record.session_created == operation.identity().created;
-  };
   for (const auto& record : undo_layers.all())
-    if (is_ours(record) && record.state == UndoState::pending) finish_apply(undo_layers, record);
+    if (is_of(operation, record) && record.state == UndoState::pending) finish_apply(undo_layers, record);
   for (const auto& record : undo_layers.all()) {
-    if (!is_ours(record)) continue;
+    if (!is_of(operation, record)) continue;
     if (record.state == UndoState::undone) note_written(own, record.restored);
     if (record.state == UndoState::undone || record.state == UndoState::dropped) undo_layers.drop(record);
   }
@@ -121,8 +131,12 @@ void settle_undone(const Operation& operation, const UndoLayers& undo_layers, in
 }  // namespace
 
 void settle_apply(const Operation& operation, int store, const std::string& folder) {
-  const auto own = kernel::open_directory_at(store, folder.empty() ? "." : folder);
   const UndoLayers undo_layers(operation.services().settings.state_directory);
+  const auto records = undo_layers.all();
+  const bool has_record =
+      std::any_of(records.begin(), records.end(), [&](const auto& record) { return is_of(operation, record); });
+  if (!has_record && !has_mark(store, folder)) return;
+  const auto own = kernel::open_directory_at(store, folder.empty() ? "." : folder);
   settle_undone(operation, undo_layers, own.get());
   const UniqueFd mark(::openat(own.get(), mark_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
   if (!mark && errno == ENOENT) return;

@@ -259,7 +259,7 @@ class ApplyTest(testing.EndToEndTest):
         for arguments, why in ((("/nothing/there",), "there is no /nothing/there"), (("/etc/../etc/issue",), "'..'"),
                                (("/etc/issue", "/etc/message"), "/etc/motd was renamed to /etc/message"),
                                (("/var/library/own",), "/var/library"), (("--exclude", ""), "no pattern"),
-                               (("--exclude", "own"), "without /var/library/own"), (("--interactive",), "not there yet"),
+                               (("--exclude", "own"), "without /var/library/own"), (("--interactive",), "--interactive"),
                                (("--from", "/nothing"), "/nothing"), (("--from", tree + "/etc/issue"), "is no line")):
             with self.subTest(arguments):
                 self.assertIn(why, self.apply(session, *arguments, status=125).err)

@@ -400,6 +400,9 @@ class SnapshotTest(testing.EndToEndTest):
                 process = self.machine.popen("run", "--directory", "/", session, "--", "sh", "-c", "echo ready; read line; echo $line", stdin=subprocess.PIPE)
                 try:
                     self.assertEqual(process.stdout.readline(), b"ready\n")
+                    # The command may write before its client has the daemon's answer.
+                    self.assertTrue(testing.wait_until(lambda: json.loads(self.machine.ok("runs", "--json"))))
+                    self.machine.ok("list")
                     self.machine.stop_daemon(signal.SIGKILL)
                     if damage:
                         with open(listed, "w") as file:
