@@ -140,10 +140,25 @@ class Planner {
     steps_of_rest_ = plan_.size();
   }
 
+  // A path that is kept stays deleted only if the upper layer has an entry there. If a folder above was replaced, what
+  // the tree has beneath comes back with that folder.
+  [[nodiscard]] bool comes_back(const std::string& former) {
+    if (selection_.contains(former)) return true;
+    if (!selection_.has_exceptions()) return false;
+    bool is_above_chosen = false;
+    for (std::string_view part = former; !part.empty() && !is_above_chosen;) {
+      part = base::parent_path(part);
+      is_above_chosen = selection_.contains(std::string(part));
+    }
+    if (!is_above_chosen) return false;
+    const auto folder = view_.resolve(view_.upper_root(), std::string(base::parent_path(former)));
+    return !folder || !folder->is_folder() || !in_upper(folder->folders, std::string(base::file_name(former)));
+  }
+
   // Half of a rename would be a thing that is there twice, or not at all.
-  void require_whole_renames(const Renames& renames) const {
+  void require_whole_renames(const Renames& renames) {
     for (const auto& [former, present] : renames.all()) {
-      if (selection_.contains(former) == selection_.contains(present)) continue;
+      if (comes_back(former) == selection_.contains(present)) continue;
       refuse(concat(shown(former), " was renamed to ", shown(present), ": only one of both was named"),
              concat("name both, or neither: ", shown(former), " ", shown(present)));
     }

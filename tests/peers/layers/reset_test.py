@@ -182,6 +182,22 @@ class ResetTest(testing.EndToEndTest):
                 self.assertEqual(self.diff(session), before)
         self.reset(session, "/opt", "/srv/opt")  # both
 
+    def test_what_comes_back_with_its_folder_is_not_kept_away(self):
+        """The tree would have the file at both places, and the kernel takes the two for one."""
+        for instead in ("echo now a file >/var/lib", "mkdir /var/lib"):
+            with self.subTest(instead=instead):
+                session = self.begin()
+                self.change(session, f"mv /var/lib/file /srv/moved; echo more >>/srv/moved; rm -r /var/lib; {instead}")
+                before = self.diff(session)
+                self.assertIn("/var/lib/file was renamed to /srv/moved",
+                              self.reset(session, "--keep", "moved", "--keep", "file", status=125).err)
+                self.assertEqual(self.diff(session), before)
+        session = self.begin()
+        self.change(session, "mv /var/lib/file /srv/moved; echo more >>/srv/moved; echo own >/srv/own")
+        self.reset(session, "--keep", "moved", "--keep", "file")
+        self.assertEqual(self.diff(session), ["R /var/lib/file -> /srv/moved", "M /srv/moved"])
+        self.assertEqual(self.content(session, "/srv/moved"), "text\nmore")
+
     def test_not_while_commands_run(self):
         session = self.begin()
         self.change(session)
