@@ -10,17 +10,15 @@ import collections
 import fnmatch
 import os
 import random
-import shutil
 import stat
 import subprocess
-import tempfile
 import time
-import unittest
 
 import skips
-from histories_test import BUILD, LEAST, Layers, first_seed
+from histories_test import BUILD, LEAST, Layers
 from history import History
-from overlays import mount, own_mounts, parent_of, tree_of, unmount
+from overlays import own_mounts, parent_of, tree_of, unmount
+from trials import PartTest, Refused
 
 PROGRAM = f'{BUILD}/tests/histories/apply_layers'
 RESETTER = f'{BUILD}/tests/histories/reset_layers'
@@ -48,10 +46,6 @@ class OneLower(Layers):
         unmount(f'{self.place}/merged')
 
 
-class Refused(Exception):
-    pass
-
-
 class Apply:
     def __init__(self, layers, seed, counts):
         self.layers, self.random, self.counts = layers, random.Random(f'{seed}-apply'), counts
@@ -63,6 +57,12 @@ class Apply:
         self.renames = {change[2]: change[1] for change in self.listed if change[0] == 'R'}
         self.changed = {change[1] for change in self.listed if change[0] in 'AMPT'}
         self.by_entries = {change[1] for change in self.listed if change[0] == 'P' and change[4]}
+
+    def is_all(self):
+        return not self.paths and not self.exclude
+
+    def described(self):
+        return f'paths {self.paths}, exclude {self.exclude}, exact {self.exact}'
 
     def choose(self):
         changed = [change for change in self.listed if change[1]]
@@ -302,49 +302,14 @@ class Apply:
         return [f'listed afterwards: {left}'] if left else []
 
 
-class ApplyTest(unittest.TestCase):
-    def setUp(self):
-        if os.geteuid() != 0:
-            self.skipTest('needs root')
-        self.place = tempfile.mkdtemp(prefix='unionroot-applies-', dir=os.environ.get('UNIONROOT_HISTORIES_PLACE'))
-        self.addCleanup(os.rmdir, self.place)
-        if not os.environ.get('UNIONROOT_HISTORIES_PLACE'):
-            mount('tmpfs', self.place)
-            self.addCleanup(unmount, self.place)
+class ApplyTest(PartTest):
+    def layers(self, place, seed):
+        return OneLower(place, seed, collections.Counter())
 
-    def one(self, seed, counts):
-        place = tempfile.mkdtemp(dir=self.place)
-        try:
-            layers = OneLower(place, seed, collections.Counter())
-            layers.make(1000)
-            apply = Apply(layers, seed, counts)
-            apply.choose()
-            try:
-                found = apply.problems()
-                counts['done'] += 1
-            except (OSError, AssertionError) as problem:
-                found = [str(problem)]
-            except Refused as refusal:
-                counts['refused'] += 1
-                if not apply.paths and not apply.exclude:
-                    return [f'an apply of all is refused: {refusal}']
-                return []
-            if found:
-                found.insert(0, f'{layers.options}, paths {apply.paths}, exclude {apply.exclude}, exact {apply.exact}, '
-                                f'listed {[change[:3] for change in apply.listed]}')
-            return found
-        finally:
-            shutil.rmtree(place)
+    part = Apply
 
     def test_a_part_is_applied_and_taken_back(self):
-        wanted, first = int(os.environ.get('UNIONROOT_HISTORIES', '300')), first_seed()
-        print(f'{wanted} applies, UNIONROOT_HISTORIES_SEED={first}', flush=True)
-        counts = collections.Counter()
-        for seed in range(first, first + wanted):
-            found = self.one(seed, counts)
-            if found:
-                self.fail(f'UNIONROOT_HISTORIES=1 UNIONROOT_HISTORIES_SEED={seed} finds:\n  ' + '\n  '.join(found[:20]))
-        print(', '.join(f'{what} {count}' for what, count in sorted(counts.items())))
+        wanted, counts = self.try_all()
         if wanted >= 300:
             self.assertEqual([what for what in ('applied', 'undone', 'do killed', 'undo killed', 'do failing') if counts[what] < LEAST // 2], [])
             self.assertLess(counts['refused'], wanted // 2)

@@ -9,31 +9,20 @@ file system to use; else a tmpfs. UNIONROOT_LAYERS_FAULT: with a fault planted.
 """
 
 import collections
-import hashlib
 import os
 import shutil
 import stat
 import subprocess
-import sys
 import tempfile
-import time
-import unittest
 
 import skips
 from checker import complaints
 from history import History
 from overlays import mount, own_mounts, tree_of, unmount
+from trials import PlaceTest, first_seed
 
 BUILD = os.environ['UNIONROOT_BUILD_DIR']
 LEAST = 50
-
-
-def first_seed():
-    if given := os.environ.get('UNIONROOT_HISTORIES_SEED'):
-        return int(given)
-    if sweep := os.environ.get('UNIONROOT_SWEEP_SEED'):
-        return int(hashlib.sha256(f'{sweep} histories'.encode()).hexdigest()[:12], 16)
-    return time.time_ns() // 1000
 
 
 class Layers:
@@ -186,16 +175,7 @@ class Histories:
         return None, []
 
 
-class HistoriesTest(unittest.TestCase):
-    def setUp(self):
-        if os.geteuid() != 0:
-            self.skipTest('needs root')
-        self.place = tempfile.mkdtemp(prefix='unionroot-histories-', dir=os.environ.get('UNIONROOT_HISTORIES_PLACE'))
-        self.addCleanup(os.rmdir, self.place)
-        if not os.environ.get('UNIONROOT_HISTORIES_PLACE'):
-            mount('tmpfs', self.place)
-            self.addCleanup(unmount, self.place)
-
+class HistoriesTest(PlaceTest):
     def test_what_is_listed_is_what_differs(self):
         wanted = int(os.environ.get('UNIONROOT_HISTORIES', '1000'))
         first = first_seed()

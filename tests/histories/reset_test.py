@@ -9,25 +9,19 @@ import collections
 import fnmatch
 import os
 import random
-import shutil
 import stat
 import subprocess
-import tempfile
-import unittest
 
 import skips
-from histories_test import BUILD, LEAST, Layers, first_seed
-from overlays import mount, own_mounts, parent_of, tree_of, unmount
+from histories_test import BUILD, LEAST, Layers
+from overlays import own_mounts, parent_of, tree_of, unmount
+from trials import PartTest, Refused
 
 PROGRAM = f'{BUILD}/tests/histories/reset_layers'
 
 
 def covers(folder, path):
     return folder == b'' or path == folder or path.startswith(folder + b'/')
-
-
-class Refused(Exception):
-    pass
 
 
 class Reset:
@@ -39,6 +33,12 @@ class Reset:
         self.listed = layers.listed(f'{BUILD}/tests/histories/list_changes_of_layers')
         self.before, self.now = layers.trees()
         self.paths, self.keep = [], []
+
+    def is_all(self):
+        return not self.paths and not self.keep
+
+    def described(self):
+        return f'{len(self.layers.lowers)} lower layers, paths {self.paths}, keep {self.keep}'
 
     def choose(self):
         changed = [change for change in self.listed if change[1]]
@@ -182,49 +182,14 @@ class Reset:
         return found
 
 
-class ResetTest(unittest.TestCase):
-    def setUp(self):
-        if os.geteuid() != 0:
-            self.skipTest('needs root')
-        self.place = tempfile.mkdtemp(prefix='unionroot-resets-', dir=os.environ.get('UNIONROOT_HISTORIES_PLACE'))
-        self.addCleanup(os.rmdir, self.place)
-        if not os.environ.get('UNIONROOT_HISTORIES_PLACE'):
-            mount('tmpfs', self.place)
-            self.addCleanup(unmount, self.place)
+class ResetTest(PartTest):
+    def layers(self, place, seed):
+        return Layers(place, seed, collections.Counter())
 
-    def one(self, seed, counts):
-        place = tempfile.mkdtemp(dir=self.place)
-        try:
-            layers = Layers(place, seed, collections.Counter())
-            layers.make(1000)
-            reset = Reset(layers, seed, counts)
-            reset.choose()
-            try:
-                found = reset.problems()
-                counts['done'] += 1
-            except OSError as problem:
-                found = [str(problem)]
-            except Refused as refusal:
-                counts['refused'] += 1
-                if not reset.paths and not reset.keep:
-                    return [f'a reset of all is refused: {refusal}']
-                return []
-            if found:
-                found.insert(0, f'{layers.options}, {len(layers.lowers)} lower layers, paths {reset.paths}, keep {reset.keep}, '
-                                f'listed {[change[:3] for change in reset.listed]}')
-            return found
-        finally:
-            shutil.rmtree(place)
+    part = Reset
 
     def test_a_part_is_taken_back(self):
-        wanted, first = int(os.environ.get('UNIONROOT_HISTORIES', '300')), first_seed()
-        print(f'{wanted} resets, UNIONROOT_HISTORIES_SEED={first}', flush=True)
-        counts = collections.Counter()
-        for seed in range(first, first + wanted):
-            found = self.one(seed, counts)
-            if found:
-                self.fail(f'UNIONROOT_HISTORIES=1 UNIONROOT_HISTORIES_SEED={seed} finds:\n  ' + '\n  '.join(found[:20]))
-        print(', '.join(f'{what} {count}' for what, count in sorted(counts.items())))
+        wanted, counts = self.try_all()
         if wanted >= 300:
             self.assertEqual([what for what in ('done', 'killed', 'steps r', 'steps s', 'steps t') if counts[what] < LEAST], [])
             self.assertLess(counts['refused'], wanted // 2)

@@ -13,12 +13,12 @@ import shutil
 import stat
 import subprocess
 import tempfile
-import unittest
 
 import skips
 from checker import Expected, joined, name_of
-from histories_test import BUILD, LEAST, Layers, first_seed
-from overlays import mount, own_mounts, parent_of, tree_of, unmount
+from histories_test import BUILD, LEAST, Layers
+from overlays import own_mounts, parent_of, tree_of, unmount
+from trials import PlaceTest, first_seed
 
 PROGRAM = f'{BUILD}/tests/histories/list_changes_of_layers'
 
@@ -139,16 +139,7 @@ def complaints(listed, before, now):
     return found
 
 
-class SnapshotHistoriesTest(unittest.TestCase):
-    def setUp(self):
-        if os.geteuid() != 0:
-            self.skipTest('needs root')
-        self.place = tempfile.mkdtemp(prefix='unionroot-histories-', dir=os.environ.get('UNIONROOT_HISTORIES_PLACE'))
-        self.addCleanup(os.rmdir, self.place)
-        if not os.environ.get('UNIONROOT_HISTORIES_PLACE'):
-            mount('tmpfs', self.place)
-            self.addCleanup(unmount, self.place)
-
+class SnapshotHistoriesTest(PlaceTest):
     def test_frozen_layers(self):
         wanted = int(os.environ.get('UNIONROOT_HISTORIES', '300'))
         first = first_seed()

@@ -39,28 +39,18 @@ class OnTree(sweep.Operation):
         if not testing.wait_until(lambda: not self.machine.info(self.session).get("runs")):
             raise AssertionError("a command runs on")
 
-    def diff(self):
-        result = self.machine.run("diff", self.session)
-        if result.status not in (0, 1):
-            raise AssertionError(repr(result))
-        return result.out
+    def recover(self):
+        machine = self.machine
+        if "redirect_dir=on (injected fault" in str(machine.info(self.session).get("error")):
+            machine.restart()  # a fault at the look for what the kernel can do, which is remembered
+            if machine.settled(self.session) != "failed":
+                return
+        super().recover()
 
     def settle(self, result, died):
         """Whether all is applied."""
         machine = self.machine
-        state = machine.settled(self.session)
-        if state == "failed":
-            if died or result.status == 0:
-                raise AssertionError(f"failed: {machine.info(self.session).get('error')}")
-            if "redirect_dir=on (injected fault" in str(machine.info(self.session).get("error")):
-                machine.restart()  # a fault at the look for what the kernel can do, which is remembered
-                if machine.settled(self.session) == "failed":
-                    machine.ok("recover", self.session)
-            else:
-                machine.ok("recover", self.session)
-            state = machine.settled(self.session)
-        if state != "active":
-            raise AssertionError(f"the session is {state}")
+        self.active_again(result, died)
         machine.inside(self.session, "echo")
         self.at_rest()
         lines = testing.tree_lines(self.tree)

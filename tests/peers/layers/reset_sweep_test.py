@@ -29,25 +29,12 @@ class Reset(sweep.Operation):
         machine.inside(self.session, "sh", "-c", CHANGE)
         self.before = self.diff()
 
-    def diff(self):
-        result = self.machine.run("diff", self.session)
-        if result.status not in (0, 1):
-            raise AssertionError(repr(result))
-        return result.out
-
     def operate(self):
         return self.machine.run("reset", "--keep", "/root", self.session)
 
     def expect(self, result, died):
         machine = self.machine
-        state = machine.settled(self.session)
-        if state == "failed":
-            if died or result.status == 0:
-                raise AssertionError(f"failed: {machine.info(self.session).get('error')}")
-            machine.ok("recover", self.session)
-            state = machine.settled(self.session)
-        if state != "active":
-            raise AssertionError(f"the session is {state}")
+        self.active_again(result, died)
         # A failure before the plan was there has changed nothing. What was planned is done, whatever failed then.
         listed = self.diff()
         if listed == self.before and result.status != 0:

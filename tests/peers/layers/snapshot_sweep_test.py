@@ -30,17 +30,6 @@ class Layered(sweep.Operation):
     def names(self):
         return [each["name"] for each in json.loads(self.machine.ok("snapshots", "--json", self.session))]
 
-    def settle(self, result, died):
-        machine = self.machine
-        state = machine.settled(self.session)
-        if state == "failed":
-            if died or result.status == 0:
-                raise AssertionError(f"failed: {machine.info(self.session).get('error')}")
-            machine.ok("recover", self.session)
-            state = machine.settled(self.session)
-        if state != "active":
-            raise AssertionError(f"the session is {state}")
-
     def must_be(self, *wanted):
         found = (self.names(), self.marker())
         if found not in wanted:
@@ -64,7 +53,7 @@ class Snapshot(Layered):
         # What cannot be carried out is taken back.
         if not died and result.status != 0 and self.machine.settled(self.session) != "active":
             raise AssertionError(f"not taken back: {self.machine.info(self.session).get('error')}")
-        self.settle(result, died)
+        self.active_again(result, died)
         before, after = (["first"], "two"), (["first", "second"], "two")
         found = self.must_be(after) if result.status == 0 else self.must_be(before, after)
         self.change("echo three >/marker")
@@ -83,7 +72,7 @@ class Rollback(Layered):
         return self.machine.run("rollback", self.session, "first")
 
     def expect(self, result, died):
-        self.settle(result, died)
+        self.active_again(result, died)
         before, after = (["first", "second"], "three"), (["first"], "one")
         found = self.must_be(after) if result.status == 0 else self.must_be(before, after)
         self.finish(len(found[0]))
@@ -95,7 +84,7 @@ class Clone(Layered):
 
     def expect(self, result, died):
         machine = self.machine
-        self.settle(result, died)
+        self.active_again(result, died)
         if result.status == 0:
             self.must_be((["first", "1"], "two"))
         else:
@@ -122,7 +111,7 @@ class EndOfClone(Layered):
 
     def expect(self, result, died):
         machine = self.machine
-        self.settle(result, died)
+        self.active_again(result, died)
         state = machine.settled("copied")
         if result.status == 0 and state is not None:
             raise AssertionError(f"ended, but {state}")

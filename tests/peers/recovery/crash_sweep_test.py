@@ -42,6 +42,27 @@ class Operation:
     def expect(self, result, died):
         """After the restart (or after a failure without one): raises AssertionError. Ends what there is."""
 
+    def active_again(self, result, died):
+        """The session is active. What failed says so, and `recover` sets it up; a death leaves no failed session."""
+        machine = self.machine
+        state = machine.settled(self.session)
+        if state == "failed":
+            if died or result.status == 0:
+                raise AssertionError(f"failed: {machine.info(self.session).get('error')}")
+            self.recover()
+            state = machine.settled(self.session)
+        if state != "active":
+            raise AssertionError(f"the session is {state}")
+
+    def recover(self):
+        self.machine.ok("recover", self.session)
+
+    def diff(self):
+        result = self.machine.run("diff", self.session)
+        if result.status not in (0, 1):
+            raise AssertionError(repr(result))
+        return result.out
+
     def whole(self, wanted=None):
         """The session is active and works; ends it."""
         machine = self.machine
