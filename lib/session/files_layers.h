@@ -29,8 +29,8 @@ class FilesLayers {
   FilesLayers(const definition::Settings& settings, Trash& trash);  // borrowed
 
   // A layer for this session, which holds it until `release`. lower: the tree's root. nullptr: the session must write
-  // its files itself, since sharing would save nothing, a mount may lie over the files, files have just changed, or a
-  // layer could not be made (a warning in the log).
+  // its files itself. Then sharing would save nothing, a mount may lie over the files, or files have just changed. Or a
+  // layer could not be made, which the log warns of.
   std::shared_ptr<const FilesLayer> take(const Operation& operation, int lower);
 
   // For a session that a former daemon set up. New sessions do not get this layer.
