@@ -5,14 +5,15 @@
 
 namespace unionroot::daemon {
 
-Variants describe_past_run(const store::PastRun& past) {
-  const auto& run = past.run;
+namespace {
+
+// What is known of a run from its start on.
+Variants described(const store::RunRecord& run, const std::string& chroot, bool source) {
   return {
-      {"number", past.number},
       {"run", base::name_as_utf8(run.id)},
       {"session", base::name_as_utf8(run.session)},
-      {"chroot", base::name_as_utf8(past.chroot)},
-      {"source", past.source},
+      {"chroot", base::name_as_utf8(chroot)},
+      {"source", source},
       {"caller", base::name_as_utf8(run.caller_name)},
       {"caller-uid", std::uint32_t{run.caller}},
       {"user", base::name_as_utf8(run.user)},
@@ -20,30 +21,27 @@ Variants describe_past_run(const store::PastRun& past) {
       {"command", base::as_utf8(run.command)},
       {"network", base::name_as_utf8(run.network)},
       {"since", run.since},
-      {"until", past.until},
-      {"end", std::string(store::to_string(past.end))},
-      {"value", static_cast<std::int32_t>(past.value)},
-      {"out-of-memory", past.out_of_memory},
-      {"timed-out", past.timed_out},
   };
 }
 
+}  // namespace
+
+Variants describe_past_run(const store::PastRun& past) {
+  auto about = described(past.run, past.chroot, past.source);
+  about.emplace("number", past.number);
+  about.emplace("until", past.until);
+  about.emplace("end", std::string(store::to_string(past.end)));
+  about.emplace("value", static_cast<std::int32_t>(past.value));
+  about.emplace("out-of-memory", past.out_of_memory);
+  about.emplace("timed-out", past.timed_out);
+  return about;
+}
+
 Variants describe_run(const session::SessionView& session, const session::RunView& run) {
-  return {
-      {"run", base::name_as_utf8(run.id)},
-      {"session", base::name_as_utf8(session.record.id)},
-      {"chroot", base::name_as_utf8(session.record.chroot)},
-      {"source", session.record.source},
-      {"caller", base::name_as_utf8(run.caller_name)},
-      {"caller-uid", std::uint32_t{run.caller}},
-      {"user", base::name_as_utf8(run.user)},
-      {"uid", std::uint32_t{run.uid}},
-      {"command", base::as_utf8(run.command)},
-      {"network", base::name_as_utf8(run.network)},
-      {"since", run.since},
-      {"state", std::string(run.left_processes ? "processes-left" : "running")},
-      {"detached", run.detached},
-  };
+  auto about = described(run, session.record.chroot, session.record.source);
+  about.emplace("state", std::string(run.left_processes ? "processes-left" : "running"));
+  about.emplace("detached", run.detached);
+  return about;
 }
 
 // What does not belong to its kind is left out.

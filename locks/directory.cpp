@@ -108,17 +108,19 @@ Directory::Directory(std::string path) : path_(std::move(path)) {
                       base::concat("chown root ", path_, " && chmod 755 ", path_));
 }
 
-std::vector<std::string> Directory::names() const {
-  // Opens the directory again: the read position belongs to the open file description.
-  UniqueFd fresh(check(::openat(descriptor_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), "opening", path_));
+std::vector<std::string> Directory::names() const { return names_in(descriptor_.get(), path_); }
+
+std::vector<std::string> names_in(int folder, const std::string& path) {
+  // Opens the folder again: the read position belongs to the open file description.
+  UniqueFd fresh(check(::openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), "opening", path));
   const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(fresh.get()), ::closedir);
-  if (!stream) base::throw_errno("reading the lock directory", path_);
+  if (!stream) base::throw_errno("listing", path);
   [[maybe_unused]] const int owned_by_stream = fresh.release();
   std::vector<std::string> names;
   while (true) {
     errno = 0;
     const dirent* entry = ::readdir(stream.get());
-    if (entry == nullptr && errno != 0) base::throw_errno("reading the lock directory", path_);
+    if (entry == nullptr && errno != 0) base::throw_errno("listing", path);
     if (entry == nullptr) return names;
     names.emplace_back(entry->d_name);
   }

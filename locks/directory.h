@@ -29,6 +29,9 @@ class Directory {
   base::UniqueFd descriptor_;
 };
 
+// The names in an open folder, with "." and "..". path: for messages. Throws SystemError.
+std::vector<std::string> names_in(int folder, const std::string& path);
+
 struct Inode {
   dev_t device = 0;
   ino_t number = 0;

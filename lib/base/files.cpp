@@ -30,6 +30,13 @@ std::string read_file(const std::string& path, std::size_t limit) {
   return read_all(file.get(), path, limit);
 }
 
+std::optional<std::string> read_file_at(int dir, const std::string& path, std::size_t limit) {
+  const UniqueFd file(::openat(dir, path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+  if (!file && (errno == ENOENT || errno == ENOTDIR)) return std::nullopt;
+  if (!file) throw_errno("opening", path);
+  return read_all(file.get(), path, limit);
+}
+
 std::optional<std::string> try_read_file(const std::string& path, std::size_t limit) {
   try {
     return read_file(path, limit);

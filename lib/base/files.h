@@ -13,6 +13,10 @@ namespace unionroot::base {
 // Returns the whole file, or its first `limit` bytes. Throws SystemError.
 std::string read_file(const std::string& path, std::size_t limit = std::size_t{16} << 20);
 
+// The file `path` beneath the folder `dir`, or its first `limit` bytes. Its last component is not followed if it is a
+// symbolic link. nullopt if there is no such file. Throws SystemError.
+std::optional<std::string> read_file_at(int dir, const std::string& path, std::size_t limit = std::size_t{16} << 20);
+
 // Returns nullopt if the file cannot be opened or read.
 std::optional<std::string> try_read_file(const std::string& path, std::size_t limit = std::size_t{16} << 20);
 

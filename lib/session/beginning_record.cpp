@@ -24,6 +24,7 @@ using base::UniqueFd;
 namespace {
 
 constexpr const char* record_name = "beginning";
+constexpr std::size_t largest_record = std::size_t{64} << 20;
 
 void write_record(int store, const std::string& record, int flags) {
   const UniqueFd file(
@@ -85,8 +86,11 @@ void note_resolv_conf(Services& services, const Session& session) {
            [](const std::string& folder) { note_file(kernel::open_directory(folder).get(), "etc/resolv.conf"); });
 }
 
+std::string read_record_beside(int own, const std::string& name) {
+  return base::read_file_at(own, name, largest_record).value_or("");
+}
+
 std::string read_beginning(int record) {
-  constexpr std::size_t largest_record = std::size_t{64} << 20;
   return base::read_all(record, "the record of an upper layer's beginning", largest_record);
 }
 

@@ -38,5 +38,7 @@ class WrittenFiles {
 base::UniqueFd open_beginning(const std::string& store);
 // Reads up to 64 MiB. Throws Error, SystemError.
 std::string read_beginning(int record);
+// A record of the same form, beside the upper layer in the folder `own`; empty if there is none. Throws SystemError.
+std::string read_record_beside(int own, const std::string& name);
 
 }  // namespace unionroot::session

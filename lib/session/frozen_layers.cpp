@@ -54,14 +54,6 @@ FrozenStack stack_of(const json& list) {
   return layers;
 }
 
-// nullopt: there is no such file.
-std::optional<std::string> read_in(int folder, const char* name) {
-  const UniqueFd file(::openat(folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
-  if (file) return base::read_all(file.get(), name, longest_file);
-  if (errno != ENOENT) base::throw_errno("opening a session's file", name);
-  return std::nullopt;
-}
-
 void write_in(int folder, const char* name, const json& content) {
   kernel::write_file_atomically(folder, name, content.dump(1, ' ', false, json::error_handler_t::replace), 0600, true);
 }
@@ -208,7 +200,7 @@ void FrozenLayers::clean_one(int layers, const std::string& layer, const std::st
 }
 
 FrozenStack read_frozen(int folder) {
-  const auto text = read_in(folder, list_name);
+  const auto text = base::read_file_at(folder, list_name, longest_file);
   return text ? parsed(*text, list_name, [](const json& list) { return stack_of(list); }) : FrozenStack();
 }
 
@@ -217,7 +209,7 @@ bool has_frozen_list(int folder) { return kernel::exists_at(folder, list_name); 
 void write_frozen(int folder, const FrozenStack& layers) { write_in(folder, list_name, to_json(layers)); }
 
 std::optional<Restack> read_restack(int folder) {
-  const auto text = read_in(folder, plan_name);
+  const auto text = base::read_file_at(folder, plan_name, longest_file);
   if (!text) return std::nullopt;
   return parsed(*text, plan_name, [](const json& plan) {
     return Restack{plan.at("freeze").get<std::string>(), stack_of(plan.at("layers")),

@@ -23,7 +23,7 @@
 
 namespace unionroot::session {
 
-// Of one folder of sessions. Without state of its own; thread-safe. Methods throw SystemError.
+// The frozen layers of one folder of sessions. Keeps no state. Thread-safe. Methods throw SystemError.
 class FrozenLayers {
  public:
   FrozenLayers(const definition::Settings& settings, Trash& trash, std::string sessions_folder);

@@ -171,8 +171,11 @@ std::string HeldSessions::describe_on(const std::string& disk) {
                 describe_holders(things, [](uid_t) { return false; }));
 }
 
-std::string HeldSessions::wait_until_gone(const store::SessionIdentity& session, std::chrono::milliseconds limit) {
-  const auto end = std::chrono::steady_clock::now() + limit;
+std::string HeldSessions::holders_of_former(const Operation& operation) {
+  constexpr std::chrono::seconds patience{5};
+  if (!operation->overlay_watched) return "whether something still has files of its overlay open is not known";
+  const auto& session = operation.identity();
+  const auto end = std::chrono::steady_clock::now() + patience;
   for (;;) {
     kernel::HeldThings things;
     {

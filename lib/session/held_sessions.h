@@ -42,9 +42,9 @@ class HeldSessions {
   [[nodiscard]] std::string describe(uid_t owner);
   // The same for the sessions of all users on this file or device. It shows only pids.
   [[nodiscard]] std::string describe_on(const std::string& disk);
-  // Of a session that was torn down to be set up again: waits until what it had is gone. Then empty, else what holds
-  // it, as describe() has it.
-  [[nodiscard]] std::string wait_until_gone(const store::SessionIdentity& session, std::chrono::milliseconds limit);
+  // Of a session that was torn down to be set up again: waits up to 5 s until its former overlay is gone. Then empty;
+  // else what holds it, as describe() has it, or that it is not known.
+  [[nodiscard]] std::string holders_of_former(const Operation& operation);
   // Of one that is set up: the processes that hold files of its overlay, as far as /proc tells; empty if there are
   // none.
   [[nodiscard]] static std::string holders_now(const Operation& operation);

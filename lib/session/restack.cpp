@@ -68,8 +68,6 @@ void copy_beginning(const std::string& from, int to) {
   kernel::write_file_atomically(to, "beginning", read_beginning(record.get()), 0600, false);
 }
 
-constexpr std::chrono::seconds patience{5};
-
 class Restacking {
  public:
   Restacking(Operation& operation, int folder)
@@ -113,8 +111,7 @@ class Restacking {
   // Empty if nothing can write to the upper layer any more.
   std::string why_not(const Restack& plan) {
     if (plan.freeze.empty() || layers_.has_content(plan.freeze)) return {};
-    if (!operation_->overlay_watched) return "whether something still has files of its overlay open is not known";
-    return operation_.services().held_sessions.wait_until_gone(operation_.identity(), patience);
+    return operation_.services().held_sessions.holders_of_former(operation_);
   }
 
   void withdraw(const Restack& plan) {

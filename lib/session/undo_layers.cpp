@@ -106,10 +106,9 @@ std::vector<UndoRecord> UndoLayers::all() const {
 std::optional<UndoRecord> UndoLayers::find(const std::string& id) const {
   const auto folder = records();
   if (!folder || !base::valid_name(id)) return std::nullopt;
-  const UniqueFd file(::openat(folder.get(), id.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
-  if (!file && errno == ENOENT) return std::nullopt;
-  if (!file) base::throw_errno("opening the record of the apply", id);
-  return record_of(id, base::read_all(file.get(), id, std::size_t{256} << 20));
+  const auto text = base::read_file_at(folder.get(), id, std::size_t{256} << 20);
+  if (!text) return std::nullopt;
+  return record_of(id, *text);
 }
 
 UndoRecord UndoLayers::require(const std::string& id) const {

@@ -1,6 +1,5 @@
-// The undo layers of trees, one for each apply: what it replaced (layers/apply_store.h). Each lies in the folder that
-// the tree is in, on the same mount, so that all is done by renames; the state directory has a record of it in
-// `applies`.
+// The undo layers of trees. Each apply has one, which holds what it replaced (layers/apply_store.h). It lies beside the
+// tree, on the same mount, so that everything is done by renames. The state directory has a record of it in `applies`.
 #pragma once
 
 #include <cstdint>
@@ -36,7 +35,7 @@ struct UndoPlace {
   base::UniqueFd tree, parent, folder;
 };
 
-// Free of state but for the directory's path. Throws SystemError.
+// Keeps only the path of the state directory. Throws SystemError.
 class UndoLayers {
  public:
   explicit UndoLayers(const std::string& state_directory);

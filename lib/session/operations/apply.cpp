@@ -5,9 +5,9 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/filesystem.hpp>
 #include <chrono>
 #include <exception>
-#include <filesystem>
 #include <utility>
 #include <variant>
 
@@ -25,11 +25,10 @@
 #include "locks/unfinished.h"
 #include "session/attempts.h"
 #include "session/beginning_record.h"
-#include "session/journal.h"
 #include "session/layer_places.h"
+#include "session/operations/at_rest.h"
 #include "session/operations/diff.h"
 #include "session/operations/reset.h"
-#include "session/recovery/recover.h"
 #include "session/sources/source.h"
 
 namespace unionroot::session {
@@ -42,17 +41,7 @@ using store::SessionState;
 
 namespace {
 
-// Beside the upper layer: which apply is under way, and what is to leave the layer; what it has written to its tree.
-constexpr const char* mark_name = "apply";
-constexpr const char* written_name = "written";
 constexpr std::size_t most_lines = 10'000, most_conflicts = 100, longest = 4096;
-
-std::string read_beside(int own, const char* name) {
-  const UniqueFd file(::openat(own, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
-  if (!file && errno == ENOENT) return {};
-  if (!file) base::throw_errno("opening beside an upper layer the file", name);
-  return read_beginning(file.get());
-}
 
 layers::ApplyWish wish_of(const ApplyRequest& request) {
   return {request.paths, request.exact, request.exclude, request.ours, request.theirs};
@@ -121,8 +110,9 @@ layers::ApplyPlan first_plan(Parts& parts, const Operation& operation, const App
   given.upper = opened.upper.get();
   for (const auto& lower : opened.lowers) given.lowers.push_back(lower.get());
   std::string written;
-  in_store(operation.services(), session,
-           [&](const std::string& store) { written = read_beside(kernel::open_directory(store).get(), written_name); });
+  in_store(operation.services(), session, [&](const std::string& store) {
+    written = read_record_beside(kernel::open_directory(store).get(), written_name);
+  });
   return plan_of(session, given, opened.beginning ? read_beginning(opened.beginning.get()) : std::string(), written,
                  request, stop);
 }
@@ -188,8 +178,8 @@ void carry_out(Work& work, int own) {
   const UniqueFd tree(base::check(::openat(lower.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), "opening the tree"));
   const layers::Layers given{
       {tree.get()}, upper.get(), {}, layers::options_of(work.operation.definition().union_.mount_options)};
-  const auto plan = plan_of(work.operation.session(), given, read_beside(own, "beginning"),
-                            read_beside(own, written_name), work.request, work.stop);
+  const auto plan = plan_of(work.operation.session(), given, read_record_beside(own, "beginning"),
+                            read_record_beside(own, written_name), work.request, work.stop);
   if (plan.empty()) return;
   const UndoLayers undo_layers(work.parts.settings.state_directory);
   std::optional<layers::ApplyStore> store;
@@ -227,10 +217,7 @@ void drop_former(const UndoLayers& undo_layers, const UndoRecord& kept) {
 
 // Who has files of the former overlay open could write to the upper layer still.
 void require_gone(Operation& operation) {
-  constexpr std::chrono::seconds patience{5};
-  const auto holders = !operation->overlay_watched
-                           ? std::string("whether something has them open is not known")
-                           : operation.services().held_sessions.wait_until_gone(operation.identity(), patience);
+  const auto holders = operation.services().held_sessions.holders_of_former(operation);
   if (holders.empty()) return;
   throw Error(ErrorCode::session_busy,
               concat("files of session ", operation.id(), " are still in use: ", holders, "; nothing was changed"),
@@ -253,18 +240,8 @@ locks::HeldLock lock_tree(Parts& parts, const std::string& key, const std::strin
   return parts.lock_directory.lock_source(key, owner, {wait, {}});
 }
 
-void while_unmounted(Parts& parts, Operation& operation, const std::function<void(int, const std::string&)>& work,
-                     TellProgress progress) {
-  // They hold what is to be unmounted.
-  parts.layer_readers.end_all(operation.id(), std::chrono::seconds(10));
-  operation.session().shown.lock()->state = SessionState::recovering;
-  try {
-    parts.store.update_session(session_record(operation.session()));
-  } catch (...) {
-    operation.session().shown.lock()->state = SessionState::active;
-    throw;
-  }
-  parts.tell_changed(operation);
+void while_unmounted(Parts& parts, Operation& operation, const std::string& doing,
+                     const std::function<void(int, const std::string&)>& work, TellProgress progress) {
   std::exception_ptr problem;
   operation->before_overlay = [&](int store, const std::string& folder) {
     try {
@@ -275,7 +252,8 @@ void while_unmounted(Parts& parts, Operation& operation, const std::function<voi
     }
   };
   try {
-    recover(parts, operation, {}, std::move(progress));
+    set_up_anew(
+        parts, operation, doing, [] {}, [] {}, std::move(progress));
   } catch (...) {
     operation->before_overlay = {};
     if (!problem) throw;
@@ -292,7 +270,7 @@ void release_tree(locks::HeldLock& lock) {
 }
 
 void require_nothing_mounted(const std::string& tree) {
-  const auto root = std::filesystem::canonical(tree).string();
+  const auto root = boost::filesystem::canonical(tree).string();
   if (root == "/")
     throw Error(ErrorCode::not_supported, "this machine's own tree is in use: nothing is applied to it yet");
   for (const auto& mount : kernel::read_mountinfo())
@@ -349,7 +327,7 @@ ApplyResult apply(Parts& parts, Operation& operation, const ApplyRequest& reques
   std::exception_ptr problem;
   try {
     while_unmounted(
-        parts, operation,
+        parts, operation, "apply",
         [&](int store, const std::string& folder) {
           carry_out(work, kernel::open_directory_at(store, folder.empty() ? "." : folder).get());
         },
@@ -410,12 +388,12 @@ void finish_applies(Parts& parts) {
         if (!is_there) undo_layers.drop(record);
         continue;
       }
-      Caller root;
-      root.name = "root";
       if (record.state == UndoState::dropped) {
         undo_layers.drop(record);
         continue;
       }
+      Caller root;
+      root.name = "root";
       // Who waited for the lock meanwhile gets it, finds the record, and lets go.
       auto lock = lock_tree(parts, record.key, record.tree, is_there ? record.session : std::string(), record.chroot,
                             root, "finishing an apply", std::chrono::seconds(10));

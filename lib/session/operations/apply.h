@@ -16,6 +16,10 @@
 
 namespace unionroot::session {
 
+// Files beside the upper layer: which apply is under way, and what is to leave the layer; what was written to its tree.
+inline constexpr const char* mark_name = "apply";
+inline constexpr const char* written_name = "written";
+
 // See Sessions.
 ApplyResult apply(Parts& parts, Operation& operation, const ApplyRequest& request,
                   const std::function<bool()>& cancelled, TellProgress progress);
@@ -38,9 +42,9 @@ locks::HeldLock lock_tree(Parts& parts, const std::string& key, const std::strin
                           const std::string& chroot, const Caller& caller, const char* purpose,
                           std::chrono::milliseconds wait = std::chrono::milliseconds(0));
 // Both set the session up again; work: while nothing is mounted on its layers. Rethrows what it throws once the session
-// is set up.
-void while_unmounted(Parts& parts, Operation& operation, const std::function<void(int store, const std::string&)>& work,
-                     TellProgress progress);
+// is set up. doing: "apply".
+void while_unmounted(Parts& parts, Operation& operation, const std::string& doing,
+                     const std::function<void(int store, const std::string&)>& work, TellProgress progress);
 // What was done stands, so a failure is logged alone: the lock is stale once `lock` has gone.
 void release_tree(locks::HeldLock& lock);
 // Renames would take along what is mounted there. Throws Error(not_supported).

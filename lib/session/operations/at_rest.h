@@ -14,9 +14,8 @@ void require_at_rest(const Session& session, const std::string& doing);
 // In memory and in the store.
 void set_state(Parts& parts, Operation& operation, store::SessionState state);
 
-// The session is noted as one to be set up again, then `write` writes down what is to be done before it is, and then it
-// is set up. Should writing fail, `take_back` takes back what was written, and the session is as it was. doing:
-// "reset".
+// Notes the session as one to be set up again. Then `write` writes down what is to be done before that, and the session
+// is set up. If writing fails, `take_back` removes what was written, and the session is as it was. doing: "reset".
 void set_up_anew(Parts& parts, Operation& operation, const std::string& doing, const std::function<void()>& write,
                  const std::function<void()>& take_back, TellProgress progress);
 

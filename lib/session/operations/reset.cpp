@@ -37,11 +37,10 @@ constexpr std::size_t longest_plan = std::size_t{1} << 30;
 
 // nullopt: there is none.
 std::optional<layers::ResetPlan> plan_in(int store, const std::string& folder = {}) {
-  const auto path = folder.empty() ? std::string(plan_name) : concat(folder, "/", plan_name);
-  const UniqueFd file(::openat(store, path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
-  if (!file && (errno == ENOENT || errno == ENOTDIR)) return std::nullopt;
-  if (!file) base::throw_errno("opening the plan of a reset");
-  return layers::reset_plan_of(base::read_all(file.get(), "the plan of a reset", longest_plan));
+  const auto text =
+      base::read_file_at(store, folder.empty() ? plan_name : concat(folder, "/", plan_name), longest_plan);
+  if (!text) return std::nullopt;
+  return layers::reset_plan_of(*text);
 }
 
 layers::ResetPlan plan_of(Parts& parts, const Operation& operation, const ResetRequest& request,

@@ -1,6 +1,5 @@
 // What was applied to a tree is taken back, and leaves the upper layer that it came from.
 #include <fcntl.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -27,9 +26,6 @@ using base::UniqueFd;
 
 namespace {
 
-constexpr const char* mark_name = "apply";
-constexpr const char* written_name = "written";
-
 AppliedView view_of(const UndoRecord& record) {
   return {record.id, record.chroot, record.session, record.tree, record.since};
 }
@@ -53,9 +49,7 @@ layers::ResetPlan plan_leaving(const layers::Layers& given, const layers::Beginn
 
 // One entry for each path: noting the same twice changes nothing.
 void note_written(int own, const std::string& entries) {
-  const UniqueFd file(::openat(own, written_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
-  if (!file && errno != ENOENT) base::throw_errno("opening what was written to a tree");
-  const layers::Beginning all((file ? read_beginning(file.get()) : std::string()) + entries);
+  const layers::Beginning all(read_record_beside(own, written_name) + entries);
   std::string text;
   for (const auto& [path, facts] : all.entries()) text += layers::beginning_entry(path, facts);
   kernel::write_file_atomically(own, written_name, text, 0600, true);
@@ -108,14 +102,6 @@ bool is_of(const Operation& operation, const UndoRecord& record) {
   return record.session == operation.id() && record.session_created == operation.identity().created;
 }
 
-bool has_mark(int store, const std::string& folder) {
-  const auto path = folder.empty() ? std::string(mark_name) : concat(folder, "/", mark_name);
-  struct stat status {};
-  if (::fstatat(store, path.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) return true;
-  if (errno != ENOENT && errno != ENOTDIR) base::throw_errno("looking for the mark of an apply");
-  return false;
-}
-
 // Of this session: what failed on the way comes to its end, and what the tree has again is no change of somebody
 // else's.
 void settle_undone(const Operation& operation, const UndoLayers& undo_layers, int own) {
@@ -135,14 +121,12 @@ void settle_apply(const Operation& operation, int store, const std::string& fold
   const auto records = undo_layers.all();
   const bool has_record =
       std::any_of(records.begin(), records.end(), [&](const auto& record) { return is_of(operation, record); });
-  if (!has_record && !has_mark(store, folder)) return;
+  const auto mark = base::read_file_at(store, folder.empty() ? mark_name : concat(folder, "/", mark_name));
+  if (!has_record && !mark) return;
   const auto own = kernel::open_directory_at(store, folder.empty() ? "." : folder);
   settle_undone(operation, undo_layers, own.get());
-  const UniqueFd mark(::openat(own.get(), mark_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
-  if (!mark && errno == ENOENT) return;
-  if (!mark) base::throw_errno("opening the mark of an apply");
-  const auto text = base::read_all(mark.get(), "the mark of an apply");
-  layers::PlanReader reader(text, "the mark of an apply");
+  if (!mark) return;
+  layers::PlanReader reader(*mark, "the mark of an apply");
   const auto id = reader.next();
   std::vector<std::string> leaving;
   for (auto left = reader.number<std::size_t>(); left > 0; --left) leaving.push_back(reader.next());
@@ -156,8 +140,8 @@ void settle_apply(const Operation& operation, int store, const std::string& fold
     const auto upper = kernel::open_directory_at(own.get(), "upper");
     const layers::Layers given{
         {place.tree.get()}, upper.get(), {}, layers::options_of(operation.definition().union_.mount_options)};
-    const UniqueFd file(::openat(own.get(), "beginning", O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
-    const layers::Beginning beginning(file ? read_beginning(file.get()) : std::string());
+    const auto beginning_text = read_record_beside(own.get(), "beginning");
+    const layers::Beginning beginning(beginning_text);
     const auto plan = plan_leaving(given, beginning, leaving);
     if (!plan.empty()) write_reset_plan(own.get(), plan);
   }
@@ -178,8 +162,7 @@ AppliedView applied(const Parts& parts, const std::string& name,
                              : concat("nothing was applied as, or from session, '", base::printable(name),
                                       "' that you can undo"),
                 "`unionroot apply` prints the id; a later apply to the same tree takes the place of the former; undo "
-                "is for who "
-                "may be root in source:CHROOT");
+                "is for who may be root in source:CHROOT");
   if (found.size() == 1 || !name.empty()) return view_of(found.back());
   std::vector<std::string> texts;
   for (const auto& record : found)
@@ -209,7 +192,7 @@ void undo(Parts& parts, Operation* operation, const UndoRecord& record, const Ca
       work();
     else
       while_unmounted(
-          parts, *operation, [&](int, const std::string&) { work(); }, std::move(progress));
+          parts, *operation, "undo", [&](int, const std::string&) { work(); }, std::move(progress));
   } catch (...) {
     release_tree(lock);
     if (done) rethrow_after(std::current_exception(), what, record.session);
